@@ -1,0 +1,49 @@
+# Everything a newcomer needs. `make demo` and `make test` set up what they use.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help setup demo check test test-shared format clean
+.DEFAULT_GOAL := help
+
+help:  ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "artstyle_tf needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.ready: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.ready-to-test: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,check]'
+	@touch $@
+
+setup: $(VENV)/.ready-to-test  ## Create .venv with everything, also for tests and checks
+
+demo: $(VENV)/.ready  ## Draw the demo pictures, train on them, show the results
+	$(BIN)/python scripts/train_direct.py --demo --run-name demo --overwrite
+
+check: $(VENV)/.ready-to-test  ## Lint, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+test: $(VENV)/.ready-to-test  ## Run the tests (no network, no GPU)
+	$(BIN)/python -m pytest -m "not shared"
+
+test-shared: $(VENV)/.ready-to-test  ## Run the tests on the real pictures, where they are at hand
+	$(BIN)/python -m pytest -m shared
+
+format: $(VENV)/.ready-to-test  ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## Remove the environment and caches; pictures and outputs stay
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
