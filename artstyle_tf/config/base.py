@@ -1,0 +1,35 @@
+"""What every schema shares: frozen, no unknown keys, strict types, lenient floats."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _parse_float(value: Any) -> Any:
+    """Accepts "1e-3", which PyYAML reads as a string because it lacks the decimal point."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+LenientFloat = Annotated[float, BeforeValidator(_parse_float), Field(allow_inf_nan=False)]
+PositiveFloat = Annotated[LenientFloat, Field(gt=0)]
+NonNegativeFloat = Annotated[LenientFloat, Field(ge=0)]
+Fraction = Annotated[LenientFloat, Field(ge=0, le=1)]
+PositiveInt = Annotated[int, Field(gt=0)]
+NonNegativeInt = Annotated[int, Field(ge=0)]
+
+
+class Schema(BaseModel):
+    """Parent of every schema.
+
+    Frozen, because a config that changes during a run cannot be repeated; extra keys are
+    forbidden, because a misspelt key that is silently ignored costs a day.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)

@@ -1,0 +1,68 @@
+"""Where the pictures are, how they are split and prepared."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from artstyle_tf.config.base import Fraction, NonNegativeInt, PositiveFloat, PositiveInt, Schema
+
+AugmentationPolicy = Literal["flip", "gentle", "strong"]
+AspectPolicy = Literal["squash", "crop", "pad"]
+
+
+class SplitConfig(Schema):
+    """Shares of the three splits; they have to add up to one."""
+
+    train: Fraction = 0.70
+    val: Fraction = 0.15
+    test: Fraction = 0.15
+    seed: NonNegativeInt = 42
+
+    @model_validator(mode="after")
+    def _shares_add_up(self) -> SplitConfig:
+        total = self.train + self.val + self.test
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"train + val + test should add up to 1, not {total:g}")
+        if self.train == 0 or self.val == 0:
+            raise ValueError("train and val should both be above 0: one learns, one decides")
+        return self
+
+
+class UpSamplingConfig(Schema):
+    """Offline up-sampling of the training split's small classes by augmented copies."""
+
+    policy: AugmentationPolicy = "gentle"
+    target_ratio: PositiveFloat = 1.10
+    jitter: Fraction = 0.05
+
+
+class DataConfig(Schema):
+    """Pictures on disk, up to the batches."""
+
+    images: str = "data/images"
+    prepared: str = "data/augmented_images"
+    demo_set: bool = False
+    split_file: str | None = None
+    split: SplitConfig = SplitConfig()
+    group_pattern: str | None = None
+    group_file: str | None = None
+    max_side_px: PositiveInt | None = 1024
+    up_sampling: UpSamplingConfig | None = None
+    preparation_seed: NonNegativeInt = 42
+    preparation_workers: PositiveInt | None = None
+    aspect: AspectPolicy = "squash"
+    online_augmentation: AugmentationPolicy | None = None
+    memory_budget_mb: NonNegativeInt = Field(default=2048)
+
+    @field_validator("group_pattern")
+    @classmethod
+    def _pattern_compiles(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"not a regular expression: {error}") from error
+        return pattern

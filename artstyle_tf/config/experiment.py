@@ -1,0 +1,43 @@
+"""One root schema per workflow."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
+
+from artstyle_tf.config.base import NonNegativeInt, PositiveInt, Schema
+from artstyle_tf.config.data import DataConfig
+from artstyle_tf.config.model import ModelConfig
+from artstyle_tf.config.training import TrainingConfig
+
+
+def _one_folder_name(name: str) -> str:
+    if not name or name.startswith(".") or any(character in '/\\:*?"<>|\0' for character in name):
+        raise ValueError('should be a plain folder name: no slash, no leading dot, none of :*?"<>|')
+    return name
+
+
+RunName = Annotated[str, AfterValidator(_one_folder_name)]
+
+
+class DirectExperiment(Schema):
+    """The main job: prepare the pictures, train the classifier, evaluate it."""
+
+    seed: NonNegativeInt = 42
+    outputs: str = "outputs"
+    run_name: RunName | None = None
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+
+
+class EvaluateExperiment(Schema):
+    """A finished run, measured on one of its splits or on another folder of style folders."""
+
+    run: str | None = None
+    images: str | None = None
+    split: Literal["train", "val", "test"] | None = None
+    outputs: str = "outputs"
+    run_name: RunName | None = None
+    batch_size: PositiveInt = 32

@@ -1,0 +1,240 @@
+"""YAML file + `key=value` overrides -> a validated schema, or one readable error."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import json
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from artstyle_tf.config.base import Schema
+from artstyle_tf.errors import ArtstyleError
+
+SchemaType = TypeVar("SchemaType", bound=Schema)
+
+_MOST_ERRORS_SHOWN = 5
+
+
+def load_config(
+    schema: type[SchemaType], file: Path | None = None, overrides: Sequence[str] = ()
+) -> SchemaType:
+    """Reads a YAML file, applies dotted overrides, validates the whole.
+
+    The overrides are set in the plain mapping and validated together with it: pydantic's
+    `model_copy(update=...)` would not validate them.
+
+    Args:
+        schema: root schema to validate against.
+        file: YAML file, or None for the defaults of the schema.
+        overrides: items such as "model.image_size_px=320" or "training.phases.0.epochs=3"; the
+            value is read as YAML, and a mapping replaces the whole mapping.
+
+    Returns:
+        The validated, frozen config.
+
+    Raises:
+        ArtstyleError: naming the file and the keys that are wrong.
+    """
+    content = {} if file is None else read_yaml(file)
+    for override in overrides:
+        _set_override(content, override)
+    return validate(schema, content, source="the defaults" if file is None else str(file))
+
+
+def validate(schema: type[SchemaType], content: Any, *, source: str) -> SchemaType:
+    """Validates a plain mapping.
+
+    Validation goes through JSON because there strict mode still takes a list for a tuple.
+
+    Raises:
+        ArtstyleError: one line for each wrong key.
+    """
+    try:
+        return schema.model_validate_json(json.dumps(content))
+    except ValidationError as error:
+        problems = [_describe(schema, problem) for problem in error.errors()]
+        shown = "; ".join(problems[:_MOST_ERRORS_SHOWN])
+        more = len(problems) - _MOST_ERRORS_SHOWN
+        raise ArtstyleError(
+            f"The configuration ({source}, with overrides) is not valid: {shown}"
+            + (f"; and {more} more" if more > 0 else ""),
+            fix="correct the keys named above; --print-config shows all keys with their values",
+        ) from error
+    except (TypeError, ValueError) as error:
+        raise ArtstyleError(
+            f"The configuration ({source}) holds a value that JSON cannot express: {error}",
+            expected="numbers, strings, true/false, null, lists and mappings",
+        ) from error
+
+
+def dump_yaml(config: Schema) -> str:
+    """The config as YAML that `load_config` reads back to an equal config."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """PyYAML lets the last of two equal keys win without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        repeated = sorted({key for key in keys if isinstance(key, str) and keys.count(key) > 1})
+        if repeated:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"key given twice: {', '.join(repeated)}", node.start_mark
+            )
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(file: Path) -> dict[str, Any]:
+    """Reads a YAML mapping.
+
+    Raises:
+        ArtstyleError: if the file is missing, is not YAML, or is not a mapping.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ArtstyleError(
+            f"Cannot read the config file {file}",
+            received=error.strerror,
+            expected="a YAML file",
+            fix=_suggest_file(file),
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ArtstyleError(f"The config file {file} is not UTF-8 text") from error
+    try:
+        content = yaml.load(text, Loader=_UniqueKeyLoader)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ArtstyleError(
+            f"The config file {file} is not valid YAML", received=" ".join(str(error).split())
+        ) from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ArtstyleError(
+            f"The config file {file} should hold keys and values",
+            received=type(content).__name__,
+            expected="a mapping such as 'seed: 42'",
+        )
+    return content
+
+
+def _suggest_file(file: Path) -> str | None:
+    folder = file.parent
+    if not folder.is_dir():
+        return f"the folder {folder} does not exist"
+    files = sorted(path.name for path in folder.glob("*.yaml"))
+    return f"{folder} holds {', '.join(files)}" if files else f"{folder} holds no .yaml file"
+
+
+def _set_override(content: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    parts = key.strip().split(".")
+    if not equals or not all(parts):
+        raise ArtstyleError(
+            "An override was not understood",
+            received=repr(override),
+            expected="key=value with a dotted key, such as model.image_size_px=320",
+        )
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ArtstyleError(
+            f"The value of {key} is not valid YAML",
+            received=repr(text),
+            fix="put it into quotes",
+        ) from error
+    node: Any = content
+    for part, following in itertools.pairwise(parts):
+        node = _descend(node, part, key, create=not following.isdigit())
+    if isinstance(node, list):
+        node[_list_index(node, parts[-1], key)] = value
+    else:
+        node[parts[-1]] = value
+
+
+def _descend(node: Any, part: str, key: str, *, create: bool) -> Any:
+    if isinstance(node, list):
+        return node[_list_index(node, part, key)]
+    child = node.get(part)
+    if child is None and create:
+        child = node[part] = {}
+    if not isinstance(child, dict | list):
+        raise ArtstyleError(
+            f"The override {key} goes through {part}, which has no keys of its own",
+            received=f"{part}={child!r}",
+        )
+    return child
+
+
+def _list_index(items: list[Any], part: str, key: str) -> int:
+    if not part.isdigit() or int(part) >= len(items):
+        raise ArtstyleError(
+            f"The override {key} names an item that is not there",
+            received=repr(part),
+            expected=f"a position from 0 to {len(items) - 1}",
+        )
+    return int(part)
+
+
+def _describe(schema: type[BaseModel], problem: Any) -> str:
+    location = _readable_location(problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key {location!r}{_did_you_mean(schema, problem['loc'])}"
+    if problem["type"] == "missing":
+        return f"{location} is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    received = problem["input"]
+    if isinstance(received, dict | list):
+        return f"{location or 'top level'}: {message}"
+    return f"{location}={received!r}: {message}"
+
+
+def _readable_location(location: tuple[int | str, ...]) -> str:
+    # pydantic puts the tried branch of a union, such as "literal['all']", at the end.
+    return ".".join(
+        str(part) for part in location if "[" not in str(part) and part not in _BRANCHES
+    )
+
+
+_BRANCHES = {"int", "str", "float", "bool", "constrained-int", "constrained-float"}
+
+
+def _did_you_mean(schema: type[BaseModel], location: tuple[int | str, ...]) -> str:
+    parent = _schema_at(schema, location[:-1])
+    if parent is None:
+        return ""
+    names = list(parent.model_fields)
+    close = difflib.get_close_matches(str(location[-1]), names, n=1, cutoff=0.6)
+    prefix = "".join(f"{part}." for part in location[:-1])
+    if close:
+        return f" (did you mean '{prefix}{close[0]}'?)"
+    return f" (known here: {', '.join(names)})"
+
+
+def _schema_at(schema: type[BaseModel], location: Sequence[int | str]) -> type[BaseModel] | None:
+    current: type[BaseModel] | None = schema
+    for part in location:
+        if isinstance(part, int) or current is None:
+            continue
+        field = current.model_fields.get(part)
+        current = None if field is None else _schema_inside(field.annotation)
+    return current
+
+
+def _schema_inside(annotation: Any) -> type[BaseModel] | None:
+    """The schema in `Schema`, `Schema | None` or `tuple[Schema, ...]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in typing.get_args(annotation):
+        inside = _schema_inside(argument)
+        if inside is not None:
+            return inside
+    return None

@@ -1,0 +1,75 @@
+"""How the classifier learns: probe, phases, optimiser, stopping."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from artstyle_tf.config.base import (
+    Fraction,
+    LenientFloat,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Schema,
+)
+
+
+class PhaseConfig(Schema):
+    """One phase of progressive unfreezing.
+
+    `unfreeze_blocks` counts blocks from the top of the backbone; 0 trains the head alone,
+    "all" trains everything down to the stem.
+    """
+
+    unfreeze_blocks: NonNegativeInt | Literal["all"]
+    epochs: PositiveInt
+    learning_rate: PositiveFloat
+    plateau_epochs: PositiveInt | None = None
+
+
+class LinearProbeConfig(Schema):
+    """Logistic regression on the frozen features, which then initialises the head."""
+
+    inverse_regularisation: PositiveFloat = 0.01
+    balanced: bool = True
+
+
+class OptimizerConfig(Schema):
+    """AdamW with warm-up, cosine annealing over all phases, and smaller steps deeper down."""
+
+    weight_decay: NonNegativeFloat = 0.01
+    clip_norm: PositiveFloat | None = 1.0
+    warmup_fraction: Fraction = 0.1
+    final_learning_rate_fraction: Fraction = 0.0
+    layer_decay: Annotated[LenientFloat, Field(gt=0, le=1)] = 1.0
+    ema_momentum: Annotated[LenientFloat, Field(gt=0, lt=1)] | None = None
+
+
+class EarlyStoppingConfig(Schema):
+    """When to stop before the plan is done; null switches a rule off."""
+
+    patience_epochs: PositiveInt | None = None
+    max_overfitting_gap: PositiveFloat | None = None
+
+
+class TrainingConfig(Schema):
+    """The training plan."""
+
+    batch_size: PositiveInt = 32
+    linear_probe: LinearProbeConfig | None = LinearProbeConfig()
+    phases: tuple[PhaseConfig, ...] = ()
+    batch_normalisation: Literal["frozen", "trained"] = "frozen"
+    class_balance: Literal["none", "class_weight", "logit_adjustment"] = "none"
+    logit_adjustment_strength: NonNegativeFloat = 1.0
+    label_smoothing: Annotated[LenientFloat, Field(ge=0, lt=1)] = 0.0
+    optimizer: OptimizerConfig = OptimizerConfig()
+    early_stopping: EarlyStoppingConfig = EarlyStoppingConfig()
+
+    @model_validator(mode="after")
+    def _something_to_do(self) -> TrainingConfig:
+        if self.linear_probe is None and not self.phases:
+            raise ValueError("phases should not be empty when linear_probe is null")
+        return self
