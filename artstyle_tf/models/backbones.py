@@ -1,0 +1,71 @@
+"""Backbones by name: how to build them and where their blocks end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+
+from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.models.blocks import Block, find_blocks
+from artstyle_tf.models.weights import load_weights
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A feature extractor and its parts.
+
+    Attributes:
+        name: name in the registry.
+        model: float32 [B, S, S, 3] in 0..255 -> feature map [B, H, W, C]. The scaling of the
+            pixels is inside the model.
+        blocks: from the input to the output; the stem is below the first, and everything above
+            the last block ("top") belongs to the classifier's top.
+    """
+
+    name: str
+    model: keras.Model
+    blocks: tuple[Block, ...]
+
+
+_BUILDERS: dict[str, Callable[..., keras.Model]] = {
+    **{f"efficientnet_b{n}": getattr(keras.applications, f"EfficientNetB{n}") for n in range(8)},
+    **{
+        f"efficientnet_v2_{size.lower()}": getattr(keras.applications, f"EfficientNetV2{size}")
+        for size in ("B0", "B1", "B2", "B3", "S", "M", "L")
+    },
+}
+
+BACKBONE_NAMES = tuple(_BUILDERS)
+
+
+def build_backbone(name: str, *, image_size_px: int, weights: str | None) -> Backbone:
+    """Builds a backbone without its ImageNet head.
+
+    It is always built bare and then given its weights, so that "imagenet" and a path to the same
+    file lead to the same layers: keras.applications adds a Rescaling layer in the first case only.
+
+    Args:
+        name: one of `BACKBONE_NAMES`.
+        image_size_px: side S of the square input, in pixels.
+        weights: "imagenet", the path of a weights file without top, or None for random weights.
+
+    Returns:
+        The backbone, all layers trainable.
+
+    Raises:
+        ArtstyleError: if the name is unknown, or the weights cannot be found or do not fit.
+    """
+    if name not in _BUILDERS:
+        raise ArtstyleError(
+            "The backbone is not known",
+            received=f"model.backbone={name}",
+            expected=f"one of {', '.join(BACKBONE_NAMES)}",
+        )
+    model = _BUILDERS[name](
+        include_top=False, weights=None, input_shape=(image_size_px, image_size_px, 3)
+    )
+    if weights is not None:
+        load_weights(model, weights, name=name, builder=_BUILDERS[name])
+    return Backbone(name=name, model=model, blocks=find_blocks(model))

@@ -1,0 +1,161 @@
+"""Pretrained weights: found, loaded, and checked against the scaling they were trained with."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from artstyle_tf.errors import ArtstyleError
+
+IMAGENET_MEAN = np.array([0.485, 0.456, 0.406])
+IMAGENET_STD = np.array([0.229, 0.224, 0.225])
+
+_WEIGHTS_HOST = "storage.googleapis.com"
+_CONNECTION_TIMEOUT_SECONDS = 3.0
+
+
+def load_weights(
+    model: keras.Model, weights: str, *, name: str, builder: Callable[..., keras.Model]
+) -> None:
+    """Gives a bare backbone its pretrained weights.
+
+    Args:
+        model: backbone built with `weights=None`.
+        weights: "imagenet" or the path of a weights file without top.
+        name: the backbone's name, for messages.
+        builder: the keras.applications function behind `name`; it knows where "imagenet" lies.
+
+    Raises:
+        ArtstyleError: if the weights are out of reach or belong to another network.
+    """
+    if weights == "imagenet":
+        _load_imagenet_weights(model, name, builder)
+    else:
+        _load_weights_file(model, Path(weights), name)
+    square_a_stored_standard_deviation(model)
+    check_input_scaling(model, name)
+
+
+def _load_imagenet_weights(
+    model: keras.Model, name: str, builder: Callable[..., keras.Model]
+) -> None:
+    if not _imagenet_file_is_cached(model) and not _weights_host_answers():
+        raise ArtstyleError(
+            f"The ImageNet weights of {name} are not on this machine and cannot be downloaded "
+            f"(no connection to the Keras weight host within {_CONNECTION_TIMEOUT_SECONDS:g} s)",
+            fix=f"(1) put the file {model.name}_notop.h5 into {_keras_cache_folder()}, or "
+            "(2) give the path of a weights file: model.weights=PATH, or "
+            "(3) start from random weights: model.weights=null",
+        )
+    pretrained = builder(include_top=False, weights="imagenet", input_shape=model.input_shape[1:])
+    # The two differ only by a Rescaling layer, which holds no weights.
+    model.set_weights(pretrained.get_weights())
+
+
+def _keras_cache_folder() -> Path:
+    return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
+
+
+def _imagenet_file_is_cached(model: keras.Model) -> bool:
+    # keras.applications: "efficientnetb0_notop.h5", "efficientnetv2-b0_notop.h5".
+    return (_keras_cache_folder() / f"{model.name}_notop.h5").is_file()
+
+
+def _weights_host_answers() -> bool:
+    """Keras itself would try for minutes; a user without a network should know within seconds."""
+    try:
+        socket.create_connection((_WEIGHTS_HOST, 443), _CONNECTION_TIMEOUT_SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
+def _load_weights_file(model: keras.Model, file: Path, name: str) -> None:
+    if not file.is_file():
+        raise ArtstyleError(
+            "The weights file does not exist",
+            received=f"model.weights={file}",
+            expected="imagenet, null, or the path of a .h5 or .weights.h5 file",
+        )
+    try:
+        with warnings.catch_warnings():
+            # Before it gives up on a foreign file, Keras warns once for each of its containers.
+            warnings.simplefilter("ignore")
+            model.load_weights(file)
+    except (ValueError, OSError, KeyError) as error:
+        raise ArtstyleError(
+            f"The weights in {file} do not fit {name} without its top",
+            received=_first_sentence(error),
+            expected=f"a file saved from keras.applications' {model.name} with include_top=False",
+            fix="choose the backbone the file was made for (model.backbone=...), or another file",
+        ) from error
+
+
+def _first_sentence(error: Exception) -> str:
+    return " ".join(str(error).split()).split(". ")[0]
+
+
+def square_a_stored_standard_deviation(model: keras.Model) -> None:
+    """Repairs the input scaling of the official EfficientNet files.
+
+    They hold the standard deviation of the pixels where the `normalization` layer expects their
+    variance. keras.applications makes up for it with a Rescaling layer, but only when it loads
+    the file itself; a file that is loaded by its path would silently see pixels of the wrong scale.
+    """
+    layer = _normalization_layer(model)
+    if layer is None or not layer.built or layer.input_variance is not None:
+        return
+    variance = keras.ops.convert_to_numpy(layer.adapt_variance)
+    if np.allclose(variance, IMAGENET_STD, atol=1e-3):
+        layer.adapt_variance.assign(np.square(variance))
+        layer.finalize_state()
+
+
+def check_input_scaling(model: keras.Model, name: str) -> None:
+    """Checks that ordinary pixels reach the first convolution with unit spread.
+
+    Only for networks with a `normalization` layer; the others (V2 S, M, L) scale to -1..1.
+
+    Raises:
+        ArtstyleError: if the spread is off, which means that the file holds other constants.
+    """
+    layer = _normalization_layer(model)
+    if layer is None:
+        return
+    generator = np.random.default_rng(0)
+    pixels = 255 * generator.normal(IMAGENET_MEAN, IMAGENET_STD, size=(1, 64, 64, 3))
+    scaled = pixels.astype("float32")
+    for scaling in model.layers[1 : model.layers.index(layer) + 1]:
+        scaled = scaling(scaled)
+    spread = float(np.std(keras.ops.convert_to_numpy(scaled)))
+    if not 0.8 < spread < 1.25:
+        raise ArtstyleError(
+            f"With these weights {name} would see pixels of the wrong scale",
+            received=f"a standard deviation of {spread:.2f} before the first convolution",
+            expected="about 1 for pictures with ImageNet's mean and spread",
+            fix="use the official weights file, or one saved with its normalization layer",
+        )
+
+
+def weights_digest(model: keras.Model) -> str:
+    """SHA-256 over names, shapes and values of all weights: equal models have equal digests."""
+    digest = hashlib.sha256()
+    for variable in model.weights:
+        value = np.ascontiguousarray(keras.ops.convert_to_numpy(variable))
+        digest.update(f"{variable.path} {value.shape} {value.dtype}".encode())
+        digest.update(value.tobytes())
+    return digest.hexdigest()
+
+
+def _normalization_layer(model: keras.Model) -> keras.layers.Normalization | None:
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            return layer
+    return None

@@ -1,0 +1,87 @@
+"""What several tests need: a tiny network, generated pictures, quiet TensorFlow."""
+
+from __future__ import annotations
+
+import os
+
+# Before TensorFlow is imported anywhere: it reads these once.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def write_pictures() -> Callable[..., Path]:
+    """Writes a folder of style folders that a network can tell apart.
+
+    Returns:
+        Function (folder, pictures_per_style, size_px=48, seed=0) -> folder.
+    """
+
+    def write(
+        folder: Path, pictures_per_style: dict[str, int], *, size_px: int = 48, seed: int = 0
+    ) -> Path:
+        for number, (style, count) in enumerate(pictures_per_style.items()):
+            (folder / style).mkdir(parents=True, exist_ok=True)
+            for position in range(count):
+                generator = np.random.default_rng([seed, number, position])
+                pixels = _stripes(size_px, period_px=4 + 4 * number, generator=generator)
+                artist = "ann" if position % 2 else "bob"
+                name = f"{artist}-{number}-{position // 4}_picture-{position:02d}.png"
+                Image.fromarray(pixels).save(folder / style / name)
+        return folder
+
+    return write
+
+
+def _stripes(size_px: int, *, period_px: int, generator: np.random.Generator) -> np.ndarray:
+    """Stripes in random colours whose period is the style: uint8 [S, S, 3]."""
+    phase = generator.integers(period_px)
+    wave = ((np.arange(size_px) + phase) // (period_px // 2)) % 2
+    dark, light = generator.integers(0, 110, 3), generator.integers(140, 255, 3)
+    rows = np.where(wave[:, None], light, dark)
+    pixels = np.broadcast_to(rows[:, None, :], (size_px, size_px, 3))
+    if generator.random() < 0.5:
+        pixels = pixels.transpose(1, 0, 2)
+    noise = generator.normal(0, 6, pixels.shape)
+    return np.clip(pixels + noise, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def tiny_backbone():
+    """A backbone of three blocks with everything that matters in an EfficientNet.
+
+    Returns:
+        Function (image_size_px=16) -> Backbone.
+    """
+    import keras
+
+    from artstyle_tf.models.backbones import Backbone
+    from artstyle_tf.models.blocks import find_blocks
+
+    def build(image_size_px: int = 16) -> Backbone:
+        keras.utils.set_random_seed(7)
+        layers = keras.layers
+        inputs = keras.Input((image_size_px, image_size_px, 3), name="pictures")
+        x = layers.Rescaling(1 / 255, name="rescaling")(inputs)
+        x = layers.Conv2D(8, 3, strides=2, padding="same", name="stem_conv")(x)
+        x = layers.BatchNormalization(momentum=0.5, name="stem_bn")(x)
+        for name in ("block1a", "block2a", "block2b"):
+            y = layers.Conv2D(8, 3, padding="same", use_bias=False, name=f"{name}_conv")(x)
+            y = layers.BatchNormalization(momentum=0.5, name=f"{name}_bn")(y)
+            y = layers.Activation("swish", name=f"{name}_activation")(y)
+            y = layers.Dropout(0.3, noise_shape=(None, 1, 1, 1), name=f"{name}_drop")(y)
+            x = layers.Add(name=f"{name}_add")([x, y])
+        x = layers.Conv2D(12, 1, use_bias=False, name="top_conv")(x)
+        x = layers.BatchNormalization(momentum=0.5, name="top_bn")(x)
+        x = layers.Activation("swish", name="top_activation")(x)
+        model = keras.Model(inputs, x, name="tiny")
+        return Backbone(name="tiny", model=model, blocks=find_blocks(model))
+
+    return build
