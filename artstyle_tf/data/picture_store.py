@@ -1,0 +1,98 @@
+"""Decoded pictures by number: kept in memory when they fit, decoded again when they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from artstyle_tf.data.decoding import AspectPolicy, decode_picture, resize_picture
+from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.reporting import SILENT, Reporter
+
+_BATCH_FOR_FILLING = 64
+
+
+class PictureStore:
+    """Pictures of one size, ready for the network.
+
+    Args:
+        paths: files that `decode_picture` reads, in the order of their numbers.
+        image_size_px: side S of the square pictures, in pixels.
+        aspect: how a picture becomes a square; see `resize_picture`.
+        memory_budget_mb: pictures are kept if all of them take no more than this many MiB.
+        description: what is being read, for the progress report.
+        reporter: where progress goes.
+
+    Raises:
+        ArtstyleError: if a picture that should be kept cannot be read.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        *,
+        image_size_px: int,
+        aspect: AspectPolicy = "squash",
+        memory_budget_mb: int = 0,
+        description: str = "Reading pictures",
+        reporter: Reporter = SILENT,
+    ) -> None:
+        self._paths = tf.constant([str(path) for path in paths], dtype=tf.string)
+        self._num_pictures = len(paths)
+        self._image_size_px = image_size_px
+        self._aspect: AspectPolicy = aspect
+        self._pictures: tf.Tensor | None = None
+        if self.size_bytes <= memory_budget_mb * 2**20:
+            self._pictures = self._read_all(description, reporter)
+
+    def __len__(self) -> int:
+        return self._num_pictures
+
+    @property
+    def size_bytes(self) -> int:
+        """What all pictures take in memory, as uint8."""
+        return self._num_pictures * self._image_size_px**2 * 3
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether the pictures were kept."""
+        return self._pictures is not None
+
+    def load(self, number: tf.Tensor) -> tf.Tensor:
+        """One picture, for use inside `tf.data`.
+
+        Args:
+            number: scalar integer in [0, len).
+
+        Returns:
+            uint8 [S, S, 3].
+        """
+        if self._pictures is not None:
+            return self._pictures[number]  # pyright: ignore[reportIndexIssue]
+        return self._read(self._paths[number])  # pyright: ignore[reportIndexIssue]
+
+    def _read(self, path: tf.Tensor) -> tf.Tensor:
+        picture = decode_picture(tf.io.read_file(path))
+        return resize_picture(picture, image_size_px=self._image_size_px, aspect=self._aspect)
+
+    def _read_all(self, description: str, reporter: Reporter) -> tf.Tensor:
+        shape = (self._num_pictures, self._image_size_px, self._image_size_px, 3)
+        pictures = np.empty(shape, dtype=np.uint8)
+        dataset = tf.data.Dataset.from_tensor_slices(self._paths)
+        dataset = dataset.map(self._read, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        batches = dataset.prefetch(_BATCH_FOR_FILLING).as_numpy_iterator()
+        try:
+            tracked = reporter.track(batches, total=self._num_pictures, description=description)
+            for number, picture in enumerate(tracked):
+                pictures[number] = picture
+        except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
+            raise ArtstyleError(
+                "A prepared picture cannot be read any more",
+                received=str(error.message).splitlines()[0],
+                fix="run scripts/prepare_data.py again",
+            ) from error
+        with tf.device("cpu"):
+            return tf.constant(pictures)
