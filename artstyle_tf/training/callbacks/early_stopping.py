@@ -1,0 +1,67 @@
+"""Stops the whole plan when it no longer helps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+
+class EarlyStopping(keras.callbacks.Callback):
+    """Stops by patience on validation macro-F1 and by the overfitting gap.
+
+    Unlike `keras.callbacks.EarlyStopping` it counts across several `fit` calls, so that a new
+    phase does not give a hopeless run new patience; and it says why it stopped.
+
+    Args:
+        patience_epochs: epochs without a better validation macro-F1; None for no limit.
+        max_overfitting_gap: largest training minus validation macro-F1; None for no limit.
+
+    Attributes:
+        reason: why training was stopped, for people; None while it goes on.
+    """
+
+    def __init__(
+        self, *, patience_epochs: int | None = None, max_overfitting_gap: float | None = None
+    ) -> None:
+        super().__init__()
+        self.patience_epochs = patience_epochs
+        self.max_overfitting_gap = max_overfitting_gap
+        self.reason: str | None = None
+        self._best = float("-inf")
+        self._epochs_since_best = 0
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Looks at both rules."""
+        logs = logs or {}
+        if logs["val_macro_f1"] > self._best:
+            self._best, self._epochs_since_best = logs["val_macro_f1"], 0
+        else:
+            self._epochs_since_best += 1
+        self._stop_if_needed(gap=logs["macro_f1"] - logs["val_macro_f1"])
+
+    def start_from(self, val_macro_f1: float) -> None:
+        """Counts from the score of the linear probe, which training has to beat."""
+        self._best = val_macro_f1
+
+    def _stop_if_needed(self, gap: float) -> None:
+        if self.max_overfitting_gap is not None and gap > self.max_overfitting_gap:
+            self.reason = (
+                f"training macro-F1 is {gap:.3f} above validation "
+                f"(allowed: {self.max_overfitting_gap:g})"
+            )
+        elif self.patience_epochs is not None and self._epochs_since_best >= self.patience_epochs:
+            self.reason = f"no better validation macro-F1 for {self._epochs_since_best} epochs"
+        if self.reason is not None:
+            self.model.stop_training = True
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs, as JSON values."""
+        best = None if self._best == float("-inf") else self._best
+        return {"best": best, "epochs_since_best": self._epochs_since_best, "reason": self.reason}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continues where `state` was taken."""
+        self._best = float("-inf") if state["best"] is None else state["best"]
+        self._epochs_since_best = state["epochs_since_best"]
+        self.reason = state["reason"]

@@ -1,0 +1,102 @@
+"""Owns the plan of phases and ends each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from artstyle_tf.training.phases import Phase, num_epochs
+
+
+class ProgressiveUnfreezing(keras.callbacks.Callback):
+    """Walks through the phases: the trainer asks which one is next, this callback ends it.
+
+    Keras fixes the trainable variables at `compile`, so a callback cannot unfreeze anything
+    itself. It can stop `fit`; then the trainer applies the next phase, compiles and fits again.
+
+    Args:
+        phases: the plan, in order.
+        monitor: key of the logs whose rise counts as progress.
+
+    Attributes:
+        epoch: epochs done so far, over all phases.
+    """
+
+    def __init__(self, phases: Sequence[Phase], *, monitor: str = "val_macro_f1") -> None:
+        super().__init__()
+        self.phases = tuple(phases)
+        self.monitor = monitor
+        self.epoch = 0
+        self._position = 0
+        self._first_epoch = 0
+        self._best = float("-inf")
+        self._epochs_since_best = 0
+
+    @property
+    def phase(self) -> Phase | None:
+        """The phase to train now; None when the plan is done."""
+        return self.phases[self._position] if self._position < len(self.phases) else None
+
+    @property
+    def last_epoch(self) -> int:
+        """Epochs done when the current phase uses all of its own."""
+        return self._first_epoch + (self.phase.epochs if self.phase else 0)
+
+    @property
+    def planned_epochs_before_phase(self) -> int:
+        """Where the phase starts in the plan; the learning rate follows the plan."""
+        return num_epochs(self.phases[: self._position])
+
+    @property
+    def epochs_done_in_phase(self) -> int:
+        """Epochs of the current phase that are done; not 0 after a resume."""
+        return self.epoch - self._first_epoch
+
+    def advance(self) -> None:
+        """Goes to the next phase."""
+        self._position += 1
+        self._first_epoch = self.epoch
+        self._best = float("-inf")
+        self._epochs_since_best = 0
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Stops `fit` when the phase has reached a plateau."""
+        self.epoch = epoch + 1
+        value = (logs or {}).get(self.monitor, float("-inf"))
+        if value > self._best:
+            self._best, self._epochs_since_best = value, 0
+        else:
+            self._epochs_since_best += 1
+        if self.has_reached_plateau:
+            self.model.stop_training = True
+
+    @property
+    def phase_is_over(self) -> bool:
+        """Whether the current phase has nothing left to train."""
+        return self.epoch >= self.last_epoch or self.has_reached_plateau
+
+    @property
+    def has_reached_plateau(self) -> bool:
+        """Whether the current phase should end before its epochs are used up."""
+        patience = self.phase.plateau_epochs if self.phase else None
+        return patience is not None and self._epochs_since_best >= patience
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs, as JSON values."""
+        return {
+            "epoch": self.epoch,
+            "position": self._position,
+            "first_epoch": self._first_epoch,
+            "best": None if self._best == float("-inf") else self._best,
+            "epochs_since_best": self._epochs_since_best,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continues where `state` was taken."""
+        self.epoch = state["epoch"]
+        self._position = state["position"]
+        self._first_epoch = state["first_epoch"]
+        self._best = float("-inf") if state["best"] is None else state["best"]
+        self._epochs_since_best = state["epochs_since_best"]

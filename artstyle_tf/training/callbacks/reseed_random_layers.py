@@ -1,0 +1,36 @@
+"""Makes dropout and stochastic depth follow from (seed, epoch)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+
+class ReseedRandomLayers(keras.callbacks.Callback):
+    """Gives each random layer a new state at the start of each epoch.
+
+    Without it the state would depend on how many steps were made in this process, and a resumed
+    run would differ from an uninterrupted one.
+
+    Args:
+        classifier_model: holds all random layers, flat.
+        seed: of the run.
+    """
+
+    def __init__(self, classifier_model: keras.Model, seed: int) -> None:
+        super().__init__()
+        self._layers = [
+            layer
+            for layer in classifier_model.layers
+            if isinstance(layer, keras.layers.Dropout) and layer.rate > 0
+        ]
+        self._seed = seed
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Sets the states."""
+        for number, layer in enumerate(self._layers):
+            # Two unsigned 32-bit numbers; large odd factors keep neighbouring seeds apart.
+            first = (self._seed * 2_654_435_761 + epoch * 40_503) % 2**32
+            second = (number * 2_246_822_519 + 1) % 2**32
+            layer.seed_generator.state.assign([first, second])

@@ -1,0 +1,120 @@
+"""The unfreezing plan: which blocks learn, for how many epochs, at which learning rate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.models.backbones import Backbone
+from artstyle_tf.models.blocks import layer_depths
+from artstyle_tf.models.classifier import Classifier
+from artstyle_tf.models.splitting import split_backbone
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase of progressive unfreezing.
+
+    Attributes:
+        num_unfrozen_blocks: blocks that learn, counted from the top; 0 for the head alone, None
+            for the whole network.
+        epochs: epochs at most.
+        peak_learning_rate: learning rate of the head after the warm-up.
+        plateau_epochs: end the phase early after so many epochs without a better validation
+            macro-F1; None to use all epochs.
+    """
+
+    num_unfrozen_blocks: int | None
+    epochs: int
+    peak_learning_rate: float
+    plateau_epochs: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Short name for the history and the figures."""
+        if self.num_unfrozen_blocks is None:
+            return "all blocks"
+        if self.num_unfrozen_blocks == 0:
+            return "head"
+        plural = "s" if self.num_unfrozen_blocks > 1 else ""
+        return f"top {self.num_unfrozen_blocks} block{plural}"
+
+
+def num_epochs(phases: Sequence[Phase]) -> int:
+    """Epochs of the whole plan."""
+    return sum(phase.epochs for phase in phases)
+
+
+def check_phases(phases: Sequence[Phase], backbone: Backbone) -> None:
+    """Refuses a plan that the backbone is too short for, before any work is done.
+
+    Raises:
+        ArtstyleError: if a phase would unfreeze as many blocks as there are, or more.
+    """
+    for number, phase in enumerate(phases):
+        if (phase.num_unfrozen_blocks or 0) >= len(backbone.blocks):
+            raise ArtstyleError(
+                f"{backbone.name} has only {len(backbone.blocks)} blocks",
+                received=f"training.phases.{number}.unfreeze_blocks={phase.num_unfrozen_blocks}",
+                expected=f"0 to {len(backbone.blocks) - 1}, or all",
+            )
+
+
+def apply_phase(classifier: Classifier, phase: Phase, *, train_batch_normalisation: bool) -> None:
+    """Sets which layers learn. It takes effect with the next `compile`.
+
+    A BatchNormalization layer that does not learn also stays in inference mode: small batches
+    would ruin its statistics.
+
+    Args:
+        classifier: whose layers to set.
+        phase: what is to be unfrozen.
+        train_batch_normalisation: let BatchNormalization learn in the unfrozen blocks.
+    """
+    backbone = classifier.backbone
+    depths = layer_depths(backbone.model, backbone.blocks)
+    deepest = phase.num_unfrozen_blocks
+    for layer in backbone.model.layers:
+        unfrozen = deepest is None or (deepest > 0 and depths[layer.name] <= deepest)
+        is_normalisation = isinstance(layer, keras.layers.BatchNormalization)
+        layer.trainable = unfrozen and (train_batch_normalisation or not is_normalisation)
+    classifier.head.trainable = True
+
+
+def build_phase_model(classifier: Classifier, phase: Phase) -> keras.Model:
+    """The classifier as it is trained in a phase, sharing all its layers.
+
+    What is frozen runs in inference mode. In the plain model Keras would still apply the
+    stochastic depth of frozen blocks, so that the same picture had other features each time.
+
+    Args:
+        classifier: whose layers to use.
+        phase: decides where trunk and top are separated.
+
+    Returns:
+        Model of pictures [B, S, S, 3] -> logits [B, C].
+    """
+    parts = split_backbone(classifier.backbone, phase.num_unfrozen_blocks)
+    inputs = keras.Input(classifier.model.input_shape[1:], name="pictures")
+    activations = inputs if parts.trunk is None else _InferenceOnly(parts.trunk)(inputs)
+    feature_map = activations if parts.top is None else parts.top(activations)
+    return keras.Model(inputs, classifier.add_head(feature_map), name="phase_classifier")
+
+
+class _InferenceOnly(keras.layers.Layer):
+    """Runs a model in inference mode whatever the model around it does.
+
+    `trunk(inputs, training=False)` would not do: when Keras 3 replays a functional graph it passes
+    the outer `training` on to every layer, over the argument that was given.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        super().__init__(name=model.name)
+        self._model = model
+
+    def call(self, inputs: Any) -> Any:
+        return self._model(inputs, training=False)

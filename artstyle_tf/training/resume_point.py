@@ -1,0 +1,77 @@
+"""Everything that training needs to continue after an interrupt, in one file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.files import replaced_atomically
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class ResumePoint:
+    """A moment between two epochs.
+
+    Attributes:
+        weights: of the whole classifier, as `get_weights` returns them.
+        best_weights: of the best epoch so far, likewise.
+        optimizer: the optimiser's variables; empty between two phases.
+        state: of the callbacks, JSON values by name.
+    """
+
+    weights: list[np.ndarray]
+    best_weights: list[np.ndarray]
+    optimizer: list[np.ndarray]
+    state: dict[str, Any]
+
+
+def save_resume_point(path: Path, point: ResumePoint) -> None:
+    """Writes the point to one .npz file: it is there as a whole or not at all."""
+    arrays = {
+        f"{group}_{number:05d}": array
+        for group in ("weights", "best_weights", "optimizer")
+        for number, array in enumerate(getattr(point, group))
+    }
+    header = json.dumps({"format": _FORMAT, "state": point.state})
+    with replaced_atomically(path) as temporary:
+        np.savez(temporary, header=np.array(header), allow_pickle=False, **arrays)
+
+
+def load_resume_point(path: Path) -> ResumePoint:
+    """Reads what `save_resume_point` wrote.
+
+    Raises:
+        ArtstyleError: if the file is damaged or from another version of the program.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            header = json.loads(str(file["header"]))
+            groups: dict[str, list[np.ndarray]] = {
+                group: [file[name] for name in sorted(file.files) if _group(name) == group]
+                for group in ("weights", "best_weights", "optimizer")
+            }
+    except (OSError, ValueError, KeyError) as error:
+        raise ArtstyleError(
+            f"The file to resume from, {path}, cannot be read",
+            received=str(error),
+            fix="train again with --overwrite",
+        ) from error
+    if header.get("format") != _FORMAT:
+        raise ArtstyleError(
+            f"The file to resume from, {path}, was written by another version",
+            received=f"format {header.get('format')}",
+            expected=f"format {_FORMAT}",
+            fix="train again with --overwrite",
+        )
+    return ResumePoint(state=header["state"], **groups)
+
+
+def _group(array_name: str) -> str:
+    return array_name.rpartition("_")[0]

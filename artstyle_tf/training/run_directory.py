@@ -1,0 +1,223 @@
+"""Everything a run leaves behind: outputs/models/<run>/ and outputs/figs/<run>/."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import keras
+import pandas as pd
+
+from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.files import cannot_write, replaced_atomically, write_json, write_text
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """Paths of a run.
+
+    Attributes:
+        path: outputs/models/<run>.
+        figures: outputs/figs/<run>.
+    """
+
+    path: Path
+    figures: Path
+
+    @property
+    def config_file(self) -> Path:
+        """The resolved config, as YAML."""
+        return self.path / "config.yaml"
+
+    @property
+    def model_file(self) -> Path:
+        """The best classifier so far."""
+        return self.path / "model.keras"
+
+    @property
+    def class_names_file(self) -> Path:
+        """Class names in the order of the logits."""
+        return self.path / "class_names.json"
+
+    @property
+    def split_file(self) -> Path:
+        """path,label,split,group of the source pictures; fits data.split_file."""
+        return self.path / "split.csv"
+
+    @property
+    def pictures_file(self) -> Path:
+        """The prepared pictures the run used, with parents, digests and splits."""
+        return self.path / "pictures.csv"
+
+    @property
+    def history_file(self) -> Path:
+        """One row an epoch."""
+        return self.path / "history.csv"
+
+    @property
+    def metrics_file(self) -> Path:
+        """Scores of the best model."""
+        return self.path / "metrics.json"
+
+    @property
+    def environment_file(self) -> Path:
+        """Versions, machine, seed, digest of the weights."""
+        return self.path / "environment.json"
+
+    @property
+    def resume_file(self) -> Path:
+        """Where an interrupted training continues; gone when the run is finished."""
+        return self.path / "resume.npz"
+
+    @property
+    def state_file(self) -> Path:
+        """State (running, finished, interrupted, failed) and times."""
+        return self.path / "run.json"
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Keeps the state of the run while its body works."""
+        self._write_state("running")
+        try:
+            yield
+        except KeyboardInterrupt:
+            self._write_state("interrupted")
+            raise
+        except BaseException:
+            self._write_state("failed")
+            raise
+        self._write_state("finished")
+        self.resume_file.unlink(missing_ok=True)
+
+    def _write_state(self, state: str) -> None:
+        known = json.loads(self.state_file.read_text()) if self.state_file.is_file() else {}
+        now = datetime.now().astimezone().isoformat(timespec="seconds")
+        changes = {"state": state, "started": known.get("started", now), "changed": now}
+        write_json(self.state_file, {**known, **changes})
+
+    def save_model(self, model: keras.Model) -> None:
+        """Writes the model atomically."""
+        with replaced_atomically(self.model_file) as temporary:
+            model.save(temporary)
+
+    def load_model(self) -> keras.Model:
+        """Reads the model; safe mode refuses code from strangers.
+
+        Raises:
+            ArtstyleError: if it is missing or damaged.
+        """
+        # A truncated .keras file makes Keras say "File not found", so that is asked first.
+        if not self.model_file.is_file():
+            raise ArtstyleError(
+                f"{self.path} holds no trained model",
+                expected=f"a finished run with {self.model_file.name}",
+                fix="train it first, or --resume it if it was interrupted",
+            )
+        try:
+            return keras.models.load_model(self.model_file, compile=False, safe_mode=True)
+        except (ValueError, OSError, TypeError, KeyError) as error:
+            raise ArtstyleError(
+                f"The model {self.model_file} cannot be loaded; the file is damaged or was "
+                "written by an incompatible version",
+                received=" ".join(str(error).split())[:200],
+                fix="train it again",
+            ) from error
+
+    def write_class_names(self, class_names: Sequence[str]) -> None:
+        """Writes class_names.json."""
+        write_json(self.class_names_file, list(class_names))
+
+    def read_class_names(self) -> tuple[str, ...]:
+        """Class names in the order of the logits."""
+        return tuple(json.loads(self.class_names_file.read_text(encoding="utf-8")))
+
+    def write_table(self, file: Path, table: pd.DataFrame) -> None:
+        """Writes a CSV atomically."""
+        write_text(file, table.to_csv(index=False))
+
+    def write_config(self, text: str) -> None:
+        """Writes config.yaml."""
+        write_text(self.config_file, text)
+
+
+def plan_run_directory(
+    outputs: Path, name: str | None, *, kind: str, resume: bool, overwrite: bool
+) -> RunDirectory:
+    """Chooses the directory of a new run, or finds that of an interrupted one. Writes nothing.
+
+    Args:
+        outputs: the outputs folder.
+        name: of the run; None for `<kind>-<date>-<time>`.
+        kind: of the run, e.g. "direct".
+        resume: the run has to exist and to be unfinished.
+        overwrite: the run may exist.
+
+    Returns:
+        Its paths.
+
+    Raises:
+        ArtstyleError: if an earlier run would be overwritten, or there is nothing to resume.
+    """
+    if resume and name is None:
+        raise ArtstyleError(
+            "--resume needs the name of the run to continue",
+            fix=f"add --run-name NAME; the runs are the folders in {outputs / 'models'}",
+        )
+    name = name or f"{kind}-{datetime.now():%Y%m%d-%H%M%S}"
+    run = RunDirectory(path=outputs / "models" / name, figures=outputs / "figs" / name)
+    if resume and not run.resume_file.is_file():
+        finished = run.metrics_file.is_file()
+        raise ArtstyleError(
+            f"The run {run.path} is finished" if finished else f"There is no run {run.path}",
+            expected="an interrupted run",
+            fix="leave --resume out" + (" and choose another --run-name" if finished else ""),
+        )
+    if run.path.exists() and not resume and not overwrite:
+        raise ArtstyleError(
+            f"The run {run.path} exists already",
+            fix="choose another --run-name, continue it with --resume, or replace it with "
+            "--overwrite",
+        )
+    return run
+
+
+def create_run_directory(run: RunDirectory, *, overwrite: bool) -> None:
+    """Creates the folders.
+
+    Raises:
+        ArtstyleError: if they cannot be created, or another process has just done so.
+    """
+    try:
+        if overwrite:
+            for folder in (run.path, run.figures):
+                if folder.exists():
+                    shutil.rmtree(folder)
+        run.path.mkdir(parents=True, exist_ok=False)
+        run.figures.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(run.path, error) from error
+
+
+def open_run(path: Path) -> RunDirectory:
+    """Finds a run that exists, from its folder in outputs/models.
+
+    Raises:
+        ArtstyleError: if the folder is no run.
+    """
+    path = path.resolve()
+    figures = path.parent.parent / "figs" / path.name
+    run = RunDirectory(path=path, figures=figures)
+    if not run.config_file.is_file():
+        models = path.parent if path.parent.is_dir() else Path("outputs/models")
+        known = sorted(folder.parent.name for folder in models.glob("*/config.yaml"))
+        raise ArtstyleError(
+            f"{path} is not a run",
+            expected="a folder that train_direct.py made",
+            fix=f"known in {models}: {', '.join(known[-8:])}" if known else "train a model first",
+        )
+    return run

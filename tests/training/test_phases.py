@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.models.classifier import build_classifier
+from artstyle_tf.training.phases import (
+    Phase,
+    apply_phase,
+    build_phase_model,
+    check_phases,
+    num_epochs,
+)
+
+
+@pytest.fixture
+def classifier(tiny_backbone):
+    return build_classifier(tiny_backbone(), num_classes=3, dropout=0.0, seed=1)
+
+
+def pictures(count=4):
+    return np.random.default_rng(0).uniform(0, 255, (count, 16, 16, 3)).astype("float32")
+
+
+def trainable_layers(classifier):
+    return {layer.name for layer in classifier.model.layers if layer.trainable_variables}
+
+
+@pytest.mark.parametrize(
+    ("num_unfrozen_blocks", "expected"),
+    [
+        (0, {"head"}),
+        (1, {"head", "top_conv", "block2b_conv"}),
+        (2, {"head", "top_conv", "block2b_conv", "block2a_conv"}),
+        (
+            None,
+            {"head", "top_conv", "block2b_conv", "block2a_conv", "block1a_conv", "stem_conv"},
+        ),
+    ],
+)
+def test_a_phase_unfreezes_its_blocks_and_no_batch_normalisation(
+    classifier, num_unfrozen_blocks, expected
+):
+    apply_phase(classifier, Phase(num_unfrozen_blocks, 1, 0.1), train_batch_normalisation=False)
+    assert trainable_layers(classifier) == expected
+
+
+def test_a_later_phase_can_freeze_again(classifier):
+    apply_phase(classifier, Phase(None, 1, 0.1), train_batch_normalisation=True)
+    apply_phase(classifier, Phase(0, 1, 0.1), train_batch_normalisation=True)
+    assert trainable_layers(classifier) == {"head"}
+
+
+def test_batch_normalisation_learns_only_when_asked_and_unfrozen(classifier):
+    apply_phase(classifier, Phase(1, 1, 0.1), train_batch_normalisation=True)
+    assert {"block2b_bn", "top_bn"} <= trainable_layers(classifier)
+    assert "block2a_bn" not in trainable_layers(classifier)
+
+
+@pytest.mark.parametrize("num_unfrozen_blocks", [0, 1, 2, None])
+def test_the_phase_model_computes_the_classifier(classifier, num_unfrozen_blocks):
+    model = build_phase_model(classifier, Phase(num_unfrozen_blocks, 1, 0.1))
+    np.testing.assert_allclose(
+        model(pictures(), training=False), classifier.model(pictures()), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_what_is_frozen_is_not_random_even_in_training(classifier):
+    frozen = build_phase_model(classifier, Phase(0, 1, 0.1))
+    first, second = (np.asarray(frozen(pictures(), training=True)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    unfrozen = build_phase_model(classifier, Phase(1, 1, 0.1))
+    apply_phase(classifier, Phase(1, 1, 0.1), train_batch_normalisation=False)
+    outputs = [np.asarray(unfrozen(pictures(), training=True)) for _ in range(8)]
+    assert any(not np.array_equal(outputs[0], other) for other in outputs[1:])
+
+
+def test_training_a_phase_moves_its_blocks_and_nothing_else(classifier):
+    phase = Phase(1, 1, 0.1)
+    apply_phase(classifier, phase, train_batch_normalisation=False)
+    before = {w.path: np.array(w) for w in classifier.model.weights}
+    model = build_phase_model(classifier, phase)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss)
+    model.fit(pictures(), np.array([0, 1, 2, 0]), epochs=2, verbose=0)
+    moved = {w.path for w in classifier.model.weights if not np.array_equal(before[w.path], w)}
+    assert moved == {"head/kernel", "head/bias", "top_conv/kernel"} | {
+        f"block2b_conv/{name}" for name in ("kernel",)
+    }
+
+
+def test_frozen_statistics_of_batch_normalisation_stay(classifier):
+    for train_batch_normalisation, stays in ((False, True), (True, False)):
+        phase = Phase(None, 1, 0.1)
+        apply_phase(classifier, phase, train_batch_normalisation=train_batch_normalisation)
+        before = np.array(classifier.model.get_layer("stem_bn").moving_mean)
+        model = build_phase_model(classifier, phase)
+        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        model.fit(pictures(), np.array([0, 1, 2, 0]), verbose=0)
+        after = np.array(classifier.model.get_layer("stem_bn").moving_mean)
+        assert np.array_equal(before, after) is stays
+
+
+def test_a_plan_that_is_too_deep_is_refused_by_its_key(tiny_backbone):
+    with pytest.raises(ArtstyleError, match=r"training\.phases\.1\.unfreeze_blocks=3"):
+        check_phases([Phase(2, 1, 0.1), Phase(3, 1, 0.1)], tiny_backbone())
+    check_phases([Phase(2, 1, 0.1), Phase(None, 1, 0.1)], tiny_backbone())
+
+
+def test_epochs_add_up():
+    assert num_epochs([Phase(0, 2, 0.1), Phase(1, 3, 0.1)]) == 5
+    assert [Phase(n, 1, 0.1).name for n in (None, 0, 1, 2)] == [
+        "all blocks",
+        "head",
+        "top 1 block",
+        "top 2 blocks",
+    ]

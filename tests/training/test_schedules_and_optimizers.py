@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from artstyle_tf.models.classifier import build_classifier
+from artstyle_tf.training.optimizers import LayerwiseAdamW, depth_multipliers
+from artstyle_tf.training.schedules import WarmupCosine
+
+
+def rate(schedule, step):
+    return float(schedule(step))
+
+
+def test_warm_up_is_linear_and_the_cosine_ends_at_the_final_value():
+    schedule = WarmupCosine(2.0, total_steps=110, warmup_steps=10, final_fraction=0.1)
+    assert [rate(schedule, step) for step in (0, 4, 9)] == pytest.approx([0.2, 1.0, 2.0])
+    assert rate(schedule, 60) == pytest.approx(2.0 * (0.1 + 0.9 * 0.5))
+    assert rate(schedule, 110) == pytest.approx(0.2)
+    assert rate(schedule, 1000) == pytest.approx(0.2)
+
+
+def test_the_cosine_equals_the_formula_at_every_step():
+    schedule = WarmupCosine(1.0, total_steps=50, warmup_steps=5)
+    for step in range(5, 50):
+        expected = (1 + math.cos(math.pi * (step - 5) / 45)) / 2
+        assert rate(schedule, step) == pytest.approx(expected, abs=1e-6)
+
+
+def test_phases_continue_one_curve():
+    whole = WarmupCosine(1.0, total_steps=40, warmup_steps=4)
+    second = WarmupCosine(1.0, total_steps=40, warmup_steps=4, first_step=15)
+    for step in range(25):
+        assert rate(second, step) == pytest.approx(rate(whole, step + 15))
+
+
+def test_no_warm_up_starts_at_the_peak():
+    assert rate(WarmupCosine(0.5, total_steps=10), 0) == pytest.approx(0.5)
+
+
+def test_schedule_and_optimizer_survive_serialisation():
+    schedule = WarmupCosine(1.0, total_steps=40, warmup_steps=4, first_step=3, final_fraction=0.2)
+    optimizer = LayerwiseAdamW(schedule, multipliers={"a/kernel": 0.5}, weight_decay=0.1)
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(optimizer))
+    assert again.multipliers == {"a/kernel": 0.5}
+    assert again.get_config() == optimizer.get_config()
+
+
+def two_variables():
+    return [
+        keras.Variable(np.array([1.0, -2.0, 3.0], "float32"), name=name) for name in ("one", "two")
+    ]
+
+
+def apply_steps(optimizer, variables, steps=5):
+    optimizer.build(variables)
+    for step in range(steps):
+        gradients = [keras.ops.convert_to_tensor([0.3 + step, -0.2, 0.1]) for _ in variables]
+        optimizer.apply(gradients, variables)
+    return [np.array(variable) for variable in variables]
+
+
+def test_without_multipliers_it_is_adamw():
+    ours = apply_steps(LayerwiseAdamW(0.01, weight_decay=0.1), two_variables())
+    theirs = apply_steps(keras.optimizers.AdamW(0.01, weight_decay=0.1), two_variables())
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+def test_a_multiplier_is_that_share_of_the_learning_rate_also_for_the_decay():
+    variables = two_variables()
+    path = variables[1].path
+    optimizer = LayerwiseAdamW(0.01, multipliers={path: 0.25}, weight_decay=0.1)
+    first, second = apply_steps(optimizer, variables)
+    full = apply_steps(keras.optimizers.AdamW(0.01, weight_decay=0.1), two_variables())[0]
+    quarter = apply_steps(keras.optimizers.AdamW(0.0025, weight_decay=0.1), two_variables())[0]
+    np.testing.assert_allclose(first, full, rtol=1e-6)
+    np.testing.assert_allclose(second, quarter, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["bias", "gamma", "beta"])
+def test_biases_and_normalisation_do_not_decay(name):
+    variable = keras.Variable(np.ones(3, "float32"), name=name)
+    optimizer = LayerwiseAdamW(0.1, weight_decay=0.5)
+    optimizer.build([variable])
+    optimizer.apply([keras.ops.zeros(3)], [variable])
+    np.testing.assert_array_equal(variable, np.ones(3))
+
+
+def test_multipliers_shrink_with_depth(tiny_backbone):
+    classifier = build_classifier(tiny_backbone(), num_classes=3, dropout=0, seed=1)
+    multipliers = depth_multipliers(classifier, 0.5)
+    assert multipliers["top_conv/kernel"] == 0.5
+    assert multipliers["block2b_conv/kernel"] == 0.25
+    assert multipliers["block1a_conv/kernel"] == 0.0625
+    assert multipliers["stem_conv/kernel"] == 0.03125
+    assert "head/kernel" not in multipliers
+    paths = {variable.path for variable in classifier.model.trainable_variables}
+    assert set(multipliers) >= paths - {"head/kernel", "head/bias"}
+    assert depth_multipliers(classifier, 1.0) == {}

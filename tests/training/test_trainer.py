@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from artstyle_tf.data.batches import evaluation_batches, training_batches
+from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.models.classifier import build_classifier
+from artstyle_tf.training.phases import Phase
+from artstyle_tf.training.trainer import OptimizerSettings, Trainer, TrainingData, TrainingPlan
+
+
+class ArrayStore:
+    """Pictures in memory, as a PictureStore has them."""
+
+    def __init__(self, pictures):
+        import tensorflow as tf
+
+        self._pictures = tf.constant(pictures)
+
+    def __len__(self):
+        return len(self._pictures)
+
+    def load(self, number):
+        return self._pictures[number]
+
+
+def some_data(*, seed=5, batch_size=8):
+    generator = np.random.default_rng(0)
+    labels = np.arange(24) % 3
+    pictures = generator.integers(0, 80, (24, 16, 16, 3)) + 80 * labels[:, None, None, None]
+    store = ArrayStore(pictures.astype(np.uint8))
+    return TrainingData(
+        batches_from=lambda epoch: training_batches(
+            store, labels, batch_size=batch_size, seed=seed, first_epoch=epoch
+        ),
+        steps_per_epoch=-(-24 // batch_size),
+        validation_batches=evaluation_batches(store, labels, batch_size=batch_size),
+    )
+
+
+def some_plan(phases=None, **changes):
+    phases = phases or [Phase(0, 2, 0.01), Phase(1, 2, 0.01), Phase(None, 1, 0.01)]
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return TrainingPlan(phases=phases, loss=loss, **changes)
+
+
+@pytest.fixture
+def make_trainer(tiny_backbone, tmp_path):
+    def make(plan=None, *, folder=None, data=None):
+        folder = folder or tmp_path / "run"
+        folder.mkdir(exist_ok=True)
+        classifier = build_classifier(tiny_backbone(), num_classes=3, dropout=0.2, seed=1)
+        trainer = Trainer(
+            classifier,
+            plan or some_plan(),
+            data or some_data(),
+            history_file=folder / "history.csv",
+            resume_file=folder / "resume.npz",
+            save_model=lambda model: model.save(folder / "model.keras"),
+        )
+        return trainer, classifier
+
+    return make
+
+
+def weights_of(classifier):
+    return [np.array(weight) for weight in classifier.model.weights]
+
+
+def assert_same_weights(first, second):
+    for one, other in zip(weights_of(first), weights_of(second), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_all_phases_are_trained_in_order_and_written_to_the_history(make_trainer, tmp_path):
+    trainer, _ = make_trainer()
+    trainer.train()
+    history = pd.read_csv(tmp_path / "run" / "history.csv")
+    assert history["epoch"].tolist() == [1, 2, 3, 4, 5]
+    assert history["phase"].tolist() == ["head"] * 2 + ["top 1 block"] * 2 + ["all blocks"]
+    assert history[["loss", "val_loss", "macro_f1", "val_macro_f1"]].notna().all(axis=None)
+    rates = history["learning_rate"]
+    assert rates.is_monotonic_decreasing
+    assert rates.iloc[-1] < 0.1 * rates.iloc[0]
+
+
+def test_it_learns(make_trainer):
+    trainer, _ = make_trainer(some_plan([Phase(None, 15, 0.02)], train_batch_normalisation=True))
+    trainer.train()
+    losses = trainer.history.table()["loss"]
+    assert losses.iloc[-1] < 0.6 * losses.iloc[0]
+    assert trainer.best.score > 0.8
+
+
+def test_the_second_phase_moves_the_blocks_that_the_first_left_alone(make_trainer, monkeypatch):
+    trainer, classifier = make_trainer(some_plan([Phase(0, 1, 0.01)]))
+    before = np.array(classifier.model.get_layer("block2b_conv").kernel)
+    trainer.train()
+    np.testing.assert_array_equal(before, classifier.model.get_layer("block2b_conv").kernel)
+    trainer, classifier = make_trainer(some_plan([Phase(0, 1, 0.01), Phase(1, 1, 0.01)]))
+    monkeypatch.setattr(trainer.best, "bring_back", lambda: None)
+    trainer.train()
+    assert not np.array_equal(before, classifier.model.get_layer("block2b_conv").kernel)
+
+
+def test_the_same_seed_gives_the_same_weights(make_trainer, tmp_path):
+    results = []
+    for name in ("first", "second"):
+        trainer, classifier = make_trainer(folder=tmp_path / name)
+        trainer.train()
+        results.append(classifier)
+    assert_same_weights(*results)
+
+
+def test_the_best_weights_come_back_and_are_on_disk(make_trainer, tmp_path):
+    trainer, classifier = make_trainer()
+    trainer.train()
+    table = trainer.history.table()
+    best = table.loc[table["val_macro_f1"].idxmax()]
+    assert trainer.best.epoch == best["epoch"]
+    assert trainer.best.score == pytest.approx(best["val_macro_f1"])
+    saved = keras.models.load_model(tmp_path / "run" / "model.keras", compile=False)
+    for one, other in zip(saved.weights, classifier.model.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_probe_that_training_does_not_beat_stays(make_trainer):
+    trainer, classifier = make_trainer()
+    probe = weights_of(classifier)
+    trainer.start_from(1.0, {"val_macro_f1": 1.0})
+    trainer.train()
+    assert trainer.best.epoch == 0
+    assert trainer.history.table()["phase"].iloc[0] == "linear probe"
+    for one, other in zip(probe, weights_of(classifier), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+class _Interrupt(keras.callbacks.Callback):
+    def __init__(self, epoch):
+        super().__init__()
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self._at == self._epoch and batch == 1:
+            raise KeyboardInterrupt
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._at = epoch
+
+
+@pytest.mark.parametrize("interrupted_in_epoch", [0, 1, 2, 3, 4])
+def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
+    make_trainer, tmp_path, interrupted_in_epoch, monkeypatch
+):
+    whole, expected = make_trainer(folder=tmp_path / "whole")
+    whole.start_from(0.1, {"val_macro_f1": 0.1})
+    whole.train()
+
+    broken, _ = make_trainer()
+    broken.start_from(0.1, {"val_macro_f1": 0.1})
+    callbacks = broken._callbacks
+    monkeypatch.setattr(
+        broken,
+        "_callbacks",
+        lambda optimizer: [*callbacks(optimizer), _Interrupt(interrupted_in_epoch)],
+    )
+    with pytest.raises(KeyboardInterrupt):
+        broken.train()
+
+    resumed, classifier = make_trainer()
+    assert resumed.resume()
+    resumed.train()
+    assert_same_weights(classifier, expected)
+    columns = ["epoch", "phase", "loss", "val_macro_f1", "learning_rate"]
+    pd.testing.assert_frame_equal(resumed.history.table()[columns], whole.history.table()[columns])
+    assert resumed.best.epoch == whole.best.epoch
+
+
+def test_there_is_nothing_to_resume_before_the_first_epoch(make_trainer):
+    trainer, _ = make_trainer()
+    assert trainer.resume() is False
+
+
+def test_a_damaged_resume_file_is_named(make_trainer, tmp_path):
+    trainer, _ = make_trainer()
+    (tmp_path / "run" / "resume.npz").write_bytes(b"not an archive")
+    with pytest.raises(ArtstyleError, match=r"resume\.npz, cannot be read"):
+        trainer.resume()
+
+
+def test_patience_ends_the_whole_plan_and_says_so(make_trainer):
+    trainer, _ = make_trainer(some_plan([Phase(0, 9, 1e-9), Phase(1, 9, 1e-9)], patience_epochs=2))
+    trainer.train()
+    assert trainer.early_stopping.reason == "no better validation macro-F1 for 2 epochs"
+    assert len(trainer.history.rows) == 3
+
+
+def test_the_overfitting_gap_ends_the_plan(make_trainer):
+    trainer, _ = make_trainer(some_plan(max_overfitting_gap=1e-9))
+    logs = {"macro_f1": 0.9, "val_macro_f1": 0.7}
+    trainer.early_stopping.set_model(keras.Sequential())
+    trainer.early_stopping.on_epoch_end(0, logs)
+    assert "0.200 above validation" in trainer.early_stopping.reason
+
+
+def test_a_plateau_ends_its_phase_and_the_next_one_begins(make_trainer):
+    phases = [Phase(0, 9, 1e-9, plateau_epochs=2), Phase(1, 2, 1e-9)]
+    trainer, _ = make_trainer(some_plan(phases))
+    trainer.train()
+    phase_names = trainer.history.table()["phase"].tolist()
+    assert phase_names == ["head"] * 3 + ["top 1 block"] * 2
+
+
+def test_the_moving_average_is_what_is_validated_and_kept(make_trainer):
+    settings = OptimizerSettings(ema_momentum=0.9, warmup_fraction=0.0)
+    trainer, classifier = make_trainer(some_plan([Phase(None, 3, 0.02)], optimizer=settings))
+    trainer.train()
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    classifier.model.compile(loss=loss)
+    kept = classifier.model.evaluate(trainer._data.validation_batches, verbose=0)
+    rows = trainer.history.table().set_index("epoch")
+    assert kept == pytest.approx(rows.loc[trainer.best.epoch, "val_loss"], rel=1e-4)
+
+
+def test_class_weights_reach_the_loss(make_trainer):
+    plain, _ = make_trainer(some_plan([Phase(0, 1, 1e-9)]))
+    plain.train()
+    weighted, _ = make_trainer(some_plan([Phase(0, 1, 1e-9)], class_weight={0: 3, 1: 3, 2: 3}))
+    weighted.train()
+    losses = [trainer.history.table()["loss"].iloc[0] for trainer in (plain, weighted)]
+    assert losses[1] == pytest.approx(3 * losses[0], rel=1e-3)
