@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,28 +10,43 @@ import keras
 import numpy as np
 from keras import ops
 
+from artstyle_tf.errors import ArtstyleError
+
 
 @keras.saving.register_keras_serializable(package="artstyle_tf")
 class LogitAdjustedCrossEntropy(keras.losses.Loss):
     """Cross-entropy on logits to which `tau * log(prior)` was added.
 
-    In training each class has to win by a margin that grows as it gets rarer, so that the plain
-    logits, which are used afterwards, are balanced over classes.
+    For a picture with logits f and label y, priors p and label smoothing e over C classes:
 
-    With smoothing e the target is (1 - e) for the true class plus e / C for every class.
+        a_c  = f_c + tau * log(p_c)
+        q_c  = (1 - e) * [c == y] + e / C
+        loss = -sum_c q_c * log(softmax(a)_c)
+
+    A frequent class starts ahead, so a rare one has to win by a margin: with e = 0 and two classes
+    the loss is log(1 + (p_other / p_y)^tau * exp(f_other - f_y)). The adjustment belongs to the
+    loss alone. Predict with the plain logits: for tau = 1 they are those of equally frequent
+    classes. The smoothed target is uniform and meets the adjusted logits, as in the first line.
 
     Args:
-        class_counts: training pictures of each class, C numbers above 0.
-        tau: strength of the adjustment; 0 is plain cross-entropy, 1 that of the paper.
+        class_counts: training pictures of each class, C numbers; their ratios matter, so that
+            priors do as well.
+        tau: strength of the adjustment, at least 0: 0 is plain cross-entropy, 1 makes the loss
+            consistent for the balanced error.
         label_smoothing: e, in [0, 1).
         name: of the loss.
+        **kwargs: reduction and dtype of every Keras loss.
 
-    Source: Menon et al. 2020, arXiv:2007.07314, equation 10.
+    Raises:
+        ArtstyleError: if tau is above 0 and a class has no pictures: log(0) is minus infinity.
+        ValueError: if an argument is outside its range.
+
+    Source: the logit-adjusted softmax cross-entropy of Menon et al. 2020, arXiv:2007.07314.
     """
 
     def __init__(
         self,
-        class_counts: Sequence[int],
+        class_counts: Sequence[float],
         *,
         tau: float = 1.0,
         label_smoothing: float = 0.0,
@@ -38,25 +54,54 @@ class LogitAdjustedCrossEntropy(keras.losses.Loss):
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
-        self.class_counts = [int(count) for count in class_counts]
-        self.tau = tau
-        self.label_smoothing = label_smoothing
+        self.class_counts = [float(count) for count in class_counts]
+        self.tau = float(tau)
+        self.label_smoothing = float(label_smoothing)
+        self._check_arguments()
+        self._adjustment = self._log_priors() * self.tau if self.tau else None
+
+    def _check_arguments(self) -> None:
+        if len(self.class_counts) < 2:
+            raise ValueError(f"class_counts must have at least 2 numbers: {self.class_counts}")
+        if not all(math.isfinite(count) and count >= 0 for count in self.class_counts):
+            raise ValueError(f"class_counts must be finite and >= 0: {self.class_counts}")
+        if not (math.isfinite(self.tau) and self.tau >= 0):
+            raise ValueError(f"tau must be finite and >= 0, not {self.tau}")
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"label_smoothing must be in [0, 1), not {self.label_smoothing}")
+        if self.tau and not all(self.class_counts):
+            raise ArtstyleError(
+                "Logit adjustment needs training pictures of every class",
+                received=f"none of class number {self.class_counts.index(0.0)} (counted from 0)",
+                expected="at least one",
+                fix="add pictures of it, leave the class out, or do not use logit adjustment",
+            )
+
+    def _log_priors(self) -> np.ndarray:
+        """float64 [C]."""
         counts = np.asarray(self.class_counts, dtype="float64")
-        self._adjustment = (tau * np.log(counts / counts.sum())).astype("float32")
+        return np.log(counts / counts.sum())
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Loss of each picture.
 
         Args:
-            y_true: int [B] or [B, 1], class ids.
-            y_pred: float32 [B, C], logits.
+            y_true: int [B] or [B, 1], class ids in [0, C).
+            y_pred: float [B, C], logits.
 
         Returns:
-            float32 [B].
+            [B], in the loss's dtype, float32 by default.
+
+        Raises:
+            ValueError: if the logits are not of C classes.
         """
         num_classes = len(self.class_counts)
+        if y_pred.shape[-1] != num_classes:
+            raise ValueError(f"y_pred must be [B, {num_classes}], not {tuple(y_pred.shape)}")
+        if self._adjustment is not None:
+            y_pred = y_pred + ops.convert_to_tensor(self._adjustment, dtype=y_pred.dtype)
+        log_probabilities = ops.log_softmax(y_pred, axis=-1)
         labels = ops.cast(ops.reshape(y_true, (-1,)), "int32")
-        log_probabilities = ops.log_softmax(y_pred + self._adjustment, axis=-1)
         targets = ops.one_hot(labels, num_classes, dtype=log_probabilities.dtype)
         targets = (1 - self.label_smoothing) * targets + self.label_smoothing / num_classes
         return -ops.sum(targets * log_probabilities, axis=-1)

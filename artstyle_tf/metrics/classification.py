@@ -1,4 +1,11 @@
-"""Scores of a classifier on labelled pictures."""
+"""Scores of a classifier on labelled pictures.
+
+One rule for all figures here and for the training metric `MacroF1`: a class is scored if it occurs
+among the true labels. scikit-learn's default also scores a class that is only predicted, with F1 0.
+On a folder that lacks a style, that would subtract up to 1 / C for a handful of mistakes, and the
+score would depend on whether there were none or one. The mistakes are not forgiven: each lowers the
+recall of the class it was taken from. Where every class has pictures, both rules agree.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +15,16 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics
 
+from artstyle_tf.errors import ArtstyleError
+
 
 def classification_summary(
     labels: np.ndarray, predictions: np.ndarray, *, num_classes: int
 ) -> dict[str, float]:
     """The four figures everything is compared by.
 
-    Macro figures are means over the classes that occur among the labels. A class that is only
-    predicted lowers the precision and recall of the classes it was taken for; counting it as a
-    class with F1 0 as well would punish a folder that simply lacks a style.
+    Macro figures are plain means over the classes that occur among the labels. The precision of a
+    class that is never predicted counts as 0.
 
     Args:
         labels: int [N], class ids in [0, C).
@@ -25,10 +33,14 @@ def classification_summary(
 
     Returns:
         macro_f1, accuracy, macro_precision and macro_recall, each in [0, 1].
+
+    Raises:
+        ArtstyleError: if there are no pictures.
+        ValueError: if the arrays are not integers of the same length in [0, C).
     """
-    present = [number for number in range(num_classes) if np.any(labels == number)]
+    labels, predictions = _checked(labels, predictions, num_classes)
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
-        labels, predictions, labels=present, average="macro", zero_division=0.0
+        labels, predictions, labels=np.unique(labels), average="macro", zero_division=0.0
     )
     return {
         "macro_f1": float(f1),
@@ -41,16 +53,76 @@ def classification_summary(
 def per_class_report(
     labels: np.ndarray, predictions: np.ndarray, *, class_names: Sequence[str]
 ) -> pd.DataFrame:
-    """Precision, recall, F1 and support of each class, in the order of the class names."""
-    precision, recall, f1, support = metrics.precision_recall_fscore_support(
-        labels, predictions, labels=list(range(len(class_names))), zero_division=0.0
+    """Precision, recall, F1 and support of each class.
+
+    Args:
+        labels: int [N], class ids in [0, C).
+        predictions: int [N], class ids in [0, C).
+        class_names: C names.
+
+    Returns:
+        Columns class, precision, recall, f1 (float64) and support (int64, number of pictures), one
+        row a class in the order of the names. A class with support 0 has scores 0 that mean
+        nothing; the mean of a column over the other rows is the macro figure.
+
+    Raises:
+        ArtstyleError: if there are no pictures.
+        ValueError: if the arrays are not integers of the same length in [0, C).
+    """
+    num_classes = len(class_names)
+    labels, predictions = _checked(labels, predictions, num_classes)
+    *scores, support = metrics.precision_recall_fscore_support(
+        labels, predictions, labels=np.arange(num_classes), zero_division=0.0
     )
-    columns = {"precision": precision, "recall": recall, "f1": f1, "support": support}
-    return pd.DataFrame({"class": list(class_names), **columns})
+    columns = dict(zip(("precision", "recall", "f1"), scores, strict=True))
+    # scikit-learn 1.9 counts in float64.
+    support = np.asarray(support, dtype=np.int64)
+    return pd.DataFrame({"class": list(class_names), **columns, "support": support})
 
 
 def confusion_matrix(
     labels: np.ndarray, predictions: np.ndarray, *, num_classes: int
 ) -> np.ndarray:
-    """int64 [C, C]: row = true class, column = predicted class."""
-    return metrics.confusion_matrix(labels, predictions, labels=list(range(num_classes)))
+    """Which class was taken for which, and how often.
+
+    Args:
+        labels: int [N], class ids in [0, C).
+        predictions: int [N], class ids in [0, C).
+        num_classes: C.
+
+    Returns:
+        int64 [C, C]; row = true class, column = predicted class.
+
+    Raises:
+        ArtstyleError: if there are no pictures.
+        ValueError: if the arrays are not integers of the same length in [0, C).
+    """
+    labels, predictions = _checked(labels, predictions, num_classes)
+    counts = np.bincount(labels * num_classes + predictions, minlength=num_classes**2)
+    return counts.reshape(num_classes, num_classes).astype(np.int64)
+
+
+def _checked(
+    labels: np.ndarray, predictions: np.ndarray, num_classes: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both arrays as int64 [N]: scikit-learn drops an unknown class id without a word."""
+    labels, predictions = np.asarray(labels), np.asarray(predictions)
+    if labels.ndim != 1 or labels.shape != predictions.shape:
+        raise ValueError(
+            f"labels and predictions must both be [N], not {labels.shape} and {predictions.shape}"
+        )
+    if not labels.size:
+        raise ArtstyleError(
+            "There are no pictures to score",
+            received="0 readable pictures with a label",
+            expected="at least one",
+            fix="point to a folder of style folders with readable pictures in them",
+        )
+    for name, ids in (("labels", labels), ("predictions", predictions)):
+        if not np.issubdtype(ids.dtype, np.integer):
+            raise ValueError(f"{name} must be integers, not {ids.dtype}")
+        if ids.min() < 0 or ids.max() >= num_classes:
+            raise ValueError(
+                f"{name} must be in [0, {num_classes}), not in [{ids.min()}, {ids.max()}]"
+            )
+    return labels.astype(np.int64), predictions.astype(np.int64)

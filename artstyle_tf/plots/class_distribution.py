@@ -6,31 +6,48 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from artstyle_tf.plots.theme import BLUE, GREEN, ORANGE, new_figure
+from artstyle_tf.plots.theme import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    class_labels,
+    house_style,
+    new_figure,
+)
 
 _COLOURS = {"train": BLUE, "val": ORANGE, "test": GREEN}
 
 
+@house_style()
 def plot_class_distribution(counts: pd.DataFrame) -> Figure:
     """Draws stacked horizontal bars, the largest class on top.
 
     Args:
-        counts: int, classes in the index, columns train, val, test.
+        counts: int, classes in the index, columns train, val, test; a split may be missing.
 
     Returns:
         A figure that grows with the number of classes.
     """
-    counts = counts.loc[counts.sum(axis=1).sort_values().index]
-    figure, (axes,) = new_figure(8, 1.4 + 0.38 * len(counts))
-    start = np.zeros(len(counts))
+    counts = counts.reindex(columns=list(_COLOURS), fill_value=0)
+    labels = pd.Series(class_labels(list(counts.index)), index=counts.index)
+    order = np.argsort(counts.sum(axis=1).to_numpy(), kind="stable")
+    counts, labels = counts.iloc[order], labels.iloc[order]
+    positions = np.arange(len(counts))
+    row_inches = float(np.interp(len(counts), [10, 40], [0.36, 0.24]))
+    figure, (axes,) = new_figure(8, 1.6 + row_inches * len(counts))
+    start = np.zeros(len(counts), dtype=int)
     for split, colour in _COLOURS.items():
         if counts[split].any():
-            axes.barh(counts.index, counts[split], left=start, color=colour, label=split)
-            start += counts[split].to_numpy()
+            numbers = counts[split].to_numpy()
+            axes.barh(positions, numbers, 0.75, left=start, color=colour, label=split)
+            start = start + numbers
     for position, total in enumerate(start):
-        axes.text(total, position, f" {int(total)}", va="center", fontsize=9)
+        axes.text(total, position, f" {total}", va="center", fontsize=9)
+    axes.set_yticks(positions, list(labels))
+    axes.set_ylim(-0.6, max(len(counts), 1) - 0.4)
+    axes.set_xlim(0, 1.1 * max(start.max(initial=0), 1))
     axes.set_xlabel("Pictures")
-    axes.margins(x=0.08)
+    axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure

@@ -6,13 +6,25 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from artstyle_tf.plots.theme import BLUE, GREEN, ORANGE, new_figure
+from artstyle_tf.plots.theme import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    class_labels,
+    house_style,
+    new_figure,
+)
 
-_BARS = (("precision", BLUE), ("recall", ORANGE), ("f1", GREEN))
+_BARS = (("precision", "Precision", BLUE), ("recall", "Recall", ORANGE), ("f1", "F1", GREEN))
 
 
+@house_style()
 def plot_per_class_scores(report: pd.DataFrame) -> Figure:
-    """Draws horizontal bars, the best class on top.
+    """Draws horizontal bars, the class with the best F1 on top, and the macro-F1 as a line.
+
+    A class without pictures was not measured: it gets no bars, and the axis says how many there
+    are of them.
 
     Args:
         report: columns class, precision, recall, f1, support; one row a class.
@@ -20,18 +32,39 @@ def plot_per_class_scores(report: pd.DataFrame) -> Figure:
     Returns:
         A figure that grows with the number of classes.
     """
-    report = report[report["support"] > 0].sort_values("f1")
-    positions = np.arange(len(report))
-    figure, (axes,) = new_figure(8, 1.4 + 0.55 * len(report))
-    for number, (name, colour) in enumerate(_BARS):
-        label = "F1" if name == "f1" else name
-        axes.barh(positions + 0.26 * (1 - number), report[name], 0.24, color=colour, label=label)
-    for position, score in zip(positions, report["f1"], strict=True):
-        axes.text(score + 0.01, position - 0.26, f"{score:.2f}", va="center", fontsize=8)
-    names = [f"{row['class']} ({row['support']})" for _, row in report.iterrows()]
-    axes.set_yticks(positions, names)
+    # Numbers in labels are those of the whole report, so they come before the selection.
+    report = report.assign(label=class_labels(list(report["class"])))
+    scored = report[report["support"] > 0].sort_values(["f1", "support"], kind="stable")
+    positions = np.arange(len(scored))
+    row_inches = float(np.interp(len(scored), [10, 40], [0.5, 0.36]))
+    figure, (axes,) = new_figure(8, 1.6 + row_inches * len(scored))
+    for number, (column, label, colour) in enumerate(_BARS):
+        offset = 0.26 * (1 - number)
+        axes.barh(positions + offset, scored[column], 0.24, color=colour, label=label)
+    for position, score in zip(positions, scored["f1"], strict=True):
+        # In a column beside the bars, where neither bars nor the line of the mean can hide it.
+        axes.text(1.02, position - 0.26, f"{score:.2f}", va="center", fontsize=8, color=GREEN)
+    if len(scored):
+        mean = scored["f1"].mean()
+        axes.axvline(mean, color=GREY, ls="--", lw=1, zorder=0, label=f"Macro-F1 {mean:.3f}")
+    labels = [
+        f"{label} ({int(support)})"
+        for label, support in zip(scored["label"], scored["support"], strict=True)
+    ]
+    axes.set_yticks(positions, labels)
+    axes.set_ylim(-0.6, max(len(scored), 1) - 0.4)
     axes.set_xlim(0, 1.08)
-    axes.set_xlabel("Score (pictures of the class in brackets)")
+    axes.set_xticks(np.linspace(0, 1, 6))
+    axes.set_xlabel(_axis_label(len(report) - len(scored)))
+    axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return figure
+
+
+def _axis_label(num_without: int) -> str:
+    label = "Score (number of pictures in brackets)"
+    if num_without:
+        plural = "es" if num_without > 1 else ""
+        label += f"\n{num_without} class{plural} without pictures not shown"
+    return label

@@ -2,75 +2,166 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from artstyle_tf.plots.theme import BLUE, GREY, ORANGE, new_figure
+from artstyle_tf.plots.theme import BLUE, GREY, LIGHT_GREY, ORANGE, house_style, new_figure
+
+_COLUMNS = ("loss", "val_loss", "macro_f1", "val_macro_f1")
+_AXES_INCHES = 4.7  # about the width of one of the two axes; decides which phase names collide
+_LETTER_INCHES = 0.07  # a letter of a phase name
 
 
+class _Band(NamedTuple):
+    name: str
+    first: float
+    last: float
+
+
+@house_style()
 def plot_training_curves(history: pd.DataFrame) -> Figure:
     """Draws the history of a run.
 
     Args:
-        history: one row an epoch with epoch, phase, loss, val_loss, macro_f1, val_macro_f1; epoch
-            0, the linear probe, has validation figures only.
+        history: one row an epoch with epoch, phase, loss, val_loss, macro_f1, val_macro_f1. A
+            column may be missing or hold NaN: epoch 0, the linear probe, has validation figures
+            only. The best epoch is the first with the highest val_macro_f1.
 
     Returns:
-        Figure with the loss on the left and macro-F1 on the right; the best epoch is marked.
+        Figure with the loss on the left and macro-F1 on the right; phases are shaded and named,
+        the best epoch is marked in both.
     """
-    figure, (loss, score) = new_figure(11, 4.2, columns=2)
-    for axes, name, label in ((loss, "loss", "Loss"), (score, "macro_f1", "Macro-F1")):
-        _shade_phases(axes, history)
-        for column, text, colour in (
+    epochs = history["epoch"].to_numpy(dtype="float64")
+    phases = history["phase"].astype(str) if "phase" in history else pd.Series([""] * len(history))
+    curves = history.reindex(columns=list(_COLUMNS)).astype("float64")
+    curves = curves.replace([np.inf, -np.inf], np.nan).set_axis(epochs, axis=0)
+    figure, panels = new_figure(11, 4.4, columns=2)
+    for axes, name, title in zip(panels, ("loss", "macro_f1"), ("Loss", "Macro-F1"), strict=True):
+        num_lines = _shade_phases(axes, _phase_bands(epochs, phases))
+        for column, label, colour in (
             (name, "training", ORANGE),
             (f"val_{name}", "validation", BLUE),
         ):
-            rows = history[["epoch", column]].dropna()
-            axes.plot(rows["epoch"], rows[column], marker="o", ms=4, color=colour, label=text)
-        axes.set_title(label)
-        axes.set_xlabel("Epoch (0 is the linear probe)")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _mark_best(score, history)
-    loss.legend()
-    score.legend(loc="lower right")
+            line = curves[column].dropna()
+            if line.empty:
+                continue
+            axes.plot(line.index, line, marker="o", ms=3.5, lw=1.4, color=colour, label=label)
+        axes.set_title(title, pad=6 + 11 * num_lines)
+        axes.set_xlabel("Epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.grid(visible=False, axis="x")
+        axes.margins(y=0.12)  # room for the score of the best epoch
+        if len(epochs):
+            axes.set_xlim(epochs.min() - 0.5, epochs.max() + 0.5)
+    _mark_best(panels, curves)
+    entries = {
+        label: handle
+        for axes in panels
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    if entries:
+        figure.legend(
+            list(entries.values()), list(entries), loc="outside lower center", ncols=len(entries)
+        )
     return figure
 
 
-def _shade_phases(axes: Axes, history: pd.DataFrame) -> None:
-    """A band a phase, named at the top, so that a jump in a curve explains itself."""
-    runs = history["phase"].ne(history["phase"].shift()).cumsum()
-    for number, (_, rows) in enumerate(history.groupby(runs, sort=False)):
-        first, last = rows["epoch"].iloc[0] - 0.5, rows["epoch"].iloc[-1] + 0.5
-        axes.axvspan(first, last, color="#F3F4F6" if number % 2 else "#FFFFFF", zorder=0, lw=0)
-        if rows["phase"].iloc[0] != "linear probe":
-            axes.text(
-                (first + last) / 2,
-                1.0,
-                rows["phase"].iloc[0],
-                transform=axes.get_xaxis_transform(),
-                ha="center",
-                va="bottom",
-                fontsize=8,
-                color=GREY,
-            )
-    axes.title.set_position((0.5, 1.08))
-    axes.set_xlim(history["epoch"].min() - 0.5, history["epoch"].max() + 0.5)
+def _phase_bands(epochs: np.ndarray, phases: pd.Series) -> list[_Band]:
+    """Consecutive epochs of the same phase, from half an epoch before to half an epoch after."""
+    runs = phases.ne(phases.shift()).cumsum().to_numpy()
+    names = phases.to_numpy()
+    bands = []
+    for run in np.unique(runs):
+        inside = epochs[runs == run]
+        bands.append(_Band(names[runs == run][0], inside[0] - 0.5, inside[-1] + 0.5))
+    return bands
 
 
-def _mark_best(axes: Axes, history: pd.DataFrame) -> None:
-    scores = history["val_macro_f1"].dropna()
+def _shade_phases(axes: Axes, bands: list[_Band]) -> int:
+    """Every second band is grey and all are named, so that a jump in a curve explains itself.
+
+    Returns:
+        Lines of names above the axes.
+    """
+    for number, band in enumerate(bands):
+        if number % 2:
+            axes.axvspan(band.first, band.last, color=LIGHT_GREY, zorder=0, lw=0)
+        if number:
+            _vertical_line(axes, band.first, color="#D1D5DB", lw=0.8, zorder=0)
+    names = _place_names(bands)
+    for name, centre, line in names:
+        axes.annotate(
+            name,
+            (centre, 1.0),
+            xycoords="axes fraction",
+            xytext=(0, 2 + 11 * line),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=8,
+            color=GREY,
+        )
+    return 1 + max((line for _, _, line in names), default=-1)
+
+
+def _place_names(bands: list[_Band]) -> list[tuple[str, float, int]]:
+    """Where the names go so that none touches another.
+
+    A name that fits over its own band stands on line 0. Any other moves up to the first line that
+    is free, or it would seem to name its neighbour.
+
+    Returns:
+        Name, centre as a share of the axes' width, and line of each band with a name.
+    """
+    if not bands:
+        return []
+    start, width = bands[0].first, bands[-1].last - bands[0].first
+    places = []
+    line_ends = [1.0]  # right ends of the last names of the lines; line 0 is for those that fit
+    for band in bands:
+        if not band.name:
+            continue
+        half = min(0.5, len(band.name) * _LETTER_INCHES / _AXES_INCHES / 2)
+        centre = ((band.first + band.last) / 2 - start) / width
+        line = 0
+        if 2 * half > (band.last - band.first) / width:
+            centre = min(max(centre, half), 1 - half)
+            free = (i for i, end in enumerate(line_ends) if i and end <= centre - half)
+            line = next(free, len(line_ends))
+            line_ends[line : line + 1] = [centre + half]
+        places.append((band.name, centre, line))
+    if all(line for _, _, line in places):  # nothing fits: no empty line below
+        return [(name, centre, line - 1) for name, centre, line in places]
+    return places
+
+
+def _mark_best(panels: list[Axes], curves: pd.DataFrame) -> None:
+    """A dashed line in both axes; ring and score on the validation curve of the second."""
+    scores = curves["val_macro_f1"].dropna()
     if scores.empty:
         return
-    best = history.loc[scores.idxmax()]
-    axes.plot(best["epoch"], best["val_macro_f1"], "o", ms=11, mfc="none", mec=BLUE, mew=1.6)
-    axes.annotate(
-        f"{best['val_macro_f1']:.3f}",
-        (best["epoch"], best["val_macro_f1"]),
-        xytext=(0, 10),
+    epoch, score = float(scores.index[scores.argmax()]), float(scores.max())
+    for axes in panels:
+        label = f"best epoch ({epoch:.0f})"
+        _vertical_line(axes, epoch, color=BLUE, ls="--", lw=1, alpha=0.7, label=label)
+    panels[1].plot(epoch, score, "o", ms=10, mfc="none", mec=BLUE, mew=1.5)
+    left, right = panels[1].get_xlim()
+    to_the_left = epoch > (left + right) / 2
+    panels[1].annotate(
+        f"{score:.3f}",
+        (epoch, score),
+        xytext=(-8 if to_the_left else 8, 8),
         textcoords="offset points",
-        ha="center",
+        ha="right" if to_the_left else "left",
         fontsize=9,
         color=BLUE,
     )
+
+
+def _vertical_line(axes: Axes, epoch: float, **look: Any) -> None:
+    axes.vlines(epoch, 0, 1, transform=axes.get_xaxis_transform(), **look)
