@@ -17,7 +17,7 @@ class ExampleStore(Protocol):
 
     def __len__(self) -> int: ...
 
-    def load(self, number: tf.Tensor) -> tf.Tensor:
+    def load(self, number: tf.Tensor | int) -> tf.Tensor:
         """The example with this number, inside `tf.data`."""
         ...
 

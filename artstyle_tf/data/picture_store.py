@@ -61,8 +61,8 @@ class PictureStore:
         """Whether the pictures were kept."""
         return self._pictures is not None
 
-    def load(self, number: tf.Tensor) -> tf.Tensor:
-        """One picture, for use inside `tf.data`.
+    def load(self, number: tf.Tensor | int) -> tf.Tensor:
+        """One picture, also inside `tf.data`.
 
         Args:
             number: scalar integer in [0, len).

@@ -1,0 +1,252 @@
+"""Folders of pictures -> one table. Nothing is decoded here."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import pandas as pd
+
+from artstyle_tf.data.picture_groups import compile_group_pattern, find_groups
+from artstyle_tf.data.picture_tables import examples
+from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.reporting import SILENT, Reporter
+
+PICTURE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp"}
+    | {".gif", ".bmp", ".dib", ".tif", ".tiff", ".avif"}
+)
+
+Result = TypeVar("Result")
+
+_HASHING_THREADS = 8  # More than cores: on network disks the threads mostly wait.
+
+
+@dataclass(frozen=True)
+class ImageIndex:
+    """What lies in a folder of style folders.
+
+    Attributes:
+        root: the folder.
+        pictures: sorted by path; columns path (relative to root, with /), label (the style folder's
+            name), group (pictures that must stay together), digest (SHA-256 of the file, hex),
+            size_bytes.
+        ignored: sorted by path; columns path, reason.
+    """
+
+    root: Path
+    pictures: pd.DataFrame
+    ignored: pd.DataFrame
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The styles, sorted; a style's position is its class id."""
+        return tuple(sorted(self.pictures["label"].unique()))
+
+
+def index_images(
+    root: Path,
+    *,
+    group_pattern: str | None = None,
+    group_file: Path | None = None,
+    reporter: Reporter = SILENT,
+) -> ImageIndex:
+    """Lists the pictures of an image folder: one folder per style, any depth below.
+
+    Args:
+        root: folder of the style folders.
+        group_pattern: regular expression searched in each file name. What its group called
+            `group`, or else its first group, or else the whole expression matches is the picture's
+            group, e.g. the artist. A picture without a match is a group of its own.
+        group_file: CSV file with columns path and group instead of a pattern.
+        reporter: where progress and what was ignored go.
+
+    Returns:
+        The index, independent of the order in which the file system lists files.
+
+    Raises:
+        ArtstyleError: if there are not at least two styles with pictures, or the groups cannot be
+            determined.
+    """
+    root = Path(root)
+    if group_pattern is not None and group_file is not None:
+        raise ArtstyleError(
+            "Groups come from a pattern or from a file, not from both",
+            received=f"group_pattern={group_pattern!r}, group_file={str(group_file)!r}",
+        )
+    pattern = None if group_pattern is None else compile_group_pattern(group_pattern)
+    _check_root(root)
+    files, ignored = _list_files(root)
+    _check_styles(root, files)
+    pictures = _hash_files(root, files, ignored, reporter)
+    _check_styles(root, list(pictures["path"]))
+    for style in set(_style_folders(root)).difference(pictures["label"], ignored):
+        ignored[_printable(style)] = "a folder without pictures"
+    pictures["group"] = find_groups(
+        list(pictures["path"]), root=root, pattern=pattern, file=group_file, reporter=reporter
+    )
+    pictures = pictures[["path", "label", "group", "digest", "size_bytes"]]
+    index = ImageIndex(root, pictures, _table_of_ignored(ignored))
+    _report(index, reporter)
+    return index
+
+
+def how_to_add_pictures(root: Path) -> str:
+    """The advice for a user without pictures."""
+    return f"put pictures into {root.as_posix()}/<style>/, one folder per style, or try --demo"
+
+
+def _check_root(root: Path) -> None:
+    if root.is_dir():
+        return
+    raise ArtstyleError(
+        "There are no pictures",
+        received=f"{root}, which {'is a file' if root.exists() else 'does not exist'}",
+        expected="a folder with one folder per style",
+        fix=how_to_add_pictures(root),
+    )
+
+
+def _list_files(root: Path) -> tuple[list[str], dict[str, str]]:
+    """Walks through the style folders; returns paths of possible pictures, and what was ignored."""
+    files: list[str] = []
+    ignored: dict[str, str] = {}
+    seen = {_identity(root): "."}
+    waiting = [""]
+    while waiting:
+        folder = waiting.pop()
+        for entry in _entries(root, folder, ignored):
+            path = f"{folder}{entry.name}"
+            reason = _reason_to_ignore(entry, seen, in_root=folder == "")
+            if reason is not None:
+                ignored[_printable(path)] = reason
+            elif entry.is_dir():
+                seen[_identity(Path(entry.path))] = path
+                waiting.append(f"{path}/")
+            else:
+                files.append(path)
+    return sorted(files), ignored
+
+
+def _entries(root: Path, folder: str, ignored: dict[str, str]) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(root / folder) as entries:
+            # Sorted, because of two links to one folder only the first counts. Real folders come
+            # before links.
+            return sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name))
+    except OSError as error:
+        if not folder:
+            raise ArtstyleError("The pictures cannot be listed", received=str(error)) from error
+        ignored[folder.rstrip("/")] = f"cannot be opened: {error.strerror or error}"
+        return []
+
+
+def _reason_to_ignore(
+    entry: os.DirEntry[str], seen: dict[tuple[int, int], str], *, in_root: bool
+) -> str | None:
+    if entry.name.startswith("."):
+        return "hidden"
+    if _printable(entry.name) != entry.name:
+        return "its name is not valid UTF-8"
+    try:
+        if entry.is_dir():
+            already = seen.get(_identity(Path(entry.path)))
+            return None if already is None else f"leads to the folder {already} again"
+        if not entry.is_file():  # A named pipe would be waited for without end.
+            return "a broken link" if entry.is_symlink() else "not a regular file"
+    except OSError as error:
+        return f"cannot be opened: {error.strerror or error}"
+    suffix = Path(entry.name).suffix.lower()
+    if suffix not in PICTURE_SUFFIXES:
+        return f"not a picture ({suffix or 'no suffix'})"
+    return "lies beside the style folders, not in one" if in_root else None
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
+
+
+def _printable(name: str) -> str:
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def _check_styles(root: Path, files: list[str]) -> None:
+    styles = sorted({path.split("/", 1)[0] for path in files})
+    if len(styles) >= 2:
+        return
+    folders = _style_folders(root)
+    if len(styles) == 1:
+        raise ArtstyleError(
+            "There is only one style, so there is nothing to tell apart",
+            received=f"pictures in {root / styles[0]} alone",
+            expected="at least two folders with pictures",
+            fix=how_to_add_pictures(root),
+        )
+    lying_in_root = sum(path.suffix.lower() in PICTURE_SUFFIXES for path in root.iterdir())
+    if folders:
+        received = f"{len(folders)} folders without pictures in {root}: {examples(folders)}"
+    elif lying_in_root:
+        received = f"{lying_in_root} pictures lying in {root} itself, and no folders"
+    else:
+        received = f"the empty folder {root}"
+    raise ArtstyleError(
+        "There are no pictures",
+        received=received,
+        expected="one folder with pictures per style",
+        fix=how_to_add_pictures(root),
+    )
+
+
+def _style_folders(root: Path) -> list[str]:
+    return sorted(
+        entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith(".")
+    )
+
+
+def _hash_files(
+    root: Path, files: list[str], ignored: dict[str, str], reporter: Reporter
+) -> pd.DataFrame:
+    def fingerprint(path: str) -> tuple[str, int] | OSError:
+        try:
+            with (root / path).open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                return digest, file.tell()
+        except OSError as error:
+            return error
+
+    rows = []
+    for path, result in zip(files, _in_threads(fingerprint, files, reporter), strict=True):
+        if isinstance(result, OSError):
+            ignored[path] = f"cannot be opened: {result.strerror or result}"
+        else:
+            rows.append((path, path.split("/", 1)[0], *result))
+    return pd.DataFrame(rows, columns=["path", "label", "digest", "size_bytes"])
+
+
+def _in_threads(
+    function: Callable[[str], Result], items: list[str], reporter: Reporter
+) -> Iterator[Result]:
+    executor = ThreadPoolExecutor(_HASHING_THREADS)
+    try:
+        results = executor.map(function, items)
+        yield from reporter.track(results, total=len(items), description="Looking at the files")
+    finally:
+        # On Ctrl-C nobody wants to wait for the files that are still queued.
+        executor.shutdown(cancel_futures=True)
+
+
+def _table_of_ignored(ignored: dict[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(sorted(ignored.items()), columns=["path", "reason"], dtype=str)
+
+
+def _report(index: ImageIndex, reporter: Reporter) -> None:
+    # Hidden files are a file system's own business; naming them would hide what matters.
+    worth_saying = index.ignored[index.ignored["reason"] != "hidden"]
+    for reason, rows in worth_saying.groupby("reason"):
+        reporter.info(f"Ignored, {reason}: {examples(rows['path'])}.")

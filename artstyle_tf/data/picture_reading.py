@@ -1,0 +1,233 @@
+"""Any picture file -> 8-bit RGB pixels, or a short reason why not. Content decides, not suffix."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import threading
+import warnings
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from artstyle_tf.data.colour_conversion import needed_profile, to_srgb
+
+MAX_PIXELS = 100_000_000
+"""Larger pictures are refused: 100 million pixels are 300 MB once decoded."""
+
+# Pillow knows many more, some of which start other programs (EPS) or are no pictures (PDF).
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF")
+_LOSSY_FORMATS = frozenset({"JPEG", "MPO", "WEBP", "AVIF"})
+_LOSSLESS_WEBP = b"VP8L"
+
+_END_OF_JPEG = b"\xff\xd9"
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_END_OF_PNG = b"IEND\xaeB`\x82"
+_PNG_OF_8_BIT_RGB = b"\x08\x02"
+
+_ORIENTATION_TAG = 0x0112
+_TURN_BY_ORIENTATION = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+# The filters that catch_warnings() puts back belong to the whole process, so two threads must not
+# do it at the same time.
+_warning_filters = threading.Lock()
+
+
+class UnreadablePictureError(Exception):
+    """A file that cannot be used as a picture.
+
+    Args:
+        reason: short, for a person, without the file's name and a full stop.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+@dataclass(frozen=True)
+class DecodedPicture:
+    """Pixels and what the file around them was like.
+
+    Attributes:
+        pixels: uint8 [H, W, 3], RGB.
+        file_format: Pillow's name of the format, e.g. "JPEG".
+        is_lossy: whether the format throws detail away, so that storing it so again is no new loss.
+        is_plain: whether any decoder makes the same pixels of the same bytes: 8-bit RGB JPEG or
+            PNG, one frame, no rotation, no transparency, no colour profile but sRGB.
+    """
+
+    pixels: np.ndarray
+    file_format: str
+    is_lossy: bool
+    is_plain: bool
+
+
+def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Reads a picture as it is meant to be seen: turned by EXIF, on white, in sRGB.
+
+    JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF; of several frames the first; grey, palette, CMYK, LAB,
+    1, 8, 16 and 32 bits per channel, with or without transparency.
+
+    Args:
+        path: the file, whatever its suffix.
+        max_pixels: width x height above which the picture is refused before it is decoded.
+
+    Returns:
+        uint8 [H, W, 3], RGB.
+
+    Raises:
+        UnreadablePictureError: if the file is missing, empty, cut off, no picture or too large.
+    """
+    return decode_picture(read_bytes(path), max_pixels=max_pixels).pixels
+
+
+def read_bytes(path: Path) -> bytes:
+    """Reads a whole file.
+
+    Raises:
+        UnreadablePictureError: if the system refuses.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UnreadablePictureError(f"cannot be opened: {error.strerror or error}") from error
+
+
+def decode_picture(content: bytes, *, max_pixels: int = MAX_PIXELS) -> DecodedPicture:
+    """Does for a file's bytes what `read_picture` does for a file.
+
+    Raises:
+        UnreadablePictureError: if the bytes are not a picture that can be used.
+    """
+    if not content:
+        raise UnreadablePictureError("the file is empty")
+    try:
+        with _opened(content, max_pixels) as image:
+            return _decode(image, content)
+    except UnreadablePictureError:
+        raise
+    except UnidentifiedImageError as error:
+        raise UnreadablePictureError(_what_it_is_instead(content)) from error
+    except Image.DecompressionBombError as error:
+        raise UnreadablePictureError(
+            "far too many pixels: it may be a decompression bomb"
+        ) from error
+    except MemoryError as error:
+        raise UnreadablePictureError("there is not enough memory to decode it") from error
+    except Exception as error:  # Pillow's decoders raise almost anything on damaged files.
+        raise UnreadablePictureError(_why_it_failed(error)) from error
+
+
+@contextlib.contextmanager
+def _opened(content: bytes, max_pixels: int) -> Iterator[Image.Image]:
+    """Opens a picture that is small enough, with everything loaded that Pillow may warn about.
+
+    Its warnings (almost a bomb, strange EXIF) are about files, not about this program: a picture is
+    either read or rejected with a reason.
+    """
+    with _warning_filters, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        image = Image.open(io.BytesIO(content), formats=_FORMATS)
+        _refuse_too_many_pixels(image, max_pixels)
+        if image.format == "TIFF":
+            image.load()  # The one decoder that still warns, and turns the picture, while it loads.
+        with contextlib.suppress(Exception):  # EXIF is optional, and so is understanding it.
+            image.getexif()
+    with image:
+        yield image
+
+
+def _refuse_too_many_pixels(image: Image.Image, max_pixels: int) -> None:
+    if image.width * image.height > max_pixels:
+        raise UnreadablePictureError(
+            f"{image.width} x {image.height} is more than {max_pixels / 1e6:g} million pixels:"
+            " it may be a decompression bomb"
+        )
+
+
+def _decode(image: Image.Image, content: bytes) -> DecodedPicture:
+    # Loading comes first: only then are all of PNG's chunks and the true mode known.
+    image.load()
+    file_format = image.format or ""
+    if file_format == "PNG":
+        _refuse_damaged_png(content)
+    turn = _TURN_BY_ORIENTATION.get(_orientation(image))
+    profile = needed_profile(image)
+    is_plain = (
+        turn is None
+        and profile is None
+        and image.mode == "RGB"
+        and "transparency" not in image.info
+        and getattr(image, "n_frames", 1) == 1
+        and _is_common_file(file_format, content)
+    )
+    rgb = to_srgb(image, profile)
+    if turn is not None:
+        rgb = rgb.transpose(turn)
+    return DecodedPicture(
+        # A copy, because Pillow lends read-only memory.
+        pixels=np.array(rgb, dtype=np.uint8),
+        file_format=file_format,
+        is_lossy=file_format in _LOSSY_FORMATS and content[12:16] != _LOSSLESS_WEBP,
+        is_plain=is_plain,
+    )
+
+
+def _is_common_file(file_format: str, content: bytes) -> bool:
+    """Whether the coding itself is one that every decoder reads in the same way."""
+    # Decoders differ about a missing end, even where no pixel is missing.
+    if file_format == "JPEG":
+        return content.rstrip(b"\x00").endswith(_END_OF_JPEG)
+    if file_format == "PNG":
+        # Pillow shows 16-bit colour as 8-bit RGB; the file's header knows better.
+        return content[24:26] == _PNG_OF_8_BIT_RGB and content.endswith(_END_OF_PNG)
+    return False
+
+
+def _refuse_damaged_png(png: bytes) -> None:
+    """Checks what Pillow skips: it shows damaged pixel data as noise where others give up."""
+    view = memoryview(png)
+    start = len(_PNG_SIGNATURE)
+    while start + 12 <= len(png):
+        end = start + 8 + int.from_bytes(view[start : start + 4], "big")
+        if end + 4 > len(png):
+            raise UnreadablePictureError("the file is cut off")
+        if zlib.crc32(view[start + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
+            raise UnreadablePictureError("the file is damaged (wrong checksum)")
+        start = end + 4
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:  # A damaged EXIF block says nothing about the pixels.
+        return 1
+
+
+def _what_it_is_instead(content: bytes) -> str:
+    start = content[:512].lstrip().lower()
+    if start.startswith((b"<!doctype html", b"<html")):
+        return "not a picture but a web page"
+    if start.startswith((b"<svg", b"<?xml")):
+        return "not a picture of pixels but SVG or XML"
+    return "not a picture in a format that is read here (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF)"
+
+
+def _why_it_failed(error: Exception) -> str:
+    details = str(error) or type(error).__name__
+    if any(word in details.lower() for word in ("truncated", "unexpected end", "eof")):
+        return f"the file is cut off ({details})"
+    return f"cannot be decoded: {details}"
