@@ -9,6 +9,7 @@ import keras
 
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.models.blocks import Block, find_blocks
+from artstyle_tf.models.compact import build_compact_network
 from artstyle_tf.models.weights import load_weights
 
 
@@ -35,6 +36,7 @@ _BUILDERS: dict[str, Callable[..., keras.Model]] = {
         f"efficientnet_v2_{size.lower()}": getattr(keras.applications, f"EfficientNetV2{size}")
         for size in ("B0", "B1", "B2", "B3", "S", "M", "L")
     },
+    "compact": build_compact_network,
 }
 
 BACKBONE_NAMES = tuple(_BUILDERS)
@@ -62,6 +64,12 @@ def build_backbone(name: str, *, image_size_px: int, weights: str | None) -> Bac
             "The backbone is not known",
             received=f"model.backbone={name}",
             expected=f"one of {', '.join(BACKBONE_NAMES)}",
+        )
+    if name == "compact" and weights == "imagenet":
+        raise ArtstyleError(
+            "There are no ImageNet weights for the compact network",
+            received="model.weights=imagenet",
+            fix="train it from random weights (model.weights=null), or choose an EfficientNet",
         )
     model = _BUILDERS[name](
         include_top=False, weights=None, input_shape=(image_size_px, image_size_px, 3)

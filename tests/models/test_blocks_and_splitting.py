@@ -69,6 +69,23 @@ def test_an_efficientnet_can_be_cut_at_every_boundary():
         np.testing.assert_allclose(output, expected, rtol=1e-5, atol=1e-6)
 
 
+def test_the_compact_network_has_blocks_and_no_pretrained_weights():
+    backbone = build_backbone("compact", image_size_px=32, weights=None)
+    assert [block.name for block in backbone.blocks] == [
+        f"block{n}{ab}" for n in "123" for ab in "ab"
+    ]
+    assert backbone.model.output_shape == (None, 2, 2, 128)
+    assert backbone.model.count_params() < 1_000_000
+    pictures = some_pictures(backbone)
+    for num_top_blocks in range(len(backbone.blocks)):
+        split = split_backbone(backbone, num_top_blocks)
+        output = split.trunk(pictures)
+        output = output if split.top is None else split.top(output)
+        np.testing.assert_allclose(output, backbone.model(pictures), rtol=1e-5, atol=1e-6)
+    with pytest.raises(ArtstyleError, match="no ImageNet weights for the compact network"):
+        build_backbone("compact", image_size_px=32, weights="imagenet")
+
+
 def test_top_shares_its_weights_with_the_backbone(tiny_backbone):
     backbone = tiny_backbone()
     top = split_backbone(backbone, 1).top

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -97,16 +95,6 @@ def test_the_distribution_stacks_the_splits():
     assert texts_in(axes.figure) == [" 10", " 100"]
 
 
-def test_saving_is_atomic_and_needs_no_pyplot(history, tmp_path):
+def test_saving_is_atomic(history, tmp_path):
     save_figure(plot_training_curves(history), tmp_path / "figs" / "curves.png", dpi=80)
     assert [file.name for file in (tmp_path / "figs").iterdir()] == ["curves.png"]
-
-
-def test_no_figure_needs_pyplot_which_would_keep_it_and_ask_for_a_display():
-    plots = Path(__file__).parents[2] / "artstyle_tf" / "plots"
-    assert not [file for file in plots.glob("*.py") if "pyplot" in _imports(file)]
-
-
-def _imports(file):
-    lines = file.read_text().splitlines()
-    return " ".join(line for line in lines if line.startswith(("import ", "from ")))

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import numpy as np
+
+from artstyle_tf.plots.prediction_gallery import choose_for_gallery, plot_prediction_gallery
+from artstyle_tf.plots.theme import GREEN, RED, save_figure
+
+
+def test_mistakes_come_first_then_the_hardest_of_what_is_right():
+    labels = np.array([0, 0, 0, 0, 2, 2])
+    predictions = np.array([0, 1, 0, 2, 2, 2])
+    confidences = np.array([0.9, 0.6, 0.7, 0.8, 0.5, 0.4])
+    rows = choose_for_gallery(labels, predictions, confidences, columns=4)
+    assert rows == [[3, 1, 2, 0], [5, 4]]
+
+
+def test_half_of_a_row_is_for_what_is_right_if_there_is_as_much():
+    labels = np.zeros(20, int)
+    predictions = np.repeat([1, 0], 10)
+    rows = choose_for_gallery(labels, predictions, np.linspace(0, 1, 20), columns=8)
+    assert [predictions[n] for n in rows[0]] == [1, 1, 1, 1, 0, 0, 0, 0]
+    rows = choose_for_gallery(labels[:11], predictions[:11], np.linspace(0, 1, 11), columns=8)
+    assert len(rows[0]) == 8
+
+
+def test_frames_and_captions_say_what_is_right(tmp_path):
+    picture = np.full((16, 16, 3), 128, np.uint8)
+    figure = plot_prediction_gallery(
+        [[picture, picture], [picture]],
+        [[("Cubism 0.90", False), ("Rococo 0.80", True)], [("$x$ 0.5", True)]],
+        ["Rococo", "$x$"],
+        title="run: test",
+    )
+    (axes,) = figure.axes
+    assert [line.get_color() for line in axes.get_lines()] == [RED, GREEN, GREEN]
+    texts = [text.get_text() for text in axes.texts]
+    assert {"Rococo", "$x$", "Cubism 0.90", "$x$ 0.5"} <= set(texts)
+    assert len(axes.get_images()) == 3
+    save_figure(figure, tmp_path / "gallery.png")
