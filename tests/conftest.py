@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write_pictures() -> Callable[..., Path]:
     """Writes a folder of style folders that a network can tell apart.
 
@@ -53,13 +53,35 @@ def _stripes(size_px: int, *, period_px: int, generator: np.random.Generator) ->
     return np.clip(pixels + noise, 0, 255).astype(np.uint8)
 
 
+def build_tiny_network(*, include_top=False, weights=None, input_shape=(16, 16, 3)):
+    """A network of three blocks with everything that matters in an EfficientNet.
+
+    Its signature is that of the builders in keras.applications.
+    """
+    import keras
+
+    assert not include_top
+    assert weights is None
+    layers = keras.layers
+    inputs = keras.Input(input_shape, name="pictures")
+    x = layers.Rescaling(1 / 255, name="rescaling")(inputs)
+    x = layers.Conv2D(8, 3, strides=2, padding="same", name="stem_conv")(x)
+    x = layers.BatchNormalization(momentum=0.5, name="stem_bn")(x)
+    for name in ("block1a", "block2a", "block2b"):
+        y = layers.Conv2D(8, 3, padding="same", use_bias=False, name=f"{name}_conv")(x)
+        y = layers.BatchNormalization(momentum=0.5, name=f"{name}_bn")(y)
+        y = layers.Activation("swish", name=f"{name}_activation")(y)
+        y = layers.Dropout(0.3, noise_shape=(None, 1, 1, 1), name=f"{name}_drop")(y)
+        x = layers.Add(name=f"{name}_add")([x, y])
+    x = layers.Conv2D(12, 1, use_bias=False, name="top_conv")(x)
+    x = layers.BatchNormalization(momentum=0.5, name="top_bn")(x)
+    x = layers.Activation("swish", name="top_activation")(x)
+    return keras.Model(inputs, x, name="tiny")
+
+
 @pytest.fixture
 def tiny_backbone():
-    """A backbone of three blocks with everything that matters in an EfficientNet.
-
-    Returns:
-        Function (image_size_px=16) -> Backbone.
-    """
+    """Function (image_size_px=16) -> Backbone around the tiny network, always the same weights."""
     import keras
 
     from artstyle_tf.models.backbones import Backbone
@@ -67,21 +89,21 @@ def tiny_backbone():
 
     def build(image_size_px: int = 16) -> Backbone:
         keras.utils.set_random_seed(7)
-        layers = keras.layers
-        inputs = keras.Input((image_size_px, image_size_px, 3), name="pictures")
-        x = layers.Rescaling(1 / 255, name="rescaling")(inputs)
-        x = layers.Conv2D(8, 3, strides=2, padding="same", name="stem_conv")(x)
-        x = layers.BatchNormalization(momentum=0.5, name="stem_bn")(x)
-        for name in ("block1a", "block2a", "block2b"):
-            y = layers.Conv2D(8, 3, padding="same", use_bias=False, name=f"{name}_conv")(x)
-            y = layers.BatchNormalization(momentum=0.5, name=f"{name}_bn")(y)
-            y = layers.Activation("swish", name=f"{name}_activation")(y)
-            y = layers.Dropout(0.3, noise_shape=(None, 1, 1, 1), name=f"{name}_drop")(y)
-            x = layers.Add(name=f"{name}_add")([x, y])
-        x = layers.Conv2D(12, 1, use_bias=False, name="top_conv")(x)
-        x = layers.BatchNormalization(momentum=0.5, name="top_bn")(x)
-        x = layers.Activation("swish", name="top_activation")(x)
-        model = keras.Model(inputs, x, name="tiny")
+        model = build_tiny_network(input_shape=(image_size_px, image_size_px, 3))
         return Backbone(name="tiny", model=model, blocks=find_blocks(model))
 
     return build
+
+
+@pytest.fixture(scope="session")
+def name_tiny_network():
+    """Function (monkeypatch): lets `model.backbone=tiny` build the tiny network."""
+    from artstyle_tf.models import backbones
+
+    return lambda patch: patch.setitem(backbones._BUILDERS, "tiny", build_tiny_network)
+
+
+@pytest.fixture
+def tiny_network_by_name(monkeypatch, name_tiny_network):
+    """Lets `model.backbone=tiny` build the tiny network, so that workflows run in seconds."""
+    name_tiny_network(monkeypatch)

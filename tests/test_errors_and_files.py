@@ -21,9 +21,14 @@ def test_a_received_zero_is_shown():
 def test_an_interrupted_write_leaves_the_old_file_and_no_other(tmp_path):
     file = tmp_path / "table.csv"
     write_text(file, "old")
-    with pytest.raises(KeyboardInterrupt), replaced_atomically(file) as temporary:
-        temporary.write_text("half of the n")
-        raise KeyboardInterrupt
+
+    def write_half():
+        with replaced_atomically(file) as temporary:
+            temporary.write_text("half of the n")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
     assert file.read_text() == "old"
     assert os.listdir(tmp_path) == ["table.csv"]  # noqa: PTH208
 

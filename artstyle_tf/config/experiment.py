@@ -38,6 +38,6 @@ class EvaluateExperiment(Schema):
     run: str | None = None
     images: str | None = None
     split: Literal["train", "val", "test"] | None = None
-    outputs: str = "outputs"
+    outputs: str | None = None
     run_name: RunName | None = None
     batch_size: PositiveInt = 32

@@ -29,6 +29,11 @@ class RunDirectory:
     path: Path
     figures: Path
 
+    def moved_to(self, outputs: Path) -> RunDirectory:
+        """The paths the run would have in another outputs folder."""
+        name = self.path.name
+        return RunDirectory(path=outputs / "models" / name, figures=outputs / "figs" / name)
+
     @property
     def config_file(self) -> Path:
         """The resolved config, as YAML."""

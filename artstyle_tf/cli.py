@@ -1,0 +1,268 @@
+"""The command line, the same for every verb."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import io
+import json
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import artstyle_tf
+from artstyle_tf.config.base import Schema
+from artstyle_tf.config.experiment import DirectExperiment, EvaluateExperiment
+from artstyle_tf.config.loading import dump_yaml, load_config
+from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.reporting import Reporter
+from artstyle_tf.workflows.invocation import Invocation
+
+EXIT_DONE = 0
+EXIT_BUG = 1
+EXIT_USER_MISTAKE = 2
+EXIT_INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One thing the program can do.
+
+    Attributes:
+        name: on the command line of `artstyle`; the script has underscores instead.
+        summary: one line for --help.
+        schema: of its config.
+        workflow: module with `plan(config, invocation)`, `run(config, invocation)`, both giving
+            a JSON object, and `summarise(result)`, giving text.
+        config_file: default for --config, in the configs folder.
+        demo_config_file: the config that --demo stands for.
+        options: command-line option -> (key of the config it sets, help).
+        writes_a_run: whether --run-name, --resume and --overwrite make sense.
+    """
+
+    name: str
+    summary: str
+    schema: type[Schema]
+    workflow: str
+    config_file: str
+    demo_config_file: str | None = None
+    options: tuple[tuple[str, str, str], ...] = ()
+    writes_a_run: bool = False
+
+
+VERBS = {
+    verb.name: verb
+    for verb in (
+        Verb(
+            name="prepare-data",
+            summary="Index, split and clean a folder of pictures, one sub-folder per style.",
+            schema=DirectExperiment,
+            workflow="artstyle_tf.workflows.prepare_data",
+            config_file="direct.yaml",
+            demo_config_file="demo.yaml",
+        ),
+        Verb(
+            name="train-direct",
+            summary="Train and evaluate a style classifier; prepares the pictures when needed.",
+            schema=DirectExperiment,
+            workflow="artstyle_tf.workflows.train_direct",
+            config_file="direct.yaml",
+            demo_config_file="demo.yaml",
+            writes_a_run=True,
+        ),
+        Verb(
+            name="evaluate",
+            summary="Measure a trained run on its own test split or on a folder of style folders.",
+            schema=EvaluateExperiment,
+            workflow="artstyle_tf.workflows.evaluate",
+            config_file="evaluate.yaml",
+            options=(
+                ("--run", "run", "folder of the run, e.g. outputs/models/demo"),
+                ("--images", "images", "folder of style folders, instead of the run's own split"),
+            ),
+        ),
+    )
+}
+
+
+def main(arguments: Sequence[str] | None = None, *, verb: str | None = None) -> int:
+    """Runs one verb.
+
+    Args:
+        arguments: of the command line; `sys.argv[1:]` if None.
+        verb: fixed by a script; the first argument if None.
+
+    Returns:
+        Exit code: 0 done, 2 the user's mistake, 130 interrupted, 1 our bug.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    parsed = _parse(arguments, verb)
+    reporter = Reporter(quiet=parsed.quiet)
+    invocation = Invocation(
+        reporter=reporter,
+        resume=getattr(parsed, "resume", False),
+        overwrite=getattr(parsed, "overwrite", False),
+    )
+    try:
+        return _run_verb(VERBS[parsed.verb], parsed, invocation)
+    except ArtstyleError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        if parsed.json:
+            print(json.dumps({"error": str(error)}, ensure_ascii=False))
+        return EXIT_USER_MISTAKE
+    except KeyboardInterrupt:
+        print(_interrupted(VERBS[parsed.verb]), file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Somebody closed our stdout, as `head` does; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_DONE
+    except Exception:
+        traceback.print_exc()
+        print("This is a bug in artstyle_tf. Please report the lines above.", file=sys.stderr)
+        return EXIT_BUG
+
+
+def _run_verb(verb: Verb, parsed: argparse.Namespace, invocation: Invocation) -> int:
+    config = load_config(verb.schema, _config_file(verb, parsed), _overrides(verb, parsed))
+    if parsed.print_config:
+        print(dump_yaml(config), end="")
+        return EXIT_DONE
+    # What a library prints must not get between the user and the result.
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(sys.stderr if not parsed.quiet else printed):
+        workflow = _import_quietly(verb.workflow)
+        act = workflow.plan if parsed.dry_run else workflow.run
+        result: dict[str, Any] = act(config, invocation)
+    if parsed.json:
+        print(json.dumps(result, ensure_ascii=False, allow_nan=False))
+    else:
+        print(workflow.summarise(result))
+    return EXIT_DONE
+
+
+def _import_quietly(module: str) -> Any:
+    """Imports a workflow without the lines that TensorFlow's native part writes while it loads.
+
+    They speak of processors and missing GPUs, come before its own log level is read, and look like
+    errors to a newcomer. If the import fails they are shown after all.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if module in sys.modules:
+        return sys.modules[module]
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as captured:
+        stderr = os.dup(2)
+        os.dup2(captured.fileno(), 2)
+        try:
+            workflow = importlib.import_module(module)
+            if "tensorflow" in sys.modules:  # it looks for GPUs, and talks, when first asked
+                sys.modules["tensorflow"].config.list_physical_devices()
+            return workflow
+        except BaseException:
+            captured.seek(0)
+            os.write(stderr, captured.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+def _config_file(verb: Verb, parsed: argparse.Namespace) -> Path:
+    if parsed.config is not None:
+        return parsed.config
+    name = verb.config_file
+    if getattr(parsed, "demo", False) and verb.demo_config_file is not None:
+        name = verb.demo_config_file
+    return _configs_folder() / name
+
+
+def _configs_folder() -> Path:
+    """configs/ of the checkout; in an installed package they lie inside the package."""
+    package = Path(artstyle_tf.__file__).parent
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
+
+
+def _overrides(verb: Verb, parsed: argparse.Namespace) -> list[str]:
+    options = [("--run-name", "run_name"), ("--outputs", "outputs")]
+    options += [(option, key) for option, key, _ in verb.options]
+    overrides = list(parsed.overrides)
+    for option, key in options:
+        value = getattr(parsed, option.removeprefix("--").replace("-", "_"), None)
+        if value is not None:
+            # As JSON, which is YAML: a run named 2024 stays a string.
+            overrides.append(f"{key}={json.dumps(value)}")
+    return overrides
+
+
+def _interrupted(verb: Verb) -> str:
+    how = "the same command"
+    if verb.writes_a_run:
+        how += " with --run-name NAME --resume"
+    return f"Interrupted. Nothing is half-written; {how} continues."
+
+
+def _parse(arguments: list[str], verb: str | None) -> argparse.Namespace:
+    if verb is None:
+        verb, arguments = _choose_verb(arguments[:1]), arguments[1:]
+        program = f"artstyle {verb}"
+    else:
+        program = None  # argparse takes the name of the script
+    parser = argparse.ArgumentParser(program, description=VERBS[verb].summary, epilog=_EPILOG)
+    _add_options(parser, VERBS[verb])
+    # Intermixed, because people write options before, between and after the overrides.
+    parsed = parser.parse_intermixed_args(arguments)
+    parsed.verb = verb
+    return parsed
+
+
+def _choose_verb(arguments: list[str]) -> str:
+    """The first word after `artstyle`; --help and --version answer here."""
+    verbs = "\n".join(f"  {verb.name:14} {verb.summary}" for verb in VERBS.values())
+    parser = argparse.ArgumentParser(
+        prog="artstyle",
+        description=artstyle_tf.__doc__,
+        epilog=f"verbs:\n{verbs}\n\nartstyle VERB --help shows the options of a verb.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=artstyle_tf.__version__)
+    parser.add_argument("verb", metavar="VERB", choices=VERBS, help="what to do; see below")
+    return parser.parse_args(arguments).verb
+
+
+_EPILOG = (
+    "Exit codes: 0 done, 2 a mistake in the input, 130 interrupted, 1 a bug. Results go to stdout, "
+    "everything else to stderr."
+)
+
+
+def _add_options(parser: argparse.ArgumentParser, verb: Verb) -> None:
+    add = parser.add_argument
+    add(
+        "overrides",
+        nargs="*",
+        metavar="key=value",
+        help="dotted keys, e.g. model.image_size_px=320",
+    )
+    add("--config", type=Path, metavar="FILE", help=f"default: configs/{verb.config_file}")
+    for option, _, text in verb.options:
+        add(option, metavar=option.removeprefix("--").upper(), help=text)
+    if verb.demo_config_file is not None:
+        text = f"use the built-in demo pictures (configs/{verb.demo_config_file})"
+        add("--demo", action="store_true", help=text)
+    add("--run-name", metavar="NAME", help="folder name of the results; default: chosen for you")
+    add("--outputs", metavar="DIR", help="where results go; default: outputs")
+    if verb.writes_a_run:
+        add("--resume", action="store_true", help="continue the interrupted run of this name")
+        add("--overwrite", action="store_true", help="replace an earlier run of this name")
+    add("--print-config", action="store_true", help="print the resolved config and stop")
+    add("--dry-run", action="store_true", help="check the input, say what would be done, stop")
+    add("--json", action="store_true", help="print one JSON object on stdout")
+    add("--quiet", action="store_true", help="no messages and no progress, only warnings")

@@ -1,0 +1,149 @@
+"""A model measured on pictures: the part that training and `evaluate` share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from artstyle_tf.data.batches import evaluation_batches, steps_per_epoch
+from artstyle_tf.files import write_json, write_text
+from artstyle_tf.metrics.classification import (
+    classification_summary,
+    confusion_matrix,
+    per_class_report,
+)
+from artstyle_tf.plots.confusion_matrix import plot_confusion_matrix
+from artstyle_tf.plots.per_class_scores import plot_per_class_scores
+from artstyle_tf.plots.prediction_gallery import choose_for_gallery, plot_prediction_gallery
+from artstyle_tf.plots.theme import save_figure
+from artstyle_tf.reporting import Reporter
+from artstyle_tf.training.prediction import predict
+from artstyle_tf.workflows.split_pictures import SplitPictures, class_ids
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model says of some pictures, and how right it is.
+
+    Attributes:
+        metrics: macro_f1, accuracy, macro_precision, macro_recall.
+        per_class: precision, recall, F1 and support of each class.
+        confusion: int [C, C], rows are the true classes.
+        predictions: one row a picture: path, label, prediction, confidence, a probability a class.
+    """
+
+    metrics: dict[str, float]
+    per_class: pd.DataFrame
+    confusion: np.ndarray
+    predictions: pd.DataFrame
+
+
+def evaluate_classifier(
+    model: keras.Model,
+    pictures: SplitPictures,
+    class_names: Sequence[str],
+    *,
+    batch_size: int,
+    reporter: Reporter,
+) -> Evaluation:
+    """Predicts and measures.
+
+    Args:
+        model: pictures -> logits [B, C].
+        pictures: N pictures; predictions.csv names them by the `source` of their rows.
+        class_names: in the order of the logits.
+        batch_size: pictures in a forward pass.
+        reporter: where progress goes.
+
+    Returns:
+        Scores and predictions.
+    """
+    labels, rows = pictures.labels, pictures.rows
+    logits = predict(
+        model,
+        evaluation_batches(pictures.store, labels, batch_size=batch_size),
+        num_batches=steps_per_epoch(len(pictures), batch_size),
+        description="Evaluating",
+        reporter=reporter,
+    )
+    probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
+    predicted = probabilities.argmax(axis=1)
+    predictions = pd.DataFrame(
+        {
+            "path": rows["source"].to_numpy(),
+            "label": rows["label"].to_numpy(),
+            "prediction": [class_names[number] for number in predicted],
+            "confidence": probabilities.max(axis=1),
+            **{f"probability_{name}": probabilities[:, i] for i, name in enumerate(class_names)},
+        }
+    )
+    return Evaluation(
+        metrics=classification_summary(labels, predicted, num_classes=len(class_names)),
+        per_class=per_class_report(labels, predicted, class_names=class_names),
+        confusion=confusion_matrix(labels, predicted, num_classes=len(class_names)),
+        predictions=predictions,
+    )
+
+
+def write_evaluation(
+    evaluation: Evaluation,
+    pictures: SplitPictures,
+    class_names: Sequence[str],
+    *,
+    folder: Path,
+    figures: Path,
+    title: str,
+) -> None:
+    """Writes metrics.json, predictions.csv, per_class.csv, confusion_matrix.csv and figures."""
+    write_json(folder / "metrics.json", evaluation.metrics)
+    predictions = evaluation.predictions.to_csv(index=False, float_format="%.6f")
+    write_text(folder / "predictions.csv", predictions)
+    write_text(folder / "per_class.csv", evaluation.per_class.to_csv(index=False))
+    confusion = pd.DataFrame(evaluation.confusion, index=class_names, columns=class_names)
+    write_text(folder / "confusion_matrix.csv", confusion.to_csv(index_label="label"))
+    for normalised in (False, True):
+        name = "confusion_matrix_normalised" if normalised else "confusion_matrix"
+        figure = plot_confusion_matrix(
+            evaluation.confusion, class_names, normalised=normalised, title=title
+        )
+        save_figure(figure, figures / f"{name}.png")
+    save_figure(plot_per_class_scores(evaluation.per_class), figures / "per_class_scores.png")
+    gallery = _plot_gallery(evaluation, pictures, class_names, title=title)
+    save_figure(gallery, figures / "gallery.png")
+
+
+def _plot_gallery(
+    evaluation: Evaluation, pictures: SplitPictures, class_names: Sequence[str], *, title: str
+) -> Figure:
+    predictions = evaluation.predictions
+    labels = pictures.labels
+    rows = choose_for_gallery(
+        labels,
+        class_ids(predictions["prediction"], class_names),
+        predictions["confidence"].to_numpy(),
+    )
+    says = list(zip(predictions["prediction"], predictions["confidence"], strict=True))
+    right = (predictions["prediction"] == predictions["label"]).tolist()
+    return plot_prediction_gallery(
+        [[pictures.store.load(n).numpy() for n in row] for row in rows],
+        [[(f"{says[n][0]} {says[n][1]:.2f}", right[n]) for n in row] for row in rows],
+        [class_names[int(labels[row[0]])] for row in rows],
+        title=f"{title}: mistakes first, then what was hardest",
+    )
+
+
+def format_metrics(scores: dict[str, dict[str, float]]) -> str:
+    """A small table: one row a data set, one column a metric.
+
+    Args:
+        scores: name of the data set -> metrics.
+    """
+    table = pd.DataFrame.from_dict(scores, orient="index")
+    table.columns = [name.replace("_", " ").replace(" f1", "-F1") for name in table.columns]
+    return table.to_string(float_format=lambda value: f"{value:.3f}")

@@ -1,0 +1,117 @@
+"""prepare-data: a folder of style folders -> clean, split, indexed pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from artstyle_tf.config.data import DataConfig
+from artstyle_tf.config.experiment import DirectExperiment
+from artstyle_tf.data.demo import write_demo_set
+from artstyle_tf.data.image_index import ImageIndex, index_images
+from artstyle_tf.data.preparation import PreparedPictures, UpSampling, prepare_pictures
+from artstyle_tf.data.splitting import SPLITS, read_split, split_pictures
+from artstyle_tf.reporting import Reporter
+from artstyle_tf.workflows.invocation import Invocation
+
+
+def run(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
+    """Prepares the pictures and says what came out."""
+    with invocation.stopwatch.stage("index"):
+        index, pictures = index_and_split(config.data, invocation.reporter)
+    with invocation.stopwatch.stage("preparation"):
+        prepared = prepare(config.data, index, pictures, invocation.reporter)
+    return {
+        "prepared": str(prepared.root),
+        "num_pictures": count_splits(prepared.manifest),
+        "per_class": count_pictures(prepared.manifest).to_dict(orient="index"),
+        "ignored": len(index.ignored),
+        "unreadable": prepared.rejected.to_dict(orient="records"),
+        "seconds": invocation.stopwatch.seconds(),
+    }
+
+
+def plan(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
+    """Indexes and splits in memory and says what `run` would prepare."""
+    index, pictures = index_and_split(config.data, invocation.reporter)
+    return {
+        "dry_run": True,
+        "images": str(index.root),
+        "would_prepare": str(Path(config.data.prepared)),
+        "num_pictures": count_splits(pictures),
+        "per_class": count_pictures(pictures).to_dict(orient="index"),
+        "ignored": len(index.ignored),
+    }
+
+
+def summarise(result: dict[str, Any]) -> str:
+    """The result as text."""
+    counts = pd.DataFrame.from_dict(result["per_class"], orient="index")
+    lines = [counts.to_string()]
+    if result["ignored"]:
+        lines.append(f"Ignored: {result['ignored']} files that are no pictures.")
+    if result.get("dry_run"):
+        lines.append(f"Dry run: would prepare these pictures in {result['would_prepare']}.")
+        return "\n".join(lines)
+    lines += [f"Unreadable: {row['path']} ({row['reason']})" for row in result["unreadable"]]
+    total = result["seconds"]["total"]
+    lines.append(f"Prepared pictures: {result['prepared']} ({total:.1f} s)")
+    return "\n".join(lines)
+
+
+def index_and_split(data: DataConfig, reporter: Reporter) -> tuple[ImageIndex, pd.DataFrame]:
+    """Finds the pictures and says which split each belongs to.
+
+    Returns:
+        The index, and its pictures with the column `split`.
+    """
+    images = Path(data.images)
+    if data.demo_set:
+        write_demo_set(images)
+    index = index_images(
+        images,
+        group_pattern=data.group_pattern,
+        group_file=None if data.group_file is None else Path(data.group_file),
+        reporter=reporter,
+    )
+    if data.split_file is not None:
+        return index, read_split(Path(data.split_file), index, reporter)
+    fractions = {name: getattr(data.split, name) for name in SPLITS}
+    return index, split_pictures(index.pictures, fractions=fractions, seed=data.split.seed)
+
+
+def prepare(
+    data: DataConfig, index: ImageIndex, pictures: pd.DataFrame, reporter: Reporter
+) -> PreparedPictures:
+    """Writes the clean pictures, or finds that they are there already."""
+    up_sampling = None
+    if data.up_sampling is not None:
+        up_sampling = UpSampling(
+            policy=data.up_sampling.policy,
+            target_ratio=data.up_sampling.target_ratio,
+            jitter=data.up_sampling.jitter,
+        )
+    return prepare_pictures(
+        pictures,
+        root=index.root,
+        destination=Path(data.prepared),
+        max_side_px=data.max_side_px,
+        up_sampling=up_sampling,
+        seed=data.preparation_seed,
+        num_workers=data.preparation_workers,
+        reporter=reporter,
+    )
+
+
+def count_splits(pictures: pd.DataFrame) -> dict[str, int]:
+    """Pictures in each split that has any."""
+    counts = pictures["split"].value_counts()
+    return {split: int(counts[split]) for split in SPLITS if split in counts}
+
+
+def count_pictures(pictures: pd.DataFrame) -> pd.DataFrame:
+    """Pictures by class (rows) and split (columns)."""
+    counts = pd.crosstab(pictures["label"], pictures["split"])
+    return counts.reindex(columns=list(SPLITS), fill_value=0)

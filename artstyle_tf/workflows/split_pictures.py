@@ -1,0 +1,62 @@
+"""Prepared pictures of one split, with labels and pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from artstyle_tf.config.data import DataConfig
+from artstyle_tf.data.picture_store import PictureStore
+from artstyle_tf.data.preparation import PreparedPictures
+from artstyle_tf.reporting import Reporter
+
+
+@dataclass(frozen=True)
+class SplitPictures:
+    """The N pictures of a split.
+
+    Attributes:
+        rows: of the manifest, in the order of the pictures' numbers.
+        labels: int32 [N], positions in the class names.
+        store: their pixels.
+    """
+
+    rows: pd.DataFrame
+    labels: np.ndarray
+    store: PictureStore
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def read_splits(
+    prepared: PreparedPictures,
+    class_names: Sequence[str],
+    data: DataConfig,
+    *,
+    image_size_px: int,
+    reporter: Reporter,
+) -> dict[str, SplitPictures]:
+    """Opens the pictures of every split that has any; "train" holds augmented copies too."""
+    splits = {}
+    for split, rows in prepared.manifest.groupby("split", sort=False):
+        store = PictureStore(
+            [prepared.root / path for path in rows["path"]],
+            image_size_px=image_size_px,
+            aspect=data.aspect,
+            memory_budget_mb=data.memory_budget_mb,
+            description=f"Reading {split} pictures",
+            reporter=reporter,
+        )
+        labels = class_ids(rows["label"], class_names)
+        splits[str(split)] = SplitPictures(rows.reset_index(drop=True), labels, store)
+    return splits
+
+
+def class_ids(labels: pd.Series, class_names: Sequence[str]) -> np.ndarray:
+    """Class names -> int32 [N] positions in `class_names`."""
+    positions = {name: position for position, name in enumerate(class_names)}
+    return labels.map(positions).to_numpy(dtype=np.int32)

@@ -1,0 +1,115 @@
+"""Each script through its real command line: 24 generated pictures, random weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+OVERRIDES = [
+    "data.images=pictures",
+    "data.prepared=prepared",
+    "model.weights=null",
+    "model.image_size_px=32",
+    "training.batch_size=8",
+    "training.phases=[{unfreeze_blocks: 1, epochs: 1, learning_rate: 1e-3}]",
+]
+
+
+def command(script, *arguments):
+    return [sys.executable, str(SCRIPTS / f"{script}.py"), *arguments]
+
+
+def run(script, *arguments, cwd):
+    return subprocess.run(
+        command(script, *arguments), cwd=cwd, capture_output=True, text=True, timeout=300
+    )
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory, write_pictures):
+    folder = tmp_path_factory.mktemp("smoke place ö")
+    write_pictures(folder / "pictures", {"bold": 12, "fine": 12})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(workplace):
+    """The answer of train_direct.py, with a real EfficientNet."""
+    answer = run("train_direct", *OVERRIDES, "--run-name", "smoke", "--json", cwd=workplace)
+    assert answer.returncode == 0, answer.stderr
+    return answer
+
+
+def test_train_direct_prints_one_json_object_and_speaks_on_stderr(trained):
+    result = json.loads(trained.stdout)
+    assert result["run"] == "outputs/models/smoke"
+    assert set(result["test"]) == {"macro_f1", "accuracy", "macro_precision", "macro_recall"}
+    assert "Epoch 1/1 (top 1 block)" in trained.stderr
+    assert "Traceback" not in trained.stderr
+
+
+def test_evaluate_reads_what_train_direct_wrote(trained, workplace):
+    answer = run("evaluate", "--run", "outputs/models/smoke", "--json", cwd=workplace)
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout)["metrics"] == json.loads(trained.stdout)["test"]
+
+
+def test_prepare_data_finds_its_work_done(trained, workplace):
+    before = {file: file.stat().st_mtime_ns for file in (workplace / "prepared").rglob("*.png")}
+    answer = run("prepare_data", *OVERRIDES, cwd=workplace)
+    assert answer.returncode == 0, answer.stderr
+    assert "Prepared pictures: prepared" in answer.stdout
+    assert before == {file: file.stat().st_mtime_ns for file in before}
+
+
+def test_nothing_to_learn_from_is_two_lines_and_exit_code_2(tmp_path):
+    answer = run("train_direct", cwd=tmp_path)
+    assert answer.returncode == 2
+    assert "data/images/<style>/" in answer.stderr
+    assert "--demo" in answer.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+@pytest.mark.parametrize("moment", ["Preparing pictures", "Linear probe"])
+def test_ctrl_c_leaves_a_state_that_the_same_command_continues(workplace, moment):
+    name = f"interrupted-{moment[:6].strip()}"
+    longer = [*OVERRIDES, f"data.prepared={name}", "training.phases.0.epochs=6"]
+    process = subprocess.Popen(
+        command("train_direct", *longer, "--run-name", name),
+        cwd=workplace,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    heard = ""
+    for line in process.stderr:
+        heard += line
+        if moment in line:
+            process.send_signal(signal.SIGINT)
+            break
+    heard += process.stderr.read()
+    assert process.wait(timeout=60) == 130, heard
+    assert "Traceback" not in heard
+    assert not list((workplace / "outputs").rglob("*.partial*"))
+    resume = ["--resume"] if (workplace / "outputs" / "models" / name).exists() else []
+    answer = run("train_direct", *longer, "--run-name", name, *resume, "--json", cwd=workplace)
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout)["best_epoch"] in range(7)
+
+
+def test_the_same_seed_gives_the_same_numbers_in_another_process(trained, workplace):
+    started = time.monotonic()
+    answer = run("train_direct", *OVERRIDES, "--run-name", "again", "--json", cwd=workplace)
+    assert answer.returncode == 0, answer.stderr
+    first, second = json.loads(trained.stdout), json.loads(answer.stdout)
+    assert (first["validation"], first["test"]) == (second["validation"], second["test"])
+    assert second["seconds"]["total"] <= time.monotonic() - started
