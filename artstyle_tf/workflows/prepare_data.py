@@ -69,7 +69,7 @@ def index_and_split(data: DataConfig, reporter: Reporter) -> tuple[ImageIndex, p
     """
     images = Path(data.images)
     if data.demo_set:
-        write_demo_set(images)
+        write_demo_set(images, reporter=reporter)
     index = index_images(
         images,
         group_pattern=data.group_pattern,

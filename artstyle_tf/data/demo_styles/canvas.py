@@ -1,0 +1,249 @@
+"""A canvas with smooth edges, fields of noise, and the light under which a picture hangs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+
+_SUBPIXEL_BITS = 4  # OpenCV takes outlines as integers in 1/16 pixel
+
+
+Window = tuple[slice, slice]
+"""Rows and columns of a rectangle of pixels."""
+
+Texture = Callable[[Window], np.ndarray]
+"""Gives the colours of a rectangle: float [rows, columns, 3]."""
+
+
+class Canvas:
+    """An RGB picture on which outlines are filled and lines are drawn.
+
+    Coordinates are (x, y) in units of the shorter side, from the upper left corner, so a circle is
+    round and a line equally bold whatever the format. Drawing happens at a multiple of the size,
+    which makes edges smooth and allows lines of half a pixel.
+
+    Args:
+        height_px: height of the finished picture.
+        width_px: width of the finished picture.
+        colour: float [3], RGB in 0..1, the ground.
+        oversampling: the multiple, k. 1 is enough, and much faster, for styles without fine lines.
+
+    Attributes:
+        pixels: float32 [k * height_px, k * width_px, 3], RGB in 0..1; called [kH, kW, 3] below.
+        width, height: size in units of the shorter side.
+    """
+
+    def __init__(
+        self, height_px: int, width_px: int, colour: np.ndarray, *, oversampling: int = 2
+    ) -> None:
+        self._size_px = (height_px, width_px)
+        self.pixels = np.empty((oversampling * height_px, oversampling * width_px, 3), np.float32)
+        self.pixels[:] = colour
+        self.scale = oversampling * min(height_px, width_px)
+        self.width = width_px / min(height_px, width_px)
+        self.height = height_px / min(height_px, width_px)
+
+    def fill(
+        self,
+        outline: np.ndarray,
+        colour: np.ndarray | Texture,
+        *,
+        opacity: float = 1.0,
+        soft: float = 0.0,
+        stencil: np.ndarray | None = None,
+    ) -> None:
+        """Fills an outline.
+
+        Args:
+            outline: float [N, 2], (x, y) of the corners.
+            colour: float [3]; or a texture of the canvas' shape, float [kH, kW, 3], that shows
+                through the outline; or a function that gives a rectangle of such a texture.
+            opacity: in [0, 1].
+            soft: width of the blurred edge; 0 is sharp.
+            stencil: float32 [kH, kW] in 0..1, how much colour a pattern lets through; None for
+                all of it.
+        """
+        window, mask = self._mask_around(outline, soft=soft)
+        if window is None:
+            return
+        visible = mask if stencil is None else mask * stencil[window]
+        shown = colour(window) if callable(colour) else _cut(colour, window)
+        self._stamp(window, visible, shown, opacity)
+
+    def line(
+        self,
+        points: np.ndarray,
+        colour: np.ndarray,
+        *,
+        width: float,
+        opacity: float = 1.0,
+        closed: bool = False,
+        soft: float = 0.0,
+    ) -> None:
+        """Draws a line with round ends through points: float [N, 2]; see `fill`."""
+        window, mask = self._mask_around(points, soft=soft, line_width=width, closed=closed)
+        if window is not None:
+            self._stamp(window, mask, _cut(colour, window), opacity)
+
+    def shade(self, outline: np.ndarray, *, angle: float, depth: float, soft: float = 0.0) -> None:
+        """Lets light run across an outline: darker at one end, brighter at the other.
+
+        Args:
+            outline: float [N, 2].
+            angle: direction of the brighter end in radians.
+            depth: part of the brightness taken away and given, in [0, 1).
+            soft: as in `fill`.
+        """
+        window, mask = self._mask_around(outline, soft=soft)
+        if window is None:
+            return
+        direction = np.array([np.cos(angle), np.sin(angle)])
+        reach = np.asarray(outline) @ direction
+        rows, columns = window
+        x, y = self.grid()
+        along = x[:, columns] * direction[0] + y[rows] * direction[1]
+        share = np.clip((along - reach.min()) / max(float(np.ptp(reach)), 1e-3), 0, 1)
+        self.pixels[window] *= (1 + depth * (2 * share - 1) * mask)[:, :, None].astype(np.float32)
+
+    def grid(self) -> tuple[np.ndarray, np.ndarray]:
+        """The coordinates of the pixels: x float32 [1, kW] and y float32 [kH, 1]."""
+        rows, columns = self.pixels.shape[:2]
+        x = (np.arange(columns, dtype=np.float32)[None, :] + 0.5) / self.scale
+        y = (np.arange(rows, dtype=np.float32)[:, None] + 0.5) / self.scale
+        return x, y
+
+    def mask(self, outline: np.ndarray) -> np.ndarray:
+        """How much of each pixel is inside: float32 [kH, kW] in 0..1."""
+        mask = np.zeros(self.pixels.shape[:2], np.uint8)
+        cv2.fillPoly(mask, [self._to_subpixels(outline)], 255, cv2.LINE_AA, _SUBPIXEL_BITS)
+        return mask.astype(np.float32) / 255
+
+    def blur(self, radius: float) -> None:
+        """Blurs everything drawn so far with a Gaussian of this standard deviation."""
+        self.pixels = blurred(self.pixels, radius * self.scale)
+
+    def finish(self) -> np.ndarray:
+        """The picture at its final size: float32 [H, W, 3] in 0..1."""
+        height_px, width_px = self._size_px
+        small = cv2.resize(self.pixels, (width_px, height_px), interpolation=cv2.INTER_AREA)
+        return np.clip(small, 0, 1)
+
+    def _stamp(self, window: Window, mask: np.ndarray, colour: np.ndarray, opacity: float) -> None:
+        """Blends a colour, or a texture of the same size, into a rectangle as the mask says."""
+        region = self.pixels[window]
+        share = (mask * np.float32(opacity))[:, :, None]
+        region += (np.asarray(colour, np.float32) - region) * share
+
+    def _mask_around(
+        self,
+        points: np.ndarray,
+        *,
+        soft: float = 0.0,
+        line_width: float | None = None,
+        closed: bool = False,
+    ) -> tuple[Window | None, np.ndarray]:
+        """The rectangle around a shape and how much of its pixels is covered, in 0..1.
+
+        Returns:
+            ((rows, columns), float32 [rows, columns]); the first is None outside the canvas.
+        """
+        margin = 2 + int(((line_width or 0) / 2 + 3 * soft) * self.scale)
+        height_px, width_px = self.pixels.shape[:2]
+        corners = np.asarray(points, np.float64) * self.scale
+        left, top = np.maximum(np.floor(corners.min(axis=0)).astype(int) - margin, 0)
+        right, bottom = np.minimum(
+            np.ceil(corners.max(axis=0)).astype(int) + margin + 1, (width_px, height_px)
+        )
+        if left >= right or top >= bottom:
+            return None, np.zeros((0, 0), np.float32)
+        mask = np.zeros((bottom - top, right - left), np.uint8)
+        shifted = self._to_subpixels(points, origin_px=(left, top))
+        if line_width is None:
+            cv2.fillPoly(mask, [shifted], 255, cv2.LINE_AA, _SUBPIXEL_BITS)
+        else:
+            thickness_px = max(1, round(line_width * self.scale))
+            cv2.polylines(mask, [shifted], closed, 255, thickness_px, cv2.LINE_AA, _SUBPIXEL_BITS)
+        if soft > 0:
+            mask = blurred(mask, soft * self.scale)
+        window = (slice(top, bottom), slice(left, right))
+        return window, mask.astype(np.float32) / 255
+
+    def _to_subpixels(self, points: np.ndarray, *, origin_px: Sequence[int] = (0, 0)) -> np.ndarray:
+        corners = np.asarray(points, np.float64) * self.scale - np.asarray(origin_px)
+        return np.round(corners * 2**_SUBPIXEL_BITS).astype(np.int32)
+
+
+def _cut(colour: np.ndarray, window: Window) -> np.ndarray:
+    """The window's part of a texture [kH, kW, 3]; a colour [3] is the same everywhere."""
+    return colour[window] if np.ndim(colour) == 3 else colour
+
+
+def blurred(pixels: np.ndarray, radius_px: float) -> np.ndarray:
+    """Gaussian blur with the given standard deviation: same shape and dtype."""
+    return cv2.GaussianBlur(pixels, (0, 0), max(radius_px, 0.1))
+
+
+def smooth_noise(
+    shape: tuple[int, int],
+    generator: np.random.Generator,
+    *,
+    cells: float | tuple[float, float],
+    octaves: int = 1,
+    persistence: float = 0.5,
+) -> np.ndarray:
+    """Sum of smooth random fields, each twice as fine as the one before.
+
+    Args:
+        shape: (height_px, width_px).
+        generator: source of randomness.
+        cells: bumps along the shorter side in the first field, or (down, across).
+        octaves: number of fields.
+        persistence: strength of a field relative to the one before.
+
+    Returns:
+        float32 [H, W], mean about 0, standard deviation 1.
+    """
+    height_px, width_px = shape
+    down, across = cells if isinstance(cells, tuple) else (cells, cells)
+    total = np.zeros(shape, np.float32)
+    for octave in range(octaves):
+        finer = 2**octave / min(shape)
+        rows = min(height_px, max(2, round(down * finer * height_px)))
+        columns = min(width_px, max(2, round(across * finer * width_px)))
+        grid = generator.standard_normal((rows, columns), dtype=np.float32)
+        field = cv2.resize(grid, (width_px, height_px), interpolation=cv2.INTER_CUBIC)
+        total += persistence**octave * field
+    return (total - total.mean()) / (total.std() + 1e-6)
+
+
+def hung_on_a_wall(pixels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Age, exposure, contrast, white balance and uneven light, the same lottery for every style.
+
+    Without it the number of colours and the share of black would tell flat styles from painterly
+    ones, whatever their texture.
+
+    Args:
+        pixels: float32 [H, W, 3] in 0..1.
+        generator: source of randomness.
+
+    Returns:
+        uint8 [H, W, 3].
+    """
+    height_px, width_px = pixels.shape[:2]
+    grey = pixels.mean(axis=2, keepdims=True)
+    pixels = grey + (pixels - grey) * generator.uniform(0.6, 1.2)
+    black, white = generator.uniform(0.0, 0.13), generator.uniform(0.88, 1.0)
+    pixels = black + np.clip(pixels, 0, 1) ** generator.uniform(0.75, 1.3) * (white - black)
+    pixels *= 1 + generator.normal(0, 0.03, 3).astype(np.float32)
+    stains = [smooth_noise((height_px, width_px), generator, cells=2.5) for _ in range(4)]
+    pixels += generator.uniform(0.0, 0.025) * np.stack(stains[:3], axis=2)
+    pixels += generator.uniform(0.0, 0.03) * stains[3][:, :, None]
+    angle, strength = generator.uniform(0, 2 * np.pi), generator.uniform(0.0, 0.25)
+    across = np.linspace(-1, 1, width_px, dtype=np.float32)[None, :]
+    down = np.linspace(-1, 1, height_px, dtype=np.float32)[:, None]
+    light = 1 + strength * (np.cos(angle) * across + np.sin(angle) * down)
+    pixels = pixels * light[:, :, None]
+    pixels += generator.normal(0, generator.uniform(0, 0.012), pixels.shape)
+    return np.clip(np.round(pixels * 255), 0, 255).astype(np.uint8)

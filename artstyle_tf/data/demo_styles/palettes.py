@@ -1,0 +1,104 @@
+"""Ten palettes that all styles share, so that a picture's colours do not give its style away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# From dark to pale, then two accents.
+_HEX_COLOURS = {
+    "harbour": "14213d 2f4b6e 5b84a6 a9c6d3 f1ead8 e0a030 c8452f",
+    "orchard": "24331f 4c6b3a 86a05a c3cd92 f6efd6 d8782f a63446",
+    "rose": "3d2436 7a4a63 c08497 e8bcc0 fbf0e6 8fae8b d9a441",
+    "lagoon": "0f3b3f 1f6f78 58a6a3 a8d5c8 f3f0dc ee8a4e 8c4a6b",
+    "ochre": "2d2018 6b4a2e a9793f d6b57a f5e6c6 4f6d7a 9c3d2a",
+    "dusk": "231f3d 4b4275 8a6fa3 d4a5b5 fbe3c8 f0a35e 3f7d8c",
+    "slate": "20262b 4a545c 7f8b92 b9c0c2 f0eee9 b4763a 7d2e2e",
+    "spring": "24503f 5c9a6d a6cf8f d8e8b4 fdf8e3 f0a6b0 5d8fc7",
+    "ember": "2b1216 6e2325 b5442f e08a4b f8dca8 2f5d62 e9c46a",
+    "ivory": "3a3531 8c7b68 c7b299 e6d8c3 fbf7ef b08d57 7c93a3",
+}
+
+PALETTE_NAMES = tuple(_HEX_COLOURS)
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Seven colours of one picture.
+
+    Attributes:
+        colours: float32 [7, 3], RGB in 0..1: dark, shade, middle, light, pale, accent, second
+            accent.
+    """
+
+    colours: np.ndarray
+
+    @property
+    def dark(self) -> np.ndarray:
+        """The darkest colour: float32 [3]."""
+        return self.colours[0]
+
+    @property
+    def shade(self) -> np.ndarray:
+        """A colour for shadows: float32 [3]."""
+        return self.colours[1]
+
+    @property
+    def middle(self) -> np.ndarray:
+        """The colour that sets the mood: float32 [3]."""
+        return self.colours[2]
+
+    @property
+    def light(self) -> np.ndarray:
+        """A light colour: float32 [3]."""
+        return self.colours[3]
+
+    @property
+    def pale(self) -> np.ndarray:
+        """Paper, clouds, highlights: float32 [3]."""
+        return self.colours[4]
+
+    @property
+    def accent(self) -> np.ndarray:
+        """The stronger contrast: float32 [3]."""
+        return self.colours[5]
+
+    @property
+    def second_accent(self) -> np.ndarray:
+        """The other contrast: float32 [3]."""
+        return self.colours[6]
+
+    def any_colour(self, generator: np.random.Generator) -> np.ndarray:
+        """One of the seven, at random: float32 [3]."""
+        return self.colours[generator.integers(len(self.colours))]
+
+
+def mixed_palette(name: str, generator: np.random.Generator, *, freedom: float = 0.035) -> Palette:
+    """A named palette as a painter mixes it on a given day.
+
+    Args:
+        name: one of `PALETTE_NAMES`.
+        generator: source of the day's accidents.
+        freedom: standard deviation of the shift of each channel of each colour.
+
+    Returns:
+        The palette; its accents may have changed places.
+    """
+    text = _HEX_COLOURS[name].replace(" ", "")
+    colours = np.frombuffer(bytes.fromhex(text), np.uint8).reshape(7, 3) / 255
+    colours = colours + generator.normal(0, freedom, (7, 3)) + generator.normal(0, freedom, 3)
+    if generator.random() < 0.5:
+        colours[[5, 6]] = colours[[6, 5]]
+    return Palette(np.clip(colours, 0.02, 0.99).astype(np.float32))
+
+
+def blend(first: np.ndarray, second: np.ndarray, share: float | np.ndarray) -> np.ndarray:
+    """`first` where the share is 0, `second` where it is 1: float32, broadcast."""
+    return (first + (second - first) * share).astype(np.float32)
+
+
+def brightened(colour: np.ndarray, amount: float) -> np.ndarray:
+    """Towards white for a positive amount, towards black for a negative one, in [-1, 1]."""
+    target = np.ones(3) if amount > 0 else np.zeros(3)
+    return blend(colour, target, abs(amount))
