@@ -78,6 +78,32 @@ def dump_yaml(config: Schema) -> str:
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
+def different_keys(first: Schema, second: Schema, *, ignore: set[str]) -> list[str]:
+    """Dotted keys whose values differ between two configs of the same schema.
+
+    Args:
+        first: one config.
+        second: the other.
+        ignore: top-level keys that may differ.
+
+    Returns:
+        The keys, sorted; a list or a mapping that one of them lacks counts as one key.
+    """
+    one, other = (_flatten(config.model_dump(mode="json")) for config in (first, second))
+    keys = {key for key in one.keys() | other.keys() if one.get(key) != other.get(key)}
+    return sorted(key for key in keys if key.partition(".")[0] not in ignore)
+
+
+def _flatten(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in content.items():
+        if isinstance(value, dict):
+            flat |= _flatten(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
 class _UniqueKeyLoader(yaml.SafeLoader):
     """PyYAML lets the last of two equal keys win without a word."""
 

@@ -9,8 +9,9 @@ import keras
 import pandas as pd
 
 from artstyle_tf.config.experiment import DirectExperiment
-from artstyle_tf.config.loading import dump_yaml
+from artstyle_tf.config.loading import different_keys, dump_yaml, load_config
 from artstyle_tf.data.preparation import PreparedPictures
+from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import write_json
 from artstyle_tf.models.backbones import build_backbone
 from artstyle_tf.models.classifier import Classifier, build_classifier
@@ -54,6 +55,8 @@ def run(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
     reporter, stopwatch = invocation.reporter, invocation.stopwatch
     # What can be wrong is asked for before anything is written, the cheap things first.
     run_directory = _plan_run_directory(config, invocation)
+    if invocation.resume:
+        _check_same_config(config, run_directory)
     index, pictures = index_and_split(config.data, reporter)
     class_names = index.class_names
     classifier = _build_classifier(config, len(class_names))
@@ -135,6 +138,18 @@ def _plan_run_directory(config: DirectExperiment, invocation: Invocation) -> Run
         resume=invocation.resume,
         overwrite=invocation.overwrite,
     )
+
+
+def _check_same_config(config: DirectExperiment, run_directory: RunDirectory) -> None:
+    """Half a run of one plan and half of another would be neither."""
+    started = load_config(DirectExperiment, run_directory.config_file)
+    changed = different_keys(started, config, ignore={"run_name", "outputs"})
+    if changed:
+        raise ArtstyleError(
+            f"The run {run_directory.path} was started with another configuration",
+            received=f"other values for {', '.join(changed)}",
+            fix=f"continue it with --config {run_directory.config_file}, or start a new run",
+        )
 
 
 def _build_classifier(config: DirectExperiment, num_classes: int) -> Classifier:

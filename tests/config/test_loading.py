@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artstyle_tf.config.experiment import DirectExperiment, EvaluateExperiment
-from artstyle_tf.config.loading import dump_yaml, load_config
+from artstyle_tf.config.loading import different_keys, dump_yaml, load_config
 from artstyle_tf.errors import ArtstyleError
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -125,6 +125,15 @@ def test_a_missing_file_names_its_neighbours(tmp_path):
     (tmp_path / "direct.yaml").write_text("seed: 1\n")
     with pytest.raises(ArtstyleError, match=r"direct\.yaml"):
         load_config(DirectExperiment, tmp_path / "dirct.yaml")
+
+
+def test_differences_are_named_by_their_dotted_keys():
+    first, second = load(), load("seed=7", "model.dropout=0.5", "data.up_sampling={policy: flip}")
+    changed = different_keys(first, second, ignore={"seed"})
+    assert "model.dropout" in changed
+    assert "data.up_sampling.policy" in changed
+    assert "seed" not in changed
+    assert different_keys(first, load(), ignore=set()) == []
 
 
 def test_an_empty_file_means_the_defaults(tmp_path):

@@ -200,10 +200,18 @@ def test_patience_ends_the_whole_plan_and_says_so(make_trainer):
 
 def test_the_overfitting_gap_ends_the_plan(make_trainer):
     trainer, _ = make_trainer(some_plan(max_overfitting_gap=1e-9))
-    logs = {"macro_f1": 0.9, "val_macro_f1": 0.7}
+    logs = {"loss": 0.5, "macro_f1": 0.9, "val_macro_f1": 0.7}
     trainer.early_stopping.set_model(keras.Sequential())
     trainer.early_stopping.on_epoch_end(0, logs)
     assert "0.200 above validation" in trainer.early_stopping.reason
+
+
+def test_a_broken_loss_ends_the_plan_and_keeps_what_was_best(make_trainer):
+    trainer, _ = make_trainer(some_plan([Phase(None, 9, 1e-3)]))
+    trainer.early_stopping.set_model(keras.Sequential())
+    logs = {"loss": float("nan"), "macro_f1": 0.1, "val_macro_f1": 0.1}
+    trainer.early_stopping.on_epoch_end(0, logs)
+    assert "smaller learning rate" in trainer.early_stopping.reason
 
 
 def test_a_plateau_ends_its_phase_and_the_next_one_begins(make_trainer):

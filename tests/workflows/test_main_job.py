@@ -221,6 +221,9 @@ def test_an_interrupted_run_resumes_to_the_result_of_an_uninterrupted_one(
     state = json.loads(Path("outputs/models/broken/run.json").read_text())["state"]
     assert state == "interrupted"
     monkeypatch.setattr(HistoryLog, "on_epoch_end", on_epoch_end)
+    capsys.readouterr()
+    assert train("--run-name", "broken", "--resume", "training.batch_size=4") == 2
+    assert "training.batch_size" in capsys.readouterr().err
     assert train("--run-name", "broken", "--resume", "--json", "--quiet") == 0
     result = json_from(capsys)
     assert result["test"] == trained["test"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
 
 
 class EarlyStopping(keras.callbacks.Callback):
-    """Stops by patience on validation macro-F1 and by the overfitting gap.
+    """Stops by patience on validation macro-F1, by the overfitting gap, and at a broken loss.
 
     Unlike `keras.callbacks.EarlyStopping` it counts across several `fit` calls, so that a new
     phase does not give a hopeless run new patience; and it says why it stopped.
@@ -32,28 +33,32 @@ class EarlyStopping(keras.callbacks.Callback):
         self._epochs_since_best = 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Looks at both rules."""
+        """Looks at the rules."""
         logs = logs or {}
         if logs["val_macro_f1"] > self._best:
             self._best, self._epochs_since_best = logs["val_macro_f1"], 0
         else:
             self._epochs_since_best += 1
-        self._stop_if_needed(gap=logs["macro_f1"] - logs["val_macro_f1"])
+        self.reason = self._reason_to_stop(logs)
+        if self.reason is not None:
+            self.model.stop_training = True
 
     def start_from(self, val_macro_f1: float) -> None:
         """Counts from the score of the linear probe, which training has to beat."""
         self._best = val_macro_f1
 
-    def _stop_if_needed(self, gap: float) -> None:
+    def _reason_to_stop(self, logs: dict[str, Any]) -> str | None:
+        if not math.isfinite(logs["loss"]):
+            return "the loss is not a number any more; a smaller learning rate may help"
+        gap = logs["macro_f1"] - logs["val_macro_f1"]
         if self.max_overfitting_gap is not None and gap > self.max_overfitting_gap:
-            self.reason = (
+            return (
                 f"training macro-F1 is {gap:.3f} above validation "
                 f"(allowed: {self.max_overfitting_gap:g})"
             )
-        elif self.patience_epochs is not None and self._epochs_since_best >= self.patience_epochs:
-            self.reason = f"no better validation macro-F1 for {self._epochs_since_best} epochs"
-        if self.reason is not None:
-            self.model.stop_training = True
+        if self.patience_epochs is not None and self._epochs_since_best >= self.patience_epochs:
+            return f"no better validation macro-F1 for {self._epochs_since_best} epochs"
+        return None
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs, as JSON values."""
