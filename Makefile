@@ -31,7 +31,7 @@ demo: $(VENV)/.ready  ## Draw the demo pictures, train on them, show the results
 check: $(VENV)/.ready-to-test  ## Lint, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
 test: $(VENV)/.ready-to-test  ## Run the tests (no network, no GPU)
