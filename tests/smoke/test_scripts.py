@@ -83,21 +83,21 @@ def test_nothing_to_learn_from_is_two_lines_and_exit_code_2(tmp_path):
 def test_ctrl_c_leaves_a_state_that_the_same_command_continues(workplace, moment):
     name = f"interrupted-{moment[:6].strip()}"
     longer = [*OVERRIDES, f"data.prepared={name}", "training.phases.0.epochs=6"]
-    process = subprocess.Popen(
+    heard = ""
+    with subprocess.Popen(
         command("train_direct", *longer, "--run-name", name),
         cwd=workplace,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert process.stderr is not None
-    heard = ""
-    for line in process.stderr:
-        heard += line
-        if moment in line:
-            process.send_signal(signal.SIGINT)
-            break
-    heard += process.stderr.read()
-    assert process.wait(timeout=60) == 130, heard
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            heard += line
+            if moment in line:
+                process.send_signal(signal.SIGINT)
+                break
+        heard += process.stderr.read()
+    assert process.returncode == 130, heard
     assert "Traceback" not in heard
     assert not list((workplace / "outputs").rglob("*.partial*"))
     resume = ["--resume"] if (workplace / "outputs" / "models" / name).exists() else []
