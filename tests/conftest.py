@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
+
+# A shell starts its background jobs deaf to Ctrl-C, their children inherit it, and some tests press
+# it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before TensorFlow is imported anywhere: it reads these once.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
