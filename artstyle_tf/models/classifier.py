@@ -20,18 +20,14 @@ class Classifier:
     Attributes:
         model: float32 [B, S, S, 3] in 0..255 -> logits [B, C].
         backbone: pictures -> feature map; shares its layers with `model`.
-        pooling, dropout, head: what follows the backbone, in this order.
+        features: the tensor inside `model` that holds the pooled features [B, D].
+        head: dense layer, features -> logits.
     """
 
     model: keras.Model
     backbone: Backbone
-    pooling: keras.layers.Layer
-    dropout: keras.layers.Layer
+    features: keras.KerasTensor
     head: keras.layers.Dense
-
-    def add_head(self, feature_map: keras.KerasTensor) -> keras.KerasTensor:
-        """Feature map [B, H, W, C] -> logits, through the layers that `model` uses."""
-        return self.head(self.dropout(self.pooling(feature_map)))
 
 
 def build_classifier(
@@ -48,23 +44,16 @@ def build_classifier(
     Returns:
         The classifier, all layers trainable.
     """
-    pooling = keras.layers.GlobalAveragePooling2D(name="pooling")
+    features = keras.layers.GlobalAveragePooling2D(name="pooling")(backbone.model.output)
     drop = keras.layers.Dropout(dropout, seed=seed, name="dropout")
     head = keras.layers.Dense(
         num_classes,
         kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
         name=HEAD_NAME,
     )
-    inputs = backbone.model.input
-    logits = head(drop(pooling(backbone.model.output)))
-    model = keras.Model(inputs, logits, name=f"{backbone.model.name}_classifier")
-    return Classifier(model, backbone, pooling, drop, head)
-
-
-def build_feature_model(classifier: Classifier) -> keras.Model:
-    """Pictures [B, S, S, 3] -> pooled features [B, D], sharing the classifier's layers."""
-    pooled = classifier.pooling(classifier.backbone.model.output)
-    return keras.Model(classifier.model.input, pooled, name="features")
+    name = f"{backbone.model.name}_classifier"
+    model = keras.Model(backbone.model.input, head(drop(features)), name=name)
+    return Classifier(model, backbone, features, head)
 
 
 def assign_head(classifier: Classifier, kernel: np.ndarray, bias: np.ndarray) -> None:

@@ -1,60 +1,88 @@
-"""Cut a backbone at a block boundary: a frozen trunk below, a trainable top above."""
+"""Cut a classifier at block boundaries: a frozen trunk below, a trainable top above.
+
+A boundary is named by the number of blocks above it: 0 is the pooled features, just below the head,
+and 4 is the output of the fifth block from the end. All parts share the classifier's layers, so
+training one part trains the classifier, and `classifier.model` is the parts put together again.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import keras
 
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.models.backbones import Backbone
+from artstyle_tf.models.classifier import Classifier
 
 
-@dataclass(frozen=True)
-class SplitBackbone:
-    """Two models that share the backbone's layers, so training one trains the backbone.
+def boundary_name(backbone: Backbone, boundary: int) -> str:
+    """What the boundary's activations are: the name of a block's last layer, or "pooled".
 
-    Attributes:
-        trunk: pictures [B, S, S, 3] -> activations at the boundary; None if nothing is frozen.
-        top: activations at the boundary -> feature map [B, H, W, C]; None if all is frozen.
-        boundary: name of the layer at the cut; None if there is no cut.
+    Raises:
+        ArtstyleError: if the backbone has no block below the boundary.
     """
+    if boundary == 0:
+        return "pooled"
+    if not 0 < boundary < len(backbone.blocks):
+        raise ArtstyleError(
+            f"{backbone.name} has no {boundary} blocks above a frozen one",
+            received=f"unfreeze_blocks: {boundary}",
+            expected=f"0 to {len(backbone.blocks) - 1}, or all",
+        )
+    return backbone.blocks[-boundary - 1].boundary
 
-    trunk: keras.Model | None
-    top: keras.Model | None
-    boundary: str | None
 
-
-def split_backbone(backbone: Backbone, num_top_blocks: int | None) -> SplitBackbone:
-    """Cuts below the last `num_top_blocks` blocks.
+def build_trunk(classifier: Classifier, boundaries: Sequence[int]) -> keras.Model:
+    """Everything below the boundaries, for all of them in one forward pass.
 
     Args:
-        backbone: what to cut.
-        num_top_blocks: blocks that belong to the top, together with everything above the last
-            block; 0 leaves the whole backbone in the trunk, None leaves everything, the stem
-            too, in the top.
+        classifier: what to cut.
+        boundaries: at least one, each a number of blocks above the cut.
 
     Returns:
-        Trunk and top; `top(trunk(x))` computes what `backbone.model(x)` computes.
+        Model of pictures float32 [B, S, S, 3] -> list of activations, one for each boundary; for
+        a single boundary Keras leaves the list away.
 
     Raises:
         ArtstyleError: if the backbone has fewer blocks.
     """
-    model = backbone.model
-    if num_top_blocks is None:
-        return SplitBackbone(trunk=None, top=model, boundary=None)
-    if num_top_blocks == 0:
-        return SplitBackbone(trunk=model, top=None, boundary=None)
-    if num_top_blocks >= len(backbone.blocks):
-        raise ArtstyleError(
-            f"{backbone.name} has no {num_top_blocks} blocks above a frozen one",
-            received=f"unfreeze_blocks: {num_top_blocks}",
-            expected=f"0 to {len(backbone.blocks) - 1}, or all",
-        )
-    boundary = backbone.blocks[-num_top_blocks - 1].boundary
-    tensor = model.get_layer(boundary).output
-    return SplitBackbone(
-        trunk=keras.Model(model.input, tensor, name=f"trunk_to_{boundary}"),
-        top=keras.Model(tensor, model.output, name=f"top_from_{boundary}"),
-        boundary=boundary,
-    )
+    outputs = [_activations(classifier, boundary) for boundary in boundaries]
+    return keras.Model(classifier.model.input, outputs, name="trunk")
+
+
+def build_segment(classifier: Classifier, start: int | None, end: int) -> keras.Model:
+    """What lies between two boundaries.
+
+    Args:
+        classifier: what to cut.
+        start: the lower boundary; None for the pictures.
+        end: the upper boundary, with fewer blocks above it.
+
+    Returns:
+        Model of the activations (or pictures) at `start` -> the activations at `end`.
+    """
+    inputs, outputs = (_activations(classifier, boundary) for boundary in (start, end))
+    return keras.Model(inputs, outputs, name="segment")
+
+
+def build_top(classifier: Classifier, boundary: int | None) -> keras.Model:
+    """Everything above a boundary.
+
+    Args:
+        classifier: what to cut.
+        boundary: number of blocks above the cut; None for no cut.
+
+    Returns:
+        Model of the activations at the boundary -> logits [B, C]; the whole classifier for None.
+    """
+    inputs = _activations(classifier, boundary)
+    return keras.Model(inputs, classifier.model.output, name="top")
+
+
+def _activations(classifier: Classifier, boundary: int | None) -> keras.KerasTensor:
+    if boundary is None:
+        return classifier.model.input
+    backbone = classifier.backbone
+    name = boundary_name(backbone, boundary)
+    return classifier.features if boundary == 0 else backbone.model.get_layer(name).output

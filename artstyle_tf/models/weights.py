@@ -146,10 +146,11 @@ def check_input_scaling(model: keras.Model, name: str) -> None:
 
 def weights_digest(model: keras.Model) -> str:
     """SHA-256 over names, shapes and values of all weights: equal models have equal digests."""
+    # Not over paths: Keras numbers unnamed layers by how many this process has built before.
     digest = hashlib.sha256()
     for variable in model.weights:
         value = np.ascontiguousarray(keras.ops.convert_to_numpy(variable))
-        digest.update(f"{variable.path} {value.shape} {value.dtype}".encode())
+        digest.update(f"{variable.name} {value.shape} {value.dtype}".encode())
         digest.update(value.tobytes())
     return digest.hexdigest()
 

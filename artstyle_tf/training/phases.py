@@ -12,7 +12,7 @@ from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.models.backbones import Backbone
 from artstyle_tf.models.blocks import layer_depths
 from artstyle_tf.models.classifier import Classifier
-from artstyle_tf.models.splitting import split_backbone
+from artstyle_tf.models.splitting import build_segment, build_top
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,9 @@ def apply_phase(classifier: Classifier, phase: Phase, *, train_batch_normalisati
     classifier.head.trainable = True
 
 
-def build_phase_model(classifier: Classifier, phase: Phase) -> keras.Model:
+def build_phase_model(
+    classifier: Classifier, phase: Phase, *, boundary: int | None = None
+) -> keras.Model:
     """The classifier as it is trained in a phase, sharing all its layers.
 
     What is frozen runs in inference mode. In the plain model Keras would still apply the
@@ -93,23 +95,45 @@ def build_phase_model(classifier: Classifier, phase: Phase) -> keras.Model:
 
     Args:
         classifier: whose layers to use.
-        phase: decides where trunk and top are separated.
+        phase: decides where the part that learns begins.
+        boundary: where the inputs come from; see `models.splitting`. It lies at or below the part
+            that learns. None for pictures.
 
     Returns:
-        Model of pictures [B, S, S, 3] -> logits [B, C].
+        Model of pictures [B, S, S, 3], or activations at the boundary, -> logits [B, C].
     """
-    parts = split_backbone(classifier.backbone, phase.num_unfrozen_blocks)
-    inputs = keras.Input(classifier.model.input_shape[1:], name="pictures")
-    activations = inputs if parts.trunk is None else _InferenceOnly(parts.trunk)(inputs)
-    feature_map = activations if parts.top is None else parts.top(activations)
-    return keras.Model(inputs, classifier.add_head(feature_map), name="phase_classifier")
+    start_of_top = phase.num_unfrozen_blocks
+    top = build_top(classifier, start_of_top)
+    if start_of_top is None or start_of_top == boundary:
+        return top
+    frozen = build_segment(classifier, boundary, start_of_top)
+    inputs = keras.Input(frozen.input_shape[1:], name="inputs")
+    return keras.Model(inputs, top(_InferenceOnly(frozen)(inputs)), name="phase_classifier")
+
+
+def boundary_below(phases: Sequence[Phase], position: int) -> int | None:
+    """The highest boundary whose activations no phase so far has changed.
+
+    Usually it is the phase's own. Where an earlier phase has unfrozen more blocks, it is that
+    phase's: what lies above has been trained since, what lies below never was.
+
+    Args:
+        phases: the plan.
+        position: of the phase, in [0, len(phases)).
+
+    Returns:
+        Number of blocks above the boundary; None if the stem has been trained.
+    """
+    unfrozen = [phase.num_unfrozen_blocks for phase in phases[: position + 1]]
+    known = [number for number in unfrozen if number is not None]
+    return max(known) if len(known) == len(unfrozen) else None
 
 
 class _InferenceOnly(keras.layers.Layer):
     """Runs a model in inference mode whatever the model around it does.
 
-    `trunk(inputs, training=False)` would not do: when Keras 3 replays a functional graph it passes
-    the outer `training` on to every layer, over the argument that was given.
+    `segment(inputs, training=False)` would not do: when Keras 3 replays a functional graph it
+    passes the outer `training` on to every layer, over the argument that was given.
     """
 
     def __init__(self, model: keras.Model) -> None:

@@ -7,7 +7,12 @@ import pytest
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.models.backbones import build_backbone
 from artstyle_tf.models.blocks import layer_depths
-from artstyle_tf.models.splitting import split_backbone
+from artstyle_tf.models.classifier import build_classifier
+from artstyle_tf.models.splitting import boundary_name, build_segment, build_top, build_trunk
+
+
+def classifier_of(backbone):
+    return build_classifier(backbone, num_classes=3, dropout=0.2, seed=1)
 
 
 def some_pictures(backbone, count=2):
@@ -47,26 +52,43 @@ def test_efficientnets_have_their_published_number_of_blocks(name, num_blocks, l
     ]
 
 
-@pytest.mark.parametrize("num_top_blocks", [0, 1, 2, None])
-def test_trunk_and_top_together_compute_the_backbone(tiny_backbone, num_top_blocks):
-    backbone = tiny_backbone()
-    pictures = some_pictures(backbone)
-    split = split_backbone(backbone, num_top_blocks)
-    activations = pictures if split.trunk is None else split.trunk(pictures)
-    output = activations if split.top is None else split.top(activations)
-    np.testing.assert_array_equal(output, backbone.model(pictures))
-
-
-def test_an_efficientnet_can_be_cut_at_every_boundary():
-    backbone = build_backbone("efficientnet_b0", image_size_px=32, weights=None)
-    pictures = some_pictures(backbone, 1)
-    expected = backbone.model(pictures)
-    for num_top_blocks in range(len(backbone.blocks)):
-        split = split_backbone(backbone, num_top_blocks)
-        assert split.trunk is not None
-        output = split.trunk(pictures)
-        output = output if split.top is None else split.top(output)
+@pytest.mark.parametrize("name", ["compact", "efficientnet_b0", "efficientnet_v2_b0"])
+def test_trunk_and_top_together_are_the_classifier_at_every_boundary(name):
+    classifier = classifier_of(build_backbone(name, image_size_px=32, weights=None))
+    pictures = some_pictures(classifier.backbone)
+    expected = classifier.model(pictures)
+    boundaries = list(range(len(classifier.backbone.blocks)))
+    activations = build_trunk(classifier, boundaries)(pictures)  # of all boundaries at once
+    assert len(activations) == len(boundaries)
+    for boundary, rows in zip(boundaries, activations, strict=True):
+        output = build_top(classifier, boundary)(rows)
         np.testing.assert_allclose(output, expected, rtol=1e-5, atol=1e-6)
+
+
+# The larger sisters share these ones' builders, and building them takes long.
+@pytest.mark.parametrize("name", ["efficientnet_b1", "efficientnet_b2", "efficientnet_v2_b1"])
+def test_every_boundary_has_a_name_of_its_own(name):
+    backbone = build_backbone(name, image_size_px=32, weights=None)
+    names = [boundary_name(backbone, boundary) for boundary in range(len(backbone.blocks))]
+    assert names[0] == "pooled"
+    assert len(set(names)) == len(names)
+
+
+def test_no_boundary_above_all_blocks_means_the_whole_classifier(tiny_backbone):
+    classifier = classifier_of(tiny_backbone())
+    pictures = some_pictures(classifier.backbone)
+    top = build_top(classifier, None)
+    np.testing.assert_array_equal(top(pictures), classifier.model(pictures))
+    assert top is not classifier.model  # compiling it must not change what is saved
+
+
+@pytest.mark.parametrize(("start", "end"), [(None, 2), (None, 0), (2, 1), (2, 0), (1, 0)])
+def test_a_segment_leads_from_one_boundary_to_the_next(tiny_backbone, start, end):
+    classifier = classifier_of(tiny_backbone())
+    pictures = some_pictures(classifier.backbone)
+    inputs = pictures if start is None else build_trunk(classifier, [start])(pictures)
+    outputs = build_segment(classifier, start, end)(inputs)
+    np.testing.assert_allclose(outputs, build_trunk(classifier, [end])(pictures), rtol=1e-6)
 
 
 def test_the_compact_network_has_blocks_and_no_pretrained_weights():
@@ -76,28 +98,23 @@ def test_the_compact_network_has_blocks_and_no_pretrained_weights():
     ]
     assert backbone.model.output_shape == (None, 2, 2, 128)
     assert backbone.model.count_params() < 1_000_000
-    pictures = some_pictures(backbone)
-    for num_top_blocks in range(len(backbone.blocks)):
-        split = split_backbone(backbone, num_top_blocks)
-        output = split.trunk(pictures)
-        output = output if split.top is None else split.top(output)
-        np.testing.assert_allclose(output, backbone.model(pictures), rtol=1e-5, atol=1e-6)
     with pytest.raises(ArtstyleError, match="no ImageNet weights for the compact network"):
         build_backbone("compact", image_size_px=32, weights="imagenet")
 
 
 def test_top_shares_its_weights_with_the_backbone(tiny_backbone):
     backbone = tiny_backbone()
-    top = split_backbone(backbone, 1).top
+    top = build_top(classifier_of(backbone), 1)
     kernel = backbone.model.get_layer("block2b_conv").kernel
     assert any(variable is kernel for variable in top.trainable_variables)
     below = backbone.model.get_layer("block2a_conv").kernel
     assert all(variable is not below for variable in top.weights)
 
 
-def test_a_boundary_below_the_first_block_is_refused(tiny_backbone):
-    with pytest.raises(ArtstyleError, match="has no 3 blocks above a frozen one"):
-        split_backbone(tiny_backbone(), 3)
+@pytest.mark.parametrize("boundary", [3, 7, -1])
+def test_a_boundary_below_the_first_block_is_refused(tiny_backbone, boundary):
+    with pytest.raises(ArtstyleError, match=f"has no {boundary} blocks above a frozen one"):
+        build_trunk(classifier_of(tiny_backbone()), [boundary])
 
 
 def test_an_unknown_backbone_is_answered_with_the_known_ones():
@@ -105,10 +122,15 @@ def test_an_unknown_backbone_is_answered_with_the_known_ones():
         build_backbone("vgg16", image_size_px=32, weights=None)
 
 
-def test_a_split_backbone_survives_saving(tiny_backbone, tmp_path):
-    backbone = tiny_backbone()
-    split_backbone(backbone, 1)
-    backbone.model.save(tmp_path / "model.keras")
+def test_a_top_that_has_learnt_is_saved_with_the_whole_classifier(tiny_backbone, tmp_path):
+    classifier = classifier_of(tiny_backbone())
+    pictures = some_pictures(classifier.backbone, 8)
+    activations = build_trunk(classifier, [1])(pictures)
+    before = np.array(classifier.model(pictures))
+    top = build_top(classifier, 1)
+    top.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    top.fit(np.array(activations), np.arange(8) % 3, verbose=0)
+    classifier.model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    pictures = some_pictures(backbone)
-    np.testing.assert_array_equal(loaded(pictures), backbone.model(pictures))
+    np.testing.assert_allclose(loaded(pictures), top(activations), rtol=1e-5, atol=1e-6)
+    assert not np.allclose(loaded(pictures), before)

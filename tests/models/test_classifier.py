@@ -3,7 +3,8 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from artstyle_tf.models.classifier import assign_head, build_classifier, build_feature_model
+from artstyle_tf.models.classifier import assign_head, build_classifier
+from artstyle_tf.models.splitting import build_trunk
 
 
 def build(tiny_backbone):
@@ -15,7 +16,7 @@ def test_the_head_turns_pooled_features_into_logits(tiny_backbone):
     pictures = np.random.default_rng(0).uniform(0, 255, (5, 16, 16, 3)).astype("float32")
     kernel = np.random.default_rng(1).normal(size=(12, 3))
     assign_head(classifier, kernel, np.array([0.0, 1.0, 2.0]))
-    features = np.asarray(build_feature_model(classifier)(pictures))
+    features = np.asarray(build_trunk(classifier, [0])(pictures))
     assert features.shape == (5, 12)
     expected = features @ kernel + [0.0, 1.0, 2.0]
     np.testing.assert_allclose(classifier.model(pictures), expected, rtol=1e-4, atol=1e-5)

@@ -6,9 +6,11 @@ import pytest
 
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.models.classifier import build_classifier
+from artstyle_tf.models.splitting import build_trunk
 from artstyle_tf.training.phases import (
     Phase,
     apply_phase,
+    boundary_below,
     build_phase_model,
     check_phases,
     num_epochs,
@@ -65,6 +67,29 @@ def test_the_phase_model_computes_the_classifier(classifier, num_unfrozen_blocks
     np.testing.assert_allclose(
         model(pictures(), training=False), classifier.model(pictures()), rtol=1e-5, atol=1e-6
     )
+
+
+@pytest.mark.parametrize(("boundary", "num_unfrozen_blocks"), [(0, 0), (1, 1), (2, 1), (2, 0)])
+def test_the_phase_model_can_start_from_activations(classifier, boundary, num_unfrozen_blocks):
+    activations = build_trunk(classifier, [boundary])(pictures())
+    model = build_phase_model(classifier, Phase(num_unfrozen_blocks, 1, 0.1), boundary=boundary)
+    np.testing.assert_allclose(
+        model(activations, training=False), classifier.model(pictures()), rtol=1e-5, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("unfrozen", "boundaries"),
+    [
+        ([0, 1, 2], [0, 1, 2]),
+        ([2, 1, 0], [2, 2, 2]),  # what the first phase has trained is no constant any more
+        ([1, None, 1], [1, None, None]),
+        ([], []),
+    ],
+)
+def test_activations_are_taken_below_everything_that_has_learnt(unfrozen, boundaries):
+    phases = [Phase(number, 1, 0.1) for number in unfrozen]
+    assert [boundary_below(phases, position) for position in range(len(phases))] == boundaries
 
 
 def test_what_is_frozen_is_not_random_even_in_training(classifier):
