@@ -39,6 +39,14 @@ class UpSamplingConfig(Schema):
     jitter: Fraction = 0.05
 
 
+class ViewsConfig(Schema):
+    """Fixed augmented versions of each training picture; the picture itself is the first."""
+
+    num_views: PositiveInt = 6
+    policy: AugmentationPolicy = "gentle"
+    seed: NonNegativeInt = 42
+
+
 class DataConfig(Schema):
     """Pictures on disk, up to the batches."""
 
@@ -54,6 +62,7 @@ class DataConfig(Schema):
     preparation_seed: NonNegativeInt = 42
     preparation_workers: PositiveInt | None = None
     aspect: AspectPolicy = "squash"
+    views: ViewsConfig | None = None
     online_augmentation: AugmentationPolicy | None = None
     memory_budget_mb: NonNegativeInt = Field(default=2048)
 
@@ -66,3 +75,11 @@ class DataConfig(Schema):
             except re.error as error:
                 raise ValueError(f"not a regular expression: {error}") from error
         return pattern
+
+    @model_validator(mode="after")
+    def _one_kind_of_augmentation(self) -> DataConfig:
+        if self.views is not None and self.online_augmentation is not None:
+            raise ValueError(
+                "views and online_augmentation exclude each other: set one of them to null"
+            )
+        return self

@@ -220,3 +220,16 @@ POLICIES: dict[str, Policy] = {
         Policy("strong", "the reference's warps, blur, dropout and superpixels as well", _strong),
     )
 }
+
+
+def policy_fingerprint(policy: str) -> str:
+    """Eight letters and digits that change when the pixels a policy makes may change.
+
+    It covers the policy's transforms with their parameters and the libraries that apply them.
+    """
+    transforms = _albumentations()
+    import cv2
+
+    recipe = [repr(transform) for transform in POLICIES[policy].build(224, 224)]
+    parts = [transforms.__version__, cv2.__version__, *recipe]
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:8]

@@ -1,4 +1,4 @@
-"""Picture store + labels -> tf.data batches, the same in every run with the same seed."""
+"""Examples + labels -> tf.data batches, the same in every run with the same seed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 AugmentationFunction = Callable[[np.ndarray, int, int], np.ndarray]
-"""(picture uint8 [S, S, 3], number of the picture, epoch) -> uint8 [S, S, 3]."""
+"""(picture uint8 [S, S, 3], number of the picture, epoch or view) -> uint8 [S, S, 3]."""
 
 
 class ExampleStore(Protocol):
@@ -22,6 +22,19 @@ class ExampleStore(Protocol):
         ...
 
 
+class ViewedRows(Protocol):
+    """What has been computed of N examples with V views each, as the trunk cache offers it."""
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """Shape of one row."""
+        ...
+
+    def read(self, numbers: np.ndarray, views: np.ndarray) -> np.ndarray:
+        """Rows of the examples `numbers` int [B] in the views `views` int [B], float32 [B, ...]."""
+        ...
+
+
 def training_batches(
     store: ExampleStore,
     labels: Sequence[int] | np.ndarray,
@@ -29,9 +42,10 @@ def training_batches(
     batch_size: int,
     seed: int,
     first_epoch: int = 0,
+    num_views: int | None = None,
     augment: AugmentationFunction | None = None,
 ) -> tf.data.Dataset:
-    """Endless batches; every epoch holds every picture once, in an order of its own.
+    """Endless batches; every epoch holds every example once, in an order of its own.
 
     The order follows from (seed, epoch) alone. So a run that resumes at epoch 7 sees what the
     uninterrupted run saw.
@@ -40,35 +54,67 @@ def training_batches(
         store: N examples.
         labels: int [N], class ids.
         batch_size: B; the last batch of an epoch may be smaller.
-        seed: of the order.
+        seed: of the order, and of the view that is drawn for each example.
         first_epoch: number of the first epoch to deliver.
-        augment: changes a picture, depending on its number and the epoch.
+        num_views: V, if `augment` makes one of V fixed views; None if it takes the epoch.
+        augment: changes a picture.
 
     Returns:
         Dataset of (float32 [B, ...], int32 [B]), `steps_per_epoch(N, B)` batches an epoch.
     """
-    num_examples = len(store)
-    labels_tensor = tf.constant(np.asarray(labels, dtype=np.int32))
+    labels_tensor = _as_tensor(labels)
 
-    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        key = tf.stack([tf.constant(seed, tf.int64), epoch])
-        order = tf.argsort(tf.random.stateless_uniform([num_examples], seed=key))
-        return (
-            tf.data.Dataset.from_tensor_slices(order)
-            .map(lambda number: load(number, epoch), num_parallel_calls=tf.data.AUTOTUNE)
-            .batch(batch_size)
-        )
-
-    def load(number: tf.Tensor, epoch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def load(number: tf.Tensor, view: tf.Tensor, epoch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         example = store.load(number)
         if augment is not None:
-            shape = example.shape
-            example = tf.numpy_function(augment, [example, number, epoch], example.dtype)
+            shape, version = example.shape, epoch if num_views is None else view
+            example = tf.numpy_function(augment, [example, number, version], example.dtype)
             example = tf.ensure_shape(example, shape)
         return tf.cast(example, tf.float32), labels_tensor[number]
 
-    epochs = tf.data.Dataset.counter(start=first_epoch)
-    return _reproducible(epochs.flat_map(one_epoch)).prefetch(tf.data.AUTOTUNE)
+    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
+        numbers, views = _draw_epoch(len(store), num_views or 1, seed, epoch)
+        return (
+            tf.data.Dataset.from_tensor_slices((numbers, views))
+            .map(lambda n, view: load(n, view, epoch), num_parallel_calls=tf.data.AUTOTUNE)
+            .batch(batch_size)
+        )
+
+    return _endless(one_epoch, first_epoch)
+
+
+def cached_training_batches(
+    rows: ViewedRows,
+    labels: Sequence[int] | np.ndarray,
+    *,
+    batch_size: int,
+    seed: int,
+    num_views: int,
+    first_epoch: int = 0,
+) -> tf.data.Dataset:
+    """The batches of `training_batches`, with computed rows instead of pictures.
+
+    Args:
+        rows: of N examples in V views.
+        labels: int [N], class ids.
+        batch_size: B; the last batch of an epoch may be smaller.
+        seed: of the order and of the views; the same draws as in `training_batches`.
+        num_views: V.
+        first_epoch: number of the first epoch to deliver.
+
+    Returns:
+        Dataset of (float32 [B, ...], int32 [B]), `steps_per_epoch(N, B)` batches an epoch.
+    """
+    labels_tensor = _as_tensor(labels)
+
+    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
+        drawn = _draw_epoch(len(labels), num_views, seed, epoch)
+        return tf.data.Dataset.from_tensor_slices(drawn).batch(batch_size).map(load)
+
+    def load(numbers: tf.Tensor, views: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return _read_rows(rows, numbers, views), tf.gather(labels_tensor, numbers)
+
+    return _endless(one_epoch, first_epoch)
 
 
 def evaluation_batches(
@@ -79,7 +125,7 @@ def evaluation_batches(
     Returns:
         Dataset of (float32 [B, ...], int32 [B]), `steps_per_epoch(N, B)` batches.
     """
-    labels_tensor = tf.constant(np.asarray(labels, dtype=np.int32))
+    labels_tensor = _as_tensor(labels)
     dataset = tf.data.Dataset.range(len(store)).map(
         lambda number: (tf.cast(store.load(number), tf.float32), labels_tensor[number]),
         num_parallel_calls=tf.data.AUTOTUNE,
@@ -87,9 +133,50 @@ def evaluation_batches(
     return _reproducible(dataset.batch(batch_size)).prefetch(tf.data.AUTOTUNE)
 
 
+def cached_evaluation_batches(
+    rows: ViewedRows, labels: Sequence[int] | np.ndarray, *, batch_size: int
+) -> tf.data.Dataset:
+    """The batches of `evaluation_batches`, with computed rows of view 0 instead of pictures."""
+    dataset = tf.data.Dataset.from_tensor_slices((tf.range(len(labels)), _as_tensor(labels)))
+    dataset = dataset.batch(batch_size).map(
+        lambda numbers, known: (_read_rows(rows, numbers, tf.zeros_like(numbers)), known)
+    )
+    return _reproducible(dataset).prefetch(tf.data.AUTOTUNE)
+
+
 def steps_per_epoch(num_examples: int, batch_size: int) -> int:
     """Number of batches that hold every example once."""
     return -(-num_examples // batch_size)
+
+
+def _draw_epoch(
+    num_examples: int, num_views: int, seed: int, epoch: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Numbers [N] in the order of the epoch, and the view [N] of each."""
+    seed_tensor = tf.constant(seed, tf.int64)
+    shuffled = tf.random.stateless_uniform([num_examples], seed=tf.stack([seed_tensor, epoch]))
+    # Epochs are never negative, so this draw is independent of the first.
+    views = tf.random.stateless_uniform(
+        [num_examples],
+        seed=tf.stack([seed_tensor, -1 - epoch]),
+        maxval=num_views,
+        dtype=tf.int32,
+    )
+    return tf.argsort(shuffled), views
+
+
+def _read_rows(rows: ViewedRows, numbers: tf.Tensor, views: tf.Tensor) -> tf.Tensor:
+    read = tf.numpy_function(rows.read, [numbers, views], tf.float32)
+    return tf.ensure_shape(read, [None, *rows.row_shape])
+
+
+def _endless(one_epoch: Callable[[tf.Tensor], tf.data.Dataset], first_epoch: int) -> tf.data.Dataset:
+    epochs = tf.data.Dataset.counter(start=first_epoch)
+    return _reproducible(epochs.flat_map(one_epoch)).prefetch(tf.data.AUTOTUNE)
+
+
+def _as_tensor(labels: Sequence[int] | np.ndarray) -> tf.Tensor:
+    return tf.constant(np.asarray(labels, dtype=np.int32))
 
 
 def _reproducible(dataset: tf.data.Dataset) -> tf.data.Dataset:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,31 +23,16 @@ class PictureStore:
         paths: files that `decode_picture` reads, in the order of their numbers.
         image_size_px: side S of the square pictures, in pixels.
         aspect: how a picture becomes a square; see `resize_picture`.
-        memory_budget_mb: pictures are kept if all of them take no more than this many MiB.
-        description: what is being read, for the progress report.
-        reporter: where progress goes.
-
-    Raises:
-        ArtstyleError: if a picture that should be kept cannot be read.
     """
 
     def __init__(
-        self,
-        paths: Sequence[Path],
-        *,
-        image_size_px: int,
-        aspect: AspectPolicy = "squash",
-        memory_budget_mb: int = 0,
-        description: str = "Reading pictures",
-        reporter: Reporter = SILENT,
+        self, paths: Sequence[Path], *, image_size_px: int, aspect: AspectPolicy = "squash"
     ) -> None:
         self._paths = tf.constant([str(path) for path in paths], dtype=tf.string)
         self._num_pictures = len(paths)
         self._image_size_px = image_size_px
         self._aspect: AspectPolicy = aspect
         self._pictures: tf.Tensor | None = None
-        if self.size_bytes <= memory_budget_mb * 2**20:
-            self._pictures = self._read_all(description, reporter)
 
     def __len__(self) -> int:
         return self._num_pictures
@@ -60,6 +46,27 @@ class PictureStore:
     def is_in_memory(self) -> bool:
         """Whether the pictures were kept."""
         return self._pictures is not None
+
+    def keep_in_memory(
+        self,
+        *,
+        budget_mb: int,
+        description: str = "Reading pictures",
+        reporter: Reporter = SILENT,
+    ) -> None:
+        """Reads all pictures now, if they fit, so that none is ever decoded again.
+
+        Args:
+            budget_mb: nothing happens if all pictures take more than this many MiB.
+            description: what is being read, for the progress report.
+            reporter: where progress goes.
+
+        Raises:
+            ArtstyleError: if a picture cannot be read.
+        """
+        if not self.is_in_memory and self.size_bytes <= budget_mb * 2**20:
+            with errors_of_reading():
+                self._pictures = self._read_all(description, reporter)
 
     def load(self, number: tf.Tensor | int) -> tf.Tensor:
         """One picture, also inside `tf.data`.
@@ -84,15 +91,25 @@ class PictureStore:
         dataset = tf.data.Dataset.from_tensor_slices(self._paths)
         dataset = dataset.map(self._read, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         batches = dataset.prefetch(_BATCH_FOR_FILLING).as_numpy_iterator()
-        try:
-            tracked = reporter.track(batches, total=self._num_pictures, description=description)
-            for number, picture in enumerate(tracked):
-                pictures[number] = picture
-        except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
-            raise ArtstyleError(
-                "A prepared picture cannot be read any more",
-                received=str(error.message).splitlines()[0],
-                fix="run scripts/prepare_data.py again",
-            ) from error
+        tracked = reporter.track(batches, total=self._num_pictures, description=description)
+        for number, picture in enumerate(tracked):
+            pictures[number] = picture
         with tf.device("cpu"):
             return tf.constant(pictures)
+
+
+@contextlib.contextmanager
+def errors_of_reading() -> Iterator[None]:
+    """Says in the user's words that a prepared picture is gone or damaged.
+
+    Raises:
+        ArtstyleError: instead of TensorFlow's error.
+    """
+    try:
+        yield
+    except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
+        raise ArtstyleError(
+            "A prepared picture cannot be read any more",
+            received=str(error.message).splitlines()[0],
+            fix="run scripts/prepare_data.py again",
+        ) from error

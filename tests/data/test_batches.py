@@ -27,7 +27,9 @@ def numbers_in(pictures):
 
 
 def store_of(paths, *, in_memory=True):
-    return PictureStore(paths, image_size_px=8, memory_budget_mb=1 if in_memory else 0)
+    store = PictureStore(paths, image_size_px=8)
+    store.keep_in_memory(budget_mb=1 if in_memory else 0)
+    return store
 
 
 def take_epochs(store, count, **options):
@@ -95,8 +97,10 @@ def test_memory_and_disk_give_the_same_pixels(tmp_path):
 
 
 def test_pictures_over_the_budget_are_not_kept(paths):
-    assert PictureStore(paths, image_size_px=400, memory_budget_mb=4).is_in_memory is False
-    assert PictureStore(paths, image_size_px=400, memory_budget_mb=5).is_in_memory is True
+    store = PictureStore(paths, image_size_px=400)
+    for budget_mb, is_in_memory in ((4, False), (5, True)):
+        store.keep_in_memory(budget_mb=budget_mb)
+        assert store.is_in_memory is is_in_memory
 
 
 def test_a_picture_that_vanished_is_named(paths):
