@@ -76,14 +76,16 @@ class TrainingData:
     """Batches for training and validation.
 
     Attributes:
-        batches_from: number of the first epoch -> endless (pictures, labels) batches.
+        batches_from: number of the first epoch -> endless (inputs, labels) batches.
         steps_per_epoch: batches that make an epoch.
-        validation_batches: (pictures, labels), each picture once.
+        validation_batches: (inputs, labels), each picture once.
+        boundary: where the inputs come from, as a number of blocks above it; None for pictures.
     """
 
     batches_from: Callable[[int], Iterable[Any]]
     steps_per_epoch: int
     validation_batches: Iterable[Any]
+    boundary: int | None = None
 
 
 class Trainer:
@@ -92,7 +94,7 @@ class Trainer:
     Args:
         classifier: what to train, in place.
         plan: what to do.
-        data: what to learn from.
+        data: position of a phase -> what to learn from in it.
         history_file: CSV to write, one row an epoch.
         resume_file: where to keep the point to resume from.
         save_model: writes the classifier to disk, atomically; called whenever it got better.
@@ -103,7 +105,7 @@ class Trainer:
         self,
         classifier: Classifier,
         plan: TrainingPlan,
-        data: TrainingData,
+        data: Callable[[int], TrainingData],
         *,
         history_file: Path,
         resume_file: Path,
@@ -112,7 +114,7 @@ class Trainer:
     ) -> None:
         self._classifier = classifier
         self._plan = plan
-        self._data = data
+        self._data_of_phase = data
         self._resume_file = resume_file
         self._reporter = reporter
         self.unfreezing = ProgressiveUnfreezing(plan.phases)
@@ -171,8 +173,9 @@ class Trainer:
             phase,
             train_batch_normalisation=self._plan.train_batch_normalisation,
         )
-        model = build_phase_model(self._classifier, phase)
-        optimizer = self._build_optimizer(phase)
+        data = self._data_of_phase(self.unfreezing.position)
+        model = build_phase_model(self._classifier, phase, boundary=data.boundary)
+        optimizer = self._build_optimizer(phase, data.steps_per_epoch)
         model.compile(
             optimizer=optimizer,
             loss=self._plan.loss,
@@ -187,20 +190,19 @@ class Trainer:
             variable.assign(value)
         self._optimizer_to_restore = []
         model.fit(
-            self._data.batches_from(self.unfreezing.epoch),
+            data.batches_from(self.unfreezing.epoch),
             initial_epoch=self.unfreezing.epoch,
             epochs=self.unfreezing.last_epoch,
-            steps_per_epoch=self._data.steps_per_epoch,
-            validation_data=self._data.validation_batches,
+            steps_per_epoch=data.steps_per_epoch,
+            validation_data=data.validation_batches,
             class_weight=dict(self._plan.class_weight) if self._plan.class_weight else None,
             callbacks=self._callbacks(optimizer),
             shuffle=False,  # the batches are shuffled already
             verbose=0,
         )
 
-    def _build_optimizer(self, phase: Phase) -> LayerwiseAdamW:
+    def _build_optimizer(self, phase: Phase, steps: int) -> LayerwiseAdamW:
         settings = self._plan.optimizer
-        steps = self._data.steps_per_epoch
         total_steps = num_epochs(self._plan.phases) * steps
         schedule = WarmupCosine(
             phase.peak_learning_rate,

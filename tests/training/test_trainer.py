@@ -56,7 +56,7 @@ def make_trainer(tiny_backbone, tmp_path):
         trainer = Trainer(
             classifier,
             plan or some_plan(),
-            data or some_data(),
+            lambda position: data or some_data(),
             history_file=folder / "history.csv",
             resume_file=folder / "resume.npz",
             save_model=lambda model: model.save(folder / "model.keras"),
@@ -228,7 +228,7 @@ def test_the_moving_average_is_what_is_validated_and_kept(make_trainer):
     trainer.train()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     classifier.model.compile(loss=loss)
-    kept = classifier.model.evaluate(trainer._data.validation_batches, verbose=0)
+    kept = classifier.model.evaluate(some_data().validation_batches, verbose=0)
     rows = trainer.history.table().set_index("epoch")
     assert kept == pytest.approx(rows.loc[trainer.best.epoch, "val_loss"], rel=1e-4)
 

@@ -22,6 +22,7 @@ class ProgressiveUnfreezing(keras.callbacks.Callback):
 
     Attributes:
         epoch: epochs done so far, over all phases.
+        position: of the current phase in the plan.
     """
 
     def __init__(self, phases: Sequence[Phase], *, monitor: str = "val_macro_f1") -> None:
@@ -29,7 +30,7 @@ class ProgressiveUnfreezing(keras.callbacks.Callback):
         self.phases = tuple(phases)
         self.monitor = monitor
         self.epoch = 0
-        self._position = 0
+        self.position = 0
         self._first_epoch = 0
         self._best = float("-inf")
         self._epochs_since_best = 0
@@ -37,7 +38,7 @@ class ProgressiveUnfreezing(keras.callbacks.Callback):
     @property
     def phase(self) -> Phase | None:
         """The phase to train now; None when the plan is done."""
-        return self.phases[self._position] if self._position < len(self.phases) else None
+        return self.phases[self.position] if self.position < len(self.phases) else None
 
     @property
     def last_epoch(self) -> int:
@@ -47,7 +48,7 @@ class ProgressiveUnfreezing(keras.callbacks.Callback):
     @property
     def planned_epochs_before_phase(self) -> int:
         """Where the phase starts in the plan; the learning rate follows the plan."""
-        return num_epochs(self.phases[: self._position])
+        return num_epochs(self.phases[: self.position])
 
     @property
     def epochs_done_in_phase(self) -> int:
@@ -56,7 +57,7 @@ class ProgressiveUnfreezing(keras.callbacks.Callback):
 
     def advance(self) -> None:
         """Goes to the next phase."""
-        self._position += 1
+        self.position += 1
         self._first_epoch = self.epoch
         self._best = float("-inf")
         self._epochs_since_best = 0
@@ -87,7 +88,7 @@ class ProgressiveUnfreezing(keras.callbacks.Callback):
         """What `restore` needs, as JSON values."""
         return {
             "epoch": self.epoch,
-            "position": self._position,
+            "position": self.position,
             "first_epoch": self._first_epoch,
             "best": None if self._best == float("-inf") else self._best,
             "epochs_since_best": self._epochs_since_best,
@@ -96,7 +97,7 @@ class ProgressiveUnfreezing(keras.callbacks.Callback):
     def restore(self, state: dict[str, Any]) -> None:
         """Continues where `state` was taken."""
         self.epoch = state["epoch"]
-        self._position = state["position"]
+        self.position = state["position"]
         self._first_epoch = state["first_epoch"]
         self._best = float("-inf") if state["best"] is None else state["best"]
         self._epochs_since_best = state["epochs_since_best"]
