@@ -7,6 +7,7 @@ import contextlib
 import importlib
 import io
 import json
+import logging
 import os
 import sys
 import tempfile
@@ -18,7 +19,11 @@ from typing import Any
 
 import artstyle_tf
 from artstyle_tf.config.base import Schema
-from artstyle_tf.config.experiment import DirectExperiment, EvaluateExperiment
+from artstyle_tf.config.experiment import (
+    DirectExperiment,
+    EvaluateExperiment,
+    TrunkCacheExperiment,
+)
 from artstyle_tf.config.loading import dump_yaml, load_config
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.reporting import Reporter
@@ -85,6 +90,17 @@ VERBS = {
             options=(
                 ("--run", "run", "folder of the run, e.g. outputs/models/demo"),
                 ("--images", "images", "folder of style folders, instead of the run's own split"),
+            ),
+        ),
+        Verb(
+            name="trunk-cache",
+            summary="Show what is kept of frozen blocks to make training fast, or clear it.",
+            schema=TrunkCacheExperiment,
+            workflow="artstyle_tf.workflows.trunk_cache",
+            config_file="trunk_cache.yaml",
+            options=(
+                ("--folder", "folder", "of the cache; default: trunk_cache in the outputs"),
+                ("--clear", "clear", "what to remove: a key from the list, or all"),
             ),
         ),
     )
@@ -164,6 +180,8 @@ def _import_quietly(module: str) -> Any:
             workflow = importlib.import_module(module)
             if "tensorflow" in sys.modules:  # it looks for GPUs, and talks, when first asked
                 sys.modules["tensorflow"].config.list_physical_devices()
+                # It takes the several models of one training for a mistake.
+                logging.getLogger("tensorflow").setLevel(logging.ERROR)
             return workflow
         except BaseException:
             captured.seek(0)

@@ -41,3 +41,11 @@ class EvaluateExperiment(Schema):
     outputs: str | None = None
     run_name: RunName | None = None
     batch_size: PositiveInt = 32
+
+
+class TrunkCacheExperiment(Schema):
+    """What is kept of frozen blocks: shown, or cleared."""
+
+    outputs: str = "outputs"
+    folder: str | None = None
+    clear: str | None = None

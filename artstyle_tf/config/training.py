@@ -55,6 +55,16 @@ class EarlyStoppingConfig(Schema):
     max_overfitting_gap: PositiveFloat | None = None
 
 
+class TrunkCacheConfig(Schema):
+    """Keeping the activations of frozen blocks; see `training.trunk_cache`."""
+
+    mode: Literal["auto", "always", "never"] = "auto"
+    dtype: Literal["float16", "float32"] = "float16"
+    folder: str | None = None
+    size_limit_gb: PositiveFloat = 20.0
+    runtime: Literal["auto", "keras", "openvino"] = "auto"
+
+
 class TrainingConfig(Schema):
     """The training plan."""
 
@@ -67,6 +77,7 @@ class TrainingConfig(Schema):
     label_smoothing: Annotated[LenientFloat, Field(ge=0, lt=1)] = 0.0
     optimizer: OptimizerConfig = OptimizerConfig()
     early_stopping: EarlyStoppingConfig = EarlyStoppingConfig()
+    trunk_cache: TrunkCacheConfig = TrunkCacheConfig()
 
     @model_validator(mode="after")
     def _something_to_do(self) -> TrainingConfig:

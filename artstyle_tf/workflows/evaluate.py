@@ -14,12 +14,14 @@ import pandas as pd
 
 from artstyle_tf.config.experiment import DirectExperiment, EvaluateExperiment
 from artstyle_tf.config.loading import load_config
+from artstyle_tf.data.batches import evaluation_batches, steps_per_epoch
 from artstyle_tf.data.image_index import index_images
 from artstyle_tf.data.preparation import PreparedPictures, prepare_pictures
 from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.training.prediction import predict
 from artstyle_tf.training.run_directory import RunDirectory, open_run
 from artstyle_tf.workflows.evaluation import (
-    evaluate_classifier,
+    evaluate_logits,
     format_metrics,
     write_evaluation,
 )
@@ -40,16 +42,16 @@ def run(config: EvaluateExperiment, invocation: Invocation) -> dict[str, Any]:
             class_names,
             trained.data,
             image_size_px=trained.model.image_size_px,
-            reporter=invocation.reporter,
         )
         (pictures,) = splits.values()
-        evaluation = evaluate_classifier(
+        logits = predict(
             model,
-            pictures,
-            class_names,
-            batch_size=config.batch_size,
+            evaluation_batches(pictures.store, pictures.labels, batch_size=config.batch_size),
+            num_batches=steps_per_epoch(len(pictures), config.batch_size),
+            description="Evaluating pictures",
             reporter=invocation.reporter,
         )
+        evaluation = evaluate_logits(logits, pictures, class_names)
         write_evaluation(
             evaluation,
             pictures,

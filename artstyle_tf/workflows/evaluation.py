@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from artstyle_tf.data.batches import evaluation_batches, steps_per_epoch
 from artstyle_tf.files import write_json, write_text
 from artstyle_tf.metrics.classification import (
     classification_summary,
@@ -22,8 +21,6 @@ from artstyle_tf.plots.confusion_matrix import plot_confusion_matrix
 from artstyle_tf.plots.per_class_scores import plot_per_class_scores
 from artstyle_tf.plots.prediction_gallery import choose_for_gallery, plot_prediction_gallery
 from artstyle_tf.plots.theme import save_figure
-from artstyle_tf.reporting import Reporter
-from artstyle_tf.training.prediction import predict
 from artstyle_tf.workflows.split_pictures import SplitPictures, class_ids
 
 
@@ -44,34 +41,20 @@ class Evaluation:
     predictions: pd.DataFrame
 
 
-def evaluate_classifier(
-    model: keras.Model,
-    pictures: SplitPictures,
-    class_names: Sequence[str],
-    *,
-    batch_size: int,
-    reporter: Reporter,
+def evaluate_logits(
+    logits: np.ndarray, pictures: SplitPictures, class_names: Sequence[str]
 ) -> Evaluation:
-    """Predicts and measures.
+    """Turns logits into predictions and measures them.
 
     Args:
-        model: pictures -> logits [B, C].
+        logits: float [N, C].
         pictures: N pictures; predictions.csv names them by the `source` of their rows.
         class_names: in the order of the logits.
-        batch_size: pictures in a forward pass.
-        reporter: where progress goes.
 
     Returns:
         Scores and predictions.
     """
     labels, rows = pictures.labels, pictures.rows
-    logits = predict(
-        model,
-        evaluation_batches(pictures.store, labels, batch_size=batch_size),
-        num_batches=steps_per_epoch(len(pictures), batch_size),
-        description="Evaluating",
-        reporter=reporter,
-    )
     probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
     predicted = probabilities.argmax(axis=1)
     predictions = pd.DataFrame(

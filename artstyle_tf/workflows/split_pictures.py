@@ -11,7 +11,6 @@ import pandas as pd
 from artstyle_tf.config.data import DataConfig
 from artstyle_tf.data.picture_store import PictureStore
 from artstyle_tf.data.preparation import PreparedPictures
-from artstyle_tf.reporting import Reporter
 
 
 @dataclass(frozen=True)
@@ -38,18 +37,17 @@ def read_splits(
     data: DataConfig,
     *,
     image_size_px: int,
-    reporter: Reporter,
 ) -> dict[str, SplitPictures]:
-    """Opens the pictures of every split that has any; "train" holds augmented copies too."""
+    """The pictures of every split that has any; "train" holds augmented copies too.
+
+    Nothing is decoded yet.
+    """
     splits = {}
     for split, rows in prepared.manifest.groupby("split", sort=False):
         store = PictureStore(
             [prepared.root / path for path in rows["path"]],
             image_size_px=image_size_px,
             aspect=data.aspect,
-            memory_budget_mb=data.memory_budget_mb,
-            description=f"Reading {split} pictures",
-            reporter=reporter,
         )
         labels = class_ids(rows["label"], class_names)
         splits[str(split)] = SplitPictures(rows.reset_index(drop=True), labels, store)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from artstyle_tf.models.weights import weights_digest
 from artstyle_tf.plots.class_distribution import plot_class_distribution
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.plots.training_curves import plot_training_curves
+from artstyle_tf.training.cache_decision import CacheDecision
 from artstyle_tf.training.environment import describe_environment
 from artstyle_tf.training.phases import check_phases
 from artstyle_tf.training.run_directory import (
@@ -27,8 +30,9 @@ from artstyle_tf.training.run_directory import (
     plan_run_directory,
 )
 from artstyle_tf.training.trainer import Trainer
+from artstyle_tf.workflows.cached_inputs import open_cached_inputs
 from artstyle_tf.workflows.evaluation import (
-    evaluate_classifier,
+    evaluate_logits,
     format_metrics,
     write_evaluation,
 )
@@ -41,11 +45,8 @@ from artstyle_tf.workflows.prepare_data import (
     prepare,
 )
 from artstyle_tf.workflows.split_pictures import SplitPictures, read_splits
-from artstyle_tf.workflows.training_plan import (
-    build_training_data,
-    unpack_phases,
-    unpack_training_plan,
-)
+from artstyle_tf.workflows.training_inputs import PictureInputs, TrainingInputs
+from artstyle_tf.workflows.training_plan import unpack_phases, unpack_training_plan
 
 _NAME_IN_RESULT = {"val": "validation", "test": "test"}
 
@@ -68,16 +69,16 @@ def run(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
             class_names,
             config.data,
             image_size_px=config.model.image_size_px,
-            reporter=reporter,
         )
+    inputs, decision = _choose_inputs(config, classifier, splits, run_directory, invocation)
     if not invocation.resume:
         create_run_directory(run_directory, overwrite=invocation.overwrite)
     with run_directory.running():
-        _describe_run(run_directory, config, class_names, pictures, prepared, classifier)
+        _describe_run(run_directory, config, class_names, pictures, prepared, classifier, decision)
         with stopwatch.stage("training"):
-            trainer = _train(config, classifier, splits, run_directory, invocation)
+            trainer = _train(config, classifier, splits, inputs, run_directory, invocation)
         with stopwatch.stage("evaluation"):
-            scores = _evaluate(config, classifier, splits, class_names, run_directory, invocation)
+            scores = _evaluate(inputs, splits, class_names, run_directory)
         curves = plot_training_curves(trainer.history.table())
         save_figure(curves, run_directory.figures / "training_curves.png")
         result = {
@@ -85,6 +86,7 @@ def run(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
             **scores,
             "best_epoch": trainer.best.epoch,
             "stopped_early": trainer.early_stopping.reason,
+            "trunk_cache": dataclasses.asdict(decision),
             "num_pictures": count_splits(prepared.manifest),
             "unreadable": prepared.rejected.to_dict(orient="records"),
             "model": str(run_directory.model_file),
@@ -165,6 +167,28 @@ def _build_classifier(config: DirectExperiment, num_classes: int) -> Classifier:
     )
 
 
+def _choose_inputs(
+    config: DirectExperiment,
+    classifier: Classifier,
+    splits: dict[str, SplitPictures],
+    run_directory: RunDirectory,
+    invocation: Invocation,
+) -> tuple[TrainingInputs, CacheDecision]:
+    """Pictures, or kept activations where that is possible and cheaper."""
+    mode = config.training.trunk_cache.mode
+    if invocation.resume:
+        # A run ends as it has begun: kept activations are rounded a little.
+        started = json.loads(run_directory.environment_file.read_text(encoding="utf-8"))
+        mode = "always" if started["trunk_cache"]["use"] else "never"
+    plain = PictureInputs(config, classifier, splits, invocation.reporter)
+    cached, decision = open_cached_inputs(
+        config, classifier, splits, plain, mode=mode, reporter=invocation.reporter
+    )
+    verb = "Using" if decision.use else "Not using"
+    invocation.reporter.info(f"{verb} the trunk cache: {decision.reason}.")
+    return (cached if decision.use else plain), decision
+
+
 def _describe_run(
     run_directory: RunDirectory,
     config: DirectExperiment,
@@ -172,6 +196,7 @@ def _describe_run(
     pictures: pd.DataFrame,
     prepared: PreparedPictures,
     classifier: Classifier,
+    decision: CacheDecision,
 ) -> None:
     """Writes what is needed to repeat the run, before anything is learnt."""
     run_directory.write_config(dump_yaml(config))
@@ -184,6 +209,7 @@ def _describe_run(
         "seed": config.seed,
         "prepared_pictures": str(prepared.root.resolve()),
         "initial_weights_digest": weights_digest(classifier.backbone.model),
+        "trunk_cache": dataclasses.asdict(decision),
     }
     write_json(run_directory.environment_file, environment)
     distribution = plot_class_distribution(count_pictures(prepared.manifest))
@@ -194,6 +220,7 @@ def _train(
     config: DirectExperiment,
     classifier: Classifier,
     splits: dict[str, SplitPictures],
+    inputs: TrainingInputs,
     run_directory: RunDirectory,
     invocation: Invocation,
 ) -> Trainer:
@@ -207,7 +234,7 @@ def _train(
             num_classes=classifier.head.units,
             seed=config.seed,
         ),
-        build_training_data(splits, config.data, batch_size=training.batch_size, seed=config.seed),
+        inputs.training_data,
         history_file=run_directory.history_file,
         resume_file=run_directory.resume_file,
         save_model=_save_and_note_the_first(run_directory, invocation),
@@ -216,7 +243,7 @@ def _train(
     resumed = invocation.resume and trainer.resume()
     if not resumed and training.linear_probe is not None:
         start_from_linear_probe(
-            training.linear_probe, classifier, splits, trainer, training.batch_size, invocation
+            training.linear_probe, classifier, splits, inputs, trainer, invocation
         )
     trainer.train()
     return trainer
@@ -233,25 +260,17 @@ def _save_and_note_the_first(run_directory: RunDirectory, invocation: Invocation
 
 
 def _evaluate(
-    config: DirectExperiment,
-    classifier: Classifier,
+    inputs: TrainingInputs,
     splits: dict[str, SplitPictures],
     class_names: tuple[str, ...],
     run_directory: RunDirectory,
-    invocation: Invocation,
 ) -> dict[str, dict[str, float]]:
     """Measures validation, and the test split this once; writes tables and figures."""
     scores = {}
     for split, name in _NAME_IN_RESULT.items():
         if split not in splits:
             continue
-        evaluation = evaluate_classifier(
-            classifier.model,
-            splits[split],
-            class_names,
-            batch_size=config.training.batch_size,
-            reporter=invocation.reporter,
-        )
+        evaluation = evaluate_logits(inputs.logits(split), splits[split], class_names)
         write_evaluation(
             evaluation,
             splits[split],

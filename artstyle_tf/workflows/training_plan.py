@@ -4,19 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from artstyle_tf.config.data import DataConfig
 from artstyle_tf.config.training import TrainingConfig
-from artstyle_tf.data.augmentation import augment_picture, seed_for
-from artstyle_tf.data.batches import (
-    AugmentationFunction,
-    evaluation_batches,
-    steps_per_epoch,
-    training_batches,
-)
 from artstyle_tf.losses.logit_adjustment import LogitAdjustedCrossEntropy
 from artstyle_tf.training.phases import Phase
-from artstyle_tf.training.trainer import OptimizerSettings, TrainingData, TrainingPlan
-from artstyle_tf.workflows.split_pictures import SplitPictures
+from artstyle_tf.training.trainer import OptimizerSettings, TrainingPlan
 
 
 def unpack_training_plan(
@@ -63,40 +54,3 @@ def unpack_phases(training: TrainingConfig) -> list[Phase]:
         )
         for phase in training.phases
     ]
-
-
-def build_training_data(
-    splits: dict[str, SplitPictures], data: DataConfig, *, batch_size: int, seed: int
-) -> TrainingData:
-    """Pictures -> batches for the trainer."""
-    train, val = splits["train"], splits["val"]
-    augment = _online_augmentation(data, train, seed)
-    return TrainingData(
-        batches_from=lambda first_epoch: training_batches(
-            train.store,
-            train.labels,
-            batch_size=batch_size,
-            seed=seed,
-            first_epoch=first_epoch,
-            augment=augment,
-        ),
-        steps_per_epoch=steps_per_epoch(len(train), batch_size),
-        validation_batches=evaluation_batches(val.store, val.labels, batch_size=batch_size),
-    )
-
-
-def _online_augmentation(
-    data: DataConfig, train: SplitPictures, seed: int
-) -> AugmentationFunction | None:
-    policy = data.online_augmentation
-    if policy is None:
-        return None
-    # The digest, not the position, so that adding a picture leaves the others as they were.
-    digests = train.rows["digest"].tolist()
-
-    def augment(picture: np.ndarray, number: int, epoch: int) -> np.ndarray:
-        return augment_picture(
-            picture, policy=policy, seed=seed_for(seed, int(epoch), digests[number])
-        )
-
-    return augment

@@ -8,7 +8,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artstyle_tf.config.experiment import DirectExperiment, EvaluateExperiment
+from artstyle_tf.cli import VERBS
+from artstyle_tf.config.experiment import DirectExperiment
 from artstyle_tf.config.loading import different_keys, dump_yaml, load_config
 from artstyle_tf.errors import ArtstyleError
 
@@ -27,8 +28,8 @@ def message_of(*overrides: str) -> str:
 
 @pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.yaml")), ids=lambda file: file.name)
 def test_every_shipped_config_is_valid_and_starts_with_its_command(file):
-    schema = EvaluateExperiment if file.name == "evaluate.yaml" else DirectExperiment
-    load_config(schema, file)
+    schemas = {verb.config_file: verb.schema for verb in VERBS.values()}
+    load_config(schemas.get(file.name, DirectExperiment), file)
     assert file.read_text().startswith("# python scripts/")
 
 

@@ -1,0 +1,179 @@
+"""Training on kept activations: the frozen blocks see each view of a picture once, ever."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from artstyle_tf.config.experiment import DirectExperiment
+from artstyle_tf.data.batches import (
+    cached_evaluation_batches,
+    cached_training_batches,
+    steps_per_epoch,
+)
+from artstyle_tf.data.view_batches import view_batches
+from artstyle_tf.export.frozen_graph import freeze
+from artstyle_tf.models.classifier import Classifier
+from artstyle_tf.models.splitting import build_top
+from artstyle_tf.reporting import Reporter
+from artstyle_tf.training.cache_decision import (
+    CacheCosts,
+    CacheDecision,
+    CacheMode,
+    decide_on_cache,
+    obstacle,
+)
+from artstyle_tf.training.cache_folder import trunk_cache_folder
+from artstyle_tf.training.prediction import predict
+from artstyle_tf.training.trainer import TrainingData
+from artstyle_tf.training.trunk_cache import Activations, TrunkCache
+from artstyle_tf.workflows.activation_plan import ActivationPlan, ActivationRequest, row_keys
+from artstyle_tf.workflows.split_pictures import SplitPictures
+from artstyle_tf.workflows.training_inputs import PictureInputs
+
+
+class CachedInputs:
+    """Training above the frozen blocks, whose activations come from the trunk cache.
+
+    Args:
+        config: of the run.
+        classifier: what is trained.
+        splits: the pictures.
+        plan: which boundary serves which part of the run.
+        cache: keeps the activations.
+        plain: serves the phases that leave nothing frozen.
+        reporter: where progress goes.
+    """
+
+    def __init__(
+        self,
+        config: DirectExperiment,
+        classifier: Classifier,
+        splits: dict[str, SplitPictures],
+        plan: ActivationPlan,
+        cache: TrunkCache,
+        plain: PictureInputs,
+        reporter: Reporter,
+    ) -> None:
+        self._batch_size = config.training.batch_size
+        self._seed = config.seed
+        self._classifier = classifier
+        self._splits = splits
+        self._plan = plan
+        self._cache = cache
+        self._plain = plain
+        self._reporter = reporter
+
+    def features(self, split: str) -> np.ndarray:
+        """Pooled features of the plain pictures with the present weights, float32 [N, D]."""
+        return self._activations(self._plan.for_features(split))[0].plain()
+
+    def training_data(self, position: int) -> TrainingData:
+        """What the phase at this position of the plan learns from."""
+        boundary = self._plan.boundaries[position]
+        if boundary is None:
+            return self._plain.training_data(position)
+        for_training, for_validation = self._plan.for_phases(position)
+        train_rows = self._activations(for_training)[boundary]
+        val_rows = self._activations(for_validation)[boundary]
+        train_labels = self._splits["train"].labels
+        return TrainingData(
+            batches_from=lambda first_epoch: cached_training_batches(
+                train_rows,
+                train_labels,
+                batch_size=self._batch_size,
+                seed=self._seed,
+                num_views=self._plan.views.num_views,
+                first_epoch=first_epoch,
+            ),
+            steps_per_epoch=steps_per_epoch(len(train_labels), self._batch_size),
+            validation_batches=cached_evaluation_batches(
+                val_rows, self._splits["val"].labels, batch_size=self._batch_size
+            ),
+            boundary=boundary,
+        )
+
+    def logits(self, split: str) -> np.ndarray:
+        """What the classifier says of the plain pictures, float32 [N, C]."""
+        boundary = self._plan.boundary_never_trained
+        if boundary is None:
+            return self._plain.logits(split)
+        rows = self._activations(self._plan.for_logits(split, boundary))[boundary]
+        return predict(
+            build_top(self._classifier, boundary),
+            cached_evaluation_batches(
+                rows, self._splits[split].labels, batch_size=self._batch_size
+            ),
+            num_batches=steps_per_epoch(len(rows), self._batch_size),
+            description=f"Evaluating {split} pictures",
+            reporter=self._reporter,
+        )
+
+    def _activations(self, request: ActivationRequest) -> dict[int, Activations]:
+        pictures, views = self._splits[request.split], request.views
+        digests = pictures.rows["digest"].tolist()
+
+        def load(positions: np.ndarray) -> Iterator[np.ndarray]:
+            return view_batches(
+                pictures.store,
+                positions // views.num_views,
+                positions % views.num_views,
+                make_view=lambda picture, number, view: views.make(picture, digests[number], view),
+                batch_size=self._batch_size,
+            )
+
+        in_views = f" in {views.num_views} views" if views.num_views > 1 else ""
+        return self._cache.activations(
+            request.boundaries,
+            row_keys(pictures, views),
+            load,
+            num_views=views.num_views,
+            dtype=request.dtype,
+            description=f"{request.split} pictures{in_views}",
+        )
+
+
+def open_cached_inputs(
+    config: DirectExperiment,
+    classifier: Classifier,
+    splits: dict[str, SplitPictures],
+    plain: PictureInputs,
+    *,
+    mode: CacheMode,
+    reporter: Reporter,
+) -> tuple[CachedInputs, CacheDecision]:
+    """Prepares cached training and says whether to use it; nothing is computed or written yet.
+
+    Args:
+        config: of the run.
+        classifier: what is trained.
+        splits: the pictures.
+        plain: the alternative.
+        mode: what is wanted.
+        reporter: where progress goes.
+
+    Raises:
+        ArtstyleError: if the mode insists on a cache that is not possible.
+    """
+    settings = config.training.trunk_cache
+    plan = ActivationPlan(config)
+    cache = TrunkCache(
+        trunk_cache_folder(config.outputs, settings.folder),
+        classifier,
+        preprocessing={"image_size_px": config.model.image_size_px, "aspect": config.data.aspect},
+        size_limit_bytes=int(settings.size_limit_gb * 1e9),
+        runtime=settings.runtime,
+        compile_trunk=freeze,
+        reporter=reporter,
+    )
+    impossible = obstacle(
+        online_augmentation=config.data.online_augmentation is not None,
+        trains_batch_normalisation=config.training.batch_normalisation == "trained",
+        has_frozen_blocks=plan.has_frozen_blocks,
+    )
+    costs = CacheCosts(0, 0, 0, 0)
+    if mode != "never" and impossible is None:
+        costs = plan.costs(splits, cache)
+    inputs = CachedInputs(config, classifier, splits, plan, cache, plain, reporter)
+    return inputs, decide_on_cache(mode, impossible, costs)

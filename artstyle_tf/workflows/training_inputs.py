@@ -1,0 +1,133 @@
+"""What the network is fed with: pictures, or what the frozen blocks made of them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import keras
+import numpy as np
+
+from artstyle_tf.config.experiment import DirectExperiment
+from artstyle_tf.data.augmentation import augment_picture, seed_for
+from artstyle_tf.data.batches import (
+    AugmentationFunction,
+    evaluation_batches,
+    steps_per_epoch,
+    training_batches,
+)
+from artstyle_tf.data.views import NO_VIEWS, Views
+from artstyle_tf.models.classifier import Classifier
+from artstyle_tf.models.splitting import build_trunk
+from artstyle_tf.reporting import Reporter
+from artstyle_tf.training.prediction import predict
+from artstyle_tf.training.trainer import TrainingData
+from artstyle_tf.workflows.split_pictures import SplitPictures
+
+
+class TrainingInputs(Protocol):
+    """Where the linear probe, the phases and the final evaluation get their inputs from."""
+
+    def features(self, split: str) -> np.ndarray:
+        """Pooled features of the plain pictures with the present weights, float32 [N, D]."""
+        ...
+
+    def training_data(self, position: int) -> TrainingData:
+        """What the phase at this position of the plan learns from."""
+        ...
+
+    def logits(self, split: str) -> np.ndarray:
+        """What the classifier says of the plain pictures, float32 [N, C]."""
+        ...
+
+
+class PictureInputs:
+    """Plain training: every forward pass starts at the pixels.
+
+    Args:
+        config: of the run.
+        classifier: what is trained.
+        splits: the pictures.
+        reporter: where progress goes.
+    """
+
+    def __init__(
+        self,
+        config: DirectExperiment,
+        classifier: Classifier,
+        splits: dict[str, SplitPictures],
+        reporter: Reporter,
+    ) -> None:
+        self._config = config
+        self._classifier = classifier
+        self._splits = splits
+        self._reporter = reporter
+
+    def features(self, split: str) -> np.ndarray:
+        """Pooled features of the plain pictures with the present weights, float32 [N, D]."""
+        trunk = build_trunk(self._classifier, [0])
+        return self._predict(trunk, split, f"Features of {split} pictures")
+
+    def training_data(self, position: int) -> TrainingData:
+        """What the phase at this position of the plan learns from."""
+        del position  # pictures serve every phase
+        train, val = self._kept("train"), self._kept("val")
+        config = self._config
+        return TrainingData(
+            batches_from=lambda first_epoch: training_batches(
+                train.store,
+                train.labels,
+                batch_size=config.training.batch_size,
+                seed=config.seed,
+                first_epoch=first_epoch,
+                num_views=None if config.data.views is None else config.data.views.num_views,
+                augment=_augmentation(config, train),
+            ),
+            steps_per_epoch=steps_per_epoch(len(train), config.training.batch_size),
+            validation_batches=evaluation_batches(
+                val.store, val.labels, batch_size=config.training.batch_size
+            ),
+        )
+
+    def logits(self, split: str) -> np.ndarray:
+        """What the classifier says of the plain pictures, float32 [N, C]."""
+        return self._predict(self._classifier.model, split, f"Evaluating {split} pictures")
+
+    def _predict(self, model: keras.Model, split: str, description: str) -> np.ndarray:
+        pictures = self._kept(split)
+        batch_size = self._config.training.batch_size
+        return predict(
+            model,
+            evaluation_batches(pictures.store, pictures.labels, batch_size=batch_size),
+            num_batches=steps_per_epoch(len(pictures), batch_size),
+            description=description,
+            reporter=self._reporter,
+        )
+
+    def _kept(self, split: str) -> SplitPictures:
+        """The pictures, in memory if they fit."""
+        self._splits[split].store.keep_in_memory(
+            budget_mb=self._config.data.memory_budget_mb,
+            description=f"Reading {split} pictures",
+            reporter=self._reporter,
+        )
+        return self._splits[split]
+
+
+def configured_views(config: DirectExperiment) -> Views:
+    """The views of a training picture."""
+    views = config.data.views
+    return NO_VIEWS if views is None else Views(views.num_views, views.policy, views.seed)
+
+
+def _augmentation(config: DirectExperiment, train: SplitPictures) -> AugmentationFunction | None:
+    # The digest, not the position, so that adding a picture leaves the others as they were.
+    digests = train.rows["digest"].tolist()
+    policy = config.data.online_augmentation
+    if policy is not None:
+        return lambda picture, number, epoch: augment_picture(
+            picture, policy=policy, seed=seed_for(config.seed, int(epoch), digests[number])
+        )
+    if config.data.views is not None:
+        views = configured_views(config)
+        return lambda picture, number, view: views.make(picture, digests[number], view)
+    return None
