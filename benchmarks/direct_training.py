@@ -1,0 +1,173 @@
+"""Training with and without the trunk cache: the same schedule, pictures, views and seed.
+
+See `python benchmarks/direct_training.py --help`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from side_by_side import measure_side_by_side, print_table, write_result
+from training_command import FinishedTraining, train
+
+from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.reporting import Reporter
+
+PLAIN = "plain Keras fit"
+COLD = "trunk cache, empty at first"
+WARM = "trunk cache, filled before"
+
+DESCRIPTION = f"""\
+Trains a classifier by progressive unfreezing (the head alone, then the last blocks, then more of
+them) in three ways that lead to the same weights:
+
+  {PLAIN:<28} every forward pass starts at the pixels, which are in memory
+  {COLD:<28} what the frozen blocks compute is kept; filling is part of the time
+  {WARM:<28} an earlier training, with another seed, has filled it
+
+The time is that of training: reading or filling, and all epochs with their validation, from the
+"seconds" that scripts/train_direct.py reports; the start of TensorFlow is left out.
+"""
+
+
+def main() -> int:
+    options = _parse()
+    try:
+        with tempfile.TemporaryDirectory(prefix="direct-training-") as folder:
+            _run(options, Path(folder), Reporter(quiet=options.quiet))
+    except ArtstyleError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--backbone", default="efficientnet_b0", help="default: %(default)s")
+    add("--unfreeze", type=int, nargs="+", default=[0, 1, 5], metavar="K", help="blocks by phase")
+    add("--epochs", type=int, default=5, help="of each phase (default: %(default)s)")
+    add("--views", type=int, default=1, help="of each picture (default: %(default)s)")
+    add("--dtype", default="float32", help="of kept rows (default: %(default)s)")
+    add("--repeats", type=int, default=3, metavar="N", help="rounds (default: %(default)s)")
+    add("--json", type=Path, metavar="FILE", help="write the whole result here")
+    add("--quiet", action="store_true", help="no progress on stderr")
+    add("overrides", nargs="*", metavar="key=value", help="e.g. data.images=... model.weights=...")
+    return parser.parse_intermixed_args()
+
+
+def _run(options: argparse.Namespace, folder: Path, reporter: Reporter) -> None:
+    runner = _Runner(options, folder)
+    comparison = measure_side_by_side(
+        {PLAIN: runner.plain, COLD: runner.cold, WARM: runner.warm},
+        unit="s",
+        reference=PLAIN,
+        repeats=options.repeats,
+        warm_up_rounds=0,  # each takes minutes, and each starts a process of its own anyway
+        reporter=reporter,
+    )
+    print_table(comparison)
+    for name in (COLD, WARM):
+        print(f"{name}: {1 / comparison.ratio(name):.1f} times as fast")
+    agreement = _compare(runner.last[PLAIN], runner.last[WARM])
+    for what, value in agreement.items():
+        print(f"{what}: {value:.3g}")
+    if options.json is not None:
+        settings = {
+            name: getattr(options, name)
+            for name in ("backbone", "unfreeze", "epochs", "views", "dtype")
+        }
+        settings["num_pictures"] = runner.last[PLAIN].result["num_pictures"]
+        settings["agreement"] = agreement
+        write_result(options.json, comparison, benchmark="direct_training", settings=settings)
+
+
+class _Runner:
+    """The three ways; each returns the seconds of its training."""
+
+    def __init__(self, options: argparse.Namespace, folder: Path) -> None:
+        self._folder = folder
+        phases = ", ".join(
+            f"{{unfreeze_blocks: {blocks}, epochs: {options.epochs}, learning_rate: 1e-3}}"
+            for blocks in options.unfreeze
+        )
+        self._overrides = [
+            f"model.backbone={options.backbone}",
+            f"training.phases=[{phases}]",
+            "training.linear_probe=null",
+            f"data.views={{num_views: {options.views}}}",
+            f"data.prepared={folder / 'prepared'}",
+            f"training.trunk_cache.dtype={options.dtype}",
+            *_pictures(options.overrides, folder),
+        ]
+        self.last: dict[str, FinishedTraining] = {}
+
+    def plain(self) -> float:
+        return self._train(PLAIN, "training.trunk_cache.mode=never")
+
+    def cold(self) -> float:
+        shutil.rmtree(self._folder / "cache", ignore_errors=True)
+        return self._train(COLD, *self._cached)
+
+    def warm(self) -> float:
+        # Whatever was measured before: one epoch a phase fills what all epochs need.
+        train([*self._overrides, *self._cached, "seed=7"], outputs=self._folder, run_name="filling")
+        return self._train(WARM, *self._cached)
+
+    @property
+    def _cached(self) -> list[str]:
+        return [
+            "training.trunk_cache.mode=always",
+            f"training.trunk_cache.folder={self._folder / 'cache'}",
+        ]
+
+    def _train(self, name: str, *overrides: str) -> float:
+        run_name = name.split(",")[-1].strip().replace(" ", "-")
+        finished = train([*self._overrides, *overrides], outputs=self._folder, run_name=run_name)
+        self.last[name] = finished
+        return finished.result["seconds"]["training"]
+
+
+def _pictures(overrides: list[str], folder: Path) -> list[str]:
+    """The user's pictures and weights, or the demo set and random weights."""
+    if any(override.startswith("data.images=") for override in overrides):
+        return overrides
+    images = folder / "demo"
+    return [f"data.images={images}", "data.demo_set=true", "model.weights=null", *overrides]
+
+
+def _compare(plain: FinishedTraining, cached: FinishedTraining) -> dict[str, Any]:
+    """How far two trainings have led to the same network."""
+    import keras
+    import numpy as np
+    import pandas as pd
+
+    first, second = (
+        keras.models.load_model(training.result["model"], compile=False)
+        for training in (plain, cached)
+    )
+    difference = max(
+        np.abs(one - other).max() / max(np.abs(one).max(), 1e-6)
+        for one, other in zip(first.get_weights(), second.get_weights(), strict=True)
+    )
+    predictions = [
+        pd.read_csv(Path(training.result["run"]) / "validation" / "predictions.csv")["prediction"]
+        for training in (plain, cached)
+    ]
+    return {
+        "largest relative difference of the best weights": float(difference),
+        "share of equal validation predictions": float((predictions[0] == predictions[1]).mean()),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

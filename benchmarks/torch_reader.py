@@ -1,0 +1,60 @@
+"""Pictures through PyTorch's DataLoader and Pillow; `input_pipeline.py` runs it.
+
+It runs under another Python, one with torch, so it imports nothing of artstyle_tf. It talks in
+lines: first a JSON object with `paths`, `labels`, `image_size_px`, `batch_size` and `num_workers`,
+which it answers with its versions; then each line "epoch" is answered with the seconds that one
+epoch took and the pictures it held.
+"""
+
+import contextlib
+import json
+import sys
+import time
+
+import numpy as np
+import PIL
+import torch  # pyright: ignore[reportMissingImports]
+from PIL import Image
+
+
+class Pictures(torch.utils.data.Dataset):
+    """Files -> (float32 [3, S, S] in [0, 1], class id)."""
+
+    def __init__(self, paths, labels, image_size_px):
+        self.paths = paths
+        self.labels = labels
+        self.size = (image_size_px, image_size_px)
+
+    def __len__(self):
+        """Number of files."""
+        return len(self.paths)
+
+    def __getitem__(self, number):
+        """One picture, resized with antialiasing, as Pillow always does."""
+        with Image.open(self.paths[number]) as image:
+            resized = image.convert("RGB").resize(self.size, Image.Resampling.BILINEAR)
+        channels_first = torch.from_numpy(np.array(resized)).permute(2, 0, 1).contiguous()
+        return channels_first.float() / 255, self.labels[number]
+
+
+def main():
+    request = json.loads(sys.stdin.readline())
+    loader = torch.utils.data.DataLoader(
+        Pictures(request["paths"], request["labels"], request["image_size_px"]),
+        batch_size=request["batch_size"],
+        shuffle=True,
+        num_workers=request["num_workers"],
+        # The workers' start is no part of an epoch; TensorFlow's threads stay alive, too.
+        persistent_workers=True,
+    )
+    print(json.dumps({"torch": torch.__version__, "pillow": PIL.__version__}), flush=True)
+    for _ in sys.stdin:
+        start = time.perf_counter()
+        num_pictures = sum(len(labels) for _, labels in loader)
+        seconds = time.perf_counter() - start
+        print(json.dumps({"seconds": seconds, "pictures": num_pictures}), flush=True)
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):  # input_pipeline.py answers Ctrl-C
+        main()

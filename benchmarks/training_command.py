@@ -1,0 +1,53 @@
+"""Runs scripts/train_direct.py as a user would, and says what it took."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from artstyle_tf.errors import ArtstyleError
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "train_direct.py"
+
+
+@dataclass(frozen=True)
+class FinishedTraining:
+    """What one training command did.
+
+    Attributes:
+        result: the JSON it printed.
+        peak_memory_gb: largest resident memory of its process, mapped files included.
+    """
+
+    result: dict[str, Any]
+    peak_memory_gb: float
+
+
+def train(overrides: Sequence[str], *, outputs: Path, run_name: str) -> FinishedTraining:
+    """Trains in a process of its own and waits for it.
+
+    Args:
+        overrides: of the configuration.
+        outputs: folder of the run and of the trunk cache.
+        run_name: an earlier run of this name is replaced.
+
+    Raises:
+        ArtstyleError: if the command fails.
+    """
+    options = ["--outputs", str(outputs), "--run-name", run_name, "--overwrite", "--json"]
+    command = [sys.executable, str(SCRIPT), *overrides, *options, "--quiet"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        printed = process.stdout.read()
+        # wait4 tells the memory of this child alone.
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise ArtstyleError("The training command failed", received=printed.strip()[:500])
+    return FinishedTraining(json.loads(printed), usage.ru_maxrss / 2**20)
