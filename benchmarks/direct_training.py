@@ -28,7 +28,7 @@ them) in three ways that lead to the same weights:
 
   {PLAIN:<28} every forward pass starts at the pixels, which are in memory
   {COLD:<28} what the frozen blocks compute is kept; filling is part of the time
-  {WARM:<28} an earlier training, with another seed, has filled it
+  {WARM:<28} a shorter training has filled it
 
 The time is that of training: reading or filling, and all epochs with their validation, from the
 "seconds" that scripts/train_direct.py reports; the start of TensorFlow is left out.
@@ -96,13 +96,10 @@ class _Runner:
 
     def __init__(self, options: argparse.Namespace, folder: Path) -> None:
         self._folder = folder
-        phases = ", ".join(
-            f"{{unfreeze_blocks: {blocks}, epochs: {options.epochs}, learning_rate: 1e-3}}"
-            for blocks in options.unfreeze
-        )
+        self._unfreeze = options.unfreeze
         self._overrides = [
             f"model.backbone={options.backbone}",
-            f"training.phases=[{phases}]",
+            self._phases(options.epochs),
             "training.linear_probe=null",
             f"data.views={{num_views: {options.views}}}",
             f"data.prepared={folder / 'prepared'}",
@@ -120,8 +117,16 @@ class _Runner:
 
     def warm(self) -> float:
         # Whatever was measured before: one epoch a phase fills what all epochs need.
-        train([*self._overrides, *self._cached, "seed=7"], outputs=self._folder, run_name="filling")
+        filling = [*self._overrides, *self._cached, self._phases(1)]
+        train(filling, outputs=self._folder, run_name="filling")
         return self._train(WARM, *self._cached)
+
+    def _phases(self, epochs: int) -> str:
+        phases = ", ".join(
+            f"{{unfreeze_blocks: {blocks}, epochs: {epochs}, learning_rate: 1e-3}}"
+            for blocks in self._unfreeze
+        )
+        return f"training.phases=[{phases}]"
 
     @property
     def _cached(self) -> list[str]:
