@@ -26,6 +26,7 @@ from artstyle_tf.config.experiment import (
 )
 from artstyle_tf.config.loading import dump_yaml, load_config
 from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.interruption import interrupted_at_safe_points
 from artstyle_tf.reporting import Reporter
 from artstyle_tf.workflows.invocation import Invocation
 
@@ -155,7 +156,8 @@ def _run_verb(verb: Verb, parsed: argparse.Namespace, invocation: Invocation) ->
     with contextlib.redirect_stdout(sys.stderr if not parsed.quiet else printed):
         workflow = _import_quietly(verb.workflow)
         act = workflow.plan if parsed.dry_run else workflow.run
-        result: dict[str, Any] = act(config, invocation)
+        with interrupted_at_safe_points():
+            result: dict[str, Any] = act(config, invocation)
     if parsed.json:
         print(json.dumps(result, ensure_ascii=False, allow_nan=False))
     else:

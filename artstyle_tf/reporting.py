@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TextIO, TypeVar
 
+from artstyle_tf.interruption import safe_point
+
 Item = TypeVar("Item")
 
 _SECONDS_BETWEEN_PLAIN_LINES = 5.0
@@ -50,14 +52,16 @@ class Reporter:
             unit: plural noun of what is counted.
 
         Yields:
-            The items, unchanged.
+            The items, unchanged. Between two of them the program can be interrupted.
         """
-        if self.quiet or total == 0:
-            yield from items
-        elif self.is_terminal:
-            yield from self._track_with_bar(items, total, description)
-        else:
-            yield from self._track_with_lines(items, total, description, unit)
+        shown: Iterable[Item] = items
+        if self.is_terminal and not self.quiet and total > 0:
+            shown = self._track_with_bar(items, total, description)
+        elif not self.quiet and total > 0:
+            shown = self._track_with_lines(items, total, description, unit)
+        for item in shown:
+            yield item
+            safe_point()
 
     def _track_with_bar(
         self, items: Iterable[Item], total: int, description: str

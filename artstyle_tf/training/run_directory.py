@@ -175,8 +175,9 @@ def plan_run_directory(
         )
     name = name or f"{kind}-{datetime.now():%Y%m%d-%H%M%S}"
     run = RunDirectory(path=outputs / "models" / name, figures=outputs / "figs" / name)
-    if resume and not run.resume_file.is_file():
-        finished = run.metrics_file.is_file()
+    # A run that was interrupted before its first epoch has nothing to resume from, and starts anew.
+    finished = run.metrics_file.is_file() and not run.resume_file.is_file()
+    if resume and (finished or not run.config_file.is_file()):
         raise ArtstyleError(
             f"The run {run.path} is finished" if finished else f"There is no run {run.path}",
             expected="an interrupted run",

@@ -19,6 +19,7 @@ from artstyle_tf.training.callbacks.epoch_report import EpochReport
 from artstyle_tf.training.callbacks.history_log import HistoryLog
 from artstyle_tf.training.callbacks.progressive_unfreezing import ProgressiveUnfreezing
 from artstyle_tf.training.callbacks.reseed_random_layers import ReseedRandomLayers
+from artstyle_tf.training.callbacks.safe_point_after_each_batch import SafePointAfterEachBatch
 from artstyle_tf.training.optimizers import LayerwiseAdamW, depth_multipliers
 from artstyle_tf.training.phases import Phase, apply_phase, build_phase_model, num_epochs
 from artstyle_tf.training.resume_point import ResumePoint, load_resume_point, save_resume_point
@@ -226,6 +227,7 @@ class Trainer:
         # The order matters: the moving average has to be in place before the best model is saved,
         # and the point to resume from comes last because it holds what the others know.
         callbacks: list[keras.callbacks.Callback] = [
+            SafePointAfterEachBatch(),
             ReseedRandomLayers(self._classifier.model, self._plan.seed),
             self.unfreezing,
             self.early_stopping,

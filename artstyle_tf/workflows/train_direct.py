@@ -176,7 +176,7 @@ def _choose_inputs(
 ) -> tuple[TrainingInputs, CacheDecision]:
     """Pictures, or kept activations where that is possible and cheaper."""
     mode = config.training.trunk_cache.mode
-    if invocation.resume:
+    if invocation.resume and run_directory.environment_file.is_file():
         # A run ends as it has begun: kept activations are rounded a little.
         started = json.loads(run_directory.environment_file.read_text(encoding="utf-8"))
         mode = "always" if started["trunk_cache"]["use"] else "never"

@@ -58,6 +58,8 @@ def test_resume_needs_an_interrupted_run_with_a_name(tmp_path):
     with pytest.raises(ArtstyleError, match="There is no run"):
         plan(tmp_path, resume=True)
     run = create(tmp_path)
+    run.write_config("seed: 1")  # interrupted before the first epoch
+    assert plan(tmp_path, resume=True) == run
     run.resume_file.touch()
     assert plan(tmp_path, resume=True) == run
     run.resume_file.unlink()

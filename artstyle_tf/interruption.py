@@ -1,0 +1,53 @@
+"""Ctrl-C without harm: it waits until native code is not in the middle of something."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+_wanted = threading.Event()
+
+
+@contextlib.contextmanager
+def interrupted_at_safe_points() -> Iterator[None]:
+    """Inside, Ctrl-C takes effect at the next `safe_point`; a second Ctrl-C takes effect at once.
+
+    Python raises KeyboardInterrupt wherever it is. If that is inside TensorFlow, while its native
+    code builds an error or frees an object, the interrupt is lost, comes out as another error, or
+    ends the process with a damaged heap.
+
+    Raises:
+        KeyboardInterrupt: at the end, if there was no safe point after Ctrl-C.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield  # somebody else decides what Ctrl-C does
+        return
+    _wanted.clear()
+    signal.signal(signal.SIGINT, _wait_for_safe_point)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    safe_point()
+
+
+def safe_point() -> None:
+    """Says that the program may be interrupted here; loops call it once a round.
+
+    Raises:
+        KeyboardInterrupt: if Ctrl-C was pressed since.
+    """
+    if _wanted.is_set():
+        _wanted.clear()
+        raise KeyboardInterrupt
+
+
+def _wait_for_safe_point(number: int, frame: FrameType | None) -> None:
+    if _wanted.is_set():
+        _wanted.clear()
+        signal.default_int_handler(number, frame)
+    _wanted.set()

@@ -1,0 +1,92 @@
+# ruff: noqa: PT012 - where in the block the interrupt comes is what is tested
+from __future__ import annotations
+
+import io
+import os
+import signal
+import threading
+
+import pytest
+
+from artstyle_tf.interruption import interrupted_at_safe_points, safe_point
+from artstyle_tf.reporting import Reporter
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals")
+
+
+def press_ctrl_c():
+    signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_waits_for_a_safe_point():
+    reached = []
+    with pytest.raises(KeyboardInterrupt), interrupted_at_safe_points():
+        press_ctrl_c()
+        reached.append("after Ctrl-C")
+        safe_point()
+        reached.append("after the safe point")
+    assert reached == ["after Ctrl-C"]
+
+
+def test_the_end_is_a_safe_point():
+    reached = []
+    with pytest.raises(KeyboardInterrupt), interrupted_at_safe_points():
+        press_ctrl_c()
+        reached.append("the end")
+    assert reached == ["the end"]
+
+
+def test_a_second_ctrl_c_does_not_wait():
+    reached = []
+    with pytest.raises(KeyboardInterrupt), interrupted_at_safe_points():
+        press_ctrl_c()
+        reached.append("once")
+        press_ctrl_c()
+        reached.append("twice")
+    assert reached == ["once"]
+    safe_point()  # nothing is left over
+
+
+def test_outside_ctrl_c_is_what_it_was():
+    with interrupted_at_safe_points():
+        pass
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with pytest.raises(KeyboardInterrupt):
+        press_ctrl_c()
+    safe_point()
+
+
+def test_an_error_inside_is_not_hidden():
+    with pytest.raises(ValueError, match="broken"), interrupted_at_safe_points():
+        press_ctrl_c()
+        raise ValueError("broken")
+    with interrupted_at_safe_points():  # the next program part starts afresh
+        safe_point()
+
+
+def test_a_thread_leaves_signals_alone():
+    errors = []
+
+    def work():
+        try:
+            with interrupted_at_safe_points():
+                safe_point()
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert errors == []
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_tracked_loops_have_a_safe_point_after_each_item(quiet):
+    seen = []
+    reporter = Reporter(io.StringIO(), quiet=quiet)
+    with pytest.raises(KeyboardInterrupt), interrupted_at_safe_points():
+        for item in reporter.track(range(5), total=5, description="Counting"):
+            if item == 2:
+                press_ctrl_c()
+            seen.append(item)
+    assert seen == [0, 1, 2]
