@@ -17,6 +17,8 @@ import filelock
 import keras
 import numpy as np
 
+from artstyle_tf.files import cannot_write
+from artstyle_tf.interruption import safe_point
 from artstyle_tf.models.classifier import Classifier
 from artstyle_tf.models.splitting import boundary_name, build_segment, build_trunk
 from artstyle_tf.models.weights import weights_digest
@@ -31,6 +33,8 @@ FORMAT_VERSION = 1
 # What an interruption may cost, in rows and in memory.
 _MOST_ROWS_IN_A_SHARD = 512
 _MOST_BYTES_IN_A_SHARD = 32 * 2**20
+
+_SECONDS_BETWEEN_SAFE_POINTS = 0.5
 
 PictureLoader = Callable[[np.ndarray], Iterable[np.ndarray]]
 """Positions int [M] of wanted rows -> their pictures in batches float32 [B, S, S, 3]."""
@@ -175,15 +179,26 @@ class TrunkCache:
         with contextlib.ExitStack() as stack:
             # In one order everywhere, so that two programs cannot wait for each other.
             for folder in sorted(table.folder for table in tables):
-                with contextlib.suppress(NotImplementedError):  # a file system without locks
+                try:
                     folder.mkdir(parents=True, exist_ok=True)
-                    lock = filelock.FileLock(folder / ".lock")
-                    try:
-                        stack.enter_context(lock.acquire(timeout=0))
-                    except filelock.Timeout:
-                        self._reporter.info("Waiting for another program that fills the cache.")
-                        stack.enter_context(lock.acquire())
+                    stack.enter_context(self._lock(folder))
+                except NotImplementedError:
+                    pass  # a file system without locks: the same work may be done twice
+                except OSError as error:
+                    raise cannot_write(folder, error) from error
             yield
+
+    def _lock(self, folder: Path) -> contextlib.AbstractContextManager[Any]:
+        lock = filelock.FileLock(folder / ".lock")
+        try:
+            return lock.acquire(timeout=0)
+        except filelock.Timeout:
+            self._reporter.info("Waiting for another program that fills the trunk cache.")
+        while True:
+            try:
+                return lock.acquire(timeout=_SECONDS_BETWEEN_SAFE_POINTS)
+            except filelock.Timeout:
+                safe_point()
 
     def _fill(
         self,
@@ -213,9 +228,9 @@ class TrunkCache:
         for positions, rows_of_each in _grouped(outputs, wanted, shard_rows):
             for boundary, rows in zip(lacking, rows_of_each, strict=True):
                 new = np.isin(positions, missing[boundary])
-                tables[boundary].add(
-                    [keys[int(position)] for position in positions[new]], rows[new]
-                )
+                if new.any():
+                    new_keys = [keys[int(position)] for position in positions[new]]
+                    tables[boundary].add(new_keys, rows[new])
 
     def _outputs(
         self, trunk: keras.Model, batches: Iterable[np.ndarray], total: int, description: str

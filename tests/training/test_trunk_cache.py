@@ -14,6 +14,7 @@ import filelock
 import numpy as np
 import pytest
 
+from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.models.classifier import build_classifier
 from artstyle_tf.models.splitting import build_segment
 from artstyle_tf.reporting import Reporter
@@ -79,8 +80,12 @@ def test_nothing_is_computed_twice(open_cache):
     open_cache().activations([1], KEYS, load)  # new pictures
     assert load.asked == list(range(12, 20))
     load = Loader()
+    tables = open_cache().tables([0, 1], "float16")
+    before = {boundary: len(list(table.folder.glob("*.npy"))) for boundary, table in tables.items()}
     open_cache().activations([0, 1], KEYS, load)  # 0 lacks what 1 has
     assert load.asked == list(range(12, 20))
+    after = {boundary: len(list(table.folder.glob("*.npy"))) for boundary, table in tables.items()}
+    assert after == {0: before[0] + 1, 1: before[1]}
 
 
 def test_rows_of_views_are_read_by_picture_and_view(open_cache, classifier):
@@ -139,6 +144,12 @@ def test_a_damaged_shard_is_computed_again_and_said_so(open_cache, classifier, t
     assert "damaged part" in stream.getvalue()
     assert load.asked == list(range(20))
     np.testing.assert_allclose(rows, expected(classifier, 1), rtol=1e-5, atol=1e-6)
+
+
+def test_a_folder_that_cannot_be_written_is_named(open_cache, tmp_path):
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    with pytest.raises(ArtstyleError, match="Cannot write"):
+        open_cache().activations([1], KEYS, Loader())
 
 
 def test_older_rows_make_room(open_cache, tmp_path):
