@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import sys
 
 import keras
 import numpy as np
@@ -84,6 +85,25 @@ def test_an_inexact_openvino_is_not_used(make_trunk, heard, pretend_openvino, ch
     runtime = open_trunk_runtime(make_trunk([0, 1]), choice, PICTURES, reporter=Reporter(heard))
     assert runtime.name == keras.backend.backend()
     assert "OpenVINO is not used: it differs from Keras by 1.0e-03" in heard.getvalue()
+    assert heard.getvalue().startswith("Warning: ") == (choice == "openvino")
+
+
+@pytest.mark.parametrize("position", [0, 1])
+def test_an_openvino_that_makes_nonsense_is_not_used(make_trunk, pretend_openvino, position):
+    def spoil(outputs):
+        return [output * (np.nan if at == position else 1) for at, output in enumerate(outputs)]
+
+    pretend_openvino(spoil)
+    runtime = open_trunk_runtime(make_trunk([0, 1]), "auto", PICTURES)
+    assert runtime.name == keras.backend.backend()
+
+
+def test_an_output_of_zeros_can_be_exact(make_trunk, pretend_openvino, monkeypatch):
+    monkeypatch.setattr(KerasRuntime, "run", lambda self, pictures: [np.zeros((11, 3), np.float32)])
+    pretend_openvino(lambda outputs: outputs)
+    assert open_trunk_runtime(make_trunk([1]), "auto", PICTURES).name == "openvino-float32"
+    pretend_openvino(lambda outputs: [output + 1 for output in outputs])
+    assert open_trunk_runtime(make_trunk([1]), "auto", PICTURES).name != "openvino-float32"
 
 
 def test_an_openvino_that_fails_is_not_used(make_trunk, heard, monkeypatch):
@@ -123,11 +143,34 @@ def test_a_compiler_that_makes_nonsense_is_not_used(make_trunk, heard, monkeypat
     assert "A compiled graph is not used" in heard.getvalue()
 
 
+def test_openvino_cannot_load_its_telemetry(monkeypatch, tmp_path):
+    (tmp_path / "openvino.py").write_text("import openvino_telemetry")
+    (tmp_path / "openvino_telemetry.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("openvino", "openvino_telemetry"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    with pytest.raises(ImportError, match="openvino_telemetry"):
+        trunk_runtime._import_openvino()
+
+
 @pytest.mark.parametrize("boundaries", [[1], [0, 2], [2, 0, 1]])
-def test_openvino_computes_what_keras_computes(make_trunk, boundaries):
+@pytest.mark.parametrize("num_pictures", [0, 1, 8, 11])  # nothing, full parts, and a rest
+def test_openvino_computes_what_keras_computes(make_trunk, boundaries, num_pictures):
     pytest.importorskip("openvino")
     trunk = make_trunk(boundaries)
-    found = OpenVinoRuntime(trunk).run(PICTURES)  # eleven pictures: a full part and a rest
-    for one, other in zip(found, KerasRuntime(trunk).run(PICTURES), strict=True):
-        assert one.shape == other.shape
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+    runtime = OpenVinoRuntime(trunk)
+    for _ in range(2):  # nothing is left over from the batch before
+        found = runtime.run(PICTURES[:num_pictures])
+        expected = KerasRuntime(trunk).run(PICTURES)
+        for one, other in zip(found, expected, strict=True):
+            assert one.dtype == np.float32
+            np.testing.assert_allclose(one, other[:num_pictures], rtol=1e-4, atol=1e-5)
+
+
+def test_openvino_runs_a_trunk_that_ends_in_an_activation(tiny_backbone):
+    """Such a layer has a custom gradient, for which the conversion adds outputs."""
+    pytest.importorskip("openvino")
+    model = tiny_backbone().model
+    layers = [model.get_layer(name) for name in ("block2a_activation", "top_activation")]
+    trunk = keras.Model(model.input, [layer.output for layer in layers])
+    assert open_trunk_runtime(trunk, "auto", PICTURES).name == "openvino-float32"
