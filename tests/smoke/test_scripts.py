@@ -83,6 +83,7 @@ def test_nothing_to_learn_from_is_two_lines_and_exit_code_2(tmp_path):
 def test_ctrl_c_leaves_a_state_that_the_same_command_continues(workplace, moment):
     name = f"interrupted-{moment[:6].strip()}"
     longer = [*OVERRIDES, f"data.prepared={name}", "training.phases.0.epochs=6"]
+    longer.append(f"training.trunk_cache.folder={name}-cache")  # others have filled the usual one
     heard = ""
     with subprocess.Popen(
         command("train_direct", *longer, "--run-name", name),
