@@ -107,6 +107,7 @@ class TrunkCache:
         self._runtime: RuntimeChoice = runtime
         self._compile_trunk = compile_trunk
         self._trunks: dict[int, keras.Model] = {}
+        self._tables: dict[Path, ActivationTable] = {}
         self._reporter = reporter
 
     def tables(
@@ -165,13 +166,15 @@ class TrunkCache:
             "keras": keras.__version__,
             **self._preprocessing,
         }
-        return ActivationTable(
+        table = ActivationTable(
             self.folder,
             description,
             row_shape=trunk.output_shape[1:],
             dtype=dtype,
             reporter=self._reporter,
         )
+        # One that is open already has checked its shards, which takes as long as reading them.
+        return self._tables.setdefault(table.folder, table)
 
     @contextlib.contextmanager
     def _alone(self, tables: Iterable[ActivationTable]) -> Iterator[None]:
