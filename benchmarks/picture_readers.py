@@ -14,7 +14,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from artstyle_tf.data.batches import steps_per_epoch, training_batches
+from artstyle_tf.data.batches import training_batches
+from artstyle_tf.data.epoch_order import ShuffledOrder
 from artstyle_tf.data.picture_store import PictureStore
 from artstyle_tf.errors import ArtstyleError
 
@@ -54,12 +55,11 @@ def decoding_alone(pictures: Pictures) -> OneEpoch:
 
 
 def ours(pictures: Pictures, *, keep: bool) -> OneEpoch:
-    num_pictures = len(pictures.paths)
     store = PictureStore(pictures.paths, image_size_px=pictures.image_size_px)
     if keep:
         store.keep_in_memory(budget_mb=store.size_bytes // 2**20 + 1)
-    endless = training_batches(store, pictures.labels, batch_size=pictures.batch_size, seed=0)
-    dataset = endless.take(steps_per_epoch(num_pictures, pictures.batch_size))
+    order = ShuffledOrder(len(pictures.paths), batch_size=pictures.batch_size, seed=0)
+    dataset = training_batches(store, pictures.labels, order).take(order.steps_per_epoch)
     return lambda: _pictures_per_second((labels for _, labels in dataset), pictures)
 
 

@@ -8,8 +8,9 @@ from pydantic import AfterValidator
 
 from artstyle_tf.config.base import NonNegativeInt, PositiveInt, Schema
 from artstyle_tf.config.data import DataConfig
-from artstyle_tf.config.model import ModelConfig
-from artstyle_tf.config.training import TrainingConfig
+from artstyle_tf.config.metric_learning import MetricLearningConfig
+from artstyle_tf.config.model import EmbeddingModelConfig, ModelConfig
+from artstyle_tf.config.training import DirectTrainingConfig, FineTuningConfig
 
 
 def _one_folder_name(name: str) -> str:
@@ -21,15 +22,30 @@ def _one_folder_name(name: str) -> str:
 RunName = Annotated[str, AfterValidator(_one_folder_name)]
 
 
-class DirectExperiment(Schema):
-    """The main job: prepare the pictures, train the classifier, evaluate it."""
+class TrainingExperiment(Schema):
+    """What every training has: prepare the pictures, train a network, evaluate it."""
 
     seed: NonNegativeInt = 42
     outputs: str = "outputs"
     run_name: RunName | None = None
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
-    training: TrainingConfig = TrainingConfig()
+    training: FineTuningConfig = FineTuningConfig()
+
+
+class DirectExperiment(TrainingExperiment):
+    """The main job: a classifier."""
+
+    # Narrower types are safe here, because schemas are frozen.
+    training: DirectTrainingConfig = DirectTrainingConfig()  # pyright: ignore[reportIncompatibleVariableOverride]
+
+
+class TripletExperiment(TrainingExperiment):
+    """Metric learning: an embedding in which similar styles lie together."""
+
+    # Narrower types are safe here, because schemas are frozen.
+    model: EmbeddingModelConfig = EmbeddingModelConfig()  # pyright: ignore[reportIncompatibleVariableOverride]
+    training: MetricLearningConfig = MetricLearningConfig()  # pyright: ignore[reportIncompatibleVariableOverride]
 
 
 class EvaluateExperiment(Schema):

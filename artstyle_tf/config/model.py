@@ -6,14 +6,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from artstyle_tf.config.base import LenientFloat, Schema
+from artstyle_tf.config.base import LenientFloat, PositiveInt, Schema
 
 ImageSize = Annotated[int, Field(ge=32, le=2048)]
 DropoutRate = Annotated[LenientFloat, Field(ge=0, lt=1)]
 
 
 class ModelConfig(Schema):
-    """The classifier's network.
+    """The backbone and what is put on it.
 
     `backbone` is checked against the registry in `models.backbones` when the model is built,
     because the registry belongs to the code that builds.
@@ -23,3 +23,14 @@ class ModelConfig(Schema):
     weights: str | None = "imagenet"
     image_size_px: ImageSize = 224
     dropout: DropoutRate = 0.2
+
+
+class EmbeddingModelConfig(ModelConfig):
+    """A backbone whose features are projected onto the unit sphere.
+
+    With an `initial_run` the backbone starts with the weights of that finished run instead of
+    `weights`.
+    """
+
+    dimension: PositiveInt = 128
+    initial_run: str | None = None

@@ -65,22 +65,27 @@ class TrunkCacheConfig(Schema):
     runtime: Literal["auto", "keras", "openvino"] = "auto"
 
 
-class TrainingConfig(Schema):
-    """The training plan."""
+class FineTuningConfig(Schema):
+    """What every kind of training has."""
 
-    batch_size: PositiveInt = 32
-    linear_probe: LinearProbeConfig | None = LinearProbeConfig()
     phases: tuple[PhaseConfig, ...] = ()
     batch_normalisation: Literal["frozen", "trained"] = "frozen"
-    class_balance: Literal["none", "class_weight", "logit_adjustment"] = "none"
-    logit_adjustment_strength: NonNegativeFloat = 1.0
-    label_smoothing: Annotated[LenientFloat, Field(ge=0, lt=1)] = 0.0
     optimizer: OptimizerConfig = OptimizerConfig()
     early_stopping: EarlyStoppingConfig = EarlyStoppingConfig()
     trunk_cache: TrunkCacheConfig = TrunkCacheConfig()
 
+
+class DirectTrainingConfig(FineTuningConfig):
+    """Training of a classifier."""
+
+    batch_size: PositiveInt = 32
+    linear_probe: LinearProbeConfig | None = LinearProbeConfig()
+    class_balance: Literal["none", "class_weight", "logit_adjustment"] = "none"
+    logit_adjustment_strength: NonNegativeFloat = 1.0
+    label_smoothing: Annotated[LenientFloat, Field(ge=0, lt=1)] = 0.0
+
     @model_validator(mode="after")
-    def _something_to_do(self) -> TrainingConfig:
+    def _something_to_do(self) -> DirectTrainingConfig:
         if self.linear_probe is None and not self.phases:
             raise ValueError("phases should not be empty when linear_probe is null")
         return self

@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 import tensorflow as tf
 
+from artstyle_tf.data.epoch_order import EpochOrder
+
 AugmentationFunction = Callable[[np.ndarray, int, int], np.ndarray]
 """(picture uint8 [S, S, 3], number of the picture, epoch or view) -> uint8 [S, S, 3]."""
 
@@ -38,46 +40,43 @@ class ViewedRows(Protocol):
 def training_batches(
     store: ExampleStore,
     labels: Sequence[int] | np.ndarray,
+    order: EpochOrder,
     *,
-    batch_size: int,
-    seed: int,
     first_epoch: int = 0,
-    num_views: int | None = None,
     augment: AugmentationFunction | None = None,
+    augments_by_view: bool = False,
 ) -> tf.data.Dataset:
-    """Endless batches; every epoch holds every example once, in an order of its own.
-
-    The order follows from (seed, epoch) alone. So a run that resumes at epoch 7 sees what the
-    uninterrupted run saw.
+    """Endless batches, epoch after epoch in an order of its own.
 
     Args:
         store: N examples.
         labels: int [N], class ids.
-        batch_size: B; the last batch of an epoch may be smaller.
-        seed: of the order, and of the view that is drawn for each example.
+        order: of the examples.
         first_epoch: number of the first epoch to deliver.
-        num_views: V, if `augment` makes one of V fixed views; None if it takes the epoch.
         augment: changes a picture.
+        augments_by_view: give `augment` the view that the order has drawn, not the epoch.
 
     Returns:
-        Dataset of (float32 [B, ...], int32 [B]), `steps_per_epoch(N, B)` batches an epoch.
+        Dataset of (float32 [B, ...], int32 [B]), `order.steps_per_epoch` batches an epoch.
     """
     labels_tensor = _as_tensor(labels)
 
     def load(number: tf.Tensor, view: tf.Tensor, epoch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         example = store.load(number)
         if augment is not None:
-            shape, version = example.shape, epoch if num_views is None else view
+            shape, version = example.shape, view if augments_by_view else epoch
             example = tf.numpy_function(augment, [example, number, version], example.dtype)
             example = tf.ensure_shape(example, shape)
         return tf.cast(example, tf.float32), labels_tensor[number]
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        numbers, views = _draw_epoch(len(store), num_views or 1, seed, epoch)
+        # Examples are loaded one by one, in parallel, and put together again: all batches of an
+        # order are of one size but the last.
         return (
-            tf.data.Dataset.from_tensor_slices((numbers, views))
+            order.batches(epoch)
+            .unbatch()
             .map(lambda n, view: load(n, view, epoch), num_parallel_calls=tf.data.AUTOTUNE)
-            .batch(batch_size)
+            .batch(order.batch_size)
         )
 
     return _endless(one_epoch, first_epoch)
@@ -86,35 +85,27 @@ def training_batches(
 def cached_training_batches(
     rows: ViewedRows,
     labels: Sequence[int] | np.ndarray,
+    order: EpochOrder,
     *,
-    batch_size: int,
-    seed: int,
-    num_views: int,
     first_epoch: int = 0,
 ) -> tf.data.Dataset:
-    """The batches of `training_batches`, with computed rows instead of pictures.
+    """The batches of `training_batches`, with computed rows of the drawn views instead of pictures.
 
     Args:
         rows: of N examples in V views.
         labels: int [N], class ids.
-        batch_size: B; the last batch of an epoch may be smaller.
-        seed: of the order and of the views; the same draws as in `training_batches`.
-        num_views: V.
+        order: of the examples.
         first_epoch: number of the first epoch to deliver.
 
     Returns:
-        Dataset of (float32 [B, ...], int32 [B]), `steps_per_epoch(N, B)` batches an epoch.
+        Dataset of (float32 [B, ...], int32 [B]), `order.steps_per_epoch` batches an epoch.
     """
     labels_tensor = _as_tensor(labels)
-
-    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        drawn = _draw_epoch(len(labels), num_views, seed, epoch)
-        return tf.data.Dataset.from_tensor_slices(drawn).batch(batch_size).map(load)
 
     def load(numbers: tf.Tensor, views: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return _read_rows(rows, numbers, views), tf.gather(labels_tensor, numbers)
 
-    return _endless(one_epoch, first_epoch)
+    return _endless(lambda epoch: order.batches(epoch).map(load), first_epoch)
 
 
 def evaluation_batches(
@@ -147,22 +138,6 @@ def cached_evaluation_batches(
 def steps_per_epoch(num_examples: int, batch_size: int) -> int:
     """Number of batches that hold every example once."""
     return -(-num_examples // batch_size)
-
-
-def _draw_epoch(
-    num_examples: int, num_views: int, seed: int, epoch: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Numbers [N] in the order of the epoch, and the view [N] of each."""
-    seed_tensor = tf.constant(seed, tf.int64)
-    shuffled = tf.random.stateless_uniform([num_examples], seed=tf.stack([seed_tensor, epoch]))
-    # Epochs are never negative, so this draw is independent of the first.
-    views = tf.random.stateless_uniform(
-        [num_examples],
-        seed=tf.stack([seed_tensor, -1 - epoch]),
-        maxval=num_views,
-        dtype=tf.int32,
-    )
-    return tf.argsort(shuffled), views
 
 
 def _read_rows(rows: ViewedRows, numbers: tf.Tensor, views: tf.Tensor) -> tf.Tensor:

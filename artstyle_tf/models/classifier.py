@@ -8,25 +8,20 @@ import keras
 import numpy as np
 
 from artstyle_tf.models.backbones import Backbone
+from artstyle_tf.models.network import Network
 
 HEAD_NAME = "head"
 """Name of the last layer, by which a loaded classifier is taken apart again."""
 
 
 @dataclass(frozen=True)
-class Classifier:
-    """The whole network and the parts that training handles separately.
+class Classifier(Network):
+    """A network whose outputs are logits [B, C].
 
     Attributes:
-        model: float32 [B, S, S, 3] in 0..255 -> logits [B, C].
-        backbone: pictures -> feature map; shares its layers with `model`.
-        features: the tensor inside `model` that holds the pooled features [B, D].
         head: dense layer, features -> logits.
     """
 
-    model: keras.Model
-    backbone: Backbone
-    features: keras.KerasTensor
     head: keras.layers.Dense
 
 

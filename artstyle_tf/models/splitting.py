@@ -1,8 +1,8 @@
-"""Cut a classifier at block boundaries: a frozen trunk below, a trainable top above.
+"""Cut a network at block boundaries: a frozen trunk below, a trainable top above.
 
 A boundary is named by the number of blocks above it: 0 is the pooled features, just below the head,
-and 4 is the output of the fifth block from the end. All parts share the classifier's layers, so
-training one part trains the classifier, and `classifier.model` is the parts put together again.
+and 4 is the output of the fifth block from the end. All parts share the network's layers, so
+training one part trains the network, and `network.model` is the parts put together again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import keras
 
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.models.backbones import Backbone
-from artstyle_tf.models.classifier import Classifier
+from artstyle_tf.models.network import Network
 
 
 def boundary_name(backbone: Backbone, boundary: int) -> str:
@@ -33,11 +33,11 @@ def boundary_name(backbone: Backbone, boundary: int) -> str:
     return backbone.blocks[-boundary - 1].boundary
 
 
-def build_trunk(classifier: Classifier, boundaries: Sequence[int]) -> keras.Model:
+def build_trunk(network: Network, boundaries: Sequence[int]) -> keras.Model:
     """Everything below the boundaries, for all of them in one forward pass.
 
     Args:
-        classifier: what to cut.
+        network: what to cut.
         boundaries: at least one, each a number of blocks above the cut.
 
     Returns:
@@ -47,42 +47,42 @@ def build_trunk(classifier: Classifier, boundaries: Sequence[int]) -> keras.Mode
     Raises:
         ArtstyleError: if the backbone has fewer blocks.
     """
-    outputs = [_activations(classifier, boundary) for boundary in boundaries]
-    return keras.Model(classifier.model.input, outputs, name="trunk")
+    outputs = [_activations(network, boundary) for boundary in boundaries]
+    return keras.Model(network.model.input, outputs, name="trunk")
 
 
-def build_segment(classifier: Classifier, start: int | None, end: int) -> keras.Model:
+def build_segment(network: Network, start: int | None, end: int) -> keras.Model:
     """What lies between two boundaries.
 
     Args:
-        classifier: what to cut.
+        network: what to cut.
         start: the lower boundary; None for the pictures.
         end: the upper boundary, with fewer blocks above it.
 
     Returns:
         Model of the activations (or pictures) at `start` -> the activations at `end`.
     """
-    inputs, outputs = (_activations(classifier, boundary) for boundary in (start, end))
+    inputs, outputs = (_activations(network, boundary) for boundary in (start, end))
     return keras.Model(inputs, outputs, name="segment")
 
 
-def build_top(classifier: Classifier, boundary: int | None) -> keras.Model:
+def build_top(network: Network, boundary: int | None) -> keras.Model:
     """Everything above a boundary.
 
     Args:
-        classifier: what to cut.
+        network: what to cut.
         boundary: number of blocks above the cut; None for no cut.
 
     Returns:
-        Model of the activations at the boundary -> logits [B, C]; the whole classifier for None.
+        Model of the activations at the boundary -> outputs [B, K]; the whole network for None.
     """
-    inputs = _activations(classifier, boundary)
-    return keras.Model(inputs, classifier.model.output, name="top")
+    inputs = _activations(network, boundary)
+    return keras.Model(inputs, network.model.output, name="top")
 
 
-def _activations(classifier: Classifier, boundary: int | None) -> keras.KerasTensor:
+def _activations(network: Network, boundary: int | None) -> keras.KerasTensor:
     if boundary is None:
-        return classifier.model.input
-    backbone = classifier.backbone
+        return network.model.input
+    backbone = network.backbone
     name = boundary_name(backbone, boundary)
-    return classifier.features if boundary == 0 else backbone.model.get_layer(name).output
+    return network.features if boundary == 0 else backbone.model.get_layer(name).output

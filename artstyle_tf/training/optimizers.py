@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from artstyle_tf.models.blocks import layer_depths
-from artstyle_tf.models.classifier import Classifier
+from artstyle_tf.models.network import Network
 
 _WITHOUT_WEIGHT_DECAY = {"bias", "gamma", "beta"}
 
@@ -68,13 +68,13 @@ class LayerwiseAdamW(keras.optimizers.AdamW):
         return {**super().get_config(), "multipliers": self.multipliers}
 
 
-def depth_multipliers(classifier: Classifier, layer_decay: float) -> dict[str, float]:
+def depth_multipliers(network: Network, layer_decay: float) -> dict[str, float]:
     """Factor `layer_decay ** depth` for each variable of the backbone.
 
     The head has depth 0, what is above the last block 1, the last block 2, and so on.
 
     Args:
-        classifier: whose variables to name.
+        network: whose variables to name.
         layer_decay: in (0, 1]; 1 gives every variable the same learning rate.
 
     Returns:
@@ -82,7 +82,7 @@ def depth_multipliers(classifier: Classifier, layer_decay: float) -> dict[str, f
     """
     if layer_decay == 1.0:
         return {}
-    backbone = classifier.backbone
+    backbone = network.backbone
     depths = layer_depths(backbone.model, backbone.blocks)
     return {
         variable.path: layer_decay ** (depths[layer.name] + 1)

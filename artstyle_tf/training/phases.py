@@ -11,7 +11,7 @@ import keras
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.models.backbones import Backbone
 from artstyle_tf.models.blocks import layer_depths
-from artstyle_tf.models.classifier import Classifier
+from artstyle_tf.models.network import Network
 from artstyle_tf.models.splitting import build_segment, build_top
 
 
@@ -64,51 +64,51 @@ def check_phases(phases: Sequence[Phase], backbone: Backbone) -> None:
             )
 
 
-def apply_phase(classifier: Classifier, phase: Phase, *, train_batch_normalisation: bool) -> None:
+def apply_phase(network: Network, phase: Phase, *, train_batch_normalisation: bool) -> None:
     """Sets which layers learn. It takes effect with the next `compile`.
 
     A BatchNormalization layer that does not learn also stays in inference mode: small batches
     would ruin its statistics.
 
     Args:
-        classifier: whose layers to set.
+        network: whose layers to set.
         phase: what is to be unfrozen.
         train_batch_normalisation: let BatchNormalization learn in the unfrozen blocks.
     """
-    backbone = classifier.backbone
+    backbone = network.backbone
     depths = layer_depths(backbone.model, backbone.blocks)
     deepest = phase.num_unfrozen_blocks
     for layer in backbone.model.layers:
         unfrozen = deepest is None or (deepest > 0 and depths[layer.name] <= deepest)
         is_normalisation = isinstance(layer, keras.layers.BatchNormalization)
         layer.trainable = unfrozen and (train_batch_normalisation or not is_normalisation)
-    classifier.head.trainable = True
+    network.head.trainable = True
 
 
 def build_phase_model(
-    classifier: Classifier, phase: Phase, *, boundary: int | None = None
+    network: Network, phase: Phase, *, boundary: int | None = None
 ) -> keras.Model:
-    """The classifier as it is trained in a phase, sharing all its layers.
+    """The network as it is trained in a phase, sharing all its layers.
 
     What is frozen runs in inference mode. In the plain model Keras would still apply the
     stochastic depth of frozen blocks, so that the same picture had other features each time.
 
     Args:
-        classifier: whose layers to use.
+        network: whose layers to use.
         phase: decides where the part that learns begins.
         boundary: where the inputs come from; see `models.splitting`. It lies at or below the part
             that learns. None for pictures.
 
     Returns:
-        Model of pictures [B, S, S, 3], or activations at the boundary, -> logits [B, C].
+        Model of pictures [B, S, S, 3], or activations at the boundary, -> outputs [B, K].
     """
     start_of_top = phase.num_unfrozen_blocks
-    top = build_top(classifier, start_of_top)
+    top = build_top(network, start_of_top)
     if start_of_top is None or start_of_top == boundary:
         return top
-    frozen = build_segment(classifier, boundary, start_of_top)
+    frozen = build_segment(network, boundary, start_of_top)
     inputs = keras.Input(frozen.input_shape[1:], name="inputs")
-    return keras.Model(inputs, top(_InferenceOnly(frozen)(inputs)), name="phase_classifier")
+    return keras.Model(inputs, top(_InferenceOnly(frozen)(inputs)), name="phase_network")
 
 
 def boundary_below(phases: Sequence[Phase], position: int) -> int | None:

@@ -12,7 +12,7 @@ import numpy as np
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import replaced_atomically
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class ResumePoint:
     """A moment between two epochs.
 
     Attributes:
-        weights: of the whole classifier, as `get_weights` returns them.
+        weights: of the whole network, as `get_weights` returns them.
         best_weights: of the best epoch so far, likewise.
         optimizer: the optimiser's variables; empty between two phases.
         state: of the callbacks, JSON values by name.

@@ -1,16 +1,15 @@
-"""Trains a classifier phase by phase: set trainable -> compile -> fit."""
+"""Trains a network phase by phase: set trainable -> compile -> fit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from artstyle_tf.metrics.macro_f1 import MacroF1
-from artstyle_tf.models.classifier import Classifier
+from artstyle_tf.models.network import Network
 from artstyle_tf.reporting import SILENT, Reporter
 from artstyle_tf.training.callbacks.after_each_epoch import AfterEachEpoch
 from artstyle_tf.training.callbacks.best_model import BestModel
@@ -20,6 +19,7 @@ from artstyle_tf.training.callbacks.history_log import HistoryLog
 from artstyle_tf.training.callbacks.progressive_unfreezing import ProgressiveUnfreezing
 from artstyle_tf.training.callbacks.reseed_random_layers import ReseedRandomLayers
 from artstyle_tf.training.callbacks.safe_point_after_each_batch import SafePointAfterEachBatch
+from artstyle_tf.training.objective import Objective
 from artstyle_tf.training.optimizers import LayerwiseAdamW, depth_multipliers
 from artstyle_tf.training.phases import Phase, apply_phase, build_phase_model, num_epochs
 from artstyle_tf.training.resume_point import ResumePoint, load_resume_point, save_resume_point
@@ -53,8 +53,6 @@ class TrainingPlan:
 
     Attributes:
         phases: of progressive unfreezing, in order.
-        loss: of integer labels [B] and logits [B, C].
-        class_weight: class id -> weight of its pictures; None for equal weights.
         optimizer: settings of the optimiser.
         train_batch_normalisation: let BatchNormalization learn in unfrozen blocks.
         patience_epochs: see `EarlyStopping`.
@@ -63,8 +61,6 @@ class TrainingPlan:
     """
 
     phases: Sequence[Phase]
-    loss: keras.losses.Loss
-    class_weight: Mapping[int, float] | None = None
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     train_batch_normalisation: bool = False
     patience_epochs: int | None = None
@@ -79,13 +75,13 @@ class TrainingData:
     Attributes:
         batches_from: number of the first epoch -> endless (inputs, labels) batches.
         steps_per_epoch: batches that make an epoch.
-        validation_batches: (inputs, labels), each picture once.
+        validation_batches: (inputs, labels), each picture once; None if the objective needs none.
         boundary: where the inputs come from, as a number of blocks above it; None for pictures.
     """
 
     batches_from: Callable[[int], Iterable[Any]]
     steps_per_epoch: int
-    validation_batches: Iterable[Any]
+    validation_batches: Iterable[Any] | None
     boundary: int | None = None
 
 
@@ -93,18 +89,20 @@ class Trainer:
     """Walks through the phases of a plan, keeping the best weights and a point to resume from.
 
     Args:
-        classifier: what to train, in place.
-        plan: what to do.
+        network: what to train, in place.
+        objective: what to learn.
+        plan: how to learn it.
         data: position of a phase -> what to learn from in it.
         history_file: CSV to write, one row an epoch.
         resume_file: where to keep the point to resume from.
-        save_model: writes the classifier to disk, atomically; called whenever it got better.
+        save_model: writes the network to disk, atomically; called whenever it got better.
         reporter: where progress goes.
     """
 
     def __init__(
         self,
-        classifier: Classifier,
+        network: Network,
+        objective: Objective,
         plan: TrainingPlan,
         data: Callable[[int], TrainingData],
         *,
@@ -113,7 +111,8 @@ class Trainer:
         save_model: Callable[[keras.Model], None],
         reporter: Reporter = SILENT,
     ) -> None:
-        self._classifier = classifier
+        self._network = network
+        self._objective = objective
         self._plan = plan
         self._data_of_phase = data
         self._resume_file = resume_file
@@ -122,17 +121,23 @@ class Trainer:
         self.early_stopping = EarlyStopping(
             patience_epochs=plan.patience_epochs, max_overfitting_gap=plan.max_overfitting_gap
         )
-        self.best = BestModel(classifier.model, save_model)
-        self.history = HistoryLog(history_file)
+        self.best = BestModel(network.model, save_model)
+        self.history = HistoryLog(history_file, objective.history_columns)
         self._report = EpochReport(reporter, total_epochs=num_epochs(plan.phases))
         self._optimizer_to_restore: list[Any] = []
+        self._planned_epochs_before_optimizer = 0
 
-    def start_from(self, val_macro_f1: float, logs: dict[str, Any]) -> None:
-        """Enters the linear probe as epoch 0: the score that training has to beat."""
-        self.history.phase_name = "linear probe"
+    def start_from(self, name: str, logs: dict[str, Any]) -> None:
+        """Enters what the network can do already as epoch 0: the score that training has to beat.
+
+        Args:
+            name: of the start, for the history.
+            logs: holds val_macro_f1.
+        """
+        self.history.phase_name = name
         self.history.add(0, logs)
-        self.best.offer(0, val_macro_f1)
-        self.early_stopping.start_from(val_macro_f1)
+        self.best.offer(0, logs["val_macro_f1"])
+        self.early_stopping.start_from(logs["val_macro_f1"])
         self._save_resume_point(optimizer=None)
 
     def resume(self) -> bool:
@@ -144,59 +149,65 @@ class Trainer:
         if not self._resume_file.is_file():
             return False
         point = load_resume_point(self._resume_file)
-        self._classifier.model.set_weights(point.weights)
+        self._network.model.set_weights(point.weights)
         self.unfreezing.restore(point.state["unfreezing"])
         self.early_stopping.restore(point.state["early_stopping"])
         self.history.restore(point.state["history"])
         self.best.restore(point.state["best"], point.best_weights)
+        self._objective.restore(point.state["objective"])
         self._optimizer_to_restore = point.optimizer
+        self._planned_epochs_before_optimizer = point.state["planned_epochs_before_optimizer"]
         return True
 
     def train(self) -> None:
-        """Trains what is left of the plan and leaves the best weights in the classifier."""
+        """Trains what is left of the plan and leaves the best weights in the network."""
         try:
-            while self.unfreezing.phase is not None and self.early_stopping.reason is None:
+            while self.unfreezing.phase is not None and self.reason_to_stop is None:
                 self._train_phase(self.unfreezing.phase)
-                self.unfreezing.advance()
+                if self.unfreezing.phase_is_over:
+                    self.unfreezing.advance()
                 self._save_resume_point(optimizer=None)
         finally:
             self._report.close()
-        if self.early_stopping.reason is not None:
-            self._reporter.info(f"Stopped early: {self.early_stopping.reason}.")
+        if self.reason_to_stop is not None:
+            self._reporter.info(f"Stopped early: {self.reason_to_stop}.")
         self.best.bring_back()
+
+    @property
+    def reason_to_stop(self) -> str | None:
+        """Why training ends before the plan does, for people."""
+        return self._objective.reason_to_stop or self.early_stopping.reason
 
     def _train_phase(self, phase: Phase) -> None:
         self.history.phase_name = self._report.phase_name = phase.name
         if self.unfreezing.phase_is_over:
             return  # resumed between the phase's last epoch and the next phase
         apply_phase(
-            self._classifier,
+            self._network,
             phase,
             train_batch_normalisation=self._plan.train_batch_normalisation,
         )
         data = self._data_of_phase(self.unfreezing.position)
-        model = build_phase_model(self._classifier, phase, boundary=data.boundary)
+        model = build_phase_model(self._network, phase, boundary=data.boundary)
         optimizer = self._build_optimizer(phase, data.steps_per_epoch)
         model.compile(
             optimizer=optimizer,
-            loss=self._plan.loss,
-            metrics=[
-                MacroF1(self._classifier.head.units),
-                keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
-            ],
+            loss=self._objective.loss(self.unfreezing.position),
+            metrics=self._objective.metrics(),
             jit_compile=False,  # XLA on a CPU takes about 8 times as long
         )
         optimizer.build(model.trainable_variables)
         for variable, value in zip(optimizer.variables, self._optimizer_to_restore, strict=False):
             variable.assign(value)
         self._optimizer_to_restore = []
+        class_weight = self._objective.class_weight
         model.fit(
             data.batches_from(self.unfreezing.epoch),
             initial_epoch=self.unfreezing.epoch,
             epochs=self.unfreezing.last_epoch,
             steps_per_epoch=data.steps_per_epoch,
             validation_data=data.validation_batches,
-            class_weight=dict(self._plan.class_weight) if self._plan.class_weight else None,
+            class_weight=dict(class_weight) if class_weight else None,
             callbacks=self._callbacks(optimizer),
             shuffle=False,  # the batches are shuffled already
             verbose=0,
@@ -205,11 +216,14 @@ class Trainer:
     def _build_optimizer(self, phase: Phase, steps: int) -> LayerwiseAdamW:
         settings = self._plan.optimizer
         total_steps = num_epochs(self._plan.phases) * steps
+        if not self._optimizer_to_restore:
+            # Its steps count from here, in the middle of a phase if that was begun anew.
+            self._planned_epochs_before_optimizer = self.unfreezing.planned_epochs_done
         schedule = WarmupCosine(
-            phase.peak_learning_rate,
+            phase.peak_learning_rate * self._objective.learning_rate_factor,
             total_steps=total_steps,
             warmup_steps=round(settings.warmup_fraction * total_steps),
-            first_step=self.unfreezing.planned_epochs_before_phase * steps,
+            first_step=self._planned_epochs_before_optimizer * steps,
             final_fraction=settings.final_learning_rate_fraction,
         )
         ema = {}
@@ -217,7 +231,7 @@ class Trainer:
             ema = {"use_ema": True, "ema_momentum": settings.ema_momentum}
         return LayerwiseAdamW(
             schedule,
-            multipliers=depth_multipliers(self._classifier, settings.layer_decay),
+            multipliers=depth_multipliers(self._network, settings.layer_decay),
             weight_decay=settings.weight_decay,
             global_clipnorm=settings.clip_norm,
             **ema,
@@ -228,7 +242,8 @@ class Trainer:
         # and the point to resume from comes last because it holds what the others know.
         callbacks: list[keras.callbacks.Callback] = [
             SafePointAfterEachBatch(),
-            ReseedRandomLayers(self._classifier.model, self._plan.seed),
+            ReseedRandomLayers(self._network.model, self._plan.seed),
+            *self._objective.callbacks(),
             self.unfreezing,
             self.early_stopping,
             self.best,
@@ -242,9 +257,11 @@ class Trainer:
         return [*callbacks, AfterEachEpoch(lambda: self._save_resume_point(optimizer))]
 
     def _save_resume_point(self, optimizer: LayerwiseAdamW | None) -> None:
+        if self._objective.restarts_phase:
+            optimizer = None  # the next one begins anew
         variables = [] if optimizer is None else optimizer.variables
         point = ResumePoint(
-            weights=self._classifier.model.get_weights(),
+            weights=self._network.model.get_weights(),
             best_weights=self.best.weights,
             optimizer=[keras.ops.convert_to_numpy(variable) for variable in variables],
             state={
@@ -252,6 +269,8 @@ class Trainer:
                 "early_stopping": self.early_stopping.state(),
                 "history": self.history.state(),
                 "best": self.best.state(),
+                "objective": self._objective.state(),
+                "planned_epochs_before_optimizer": self._planned_epochs_before_optimizer,
             },
         )
         save_resume_point(self._resume_file, point)

@@ -19,7 +19,7 @@ import numpy as np
 
 from artstyle_tf.files import cannot_write
 from artstyle_tf.interruption import safe_point
-from artstyle_tf.models.classifier import Classifier
+from artstyle_tf.models.network import Network
 from artstyle_tf.models.splitting import boundary_name, build_segment, build_trunk
 from artstyle_tf.models.weights import weights_digest
 from artstyle_tf.reporting import SILENT, Reporter
@@ -74,14 +74,14 @@ class Activations:
 
 
 class TrunkCache:
-    """The activations that one classifier's frozen blocks produce, at any of its boundaries.
+    """The activations that one network's frozen blocks produce, at any of its boundaries.
 
     The weights are looked at when activations are asked for: if a block below the boundary has
     learnt in the meantime, the rows on disk do not match any more and new ones are made.
 
     Args:
         folder: where the rows are kept; several runs and programs can share it.
-        classifier: whose blocks are frozen.
+        network: whose blocks are frozen.
         preprocessing: what happens to a picture before it reaches the network, as JSON values.
         size_limit_bytes: for all that is in the folder; least recently used rows make room.
         runtime: what computes the forward passes.
@@ -92,7 +92,7 @@ class TrunkCache:
     def __init__(
         self,
         folder: Path,
-        classifier: Classifier,
+        network: Network,
         *,
         preprocessing: Mapping[str, Any],
         size_limit_bytes: int,
@@ -101,7 +101,7 @@ class TrunkCache:
         reporter: Reporter = SILENT,
     ) -> None:
         self.folder = folder
-        self._classifier = classifier
+        self._network = network
         self._preprocessing = dict(preprocessing)
         self.size_limit_bytes = size_limit_bytes
         self._runtime: RuntimeChoice = runtime
@@ -156,8 +156,8 @@ class TrunkCache:
 
     def _table(self, boundary: int, dtype: ActivationType) -> ActivationTable:
         if boundary not in self._trunks:  # building one takes longer than reading its weights
-            self._trunks[boundary] = build_segment(self._classifier, None, boundary)
-        trunk, backbone = self._trunks[boundary], self._classifier.backbone
+            self._trunks[boundary] = build_segment(self._network, None, boundary)
+        trunk, backbone = self._trunks[boundary], self._network.backbone
         description = {
             "format": FORMAT_VERSION,
             "backbone": backbone.name,
@@ -225,7 +225,7 @@ class TrunkCache:
         if removed:
             freed = format_bytes(sum(table.size_bytes for table in removed))
             self._reporter.info(f"Removed {freed} of older activations from the trunk cache.")
-        trunk = build_trunk(self._classifier, lacking)
+        trunk = build_trunk(self._network, lacking)
         shard_rows = _shard_rows(max(tables[boundary].row_bytes for boundary in lacking))
         outputs = self._outputs(trunk, load_pictures(wanted), len(wanted), description)
         for positions, rows_of_each in _grouped(outputs, wanted, shard_rows):

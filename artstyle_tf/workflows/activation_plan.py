@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from artstyle_tf.config.experiment import DirectExperiment
+from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.data.views import NO_VIEWS, Views
 from artstyle_tf.training.activation_table import ActivationType
 from artstyle_tf.training.cache_decision import CacheCosts
@@ -42,12 +42,13 @@ class ActivationPlan:
 
     Args:
         config: of the run.
+        starts_from_features: whether the head is fitted to frozen features before the phases.
     """
 
-    def __init__(self, config: DirectExperiment) -> None:
-        self._probes = config.training.linear_probe is not None
+    def __init__(self, config: TrainingExperiment, *, starts_from_features: bool) -> None:
+        self._starts_from_features = starts_from_features
         self._type_for_training: ActivationType = config.training.trunk_cache.dtype
-        self.views = configured_views(config)
+        self.views = configured_views(config.data)
         self._phases = unpack_phases(config.training)
         self.boundaries = [
             boundary_below(self._phases, position) for position in range(len(self._phases))
@@ -56,7 +57,7 @@ class ActivationPlan:
     @property
     def has_frozen_blocks(self) -> bool:
         """Whether any forward pass goes through blocks that have not learnt."""
-        return self._probes or self._boundaries_from(0) != ()
+        return self._starts_from_features or self._boundaries_from(0) != ()
 
     @property
     def boundary_never_trained(self) -> int | None:
@@ -64,7 +65,7 @@ class ActivationPlan:
         return self.boundaries[-1] if self.boundaries else 0
 
     def for_features(self, split: str) -> ActivationRequest:
-        """Pooled features for the probe, with all that later phases need of the same pictures."""
+        """Pooled features for the start, with all that later phases need of the same pictures."""
         return self._request(split, (0, *self._boundaries_from(0)), NO_VIEWS)
 
     def for_phases(self, position: int) -> tuple[ActivationRequest, ActivationRequest]:
@@ -73,8 +74,8 @@ class ActivationPlan:
         train = self._request("train", boundaries, self.views)
         return train, self._request("val", boundaries, NO_VIEWS)
 
-    def for_logits(self, split: str, boundary: int) -> ActivationRequest:
-        """What the final evaluation starts from."""
+    def for_outputs(self, split: str, boundary: int) -> ActivationRequest:
+        """What an evaluation starts from."""
         return self._request(split, (boundary,), NO_VIEWS)
 
     def costs(self, splits: dict[str, SplitPictures], cache: TrunkCache) -> CacheCosts:
@@ -103,20 +104,20 @@ class ActivationPlan:
         in_an_epoch = len(splits["train"]) + len(splits["val"])
         phases = zip(self._phases, self.boundaries, strict=True)
         epochs = sum(phase.epochs for phase, boundary in phases if boundary is not None)
-        passes = (epochs + self._probes) * in_an_epoch
+        passes = (epochs + self._starts_from_features) * in_an_epoch
         if self.boundary_never_trained is not None:
             passes += sum(len(splits[split]) for split in _evaluated(splits))
         return passes
 
     def _all_requests(self, splits: dict[str, SplitPictures]) -> list[ActivationRequest]:
         requests: list[ActivationRequest] = []
-        if self._probes:
+        if self._starts_from_features:
             requests += [self.for_features("train"), self.for_features("val")]
         if self._boundaries_from(0):
             requests += self.for_phases(0)
         boundary = self.boundary_never_trained
         if boundary is not None:
-            requests += [self.for_logits(split, boundary) for split in _evaluated(splits)]
+            requests += [self.for_outputs(split, boundary) for split in _evaluated(splits)]
         return requests
 
     def _boundaries_from(self, position: int) -> tuple[int, ...]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import keras
 import numpy as np
 
-from artstyle_tf.config.experiment import DirectExperiment
+from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.data.batches import (
     cached_evaluation_batches,
     cached_training_batches,
     steps_per_epoch,
 )
+from artstyle_tf.data.epoch_order import EpochOrder
 from artstyle_tf.data.view_batches import view_batches
 from artstyle_tf.export.frozen_graph import freeze
-from artstyle_tf.models.classifier import Classifier
+from artstyle_tf.models.network import Network
 from artstyle_tf.models.splitting import build_top
-from artstyle_tf.reporting import Reporter
+from artstyle_tf.reporting import SILENT, Reporter
 from artstyle_tf.training.cache_decision import (
     CacheCosts,
     CacheDecision,
@@ -37,9 +39,9 @@ class CachedInputs:
     """Training above the frozen blocks, whose activations come from the trunk cache.
 
     Args:
-        config: of the run.
-        classifier: what is trained.
+        network: what is trained.
         splits: the pictures.
+        order: of the training pictures.
         plan: which boundary serves which part of the run.
         cache: keeps the activations.
         plain: serves the phases that leave nothing frozen.
@@ -48,22 +50,22 @@ class CachedInputs:
 
     def __init__(
         self,
-        config: DirectExperiment,
-        classifier: Classifier,
+        network: Network,
         splits: dict[str, SplitPictures],
+        order: EpochOrder,
         plan: ActivationPlan,
         cache: TrunkCache,
         plain: PictureInputs,
         reporter: Reporter,
     ) -> None:
-        self._batch_size = config.training.batch_size
-        self._seed = config.seed
-        self._classifier = classifier
+        self._network = network
         self._splits = splits
+        self._order = order
         self._plan = plan
         self._cache = cache
         self._plain = plain
         self._reporter = reporter
+        self._tops: dict[int, keras.Model] = {}
 
     def features(self, split: str) -> np.ndarray:
         """Pooled features of the plain pictures with the present weights, float32 [N, D]."""
@@ -80,35 +82,40 @@ class CachedInputs:
         train_labels = self._splits["train"].labels
         return TrainingData(
             batches_from=lambda first_epoch: cached_training_batches(
-                train_rows,
-                train_labels,
-                batch_size=self._batch_size,
-                seed=self._seed,
-                num_views=self._plan.views.num_views,
-                first_epoch=first_epoch,
+                train_rows, train_labels, self._order, first_epoch=first_epoch
             ),
-            steps_per_epoch=steps_per_epoch(len(train_labels), self._batch_size),
+            steps_per_epoch=self._order.steps_per_epoch,
             validation_batches=cached_evaluation_batches(
-                val_rows, self._splits["val"].labels, batch_size=self._batch_size
+                val_rows, self._splits["val"].labels, batch_size=self._order.batch_size
             ),
             boundary=boundary,
         )
 
-    def logits(self, split: str) -> np.ndarray:
-        """What the classifier says of the plain pictures, float32 [N, C]."""
+    def outputs(self, split: str, description: str | None = None) -> np.ndarray:
+        """What the network says of the plain pictures now, float32 [N, K].
+
+        Args:
+            split: of the pictures.
+            description: for the progress report; None for none.
+        """
         boundary = self._plan.boundary_never_trained
         if boundary is None:
-            return self._plain.logits(split)
-        rows = self._activations(self._plan.for_logits(split, boundary))[boundary]
+            return self._plain.outputs(split, description)
+        rows = self._activations(self._plan.for_outputs(split, boundary))[boundary]
+        batch_size = self._order.batch_size
         return predict(
-            build_top(self._classifier, boundary),
-            cached_evaluation_batches(
-                rows, self._splits[split].labels, batch_size=self._batch_size
-            ),
-            num_batches=steps_per_epoch(len(rows), self._batch_size),
-            description=f"Evaluating {split} pictures",
-            reporter=self._reporter,
+            self._top(boundary),
+            cached_evaluation_batches(rows, self._splits[split].labels, batch_size=batch_size),
+            num_batches=steps_per_epoch(len(rows), batch_size),
+            description=description or "",
+            reporter=SILENT if description is None else self._reporter,
         )
+
+    def _top(self, boundary: int) -> keras.Model:
+        # Kept, because Keras compiles the forward pass of each new model anew.
+        if boundary not in self._tops:
+            self._tops[boundary] = build_top(self._network, boundary)
+        return self._tops[boundary]
 
     def _activations(self, request: ActivationRequest) -> dict[int, Activations]:
         pictures, views = self._splits[request.split], request.views
@@ -120,7 +127,7 @@ class CachedInputs:
                 positions // views.num_views,
                 positions % views.num_views,
                 make_view=lambda picture, number, view: views.make(picture, digests[number], view),
-                batch_size=self._batch_size,
+                batch_size=self._order.batch_size,
             )
 
         in_views = f" in {views.num_views} views" if views.num_views > 1 else ""
@@ -135,32 +142,36 @@ class CachedInputs:
 
 
 def open_cached_inputs(
-    config: DirectExperiment,
-    classifier: Classifier,
+    config: TrainingExperiment,
+    network: Network,
     splits: dict[str, SplitPictures],
+    order: EpochOrder,
     plain: PictureInputs,
     *,
     mode: CacheMode,
+    starts_from_features: bool,
     reporter: Reporter,
 ) -> tuple[CachedInputs, CacheDecision]:
     """Prepares cached training and says whether to use it; nothing is computed or written yet.
 
     Args:
         config: of the run.
-        classifier: what is trained.
+        network: what is trained.
         splits: the pictures.
+        order: of the training pictures.
         plain: the alternative.
         mode: what is wanted.
+        starts_from_features: whether the head is fitted to frozen features before the phases.
         reporter: where progress goes.
 
     Raises:
         ArtstyleError: if the mode insists on a cache that is not possible.
     """
     settings = config.training.trunk_cache
-    plan = ActivationPlan(config)
+    plan = ActivationPlan(config, starts_from_features=starts_from_features)
     cache = TrunkCache(
         trunk_cache_folder(config.outputs, settings.folder),
-        classifier,
+        network,
         preprocessing={"image_size_px": config.model.image_size_px, "aspect": config.data.aspect},
         size_limit_bytes=int(settings.size_limit_gb * 1e9),
         runtime=settings.runtime,
@@ -175,5 +186,5 @@ def open_cached_inputs(
     costs = CacheCosts(0, 0, 0, 0)
     if mode != "never" and impossible is None:
         costs = plan.costs(splits, cache)
-    inputs = CachedInputs(config, classifier, splits, plan, cache, plain, reporter)
+    inputs = CachedInputs(network, splits, order, plan, cache, plain, reporter)
     return inputs, decide_on_cache(mode, impossible, costs)

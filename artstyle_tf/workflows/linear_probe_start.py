@@ -34,7 +34,7 @@ def start_from_linear_probe(
         splits["val"].labels, predictions, num_classes=classifier.head.units
     )
     trainer.start_from(
-        scores["macro_f1"],
+        "linear probe",
         {"val_macro_f1": scores["macro_f1"], "val_accuracy": scores["accuracy"]},
     )
     invocation.reporter.info(

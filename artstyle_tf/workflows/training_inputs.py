@@ -7,7 +7,8 @@ from typing import Protocol
 import keras
 import numpy as np
 
-from artstyle_tf.config.experiment import DirectExperiment
+from artstyle_tf.config.data import DataConfig
+from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.data.augmentation import augment_picture, seed_for
 from artstyle_tf.data.batches import (
     AugmentationFunction,
@@ -15,17 +16,18 @@ from artstyle_tf.data.batches import (
     steps_per_epoch,
     training_batches,
 )
+from artstyle_tf.data.epoch_order import EpochOrder
 from artstyle_tf.data.views import NO_VIEWS, Views
-from artstyle_tf.models.classifier import Classifier
+from artstyle_tf.models.network import Network
 from artstyle_tf.models.splitting import build_trunk
-from artstyle_tf.reporting import Reporter
+from artstyle_tf.reporting import SILENT, Reporter
 from artstyle_tf.training.prediction import predict
 from artstyle_tf.training.trainer import TrainingData
 from artstyle_tf.workflows.split_pictures import SplitPictures
 
 
 class TrainingInputs(Protocol):
-    """Where the linear probe, the phases and the final evaluation get their inputs from."""
+    """Where the start, the phases and the evaluation get their inputs from."""
 
     def features(self, split: str) -> np.ndarray:
         """Pooled features of the plain pictures with the present weights, float32 [N, D]."""
@@ -35,8 +37,13 @@ class TrainingInputs(Protocol):
         """What the phase at this position of the plan learns from."""
         ...
 
-    def logits(self, split: str) -> np.ndarray:
-        """What the classifier says of the plain pictures, float32 [N, C]."""
+    def outputs(self, split: str, description: str | None = None) -> np.ndarray:
+        """What the network says of the plain pictures now, float32 [N, K].
+
+        Args:
+            split: of the pictures.
+            description: for the progress report; None for none.
+        """
         ...
 
 
@@ -45,26 +52,29 @@ class PictureInputs:
 
     Args:
         config: of the run.
-        classifier: what is trained.
+        network: what is trained.
         splits: the pictures.
+        order: of the training pictures.
         reporter: where progress goes.
     """
 
     def __init__(
         self,
-        config: DirectExperiment,
-        classifier: Classifier,
+        config: TrainingExperiment,
+        network: Network,
         splits: dict[str, SplitPictures],
+        order: EpochOrder,
         reporter: Reporter,
     ) -> None:
         self._config = config
-        self._classifier = classifier
+        self._network = network
         self._splits = splits
+        self._order = order
         self._reporter = reporter
 
     def features(self, split: str) -> np.ndarray:
         """Pooled features of the plain pictures with the present weights, float32 [N, D]."""
-        trunk = build_trunk(self._classifier, [0])
+        trunk = build_trunk(self._network, [0])
         return self._predict(trunk, split, f"Features of {split} pictures")
 
     def training_data(self, position: int) -> TrainingData:
@@ -76,31 +86,35 @@ class PictureInputs:
             batches_from=lambda first_epoch: training_batches(
                 train.store,
                 train.labels,
-                batch_size=config.training.batch_size,
-                seed=config.seed,
+                self._order,
                 first_epoch=first_epoch,
-                num_views=None if config.data.views is None else config.data.views.num_views,
                 augment=_augmentation(config, train),
+                augments_by_view=config.data.views is not None,
             ),
-            steps_per_epoch=steps_per_epoch(len(train), config.training.batch_size),
+            steps_per_epoch=self._order.steps_per_epoch,
             validation_batches=evaluation_batches(
-                val.store, val.labels, batch_size=config.training.batch_size
+                val.store, val.labels, batch_size=self._order.batch_size
             ),
         )
 
-    def logits(self, split: str) -> np.ndarray:
-        """What the classifier says of the plain pictures, float32 [N, C]."""
-        return self._predict(self._classifier.model, split, f"Evaluating {split} pictures")
+    def outputs(self, split: str, description: str | None = None) -> np.ndarray:
+        """What the network says of the plain pictures now, float32 [N, K].
 
-    def _predict(self, model: keras.Model, split: str, description: str) -> np.ndarray:
+        Args:
+            split: of the pictures.
+            description: for the progress report; None for none.
+        """
+        return self._predict(self._network.model, split, description)
+
+    def _predict(self, model: keras.Model, split: str, description: str | None) -> np.ndarray:
         pictures = self._kept(split)
-        batch_size = self._config.training.batch_size
+        batch_size = self._order.batch_size
         return predict(
             model,
             evaluation_batches(pictures.store, pictures.labels, batch_size=batch_size),
             num_batches=steps_per_epoch(len(pictures), batch_size),
-            description=description,
-            reporter=self._reporter,
+            description=description or "",
+            reporter=SILENT if description is None else self._reporter,
         )
 
     def _kept(self, split: str) -> SplitPictures:
@@ -113,13 +127,13 @@ class PictureInputs:
         return self._splits[split]
 
 
-def configured_views(config: DirectExperiment) -> Views:
+def configured_views(data: DataConfig) -> Views:
     """The views of a training picture."""
-    views = config.data.views
+    views = data.views
     return NO_VIEWS if views is None else Views(views.num_views, views.policy, views.seed)
 
 
-def _augmentation(config: DirectExperiment, train: SplitPictures) -> AugmentationFunction | None:
+def _augmentation(config: TrainingExperiment, train: SplitPictures) -> AugmentationFunction | None:
     # The digest, not the position, so that adding a picture leaves the others as they were.
     digests = train.rows["digest"].tolist()
     policy = config.data.online_augmentation
@@ -128,6 +142,6 @@ def _augmentation(config: DirectExperiment, train: SplitPictures) -> Augmentatio
             picture, policy=policy, seed=seed_for(config.seed, int(epoch), digests[number])
         )
     if config.data.views is not None:
-        views = configured_views(config)
+        views = configured_views(config.data)
         return lambda picture, number, view: views.make(picture, digests[number], view)
     return None

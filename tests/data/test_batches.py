@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from artstyle_tf.data.batches import evaluation_batches, steps_per_epoch, training_batches
+from artstyle_tf.data.epoch_order import ShuffledOrder
 from artstyle_tf.data.picture_store import PictureStore
 from artstyle_tf.errors import ArtstyleError
 
@@ -32,10 +33,10 @@ def store_of(paths, *, in_memory=True):
     return store
 
 
-def take_epochs(store, count, **options):
-    options = {"batch_size": 4, "seed": 3, **options}
-    batches = training_batches(store, np.arange(10), **options)
-    steps = steps_per_epoch(10, options["batch_size"])
+def take_epochs(store, count, *, seed=3, **options):
+    order = ShuffledOrder(10, batch_size=4, seed=seed)
+    batches = training_batches(store, np.arange(10), order, **options)
+    steps = order.steps_per_epoch
     taken = list(batches.take(count * steps))
     epochs = [taken[epoch * steps : (epoch + 1) * steps] for epoch in range(count)]
     return [[(numbers_in(p), labels.numpy().tolist()) for p, labels in epoch] for epoch in epochs]

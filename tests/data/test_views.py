@@ -12,6 +12,7 @@ from artstyle_tf.data.batches import (
     steps_per_epoch,
     training_batches,
 )
+from artstyle_tf.data.epoch_order import ShuffledOrder
 from artstyle_tf.data.picture_store import PictureStore
 from artstyle_tf.data.view_batches import view_batches
 from artstyle_tf.data.views import NO_VIEWS, Views
@@ -113,10 +114,12 @@ class PictureRows:
 
 @pytest.mark.parametrize("first_epoch", [0, 2])
 def test_cached_batches_are_the_batches_of_plain_training(store, first_epoch):
-    options = {"batch_size": 4, "seed": 5, "first_epoch": first_epoch, "num_views": 4}
-    plain = training_batches(store, LABELS, augment=make_view, **options)
-    cached = cached_training_batches(PictureRows(), LABELS, **options)
-    count = 3 * steps_per_epoch(10, 4)
+    order = ShuffledOrder(10, batch_size=4, seed=5, num_views=4)
+    plain = training_batches(
+        store, LABELS, order, first_epoch=first_epoch, augment=make_view, augments_by_view=True
+    )
+    cached = cached_training_batches(PictureRows(), LABELS, order, first_epoch=first_epoch)
+    count = 3 * order.steps_per_epoch
     for one, other in zip(plain.take(count), cached.take(count), strict=True):
         np.testing.assert_array_equal(one[0], other[0])
         np.testing.assert_array_equal(one[1], other[1])
@@ -138,7 +141,8 @@ def test_every_view_is_drawn_and_differently_in_each_epoch():
             drawn.append(dict(zip(numbers.tolist(), views.tolist(), strict=True)))
             return super().read(numbers, views)
 
-    batches = cached_training_batches(Spy(), LABELS, batch_size=10, seed=1, num_views=4)
+    order = ShuffledOrder(10, batch_size=10, seed=1, num_views=4)
+    batches = cached_training_batches(Spy(), LABELS, order)
     list(batches.take(80))
     epochs = drawn[:80]
     assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
@@ -156,5 +160,6 @@ def test_the_order_of_pictures_does_not_tell_their_views():
             positions.append(np.flatnonzero(views == 3).mean())
             return super().read(numbers, views)
 
-    list(cached_training_batches(Spy(), LABELS, batch_size=10, seed=1, num_views=4).take(60))
+    order = ShuffledOrder(10, batch_size=10, seed=1, num_views=4)
+    list(cached_training_batches(Spy(), LABELS, order).take(60))
     assert np.nanmean(positions) == pytest.approx(4.5, abs=0.8)

@@ -6,8 +6,10 @@ import pandas as pd
 import pytest
 
 from artstyle_tf.data.batches import evaluation_batches, training_batches
+from artstyle_tf.data.epoch_order import ShuffledOrder
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.models.classifier import build_classifier
+from artstyle_tf.training.classification import Classification
 from artstyle_tf.training.phases import Phase
 from artstyle_tf.training.trainer import OptimizerSettings, Trainer, TrainingData, TrainingPlan
 
@@ -32,29 +34,33 @@ def some_data(*, seed=5, batch_size=8):
     labels = np.arange(24) % 3
     pictures = generator.integers(0, 80, (24, 16, 16, 3)) + 80 * labels[:, None, None, None]
     store = ArrayStore(pictures.astype(np.uint8))
+    order = ShuffledOrder(24, batch_size=batch_size, seed=seed)
     return TrainingData(
-        batches_from=lambda epoch: training_batches(
-            store, labels, batch_size=batch_size, seed=seed, first_epoch=epoch
-        ),
-        steps_per_epoch=-(-24 // batch_size),
+        batches_from=lambda epoch: training_batches(store, labels, order, first_epoch=epoch),
+        steps_per_epoch=order.steps_per_epoch,
         validation_batches=evaluation_batches(store, labels, batch_size=batch_size),
     )
 
 
 def some_plan(phases=None, **changes):
     phases = phases or [Phase(0, 2, 0.01), Phase(1, 2, 0.01), Phase(None, 1, 0.01)]
+    return TrainingPlan(phases=phases, **changes)
+
+
+def some_objective(**changes):
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    return TrainingPlan(phases=phases, loss=loss, **changes)
+    return Classification(loss, num_classes=3, **changes)
 
 
 @pytest.fixture
 def make_trainer(tiny_backbone, tmp_path):
-    def make(plan=None, *, folder=None, data=None):
+    def make(plan=None, *, folder=None, data=None, objective=None):
         folder = folder or tmp_path / "run"
         folder.mkdir(exist_ok=True)
         classifier = build_classifier(tiny_backbone(), num_classes=3, dropout=0.2, seed=1)
         trainer = Trainer(
             classifier,
+            objective or some_objective(),
             plan or some_plan(),
             lambda position: data or some_data(),
             history_file=folder / "history.csv",
@@ -130,10 +136,10 @@ def test_the_best_weights_come_back_and_are_on_disk(make_trainer, tmp_path):
 def test_a_probe_that_training_does_not_beat_stays(make_trainer):
     trainer, classifier = make_trainer()
     probe = weights_of(classifier)
-    trainer.start_from(1.0, {"val_macro_f1": 1.0})
+    trainer.start_from("start", {"val_macro_f1": 1.0})
     trainer.train()
     assert trainer.best.epoch == 0
-    assert trainer.history.table()["phase"].iloc[0] == "linear probe"
+    assert trainer.history.table()["phase"].iloc[0] == "start"
     for one, other in zip(probe, weights_of(classifier), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -156,11 +162,11 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     make_trainer, tmp_path, interrupted_in_epoch, monkeypatch
 ):
     whole, expected = make_trainer(folder=tmp_path / "whole")
-    whole.start_from(0.1, {"val_macro_f1": 0.1})
+    whole.start_from("start", {"val_macro_f1": 0.1})
     whole.train()
 
     broken, _ = make_trainer()
-    broken.start_from(0.1, {"val_macro_f1": 0.1})
+    broken.start_from("start", {"val_macro_f1": 0.1})
     callbacks = broken._callbacks
     monkeypatch.setattr(
         broken,
@@ -236,7 +242,8 @@ def test_the_moving_average_is_what_is_validated_and_kept(make_trainer):
 def test_class_weights_reach_the_loss(make_trainer):
     plain, _ = make_trainer(some_plan([Phase(0, 1, 1e-9)]))
     plain.train()
-    weighted, _ = make_trainer(some_plan([Phase(0, 1, 1e-9)], class_weight={0: 3, 1: 3, 2: 3}))
+    objective = some_objective(class_weight={0: 3, 1: 3, 2: 3})
+    weighted, _ = make_trainer(some_plan([Phase(0, 1, 1e-9)]), objective=objective)
     weighted.train()
     losses = [trainer.history.table()["loss"].iloc[0] for trainer in (plain, weighted)]
     assert losses[1] == pytest.approx(3 * losses[0], rel=1e-3)

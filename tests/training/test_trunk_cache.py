@@ -177,7 +177,7 @@ def test_a_second_program_waits_and_then_finds_everything(open_cache, tmp_path):
             assert time.monotonic() < deadline
             time.sleep(0.01)
         assert load.asked == []
-        rows = np.asarray(build_segment(cache._classifier, None, 1)(PICTURES))
+        rows = np.asarray(build_segment(cache._network, None, 1)(PICTURES))
         table.add(KEYS, rows)  # what the first program does meanwhile
     thread.join(60)
     assert not thread.is_alive()

@@ -10,11 +10,11 @@ import numpy as np
 
 
 class BestModel(keras.callbacks.Callback):
-    """Saves the classifier whenever validation macro-F1 rises, and can bring it back.
+    """Saves the network whenever validation macro-F1 rises, and can bring it back.
 
     Args:
-        classifier_model: the whole classifier; a phase trains a model that shares its variables.
-        save: writes the classifier to disk, atomically.
+        whole_model: the whole network; a phase trains a model that shares its variables.
+        save: writes the network to disk, atomically.
 
     Attributes:
         score: best validation macro-F1 so far.
@@ -22,29 +22,31 @@ class BestModel(keras.callbacks.Callback):
         weights: of that epoch, as `get_weights` returns them; empty before the first offer.
     """
 
-    def __init__(self, classifier_model: keras.Model, save: Callable[[keras.Model], None]) -> None:
+    def __init__(self, whole_model: keras.Model, save: Callable[[keras.Model], None]) -> None:
         super().__init__()
-        self._classifier_model = classifier_model
+        self._whole_model = whole_model
         self._save = save
         self.weights: list[np.ndarray] = []
         self.score = float("-inf")
         self.epoch = 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Offers the weights of this epoch."""
-        self.offer(epoch + 1, (logs or {})["val_macro_f1"])
+        """Offers the weights of this epoch, unless they have been taken back."""
+        logs = logs or {}
+        if "alarm" not in logs:
+            self.offer(epoch + 1, logs["val_macro_f1"])
 
     def offer(self, epoch: int, score: float) -> None:
         """Keeps the present weights if their score is the best so far."""
         if score > self.score:
             self.score, self.epoch = float(score), epoch
-            self.weights = self._classifier_model.get_weights()
-            self._save(self._classifier_model)
+            self.weights = self._whole_model.get_weights()
+            self._save(self._whole_model)
 
     def bring_back(self) -> None:
-        """Gives the classifier the best weights."""
+        """Gives the network the best weights."""
         if self.weights:
-            self._classifier_model.set_weights(self.weights)
+            self._whole_model.set_weights(self.weights)
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs beside the weights, as JSON values."""

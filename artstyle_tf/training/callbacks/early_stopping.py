@@ -35,6 +35,8 @@ class EarlyStopping(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Looks at the rules."""
         logs = logs or {}
+        if "alarm" in logs:
+            return  # the epoch has been taken back
         if logs["val_macro_f1"] > self._best:
             self._best, self._epochs_since_best = logs["val_macro_f1"], 0
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +31,17 @@ class HistoryLog(keras.callbacks.Callback):
 
     Args:
         path: the CSV file.
+        further_columns: keys of the logs to write beside `COLUMNS`.
 
     Attributes:
-        rows: one mapping of `COLUMNS` for each epoch; epoch 0 is the linear probe.
+        rows: one mapping of the columns for each epoch; epoch 0 is the start.
         phase_name: the phase that the next rows belong to.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, further_columns: Sequence[str] = ()) -> None:
         super().__init__()
         self._path = path
+        self._columns = (*COLUMNS, *further_columns)
         self._epoch_started = 0.0
         self.rows: list[dict[str, Any]] = []
         self.phase_name = ""
@@ -56,12 +59,12 @@ class HistoryLog(keras.callbacks.Callback):
     def add(self, epoch: int, values: dict[str, Any]) -> None:
         """Adds a row and writes the file."""
         row = {"epoch": epoch, "phase": self.phase_name, **values}
-        self.rows.append({name: row.get(name) for name in COLUMNS})
+        self.rows.append({name: row.get(name) for name in self._columns})
         write_text(self._path, self.table().to_csv(index=False, float_format="%.6g"))
 
     def table(self) -> pd.DataFrame:
-        """All rows so far, with `COLUMNS`."""
-        return pd.DataFrame(self.rows, columns=list(COLUMNS))
+        """All rows so far, with the columns."""
+        return pd.DataFrame(self.rows, columns=list(self._columns))
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs, as JSON values."""

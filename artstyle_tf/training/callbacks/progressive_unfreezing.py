@@ -46,14 +46,9 @@ class ProgressiveUnfreezing(keras.callbacks.Callback):
         return self._first_epoch + (self.phase.epochs if self.phase else 0)
 
     @property
-    def planned_epochs_before_phase(self) -> int:
-        """Where the phase starts in the plan; the learning rate follows the plan."""
-        return num_epochs(self.phases[: self.position])
-
-    @property
-    def epochs_done_in_phase(self) -> int:
-        """Epochs of the current phase that are done; not 0 after a resume."""
-        return self.epoch - self._first_epoch
+    def planned_epochs_done(self) -> int:
+        """Where the plan stands; a phase that ended on a plateau counts with all its epochs."""
+        return num_epochs(self.phases[: self.position]) + self.epoch - self._first_epoch
 
     def advance(self) -> None:
         """Goes to the next phase."""

@@ -14,15 +14,15 @@ class ReseedRandomLayers(keras.callbacks.Callback):
     run would differ from an uninterrupted one.
 
     Args:
-        classifier_model: holds all random layers, flat.
+        whole_model: holds all random layers, flat.
         seed: of the run.
     """
 
-    def __init__(self, classifier_model: keras.Model, seed: int) -> None:
+    def __init__(self, whole_model: keras.Model, seed: int) -> None:
         super().__init__()
         self._layers = [
             layer
-            for layer in classifier_model.layers
+            for layer in whole_model.layers
             if isinstance(layer, keras.layers.Dropout) and layer.rate > 0
         ]
         self._seed = seed

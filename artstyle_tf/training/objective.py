@@ -1,0 +1,60 @@
+"""What is learnt and how it is judged: the part in which kinds of training differ."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+
+class Objective(ABC):
+    """Tells the trainer what to compile and what to look at.
+
+    After each epoch the logs have to hold loss, macro_f1, val_loss and val_macro_f1: from metrics
+    and validation batches, or put there by the callbacks. An epoch whose logs hold an `alarm` has
+    been taken back.
+
+    Attributes:
+        history_columns: further keys of the logs that belong into the history.
+        class_weight: class id -> weight of its pictures; None for equal weights.
+    """
+
+    history_columns: Sequence[str] = ()
+    class_weight: Mapping[int, float] | None = None
+
+    @abstractmethod
+    def loss(self, position: int) -> keras.losses.Loss:
+        """The loss of the phase at this position of the plan, from now on."""
+
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """New metrics of labels [B] and outputs [B, K]."""
+        return []
+
+    def callbacks(self) -> list[keras.callbacks.Callback]:
+        """Run before all others that read the logs."""
+        return []
+
+    @property
+    def learning_rate_factor(self) -> float:
+        """On the learning rate of every phase, from now on."""
+        return 1.0
+
+    @property
+    def restarts_phase(self) -> bool:
+        """Whether `fit` was stopped to go on at once with another loss or learning rate."""
+        return False
+
+    @property
+    def reason_to_stop(self) -> str | None:
+        """Why the objective gives up, for people; None while it does not."""
+        return None
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs, as JSON values."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continues where `state` was taken; the network has its weights of that moment."""
+        del state

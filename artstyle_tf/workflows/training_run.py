@@ -1,0 +1,148 @@
+"""What trainings of all kinds do around the learning itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import pandas as pd
+
+from artstyle_tf.config.experiment import TrainingExperiment
+from artstyle_tf.config.loading import different_keys, dump_yaml, load_config
+from artstyle_tf.data.epoch_order import EpochOrder
+from artstyle_tf.data.preparation import PreparedPictures
+from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.files import write_json
+from artstyle_tf.models.network import Network
+from artstyle_tf.models.weights import weights_digest
+from artstyle_tf.plots.class_distribution import plot_class_distribution
+from artstyle_tf.plots.theme import save_figure
+from artstyle_tf.training.cache_decision import CacheDecision
+from artstyle_tf.training.environment import describe_environment
+from artstyle_tf.training.run_directory import RunDirectory, plan_run_directory
+from artstyle_tf.workflows.cached_inputs import open_cached_inputs
+from artstyle_tf.workflows.invocation import Invocation
+from artstyle_tf.workflows.prepare_data import count_pictures
+from artstyle_tf.workflows.split_pictures import SplitPictures
+from artstyle_tf.workflows.training_inputs import PictureInputs, TrainingInputs
+
+NAME_IN_RESULT = {"val": "validation", "test": "test"}
+"""Splits that a run is measured on, as they are called in its results."""
+
+
+def plan_run(config: TrainingExperiment, invocation: Invocation, *, kind: str) -> RunDirectory:
+    """Finds the directory of the run; a resumed one has to have the same config.
+
+    Args:
+        config: of the run.
+        invocation: how the program was called.
+        kind: of the run, "direct" or "triplet".
+    """
+    run_directory = plan_run_directory(
+        Path(config.outputs),
+        config.run_name,
+        kind=kind,
+        resume=invocation.resume,
+        overwrite=invocation.overwrite,
+    )
+    if invocation.resume:
+        _check_same_config(config, run_directory)
+    return run_directory
+
+
+def _check_same_config(config: TrainingExperiment, run_directory: RunDirectory) -> None:
+    """Half a run of one plan and half of another would be neither."""
+    started = load_config(type(config), run_directory.config_file)
+    changed = different_keys(started, config, ignore={"run_name", "outputs"})
+    if changed:
+        raise ArtstyleError(
+            f"The run {run_directory.path} was started with another configuration",
+            received=f"other values for {', '.join(changed)}",
+            fix=f"continue it with --config {run_directory.config_file}, or start a new run",
+        )
+
+
+def choose_inputs(
+    config: TrainingExperiment,
+    network: Network,
+    splits: dict[str, SplitPictures],
+    order: EpochOrder,
+    run_directory: RunDirectory,
+    invocation: Invocation,
+    *,
+    starts_from_features: bool,
+) -> tuple[TrainingInputs, CacheDecision]:
+    """Pictures, or kept activations where that is possible and cheaper.
+
+    Args:
+        config: of the run.
+        network: what is trained.
+        splits: the pictures.
+        order: of the training pictures.
+        run_directory: of the run.
+        invocation: how the program was called.
+        starts_from_features: whether the head is fitted to frozen features before the phases.
+    """
+    mode = config.training.trunk_cache.mode
+    if invocation.resume and run_directory.environment_file.is_file():
+        # A run ends as it has begun: kept activations are rounded a little.
+        started = json.loads(run_directory.environment_file.read_text(encoding="utf-8"))
+        mode = "always" if started["trunk_cache"]["use"] else "never"
+    plain = PictureInputs(config, network, splits, order, invocation.reporter)
+    cached, decision = open_cached_inputs(
+        config,
+        network,
+        splits,
+        order,
+        plain,
+        mode=mode,
+        starts_from_features=starts_from_features,
+        reporter=invocation.reporter,
+    )
+    verb = "Using" if decision.use else "Not using"
+    invocation.reporter.info(f"{verb} the trunk cache: {decision.reason}.")
+    return (cached if decision.use else plain), decision
+
+
+def describe_run(
+    run_directory: RunDirectory,
+    config: TrainingExperiment,
+    class_names: tuple[str, ...],
+    pictures: pd.DataFrame,
+    prepared: PreparedPictures,
+    network: Network,
+    decision: CacheDecision,
+) -> None:
+    """Writes what is needed to repeat the run, before anything is learnt."""
+    run_directory.write_config(dump_yaml(config))
+    run_directory.write_class_names(class_names)
+    split_columns = pictures[["path", "label", "split", "group"]]
+    run_directory.write_table(run_directory.split_file, split_columns)
+    run_directory.write_table(run_directory.pictures_file, prepared.manifest)
+    environment = {
+        **describe_environment(),
+        "seed": config.seed,
+        "prepared_pictures": str(prepared.root.resolve()),
+        "initial_weights_digest": weights_digest(network.backbone.model),
+        "trunk_cache": dataclasses.asdict(decision),
+    }
+    write_json(run_directory.environment_file, environment)
+    distribution = plot_class_distribution(count_pictures(prepared.manifest))
+    save_figure(distribution, run_directory.figures / "class_distribution.png")
+
+
+def save_and_note_the_first(
+    run_directory: RunDirectory, invocation: Invocation
+) -> Callable[[keras.Model], None]:
+    """Saves a model into the run; when there was none yet, the time is noted."""
+
+    def save(model: keras.Model) -> None:
+        first = not run_directory.model_file.is_file()
+        run_directory.save_model(model)
+        if first:
+            invocation.stopwatch.note("first_model", invocation.stopwatch.elapsed)
+
+    return save
