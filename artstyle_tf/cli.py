@@ -22,6 +22,7 @@ from artstyle_tf.config.base import Schema
 from artstyle_tf.config.experiment import (
     DirectExperiment,
     EvaluateExperiment,
+    TripletExperiment,
     TrunkCacheExperiment,
 )
 from artstyle_tf.config.loading import dump_yaml, load_config
@@ -80,6 +81,15 @@ VERBS = {
             workflow="artstyle_tf.workflows.train_direct",
             config_file="direct.yaml",
             demo_config_file="demo.yaml",
+            writes_a_run=True,
+        ),
+        Verb(
+            name="train-triplet",
+            summary="Train and evaluate an embedding in which similar styles lie together.",
+            schema=TripletExperiment,
+            workflow="artstyle_tf.workflows.train_triplet",
+            config_file="triplet.yaml",
+            demo_config_file="demo_triplet.yaml",
             writes_a_run=True,
         ),
         Verb(

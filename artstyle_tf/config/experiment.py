@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator
 
@@ -25,6 +25,8 @@ RunName = Annotated[str, AfterValidator(_one_folder_name)]
 class TrainingExperiment(Schema):
     """What every training has: prepare the pictures, train a network, evaluate it."""
 
+    kind: ClassVar[str] = "network"
+
     seed: NonNegativeInt = 42
     outputs: str = "outputs"
     run_name: RunName | None = None
@@ -36,6 +38,8 @@ class TrainingExperiment(Schema):
 class DirectExperiment(TrainingExperiment):
     """The main job: a classifier."""
 
+    kind: ClassVar[str] = "direct"
+
     # Narrower types are safe here, because schemas are frozen.
     training: DirectTrainingConfig = DirectTrainingConfig()  # pyright: ignore[reportIncompatibleVariableOverride]
 
@@ -43,9 +47,16 @@ class DirectExperiment(TrainingExperiment):
 class TripletExperiment(TrainingExperiment):
     """Metric learning: an embedding in which similar styles lie together."""
 
+    kind: ClassVar[str] = "triplet"
+
     # Narrower types are safe here, because schemas are frozen.
     model: EmbeddingModelConfig = EmbeddingModelConfig()  # pyright: ignore[reportIncompatibleVariableOverride]
     training: MetricLearningConfig = MetricLearningConfig()  # pyright: ignore[reportIncompatibleVariableOverride]
+
+
+TRAINING_EXPERIMENTS: dict[str, type[TrainingExperiment]] = {
+    experiment.kind: experiment for experiment in (DirectExperiment, TripletExperiment)
+}
 
 
 class EvaluateExperiment(Schema):

@@ -73,6 +73,7 @@ class FineTuningConfig(Schema):
     optimizer: OptimizerConfig = OptimizerConfig()
     early_stopping: EarlyStoppingConfig = EarlyStoppingConfig()
     trunk_cache: TrunkCacheConfig = TrunkCacheConfig()
+    tensorboard: bool = False
 
 
 class DirectTrainingConfig(FineTuningConfig):

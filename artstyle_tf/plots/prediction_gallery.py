@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from artstyle_tf.plots.theme import GREEN, GREY, RED, class_labels, house_style, new_figure
+from artstyle_tf.plots.theme import BLACK, GREEN, GREY, RED, class_labels, house_style, new_figure
 
 _CELL_INCHES = 1.25
 
@@ -45,17 +45,18 @@ def choose_for_gallery(
 @house_style()
 def plot_prediction_gallery(
     pictures: Sequence[Sequence[np.ndarray]],
-    captions: Sequence[Sequence[tuple[str, bool]]],
+    captions: Sequence[Sequence[tuple[str, bool | None]]],
     row_names: Sequence[str],
     *,
     title: str,
 ) -> Figure:
-    """Draws rows of pictures, right predictions framed green, wrong ones red.
+    """Draws rows of pictures, what is right framed green, what is wrong red.
 
     Args:
         pictures: rows of uint8 [S, S, 3].
-        captions: for each picture its caption and whether the prediction is right.
-        row_names: name of each row.
+        captions: for each picture its caption and whether the prediction is right; None for a
+            picture that is neither.
+        row_names: class of each row.
         title: of the figure.
 
     Returns:
@@ -68,7 +69,9 @@ def plot_prediction_gallery(
     axes.set_xlim(-1.1, columns)
     axes.set_ylim(len(pictures) * 1.18, -0.05)
     axes.set_title(title, loc="left")
-    for row, name in enumerate(class_labels(row_names, longest=18)):
+    different = list(dict.fromkeys(row_names))  # a class may have several rows
+    shown = dict(zip(different, class_labels(different, longest=18), strict=True))
+    for row, name in enumerate(shown[name] for name in row_names):
         axes.text(-0.08, row * 1.18 + 0.5, name, ha="right", va="center", fontsize=9)
         for column, (picture, caption) in enumerate(zip(pictures[row], captions[row], strict=True)):
             _draw_cell(axes, row * 1.18, column, picture, *caption)
@@ -77,11 +80,11 @@ def plot_prediction_gallery(
 
 
 def _draw_cell(
-    axes: Axes, top: float, column: int, picture: np.ndarray, caption: str, is_right: bool
+    axes: Axes, top: float, column: int, picture: np.ndarray, caption: str, is_right: bool | None
 ) -> None:
     left, right, bottom = column + 0.03, column + 0.97, top + 0.94
     axes.imshow(picture, extent=(left, right, bottom, top), zorder=1)
-    colour = GREEN if is_right else RED
+    colour = BLACK if is_right is None else GREEN if is_right else RED
     axes.plot(
         [left, right, right, left, left],
         [top, top, bottom, bottom, top],
@@ -90,5 +93,5 @@ def _draw_cell(
         solid_joinstyle="miter",
         zorder=2,
     )
-    colour = GREY if is_right else RED
+    colour = RED if is_right is False else GREY
     axes.text(column + 0.5, bottom + 0.03, caption, ha="center", va="top", fontsize=6, color=colour)

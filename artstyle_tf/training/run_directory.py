@@ -75,6 +75,11 @@ class RunDirectory:
         return self.path / "environment.json"
 
     @property
+    def gallery_file(self) -> Path:
+        """Embeddings of the training pictures, among which a triplet run looks for neighbours."""
+        return self.path / "gallery.npz"
+
+    @property
     def resume_file(self) -> Path:
         """Where an interrupted training continues; gone when the run is finished."""
         return self.path / "resume.npz"
@@ -140,6 +145,11 @@ class RunDirectory:
     def read_class_names(self) -> tuple[str, ...]:
         """Class names in the order of the logits."""
         return tuple(json.loads(self.class_names_file.read_text(encoding="utf-8")))
+
+    def read_kind(self) -> str:
+        """What was trained: "direct" or "triplet"."""
+        environment = json.loads(self.environment_file.read_text(encoding="utf-8"))
+        return environment.get("kind", "direct")  # the first runs were all direct and did not say
 
     def write_table(self, file: Path, table: pd.DataFrame) -> None:
         """Writes a CSV atomically."""
@@ -223,7 +233,7 @@ def open_run(path: Path) -> RunDirectory:
         known = sorted(folder.parent.name for folder in models.glob("*/config.yaml"))
         raise ArtstyleError(
             f"{path} is not a run",
-            expected="a folder that train_direct.py made",
+            expected="a folder that train_direct.py or train_triplet.py made",
             fix=f"known in {models}: {', '.join(known[-8:])}" if known else "train a model first",
         )
     return run

@@ -19,6 +19,7 @@ from artstyle_tf.training.callbacks.history_log import HistoryLog
 from artstyle_tf.training.callbacks.progressive_unfreezing import ProgressiveUnfreezing
 from artstyle_tf.training.callbacks.reseed_random_layers import ReseedRandomLayers
 from artstyle_tf.training.callbacks.safe_point_after_each_batch import SafePointAfterEachBatch
+from artstyle_tf.training.callbacks.tensorboard_log import TensorBoardLog
 from artstyle_tf.training.objective import Objective
 from artstyle_tf.training.optimizers import LayerwiseAdamW, depth_multipliers
 from artstyle_tf.training.phases import Phase, apply_phase, build_phase_model, num_epochs
@@ -96,6 +97,7 @@ class Trainer:
         history_file: CSV to write, one row an epoch.
         resume_file: where to keep the point to resume from.
         save_model: writes the network to disk, atomically; called whenever it got better.
+        tensorboard_folder: for event files; None for none.
         reporter: where progress goes.
     """
 
@@ -109,6 +111,7 @@ class Trainer:
         history_file: Path,
         resume_file: Path,
         save_model: Callable[[keras.Model], None],
+        tensorboard_folder: Path | None = None,
         reporter: Reporter = SILENT,
     ) -> None:
         self._network = network
@@ -123,6 +126,7 @@ class Trainer:
         )
         self.best = BestModel(network.model, save_model)
         self.history = HistoryLog(history_file, objective.history_columns)
+        self._tensorboard_folder = tensorboard_folder
         self._report = EpochReport(reporter, total_epochs=num_epochs(plan.phases))
         self._optimizer_to_restore: list[Any] = []
         self._planned_epochs_before_optimizer = 0
@@ -250,6 +254,8 @@ class Trainer:
             self.history,
             self._report,
         ]
+        if self._tensorboard_folder is not None:
+            callbacks.append(TensorBoardLog(self._tensorboard_folder))
         if optimizer.use_ema:
             # While the average is swapped in, weights and optimiser do not belong together, so
             # such a run resumes at the start of a phase.

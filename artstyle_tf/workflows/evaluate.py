@@ -5,21 +5,31 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from artstyle_tf.config.experiment import DirectExperiment, EvaluateExperiment
-from artstyle_tf.config.loading import load_config
+from artstyle_tf.config.experiment import (
+    EvaluateExperiment,
+    TrainingExperiment,
+    TripletExperiment,
+)
 from artstyle_tf.data.batches import evaluation_batches, steps_per_epoch
 from artstyle_tf.data.image_index import index_images
+from artstyle_tf.data.picture_store import PictureStore
 from artstyle_tf.data.preparation import PreparedPictures, prepare_pictures
 from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.training.gallery import Gallery, load_gallery
 from artstyle_tf.training.prediction import predict
 from artstyle_tf.training.run_directory import RunDirectory, open_run
+from artstyle_tf.workflows.embedding_evaluation import (
+    evaluate_embeddings,
+    write_embedding_evaluation,
+)
 from artstyle_tf.workflows.evaluation import (
     evaluate_logits,
     format_metrics,
@@ -27,12 +37,13 @@ from artstyle_tf.workflows.evaluation import (
 )
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.split_pictures import read_splits
+from artstyle_tf.workflows.training_run import read_run_config
 
 
 def run(config: EvaluateExperiment, invocation: Invocation) -> dict[str, Any]:
     """Loads the run's model, predicts, measures, writes; returns what --json prints."""
     run_directory = _open_run(config)
-    trained = load_config(DirectExperiment, run_directory.config_file)
+    trained = read_run_config(run_directory)
     class_names = run_directory.read_class_names()
     name, folder, figures = _plan_evaluation(config, run_directory)
     model = run_directory.load_model()
@@ -44,26 +55,36 @@ def run(config: EvaluateExperiment, invocation: Invocation) -> dict[str, Any]:
             image_size_px=trained.model.image_size_px,
         )
         (pictures,) = splits.values()
-        logits = predict(
+        outputs = predict(
             model,
             evaluation_batches(pictures.store, pictures.labels, batch_size=config.batch_size),
             num_batches=steps_per_epoch(len(pictures), config.batch_size),
             description="Evaluating pictures",
             reporter=invocation.reporter,
         )
-        evaluation = evaluate_logits(logits, pictures, class_names)
-        write_evaluation(
-            evaluation,
-            pictures,
-            class_names,
-            folder=folder,
-            figures=figures,
-            title=f"{run_directory.path.name}: {name}",
-        )
+        title = f"{run_directory.path.name}: {name}"
+        where = {"folder": folder, "figures": figures, "title": title}
+        if isinstance(trained, TripletExperiment):
+            gallery = load_gallery(run_directory.gallery_file)
+            evaluation = evaluate_embeddings(
+                outputs,
+                pictures,
+                gallery,
+                class_names,
+                num_neighbours=trained.training.num_neighbours,
+            )
+            show = _show_gallery(gallery, run_directory, trained)
+            write_embedding_evaluation(
+                evaluation, outputs, pictures, gallery, class_names, show=show, **where
+            )
+        else:
+            evaluation = evaluate_logits(outputs, pictures, class_names)
+            write_evaluation(evaluation, pictures, class_names, **where)
     return {
         "run": str(run_directory.path),
         "evaluated": name,
         "metrics": evaluation.metrics,
+        "intervals": evaluation.intervals,
         "num_pictures": len(pictures),
         "unreadable": prepared.rejected.to_dict(orient="records"),
         "per_class": evaluation.per_class.to_dict(orient="records"),
@@ -71,6 +92,20 @@ def run(config: EvaluateExperiment, invocation: Invocation) -> dict[str, Any]:
         "figures": str(figures),
         "seconds": invocation.stopwatch.seconds(),
     }
+
+
+def _show_gallery(
+    gallery: Gallery, run_directory: RunDirectory, trained: TripletExperiment
+) -> Callable[[int], np.ndarray] | None:
+    """How to look at the gallery's pictures; None if they are not here."""
+    root = _prepared_root(run_directory, trained)
+    paths = [root / path for path in gallery.paths]
+    if not all(path.is_file() for path in paths):
+        return None
+    store = PictureStore(
+        paths, image_size_px=trained.model.image_size_px, aspect=trained.data.aspect
+    )
+    return lambda position: store.load(position).numpy()
 
 
 def plan(config: EvaluateExperiment, invocation: Invocation) -> dict[str, Any]:
@@ -98,7 +133,9 @@ def summarise(result: dict[str, Any]) -> str:
     lines = [
         per_class.to_string(index=False, float_format=lambda value: f"{value:.3f}"),
         "",
-        format_metrics({result["evaluated"]: result["metrics"]}),
+        format_metrics(
+            {result["evaluated"]: result["metrics"]}, {result["evaluated"]: result["intervals"]}
+        ),
         f"Pictures: {result['num_pictures']}",
         f"Results:  {result['results']}",
         f"Figures:  {result['figures']}",
@@ -150,7 +187,7 @@ def _free_name(evaluations: Path, base: str) -> str:
 def _pictures(
     config: EvaluateExperiment,
     run_directory: RunDirectory,
-    trained: DirectExperiment,
+    trained: TrainingExperiment,
     invocation: Invocation,
 ) -> Iterator[PreparedPictures]:
     if config.images is None:
@@ -171,7 +208,7 @@ def _other_pictures(
     images: Path,
     destination: Path,
     run_directory: RunDirectory,
-    trained: DirectExperiment,
+    trained: TrainingExperiment,
     invocation: Invocation,
 ) -> PreparedPictures:
     class_names = run_directory.read_class_names()
@@ -210,7 +247,7 @@ def _warn_about_known_pictures(
 
 
 def _own_pictures(
-    config: EvaluateExperiment, run_directory: RunDirectory, trained: DirectExperiment
+    config: EvaluateExperiment, run_directory: RunDirectory, trained: TrainingExperiment
 ) -> PreparedPictures:
     """The run's pictures of one split, if they are still those the run used."""
     rows = _rows_of_split(config, run_directory)
@@ -236,7 +273,7 @@ def _own_pictures(
     )
 
 
-def _prepared_root(run_directory: RunDirectory, trained: DirectExperiment) -> Path:
+def _prepared_root(run_directory: RunDirectory, trained: TrainingExperiment) -> Path:
     """Where the prepared pictures are: as configured, or where they were when the run was made."""
     configured = Path(trained.data.prepared)
     if configured.is_dir():

@@ -17,11 +17,15 @@ from artstyle_tf.metrics.classification import (
     confusion_matrix,
     per_class_report,
 )
+from artstyle_tf.metrics.uncertainty import Interval, classification_intervals
 from artstyle_tf.plots.confusion_matrix import plot_confusion_matrix
 from artstyle_tf.plots.per_class_scores import plot_per_class_scores
 from artstyle_tf.plots.prediction_gallery import choose_for_gallery, plot_prediction_gallery
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.workflows.split_pictures import SplitPictures, class_ids
+
+# Intervals are drawn at random; the same predictions always give the same ones.
+SEED_OF_INTERVALS = 0
 
 
 @dataclass(frozen=True)
@@ -29,13 +33,16 @@ class Evaluation:
     """What a model says of some pictures, and how right it is.
 
     Attributes:
-        metrics: macro_f1, accuracy, macro_precision, macro_recall.
+        metrics: macro_f1, accuracy, macro_precision, macro_recall, and what the kind of the model
+            adds to them.
+        intervals: 95 % interval of each metric; see `metrics.uncertainty`.
         per_class: precision, recall, F1 and support of each class.
         confusion: int [C, C], rows are the true classes.
         predictions: one row a picture: path, label, prediction, confidence, a probability a class.
     """
 
     metrics: dict[str, float]
+    intervals: dict[str, Interval]
     per_class: pd.DataFrame
     confusion: np.ndarray
     predictions: pd.DataFrame
@@ -44,18 +51,25 @@ class Evaluation:
 def evaluate_logits(
     logits: np.ndarray, pictures: SplitPictures, class_names: Sequence[str]
 ) -> Evaluation:
-    """Turns logits into predictions and measures them.
+    """Measures a classifier by its logits float [N, C]; see `evaluate_probabilities`."""
+    probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
+    return evaluate_probabilities(probabilities, pictures, class_names)
+
+
+def evaluate_probabilities(
+    probabilities: np.ndarray, pictures: SplitPictures, class_names: Sequence[str]
+) -> Evaluation:
+    """Turns probabilities into predictions and measures them.
 
     Args:
-        logits: float [N, C].
+        probabilities: float [N, C].
         pictures: N pictures; predictions.csv names them by the `source` of their rows.
-        class_names: in the order of the logits.
+        class_names: in the order of the probabilities.
 
     Returns:
         Scores and predictions.
     """
     labels, rows = pictures.labels, pictures.rows
-    probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
     predicted = probabilities.argmax(axis=1)
     predictions = pd.DataFrame(
         {
@@ -66,10 +80,12 @@ def evaluate_logits(
             **{f"probability_{name}": probabilities[:, i] for i, name in enumerate(class_names)},
         }
     )
+    confusion = confusion_matrix(labels, predicted, num_classes=len(class_names))
     return Evaluation(
         metrics=classification_summary(labels, predicted, num_classes=len(class_names)),
+        intervals=classification_intervals(confusion, seed=SEED_OF_INTERVALS),
         per_class=per_class_report(labels, predicted, class_names=class_names),
-        confusion=confusion_matrix(labels, predicted, num_classes=len(class_names)),
+        confusion=confusion,
         predictions=predictions,
     )
 
@@ -84,7 +100,8 @@ def write_evaluation(
     title: str,
 ) -> None:
     """Writes metrics.json, predictions.csv, per_class.csv, confusion_matrix.csv and figures."""
-    write_json(folder / "metrics.json", evaluation.metrics)
+    scores = {**evaluation.metrics, "intervals": evaluation.intervals}
+    write_json(folder / "metrics.json", scores)
     predictions = evaluation.predictions.to_csv(index=False, float_format="%.6f")
     write_text(folder / "predictions.csv", predictions)
     write_text(folder / "per_class.csv", evaluation.per_class.to_csv(index=False))
@@ -121,12 +138,28 @@ def _plot_gallery(
     )
 
 
-def format_metrics(scores: dict[str, dict[str, float]]) -> str:
-    """A small table: one row a data set, one column a metric.
+def format_metrics(
+    metrics: dict[str, dict[str, float]], intervals: dict[str, dict[str, Interval]]
+) -> str:
+    """A small table: one row a metric, one column a data set, each score with its interval.
 
     Args:
-        scores: name of the data set -> metrics.
+        metrics: name of the data set -> name of the metric -> score.
+        intervals: likewise -> both ends.
     """
-    table = pd.DataFrame.from_dict(scores, orient="index")
-    table.columns = [name.replace("_", " ").replace(" f1", "-F1") for name in table.columns]
-    return table.to_string(float_format=lambda value: f"{value:.3f}")
+    cells = {
+        name: {
+            _in_words(metric): _with_interval(score, intervals[name].get(metric))
+            for metric, score in scores.items()
+        }
+        for name, scores in metrics.items()
+    }
+    return pd.DataFrame(cells).to_string(na_rep="")
+
+
+def _in_words(metric: str) -> str:
+    return metric.replace("_", " ").replace(" f1", "-F1").replace("map at r", "MAP@R")
+
+
+def _with_interval(value: float, interval: Interval | None) -> str:
+    return f"{value:.3f}" + (f" ({interval[0]:.3f}-{interval[1]:.3f})" if interval else "")

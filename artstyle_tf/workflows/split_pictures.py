@@ -58,3 +58,8 @@ def class_ids(labels: pd.Series, class_names: Sequence[str]) -> np.ndarray:
     """Class names -> int32 [N] positions in `class_names`."""
     positions = {name: position for position, name in enumerate(class_names)}
     return labels.map(positions).to_numpy(dtype=np.int32)
+
+
+def originals(pictures: SplitPictures) -> np.ndarray:
+    """Which pictures are no augmented copies: bool [N]."""
+    return (pictures.rows["parent"] == "").to_numpy()

@@ -22,6 +22,7 @@ from artstyle_tf.training.phases import check_phases
 from artstyle_tf.training.run_directory import RunDirectory, create_run_directory
 from artstyle_tf.training.trainer import Trainer
 from artstyle_tf.workflows.evaluation import (
+    Evaluation,
     evaluate_logits,
     format_metrics,
     write_evaluation,
@@ -38,6 +39,7 @@ from artstyle_tf.workflows.training_run import (
     describe_run,
     plan_run,
     save_and_note_the_first,
+    tensorboard_folder,
 )
 
 
@@ -45,7 +47,7 @@ def run(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
     """Prepares, trains, evaluates; returns the contract that --json prints."""
     reporter, stopwatch = invocation.reporter, invocation.stopwatch
     # What can be wrong is asked for before anything is written, the cheap things first.
-    run_directory = plan_run(config, invocation, kind="direct")
+    run_directory = plan_run(config, invocation)
     index, pictures = index_and_split(config.data, reporter)
     class_names = index.class_names
     classifier = _build_classifier(config, len(class_names))
@@ -74,12 +76,13 @@ def run(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
         with stopwatch.stage("training"):
             trainer = _train(config, classifier, splits, inputs, run_directory, invocation)
         with stopwatch.stage("evaluation"):
-            scores = _evaluate(inputs, splits, class_names, run_directory)
+            evaluations = _evaluate(inputs, splits, class_names, run_directory)
         curves = plot_training_curves(trainer.history.table())
         save_figure(curves, run_directory.figures / "training_curves.png")
         result = {
             "run": str(run_directory.path),
-            **scores,
+            **{name: evaluation.metrics for name, evaluation in evaluations.items()},
+            "intervals": {name: evaluation.intervals for name, evaluation in evaluations.items()},
             "best_epoch": trainer.best.epoch,
             "stopped_early": trainer.reason_to_stop,
             "trunk_cache": dataclasses.asdict(decision),
@@ -95,7 +98,7 @@ def run(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
 
 def plan(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
     """Checks names, pictures and weights and says what `run` would do, without writing."""
-    run_directory = plan_run(config, invocation, kind="direct")
+    run_directory = plan_run(config, invocation)
     index, pictures = index_and_split(config.data, invocation.reporter)
     classifier = _build_classifier(config, len(index.class_names))
     phases = unpack_phases(config.training)
@@ -119,7 +122,7 @@ def summarise(result: dict[str, Any]) -> str:
     best = "the linear probe" if result["best_epoch"] == 0 else f"epoch {result['best_epoch']}"
     return "\n".join(
         [
-            format_metrics(scores),
+            format_metrics(scores, result["intervals"]),
             f"Best:    {best}",
             f"Model:   {result['model']}",
             f"Figures: {result['figures']}",
@@ -185,6 +188,7 @@ def _train(
         history_file=run_directory.history_file,
         resume_file=run_directory.resume_file,
         save_model=save_and_note_the_first(run_directory, invocation),
+        tensorboard_folder=tensorboard_folder(config, run_directory),
         reporter=invocation.reporter,
     )
     resumed = invocation.resume and trainer.resume()
@@ -201,9 +205,9 @@ def _evaluate(
     splits: dict[str, SplitPictures],
     class_names: tuple[str, ...],
     run_directory: RunDirectory,
-) -> dict[str, dict[str, float]]:
+) -> dict[str, Evaluation]:
     """Measures validation, and the test split this once; writes tables and figures."""
-    scores = {}
+    evaluations = {}
     for split, name in NAME_IN_RESULT.items():
         if split not in splits:
             continue
@@ -218,5 +222,5 @@ def _evaluate(
             figures=run_directory.figures / name,
             title=f"{run_directory.path.name}: {name}",
         )
-        scores[name] = evaluation.metrics
-    return scores
+        evaluations[name] = evaluation
+    return evaluations

@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import pandas as pd
 
-from artstyle_tf.config.experiment import TrainingExperiment
+from artstyle_tf.config.experiment import TRAINING_EXPERIMENTS, TrainingExperiment
 from artstyle_tf.config.loading import different_keys, dump_yaml, load_config
 from artstyle_tf.data.epoch_order import EpochOrder
 from artstyle_tf.data.preparation import PreparedPictures
@@ -21,6 +21,7 @@ from artstyle_tf.models.weights import weights_digest
 from artstyle_tf.plots.class_distribution import plot_class_distribution
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.training.cache_decision import CacheDecision
+from artstyle_tf.training.callbacks.tensorboard_log import check_tensorboard
 from artstyle_tf.training.environment import describe_environment
 from artstyle_tf.training.run_directory import RunDirectory, plan_run_directory
 from artstyle_tf.workflows.cached_inputs import open_cached_inputs
@@ -33,18 +34,14 @@ NAME_IN_RESULT = {"val": "validation", "test": "test"}
 """Splits that a run is measured on, as they are called in its results."""
 
 
-def plan_run(config: TrainingExperiment, invocation: Invocation, *, kind: str) -> RunDirectory:
-    """Finds the directory of the run; a resumed one has to have the same config.
-
-    Args:
-        config: of the run.
-        invocation: how the program was called.
-        kind: of the run, "direct" or "triplet".
-    """
+def plan_run(config: TrainingExperiment, invocation: Invocation) -> RunDirectory:
+    """Finds the directory of the run; a resumed one has to have the same config."""
+    if config.training.tensorboard:
+        check_tensorboard()
     run_directory = plan_run_directory(
         Path(config.outputs),
         config.run_name,
-        kind=kind,
+        kind=config.kind,
         resume=invocation.resume,
         overwrite=invocation.overwrite,
     )
@@ -63,6 +60,11 @@ def _check_same_config(config: TrainingExperiment, run_directory: RunDirectory) 
             received=f"other values for {', '.join(changed)}",
             fix=f"continue it with --config {run_directory.config_file}, or start a new run",
         )
+
+
+def read_run_config(run_directory: RunDirectory) -> TrainingExperiment:
+    """The config of a run of any kind."""
+    return load_config(TRAINING_EXPERIMENTS[run_directory.read_kind()], run_directory.config_file)
 
 
 def choose_inputs(
@@ -124,6 +126,7 @@ def describe_run(
     run_directory.write_table(run_directory.pictures_file, prepared.manifest)
     environment = {
         **describe_environment(),
+        "kind": config.kind,
         "seed": config.seed,
         "prepared_pictures": str(prepared.root.resolve()),
         "initial_weights_digest": weights_digest(network.backbone.model),
@@ -146,3 +149,8 @@ def save_and_note_the_first(
             invocation.stopwatch.note("first_model", invocation.stopwatch.elapsed)
 
     return save
+
+
+def tensorboard_folder(config: TrainingExperiment, run_directory: RunDirectory) -> Path | None:
+    """Where the run's TensorBoard files go, if any are wanted."""
+    return run_directory.path / "tensorboard" if config.training.tensorboard else None

@@ -1,0 +1,103 @@
+"""What an embedding looks like from outside: how far apart its pictures are, and in how many ways.
+
+A collapsed embedding puts all pictures into one point or onto one line, where neighbours mean
+nothing, although its loss may look like that of a hard problem.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from artstyle_tf.metrics.neighbours import squared_distances
+
+_MOST_PAIRS_IN_A_HISTOGRAM = 2_000_000
+
+
+def mean_pairwise_distance(embeddings: np.ndarray) -> float:
+    """Mean L2 distance over all pairs of different rows of float [N, D]; 0 for fewer than two."""
+    num_rows = len(embeddings)
+    if num_rows < 2:
+        return 0.0
+    total = 0.0
+    for rows, squared in squared_distances(embeddings, embeddings):
+        # Rounding leaves a row a little away from itself.
+        squared[np.arange(len(squared)), np.arange(rows.start, rows.stop)] = 0.0
+        total += float(np.sqrt(squared).sum(dtype=np.float64))
+    return total / (num_rows * (num_rows - 1))
+
+
+def effective_rank(embeddings: np.ndarray) -> float:
+    """In how many dimensions the rows differ, as a soft count.
+
+    exp(-sum_i p_i log p_i) for the singular values of the centred rows, scaled to add up to 1: k
+    for k equal ones, 1 for rows on a line.
+
+    Args:
+        embeddings: float [N, D].
+
+    Returns:
+        From 1 to min(N - 1, D); 0 if all rows are the same.
+
+    Source: Roy and Vetterli 2007, "The effective rank".
+    """
+    centred = np.asarray(embeddings, np.float64)
+    centred = centred - centred.mean(axis=0)
+    values = np.linalg.svd(centred, compute_uv=False)
+    # What is smaller than the rounding of float32 is no dimension.
+    if values[0] < 1e-6 * np.sqrt(len(centred)):
+        return 0.0
+    shares = values[values > 0] / values.sum()
+    return float(np.exp(-(shares * np.log(shares)).sum()))
+
+
+def active_triplet_share(embeddings: np.ndarray, labels: np.ndarray, *, margin: float) -> float:
+    """Share of all triplets whose negative is not farther away than the positive by the margin.
+
+    Args:
+        embeddings: float [N, D].
+        labels: int [N].
+        margin: L2 distance, at least 0.
+
+    Returns:
+        From 0 to 1; 0 if there is no triplet. Near 1 for a collapsed embedding.
+    """
+    labels = np.asarray(labels)
+    num_active, num_triplets = 0, 0
+    for rows, squared in squared_distances(embeddings, embeddings):
+        distances = np.sqrt(squared)
+        for to_others, anchor in zip(distances, range(rows.start, rows.stop), strict=True):
+            is_same = labels == labels[anchor]
+            negatives = np.sort(to_others[~is_same])
+            is_same[anchor] = False
+            limits = to_others[is_same] + margin
+            num_active += int(np.searchsorted(negatives, limits, side="left").sum())
+            num_triplets += len(limits) * len(negatives)
+    return num_active / num_triplets if num_triplets else 0.0
+
+
+def same_and_different_distances(
+    embeddings: np.ndarray, labels: np.ndarray, *, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """L2 distances between pictures of the same class and of different ones.
+
+    Args:
+        embeddings: float [N, D].
+        labels: int [N].
+        seed: of the sample of rows that is taken where there are too many pairs.
+
+    Returns:
+        Two flat arrays, float32; each pair is there once.
+    """
+    embeddings, labels = np.asarray(embeddings), np.asarray(labels)
+    most_rows = int(np.sqrt(2 * _MOST_PAIRS_IN_A_HISTOGRAM))
+    if len(embeddings) > most_rows:
+        chosen = np.random.default_rng(seed).choice(len(embeddings), most_rows, replace=False)
+        embeddings, labels = embeddings[chosen], labels[chosen]
+    same, different = [], []
+    for rows, squared in squared_distances(embeddings, embeddings):
+        is_later = np.arange(len(labels)) > np.arange(rows.start, rows.stop)[:, None]
+        is_same = labels[rows, None] == labels
+        distances = np.sqrt(squared)
+        same.append(distances[is_same & is_later])
+        different.append(distances[~is_same & is_later])
+    return np.concatenate(same), np.concatenate(different)

@@ -1,0 +1,152 @@
+"""Takes back an epoch in which the embedding collapsed, and lets training go on more gently."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from artstyle_tf.reporting import SILENT, Reporter
+
+
+@dataclass(frozen=True)
+class CollapseLimits:
+    """What an embedding on the unit sphere has to keep.
+
+    Attributes:
+        smallest_mean_distance: mean L2 distance between two pictures; about 1.4 for embeddings
+            spread over the sphere, 0 for a collapsed one.
+        smallest_rank: effective rank; 1 for embeddings on a line.
+        largest_loss_to_margin: training loss as a share of the margin. When all pictures meet in
+            one point, the loss of every triplet is the margin.
+        smallest_share_of_best_score: validation macro-F1 as a share of the best so far.
+    """
+
+    smallest_mean_distance: float = 0.3
+    smallest_rank: float = 2.0
+    largest_loss_to_margin: float = 0.95
+    smallest_share_of_best_score: float = 0.7
+
+    def broken_by(self, logs: dict[str, Any], *, margin: float | None, best: float) -> str | None:
+        """Says for people which limit the logs of an epoch break; None if they keep all."""
+        if not math.isfinite(logs["loss"]):
+            return "the loss is not a number any more"
+        if not math.isfinite(logs["mean_distance"]):
+            return "the embeddings are not numbers any more"
+        if logs["mean_distance"] < self.smallest_mean_distance:
+            return (
+                f"the mean distance between pictures is {logs['mean_distance']:.2f} "
+                f"(at least {self.smallest_mean_distance:g} wanted)"
+            )
+        if logs["embedding_rank"] < self.smallest_rank:
+            return (
+                f"the embeddings fill {logs['embedding_rank']:.1f} dimensions "
+                f"(at least {self.smallest_rank:g} wanted)"
+            )
+        if margin is not None and logs["loss"] > self.largest_loss_to_margin * margin:
+            return f"the loss {logs['loss']:.3f} is that of a single point, the margin {margin:g}"
+        if logs["val_macro_f1"] < self.smallest_share_of_best_score * best:
+            return f"validation macro-F1 fell from {best:.3f} to {logs['val_macro_f1']:.3f}"
+        return None
+
+
+class CollapseGuard(keras.callbacks.Callback):
+    """Looks at each epoch; an alarm reloads the last good weights and stops `fit`.
+
+    The trainer then begins the rest of the phase anew, with a learning rate and a loss that follow
+    from this guard: the rate is multiplied by a factor, and from the first alarm on the pictures
+    are mined semi-hard. When that has not helped a few times the guard gives up.
+
+    Args:
+        network_model: the whole network; a phase trains a model that shares its variables.
+        limits: see `CollapseLimits`.
+        learning_rate_factor: on the learning rate at each alarm, in (0, 1).
+        most_alarms: the guard gives up at the next one.
+        reporter: where alarms go.
+
+    Attributes:
+        margin: of the present loss, if that of collapsed embeddings is the margin; else None.
+        num_alarms: alarms so far.
+        requests_restart: whether `fit` was stopped by an alarm that training goes on after.
+        reason_to_stop: why the guard gave up, for people; None while it has not.
+    """
+
+    def __init__(
+        self,
+        network_model: keras.Model,
+        limits: CollapseLimits,
+        *,
+        learning_rate_factor: float = 0.5,
+        most_alarms: int = 4,
+        reporter: Reporter = SILENT,
+    ) -> None:
+        super().__init__()
+        self._network_model = network_model
+        self._limits = limits
+        self._factor = learning_rate_factor
+        self._most_alarms = most_alarms
+        self._reporter = reporter
+        self._good_weights: list[np.ndarray] = []
+        self._best = 0.0
+        self.margin: float | None = None
+        self.num_alarms = 0
+        self.requests_restart = False
+        self.reason_to_stop: str | None = None
+
+    @property
+    def learning_rate_factor(self) -> float:
+        """On the learning rate, after all alarms so far."""
+        return self._factor**self.num_alarms
+
+    def start_from(self, val_macro_f1: float) -> None:
+        """The score before the first epoch."""
+        self._best = val_macro_f1
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Whatever the network knows now is good."""
+        self.requests_restart = False
+        self._good_weights = self._network_model.get_weights()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Looks at the limits; an alarm is entered into the logs."""
+        logs = {} if logs is None else logs
+        alarm = self._limits.broken_by(logs, margin=self.margin, best=self._best)
+        if alarm is None:
+            self._best = max(self._best, logs["val_macro_f1"])
+            self._good_weights = self._network_model.get_weights()
+            return
+        logs["alarm"] = alarm
+        self._network_model.set_weights(self._good_weights)
+        self.num_alarms += 1
+        self.model.stop_training = True
+        if self.num_alarms > self._most_alarms:
+            self.reason_to_stop = (
+                f"the embedding collapsed {self.num_alarms} times, at last because {alarm}; "
+                "smaller learning rates, semi_hard in all phases or fewer unfrozen blocks may help"
+            )
+            return
+        self.requests_restart = True
+        self._reporter.warn(
+            f"Epoch {epoch + 1} collapsed: {alarm}. Its weights are thrown away; training goes on "
+            f"from the last good ones with {self.learning_rate_factor:g} times the learning rate "
+            "and semi-hard triplets."
+        )
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs, as JSON values."""
+        return {
+            "best": self._best,
+            "num_alarms": self.num_alarms,
+            "requests_restart": self.requests_restart,
+            "reason_to_stop": self.reason_to_stop,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continues where `state` was taken; the network's weights of then were good."""
+        self._best = state["best"]
+        self.num_alarms = state["num_alarms"]
+        self.requests_restart = state["requests_restart"]
+        self.reason_to_stop = state["reason_to_stop"]

@@ -1,0 +1,84 @@
+"""Learning an embedding in which pictures of a class lie together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from artstyle_tf.training.callbacks.collapse_guard import CollapseGuard
+from artstyle_tf.training.callbacks.embedding_scores import COLUMNS, EmbeddingScores
+from artstyle_tf.training.objective import Objective
+
+
+class MetricLearning(Objective):
+    """A loss for each phase, judged by neighbours, watched by a guard.
+
+    Args:
+        losses: of labels [B] and embeddings [B, K], one a phase: the mining schedule.
+        cautious_loss: takes the place of all of them after an alarm.
+        scores: judges each epoch.
+        guard: watches for a collapse; None for no guard.
+    """
+
+    history_columns = (*COLUMNS, "alarm")
+
+    def __init__(
+        self,
+        losses: Sequence[keras.losses.Loss],
+        *,
+        cautious_loss: keras.losses.Loss,
+        scores: EmbeddingScores,
+        guard: CollapseGuard | None = None,
+    ) -> None:
+        self._losses = losses
+        self._cautious_loss = cautious_loss
+        self._scores = scores
+        self._guard = guard
+
+    def loss(self, position: int) -> keras.losses.Loss:
+        """That of the phase, or the cautious one once there was an alarm."""
+        warned = self._guard is not None and self._guard.num_alarms > 0
+        loss = self._cautious_loss if warned else self._losses[position]
+        # Triplets have a margin, or None for the soft one; other losses have no such thing.
+        margin = getattr(loss, "margin", None)
+        self._scores.loss, self._scores.margin = loss, margin or 0.0
+        if self._guard is not None:
+            self._guard.margin = margin
+        return loss
+
+    def callbacks(self) -> list[keras.callbacks.Callback]:
+        """Scores first, because the guard looks at them."""
+        return [self._scores] if self._guard is None else [self._scores, self._guard]
+
+    @property
+    def learning_rate_factor(self) -> float:
+        """Falls with each alarm."""
+        return 1.0 if self._guard is None else self._guard.learning_rate_factor
+
+    @property
+    def restarts_phase(self) -> bool:
+        """Whether the guard has just taken an epoch back."""
+        return self._guard is not None and self._guard.requests_restart
+
+    @property
+    def reason_to_stop(self) -> str | None:
+        """Why the guard gave up."""
+        return None if self._guard is None else self._guard.reason_to_stop
+
+    def start(self) -> dict[str, float]:
+        """Scores before the first epoch, which the guard will compare with."""
+        scores = self._scores.measure()
+        if self._guard is not None:
+            self._guard.start_from(scores["val_macro_f1"])
+        return scores
+
+    def state(self) -> dict[str, Any]:
+        """That of the guard."""
+        return {} if self._guard is None else self._guard.state()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continues where `state` was taken."""
+        if self._guard is not None:
+            self._guard.restore(state)

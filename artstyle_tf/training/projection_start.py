@@ -1,0 +1,96 @@
+"""A projection that already tells classes apart, in closed form from frozen features."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.decomposition import PCA
+
+from artstyle_tf.training.linear_probe import fit_linear_probe
+
+
+def fit_projection(
+    features: np.ndarray,
+    labels: np.ndarray,
+    *,
+    dimension: int,
+    num_classes: int,
+    inverse_regularisation: float,
+    balanced: bool,
+    share_of_components: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Joins the logits of a linear probe and principal components of the features.
+
+    A random projection knows nothing, and its first gradients distort the features. The probe's
+    logits lie together where classes do; the components keep what else tells pictures apart.
+    Both blocks are scaled to a root mean square length of 1, the components then by
+    `share_of_components`, so that neither drowns the other.
+
+    Args:
+        features: float [N, D].
+        labels: int [N], class ids in [0, C); every class occurs.
+        dimension: K of the embedding.
+        num_classes: C.
+        inverse_regularisation: of the probe; see `fit_linear_probe`.
+        balanced: of the probe.
+        share_of_components: length of the block of components beside that of the logits.
+
+    Returns:
+        kernel float32 [D, K] and bias float32 [K] of a dense layer. If K is smaller than C only
+        the logits' own principal components are kept; columns that nothing is left for are 0.
+    """
+    features = np.asarray(features, dtype=np.float64)
+    blocks = [
+        _class_directions(
+            features,
+            *fit_linear_probe(
+                features,
+                labels,
+                num_classes=num_classes,
+                inverse_regularisation=inverse_regularisation,
+                balanced=balanced,
+            ),
+            most=dimension,
+        )
+    ]
+    room = dimension - blocks[0][1].size
+    if room and share_of_components:
+        blocks.append(_components(features, most=room, length=share_of_components))
+    kernel = np.concatenate([block[0] for block in blocks], axis=1)
+    bias = np.concatenate([block[1] for block in blocks])
+    unused = dimension - bias.size
+    kernel, bias = np.pad(kernel, ((0, 0), (0, unused))), np.pad(bias, (0, unused))
+    return kernel.astype(np.float32), bias.astype(np.float32)
+
+
+def _class_directions(
+    features: np.ndarray, kernel: np.ndarray, bias: np.ndarray, *, most: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The probe's logits without their common part, turned into at most C - 1 dimensions."""
+    kernel = kernel - kernel.mean(axis=1, keepdims=True)
+    bias = bias - bias.mean()
+    # Right singular vectors: a rotation, which leaves distances as they are, largest first.
+    _, _, rotation = np.linalg.svd(features @ kernel + bias, full_matrices=False)
+    rotation = rotation[: min(most, bias.size - 1)].T
+    return _scaled(features, kernel @ rotation, bias @ rotation, length=1.0)
+
+
+def _components(features: np.ndarray, *, most: int, length: float) -> tuple[np.ndarray, np.ndarray]:
+    """Principal components of the standardised features, whitened half-way."""
+    mean, spread = features.mean(axis=0), features.std(axis=0)
+    spread[spread < 1e-6] = 1.0  # a dead feature stays at zero instead of becoming noise
+    number = min(most, features.shape[1], len(features) - 1)
+    analysis = PCA(number, svd_solver="covariance_eigh").fit((features - mean) / spread)
+    # Half-way, because fully whitened components of small variance are noise, and without any
+    # whitening the first few components are all there is.
+    variance = np.maximum(analysis.explained_variance_, 1e-12)
+    kernel = analysis.components_.T / variance**0.25 / spread[:, None]
+    return _scaled(features, kernel, -mean @ kernel, length=length)
+
+
+def _scaled(
+    features: np.ndarray, kernel: np.ndarray, bias: np.ndarray, *, length: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The block with the root mean square length of its rows set."""
+    squares = np.square(features @ kernel + bias).sum(axis=1)
+    factor = length / max(float(np.sqrt(squares.mean())), 1e-12)
+    return kernel * factor, bias * factor

@@ -1,0 +1,177 @@
+"""An embedding measured on pictures: as a classifier by its neighbours, and as a search."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from artstyle_tf.metrics.classification import classification_summary, confusion_matrix
+from artstyle_tf.metrics.embedding_health import same_and_different_distances
+from artstyle_tf.metrics.neighbours import (
+    knn_probabilities,
+    nearest_neighbours,
+    prototype_probabilities,
+    prototypes,
+)
+from artstyle_tf.metrics.retrieval import retrieval_scores, retrieval_summary
+from artstyle_tf.metrics.uncertainty import classification_intervals, mean_intervals
+from artstyle_tf.plots.distance_histogram import plot_distance_histogram
+from artstyle_tf.plots.neighbour_sheet import (
+    NUM_NEIGHBOURS,
+    choose_queries,
+    plot_neighbour_sheet,
+)
+from artstyle_tf.plots.theme import save_figure
+from artstyle_tf.training.gallery import Gallery
+from artstyle_tf.workflows.evaluation import (
+    SEED_OF_INTERVALS,
+    Evaluation,
+    evaluate_probabilities,
+    write_evaluation,
+)
+from artstyle_tf.workflows.split_pictures import SplitPictures
+
+
+def picture_ids(pictures: SplitPictures) -> np.ndarray:
+    """Equal for a picture, its augmented copies and its exact duplicates: str [N]."""
+    return pictures.rows["source_digest"].to_numpy(dtype=str)
+
+
+def evaluate_embeddings(
+    embeddings: np.ndarray,
+    pictures: SplitPictures,
+    gallery: Gallery,
+    class_names: Sequence[str],
+    *,
+    num_neighbours: int,
+) -> Evaluation:
+    """Classifies pictures by their neighbours in the gallery, and scores the search.
+
+    Args:
+        embeddings: float32 [N, D].
+        pictures: N pictures; none is its own neighbour.
+        gallery: where neighbours come from.
+        class_names: C names.
+        num_neighbours: k.
+
+    Returns:
+        Predictions and scores of k-NN; beside them prototype_macro_f1, prototype_accuracy,
+        recall_at_1, recall_at_5, recall_at_10, r_precision and map_at_r.
+    """
+    num_classes, ids = len(class_names), picture_ids(pictures)
+    neighbours = nearest_neighbours(
+        embeddings,
+        gallery.embeddings,
+        num_neighbours=num_neighbours,
+        query_groups=ids,
+        gallery_groups=gallery.ids,
+    )
+    probabilities = knn_probabilities(neighbours, gallery.labels, num_classes=num_classes)
+    evaluation = evaluate_probabilities(probabilities, pictures, class_names)
+    by_prototype = prototype_probabilities(
+        embeddings, prototypes(gallery.embeddings, gallery.labels, num_classes=num_classes)
+    ).argmax(axis=1)
+    prototype_scores = classification_summary(
+        pictures.labels, by_prototype, num_classes=num_classes
+    )
+    prototype_intervals = classification_intervals(
+        confusion_matrix(pictures.labels, by_prototype, num_classes=num_classes),
+        seed=SEED_OF_INTERVALS,
+    )
+    of_queries = retrieval_scores(
+        embeddings,
+        pictures.labels,
+        gallery.embeddings,
+        gallery.labels,
+        query_groups=ids,
+        gallery_groups=gallery.ids,
+    )
+    shown = ("macro_f1", "accuracy")
+    return dataclasses.replace(
+        evaluation,
+        metrics={
+            **evaluation.metrics,
+            **{f"prototype_{name}": prototype_scores[name] for name in shown},
+            **retrieval_summary(of_queries),
+        },
+        intervals={
+            **evaluation.intervals,
+            **{f"prototype_{name}": prototype_intervals[name] for name in shown},
+            **mean_intervals(of_queries, pictures.labels, seed=SEED_OF_INTERVALS),
+        },
+    )
+
+
+def write_embedding_evaluation(
+    evaluation: Evaluation,
+    embeddings: np.ndarray,
+    pictures: SplitPictures,
+    gallery: Gallery,
+    class_names: Sequence[str],
+    *,
+    show: Callable[[int], np.ndarray] | None,
+    folder: Path,
+    figures: Path,
+    title: str,
+) -> None:
+    """Writes what `write_evaluation` does, and figures of the embedding space.
+
+    Args:
+        evaluation: of the pictures.
+        embeddings: float32 [N, D].
+        pictures: N pictures.
+        gallery: where neighbours come from.
+        class_names: C names.
+        show: position in the gallery -> picture uint8 [S, S, 3]; None if its pictures are not
+            here, so that there is no sheet of neighbours.
+        folder: for tables.
+        figures: for figures.
+        title: of the figures.
+    """
+    write_evaluation(evaluation, pictures, class_names, folder=folder, figures=figures, title=title)
+    same, different = same_and_different_distances(embeddings, pictures.labels)
+    histogram = plot_distance_histogram(same, different, title=title)
+    save_figure(histogram, figures / "distances.png")
+    if show is not None:
+        sheet = _plot_neighbours(embeddings, pictures, gallery, class_names, show=show, title=title)
+        save_figure(sheet, figures / "neighbours.png")
+
+
+def _plot_neighbours(
+    embeddings: np.ndarray,
+    pictures: SplitPictures,
+    gallery: Gallery,
+    class_names: Sequence[str],
+    *,
+    show: Callable[[int], np.ndarray],
+    title: str,
+) -> Figure:
+    neighbours = nearest_neighbours(
+        embeddings,
+        gallery.embeddings,
+        num_neighbours=min(NUM_NEIGHBOURS, len(gallery) - 1),
+        query_groups=picture_ids(pictures),
+        gallery_groups=gallery.ids,
+    )
+    is_right = gallery.labels[neighbours.positions] == pictures.labels[:, None]
+    queries = choose_queries(pictures.labels, is_right)
+    shown, captions = [], []
+    for query in queries:
+        found = neighbours.positions[query] >= 0
+        positions = neighbours.positions[query][found]
+        names = [class_names[int(label)] for label in gallery.labels[positions]]
+        distances = neighbours.distances[query][found]
+        texts = [f"{name} {length:.2f}" for name, length in zip(names, distances, strict=True)]
+        shown.append([show(int(position)) for position in positions])
+        captions.append(list(zip(texts, is_right[query][found].tolist(), strict=True)))
+    return plot_neighbour_sheet(
+        [pictures.store.load(query).numpy() for query in queries],
+        shown,
+        captions,
+        [class_names[int(label)] for label in pictures.labels[queries]],
+        title=f"{title}: nearest training pictures, with distances",
+    )
