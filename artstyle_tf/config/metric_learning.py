@@ -53,8 +53,8 @@ class CollapseGuardConfig(Schema):
     """When an epoch counts as a collapse, and how often training may begin it anew."""
 
     smallest_mean_distance: PositiveFloat = 0.3
-    smallest_rank: PositiveFloat = 2.0
-    largest_loss_to_margin: PositiveFloat = 0.95
+    smallest_share_of_rank: Fraction = 0.3
+    nearest_to_margin: Fraction = 0.05
     smallest_share_of_best_score: Fraction = 0.7
     learning_rate_factor: Annotated[LenientFloat, Field(gt=0, lt=1)] = 0.5
     most_alarms: NonNegativeInt = 4

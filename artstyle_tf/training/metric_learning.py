@@ -71,7 +71,7 @@ class MetricLearning(Objective):
         """Scores before the first epoch, which the guard will compare with."""
         scores = self._scores.measure()
         if self._guard is not None:
-            self._guard.start_from(scores["val_macro_f1"])
+            self._guard.start_from(scores)
         return scores
 
     def state(self) -> dict[str, Any]:

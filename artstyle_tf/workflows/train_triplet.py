@@ -208,7 +208,7 @@ def _objective(
         [_loss(training, phase.loss) for phase in training.phases],
         cautious_loss=_loss(training, "semi_hard"),
         scores=scores,
-        guard=_guard(training, network, reporter),
+        guard=_guard(training, network, num_classes=num_classes, reporter=reporter),
     )
 
 
@@ -217,13 +217,18 @@ def _loss(training: MetricLearningConfig, name: str) -> keras.losses.Loss:
 
 
 def _guard(
-    training: MetricLearningConfig, network: EmbeddingModel, reporter: Reporter
+    training: MetricLearningConfig,
+    network: EmbeddingModel,
+    *,
+    num_classes: int,
+    reporter: Reporter,
 ) -> CollapseGuard | None:
     if training.collapse_guard is None:
         return None
     settings = training.collapse_guard.model_dump()
     return CollapseGuard(
         network.model,
+        num_classes=num_classes,
         learning_rate_factor=settings.pop("learning_rate_factor"),
         most_alarms=settings.pop("most_alarms"),
         limits=CollapseLimits(**settings),

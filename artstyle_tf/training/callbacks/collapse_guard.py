@@ -11,46 +11,29 @@ import numpy as np
 
 from artstyle_tf.reporting import SILENT, Reporter
 
+_NEARLY_ALL = 0.95
+
 
 @dataclass(frozen=True)
 class CollapseLimits:
     """What an embedding on the unit sphere has to keep.
 
     Attributes:
-        smallest_mean_distance: mean L2 distance between two pictures; about 1.4 for embeddings
-            spread over the sphere, 0 for a collapsed one.
-        smallest_rank: effective rank; 1 for embeddings on a line.
-        largest_loss_to_margin: training loss as a share of the margin. When all pictures meet in
-            one point, the loss of every triplet is the margin.
+        smallest_mean_distance: mean L2 distance between two pictures: about 1.4 for embeddings
+            spread over the sphere, 0 for a collapsed one. If it was less than twice this before
+            the first epoch, half of what it was counts.
+        smallest_share_of_rank: effective rank as a share of C - 1, the dimensions that C classes
+            need to lie apart from each other.
+        nearest_to_margin: difference between training loss and margin, as a share of the margin,
+            if nearly all triplets are active. When all pictures meet in one point, the loss of
+            every triplet is the margin.
         smallest_share_of_best_score: validation macro-F1 as a share of the best so far.
     """
 
     smallest_mean_distance: float = 0.3
-    smallest_rank: float = 2.0
-    largest_loss_to_margin: float = 0.95
+    smallest_share_of_rank: float = 0.3
+    nearest_to_margin: float = 0.05
     smallest_share_of_best_score: float = 0.7
-
-    def broken_by(self, logs: dict[str, Any], *, margin: float | None, best: float) -> str | None:
-        """Says for people which limit the logs of an epoch break; None if they keep all."""
-        if not math.isfinite(logs["loss"]):
-            return "the loss is not a number any more"
-        if not math.isfinite(logs["mean_distance"]):
-            return "the embeddings are not numbers any more"
-        if logs["mean_distance"] < self.smallest_mean_distance:
-            return (
-                f"the mean distance between pictures is {logs['mean_distance']:.2f} "
-                f"(at least {self.smallest_mean_distance:g} wanted)"
-            )
-        if logs["embedding_rank"] < self.smallest_rank:
-            return (
-                f"the embeddings fill {logs['embedding_rank']:.1f} dimensions "
-                f"(at least {self.smallest_rank:g} wanted)"
-            )
-        if margin is not None and logs["loss"] > self.largest_loss_to_margin * margin:
-            return f"the loss {logs['loss']:.3f} is that of a single point, the margin {margin:g}"
-        if logs["val_macro_f1"] < self.smallest_share_of_best_score * best:
-            return f"validation macro-F1 fell from {best:.3f} to {logs['val_macro_f1']:.3f}"
-        return None
 
 
 class CollapseGuard(keras.callbacks.Callback):
@@ -63,6 +46,7 @@ class CollapseGuard(keras.callbacks.Callback):
     Args:
         network_model: the whole network; a phase trains a model that shares its variables.
         limits: see `CollapseLimits`.
+        num_classes: C.
         learning_rate_factor: on the learning rate at each alarm, in (0, 1).
         most_alarms: the guard gives up at the next one.
         reporter: where alarms go.
@@ -79,6 +63,7 @@ class CollapseGuard(keras.callbacks.Callback):
         network_model: keras.Model,
         limits: CollapseLimits,
         *,
+        num_classes: int,
         learning_rate_factor: float = 0.5,
         most_alarms: int = 4,
         reporter: Reporter = SILENT,
@@ -86,6 +71,8 @@ class CollapseGuard(keras.callbacks.Callback):
         super().__init__()
         self._network_model = network_model
         self._limits = limits
+        self._smallest_distance = limits.smallest_mean_distance
+        self._smallest_rank = limits.smallest_share_of_rank * (num_classes - 1)
         self._factor = learning_rate_factor
         self._most_alarms = most_alarms
         self._reporter = reporter
@@ -101,9 +88,10 @@ class CollapseGuard(keras.callbacks.Callback):
         """On the learning rate, after all alarms so far."""
         return self._factor**self.num_alarms
 
-    def start_from(self, val_macro_f1: float) -> None:
-        """The score before the first epoch."""
-        self._best = val_macro_f1
+    def start_from(self, scores: dict[str, float]) -> None:
+        """What was measured before the first epoch: logs without a loss."""
+        self._best = scores["val_macro_f1"]
+        self._smallest_distance = min(self._smallest_distance, scores["mean_distance"] / 2)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Whatever the network knows now is good."""
@@ -113,7 +101,7 @@ class CollapseGuard(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Looks at the limits; an alarm is entered into the logs."""
         logs = {} if logs is None else logs
-        alarm = self._limits.broken_by(logs, margin=self.margin, best=self._best)
+        alarm = self._alarm(logs)
         if alarm is None:
             self._best = max(self._best, logs["val_macro_f1"])
             self._good_weights = self._network_model.get_weights()
@@ -135,10 +123,35 @@ class CollapseGuard(keras.callbacks.Callback):
             "and semi-hard triplets."
         )
 
+    def _alarm(self, logs: dict[str, Any]) -> str | None:
+        """Says for people which limit the logs of an epoch break; None if they keep all."""
+        loss, distance, rank = logs["loss"], logs["mean_distance"], logs["embedding_rank"]
+        score = logs["val_macro_f1"]
+        if not (math.isfinite(loss) and math.isfinite(distance)):
+            return "loss or embeddings are not finite any more"
+        if distance < self._smallest_distance:
+            return (
+                f"the mean distance between pictures is {distance:.2f} "
+                f"(at least {self._smallest_distance:.2f} wanted)"
+            )
+        if rank < self._smallest_rank:
+            return (
+                f"the embeddings fill {rank:.1f} dimensions "
+                f"(at least {self._smallest_rank:.1f} wanted)"
+            )
+        if self.margin is not None and logs["active_triplets"] > _NEARLY_ALL:
+            # A loss above the margin is not a collapse: hard triplets of a young embedding.
+            if abs(loss / self.margin - 1.0) < self._limits.nearest_to_margin:
+                return f"the loss {loss:.3f} is that of a single point, the margin {self.margin:g}"
+        if score < self._limits.smallest_share_of_best_score * self._best:
+            return f"validation macro-F1 fell from {self._best:.3f} to {score:.3f}"
+        return None
+
     def state(self) -> dict[str, Any]:
         """What `restore` needs, as JSON values."""
         return {
             "best": self._best,
+            "smallest_distance": self._smallest_distance,
             "num_alarms": self.num_alarms,
             "requests_restart": self.requests_restart,
             "reason_to_stop": self.reason_to_stop,
@@ -147,6 +160,7 @@ class CollapseGuard(keras.callbacks.Callback):
     def restore(self, state: dict[str, Any]) -> None:
         """Continues where `state` was taken; the network's weights of then were good."""
         self._best = state["best"]
+        self._smallest_distance = state["smallest_distance"]
         self.num_alarms = state["num_alarms"]
         self.requests_restart = state["requests_restart"]
         self.reason_to_stop = state["reason_to_stop"]
