@@ -139,13 +139,17 @@ class CollapseGuard(keras.callbacks.Callback):
                 f"the embeddings fill {rank:.1f} dimensions "
                 f"(at least {self._smallest_rank:.1f} wanted)"
             )
-        if self.margin is not None and logs["active_triplets"] > _NEARLY_ALL:
-            # A loss above the margin is not a collapse: hard triplets of a young embedding.
-            if abs(loss / self.margin - 1.0) < self._limits.nearest_to_margin:
-                return f"the loss {loss:.3f} is that of a single point, the margin {self.margin:g}"
+        if self._is_loss_of_one_point(logs):
+            return f"the loss {loss:.3f} is that of a single point, the margin {self.margin:g}"
         if score < self._limits.smallest_share_of_best_score * self._best:
             return f"validation macro-F1 fell from {self._best:.3f} to {score:.3f}"
         return None
+
+    def _is_loss_of_one_point(self, logs: dict[str, Any]) -> bool:
+        # A loss above the margin is something else: the hard triplets of a young embedding.
+        if self.margin is None or logs["active_triplets"] <= _NEARLY_ALL:
+            return False
+        return abs(logs["loss"] / self.margin - 1.0) < self._limits.nearest_to_margin
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs, as JSON values."""
