@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
-from artstyle_tf.plots.theme import BLUE, GREY, ORANGE, house_style, new_figure
+from artstyle_tf.plots.theme import BLACK, BLUE, GREY, ORANGE, house_style, new_figure
 
-_NUM_BINS = 60
+_LARGEST_ON_THE_SPHERE = 2.0
+_KINDS = (("same style", BLUE), ("different styles", ORANGE))
 
 
 @house_style()
@@ -17,53 +20,112 @@ def plot_distance_histogram(
 ) -> Figure:
     """Draws both distributions over each other.
 
+    The axis reaches from 0 at least to 2, the largest distance on the unit sphere: figures of
+    several embeddings can be compared, and one that has collapsed looks collapsed.
+
     Args:
-        same: float [M], distances between pictures of the same style.
+        same: float [M], distances between pictures of the same style. M and N may be millions, or
+            0; what is not finite is left out.
         different: float [N], distances between pictures of different styles.
-        margin: of the loss, drawn as a scale; None for none.
+        margin: L2 distance by which different styles should lie farther apart, drawn as a bar that
+            begins at the mean of the same style; None for none.
         title: of the figure.
 
     Returns:
-        Figure with a share of the pairs for each distance, the means, and what both have in
-        common: 100 % if distances say nothing about the style.
+        Figure with the share of the pairs in each bin. The legend has the means and, where there
+        are pairs of both kinds, the area that both have in common: 100% if distances say nothing
+        about the style.
     """
-    figure, (axes,) = new_figure(8, 4)
-    values = np.concatenate([same, different])
-    largest = float(values.max()) if values.size else 0.0
-    edges = np.linspace(0.0, max(largest * 1.001, 1e-3), _NUM_BINS + 1)
+    samples = [_finite(same), _finite(different)]
+    upper = max(_LARGEST_ON_THE_SPHERE, *(float(sample.max(initial=0)) for sample in samples))
+    if margin is not None and samples[0].size:
+        upper = max(upper, _mean(samples[0]) + margin)
+    edges = np.linspace(0, upper, _num_bins(samples) + 1)
+    figure, (axes,) = new_figure(8.5, 4.2)
     shares = []
-    for distances, name, colour in ((same, "same style", BLUE), (different, "different", ORANGE)):
-        counts, _ = np.histogram(distances, bins=edges)
-        shares.append(counts / max(counts.sum(), 1))
-        mean = f", mean {distances.mean():.2f}" if len(distances) else ", none"
-        axes.stairs(shares[-1], edges, fill=True, color=colour, alpha=0.35)
-        axes.stairs(shares[-1], edges, color=colour, lw=1.6, label=f"{name}{mean}")
-        if len(distances):
-            axes.axvline(float(distances.mean()), color=colour, ls="--", lw=1)
-    if margin is not None and len(same):
-        _draw_margin(axes, float(same.mean()), margin)
-    overlap = float(np.minimum(*shares).sum())
-    axes.set_title(f"{title}: {overlap:.0%} in common", loc="left")
+    for sample, (name, colour) in zip(samples, _KINDS, strict=True):
+        counts, _ = np.histogram(sample, bins=len(edges) - 1, range=(0, upper))
+        shares.append(counts / max(len(sample), 1))
+        _draw_distribution(axes, sample, shares[-1], edges, name=name, colour=colour)
+    if all(sample.size for sample in samples):
+        _draw_common(axes, np.minimum(*shares), edges)
+    if margin is not None and samples[0].size:
+        _draw_margin(axes, _mean(samples[0]), margin, upper)
+    axes.set_title(" ".join(title.split()), loc="left")
     axes.set_xlabel("L2 distance between embeddings")
-    axes.set_ylabel("share of the pairs")
-    axes.set_xlim(0, edges[-1])
-    axes.set_ylim(bottom=0)
-    figure.legend(loc="outside lower center", ncols=2)
+    axes.set_xlim(0, upper)
+    _label_shares(axes, 1.25 * (np.max(shares) or 1))  # with room for the margin
+    axes.grid(visible=False, axis="x")
+    figure.legend(loc="outside lower center", ncols=3, fontsize=9)
     return figure
 
 
-def _draw_margin(axes: Axes, start: float, margin: float) -> None:
-    """A bar as long as the margin, from the mean distance within a style."""
-    height = 0.97
-    transform = axes.get_xaxis_transform()
-    axes.plot([start, start + margin], [height] * 2, color=GREY, lw=2, transform=transform)
+def _finite(distances: np.ndarray) -> np.ndarray:
+    distances = np.asarray(distances)
+    return distances[np.isfinite(distances)]
+
+
+def _mean(sample: np.ndarray) -> float:
+    return float(sample.mean(dtype=np.float64))
+
+
+def _num_bins(samples: list[np.ndarray]) -> int:
+    """The Rice rule for the smaller sample: with more bins, chance alone would part the two."""
+    smaller = min((len(sample) for sample in samples if sample.size), default=0)
+    return int(np.clip(2 * smaller ** (1 / 3), 12, 80))
+
+
+def _draw_distribution(
+    axes: Axes, sample: np.ndarray, shares: np.ndarray, edges: np.ndarray, *, name: str, colour: str
+) -> None:
+    summary = "no pairs"
+    if len(sample):
+        summary = f"mean {_mean(sample):.2f}, {len(sample):,} pair{'s' * (len(sample) > 1)}"
+    look = {"facecolor": to_rgba(colour, 0.3), "edgecolor": colour, "lw": 1.6}
+    axes.stairs(shares, edges, fill=True, label=f"{name}: {summary}", **look)
+    if sample.size:
+        axes.vlines(
+            _mean(sample), 0, 1, transform=axes.get_xaxis_transform(), color=colour, ls="--", lw=1.2
+        )
+
+
+def _draw_common(axes: Axes, shares: np.ndarray, edges: np.ndarray) -> None:
+    """Hatched, because the colour of two transparent fills tells nobody what it means."""
+    axes.stairs(
+        shares,
+        edges,
+        fill=True,
+        facecolor="none",
+        edgecolor=GREY,
+        hatch="////",
+        lw=0,
+        label=f"common to both: {shares.sum():.0%}",
+    )
+
+
+def _label_shares(axes: Axes, top: float) -> None:
+    axes.set_ylabel("Share of the pairs")
+    axes.set_ylim(0, top)
+    axes.set_yticks([tick for tick in axes.get_yticks() if tick <= min(top, 1)])
+    # PercentFormatter would write 40.0%.
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g}%"))
+
+
+def _draw_margin(axes: Axes, start: float, margin: float, upper: float) -> None:
+    """A bar as long as the margin; its name stands over it, away from the edge of the figure."""
+    transform, height = axes.get_xaxis_transform(), 0.91
+    ends = [start, start + margin]
+    axes.plot(ends, [height] * 2, color=BLACK, lw=2.5, solid_capstyle="butt", transform=transform)
+    from_its_start = start < 0.8 * upper
     axes.annotate(
         f"margin {margin:g}",
-        (start + margin, height),
+        (ends[0] if from_its_start else ends[1], height),
         xycoords=transform,
-        xytext=(4, 0),
+        xytext=(2 if from_its_start else -2, 5),
         textcoords="offset points",
-        va="center",
-        fontsize=8,
-        color=GREY,
+        ha="left" if from_its_start else "right",
+        va="bottom",
+        fontsize=9,
+        # The line of a mean may pass behind it.
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
     )

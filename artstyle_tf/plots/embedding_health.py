@@ -2,44 +2,184 @@
 
 from __future__ import annotations
 
-import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+import textwrap
+from typing import NamedTuple
 
-from artstyle_tf.plots.theme import BLUE, RED, house_style, new_figure
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from artstyle_tf.plots.theme import BLUE, GREY, LIGHT_GREY, RED, house_style, new_figure
+
+_AXES_INCHES = 2.8  # about the width of a panel; decides which phase numbers collide
+_DIGIT_INCHES = 0.075  # of the number of a phase
+_MOST_EPOCHS_NAMED = 6  # in the legend
+_LETTERS_IN_A_LINE = 170  # of the names of the phases
+
+
+class _Panel(NamedTuple):
+    column: str
+    title: str
+    collapsed: str  # the value when all pictures meet in one point
+
 
 _PANELS = (
-    ("mean_distance", "Mean distance between pictures"),
-    ("active_triplets", "Share of active triplets"),
-    ("embedding_rank", "Effective rank"),
+    _Panel("mean_distance", "Mean distance of pairs", "collapsed: 0"),
+    _Panel("active_triplets", "Active triplets", "collapsed: near 100%"),
+    _Panel("embedding_rank", "Effective rank", "collapsed: at most 1"),
+    _Panel("loss", "Training loss", "collapsed: the margin"),
 )
 
 
+class _Phase(NamedTuple):
+    name: str
+    first: float
+    last: float
+
+
 @house_style()
-def plot_embedding_health(history: pd.DataFrame) -> Figure:
-    """Draws how far apart pictures are, how many triplets are unsolved, and the rank.
+def plot_embedding_health(history: pd.DataFrame, *, margin: float | None = None) -> Figure:
+    """Draws how far apart pictures lie, how many triplets are unsolved, the rank and the loss.
 
     Args:
-        history: one row an epoch with epoch, mean_distance, active_triplets, embedding_rank and
-            alarm, which is text in epochs that were taken back. A column may be missing.
+        history: one row an epoch with epoch, phase, mean_distance, active_triplets (a share),
+            embedding_rank, loss, and alarm: text in epochs in which the guard saw a collapse. A
+            column may be missing or hold NaN; without epoch, rows count from 1.
+        margin: of the loss, in its unit, drawn as a line beside it; None for none.
 
     Returns:
-        Figure with three panels; epochs with an alarm are marked.
+        Figure with four panels, in which phases are shaded and numbered and epochs with an alarm
+        are marked; a panel without figures says so.
     """
-    figure, panels = new_figure(11, 3.4, columns=len(_PANELS))
-    alarms = history["alarm"].notna() if "alarm" in history else pd.Series(dtype=bool)
-    for axes, (column, title) in zip(panels, _PANELS, strict=True):
-        axes.set_title(title)
-        axes.set_xlabel("Epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        if column not in history:
-            continue
-        values = pd.to_numeric(history[column])
-        axes.plot(history["epoch"], values, marker="o", ms=3.5, lw=1.4, color=BLUE)
-        for number, epoch in enumerate(history["epoch"][alarms[alarms].index]):
-            label = "taken back" if number == 0 else None
-            axes.axvline(float(epoch), color=RED, ls="--", lw=1.2, label=label)
-        axes.set_ylim(bottom=0)
-    if alarms.any():
-        panels[0].legend(loc="lower left")
+    table = history.reindex(columns=["phase", "alarm", *(panel.column for panel in _PANELS)])
+    epochs = _numbers(history["epoch"]) if "epoch" in history else np.arange(1.0, len(table) + 1)
+    alarms = epochs[np.array([bool(text) for text in _texts(table["alarm"])], dtype=bool)]
+    phases = _phases(epochs, _texts(table["phase"]))
+    key = _key_of_phases(phases)
+    figure, panels = new_figure(13, 3.6 + 0.17 * len(key.splitlines()), columns=len(_PANELS))
+    for axes, panel in zip(panels, _PANELS, strict=True):
+        limit = margin if panel.column == "loss" else None
+        _label(axes, panel, margin=margin)
+        _draw_curve(axes, epochs, _numbers(table[panel.column]), limit=limit)
+        _shade_phases(axes, phases)
+        _mark_alarms(axes, alarms)
+        if len(epochs):
+            axes.set_xlim(epochs.min() - 0.5, epochs.max() + 0.5)
+    handles, labels = panels[-1].get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, labels, loc="outside lower center", ncols=len(handles))
+    if key:
+        figure.suptitle(key, x=0.01, ha="left", fontsize=9, color=GREY)
     return figure
+
+
+def _numbers(column: pd.Series) -> np.ndarray:
+    return pd.to_numeric(column, errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
+
+
+def _texts(column: pd.Series) -> list[str]:
+    """What is no text, such as NaN for an empty field of a CSV file, is an empty one."""
+    return [value.strip() if isinstance(value, str) else "" for value in column]
+
+
+def _phases(epochs: np.ndarray, names: list[str]) -> list[_Phase]:
+    """Consecutive epochs of the same name, from half an epoch before to half an epoch after."""
+    starts = [row for row in range(len(names)) if row == 0 or names[row] != names[row - 1]]
+    ends = [*starts[1:], len(names)]
+    return [
+        _Phase(names[start], epochs[start] - 0.5, epochs[end - 1] + 0.5)
+        for start, end in zip(starts, ends, strict=False)  # without rows: no start, but an end
+    ]
+
+
+def _key_of_phases(phases: list[_Phase]) -> str:
+    """What the numbers in the panels mean; a line never breaks inside a name. Empty for one."""
+    if len(phases) < 2:
+        return ""
+    entries = [f"{number}: {phase.name}" for number, phase in enumerate(phases, start=1)]
+    unbroken = [" ".join(entry.split()).replace(" ", "\xa0") for entry in entries]
+    return textwrap.fill(f"Phases  {',  '.join(unbroken)}", _LETTERS_IN_A_LINE).replace("\xa0", " ")
+
+
+def _label(axes: Axes, panel: _Panel, *, margin: float | None) -> None:
+    axes.set_title(panel.title, pad=18)
+    axes.set_xlabel("Epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.grid(visible=False, axis="x")
+    if panel.column == "active_triplets":
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    if panel.column == "loss" and margin is None:
+        return  # losses without a margin do not show a collapse
+    axes.annotate(
+        panel.collapsed,
+        (0.5, 1),
+        xycoords="axes fraction",
+        xytext=(0, 5),
+        textcoords="offset points",
+        ha="center",
+        fontsize=8,
+        color=GREY,
+    )
+
+
+def _draw_curve(axes: Axes, epochs: np.ndarray, values: np.ndarray, *, limit: float | None) -> None:
+    is_there = np.isfinite(values)
+    if not is_there.any():
+        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color=GREY)
+        axes.set_yticks([])
+        return
+    axes.plot(epochs[is_there], values[is_there], marker="o", ms=3.5, lw=1.4, color=BLUE)
+    if limit is not None:
+        axes.axhline(limit, color=GREY, ls="--", lw=1.2, label=f"margin {limit:g}")
+    bottom = min(0.0, values[is_there].min())
+    top = max(values[is_there].max(), limit or 0.0)
+    # Above the curve is room for the numbers of the phases.
+    axes.set_ylim(bottom, top + 0.17 * ((top - bottom) or 1))
+
+
+def _shade_phases(axes: Axes, phases: list[_Phase]) -> None:
+    """Every second phase is grey. Numbers, because names would not fit into a small panel."""
+    if len(phases) < 2:
+        return
+    epochs_in_an_inch = (phases[-1].last - phases[0].first) / _AXES_INCHES
+    end = -np.inf  # of the last number; one that would touch it is left out
+    for number, phase in enumerate(phases, start=1):
+        if number % 2 == 0:
+            axes.axvspan(phase.first, phase.last, color=LIGHT_GREY, zorder=0, lw=0)
+        centre = (phase.first + phase.last) / 2
+        half = (len(str(number)) + 0.5) * _DIGIT_INCHES / 2 * epochs_in_an_inch
+        if centre - half < end:
+            continue
+        end = centre + half
+        axes.text(
+            centre,
+            0.98,
+            str(number),
+            transform=axes.get_xaxis_transform(),
+            ha="center",
+            va="top",
+            fontsize=8,
+            color=GREY,
+        )
+
+
+def _mark_alarms(axes: Axes, alarms: np.ndarray) -> None:
+    if not len(alarms):
+        return
+    named = ", ".join(f"{epoch:.0f}" for epoch in alarms)
+    if len(alarms) > _MOST_EPOCHS_NAMED:
+        which = f"{len(alarms)} epochs"
+    else:
+        which = f"epoch {named}" if len(alarms) == 1 else f"epochs {named}"
+    axes.vlines(
+        alarms,
+        0,
+        1,
+        transform=axes.get_xaxis_transform(),
+        color=RED,
+        lw=1.4,
+        zorder=1.5,  # below the curve
+        label=f"collapse alarm ({which})",
+    )

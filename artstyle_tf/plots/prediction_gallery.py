@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from artstyle_tf.plots.theme import BLACK, GREEN, GREY, RED, class_labels, house_style, new_figure
-
-_CELL_INCHES = 1.25
+from artstyle_tf.plots.picture_cells import CELL_INCHES, ROW_HEIGHT, draw_cell
+from artstyle_tf.plots.theme import class_labels, house_style, new_figure
 
 
 def choose_for_gallery(
@@ -45,17 +43,16 @@ def choose_for_gallery(
 @house_style()
 def plot_prediction_gallery(
     pictures: Sequence[Sequence[np.ndarray]],
-    captions: Sequence[Sequence[tuple[str, bool | None]]],
+    captions: Sequence[Sequence[tuple[str, bool]]],
     row_names: Sequence[str],
     *,
     title: str,
 ) -> Figure:
-    """Draws rows of pictures, what is right framed green, what is wrong red.
+    """Draws rows of pictures, right predictions framed green, wrong ones red.
 
     Args:
         pictures: rows of uint8 [S, S, 3].
-        captions: for each picture its caption and whether the prediction is right; None for a
-            picture that is neither.
+        captions: for each picture its caption and whether the prediction is right.
         row_names: class of each row.
         title: of the figure.
 
@@ -63,35 +60,17 @@ def plot_prediction_gallery(
         A figure that grows with rows and columns.
     """
     columns = max(len(row) for row in pictures)
-    width, height = columns * _CELL_INCHES + 1.5, len(pictures) * (_CELL_INCHES + 0.22) + 0.4
+    width, height = columns * CELL_INCHES + 1.5, len(pictures) * (CELL_INCHES + 0.22) + 0.4
     figure, (axes,) = new_figure(width, height)
     axes.set_axis_off()
     axes.set_xlim(-1.1, columns)
-    axes.set_ylim(len(pictures) * 1.18, -0.05)
+    axes.set_ylim(len(pictures) * ROW_HEIGHT, -0.05)
     axes.set_title(title, loc="left")
-    different = list(dict.fromkeys(row_names))  # a class may have several rows
-    shown = dict(zip(different, class_labels(different, longest=18), strict=True))
-    for row, name in enumerate(shown[name] for name in row_names):
-        axes.text(-0.08, row * 1.18 + 0.5, name, ha="right", va="center", fontsize=9)
-        for column, (picture, caption) in enumerate(zip(pictures[row], captions[row], strict=True)):
-            _draw_cell(axes, row * 1.18, column, picture, *caption)
+    for row, name in enumerate(class_labels(row_names, longest=18)):
+        axes.text(-0.08, row * ROW_HEIGHT + 0.5, name, ha="right", va="center", fontsize=9)
+        for column, (picture, (caption, is_right)) in enumerate(
+            zip(pictures[row], captions[row], strict=True)
+        ):
+            draw_cell(axes, column, row * ROW_HEIGHT, picture, caption, is_right=is_right)
     axes.set_aspect("equal")
     return figure
-
-
-def _draw_cell(
-    axes: Axes, top: float, column: int, picture: np.ndarray, caption: str, is_right: bool | None
-) -> None:
-    left, right, bottom = column + 0.03, column + 0.97, top + 0.94
-    axes.imshow(picture, extent=(left, right, bottom, top), zorder=1)
-    colour = BLACK if is_right is None else GREEN if is_right else RED
-    axes.plot(
-        [left, right, right, left, left],
-        [top, top, bottom, bottom, top],
-        color=colour,
-        linewidth=2,
-        solid_joinstyle="miter",
-        zorder=2,
-    )
-    colour = RED if is_right is False else GREY
-    axes.text(column + 0.5, bottom + 0.03, caption, ha="center", va="top", fontsize=6, color=colour)

@@ -21,17 +21,27 @@ from pathlib import Path
 import numpy as np, pandas as pd
 from artstyle_tf.plots.class_distribution import plot_class_distribution
 from artstyle_tf.plots.confusion_matrix import plot_confusion_matrix
+from artstyle_tf.plots.distance_histogram import plot_distance_histogram
+from artstyle_tf.plots.embedding_health import plot_embedding_health
+from artstyle_tf.plots.neighbour_sheet import plot_neighbour_sheet
 from artstyle_tf.plots.per_class_scores import plot_per_class_scores
+from artstyle_tf.plots.prediction_gallery import plot_prediction_gallery
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.plots.training_curves import plot_training_curves
 names = ["a", "b"]
 report = pd.DataFrame({"class": names, "precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 3})
 history = pd.DataFrame({"epoch": [1], "phase": ["head"], "loss": [1.0], "val_macro_f1": [0.5]})
+picture = np.zeros((8, 8, 3), np.uint8)
+captions = [[("a 0.5", True)]]
 figures = [
     plot_confusion_matrix(np.eye(2, dtype=int), names, normalised=True, title="t"),
     plot_per_class_scores(report),
     plot_class_distribution(pd.DataFrame({"train": [1, 2]}, index=names)),
     plot_training_curves(history),
+    plot_distance_histogram(np.ones(3), np.ones(4), margin=0.2, title="t"),
+    plot_embedding_health(history, margin=0.2),
+    plot_prediction_gallery([[picture]], captions, ["a"], title="t"),
+    plot_neighbour_sheet([picture], [[picture]], captions, ["a"], title="t"),
 ]
 for number, figure in enumerate(figures):
     save_figure(figure, Path(tempfile.mkdtemp()) / f"{number}.pdf")
