@@ -113,10 +113,11 @@ def _draw_scores(
     )
 
 
+def percentile_interval(draws: np.ndarray, level: float = 0.95) -> Interval:
+    """What lies in the middle of the draws float [num_draws]."""
+    low, high = np.quantile(draws, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
+    return float(low), float(high)
+
+
 def _percentiles(draws: pd.DataFrame, level: float) -> dict[str, Interval]:
-    ends = [(1.0 - level) / 2.0, (1.0 + level) / 2.0]
-    lower, upper = np.quantile(draws.to_numpy(), ends, axis=0)
-    return {
-        str(name): (float(low), float(high))
-        for name, low, high in zip(draws.columns, lower, upper, strict=True)
-    }
+    return {str(name): percentile_interval(draws[name], level) for name in draws.columns}

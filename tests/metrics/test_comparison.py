@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from artstyle_tf.metrics.classification import classification_summary
+from artstyle_tf.metrics.comparison import (
+    PairedComparison,
+    compare_predictions,
+    holm_adjusted,
+    mcnemar_exact,
+    verdict,
+)
+
+
+def some_predictions(seed, *, right=(0.8, 0.7), sizes=(30, 20, 40)):
+    """Two models whose mistakes are partly the same."""
+    generator = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    ease, others = generator.random(len(labels)), generator.integers(0, 3, (2, len(labels)))
+    predictions = [
+        np.where(0.7 * ease + 0.3 * generator.random(len(labels)) < share, labels, wrong)
+        for share, wrong in zip(right, others, strict=True)
+    ]
+    return labels, *predictions
+
+
+def test_the_interval_is_that_of_drawing_pictures_in_pairs():
+    labels, first, second = some_predictions(0)
+    ours = compare_predictions(labels, first, second, num_classes=3, seed=0)
+    generator = np.random.default_rng(1)
+    drawn = []
+    for _ in range(1500):
+        chosen = np.concatenate(
+            [generator.choice(m, len(m)) for m in (np.flatnonzero(labels == c) for c in range(3))]
+        )
+        scores = [
+            classification_summary(labels[chosen], said[chosen], num_classes=3)["macro_f1"]
+            for said in (first, second)
+        ]
+        drawn.append(scores[0] - scores[1])
+    assert ours.interval == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])), abs=0.012)
+    scores = [
+        classification_summary(labels, said, num_classes=3)["macro_f1"] for said in (first, second)
+    ]
+    assert ours.difference == pytest.approx(scores[0] - scores[1])
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 1000))
+def test_swapping_the_models_swaps_the_signs(seed):
+    labels, first, second = some_predictions(seed)
+    one, other = (
+        compare_predictions(labels, *pair, num_classes=3, seed=0, num_draws=3000)
+        for pair in ((first, second), (second, first))
+    )
+    assert one.difference == pytest.approx(-other.difference)
+    assert one.interval == pytest.approx((-other.interval[1], -other.interval[0]), abs=0.02)
+    assert one.p_value == pytest.approx(other.p_value)
+    assert (one.only_first_right, one.only_second_right) == (
+        other.only_second_right,
+        other.only_first_right,
+    )
+
+
+def test_the_same_predictions_cannot_be_told_apart():
+    labels, first, _ = some_predictions(0)
+    same = compare_predictions(labels, first, first, num_classes=3, seed=0)
+    assert same == PairedComparison(0.0, (0.0, 0.0), 0, 0, 1.0)
+    assert not same.can_be_told_apart
+
+
+def test_pairing_is_surer_than_two_intervals():
+    labels, first, second = some_predictions(2, right=(0.85, 0.75), sizes=(100, 100, 100))
+    paired = compare_predictions(labels, first, second, num_classes=3, seed=0)
+    shuffled = np.concatenate(
+        [np.random.default_rng(0).permutation(second[labels == label]) for label in range(3)]
+    )
+    unpaired = compare_predictions(labels, first, shuffled, num_classes=3, seed=0)
+    assert np.diff(paired.interval) < 0.9 * np.diff(unpaired.interval)
+
+
+@pytest.mark.slow
+def test_equal_models_are_told_apart_about_once_in_twenty():
+    apart = []
+    for seed in range(300):
+        labels, first, second = some_predictions(seed, right=(0.75, 0.75), sizes=(60, 50, 70))
+        found = compare_predictions(labels, first, second, num_classes=3, seed=1, num_draws=500)
+        apart.append(found.can_be_told_apart)
+    assert 0.02 <= np.mean(apart) <= 0.09
+
+
+@pytest.mark.parametrize(("first", "second"), [(0, 0), (1, 0), (8, 2), (2, 8), (25, 25), (300, 40)])
+def test_mcnemar_is_the_exact_binomial_test(first, second):
+    total = first + second
+    expected = 1.0
+    if total:
+        tail = sum(
+            stats.binom.pmf(k, total, 0.5) for k in range(total + 1) if k <= min(first, second)
+        )
+        expected = min(1.0, 2 * tail)
+    assert mcnemar_exact(first, second) == pytest.approx(expected)
+
+
+def naive_holm(values):
+    """Rejects from the smallest on, for every level that could be asked for."""
+    order = np.argsort(values)
+    adjusted = np.empty(len(values))
+    for rank, position in enumerate(order):
+        adjusted[position] = max((len(values) - i) * values[order[i]] for i in range(rank + 1))
+    return np.minimum(adjusted, 1)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_adjusts_step_by_step(values):
+    named = {f"comparison {i}": value for i, value in enumerate(values)}
+    adjusted = holm_adjusted(named)
+    assert list(adjusted) == list(named)
+    np.testing.assert_allclose(list(adjusted.values()), naive_holm(np.array(values)))
+
+
+def test_holm_on_a_textbook_example():
+    adjusted = holm_adjusted({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005})
+    assert adjusted == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06, "d": 0.02})
+
+
+@pytest.mark.parametrize(
+    ("difference", "interval", "expected"),
+    [
+        (0.012, (-0.029, 0.051), "cannot be told apart: difference 1.2 points of macro-F1"),
+        (0.05, (0.01, 0.09), "A is better than B by 5.0 points of macro-F1, interval 1.0 to 9.0"),
+        (-0.05, (-0.09, -0.01), "B is better than A by 5.0 points of macro-F1, interval 1.0 to"),
+    ],
+)
+def test_the_verdict_is_in_plain_words(difference, interval, expected):
+    comparison = PairedComparison(difference, interval, 5, 3, 0.7)
+    assert expected in verdict(comparison, ["A", "B"])
+
+
+def test_a_table_of_pictures_will_do():
+    labels, first, second = (pd.Series(array) for array in some_predictions(1))
+    assert compare_predictions(labels, first, second, num_classes=3, seed=0).p_value <= 1
