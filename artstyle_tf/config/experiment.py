@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
-from artstyle_tf.config.base import NonNegativeInt, PositiveInt, Schema
+from artstyle_tf.config.base import Fraction, NonNegativeInt, PositiveInt, Schema
 from artstyle_tf.config.data import DataConfig
 from artstyle_tf.config.metric_learning import MetricLearningConfig
 from artstyle_tf.config.model import EmbeddingModelConfig, ModelConfig
@@ -22,6 +22,12 @@ def _one_folder_name(name: str) -> str:
 RunName = Annotated[str, AfterValidator(_one_folder_name)]
 
 
+class EvaluationConfig(Schema):
+    """How a trained network is judged beside its scores."""
+
+    wanted_accuracy: Annotated[Fraction, Field(gt=0)] = 0.95
+
+
 class TrainingExperiment(Schema):
     """What every training has: prepare the pictures, train a network, evaluate it."""
 
@@ -33,6 +39,7 @@ class TrainingExperiment(Schema):
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
     training: FineTuningConfig = FineTuningConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
 
 
 class DirectExperiment(TrainingExperiment):

@@ -5,17 +5,13 @@ from __future__ import annotations
 import numpy as np
 from sklearn.decomposition import PCA
 
-from artstyle_tf.training.linear_probe import fit_linear_probe
-
 
 def fit_projection(
     features: np.ndarray,
-    labels: np.ndarray,
+    probe_kernel: np.ndarray,
+    probe_bias: np.ndarray,
     *,
     dimension: int,
-    num_classes: int,
-    inverse_regularisation: float,
-    balanced: bool,
     share_of_components: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Joins the logits of a linear probe and principal components of the features.
@@ -27,11 +23,9 @@ def fit_projection(
 
     Args:
         features: float [N, D].
-        labels: int [N], class ids in [0, C); every class occurs.
+        probe_kernel: float [D, C], of a linear probe on these features.
+        probe_bias: float [C], of the probe.
         dimension: K of the embedding.
-        num_classes: C.
-        inverse_regularisation: of the probe; see `fit_linear_probe`.
-        balanced: of the probe.
         share_of_components: length of the block of components beside that of the logits.
 
     Returns:
@@ -39,19 +33,7 @@ def fit_projection(
         the logits' own principal components are kept; columns that nothing is left for are 0.
     """
     features = np.asarray(features, dtype=np.float64)
-    blocks = [
-        _class_directions(
-            features,
-            *fit_linear_probe(
-                features,
-                labels,
-                num_classes=num_classes,
-                inverse_regularisation=inverse_regularisation,
-                balanced=balanced,
-            ),
-            most=dimension,
-        )
-    ]
+    blocks = [_class_directions(features, probe_kernel, probe_bias, most=dimension)]
     room = dimension - blocks[0][1].size
     if room and share_of_components:
         blocks.append(_components(features, most=room, length=share_of_components))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ import pandas as pd
 
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import cannot_write, replaced_atomically, write_json, write_text
+from artstyle_tf.metrics.calibration import Calibration
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,11 @@ class RunDirectory:
     def gallery_file(self) -> Path:
         """Embeddings of the training pictures, among which a triplet run looks for neighbours."""
         return self.path / "gallery.npz"
+
+    @property
+    def calibration_file(self) -> Path:
+        """Temperature and threshold; see `metrics.calibration`."""
+        return self.path / "calibration.json"
 
     @property
     def resume_file(self) -> Path:
@@ -145,6 +152,16 @@ class RunDirectory:
     def read_class_names(self) -> tuple[str, ...]:
         """Class names in the order of the logits."""
         return tuple(json.loads(self.class_names_file.read_text(encoding="utf-8")))
+
+    def write_calibration(self, calibration: Calibration) -> None:
+        """Writes calibration.json."""
+        write_json(self.calibration_file, dataclasses.asdict(calibration))
+
+    def read_calibration(self) -> Calibration | None:
+        """The run's calibration; None for a run of before there was one."""
+        if not self.calibration_file.is_file():
+            return None
+        return Calibration(**json.loads(self.calibration_file.read_text(encoding="utf-8")))
 
     def read_kind(self) -> str:
         """What was trained: "direct" or "triplet"."""

@@ -42,11 +42,9 @@ class ActivationPlan:
 
     Args:
         config: of the run.
-        starts_from_features: whether the head is fitted to frozen features before the phases.
     """
 
-    def __init__(self, config: TrainingExperiment, *, starts_from_features: bool) -> None:
-        self._starts_from_features = starts_from_features
+    def __init__(self, config: TrainingExperiment) -> None:
         self._type_for_training: ActivationType = config.training.trunk_cache.dtype
         self.views = configured_views(config.data)
         self._phases = unpack_phases(config.training)
@@ -56,8 +54,8 @@ class ActivationPlan:
 
     @property
     def has_frozen_blocks(self) -> bool:
-        """Whether any forward pass goes through blocks that have not learnt."""
-        return self._starts_from_features or self._boundaries_from(0) != ()
+        """Whether any phase leaves blocks frozen, or there is none."""
+        return self._boundaries_from(0) != () or not self._phases
 
     @property
     def boundary_never_trained(self) -> int | None:
@@ -65,7 +63,7 @@ class ActivationPlan:
         return self.boundaries[-1] if self.boundaries else 0
 
     def for_features(self, split: str) -> ActivationRequest:
-        """Pooled features for the start, with all that later phases need of the same pictures."""
+        """Pooled features for floor and start, with all that later phases need of the pictures."""
         return self._request(split, (0, *self._boundaries_from(0)), NO_VIEWS)
 
     def for_phases(self, position: int) -> tuple[ActivationRequest, ActivationRequest]:
@@ -104,15 +102,13 @@ class ActivationPlan:
         in_an_epoch = len(splits["train"]) + len(splits["val"])
         phases = zip(self._phases, self.boundaries, strict=True)
         epochs = sum(phase.epochs for phase, boundary in phases if boundary is not None)
-        passes = (epochs + self._starts_from_features) * in_an_epoch
+        passes = epochs * in_an_epoch + sum(len(pictures) for pictures in splits.values())
         if self.boundary_never_trained is not None:
             passes += sum(len(splits[split]) for split in _evaluated(splits))
         return passes
 
     def _all_requests(self, splits: dict[str, SplitPictures]) -> list[ActivationRequest]:
-        requests: list[ActivationRequest] = []
-        if self._starts_from_features:
-            requests += [self.for_features("train"), self.for_features("val")]
+        requests = [self.for_features(split) for split in splits]
         if self._boundaries_from(0):
             requests += self.for_phases(0)
         boundary = self.boundary_never_trained

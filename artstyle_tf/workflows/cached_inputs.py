@@ -149,7 +149,6 @@ def open_cached_inputs(
     plain: PictureInputs,
     *,
     mode: CacheMode,
-    starts_from_features: bool,
     reporter: Reporter,
 ) -> tuple[CachedInputs, CacheDecision]:
     """Prepares cached training and says whether to use it; nothing is computed or written yet.
@@ -161,14 +160,13 @@ def open_cached_inputs(
         order: of the training pictures.
         plain: the alternative.
         mode: what is wanted.
-        starts_from_features: whether the head is fitted to frozen features before the phases.
         reporter: where progress goes.
 
     Raises:
         ArtstyleError: if the mode insists on a cache that is not possible.
     """
     settings = config.training.trunk_cache
-    plan = ActivationPlan(config, starts_from_features=starts_from_features)
+    plan = ActivationPlan(config)
     cache = TrunkCache(
         trunk_cache_folder(config.outputs, settings.folder),
         network,

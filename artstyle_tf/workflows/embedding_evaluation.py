@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from artstyle_tf.metrics.calibration import Calibration
 from artstyle_tf.metrics.classification import classification_summary, confusion_matrix
 from artstyle_tf.metrics.embedding_health import same_and_different_distances
 from artstyle_tf.metrics.neighbours import (
@@ -25,7 +26,7 @@ from artstyle_tf.plots.neighbour_sheet import (
     choose_queries,
     plot_neighbour_sheet,
 )
-from artstyle_tf.plots.theme import save_figure
+from artstyle_tf.plots.theme import class_labels, save_figure
 from artstyle_tf.training.gallery import Gallery
 from artstyle_tf.workflows.evaluation import (
     SEED_OF_INTERVALS,
@@ -48,6 +49,7 @@ def evaluate_embeddings(
     class_names: Sequence[str],
     *,
     num_neighbours: int,
+    calibration: Calibration | None,
 ) -> Evaluation:
     """Classifies pictures by their neighbours in the gallery, and scores the search.
 
@@ -57,6 +59,7 @@ def evaluate_embeddings(
         gallery: where neighbours come from.
         class_names: C names.
         num_neighbours: k.
+        calibration: of the run; None while it has none.
 
     Returns:
         Predictions and scores of k-NN; beside them prototype_macro_f1, prototype_accuracy,
@@ -71,7 +74,7 @@ def evaluate_embeddings(
         gallery_groups=gallery.ids,
     )
     probabilities = knn_probabilities(neighbours, gallery.labels, num_classes=num_classes)
-    evaluation = evaluate_probabilities(probabilities, pictures, class_names)
+    evaluation = evaluate_probabilities(probabilities, pictures, class_names, calibration)
     by_prototype = prototype_probabilities(
         embeddings, prototypes(gallery.embeddings, gallery.labels, num_classes=num_classes)
     ).argmax(axis=1)
@@ -157,13 +160,15 @@ def _plot_neighbours(
         query_groups=picture_ids(pictures),
         gallery_groups=gallery.ids,
     )
-    is_right = gallery.labels[neighbours.positions] == pictures.labels[:, None]
+    is_there = neighbours.positions >= 0
+    is_right = (gallery.labels[neighbours.positions] == pictures.labels[:, None]) & is_there
     queries = choose_queries(pictures.labels, is_right)
+    styles = class_labels(class_names, longest=16)
     shown, captions = [], []
     for query in queries:
-        found = neighbours.positions[query] >= 0
+        found = is_there[query]
         positions = neighbours.positions[query][found]
-        names = [class_names[int(label)] for label in gallery.labels[positions]]
+        names = [styles[int(label)] for label in gallery.labels[positions]]
         distances = neighbours.distances[query][found]
         texts = [f"{name} {length:.2f}" for name, length in zip(names, distances, strict=True)]
         shown.append([show(int(position)) for position in positions])

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from artstyle_tf.config.experiment import (
-    EvaluateExperiment,
-    TrainingExperiment,
-    TripletExperiment,
-)
+from artstyle_tf.config.experiment import EvaluateExperiment, TripletExperiment
 from artstyle_tf.data.batches import evaluation_batches, steps_per_epoch
 from artstyle_tf.data.image_index import index_images
 from artstyle_tf.data.picture_store import PictureStore
-from artstyle_tf.data.preparation import PreparedPictures, prepare_pictures
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.training.gallery import Gallery, load_gallery
 from artstyle_tf.training.prediction import predict
@@ -36,6 +27,12 @@ from artstyle_tf.workflows.evaluation import (
     write_evaluation,
 )
 from artstyle_tf.workflows.invocation import Invocation
+from artstyle_tf.workflows.run_pictures import (
+    chosen_pictures,
+    chosen_split,
+    prepared_root,
+    rows_of_split,
+)
 from artstyle_tf.workflows.split_pictures import read_splits
 from artstyle_tf.workflows.training_run import read_run_config
 
@@ -47,7 +44,7 @@ def run(config: EvaluateExperiment, invocation: Invocation) -> dict[str, Any]:
     class_names = run_directory.read_class_names()
     name, folder, figures = _plan_evaluation(config, run_directory)
     model = run_directory.load_model()
-    with _pictures(config, run_directory, trained, invocation) as prepared:
+    with chosen_pictures(config, run_directory, trained, invocation) as prepared:
         splits = read_splits(
             prepared,
             class_names,
@@ -72,13 +69,15 @@ def run(config: EvaluateExperiment, invocation: Invocation) -> dict[str, Any]:
                 gallery,
                 class_names,
                 num_neighbours=trained.training.num_neighbours,
+                calibration=run_directory.read_calibration(),
             )
             show = _show_gallery(gallery, run_directory, trained)
             write_embedding_evaluation(
                 evaluation, outputs, pictures, gallery, class_names, show=show, **where
             )
         else:
-            evaluation = evaluate_logits(outputs, pictures, class_names)
+            calibration = run_directory.read_calibration()
+            evaluation = evaluate_logits(outputs, pictures, class_names, calibration)
             write_evaluation(evaluation, pictures, class_names, **where)
     return {
         "run": str(run_directory.path),
@@ -98,7 +97,7 @@ def _show_gallery(
     gallery: Gallery, run_directory: RunDirectory, trained: TripletExperiment
 ) -> Callable[[int], np.ndarray] | None:
     """How to look at the gallery's pictures; None if they are not here."""
-    root = _prepared_root(run_directory, trained)
+    root = prepared_root(run_directory, trained)
     paths = [root / path for path in gallery.paths]
     if not all(path.is_file() for path in paths):
         return None
@@ -115,7 +114,7 @@ def plan(config: EvaluateExperiment, invocation: Invocation) -> dict[str, Any]:
     if config.images is not None:
         num_pictures = len(index_images(Path(config.images), reporter=invocation.reporter).pictures)
     else:
-        num_pictures = len(_rows_of_split(config, run_directory))
+        num_pictures = len(rows_of_split(config, run_directory))
     return {
         "dry_run": True,
         "run": str(run_directory.path),
@@ -167,7 +166,7 @@ def _plan_evaluation(
     name = config.run_name
     if name is None:
         images = None if config.images is None else Path(config.images).resolve().name
-        name = _free_name(evaluations, images or _split(config, run_directory))
+        name = _free_name(evaluations, images or chosen_split(config, run_directory))
     elif (evaluations / name).exists():
         raise ArtstyleError(
             f"The evaluation {evaluations / name} exists already", fix="choose another --run-name"
@@ -181,130 +180,3 @@ def _free_name(evaluations: Path, base: str) -> str:
         number += 1
         name = f"{base}-{number}"
     return name
-
-
-@contextmanager
-def _pictures(
-    config: EvaluateExperiment,
-    run_directory: RunDirectory,
-    trained: TrainingExperiment,
-    invocation: Invocation,
-) -> Iterator[PreparedPictures]:
-    if config.images is None:
-        yield _own_pictures(config, run_directory, trained)
-        return
-    # Cleaned exactly as training pictures were, into a folder that goes away.
-    with tempfile.TemporaryDirectory(prefix="artstyle-") as temporary:
-        yield _other_pictures(
-            Path(config.images),
-            Path(temporary) / "prepared",
-            run_directory,
-            trained,
-            invocation,
-        )
-
-
-def _other_pictures(
-    images: Path,
-    destination: Path,
-    run_directory: RunDirectory,
-    trained: TrainingExperiment,
-    invocation: Invocation,
-) -> PreparedPictures:
-    class_names = run_directory.read_class_names()
-    index = index_images(images, reporter=invocation.reporter)
-    unknown = sorted(set(index.class_names) - set(class_names))
-    if unknown:
-        raise ArtstyleError(
-            f"{images} holds styles that the model does not know",
-            received=", ".join(unknown[:5]),
-            expected=f"folders named {', '.join(class_names)}",
-            fix="rename or move these folders",
-        )
-    _warn_about_known_pictures(index.pictures, run_directory, invocation)
-    return prepare_pictures(
-        index.pictures.assign(split="test"),
-        root=index.root,
-        destination=destination,
-        max_side_px=trained.data.max_side_px,
-        num_workers=trained.data.preparation_workers,
-        reporter=invocation.reporter,
-    )
-
-
-def _warn_about_known_pictures(
-    pictures: pd.DataFrame, run_directory: RunDirectory, invocation: Invocation
-) -> None:
-    """A model knows the pictures it has learnt from; a score on them says little."""
-    known = pd.read_csv(run_directory.pictures_file, usecols=["source_digest", "split"], dtype=str)
-    learnt = set(known.loc[known["split"] == "train", "source_digest"])
-    num_learnt = sum(digest in learnt for digest in pictures["digest"])
-    if num_learnt:
-        invocation.reporter.warn(
-            f"{num_learnt} of these {len(pictures)} pictures were used to train the run; "
-            "the score flatters the model"
-        )
-
-
-def _own_pictures(
-    config: EvaluateExperiment, run_directory: RunDirectory, trained: TrainingExperiment
-) -> PreparedPictures:
-    """The run's pictures of one split, if they are still those the run used."""
-    rows = _rows_of_split(config, run_directory)
-    root = _prepared_root(run_directory, trained)
-    readable = []
-    rejected = []
-    for row in rows.itertuples():
-        reason = _why_not_the_same(root / str(row.path), str(row.digest))
-        readable.append(reason is None)
-        if reason is not None:
-            rejected.append({"path": row.source, "reason": reason})
-    if not any(readable):
-        raise ArtstyleError(
-            f"None of the run's {len(rows)} pictures is left in {root}",
-            received=rejected[0]["reason"],
-            fix="prepare them again with the run's config: "
-            f"scripts/prepare_data.py --config {run_directory.config_file}",
-        )
-    return PreparedPictures(
-        root=root,
-        manifest=rows[readable],
-        rejected=pd.DataFrame(rejected, columns=["path", "reason"]),
-    )
-
-
-def _prepared_root(run_directory: RunDirectory, trained: TrainingExperiment) -> Path:
-    """Where the prepared pictures are: as configured, or where they were when the run was made."""
-    configured = Path(trained.data.prepared)
-    if configured.is_dir():
-        return configured
-    environment = json.loads(run_directory.environment_file.read_text(encoding="utf-8"))
-    return Path(environment["prepared_pictures"])
-
-
-def _why_not_the_same(file: Path, digest: str) -> str | None:
-    try:
-        found = hashlib.sha256(file.read_bytes()).hexdigest()
-    except OSError as error:
-        return error.strerror or str(error)
-    return None if found == digest else "changed since the run"
-
-
-def _rows_of_split(config: EvaluateExperiment, run_directory: RunDirectory) -> pd.DataFrame:
-    pictures = pd.read_csv(run_directory.pictures_file, dtype=str, keep_default_na=False)
-    split = _split(config, run_directory)
-    rows = pictures[pictures["split"] == split]
-    if rows.empty:
-        raise ArtstyleError(
-            f"The run has no {split} pictures",
-            expected=f"one of {', '.join(sorted(set(pictures['split'])))}",
-            fix="set split=..., or give a folder with --images",
-        )
-    return rows[rows["parent"] == ""].reset_index(drop=True)
-
-
-def _split(config: EvaluateExperiment, run_directory: RunDirectory) -> str:
-    if config.split is not None:
-        return config.split
-    pictures = pd.read_csv(run_directory.pictures_file, usecols=["split"], dtype=str)
-    return "test" if "test" in set(pictures["split"]) else "val"

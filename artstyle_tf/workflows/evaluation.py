@@ -5,19 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from artstyle_tf.files import write_json, write_text
+from artstyle_tf.metrics.calibration import (
+    Calibration,
+    calibration_summary,
+    probabilities_of,
+    reliability,
+    risk_coverage,
+)
 from artstyle_tf.metrics.classification import (
     classification_summary,
     confusion_matrix,
     per_class_report,
 )
 from artstyle_tf.metrics.uncertainty import Interval, classification_intervals
+from artstyle_tf.plots.calibration import plot_calibration
 from artstyle_tf.plots.confusion_matrix import plot_confusion_matrix
 from artstyle_tf.plots.per_class_scores import plot_per_class_scores
 from artstyle_tf.plots.prediction_gallery import choose_for_gallery, plot_prediction_gallery
@@ -38,7 +46,10 @@ class Evaluation:
         intervals: 95 % interval of each metric; see `metrics.uncertainty`.
         per_class: precision, recall, F1 and support of each class.
         confusion: int [C, C], rows are the true classes.
-        predictions: one row a picture: path, label, prediction, confidence, a probability a class.
+        predictions: one row a picture: path, label, prediction, confidence, whether it is accepted
+            (if the run is calibrated), a probability a class.
+        reliability: see `metrics.calibration`.
+        risk_coverage: see `metrics.calibration`.
     """
 
     metrics: dict[str, float]
@@ -46,18 +57,27 @@ class Evaluation:
     per_class: pd.DataFrame
     confusion: np.ndarray
     predictions: pd.DataFrame
+    reliability: pd.DataFrame
+    risk_coverage: pd.DataFrame
 
 
 def evaluate_logits(
-    logits: np.ndarray, pictures: SplitPictures, class_names: Sequence[str]
+    logits: np.ndarray,
+    pictures: SplitPictures,
+    class_names: Sequence[str],
+    calibration: Calibration | None,
 ) -> Evaluation:
     """Measures a classifier by its logits float [N, C]; see `evaluate_probabilities`."""
-    probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
-    return evaluate_probabilities(probabilities, pictures, class_names)
+    temperature = 1.0 if calibration is None else calibration.temperature
+    probabilities = probabilities_of(logits, temperature)
+    return evaluate_probabilities(probabilities, pictures, class_names, calibration)
 
 
 def evaluate_probabilities(
-    probabilities: np.ndarray, pictures: SplitPictures, class_names: Sequence[str]
+    probabilities: np.ndarray,
+    pictures: SplitPictures,
+    class_names: Sequence[str],
+    calibration: Calibration | None,
 ) -> Evaluation:
     """Turns probabilities into predictions and measures them.
 
@@ -65,28 +85,36 @@ def evaluate_probabilities(
         probabilities: float [N, C].
         pictures: N pictures; predictions.csv names them by the `source` of their rows.
         class_names: in the order of the probabilities.
+        calibration: of the run; says which predictions are accepted.
 
     Returns:
         Scores and predictions.
     """
     labels, rows = pictures.labels, pictures.rows
     predicted = probabilities.argmax(axis=1)
+    accepted = None if calibration is None else calibration.accepts(probabilities.max(axis=1))
     predictions = pd.DataFrame(
         {
             "path": rows["source"].to_numpy(),
             "label": rows["label"].to_numpy(),
             "prediction": [class_names[number] for number in predicted],
             "confidence": probabilities.max(axis=1),
+            **({} if calibration is None else {"accepted": accepted}),
             **{f"probability_{name}": probabilities[:, i] for i, name in enumerate(class_names)},
         }
     )
     confusion = confusion_matrix(labels, predicted, num_classes=len(class_names))
     return Evaluation(
-        metrics=classification_summary(labels, predicted, num_classes=len(class_names)),
+        metrics={
+            **classification_summary(labels, predicted, num_classes=len(class_names)),
+            **calibration_summary(probabilities, labels),
+        },
         intervals=classification_intervals(confusion, seed=SEED_OF_INTERVALS),
         per_class=per_class_report(labels, predicted, class_names=class_names),
         confusion=confusion,
         predictions=predictions,
+        reliability=reliability(probabilities, labels),
+        risk_coverage=risk_coverage(probabilities, labels),
     )
 
 
@@ -114,6 +142,15 @@ def write_evaluation(
         )
         save_figure(figure, figures / f"{name}.png")
     save_figure(plot_per_class_scores(evaluation.per_class), figures / "per_class_scores.png")
+    write_text(folder / "reliability.csv", evaluation.reliability.to_csv(index=False))
+    write_text(folder / "risk_coverage.csv", evaluation.risk_coverage.to_csv(index=False))
+    calibration = plot_calibration(
+        evaluation.reliability,
+        evaluation.risk_coverage,
+        error=evaluation.metrics["expected_calibration_error"],
+        title=title,
+    )
+    save_figure(calibration, figures / "calibration.png")
     gallery = _plot_gallery(evaluation, pictures, class_names, title=title)
     save_figure(gallery, figures / "gallery.png")
 
@@ -155,6 +192,17 @@ def format_metrics(
         for name, scores in metrics.items()
     }
     return pd.DataFrame(cells).to_string(na_rep="")
+
+
+def summarise_calibration(calibration: dict[str, Any]) -> str:
+    """What the reject option gives, as a line for people."""
+    accuracy = f"{calibration['wanted_accuracy']:.0%}"
+    if calibration["threshold"] is None:
+        return f"Reject:  no confidence is high enough for {accuracy} accuracy on validation"
+    return (
+        f"Reject:  at {accuracy} accuracy it answers {calibration['coverage']:.0%} of the "
+        f"validation pictures (confidence from {calibration['threshold']:.2f})"
+    )
 
 
 def _in_words(metric: str) -> str:

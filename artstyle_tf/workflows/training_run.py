@@ -74,8 +74,6 @@ def choose_inputs(
     order: EpochOrder,
     run_directory: RunDirectory,
     invocation: Invocation,
-    *,
-    starts_from_features: bool,
 ) -> tuple[TrainingInputs, CacheDecision]:
     """Pictures, or kept activations where that is possible and cheaper.
 
@@ -86,7 +84,6 @@ def choose_inputs(
         order: of the training pictures.
         run_directory: of the run.
         invocation: how the program was called.
-        starts_from_features: whether the head is fitted to frozen features before the phases.
     """
     mode = config.training.trunk_cache.mode
     if invocation.resume and run_directory.environment_file.is_file():
@@ -101,7 +98,6 @@ def choose_inputs(
         order,
         plain,
         mode=mode,
-        starts_from_features=starts_from_features,
         reporter=invocation.reporter,
     )
     verb = "Using" if decision.use else "Not using"

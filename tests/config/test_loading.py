@@ -28,7 +28,11 @@ def message_of(*overrides: str) -> str:
 
 @pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.yaml")), ids=lambda file: file.name)
 def test_every_shipped_config_is_valid_and_starts_with_its_command(file):
-    schemas = {verb.config_file: verb.schema for verb in VERBS.values()}
+    schemas = {
+        file: verb.schema
+        for verb in VERBS.values()
+        for file in (verb.config_file, verb.demo_config_file)
+    }
     load_config(schemas.get(file.name, DirectExperiment), file)
     assert file.read_text().startswith("# python scripts/")
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from artstyle_tf.metrics.neighbours import knn_probabilities, nearest_neighbours
+from artstyle_tf.training.linear_probe import fit_linear_probe
 from artstyle_tf.training.projection_start import fit_projection
 
 
@@ -17,16 +18,12 @@ def some_features(count, seed, *, num_classes=4, dimension=20):
     return noise + 3.0, labels
 
 
-def project(features, labels, **options):
-    settings = {
-        "dimension": 12,
-        "num_classes": 4,
-        "inverse_regularisation": 0.1,
-        "balanced": True,
-        "share_of_components": 0.5,
-        **options,
-    }
-    return fit_projection(features, labels, **settings)
+def project(features, labels, *, num_classes=4, **options):
+    probe = fit_linear_probe(
+        features, labels, num_classes=num_classes, inverse_regularisation=0.1, balanced=True
+    )
+    options = {"dimension": 12, "share_of_components": 0.5, **options}
+    return fit_projection(features, *probe, **options)
 
 
 def knn_accuracy(kernel, bias):

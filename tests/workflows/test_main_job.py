@@ -28,6 +28,8 @@ training:
 
 
 STYLES = {"bold": 20, "fine": 20, "wide": 12}
+SCORES_WITH_INTERVALS = {"macro_f1", "accuracy", "macro_precision", "macro_recall"}
+SCORES = {*SCORES_WITH_INTERVALS, "expected_calibration_error", "brier_score", "log_loss"}
 
 
 @pytest.fixture
@@ -77,8 +79,11 @@ def test_the_json_contract(workplace, capsys):
     assert json.loads(Path("outputs/models/first/metrics.json").read_text()) == trained
     assert trained["run"] == "outputs/models/first"
     for split in ("validation", "test"):
-        assert set(trained[split]) == {"macro_f1", "accuracy", "macro_precision", "macro_recall"}
-        assert all(0 <= value <= 1 for value in trained[split].values())
+        assert set(trained[split]) == SCORES
+        assert all(0 <= trained[split][name] <= 1 for name in SCORES_WITH_INTERVALS)
+        assert set(trained["intervals"][split]) == SCORES_WITH_INTERVALS
+        for name, (low, high) in trained["intervals"][split].items():
+            assert low - 1e-9 <= trained[split][name] <= high + 1e-9
     assert {"first_model", "preparation", "training", "evaluation", "total"} <= set(
         trained["seconds"]
     )
@@ -106,12 +111,46 @@ def test_the_run_directory_holds_what_is_needed_to_repeat_the_run(trained):
     assert not list(run.rglob("*.partial*"))
 
 
+def test_the_run_is_compared_with_its_floor_on_the_same_pictures(trained):
+    for split in ("validation", "test"):
+        floor = trained["floor"][split]
+        difference = trained[split]["macro_f1"] - floor["macro_f1"]
+        comparison = floor["trained_against_floor"]
+        assert comparison["difference"] == pytest.approx(difference)
+        low, high = comparison["interval"]
+        assert low <= difference + 1e-9
+        assert difference <= high + 1e-9
+        is_clear = not low <= 0 <= high
+        assert ("is better than" in floor["verdict"]) == is_clear
+    history = pd.read_csv(Path(trained["run"]) / "history.csv")
+    # Epoch 0 is the floor: it was fitted before anything was learnt.
+    assert history["val_macro_f1"].iloc[0] == pytest.approx(
+        trained["floor"]["validation"]["macro_f1"], abs=1e-5
+    )
+
+
+def test_the_calibration_is_kept_and_used(trained):
+    run = Path(trained["run"])
+    calibration = json.loads((run / "calibration.json").read_text())
+    assert calibration == trained["calibration"]
+    for split in ("validation", "test"):
+        predictions = pd.read_csv(run / split / "predictions.csv")
+        threshold = calibration["threshold"]
+        accepted = predictions["confidence"] >= (2 if threshold is None else threshold - 1e-6)
+        assert predictions["accepted"].tolist() == accepted.tolist()
+    validation = pd.read_csv(run / "validation" / "predictions.csv")
+    assert validation["accepted"].mean() == pytest.approx(calibration["coverage"])
+    answered = validation[validation["accepted"]]
+    if len(answered):
+        assert (answered["label"] == answered["prediction"]).mean() >= 0.95
+
+
 def test_the_figures_are_there(trained):
     figures = Path(trained["figures"])
     names = {file.relative_to(figures).as_posix() for file in figures.rglob("*.png")}
     assert {"training_curves.png", "class_distribution.png"} <= names
     for split in ("validation", "test"):
-        for name in ("confusion_matrix", "confusion_matrix_normalised", "gallery"):
+        for name in ("confusion_matrix", "confusion_matrix_normalised", "gallery", "calibration"):
             assert f"{split}/{name}.png" in names
 
 
@@ -201,7 +240,7 @@ def test_a_second_run_of_the_same_name_needs_to_be_asked_for(trained, capsys):
     assert "--overwrite" in capsys.readouterr().err
     assert Path("outputs/models/first/model.keras").read_bytes() == before
     assert train("--run-name", "first", "--quiet", "--overwrite", "training.phases=[]") == 0
-    assert "the linear probe" in capsys.readouterr().out
+    assert "the start" in capsys.readouterr().out
 
 
 def test_an_interrupted_run_resumes_to_the_result_of_an_uninterrupted_one(

@@ -42,6 +42,7 @@ SCORES = {
     "r_precision",
     "map_at_r",
 }
+CALIBRATION = {"expected_calibration_error", "brier_score", "log_loss"}
 
 
 def train(*arguments, verb="train-triplet"):
@@ -79,7 +80,9 @@ def trained(trained_once, tmp_path, monkeypatch, tiny_network_by_name):
 
 def test_the_json_contract(trained):
     for split in ("validation", "test"):
-        assert set(trained[split]) == set(trained["intervals"][split]) == SCORES
+        assert set(trained["intervals"][split]) == SCORES
+        assert set(trained[split]) == SCORES | CALIBRATION
+        assert trained["floor"][split]["verdict"]
         for name, (low, high) in trained["intervals"][split].items():
             assert 0 <= low <= high <= 1
             assert low - 1e-9 <= trained[split][name] <= high + 1e-9

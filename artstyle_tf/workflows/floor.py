@@ -1,0 +1,111 @@
+"""The floor: logistic regression on the frozen features, which training has to beat."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from artstyle_tf.config.training import LinearProbeConfig
+from artstyle_tf.metrics.classification import classification_summary
+from artstyle_tf.metrics.comparison import compare_predictions, verdict
+from artstyle_tf.training.linear_probe import fit_linear_probe
+from artstyle_tf.workflows.evaluation import SEED_OF_INTERVALS, Evaluation
+from artstyle_tf.workflows.split_pictures import SplitPictures, class_ids
+from artstyle_tf.workflows.training_inputs import TrainingInputs
+from artstyle_tf.workflows.training_run import NAME_IN_RESULT
+
+
+@dataclass(frozen=True)
+class Floor:
+    """A linear classifier of the features that the network had before training.
+
+    Attributes:
+        kernel: float32 [D, C].
+        bias: float32 [C].
+        predictions: "val" and "test", as far as there are such pictures -> int [N].
+    """
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    predictions: dict[str, np.ndarray]
+
+    def scores(self, split: str, labels: np.ndarray) -> dict[str, float]:
+        """macro_f1, accuracy and so on."""
+        num_classes = len(self.bias)
+        return classification_summary(labels, self.predictions[split], num_classes=num_classes)
+
+
+def fit_floor(
+    probe: LinearProbeConfig | None,
+    splits: dict[str, SplitPictures],
+    inputs: TrainingInputs,
+    *,
+    num_classes: int,
+) -> Floor:
+    """Fits the floor. It has to be done before anything is learnt.
+
+    Args:
+        probe: settings of the regression; None for the usual ones.
+        splits: the pictures; no label of a test picture is looked at.
+        inputs: give the features with the present weights.
+        num_classes: C.
+    """
+    probe = probe or LinearProbeConfig()
+    kernel, bias = fit_linear_probe(
+        inputs.features("train"),
+        splits["train"].labels,
+        num_classes=num_classes,
+        inverse_regularisation=probe.inverse_regularisation,
+        balanced=probe.balanced,
+    )
+    predictions = {
+        split: (inputs.features(split) @ kernel + bias).argmax(axis=1)
+        for split in NAME_IN_RESULT
+        if split in splits
+    }
+    return Floor(kernel, bias, predictions)
+
+
+def compare_with_floor(
+    floor: Floor,
+    splits: dict[str, SplitPictures],
+    evaluations: Mapping[str, Evaluation],
+    class_names: Sequence[str],
+) -> dict[str, Any]:
+    """What the floor scores, and whether the trained network is better on the same pictures.
+
+    Returns:
+        Name of the data set in the results -> the floor's scores, the paired comparison and the
+        verdict, as JSON values.
+    """
+    found = {}
+    for split, name in NAME_IN_RESULT.items():
+        if name not in evaluations:
+            continue
+        labels = splits[split].labels
+        comparison = compare_predictions(
+            labels,
+            class_ids(evaluations[name].predictions["prediction"], class_names),
+            floor.predictions[split],
+            num_classes=len(class_names),
+            seed=SEED_OF_INTERVALS,
+        )
+        found[name] = {
+            **floor.scores(split, labels),
+            "trained_against_floor": dataclasses.asdict(comparison),
+            "verdict": verdict(comparison, ["the trained model", "the floor"]),
+        }
+    return found
+
+
+def summarise_floor(result: dict[str, Any]) -> list[str]:
+    """The floor and the verdict as lines for people; the test split counts where there is one."""
+    name = next(name for name in ("test", "validation") if name in result["floor"])
+    floor = result["floor"][name]
+    said = floor["verdict"]
+    lines = [f"Floor:   logistic regression on the frozen features, {name} {floor['macro_f1']:.3f}"]
+    return [*lines, f"         {said[0].upper()}{said[1:]}."]

@@ -1,0 +1,283 @@
+"""What trainings of all kinds have in common: start, phases, calibration, evaluation, results."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from artstyle_tf.config.experiment import TrainingExperiment
+from artstyle_tf.config.training import LinearProbeConfig
+from artstyle_tf.data.epoch_order import EpochOrder
+from artstyle_tf.files import write_json
+from artstyle_tf.metrics.calibration import Calibration, calibrate
+from artstyle_tf.models.network import Network
+from artstyle_tf.plots.theme import save_figure
+from artstyle_tf.plots.training_curves import plot_training_curves
+from artstyle_tf.training.objective import Objective
+from artstyle_tf.training.run_directory import RunDirectory, create_run_directory
+from artstyle_tf.training.trainer import Trainer
+from artstyle_tf.workflows.evaluation import (
+    Evaluation,
+    format_metrics,
+    summarise_calibration,
+)
+from artstyle_tf.workflows.floor import Floor, compare_with_floor, fit_floor, summarise_floor
+from artstyle_tf.workflows.invocation import Invocation
+from artstyle_tf.workflows.prepare_data import count_splits, index_and_split, prepare
+from artstyle_tf.workflows.split_pictures import SplitPictures, read_splits
+from artstyle_tf.workflows.training_inputs import TrainingInputs
+from artstyle_tf.workflows.training_plan import unpack_phases, unpack_training_plan
+from artstyle_tf.workflows.training_run import (
+    NAME_IN_RESULT,
+    choose_inputs,
+    describe_run,
+    plan_run,
+    save_and_note_the_first,
+    tensorboard_folder,
+)
+
+ExperimentType = TypeVar("ExperimentType", bound=TrainingExperiment)
+NetworkType = TypeVar("NetworkType", bound=Network)
+
+
+class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
+    """Pictures in splits -> a trained and calibrated network.
+
+    The abstract methods are what each kind of training does in its own way.
+
+    Args:
+        config: of the experiment.
+        network: what `build_network` returned; trained in place.
+        splits: the pictures; "test" is only predicted.
+        inputs: of these pictures.
+        class_names: C names.
+        place: where history, resume point and whatever belongs to the network go.
+        invocation: how the program was called.
+    """
+
+    def __init__(
+        self,
+        config: ExperimentType,
+        network: NetworkType,
+        splits: dict[str, SplitPictures],
+        inputs: TrainingInputs,
+        class_names: Sequence[str],
+        place: RunDirectory,
+        invocation: Invocation,
+    ) -> None:
+        self.config = config
+        self.network = network
+        self.splits = splits
+        self.inputs = inputs
+        self.class_names = class_names
+        self.place = place
+        self.invocation = invocation
+
+    @staticmethod
+    @abstractmethod
+    def build_network(config: ExperimentType, *, num_classes: int) -> NetworkType:
+        """The network before training; its weights and phases have been checked."""
+
+    @staticmethod
+    @abstractmethod
+    def order(config: ExperimentType, train: SplitPictures) -> EpochOrder:
+        """Which training pictures make a batch."""
+
+    @property
+    @abstractmethod
+    def probe(self) -> LinearProbeConfig | None:
+        """Settings of the floor; None for the usual ones."""
+
+    @abstractmethod
+    def objective(self) -> Objective:
+        """What is learnt."""
+
+    @abstractmethod
+    def start(self, floor: Floor, objective: Objective) -> tuple[str, dict[str, float]] | None:
+        """Gives the head its first weights.
+
+        Returns:
+            Name and validation scores of the start; None if nothing was done.
+        """
+
+    @abstractmethod
+    def fit_temperature(self) -> float:
+        """The temperature of the trained network, from the validation pictures."""
+
+    @abstractmethod
+    def probabilities(self, split: str, temperature: float) -> np.ndarray:
+        """What the trained network says of the pictures of a split: float32 [N, C]."""
+
+    @abstractmethod
+    def evaluate(
+        self, split: str, calibration: Calibration, *, folder: Path, figures: Path, title: str
+    ) -> Evaluation:
+        """Measures the trained network on a split; writes tables and figures."""
+
+    def finish(self) -> None:
+        """Writes what predictions need beside the network."""
+
+    def further_results(self, trainer: Trainer) -> dict[str, Any]:
+        """What this kind of training adds to the results; may draw figures of the training."""
+        del trainer
+        return {}
+
+    def train(self, *, resume: bool = False) -> tuple[Trainer, Floor]:
+        """Start, then the phases; the best weights are in the network afterwards."""
+        # Before anything is learnt: the floor is what the features could do already.
+        floor = fit_floor(self.probe, self.splits, self.inputs, num_classes=len(self.class_names))
+        objective = self.objective()
+        trainer = Trainer(
+            self.network,
+            objective,
+            unpack_training_plan(self.config.training, seed=self.config.seed),
+            self.inputs.training_data,
+            history_file=self.place.history_file,
+            resume_file=self.place.resume_file,
+            save_model=save_and_note_the_first(self.place, self.invocation),
+            tensorboard_folder=tensorboard_folder(self.config, self.place),
+            reporter=self.invocation.reporter,
+        )
+        if not (resume and trainer.resume()):
+            self._start(trainer, floor, objective)
+        trainer.train()
+        return trainer, floor
+
+    def _start(self, trainer: Trainer, floor: Floor, objective: Objective) -> None:
+        started = self.start(floor, objective)
+        if started is None:
+            return
+        name, scores = started
+        trainer.start_from(name, scores)
+        self.invocation.reporter.info(
+            f"Start ({name}): validation macro-F1 {scores['val_macro_f1']:.3f} "
+            f"({self.invocation.stopwatch.elapsed:.0f} s after the start)"
+        )
+
+    def calibrate(self) -> Calibration:
+        """Temperature and threshold from validation pictures."""
+        temperature = self.fit_temperature()
+        return calibrate(
+            self.probabilities("val", temperature),
+            self.splits["val"].labels,
+            temperature=temperature,
+            wanted_accuracy=self.config.evaluation.wanted_accuracy,
+        )
+
+
+def run_training(
+    kind: type[NetworkTraining[ExperimentType, NetworkType]],
+    config: ExperimentType,
+    invocation: Invocation,
+) -> dict[str, Any]:
+    """Prepares, trains, evaluates; returns the contract that --json prints."""
+    reporter, stopwatch = invocation.reporter, invocation.stopwatch
+    # What can be wrong is asked for before anything is written, the cheap things first.
+    place = plan_run(config, invocation)
+    index, pictures = index_and_split(config.data, reporter)
+    class_names = index.class_names
+    network = kind.build_network(config, num_classes=len(class_names))
+    with stopwatch.stage("preparation"):
+        prepared = prepare(config.data, index, pictures, reporter)
+        splits = read_splits(
+            prepared, class_names, config.data, image_size_px=config.model.image_size_px
+        )
+    order = kind.order(config, splits["train"])
+    inputs, decision = choose_inputs(config, network, splits, order, place, invocation)
+    if not invocation.resume:
+        create_run_directory(place, overwrite=invocation.overwrite)
+    training = kind(config, network, splits, inputs, class_names, place, invocation)
+    with place.running():
+        describe_run(place, config, class_names, pictures, prepared, network, decision)
+        with stopwatch.stage("training"):
+            trainer, floor = training.train(resume=invocation.resume)
+        with stopwatch.stage("evaluation"):
+            training.finish()
+            calibration = training.calibrate()
+            place.write_calibration(calibration)
+            evaluations = _evaluate(training, calibration)
+            curves = plot_training_curves(trainer.history.table())
+            save_figure(curves, place.figures / "training_curves.png")
+            further = training.further_results(trainer)
+        result = {
+            "run": str(place.path),
+            **{name: evaluation.metrics for name, evaluation in evaluations.items()},
+            "intervals": {name: evaluation.intervals for name, evaluation in evaluations.items()},
+            "floor": compare_with_floor(floor, splits, evaluations, class_names),
+            "calibration": dataclasses.asdict(calibration),
+            "best_epoch": trainer.best.epoch,
+            "stopped_early": trainer.reason_to_stop,
+            **further,
+            "trunk_cache": dataclasses.asdict(decision),
+            "num_pictures": count_splits(prepared.manifest),
+            "unreadable": prepared.rejected.to_dict(orient="records"),
+            "model": str(place.model_file),
+            "figures": str(place.figures),
+            "seconds": stopwatch.seconds(),
+        }
+        write_json(place.metrics_file, result)
+    return result
+
+
+def plan_training(
+    kind: type[NetworkTraining[ExperimentType, NetworkType]],
+    config: ExperimentType,
+    invocation: Invocation,
+) -> dict[str, Any]:
+    """Checks names, pictures and weights and says what `run_training` would do; writes nothing."""
+    place = plan_run(config, invocation)
+    index, pictures = index_and_split(config.data, invocation.reporter)
+    network = kind.build_network(config, num_classes=len(index.class_names))
+    phases = unpack_phases(config.training)
+    return {
+        "dry_run": True,
+        "run": str(place.path),
+        "classes": list(index.class_names),
+        "num_pictures": count_splits(pictures),
+        "weights": config.model.weights,
+        "parameters": network.model.count_params(),
+        "phases": [f"{phase.name}, {phase.epochs} epochs" for phase in phases],
+    }
+
+
+def summarise_training(result: dict[str, Any]) -> str:
+    """The result as text."""
+    if result.get("dry_run"):
+        lines = [f"{key}: {value}" for key, value in result.items() if key != "dry_run"]
+        return "Dry run: nothing was written.\n" + "\n".join(lines)
+    scores = {name: result[name] for name in NAME_IN_RESULT.values() if name in result}
+    best = "the start" if result["best_epoch"] == 0 else f"epoch {result['best_epoch']}"
+    return "\n".join(
+        [
+            format_metrics(scores, result["intervals"]),
+            *summarise_floor(result),
+            summarise_calibration(result["calibration"]),
+            f"Best:    {best}",
+            f"Model:   {result['model']}",
+            f"Figures: {result['figures']}",
+            f"Run:     {result['run']} ({result['seconds']['total']:.0f} s)",
+        ]
+    )
+
+
+def _evaluate(
+    training: NetworkTraining[Any, Any], calibration: Calibration
+) -> dict[str, Evaluation]:
+    """Measures validation, and the test split this once."""
+    place = training.place
+    return {
+        name: training.evaluate(
+            split,
+            calibration,
+            folder=place.path / name,
+            figures=place.figures / name,
+            title=f"{place.path.name}: {name}",
+        )
+        for split, name in NAME_IN_RESULT.items()
+        if split in training.splits
+    }

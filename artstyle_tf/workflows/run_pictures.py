@@ -1,0 +1,149 @@
+"""The pictures on which a finished run is measured: its own, or those of another folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+from artstyle_tf.config.experiment import EvaluateExperiment, TrainingExperiment
+from artstyle_tf.data.image_index import index_images
+from artstyle_tf.data.preparation import PreparedPictures, prepare_pictures
+from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.training.run_directory import RunDirectory
+from artstyle_tf.workflows.invocation import Invocation
+
+
+@contextmanager
+def chosen_pictures(
+    config: EvaluateExperiment,
+    run_directory: RunDirectory,
+    trained: TrainingExperiment,
+    invocation: Invocation,
+) -> Iterator[PreparedPictures]:
+    """The pictures that `config` asks for; those of another folder go away afterwards."""
+    if config.images is None:
+        yield _own_pictures(config, run_directory, trained)
+        return
+    # Cleaned exactly as training pictures were, into a folder that goes away.
+    with tempfile.TemporaryDirectory(prefix="artstyle-") as temporary:
+        yield _other_pictures(
+            Path(config.images),
+            Path(temporary) / "prepared",
+            run_directory,
+            trained,
+            invocation,
+        )
+
+
+def _other_pictures(
+    images: Path,
+    destination: Path,
+    run_directory: RunDirectory,
+    trained: TrainingExperiment,
+    invocation: Invocation,
+) -> PreparedPictures:
+    class_names = run_directory.read_class_names()
+    index = index_images(images, reporter=invocation.reporter)
+    unknown = sorted(set(index.class_names) - set(class_names))
+    if unknown:
+        raise ArtstyleError(
+            f"{images} holds styles that the model does not know",
+            received=", ".join(unknown[:5]),
+            expected=f"folders named {', '.join(class_names)}",
+            fix="rename or move these folders",
+        )
+    _warn_about_known_pictures(index.pictures, run_directory, invocation)
+    return prepare_pictures(
+        index.pictures.assign(split="test"),
+        root=index.root,
+        destination=destination,
+        max_side_px=trained.data.max_side_px,
+        num_workers=trained.data.preparation_workers,
+        reporter=invocation.reporter,
+    )
+
+
+def _warn_about_known_pictures(
+    pictures: pd.DataFrame, run_directory: RunDirectory, invocation: Invocation
+) -> None:
+    """A model knows the pictures it has learnt from; a score on them says little."""
+    known = pd.read_csv(run_directory.pictures_file, usecols=["source_digest", "split"], dtype=str)
+    learnt = set(known.loc[known["split"] == "train", "source_digest"])
+    num_learnt = sum(digest in learnt for digest in pictures["digest"])
+    if num_learnt:
+        invocation.reporter.warn(
+            f"{num_learnt} of these {len(pictures)} pictures were used to train the run; "
+            "the score flatters the model"
+        )
+
+
+def _own_pictures(
+    config: EvaluateExperiment, run_directory: RunDirectory, trained: TrainingExperiment
+) -> PreparedPictures:
+    """The run's pictures of one split, if they are still those the run used."""
+    rows = rows_of_split(config, run_directory)
+    root = prepared_root(run_directory, trained)
+    readable = []
+    rejected = []
+    for row in rows.itertuples():
+        reason = _why_not_the_same(root / str(row.path), str(row.digest))
+        readable.append(reason is None)
+        if reason is not None:
+            rejected.append({"path": row.source, "reason": reason})
+    if not any(readable):
+        raise ArtstyleError(
+            f"None of the run's {len(rows)} pictures is left in {root}",
+            received=rejected[0]["reason"],
+            fix="prepare them again with the run's config: "
+            f"scripts/prepare_data.py --config {run_directory.config_file}",
+        )
+    return PreparedPictures(
+        root=root,
+        manifest=rows[readable],
+        rejected=pd.DataFrame(rejected, columns=["path", "reason"]),
+    )
+
+
+def prepared_root(run_directory: RunDirectory, trained: TrainingExperiment) -> Path:
+    """Where the prepared pictures are: as configured, or where they were when the run was made."""
+    configured = Path(trained.data.prepared)
+    if configured.is_dir():
+        return configured
+    environment = json.loads(run_directory.environment_file.read_text(encoding="utf-8"))
+    return Path(environment["prepared_pictures"])
+
+
+def _why_not_the_same(file: Path, digest: str) -> str | None:
+    try:
+        found = hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        return error.strerror or str(error)
+    return None if found == digest else "changed since the run"
+
+
+def rows_of_split(config: EvaluateExperiment, run_directory: RunDirectory) -> pd.DataFrame:
+    """Rows of the run's own pictures in the chosen split, without augmented copies."""
+    pictures = pd.read_csv(run_directory.pictures_file, dtype=str, keep_default_na=False)
+    split = chosen_split(config, run_directory)
+    rows = pictures[pictures["split"] == split]
+    if rows.empty:
+        raise ArtstyleError(
+            f"The run has no {split} pictures",
+            expected=f"one of {', '.join(sorted(set(pictures['split'])))}",
+            fix="set split=..., or give a folder with --images",
+        )
+    return rows[rows["parent"] == ""].reset_index(drop=True)
+
+
+def chosen_split(config: EvaluateExperiment, run_directory: RunDirectory) -> str:
+    """The split that `config` asks for; test if there is one."""
+    if config.split is not None:
+        return config.split
+    pictures = pd.read_csv(run_directory.pictures_file, usecols=["split"], dtype=str)
+    return "test" if "test" in set(pictures["split"]) else "val"
