@@ -238,6 +238,7 @@ def test_no_tensor_grows_with_the_cube_of_the_batch(name):
 @every_metric_loss
 def test_it_is_compiled_trained_with_saved_and_loaded(name, tmp_path):
     labels, embeddings = some_batch(32, 3, dimension=6)
+    embeddings += np.eye(6, dtype=np.float32)[labels]  # something to learn
     loss = build_metric_loss(name, margin=0.5, distance="squared_l2", temperature=0.3)
     model = keras.Sequential(
         [keras.Input((6,)), keras.layers.Dense(4), keras.layers.UnitNormalization()]
