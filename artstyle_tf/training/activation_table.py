@@ -1,8 +1,8 @@
 """Rows of activations on disk: written in shards, checked when they are read, memory-mapped.
 
 A table is a folder. A shard is two files: `<checksum>.npy` with the rows, and `<checksum>.json`
-with the keys of the rows, written last; without it the shard does not exist. A file is named by its
-content, so two programs that write the same rows at the same time cannot harm each other.
+with the keys of the rows, written last; without it the shard does not exist. The checksum is of
+rows and keys, so two programs that write the same ones at the same time cannot harm each other.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class ActivationTable:
                 expected=f"finite values up to {np.finfo(self.dtype).max:g}, as {self.dtype} holds",
                 fix="training.trunk_cache.dtype=float32, or training.trunk_cache.mode=never",
             )
-        checksum = _checksum(converted)
+        checksum = _checksum(converted, keys)
         if not (self.folder / DESCRIPTION_FILE).is_file():
             write_json(self.folder / DESCRIPTION_FILE, self._description)
         with replaced_atomically(self.folder / f"{checksum}.npy") as temporary:
@@ -114,7 +114,7 @@ class ActivationTable:
             keys = json.loads(keys_file.read_text(encoding="utf-8"))
             rows = np.load(rows_file, mmap_mode="r", allow_pickle=False)
             expected = ((len(keys), *self.row_shape), self.dtype, keys_file.stem)
-            if (rows.shape, rows.dtype, _checksum(rows)) != expected:
+            if (rows.shape, rows.dtype, _checksum(rows, keys)) != expected:
                 raise ValueError("its content is not what was written")
         except (OSError, ValueError, EOFError) as error:
             if keys_file.exists():  # else another program has just removed it
@@ -134,5 +134,8 @@ def table_key(description: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_KEY_LENGTH]
 
 
-def _checksum(rows: np.ndarray) -> str:
-    return hashlib.blake2b(np.ascontiguousarray(rows).data, digest_size=16).hexdigest()
+def _checksum(rows: np.ndarray, keys: Sequence[str]) -> str:
+    # Of the keys too: different pictures can have equal rows.
+    checksum = hashlib.blake2b(json.dumps(list(keys)).encode(), digest_size=16)
+    checksum.update(np.ascontiguousarray(rows).data)
+    return checksum.hexdigest()

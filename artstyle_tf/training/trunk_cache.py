@@ -28,7 +28,7 @@ from artstyle_tf.training.cache_decision import format_bytes
 from artstyle_tf.training.cache_folder import make_room
 from artstyle_tf.training.trunk_runtime import CompileTrunk, RuntimeChoice, open_trunk_runtime
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1 named shards by their rows alone, so that equal rows lost their keys
 
 # What an interruption may cost, in rows and in memory.
 _MOST_ROWS_IN_A_SHARD = 512

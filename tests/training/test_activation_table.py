@@ -104,6 +104,16 @@ def test_two_programs_that_write_the_same_rows_do_no_harm(open_table):
     np.testing.assert_array_equal(again.read(["a", "c"])[0], some_rows(2)[0])
 
 
+def test_equal_rows_of_different_pictures_keep_their_keys(open_table):
+    rows = some_rows(1)
+    table = open_table()
+    table.add(["a"], rows)
+    table.add(["b"], rows)
+    again = open_table()
+    assert not again.missing(["a", "b"]).size
+    np.testing.assert_array_equal(again.read(["a", "b"]), np.concatenate([rows, rows]))
+
+
 @pytest.mark.parametrize("value", [np.inf, np.nan, 1e5])
 def test_a_value_that_does_not_fit_is_refused(open_table, value):
     rows = some_rows(1)
