@@ -57,6 +57,7 @@ class DataConfig(Schema):
     split: SplitConfig = SplitConfig()
     group_pattern: str | None = None
     group_file: str | None = None
+    near_duplicates: Literal["keep_together", "ignore"] = "keep_together"
     max_side_px: PositiveInt | None = 1024
     up_sampling: UpSamplingConfig | None = None
     preparation_seed: NonNegativeInt = 42

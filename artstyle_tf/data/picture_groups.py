@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from scipy.sparse import csgraph
 
 from artstyle_tf.data.picture_tables import examples, match_pictures, read_picture_table
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.reporting import Reporter
+
+# <artist>_<title>, <artist> - <title>, <film>-0001: what precedes the first separator or the number.
+_USUAL_GROUP_PATTERNS = (r"^([^_]+)_", r"^(.+?) - ", r"^(.*[^-_ \d])[-_ ]?\d+\.[^.]+$")
+_SHARE_OF_STYLES_WITH_GROUPS = 0.5
+_SHARE_OF_NAMES_WITH_GROUP = 0.5
+_SHARE_WITH_SIBLINGS = 0.3
+_FEWEST_GROUPS_OF_STYLE = 3
+_LARGEST_SHARE_OF_STYLE = 0.5
 
 
 def find_groups(
@@ -57,6 +70,63 @@ def compile_group_pattern(group_pattern: str) -> re.Pattern[str]:
             expected=r"for example '^([^_]+)_' for files called <artist>_<title>.jpg",
             fix="correct data.group_pattern",
         ) from error
+
+
+def connected(*keys: Iterable[object]) -> np.ndarray:
+    """Numbers the sets of things that hang together, because they share any of their keys.
+
+    Args:
+        keys: each with N values; things with the same value in any of them hang together, and so
+            do all that hang together with one of them.
+
+    Returns:
+        int [N] in [0, G), in the order of first occurrence.
+    """
+    columns = [pd.factorize(np.asarray(list(values), dtype=object))[0] for values in keys]
+    count = len(columns[0])
+    # A graph of things and key values, in which each thing is joined to its values.
+    offsets = np.cumsum([count, *(column.max(initial=-1) + 1 for column in columns)])
+    values = np.concatenate([column + first for column, first in zip(columns, offsets, strict=False)])
+    things = np.tile(np.arange(count), len(columns))
+    shape = (offsets[-1], offsets[-1])
+    joins = sparse.coo_array((np.ones(len(things)), (things, values)), shape=shape)
+    _, numbers = csgraph.connected_components(joins, directed=False)
+    return pd.factorize(numbers[:count])[0]
+
+
+def suggest_group_pattern(paths: Sequence[str], labels: Sequence[str]) -> str | None:
+    """Guesses whether file names carry a group, such as the artist or the film.
+
+    Args:
+        paths: of N pictures, with /.
+        labels: of the pictures.
+
+    Returns:
+        The first pattern that finds plausible groups, else None. Plausible: in at least half of the
+        styles most names match; there are several groups in each of these styles, none of which
+        usually holds half of it; and many pictures share their group with another one.
+    """
+    names = pd.Series([path.rsplit("/", 1)[-1] for path in paths], dtype=str)
+    pictures = pd.DataFrame({"style": list(labels)}, dtype=str)
+    for pattern in _USUAL_GROUP_PATTERNS:
+        pictures["group"] = names.str.extract(pattern, expand=False)
+        matched = pictures.groupby("style")["group"].agg(lambda groups: groups.notna().mean())
+        styles = matched.index[matched >= _SHARE_OF_NAMES_WITH_GROUP]
+        if len(styles) < len(matched) * _SHARE_OF_STYLES_WITH_GROUPS:
+            continue
+        found = pictures[pictures["style"].isin(styles)].dropna()
+        of_style = found.groupby("style")["group"].agg(
+            number="nunique", largest=lambda groups: groups.value_counts(normalize=True).iloc[0]
+        )
+        has_siblings = found["group"].duplicated(keep=False)
+        is_plausible = (
+            of_style["number"].min() >= _FEWEST_GROUPS_OF_STYLE
+            and of_style["largest"].median() <= _LARGEST_SHARE_OF_STYLE
+            and has_siblings.mean() >= _SHARE_WITH_SIBLINGS
+        )
+        if is_plausible:
+            return pattern
+    return None
 
 
 def _groups_of_names(paths: Sequence[str], pattern: re.Pattern[str]) -> dict[str, str]:

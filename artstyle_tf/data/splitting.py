@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from artstyle_tf.data.image_index import ImageIndex
+from artstyle_tf.data.picture_groups import connected
 from artstyle_tf.data.picture_tables import examples, match_pictures, read_picture_table
 from artstyle_tf.data.stratification import stratify
 from artstyle_tf.errors import ArtstyleError
@@ -23,13 +24,14 @@ def split_pictures(
 ) -> pd.DataFrame:
     """Splits every class by the same fractions and keeps groups together.
 
-    A group, and files with the same bytes, never lie in two splits: a score on a picture whose
-    sibling was learnt from flatters. Groups of several pictures are placed first, the largest ones
-    first, each where the classes lack most; single pictures then fill up what is missing. Without
-    groups every class is therefore divided exactly (by largest remainders).
+    A group, files with the same bytes and pictures that look the same never lie in two splits: a
+    score on a picture whose sibling was learnt from flatters. Groups of several pictures are placed
+    first, the largest ones first, each where the classes lack most; single pictures then fill up
+    what is missing. Without groups every class is therefore divided exactly (by largest
+    remainders).
 
     Args:
-        pictures: columns path and label; group and digest if known.
+        pictures: columns path and label; group, digest and looks_like if known.
         fractions: split -> share; shares add up to 1, a split that is left out gets none.
         seed: of the shuffling. The result depends on it and on the pictures, not on their order.
 
@@ -75,8 +77,7 @@ def read_split(path: Path, index: ImageIndex, reporter: Reporter = SILENT) -> pd
             relative to the pictures' root or to the file's own folder, or absolute. Its groups
             replace those of the index.
         index: the pictures on disk.
-        reporter: gets a warning about pictures that the file leaves out, and about groups that lie
-            in two splits (the file is followed all the same).
+        reporter: gets a warning about pictures that the file leaves out.
 
     Returns:
         The index's pictures that the file names, sorted by path, with the column split.
@@ -103,7 +104,7 @@ def read_split(path: Path, index: ImageIndex, reporter: Reporter = SILENT) -> pd
         pictures["group"] = pictures["listed_group"].where(
             pictures["listed_group"] != "", pictures["group"]
         )
-    _warn_about_split(path, index, pictures, reporter)
+    _warn_about_what_is_left_out(path, index, pictures, reporter)
     return pictures[[*index.pictures.columns, "split"]].sort_values("path", ignore_index=True)
 
 
@@ -143,7 +144,7 @@ def _refuse(
         raise ArtstyleError(happened, received=received, expected=expected, fix=fix)
 
 
-def _warn_about_split(
+def _warn_about_what_is_left_out(
     path: Path, index: ImageIndex, pictures: pd.DataFrame, reporter: Reporter
 ) -> None:
     left_out = sorted(set(index.pictures["path"]).difference(pictures["path"]))
@@ -151,13 +152,6 @@ def _warn_about_split(
         reporter.warn(
             f"{len(left_out)} pictures are left out because {path} does not name them:"
             f" {examples(left_out)}."
-        )
-    splits_of_group = pictures.groupby("group")["split"].nunique()
-    straddling = splits_of_group[splits_of_group > 1].index
-    if len(straddling):
-        reporter.warn(
-            f"{len(straddling)} groups lie in more than one split of {path}, so its scores will"
-            f" flatter: {examples(straddling)}."
         )
 
 
@@ -174,28 +168,14 @@ def _checked_fractions(fractions: Mapping[str, float]) -> tuple[tuple[str, ...],
 
 
 def _connected_groups(pictures: pd.DataFrame) -> np.ndarray:
-    """Joins groups that share a file's bytes.
+    """Joins groups that share a file's bytes, or pictures that look the same.
 
     Returns:
         int [N], the same number for pictures that have to stay together.
     """
     names = pictures["group"] if "group" in pictures else pictures["path"]
-    groups = pd.factorize(names)[0]
-    if "digest" not in pictures:
-        return groups
-    parent = list(range(groups.max(initial=-1) + 1))
-
-    def representative(group: int) -> int:
-        while parent[group] != group:
-            parent[group] = parent[parent[group]]  # Halves the way for whoever comes next.
-            group = parent[group]
-        return group
-
-    first_group: dict[str, int] = {}
-    twins = pictures["digest"].duplicated(keep=False).to_numpy()
-    for digest, group in zip(pictures["digest"][twins], groups[twins], strict=True):
-        parent[representative(group)] = representative(first_group.setdefault(digest, group))
-    return np.array([representative(group) for group in groups], dtype=int)
+    others = [pictures[name] for name in ("digest", "looks_like") if name in pictures]
+    return connected(names, *others)
 
 
 def _check_class_sizes(

@@ -13,6 +13,7 @@ import numpy as np
 from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.config.training import LinearProbeConfig
 from artstyle_tf.data.epoch_order import EpochOrder
+from artstyle_tf.data.leaks import count_leaks
 from artstyle_tf.files import write_json
 from artstyle_tf.metrics.calibration import Calibration, calibrate
 from artstyle_tf.models.network import Network
@@ -28,6 +29,7 @@ from artstyle_tf.workflows.evaluation import (
 )
 from artstyle_tf.workflows.floor import Floor, compare_with_floor, fit_floor, summarise_floor
 from artstyle_tf.workflows.invocation import Invocation
+from artstyle_tf.workflows.leak_check import check_leaks
 from artstyle_tf.workflows.prepare_data import count_splits, index_and_split, prepare
 from artstyle_tf.workflows.split_pictures import SplitPictures, read_splits
 from artstyle_tf.workflows.training_inputs import TrainingInputs
@@ -180,6 +182,7 @@ def run_training(
     # What can be wrong is asked for before anything is written, the cheap things first.
     place = plan_run(config, invocation)
     index, pictures = index_and_split(config.data, reporter)
+    leaks = check_leaks(index, pictures, reporter)
     class_names = index.class_names
     network = kind.build_network(config, num_classes=len(class_names))
     with stopwatch.stage("preparation"):
@@ -194,6 +197,7 @@ def run_training(
     training = kind(config, network, splits, inputs, class_names, place, invocation)
     with place.running():
         describe_run(place, config, class_names, pictures, prepared, network, decision)
+        place.write_table(place.path / "leaks.csv", leaks)
         with stopwatch.stage("training"):
             trainer, floor = training.train(resume=invocation.resume)
         with stopwatch.stage("evaluation"):
@@ -215,6 +219,7 @@ def run_training(
             **further,
             "trunk_cache": dataclasses.asdict(decision),
             "num_pictures": count_splits(prepared.manifest),
+            "leaks": count_leaks(leaks),
             "unreadable": prepared.rejected.to_dict(orient="records"),
             "model": str(place.model_file),
             "figures": str(place.figures),
@@ -232,6 +237,7 @@ def plan_training(
     """Checks names, pictures and weights and says what `run_training` would do; writes nothing."""
     place = plan_run(config, invocation)
     index, pictures = index_and_split(config.data, invocation.reporter)
+    leaks = check_leaks(index, pictures, invocation.reporter)
     network = kind.build_network(config, num_classes=len(index.class_names))
     phases = unpack_phases(config.training)
     return {
@@ -239,6 +245,7 @@ def plan_training(
         "run": str(place.path),
         "classes": list(index.class_names),
         "num_pictures": count_splits(pictures),
+        "leaks": count_leaks(leaks),
         "weights": config.model.weights,
         "parameters": network.model.count_params(),
         "phases": [f"{phase.name}, {phase.epochs} epochs" for phase in phases],

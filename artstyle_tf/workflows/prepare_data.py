@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +12,27 @@ from artstyle_tf.config.data import DataConfig
 from artstyle_tf.config.experiment import DirectExperiment
 from artstyle_tf.data.demo import write_demo_set
 from artstyle_tf.data.image_index import ImageIndex, index_images
+from artstyle_tf.data.leaks import count_leaks
+from artstyle_tf.data.near_duplicates import find_near_duplicates
 from artstyle_tf.data.preparation import PreparedPictures, UpSampling, prepare_pictures
 from artstyle_tf.data.splitting import SPLITS, read_split, split_pictures
 from artstyle_tf.reporting import Reporter
 from artstyle_tf.workflows.invocation import Invocation
+from artstyle_tf.workflows.leak_check import check_leaks
 
 
 def run(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
     """Prepares the pictures and says what came out."""
     with invocation.stopwatch.stage("index"):
         index, pictures = index_and_split(config.data, invocation.reporter)
+        leaks = check_leaks(index, pictures, invocation.reporter)
     with invocation.stopwatch.stage("preparation"):
         prepared = prepare(config.data, index, pictures, invocation.reporter)
     return {
         "prepared": str(prepared.root),
         "num_pictures": count_splits(prepared.manifest),
         "per_class": count_pictures(prepared.manifest).to_dict(orient="index"),
+        "leaks": count_leaks(leaks),
         "ignored": len(index.ignored),
         "unreadable": prepared.rejected.to_dict(orient="records"),
         "seconds": invocation.stopwatch.seconds(),
@@ -36,12 +42,14 @@ def run(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
 def plan(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
     """Indexes and splits in memory and says what `run` would prepare."""
     index, pictures = index_and_split(config.data, invocation.reporter)
+    leaks = check_leaks(index, pictures, invocation.reporter)
     return {
         "dry_run": True,
         "images": str(index.root),
         "would_prepare": str(Path(config.data.prepared)),
         "num_pictures": count_splits(pictures),
         "per_class": count_pictures(pictures).to_dict(orient="index"),
+        "leaks": count_leaks(leaks),
         "ignored": len(index.ignored),
     }
 
@@ -65,7 +73,8 @@ def index_and_split(data: DataConfig, reporter: Reporter) -> tuple[ImageIndex, p
     """Finds the pictures and says which split each belongs to.
 
     Returns:
-        The index, and its pictures with the column `split`.
+        The index, and its pictures with the column `split`; and `looks_like`, which is equal for
+        pictures that look the same, unless that is to be ignored.
     """
     images = Path(data.images)
     if data.demo_set:
@@ -76,10 +85,15 @@ def index_and_split(data: DataConfig, reporter: Reporter) -> tuple[ImageIndex, p
         group_file=None if data.group_file is None else Path(data.group_file),
         reporter=reporter,
     )
+    if data.near_duplicates == "keep_together":
+        sets = find_near_duplicates(index.root, list(index.pictures["path"]), reporter)
+        index = dataclasses.replace(index, pictures=index.pictures.assign(looks_like=sets))
     if data.split_file is not None:
-        return index, read_split(Path(data.split_file), index, reporter)
-    fractions = {name: getattr(data.split, name) for name in SPLITS}
-    return index, split_pictures(index.pictures, fractions=fractions, seed=data.split.seed)
+        pictures = read_split(Path(data.split_file), index, reporter)
+    else:
+        fractions = {name: getattr(data.split, name) for name in SPLITS}
+        pictures = split_pictures(index.pictures, fractions=fractions, seed=data.split.seed)
+    return index, pictures
 
 
 def prepare(

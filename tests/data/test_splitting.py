@@ -238,7 +238,7 @@ def test_other_columns_do_no_harm(index, tmp_path):
     pd.testing.assert_frame_equal(read_split(file, index).drop(columns="split"), index.pictures)
 
 
-def test_warnings_about_left_out_pictures_and_straddling_groups(index, tmp_path):
+def test_a_warning_about_pictures_that_are_left_out(index, tmp_path):
     stream = io.StringIO()
     file = _write_rows(tmp_path / "split.csv", _rows(index)[1:])
     split = read_split(file, index, Reporter(stream, quiet=True))
@@ -247,7 +247,6 @@ def test_warnings_about_left_out_pictures_and_straddling_groups(index, tmp_path)
         f"1 pictures are left out because {file} does not name them: NA/0_0.jpg"
         in stream.getvalue()
     )
-    assert "2 groups lie in more than one split" in stream.getvalue()
 
 
 def _changed(rows, number, **cells):

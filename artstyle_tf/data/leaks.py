@@ -1,0 +1,76 @@
+"""What makes a score flatter: pictures that were learnt from and come up again to be judged."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from artstyle_tf.data.picture_tables import examples
+from artstyle_tf.reporting import Reporter
+
+COLUMNS = ("kind", "num_pictures", "splits", "styles", "pictures")
+
+
+def find_leaks(pictures: pd.DataFrame) -> pd.DataFrame:
+    """Finds copies in several splits or styles, and groups in several splits.
+
+    Args:
+        pictures: columns path, label, group, digest, split and perhaps looks_like (equal for
+            pictures that look the same).
+
+    Returns:
+        One row for each set of pictures, with the columns `COLUMNS`: kind is
+        "duplicates_across_splits", "duplicates_across_styles" or "group_across_splits"; splits,
+        styles and pictures hold names, separated by "; ".
+    """
+    copies = pictures.get("looks_like", pictures["digest"])
+    rows = [
+        *_sets("duplicates_across_splits", pictures, copies, across="split"),
+        *_sets("duplicates_across_styles", pictures, copies, across="label"),
+        *_sets("group_across_splits", pictures, pictures["group"], across="split"),
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def count_leaks(leaks: pd.DataFrame) -> dict[str, int]:
+    """Sets of each kind."""
+    kinds = ("duplicates_across_splits", "duplicates_across_styles", "group_across_splits")
+    counts = leaks["kind"].value_counts()
+    return {kind: int(counts.get(kind, 0)) for kind in kinds}
+
+
+def warn_about_leaks(leaks: pd.DataFrame, pictures: pd.DataFrame, reporter: Reporter) -> None:
+    """Says in plain words what was found; groups only by their number, for they can be many."""
+    for kind, text in (
+        ("duplicates_across_splits", "look the same but lie in several splits: scores flatter"),
+        ("duplicates_across_styles", "look the same but lie in several styles: one must be wrong"),
+    ):
+        found = leaks[leaks["kind"] == kind]
+        if len(found):
+            noun = "set of pictures" if len(found) == 1 else "sets of pictures"
+            reporter.warn(f"{len(found)} {noun} {text}. {examples(found['pictures'])}.")
+    num_groups = count_leaks(leaks)["group_across_splits"]
+    if num_groups:
+        is_judged = pictures["split"] != "train"
+        learnt = set(pictures.loc[~is_judged, "group"])
+        num_known = int((is_judged & pictures["group"].isin(learnt)).sum())
+        names = "group lies" if num_groups == 1 else "groups lie"
+        reporter.warn(
+            f"{num_groups} {names} in more than one split: {num_known} of {int(is_judged.sum())} "
+            "pictures that decide or judge have siblings that are learnt from, and scores flatter."
+        )
+
+
+def _sets(
+    kind: str, pictures: pd.DataFrame, keys: pd.Series, *, across: str
+) -> list[tuple[str, int, str, str, str]]:
+    spread = pictures.groupby(keys)[across].transform("nunique") > 1
+    return [
+        (
+            kind,
+            len(rows),
+            "; ".join(sorted(set(rows["split"]))),
+            "; ".join(sorted(set(rows["label"]))),
+            "; ".join(rows["path"]),
+        )
+        for _, rows in pictures[spread].groupby(keys[spread], sort=False)
+    ]
