@@ -13,109 +13,21 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import artstyle_tf
-from artstyle_tf.config.base import Schema
-from artstyle_tf.config.experiment import (
-    DirectExperiment,
-    EvaluateExperiment,
-    TripletExperiment,
-    TrunkCacheExperiment,
-)
 from artstyle_tf.config.loading import dump_yaml, load_config
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.interruption import interrupted_at_safe_points
 from artstyle_tf.reporting import Reporter
+from artstyle_tf.verbs import VERBS, Verb
 from artstyle_tf.workflows.invocation import Invocation
 
 EXIT_DONE = 0
 EXIT_BUG = 1
 EXIT_USER_MISTAKE = 2
 EXIT_INTERRUPTED = 130
-
-
-@dataclass(frozen=True)
-class Verb:
-    """One thing the program can do.
-
-    Attributes:
-        name: on the command line of `artstyle`; the script has underscores instead.
-        summary: one line for --help.
-        schema: of its config.
-        workflow: module with `plan(config, invocation)`, `run(config, invocation)`, both giving
-            a JSON object, and `summarise(result)`, giving text.
-        config_file: default for --config, in the configs folder.
-        demo_config_file: the config that --demo stands for.
-        options: command-line option -> (key of the config it sets, help).
-        writes_a_run: whether --run-name, --resume and --overwrite make sense.
-    """
-
-    name: str
-    summary: str
-    schema: type[Schema]
-    workflow: str
-    config_file: str
-    demo_config_file: str | None = None
-    options: tuple[tuple[str, str, str], ...] = ()
-    writes_a_run: bool = False
-
-
-VERBS = {
-    verb.name: verb
-    for verb in (
-        Verb(
-            name="prepare-data",
-            summary="Index, split and clean a folder of pictures, one sub-folder per style.",
-            schema=DirectExperiment,
-            workflow="artstyle_tf.workflows.prepare_data",
-            config_file="direct.yaml",
-            demo_config_file="demo.yaml",
-        ),
-        Verb(
-            name="train-direct",
-            summary="Train and evaluate a style classifier; prepares the pictures when needed.",
-            schema=DirectExperiment,
-            workflow="artstyle_tf.workflows.train_direct",
-            config_file="direct.yaml",
-            demo_config_file="demo.yaml",
-            writes_a_run=True,
-        ),
-        Verb(
-            name="train-triplet",
-            summary="Train and evaluate an embedding in which similar styles lie together.",
-            schema=TripletExperiment,
-            workflow="artstyle_tf.workflows.train_triplet",
-            config_file="triplet.yaml",
-            demo_config_file="demo_triplet.yaml",
-            writes_a_run=True,
-        ),
-        Verb(
-            name="evaluate",
-            summary="Measure a trained run on its own test split or on a folder of style folders.",
-            schema=EvaluateExperiment,
-            workflow="artstyle_tf.workflows.evaluate",
-            config_file="evaluate.yaml",
-            options=(
-                ("--run", "run", "folder of the run, e.g. outputs/models/demo"),
-                ("--images", "images", "folder of style folders, instead of the run's own split"),
-            ),
-        ),
-        Verb(
-            name="trunk-cache",
-            summary="Show what is kept of frozen blocks to make training fast, or clear it.",
-            schema=TrunkCacheExperiment,
-            workflow="artstyle_tf.workflows.trunk_cache",
-            config_file="trunk_cache.yaml",
-            options=(
-                ("--folder", "folder", "of the cache; default: trunk_cache in the outputs"),
-                ("--clear", "clear", "what to remove: a key from the list, or all"),
-            ),
-        ),
-    )
-}
 
 
 def main(arguments: Sequence[str] | None = None, *, verb: str | None = None) -> int:
@@ -222,7 +134,7 @@ def _configs_folder() -> Path:
 
 def _overrides(verb: Verb, parsed: argparse.Namespace) -> list[str]:
     options = [("--run-name", "run_name"), ("--outputs", "outputs")]
-    options += [(option, key) for option, key, _ in verb.options]
+    options += [(option.name, option.key) for option in verb.options]
     overrides = list(parsed.overrides)
     for option, key in options:
         value = getattr(parsed, option.removeprefix("--").replace("-", "_"), None)
@@ -282,8 +194,9 @@ def _add_options(parser: argparse.ArgumentParser, verb: Verb) -> None:
         help="dotted keys, e.g. model.image_size_px=320",
     )
     add("--config", type=Path, metavar="FILE", help=f"default: configs/{verb.config_file}")
-    for option, _, text in verb.options:
-        add(option, metavar=option.removeprefix("--").upper(), help=text)
+    for option in verb.options:
+        metavar = option.name.removeprefix("--").upper()
+        add(option.name, metavar=metavar, help=option.help, type=option.type)
     if verb.demo_config_file is not None:
         text = f"use the built-in demo pictures (configs/{verb.demo_config_file})"
         add("--demo", action="store_true", help=text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -28,11 +28,20 @@ class EvaluationConfig(Schema):
     wanted_accuracy: Annotated[Fraction, Field(gt=0)] = 0.95
 
 
+class CrossValidationConfig(Schema):
+    """How cross-validation divides the pictures."""
+
+    num_folds: Annotated[int, Field(ge=2)] = 5
+    repeats: PositiveInt = 1
+    schemes: tuple[Literal["random", "group"], ...] | None = None
+    validation_share: Annotated[Fraction, Field(gt=0, le=0.5)] = 0.1
+    with_test_split: bool = True
+
+
 class TrainingExperiment(Schema):
     """What every training has: prepare the pictures, train a network, evaluate it."""
 
-    kind: ClassVar[str] = "network"
-
+    kind: str
     seed: NonNegativeInt = 42
     outputs: str = "outputs"
     run_name: RunName | None = None
@@ -40,29 +49,29 @@ class TrainingExperiment(Schema):
     model: ModelConfig = ModelConfig()
     training: FineTuningConfig = FineTuningConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    cross_validation: CrossValidationConfig = CrossValidationConfig()
 
 
 class DirectExperiment(TrainingExperiment):
     """The main job: a classifier."""
 
-    kind: ClassVar[str] = "direct"
-
     # Narrower types are safe here, because schemas are frozen.
+    kind: Literal["direct"] = "direct"  # pyright: ignore[reportIncompatibleVariableOverride]
     training: DirectTrainingConfig = DirectTrainingConfig()  # pyright: ignore[reportIncompatibleVariableOverride]
 
 
 class TripletExperiment(TrainingExperiment):
     """Metric learning: an embedding in which similar styles lie together."""
 
-    kind: ClassVar[str] = "triplet"
-
     # Narrower types are safe here, because schemas are frozen.
+    kind: Literal["triplet"] = "triplet"  # pyright: ignore[reportIncompatibleVariableOverride]
     model: EmbeddingModelConfig = EmbeddingModelConfig()  # pyright: ignore[reportIncompatibleVariableOverride]
     training: MetricLearningConfig = MetricLearningConfig()  # pyright: ignore[reportIncompatibleVariableOverride]
 
 
 TRAINING_EXPERIMENTS: dict[str, type[TrainingExperiment]] = {
-    experiment.kind: experiment for experiment in (DirectExperiment, TripletExperiment)
+    "direct": DirectExperiment,
+    "triplet": TripletExperiment,
 }
 
 

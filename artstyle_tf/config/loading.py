@@ -6,7 +6,7 @@ import difflib
 import itertools
 import json
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +22,9 @@ _MOST_ERRORS_SHOWN = 5
 
 
 def load_config(
-    schema: type[SchemaType], file: Path | None = None, overrides: Sequence[str] = ()
+    schema: type[SchemaType] | Mapping[str, type[SchemaType]],
+    file: Path | None = None,
+    overrides: Sequence[str] = (),
 ) -> SchemaType:
     """Reads a YAML file, applies dotted overrides, validates the whole.
 
@@ -30,7 +32,8 @@ def load_config(
     `model_copy(update=...)` would not validate them.
 
     Args:
-        schema: root schema to validate against.
+        schema: root schema to validate against; or several, of which the config's `kind` chooses
+            one, the first if it says none.
         file: YAML file, or None for the defaults of the schema.
         overrides: items such as "model.image_size_px=320" or "training.phases.0.epochs=3"; the
             value is read as YAML, and a mapping replaces the whole mapping.
@@ -44,7 +47,23 @@ def load_config(
     content = {} if file is None else read_yaml(file)
     for override in overrides:
         _set_override(content, override)
-    return validate(schema, content, source="the defaults" if file is None else str(file))
+    source = "the defaults" if file is None else str(file)
+    if isinstance(schema, Mapping):
+        schema = _chosen_schema(schema, content, source)
+    return validate(schema, content, source=source)
+
+
+def _chosen_schema(
+    schemas: Mapping[str, type[SchemaType]], content: Any, source: str
+) -> type[SchemaType]:
+    kind = content.get("kind", next(iter(schemas))) if isinstance(content, dict) else None
+    if not isinstance(kind, str) or kind not in schemas:
+        raise ArtstyleError(
+            f"The configuration ({source}) does not say what is to be trained",
+            received=f"kind: {kind}",
+            expected=f"kind: {' or '.join(schemas)}",
+        )
+    return schemas[kind]
 
 
 def validate(schema: type[SchemaType], content: Any, *, source: str) -> SchemaType:

@@ -17,28 +17,37 @@ from artstyle_tf.metrics.uncertainty import NUM_DRAWS, Interval, percentile_inte
 
 
 @dataclass(frozen=True)
-class PairedComparison:
-    """The first model against the second.
+class Difference:
+    """Of two scores.
 
     Attributes:
         difference: macro-F1 of the first less that of the second.
         interval: of the difference, 95 % unless asked otherwise; by paired bootstrap.
+    """
+
+    difference: float
+    interval: Interval
+
+    @property
+    def can_be_told_apart(self) -> bool:
+        """Whether 0 is outside the interval of the difference."""
+        return not self.interval[0] <= 0.0 <= self.interval[1]
+
+
+@dataclass(frozen=True)
+class PairedComparison(Difference):
+    """The first model against the second, on the same pictures.
+
+    Attributes:
         only_first_right: pictures that only the first names rightly.
         only_second_right: pictures that only the second names rightly.
         p_value: of McNemar's exact test: how often chance alone would part the two numbers above
             as far, if both models were equally good.
     """
 
-    difference: float
-    interval: Interval
     only_first_right: int
     only_second_right: int
     p_value: float
-
-    @property
-    def can_be_told_apart(self) -> bool:
-        """Whether 0 is outside the interval of the difference."""
-        return not self.interval[0] <= 0.0 <= self.interval[1]
 
 
 def compare_predictions(
@@ -116,7 +125,7 @@ def holm_adjusted(p_values: Mapping[str, float]) -> dict[str, float]:
     return {name: adjusted[name] for name in p_values}
 
 
-def verdict(comparison: PairedComparison, names: Sequence[str]) -> str:
+def verdict(comparison: Difference, names: Sequence[str]) -> str:
     """The comparison in plain words.
 
     Args:

@@ -178,7 +178,13 @@ class RunDirectory:
 
 
 def plan_run_directory(
-    outputs: Path, name: str | None, *, kind: str, resume: bool, overwrite: bool
+    outputs: Path,
+    name: str | None,
+    *,
+    kind: str,
+    resume: bool,
+    overwrite: bool,
+    folder: str = "models",
 ) -> RunDirectory:
     """Chooses the directory of a new run, or finds that of an interrupted one. Writes nothing.
 
@@ -188,6 +194,7 @@ def plan_run_directory(
         kind: of the run, e.g. "direct".
         resume: the run has to exist and to be unfinished.
         overwrite: the run may exist.
+        folder: of the outputs, for runs of this sort.
 
     Returns:
         Its paths.
@@ -198,10 +205,10 @@ def plan_run_directory(
     if resume and name is None:
         raise ArtstyleError(
             "--resume needs the name of the run to continue",
-            fix=f"add --run-name NAME; the runs are the folders in {outputs / 'models'}",
+            fix=f"add --run-name NAME; the runs are the folders in {outputs / folder}",
         )
     name = name or f"{kind}-{datetime.now():%Y%m%d-%H%M%S}"
-    run = RunDirectory(path=outputs / "models" / name, figures=outputs / "figs" / name)
+    run = RunDirectory(path=outputs / folder / name, figures=outputs / "figs" / name)
     # A run that was interrupted before its first epoch has nothing to resume from, and starts anew.
     finished = run.metrics_file.is_file() and not run.resume_file.is_file()
     if resume and (finished or not run.config_file.is_file()):

@@ -31,6 +31,7 @@ from artstyle_tf.training.gallery import Gallery
 from artstyle_tf.workflows.evaluation import (
     SEED_OF_INTERVALS,
     Evaluation,
+    accepted_by,
     evaluate_probabilities,
     write_evaluation,
 )
@@ -74,7 +75,9 @@ def evaluate_embeddings(
         gallery_groups=gallery.ids,
     )
     probabilities = knn_probabilities(neighbours, gallery.labels, num_classes=num_classes)
-    evaluation = evaluate_probabilities(probabilities, pictures, class_names, calibration)
+    evaluation = evaluate_probabilities(
+        probabilities, pictures, class_names, accepted=accepted_by(calibration, probabilities)
+    )
     by_prototype = prototype_probabilities(
         embeddings, prototypes(gallery.embeddings, gallery.labels, num_classes=num_classes)
     ).argmax(axis=1)

@@ -70,14 +70,21 @@ def evaluate_logits(
     """Measures a classifier by its logits float [N, C]; see `evaluate_probabilities`."""
     temperature = 1.0 if calibration is None else calibration.temperature
     probabilities = probabilities_of(logits, temperature)
-    return evaluate_probabilities(probabilities, pictures, class_names, calibration)
+    accepted = accepted_by(calibration, probabilities)
+    return evaluate_probabilities(probabilities, pictures, class_names, accepted=accepted)
+
+
+def accepted_by(calibration: Calibration | None, probabilities: np.ndarray) -> np.ndarray | None:
+    """Which predictions a run would answer: bool [N]; None for a run of before there was that."""
+    return None if calibration is None else calibration.accepts(probabilities.max(axis=1))
 
 
 def evaluate_probabilities(
     probabilities: np.ndarray,
     pictures: SplitPictures,
     class_names: Sequence[str],
-    calibration: Calibration | None,
+    *,
+    accepted: np.ndarray | None,
 ) -> Evaluation:
     """Turns probabilities into predictions and measures them.
 
@@ -85,21 +92,20 @@ def evaluate_probabilities(
         probabilities: float [N, C].
         pictures: N pictures; predictions.csv names them by the `source` of their rows.
         class_names: in the order of the probabilities.
-        calibration: of the run; says which predictions are accepted.
+        accepted: bool [N], which predictions are answers; None if that is unknown.
 
     Returns:
         Scores and predictions.
     """
     labels, rows = pictures.labels, pictures.rows
     predicted = probabilities.argmax(axis=1)
-    accepted = None if calibration is None else calibration.accepts(probabilities.max(axis=1))
     predictions = pd.DataFrame(
         {
             "path": rows["source"].to_numpy(),
             "label": rows["label"].to_numpy(),
             "prediction": [class_names[number] for number in predicted],
             "confidence": probabilities.max(axis=1),
-            **({} if calibration is None else {"accepted": accepted}),
+            **({} if accepted is None else {"accepted": accepted}),
             **{f"probability_{name}": probabilities[:, i] for i, name in enumerate(class_names)},
         }
     )

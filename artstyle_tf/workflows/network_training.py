@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import keras
 import numpy as np
 
 from artstyle_tf.config.experiment import TrainingExperiment
@@ -129,8 +130,15 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         del trainer
         return {}
 
-    def train(self, *, resume: bool = False) -> tuple[Trainer, Floor]:
-        """Start, then the phases; the best weights are in the network afterwards."""
+    def train(
+        self, *, resume: bool, save_model: Callable[[keras.Model], None]
+    ) -> tuple[Trainer, Floor]:
+        """Start, then the phases; the best weights are in the network afterwards.
+
+        Args:
+            resume: continue where an interrupted training stopped, if there is such a point.
+            save_model: called with the network whenever it got better.
+        """
         # Before anything is learnt: the floor is what the features could do already.
         floor = fit_floor(self.probe, self.splits, self.inputs, num_classes=len(self.class_names))
         objective = self.objective()
@@ -141,7 +149,7 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
             self.inputs.training_data,
             history_file=self.place.history_file,
             resume_file=self.place.resume_file,
-            save_model=save_and_note_the_first(self.place, self.invocation),
+            save_model=save_model,
             tensorboard_folder=tensorboard_folder(self.config, self.place),
             reporter=self.invocation.reporter,
         )
@@ -199,7 +207,9 @@ def run_training(
         describe_run(place, config, class_names, pictures, prepared, network, decision)
         place.write_table(place.path / "leaks.csv", leaks)
         with stopwatch.stage("training"):
-            trainer, floor = training.train(resume=invocation.resume)
+            trainer, floor = training.train(
+                resume=invocation.resume, save_model=save_and_note_the_first(place, invocation)
+            )
         with stopwatch.stage("evaluation"):
             training.finish()
             calibration = training.calibrate()

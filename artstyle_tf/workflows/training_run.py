@@ -34,16 +34,30 @@ NAME_IN_RESULT = {"val": "validation", "test": "test"}
 """Splits that a run is measured on, as they are called in its results."""
 
 
-def plan_run(config: TrainingExperiment, invocation: Invocation) -> RunDirectory:
-    """Finds the directory of the run; a resumed one has to have the same config."""
+def plan_run(
+    config: TrainingExperiment,
+    invocation: Invocation,
+    *,
+    sort: str = "",
+    folder: str = "models",
+) -> RunDirectory:
+    """Finds the directory of the run; a resumed one has to have the same config.
+
+    Args:
+        config: of the run.
+        invocation: how the program was called.
+        sort: what the name of a nameless run says beside the kind of training.
+        folder: of the outputs, for runs of this sort.
+    """
     if config.training.tensorboard:
         check_tensorboard()
     run_directory = plan_run_directory(
         Path(config.outputs),
         config.run_name,
-        kind=config.kind,
+        kind=config.kind + sort,
         resume=invocation.resume,
         overwrite=invocation.overwrite,
+        folder=folder,
     )
     if invocation.resume:
         _check_same_config(config, run_directory)

@@ -8,10 +8,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artstyle_tf.cli import VERBS
 from artstyle_tf.config.experiment import DirectExperiment
 from artstyle_tf.config.loading import different_keys, dump_yaml, load_config
 from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.verbs import VERBS
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -74,7 +74,7 @@ def test_everything_but_floats_is_read_strictly(override):
 def test_an_unknown_key_is_answered_with_the_nearest_one():
     assert "did you mean 'model.backbone'?" in message_of("model.bacbone=efficientnet_b0")
     assert "did you mean 'data.up_sampling.policy'?" in message_of("data.up_sampling.polcy=flip")
-    assert "known here: seed" in message_of("zzz=1")
+    assert "known here: kind, seed" in message_of("zzz=1")
 
 
 def test_the_message_names_the_dotted_key_the_value_and_the_rule():

@@ -1,0 +1,93 @@
+"""Dividing pictures for cross-validation: each is judged once, by a model that has not learnt it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from artstyle_tf.data.picture_tables import examples
+from artstyle_tf.data.stratification import stratify
+from artstyle_tf.errors import ArtstyleError
+
+# One to be judged, one to decide by, one to learn from.
+_FEWEST_CLUSTERS = 3
+
+
+def check_folds(
+    labels: np.ndarray, clusters: np.ndarray, *, num_folds: int, class_names: Sequence[str]
+) -> None:
+    """Whether every style can be learnt from and judged in turn.
+
+    Args:
+        labels: int [N], class ids.
+        clusters: int [N], equal for pictures that must not be in two folds.
+        num_folds: folds.
+        class_names: of the class ids.
+
+    Raises:
+        ArtstyleError: naming the styles that are too small.
+    """
+    small = []
+    for label, name in enumerate(class_names):
+        of_class = clusters[labels == label]
+        num_clusters = len(np.unique(of_class))
+        if len(of_class) < num_folds or num_clusters < _FEWEST_CLUSTERS:
+            small.append(f"{name} with {len(of_class)} pictures in {num_clusters} groups")
+    if small:
+        raise ArtstyleError(
+            f"The pictures cannot be divided into {num_folds} folds",
+            received=examples(small),
+            expected=f"at least {num_folds} pictures of a style, in at least {_FEWEST_CLUSTERS} "
+            "groups (a picture without siblings is a group of its own)",
+            fix="take fewer folds, add pictures to the style, or take its folder away",
+        )
+
+
+def assign_folds(
+    labels: np.ndarray, clusters: np.ndarray, *, num_folds: int, seed: int
+) -> np.ndarray:
+    """Divides every class evenly, and no cluster.
+
+    Args:
+        labels: int [N], in [0, C).
+        clusters: int [N], equal for pictures that must not be in two folds.
+        num_folds: K.
+        seed: of the shuffling.
+
+    Returns:
+        int [N], in [0, K).
+    """
+    shares = np.full(num_folds, 1.0 / num_folds)
+    return stratify(labels, clusters, shares, np.random.default_rng([seed, num_folds]))
+
+
+def split_fold(
+    labels: np.ndarray,
+    clusters: np.ndarray,
+    folds: np.ndarray,
+    number: int,
+    *,
+    validation_share: float,
+    seed: int,
+) -> np.ndarray:
+    """The splits in which one fold is judged.
+
+    Args:
+        labels: int [N], in [0, C).
+        clusters: int [N], equal for pictures that must not be in two splits.
+        folds: int [N], from `assign_folds`.
+        number: of the fold to judge.
+        validation_share: share of the other pictures that decides when to stop.
+        seed: of the shuffling.
+
+    Returns:
+        str [N]: "test" for the fold, "val" or "train" for the others.
+    """
+    splits = np.full(len(labels), "test", dtype=object)
+    others = folds != number
+    shares = np.array([1.0 - validation_share, validation_share])
+    generator = np.random.default_rng([seed, number])
+    chosen = stratify(labels[others], clusters[others], shares, generator)
+    splits[others] = np.array(["train", "val"], dtype=object)[chosen]
+    return splits
