@@ -12,6 +12,13 @@ import numpy as np
 import pandas as pd
 from scipy import optimize
 
+from artstyle_tf.metrics.uncertainty import (
+    NUM_DRAWS,
+    Interval,
+    draw_means,
+    percentile_interval,
+)
+
 NUM_BINS = 15
 
 _TEMPERATURES = (0.05, 20.0)
@@ -110,7 +117,7 @@ def reliability(
         One row a bin that is not empty: lower, upper, confidence (mean), accuracy, count.
     """
     confidences, is_right = _confidences(probabilities, labels)
-    bins = np.clip(np.ceil(confidences * num_bins).astype(int) - 1, 0, num_bins - 1)
+    bins = _bins(confidences, num_bins)
     table = pd.DataFrame({"bin": bins, "confidence": confidences, "accuracy": is_right})
     grouped = table.groupby("bin").agg(
         confidence=("confidence", "mean"), accuracy=("accuracy", "mean"), count=("bin", "size")
@@ -136,12 +143,38 @@ def calibration_summary(probabilities: np.ndarray, labels: np.ndarray) -> dict[s
     """
     bins = reliability(probabilities, labels)
     gaps = (bins["confidence"] - bins["accuracy"]).abs()
-    truth = np.eye(probabilities.shape[1])[labels]
-    of_label = np.asarray(probabilities, np.float64)[np.arange(len(labels)), labels]
     return {
         "expected_calibration_error": float((gaps * bins["count"]).sum() / len(labels)),
-        "brier_score": float(np.square(probabilities - truth).sum(axis=1).mean()),
-        "log_loss": float(-np.log(np.maximum(of_label, 1e-12)).mean()),
+        "brier_score": float(_brier_scores(probabilities, labels).mean()),
+        "log_loss": float(_log_losses(probabilities, labels).mean()),
+    }
+
+
+def calibration_intervals(
+    probabilities: np.ndarray, labels: np.ndarray, *, seed: int, num_draws: int = NUM_DRAWS
+) -> dict[str, Interval]:
+    """95 % intervals of the figures of `calibration_summary`; see `metrics.uncertainty`.
+
+    The expected calibration error of few pictures is too large, because chance moves every bin away
+    from its confidence, and drawing them anew adds to it: the interval can lie above the figure.
+
+    Args:
+        probabilities: float [N, C], rows add up to 1.
+        labels: int [N]; the draws keep the numbers of each.
+        seed: of the draws.
+        num_draws: draws.
+    """
+    labels = np.asarray(labels)
+    confidences, is_right = _confidences(probabilities, labels)
+    gaps = np.zeros((len(labels), NUM_BINS))
+    gaps[np.arange(len(labels)), _bins(confidences, NUM_BINS)] = confidences - is_right
+    squares, losses = _brier_scores(probabilities, labels), _log_losses(probabilities, labels)
+    values = np.column_stack([squares, losses, gaps])
+    means = draw_means(values, labels, seed=seed, num_draws=num_draws)
+    return {
+        "expected_calibration_error": percentile_interval(np.abs(means[:, 2:]).sum(axis=1)),
+        "brier_score": percentile_interval(means[:, 0]),
+        "log_loss": percentile_interval(means[:, 1]),
     }
 
 
@@ -190,6 +223,21 @@ def threshold_for_accuracy(
         return float("inf"), 0.0
     last = enough.iloc[-1]
     return float(last["threshold"]), float(last["coverage"])
+
+
+def _bins(confidences: np.ndarray, num_bins: int) -> np.ndarray:
+    """Bin of equal width between 0 and 1; a confidence at an edge belongs below it."""
+    return np.clip(np.ceil(confidences * num_bins).astype(int) - 1, 0, num_bins - 1)
+
+
+def _brier_scores(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    truth = np.eye(probabilities.shape[1])[labels]
+    return np.square(probabilities - truth).sum(axis=1)
+
+
+def _log_losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    of_label = np.asarray(probabilities, np.float64)[np.arange(len(labels)), labels]
+    return -np.log(np.maximum(of_label, 1e-12))
 
 
 def _confidences(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

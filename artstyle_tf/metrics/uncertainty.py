@@ -9,6 +9,8 @@ within each true class, because the class sizes of a test set were chosen, not f
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
@@ -39,16 +41,39 @@ def classification_intervals(
         ValueError: if the matrix is empty.
     """
     confusion = np.asarray(confusion)
-    scored = np.flatnonzero(confusion.sum(axis=1))
-    if not scored.size:
-        raise ValueError("`confusion` should count pictures. Received: zeros only")
-    generator = np.random.default_rng(seed)
-    at_once = max(1, _MOST_VALUES_AT_ONCE // (scored.size * len(confusion)))
-    parts = [
-        _draw_scores(confusion, scored, min(at_once, num_draws - start), generator)
-        for start in range(0, num_draws, at_once)
-    ]
-    return _percentiles(pd.concat(parts), level)
+    drawn = _draw_counts(confusion, num_draws, np.random.default_rng(seed))
+    scores = {f"macro_{name}": values.mean(axis=1) for name, values in drawn.scores().items()}
+    accuracy = drawn.right.sum(axis=1) / drawn.support.sum()
+    return _percentiles(pd.DataFrame({**scores, "accuracy": accuracy}), level)
+
+
+def per_class_intervals(
+    confusion: np.ndarray, *, seed: int, num_draws: int = NUM_DRAWS, level: float = 0.95
+) -> pd.DataFrame:
+    """Intervals of the figures of `metrics.classification.per_class_report`.
+
+    Args:
+        confusion: int [C, C], rows are the true classes.
+        seed: of the draws.
+        num_draws: draws.
+        level: share of the draws within an interval.
+
+    Returns:
+        C rows with the columns precision_low, precision_high, recall_low, recall_high, f1_low and
+        f1_high; NaN for a class without pictures.
+
+    Raises:
+        ValueError: if the matrix is empty.
+    """
+    drawn = _draw_counts(confusion, num_draws, np.random.default_rng(seed))
+    ends = [(1.0 - level) / 2.0, (1.0 + level) / 2.0]
+    columns = {}
+    for name, values in drawn.scores().items():
+        low, high = np.quantile(values, ends, axis=0)
+        columns[f"{name}_low"], columns[f"{name}_high"] = low, high
+    table = pd.DataFrame(columns, index=drawn.classes).reindex(range(len(confusion)))
+    order = [f"{name}_{end}" for name in ("precision", "recall", "f1") for end in ("low", "high")]
+    return table[order]
 
 
 def mean_intervals(
@@ -75,42 +100,81 @@ def mean_intervals(
     known, strata = values.to_numpy(np.float64)[is_whole], np.asarray(strata)[is_whole]
     if not len(known):
         return {str(name): (0.0, 0.0) for name in values.columns}
+    means = draw_means(known, strata, seed=seed, num_draws=num_draws)
+    return _percentiles(pd.DataFrame(means, columns=list(values.columns)), level)
+
+
+def draw_means(
+    values: np.ndarray, strata: np.ndarray, *, seed: int, num_draws: int = NUM_DRAWS
+) -> np.ndarray:
+    """Means of values of pictures that are drawn anew within each stratum.
+
+    Args:
+        values: float64 [N, K].
+        strata: [N], class of each picture.
+        seed: of the draws.
+        num_draws: draws.
+
+    Returns:
+        float64 [num_draws, K].
+    """
     generator = np.random.default_rng(seed)
-    sums = np.zeros((num_draws, known.shape[1]))
+    sums = np.zeros((num_draws, values.shape[1]))
     for stratum in np.unique(strata):
-        members = known[strata == stratum]
+        members = values[strata == stratum]
         at_once = max(1, _MOST_VALUES_AT_ONCE // len(members))
         shares = np.full(len(members), 1.0 / len(members))
         for start in range(0, num_draws, at_once):
             draws = min(at_once, num_draws - start)
             times = generator.multinomial(len(members), shares, size=draws)
             sums[start : start + draws] += times @ members
-    means = pd.DataFrame(sums / len(known), columns=list(values.columns))
-    return _percentiles(means, level)
+    return sums / len(values)
 
 
-def _draw_scores(
-    confusion: np.ndarray, scored: np.ndarray, num_draws: int, generator: np.random.Generator
-) -> pd.DataFrame:
-    """Scores of confusion matrices drawn anew, one row a draw."""
-    support = confusion[scored].sum(axis=1)
-    drawn = np.stack(
-        [
-            generator.multinomial(support[row], confusion[number] / support[row], size=num_draws)
-            for row, number in enumerate(scored)
-        ],
-        axis=1,
-    )
-    right = drawn[:, np.arange(scored.size), scored]
-    predicted = drawn.sum(axis=1)[:, scored]
-    return pd.DataFrame(
-        {
-            "macro_f1": (2.0 * right / (support + predicted)).mean(axis=1),
-            "accuracy": right.sum(axis=1) / support.sum(),
-            "macro_precision": (right / np.maximum(predicted, 1)).mean(axis=1),
-            "macro_recall": (right / support).mean(axis=1),
+class _DrawnCounts(NamedTuple):
+    """Confusion matrices drawn anew, as far as scores need them, for the S classes with pictures.
+
+    Attributes:
+        classes: int [S], class ids.
+        support: int [S], pictures of each class.
+        right: int [num_draws, S].
+        predicted: int [num_draws, S], what was taken for the class.
+    """
+
+    classes: np.ndarray
+    support: np.ndarray
+    right: np.ndarray
+    predicted: np.ndarray
+
+    def scores(self) -> dict[str, np.ndarray]:
+        """f1, precision and recall float64 [num_draws, S]."""
+        return {
+            "f1": 2.0 * self.right / (self.support + self.predicted),
+            "precision": self.right / np.maximum(self.predicted, 1),
+            "recall": self.right / self.support,
         }
-    )
+
+
+def _draw_counts(
+    confusion: np.ndarray, num_draws: int, generator: np.random.Generator
+) -> _DrawnCounts:
+    confusion = np.asarray(confusion)
+    classes = np.flatnonzero(confusion.sum(axis=1))
+    if not classes.size:
+        raise ValueError("`confusion` should count pictures. Received: zeros only")
+    support = confusion[classes].sum(axis=1)
+    right = np.empty((num_draws, classes.size), dtype=np.int64)
+    predicted = np.zeros((num_draws, classes.size), dtype=np.int64)
+    # Class by class, so that no more than one row of each drawn matrix is in memory.
+    for row, number in enumerate(classes):
+        shares = confusion[number] / support[row]
+        at_once = max(1, _MOST_VALUES_AT_ONCE // len(confusion))
+        for start in range(0, num_draws, at_once):
+            part = slice(start, min(start + at_once, num_draws))
+            drawn = generator.multinomial(support[row], shares, size=part.stop - start)
+            right[part, row] = drawn[:, number]
+            predicted[part] += drawn[:, classes]
+    return _DrawnCounts(classes, support, right, predicted)
 
 
 def percentile_interval(draws: np.ndarray, level: float = 0.95) -> Interval:

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from artstyle_tf.plots.theme import (
+    BLACK,
     BLUE,
     GREEN,
     GREY,
@@ -23,11 +24,14 @@ _BARS = (("precision", "Precision", BLUE), ("recall", "Recall", ORANGE), ("f1", 
 def plot_per_class_scores(report: pd.DataFrame) -> Figure:
     """Draws horizontal bars, the class with the best F1 on top, and the macro-F1 as a line.
 
+    Where the report has them, the 95 % intervals of F1 are drawn as whiskers.
+
     A class without pictures was not measured: it gets no bars, and the axis says how many there
     are of them.
 
     Args:
-        report: columns class, precision, recall, f1, support; one row a class.
+        report: columns class, precision, recall, f1, support and perhaps f1_low and f1_high; one
+            row a class.
 
     Returns:
         A figure that grows with the number of classes.
@@ -41,6 +45,9 @@ def plot_per_class_scores(report: pd.DataFrame) -> Figure:
     for number, (column, label, colour) in enumerate(_BARS):
         offset = 0.26 * (1 - number)
         axes.barh(positions + offset, scored[column], 0.24, color=colour, label=label)
+    if {"f1_low", "f1_high"} <= set(scored.columns):
+        ends = scored["f1_low"], scored["f1_high"]
+        axes.hlines(positions - 0.26, *ends, color=BLACK, lw=1.2, label="95 % interval of F1")
     for position, score in zip(positions, scored["f1"], strict=True):
         # In a column beside the bars, where neither bars nor the line of the mean can hide it.
         axes.text(1.02, position - 0.26, f"{score:.2f}", va="center", fontsize=8, color=GREEN)
@@ -58,7 +65,7 @@ def plot_per_class_scores(report: pd.DataFrame) -> Figure:
     axes.set_xlabel(_axis_label(len(report) - len(scored)))
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure
 
 

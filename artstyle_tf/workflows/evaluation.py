@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from artstyle_tf.files import write_json, write_text
 from artstyle_tf.metrics.calibration import (
     Calibration,
+    calibration_intervals,
     calibration_summary,
     probabilities_of,
     reliability,
@@ -24,7 +25,11 @@ from artstyle_tf.metrics.classification import (
     confusion_matrix,
     per_class_report,
 )
-from artstyle_tf.metrics.uncertainty import Interval, classification_intervals
+from artstyle_tf.metrics.uncertainty import (
+    Interval,
+    classification_intervals,
+    per_class_intervals,
+)
 from artstyle_tf.plots.calibration import plot_calibration
 from artstyle_tf.plots.confusion_matrix import plot_confusion_matrix
 from artstyle_tf.plots.per_class_scores import plot_per_class_scores
@@ -44,7 +49,7 @@ class Evaluation:
         metrics: macro_f1, accuracy, macro_precision, macro_recall, and what the kind of the model
             adds to them.
         intervals: 95 % interval of each metric; see `metrics.uncertainty`.
-        per_class: precision, recall, F1 and support of each class.
+        per_class: precision, recall, F1, each with its interval, and support of each class.
         confusion: int [C, C], rows are the true classes.
         predictions: one row a picture: path, label, prediction, confidence, whether it is accepted
             (if the run is calibrated), a probability a class.
@@ -115,8 +120,17 @@ def evaluate_probabilities(
             **classification_summary(labels, predicted, num_classes=len(class_names)),
             **calibration_summary(probabilities, labels),
         },
-        intervals=classification_intervals(confusion, seed=SEED_OF_INTERVALS),
-        per_class=per_class_report(labels, predicted, class_names=class_names),
+        intervals={
+            **classification_intervals(confusion, seed=SEED_OF_INTERVALS),
+            **calibration_intervals(probabilities, labels, seed=SEED_OF_INTERVALS),
+        },
+        per_class=pd.concat(
+            [
+                per_class_report(labels, predicted, class_names=class_names),
+                per_class_intervals(confusion, seed=SEED_OF_INTERVALS),
+            ],
+            axis=1,
+        ),
         confusion=confusion,
         predictions=predictions,
         reliability=reliability(probabilities, labels),

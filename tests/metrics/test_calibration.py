@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from artstyle_tf.metrics.calibration import (
+    calibration_intervals,
     calibration_summary,
     fit_temperature,
     probabilities_of,
@@ -126,3 +127,22 @@ def test_the_threshold_answers_as_much_as_it_can():
 def test_an_accuracy_out_of_reach_answers_nothing():
     probabilities = np.array([[0.9, 0.1], [0.8, 0.2]])
     assert threshold_for_accuracy(probabilities, np.array([1, 1]), accuracy=0.5) == (np.inf, 0.0)
+
+
+def test_intervals_are_those_of_drawing_pictures_one_by_one():
+    logits, labels = some_logits(count=300, temperature=2.0)
+    probabilities = probabilities_of(logits)
+    generator = np.random.default_rng(1)
+    drawn = []
+    for _ in range(1000):
+        chosen = np.concatenate(
+            [
+                generator.choice(np.flatnonzero(labels == label), (labels == label).sum())
+                for label in range(4)
+            ]
+        )
+        drawn.append(list(calibration_summary(probabilities[chosen], labels[chosen]).values()))
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+    found = calibration_intervals(probabilities, labels, seed=0)
+    assert list(found) == list(calibration_summary(probabilities, labels))
+    np.testing.assert_allclose(list(found.values()), np.stack([low, high], axis=1), atol=0.02)

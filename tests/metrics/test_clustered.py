@@ -79,7 +79,7 @@ def test_the_same_seed_gives_the_same_draws_in_blocks_or_at_once(pictures, monke
 def test_95_percent_intervals_cover_the_truth_of_new_clusters_about_as_often():
     """Painters, of whom each is recognised in all of his pictures or in none."""
     num_classes, truth_of, covered = 3, 0.8, []
-    for trial in range(300):
+    for trial in range(1500):
         generator = np.random.default_rng(trial)
         num_clusters = 120
         label_of = np.arange(num_clusters) % num_classes
@@ -95,4 +95,4 @@ def test_95_percent_intervals_cover_the_truth_of_new_clusters_about_as_often():
         low, high = percentile_interval(draws)
         covered.append(low <= truth_of <= high)
     # Wrong answers are spread evenly over the other classes, so that F1 is the accuracy.
-    assert 0.92 <= np.mean(covered) <= 0.98
+    assert 0.93 <= np.mean(covered) <= 0.97

@@ -6,8 +6,16 @@ import pytest
 from scipy import stats
 
 from artstyle_tf.metrics import uncertainty
-from artstyle_tf.metrics.classification import classification_summary, confusion_matrix
-from artstyle_tf.metrics.uncertainty import classification_intervals, mean_intervals
+from artstyle_tf.metrics.classification import (
+    classification_summary,
+    confusion_matrix,
+    per_class_report,
+)
+from artstyle_tf.metrics.uncertainty import (
+    classification_intervals,
+    mean_intervals,
+    per_class_intervals,
+)
 
 
 def some_predictions(seed=0, sizes=(30, 12, 50), right=0.75):
@@ -87,9 +95,32 @@ def test_means_are_drawn_within_classes_and_leave_gaps_out():
 def test_95_percent_intervals_cover_the_truth_about_as_often():
     """Accuracy and recall are means, so that their truth is known."""
     covered = []
-    for seed in range(400):
+    for seed in range(2000):
         labels, predictions = some_predictions(seed, sizes=(80, 60, 100), right=0.7)
         counts = matrix(labels, predictions)
         low, high = classification_intervals(counts, seed=seed, num_draws=600)["accuracy"]
         covered.append(low <= 0.7 + 0.3 / 3 <= high)
-    assert 0.92 <= np.mean(covered) <= 0.98
+    assert 0.93 <= np.mean(covered) <= 0.97
+
+
+def test_intervals_of_classes_are_those_of_drawing_pictures_one_by_one():
+    labels, predictions = some_predictions()
+    found = per_class_intervals(matrix(labels, predictions, 4), seed=0)
+    assert found.loc[3].isna().all()  # without pictures there is nothing to say
+    generator = np.random.default_rng(1)
+    drawn = []
+    for _ in range(1500):
+        chosen = np.concatenate(
+            [
+                generator.choice(np.flatnonzero(labels == label), (labels == label).sum())
+                for label in range(3)
+            ]
+        )
+        report = per_class_report(labels[chosen], predictions[chosen], class_names=list("abc"))
+        drawn.append(report[["precision", "recall", "f1"]].to_numpy())
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+    ends = [
+        found[[f"{name}_{end}" for name in ("precision", "recall", "f1")]][:3]
+        for end in ("low", "high")
+    ]
+    np.testing.assert_allclose(ends, [low, high], atol=0.04)
