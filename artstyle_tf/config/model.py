@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -10,6 +10,13 @@ from artstyle_tf.config.base import LenientFloat, PositiveInt, Schema
 
 ImageSize = Annotated[int, Field(ge=32, le=2048)]
 DropoutRate = Annotated[LenientFloat, Field(ge=0, lt=1)]
+
+
+class StyleHeadConfig(Schema):
+    """Second-order statistics of some blocks; see `models.style_head`."""
+
+    blocks: tuple[str, ...] | None = None
+    width: PositiveInt = 48
 
 
 class ModelConfig(Schema):
@@ -23,6 +30,8 @@ class ModelConfig(Schema):
     weights: str | None = "imagenet"
     image_size_px: ImageSize = 224
     dropout: DropoutRate = 0.2
+    head: Literal["pooled", "style"] = "pooled"
+    style: StyleHeadConfig = StyleHeadConfig()
 
 
 class EmbeddingModelConfig(ModelConfig):

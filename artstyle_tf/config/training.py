@@ -31,9 +31,15 @@ class PhaseConfig(Schema):
 
 
 class LinearProbeConfig(Schema):
-    """Logistic regression on the frozen features, which then initialises the head."""
+    """A linear classifier of the frozen features, which then initialises the head.
 
-    inverse_regularisation: PositiveFloat = 0.01
+    `inverse_regularisation` is that of logistic regression, of the start or of the floor alone;
+    `ridge` that of ridge regression.
+    """
+
+    method: Literal["logistic", "ridge"] = "logistic"
+    inverse_regularisation: PositiveFloat = 4.0
+    ridge: PositiveFloat = 1.0
     balanced: bool = True
 
 

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from artstyle_tf.models.backbones import Backbone
+from artstyle_tf.models.features import Features, build_pooled_features
 from artstyle_tf.models.network import Network
 
 HEAD_NAME = "head"
@@ -26,20 +27,26 @@ class Classifier(Network):
 
 
 def build_classifier(
-    backbone: Backbone, *, num_classes: int, dropout: float, seed: int
+    backbone: Backbone,
+    *,
+    num_classes: int,
+    dropout: float,
+    seed: int,
+    features: Features | None = None,
 ) -> Classifier:
-    """Adds global average pooling, dropout and a dense layer that returns logits.
+    """Adds dropout and a dense layer that returns logits.
 
     Args:
         backbone: feature extractor.
         num_classes: number C of classes.
-        dropout: share of the pooled features dropped in training, in [0, 1).
+        dropout: share of the features dropped in training, in [0, 1).
         seed: of the head's initial weights and of dropout.
+        features: what the head reads, built on the backbone; None for its pooled top.
 
     Returns:
         The classifier, all layers trainable.
     """
-    features = keras.layers.GlobalAveragePooling2D(name="pooling")(backbone.model.output)
+    features = features or build_pooled_features(backbone)
     drop = keras.layers.Dropout(dropout, seed=seed, name="dropout")
     head = keras.layers.Dense(
         num_classes,
@@ -47,7 +54,7 @@ def build_classifier(
         name=HEAD_NAME,
     )
     name = f"{backbone.model.name}_classifier"
-    model = keras.Model(backbone.model.input, head(drop(features)), name=name)
+    model = keras.Model(backbone.model.input, head(drop(features.tensor)), name=name)
     return Classifier(model, backbone, features, head)
 
 

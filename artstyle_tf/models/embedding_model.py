@@ -9,7 +9,9 @@ import numpy as np
 
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.models.backbones import Backbone
+from artstyle_tf.models.features import Features, build_pooled_features
 from artstyle_tf.models.network import Network
+from artstyle_tf.models.style_head import SecondMoments, StylePooling
 
 
 @dataclass(frozen=True)
@@ -24,21 +26,27 @@ class EmbeddingModel(Network):
 
 
 def build_embedding_model(
-    backbone: Backbone, *, dimension: int, dropout: float, seed: int
+    backbone: Backbone,
+    *,
+    dimension: int,
+    dropout: float,
+    seed: int,
+    features: Features | None = None,
 ) -> EmbeddingModel:
-    """Adds global average pooling, dropout, a dense projection and L2 normalisation.
+    """Adds dropout, a dense projection and L2 normalisation.
 
     Args:
         backbone: feature extractor.
         dimension: D of the embedding.
-        dropout: share of the pooled features dropped in training, in [0, 1).
+        dropout: share of the features dropped in training, in [0, 1).
         seed: of the projection's initial weights and of dropout.
+        features: what the projection reads, built on the backbone; None for its pooled top.
 
     Returns:
         The network, all layers trainable.
     """
-    features = keras.layers.GlobalAveragePooling2D(name="pooling")(backbone.model.output)
-    dropped = keras.layers.Dropout(dropout, seed=seed, name="dropout")(features)
+    features = features or build_pooled_features(backbone)
+    dropped = keras.layers.Dropout(dropout, seed=seed, name="dropout")(features.tensor)
     projection = keras.layers.Dense(
         dimension,
         kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
@@ -61,7 +69,9 @@ def copy_backbone_weights(source: keras.Model, backbone: Backbone, *, origin: st
     Raises:
         ArtstyleError: if the network was built on another backbone.
     """
-    layers = source.layers[: len(backbone.model.layers)]
+    # The layers of style branches lie between those of the backbone.
+    own = [x for x in source.layers if not isinstance(x, SecondMoments | StylePooling)]
+    layers = own[: len(backbone.model.layers)]
     shapes = [[tuple(weight.shape) for weight in layer.weights] for layer in layers]
     expected = [
         [tuple(weight.shape) for weight in layer.weights] for layer in backbone.model.layers

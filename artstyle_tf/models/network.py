@@ -7,20 +7,22 @@ from dataclasses import dataclass
 import keras
 
 from artstyle_tf.models.backbones import Backbone
+from artstyle_tf.models.features import Features
 
 
 @dataclass(frozen=True)
 class Network:
-    """A backbone with something on top of its pooled features.
+    """A backbone with something on top of its features.
 
     Attributes:
         model: float32 [B, S, S, 3] in 0..255 -> [B, K], what the network says of a picture.
         backbone: pictures -> feature map; shares its layers with `model`.
-        features: the tensor inside `model` that holds the pooled features [B, D].
-        head: the layer above the features that learns in every phase.
+        features: the tensors inside `model` that the head reads.
+        head: the layer above the features; like the poolings of style branches it learns in every
+            phase.
     """
 
     model: keras.Model
     backbone: Backbone
-    features: keras.KerasTensor
+    features: Features
     head: keras.layers.Layer

@@ -1,18 +1,27 @@
 """Cut a network at block boundaries: a frozen trunk below, a trainable top above.
 
-A boundary is named by the number of blocks above it: 0 is the pooled features, just below the head,
-and 4 is the output of the fifth block from the end. All parts share the network's layers, so
-training one part trains the network, and `network.model` is the parts put together again.
+A boundary is named by the number of blocks above it: 0 is just below the head, and 4 is the output
+of the fifth block from the end. All parts share the network's layers, so training one part trains
+the network, and `network.model` is the parts put together again.
+
+Usually one tensor crosses a boundary. Where style branches leave the network below it, their second
+moments cross it too; then all that crosses is packed into one vector for each picture, so that
+whoever keeps or moves activations need not know. The poolings of the branches are above all
+boundaries, because they learn when everything else is frozen.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import keras
+from keras import ops
 
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.models.backbones import Backbone
+from artstyle_tf.models.features import StyleBranch
 from artstyle_tf.models.network import Network
 
 
@@ -33,6 +42,20 @@ def boundary_name(backbone: Backbone, boundary: int) -> str:
     return backbone.blocks[-boundary - 1].boundary
 
 
+def cut_name(network: Network, boundary: int) -> str:
+    """What crosses the boundary: its name, and those of style branches that cross it."""
+    # Not the tensors' own names: Keras numbers them by how many this process has made before.
+    moments = [f"{branch.block}_moments" for branch in _crossing(network, boundary)]
+    return "+".join([boundary_name(network.backbone, boundary), *moments])
+
+
+def branch_moments(network: Network, rows: Any) -> list[Any]:
+    """The second moments in rows [..., D] at boundary 0: [..., C(C+1)/2] for each branch."""
+    sizes = [math.prod(tensor.shape[1:]) for tensor in _cut(network, 0)]
+    ends = [sum(sizes[: number + 1]) for number in range(len(sizes))]
+    return [rows[..., end - size : end] for size, end in zip(sizes[1:], ends[1:], strict=True)]
+
+
 def build_trunk(network: Network, boundaries: Sequence[int]) -> keras.Model:
     """Everything below the boundaries, for all of them in one forward pass.
 
@@ -47,7 +70,7 @@ def build_trunk(network: Network, boundaries: Sequence[int]) -> keras.Model:
     Raises:
         ArtstyleError: if the backbone has fewer blocks.
     """
-    outputs = [_activations(network, boundary) for boundary in boundaries]
+    outputs = [_packed(_cut(network, boundary)) for boundary in boundaries]
     return keras.Model(network.model.input, outputs, name="trunk")
 
 
@@ -62,8 +85,7 @@ def build_segment(network: Network, start: int | None, end: int) -> keras.Model:
     Returns:
         Model of the activations (or pictures) at `start` -> the activations at `end`.
     """
-    inputs, outputs = (_activations(network, boundary) for boundary in (start, end))
-    return keras.Model(inputs, outputs, name="segment")
+    return _model(_cut(network, start), _packed(_cut(network, end)), name="segment")
 
 
 def build_top(network: Network, boundary: int | None) -> keras.Model:
@@ -76,13 +98,78 @@ def build_top(network: Network, boundary: int | None) -> keras.Model:
     Returns:
         Model of the activations at the boundary -> outputs [B, K]; the whole network for None.
     """
-    inputs = _activations(network, boundary)
-    return keras.Model(inputs, network.model.output, name="top")
+    return _model(_cut(network, boundary), network.model.output, name="top")
 
 
-def _activations(network: Network, boundary: int | None) -> keras.KerasTensor:
+def build_features(network: Network) -> keras.Model:
+    """What lies between boundary 0 and the head.
+
+    Returns:
+        Model of the activations at boundary 0 -> features [B, D]. They are the same if the network
+        has no style branches.
+    """
+    tensor = network.features.tensor
+    if not network.features.branches:
+        tensor = keras.layers.Identity()(tensor)  # Keras makes no model of a tensor and itself
+    return _model(_cut(network, 0), tensor, name="features")
+
+
+def _cut(network: Network, boundary: int | None) -> list[keras.KerasTensor]:
+    """All tensors that cross a boundary."""
     if boundary is None:
-        return network.model.input
-    backbone = network.backbone
-    name = boundary_name(backbone, boundary)
-    return network.features if boundary == 0 else backbone.model.get_layer(name).output
+        return [network.model.input]
+    name = boundary_name(network.backbone, boundary)
+    if boundary == 0:
+        main = network.features.pooled
+    else:
+        main = network.backbone.model.get_layer(name).output
+    return [main, *(branch.moments for branch in _crossing(network, boundary))]
+
+
+def _crossing(network: Network, boundary: int) -> list[StyleBranch]:
+    """Branches that leave the network below; one just at the boundary follows from its map."""
+    return [
+        branch
+        for branch in network.features.branches
+        if branch.num_blocks_above > boundary or boundary == 0
+    ]
+
+
+def _packed(tensors: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
+    if len(tensors) == 1:
+        return tensors[0]
+    flat = [keras.layers.Flatten()(tensor) for tensor in tensors]
+    return keras.layers.Concatenate()(flat)
+
+
+def _model(
+    inputs: Sequence[keras.KerasTensor], outputs: keras.KerasTensor, *, name: str
+) -> keras.Model:
+    """Like `keras.Model`; several inputs come packed."""
+    if len(inputs) == 1:
+        return keras.Model(inputs[0], outputs, name=name)
+    shapes = [tuple(tensor.shape[1:]) for tensor in inputs]
+    rows = keras.Input((sum(math.prod(shape) for shape in shapes),), name="packed")
+    inner = keras.Model(list(inputs), outputs, name=f"{name}_of_parts")
+    return keras.Model(rows, inner(_Unpacked(shapes)(rows)), name=name)
+
+
+class _Unpacked(keras.layers.Layer):
+    """Takes packed rows apart again.
+
+    Args:
+        shapes: of the parts, without the batch.
+    """
+
+    def __init__(self, shapes: Sequence[tuple[int, ...]]) -> None:
+        super().__init__(name="unpacked")
+        self._shapes = list(shapes)
+
+    def call(self, inputs: Any) -> list[Any]:
+        """Rows [B, D] -> parts [B, ...]."""
+        parts, start = [], 0
+        for shape in self._shapes:
+            end = start + math.prod(shape)
+            parts.append(ops.reshape(inputs[:, start:end], (-1, *shape)))
+            start = end
+        return parts

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from sklearn.linear_model import LogisticRegression
+
+from artstyle_tf.models.features import FeatureGroup
+from artstyle_tf.training.feature_scales import feature_scales
 
 _MAX_ITERATIONS = 1000
 
@@ -15,11 +20,12 @@ def fit_linear_probe(
     num_classes: int,
     inverse_regularisation: float,
     balanced: bool,
+    groups: Sequence[FeatureGroup] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fits multinomial logistic regression on standardised features.
+    """Fits multinomial logistic regression on centred features, scaled group by group.
 
     Starting fine-tuning from the probe instead of a random head leaves the features intact that a
-    random head's gradients would distort. The standardisation is folded into the weights, so that
+    random head's gradients would distort. Centring and scaling are folded into the weights, so that
     the head takes the features as they are.
 
     Args:
@@ -28,6 +34,7 @@ def fit_linear_probe(
         num_classes: C.
         inverse_regularisation: scikit-learn's C; smaller is smoother.
         balanced: weigh each class as if all had the same number of pictures.
+        groups: of the features; see `feature_scales`.
 
     Returns:
         kernel float32 [D, C] and bias float32 [C] of a dense layer that returns logits.
@@ -35,8 +42,7 @@ def fit_linear_probe(
     Source: Kumar et al. 2022, arXiv:2202.10054 (linear probing, then fine-tuning).
     """
     features = np.asarray(features, dtype=np.float64)
-    mean, scale = features.mean(axis=0), features.std(axis=0)
-    scale[scale < 1e-6] = 1.0  # a dead feature stays at zero instead of becoming noise
+    mean, scale = features.mean(axis=0), feature_scales(features, groups)
     regression = LogisticRegression(
         C=inverse_regularisation,
         class_weight="balanced" if balanced else None,

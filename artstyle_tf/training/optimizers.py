@@ -71,7 +71,8 @@ class LayerwiseAdamW(keras.optimizers.AdamW):
 def depth_multipliers(network: Network, layer_decay: float) -> dict[str, float]:
     """Factor `layer_decay ** depth` for each variable of the backbone.
 
-    The head has depth 0, what is above the last block 1, the last block 2, and so on.
+    The head has depth 0, what is above the last block 1, the last block 2, and so on. The pooling
+    of a style branch has the depth of its block.
 
     Args:
         network: whose variables to name.
@@ -84,8 +85,12 @@ def depth_multipliers(network: Network, layer_decay: float) -> dict[str, float]:
         return {}
     backbone = network.backbone
     depths = layer_depths(backbone.model, backbone.blocks)
-    return {
+    factors = {
         variable.path: layer_decay ** (depths[layer.name] + 1)
         for layer in backbone.model.layers
         for variable in layer.weights
     }
+    for branch in network.features.branches:  # as the block that they follow
+        for variable in branch.pooling.weights:
+            factors[variable.path] = layer_decay ** (branch.num_blocks_above + 2)
+    return factors

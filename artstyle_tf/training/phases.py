@@ -83,6 +83,8 @@ def apply_phase(network: Network, phase: Phase, *, train_batch_normalisation: bo
         is_normalisation = isinstance(layer, keras.layers.BatchNormalization)
         layer.trainable = unfrozen and (train_batch_normalisation or not is_normalisation)
     network.head.trainable = True
+    for branch in network.features.branches:
+        branch.pooling.trainable = True
 
 
 def build_phase_model(

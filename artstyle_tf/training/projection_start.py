@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from sklearn.decomposition import PCA
+
+from artstyle_tf.models.features import FeatureGroup
+from artstyle_tf.training.feature_scales import feature_scales
 
 
 def fit_projection(
@@ -13,6 +18,7 @@ def fit_projection(
     *,
     dimension: int,
     share_of_components: float,
+    groups: Sequence[FeatureGroup] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Joins the logits of a linear probe and principal components of the features.
 
@@ -27,6 +33,7 @@ def fit_projection(
         probe_bias: float [C], of the probe.
         dimension: K of the embedding.
         share_of_components: length of the block of components beside that of the logits.
+        groups: of the features; see `feature_scales`.
 
     Returns:
         kernel float32 [D, K] and bias float32 [K] of a dense layer. If K is smaller than C only
@@ -36,7 +43,8 @@ def fit_projection(
     blocks = [_class_directions(features, probe_kernel, probe_bias, most=dimension)]
     room = dimension - blocks[0][1].size
     if room and share_of_components:
-        blocks.append(_components(features, most=room, length=share_of_components))
+        scale = feature_scales(features, groups)
+        blocks.append(_components(features, scale, most=room, length=share_of_components))
     kernel = np.concatenate([block[0] for block in blocks], axis=1)
     bias = np.concatenate([block[1] for block in blocks])
     unused = dimension - bias.size
@@ -56,16 +64,19 @@ def _class_directions(
     return _scaled(features, kernel @ rotation, bias @ rotation, length=1.0)
 
 
-def _components(features: np.ndarray, *, most: int, length: float) -> tuple[np.ndarray, np.ndarray]:
-    """Principal components of the standardised features, whitened half-way."""
-    mean, spread = features.mean(axis=0), features.std(axis=0)
-    spread[spread < 1e-6] = 1.0  # a dead feature stays at zero instead of becoming noise
+def _components(
+    features: np.ndarray, scale: np.ndarray, *, most: int, length: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Principal components of the scaled features, whitened half-way."""
+    mean = features.mean(axis=0)
     number = min(most, features.shape[1], len(features) - 1)
-    analysis = PCA(number, svd_solver="covariance_eigh").fit((features - mean) / spread)
+    wide = features.shape[1] > len(features)  # then the covariance is the larger matrix
+    solver = "full" if wide else "covariance_eigh"
+    analysis = PCA(number, svd_solver=solver).fit((features - mean) / scale)
     # Half-way, because fully whitened components of small variance are noise, and without any
     # whitening the first few components are all there is.
     variance = np.maximum(analysis.explained_variance_, 1e-12)
-    kernel = analysis.components_.T / variance**0.25 / spread[:, None]
+    kernel = analysis.components_.T / variance**0.25 / scale[:, None]
     return _scaled(features, kernel, -mean @ kernel, length=length)
 
 

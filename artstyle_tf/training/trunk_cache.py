@@ -20,7 +20,7 @@ import numpy as np
 from artstyle_tf.files import cannot_write
 from artstyle_tf.interruption import safe_point
 from artstyle_tf.models.network import Network
-from artstyle_tf.models.splitting import boundary_name, build_segment, build_trunk
+from artstyle_tf.models.splitting import build_segment, build_trunk, cut_name
 from artstyle_tf.models.weights import weights_digest
 from artstyle_tf.reporting import SILENT, Reporter
 from artstyle_tf.training.activation_table import ActivationTable, ActivationType
@@ -161,7 +161,7 @@ class TrunkCache:
         description = {
             "format": FORMAT_VERSION,
             "backbone": backbone.name,
-            "boundary": boundary_name(backbone, boundary),
+            "boundary": cut_name(self._network, boundary),
             "weights": weights_digest(trunk),
             "keras": keras.__version__,
             **self._preprocessing,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,7 +18,7 @@ from artstyle_tf.data.epoch_order import EpochOrder
 from artstyle_tf.data.view_batches import view_batches
 from artstyle_tf.export.frozen_graph import freeze
 from artstyle_tf.models.network import Network
-from artstyle_tf.models.splitting import build_top
+from artstyle_tf.models.splitting import build_features, build_top
 from artstyle_tf.reporting import SILENT, Reporter
 from artstyle_tf.training.cache_decision import (
     CacheCosts,
@@ -68,8 +69,17 @@ class CachedInputs:
         self._tops: dict[int, keras.Model] = {}
 
     def features(self, split: str) -> np.ndarray:
-        """Pooled features of the plain pictures with the present weights, float32 [N, D]."""
-        return self._activations(self._plan.for_features(split))[0].plain()
+        """What the head reads of the plain pictures with the present weights, float32 [N, D]."""
+        rows = self._activations(self._plan.for_features(split))[0]
+        return self._predict(build_features(self._network), rows, split)
+
+    def mean_row(self, split: str) -> np.ndarray:
+        """Mean of the activations of the plain pictures at boundary 0, float64 [D]."""
+        rows = self._activations(self._plan.for_features(split))[0]
+        total = np.zeros(rows.row_shape)
+        for batch, _ in self._batches(rows, split):
+            total += np.asarray(batch, np.float64).sum(axis=0)
+        return total / len(rows)
 
     def training_data(self, position: int) -> TrainingData:
         """What the phase at this position of the plan learns from."""
@@ -102,14 +112,22 @@ class CachedInputs:
         if boundary is None:
             return self._plain.outputs(split, description)
         rows = self._activations(self._plan.for_outputs(split, boundary))[boundary]
-        batch_size = self._order.batch_size
+        return self._predict(self._top(boundary), rows, split, description)
+
+    def _predict(
+        self, model: keras.Model, rows: Activations, split: str, description: str | None = None
+    ) -> np.ndarray:
         return predict(
-            self._top(boundary),
-            cached_evaluation_batches(rows, self._splits[split].labels, batch_size=batch_size),
-            num_batches=steps_per_epoch(len(rows), batch_size),
+            model,
+            self._batches(rows, split),
+            num_batches=steps_per_epoch(len(rows), self._order.batch_size),
             description=description or "",
             reporter=SILENT if description is None else self._reporter,
         )
+
+    def _batches(self, rows: Activations, split: str) -> Iterable[Any]:
+        labels = self._splits[split].labels
+        return cached_evaluation_batches(rows, labels, batch_size=self._order.batch_size)
 
     def _top(self, boundary: int) -> keras.Model:
         # Kept, because Keras compiles the forward pass of each new model anew.

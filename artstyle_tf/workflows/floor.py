@@ -1,4 +1,4 @@
-"""The floor: logistic regression on the frozen features, which training has to beat."""
+"""The floor: logistic regression on the frozen pooled features, which a run has to beat."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ from artstyle_tf.workflows.training_run import NAME_IN_RESULT
 
 @dataclass(frozen=True)
 class Floor:
-    """A linear classifier of the features that the network had before training.
+    """A linear classifier of the pooled features that the network had before training.
+
+    It is the same for every kind of head, so that runs can be compared.
 
     Attributes:
-        kernel: float32 [D, C].
+        kernel: float32 [D0, C], where D0 is the size of the backbone's pooled top.
         bias: float32 [C].
         predictions: "val" and "test", as far as there are such pictures -> int [N].
     """
@@ -45,6 +47,7 @@ def fit_floor(
     inputs: TrainingInputs,
     *,
     num_classes: int,
+    num_pooled: int,
 ) -> Floor:
     """Fits the floor. It has to be done before anything is learnt.
 
@@ -53,17 +56,18 @@ def fit_floor(
         splits: the pictures; no label of a test picture is looked at.
         inputs: give the features with the present weights.
         num_classes: C.
+        num_pooled: features that come first, before those of style branches.
     """
     probe = probe or LinearProbeConfig()
     kernel, bias = fit_linear_probe(
-        inputs.features("train"),
+        inputs.features("train")[:, :num_pooled],
         splits["train"].labels,
         num_classes=num_classes,
         inverse_regularisation=probe.inverse_regularisation,
         balanced=probe.balanced,
     )
     predictions = {
-        split: (inputs.features(split) @ kernel + bias).argmax(axis=1)
+        split: (inputs.features(split)[:, :num_pooled] @ kernel + bias).argmax(axis=1)
         for split in NAME_IN_RESULT
         if split in splits
     }
@@ -107,5 +111,5 @@ def summarise_floor(result: dict[str, Any]) -> list[str]:
     name = next(name for name in ("test", "validation") if name in result["floor"])
     floor = result["floor"][name]
     said = floor["verdict"]
-    lines = [f"Floor:   logistic regression on the frozen features, {name} {floor['macro_f1']:.3f}"]
+    lines = [f"Floor:   logistic regression on the frozen top, {name} {floor['macro_f1']:.3f}"]
     return [*lines, f"         {said[0].upper()}{said[1:]}."]

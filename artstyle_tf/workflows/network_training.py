@@ -33,6 +33,7 @@ from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.leak_check import check_leaks
 from artstyle_tf.workflows.prepare_data import count_splits, index_and_split, prepare
 from artstyle_tf.workflows.split_pictures import SplitPictures, read_splits
+from artstyle_tf.workflows.style_start import start_style
 from artstyle_tf.workflows.training_inputs import TrainingInputs
 from artstyle_tf.workflows.training_plan import unpack_phases, unpack_training_plan
 from artstyle_tf.workflows.training_run import (
@@ -140,7 +141,14 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
             save_model: called with the network whenever it got better.
         """
         # Before anything is learnt: the floor is what the features could do already.
-        floor = fit_floor(self.probe, self.splits, self.inputs, num_classes=len(self.class_names))
+        start_style(self.network, self.inputs)
+        floor = fit_floor(
+            self.probe,
+            self.splits,
+            self.inputs,
+            num_classes=len(self.class_names),
+            num_pooled=self.network.features.groups[0].size,
+        )
         objective = self.objective()
         trainer = Trainer(
             self.network,

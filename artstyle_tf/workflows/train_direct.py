@@ -17,6 +17,7 @@ from artstyle_tf.config.training import LinearProbeConfig
 from artstyle_tf.data.epoch_order import ShuffledOrder
 from artstyle_tf.losses.logit_adjustment import LogitAdjustedCrossEntropy
 from artstyle_tf.metrics.calibration import Calibration, fit_temperature, probabilities_of
+from artstyle_tf.metrics.classification import classification_summary
 from artstyle_tf.models.backbones import build_backbone
 from artstyle_tf.models.classifier import Classifier, assign_head, build_classifier
 from artstyle_tf.training.classification import Classification
@@ -24,6 +25,7 @@ from artstyle_tf.training.objective import Objective
 from artstyle_tf.training.phases import check_phases
 from artstyle_tf.workflows.evaluation import Evaluation, evaluate_logits, write_evaluation
 from artstyle_tf.workflows.floor import Floor
+from artstyle_tf.workflows.head_start import fit_head_start
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.network_training import (
     NetworkTraining,
@@ -33,7 +35,7 @@ from artstyle_tf.workflows.network_training import (
 )
 from artstyle_tf.workflows.split_pictures import SplitPictures
 from artstyle_tf.workflows.training_inputs import configured_views
-from artstyle_tf.workflows.training_plan import unpack_phases
+from artstyle_tf.workflows.training_plan import unpack_features, unpack_phases
 
 
 def run(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
@@ -65,7 +67,11 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
         )
         check_phases(unpack_phases(config.training), backbone)
         return build_classifier(
-            backbone, num_classes=num_classes, dropout=config.model.dropout, seed=config.seed
+            backbone,
+            num_classes=num_classes,
+            dropout=config.model.dropout,
+            seed=config.seed,
+            features=unpack_features(config.model, backbone),
         )
 
     @staticmethod
@@ -102,10 +108,16 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
     def start(self, floor: Floor, objective: Objective) -> tuple[str, dict[str, float]] | None:
         """Gives the head the weights of the regression: a usable model within a minute."""
         del objective
-        if self.config.training.linear_probe is None:
+        probe = self.config.training.linear_probe
+        if probe is None:
             return None
-        assign_head(self.network, floor.kernel, floor.bias)
-        scores = floor.scores("val", self.splits["val"].labels)
+        labels = self.splits["train"].labels
+        kernel, bias = fit_head_start(probe, floor, self.network.features, self.inputs, labels)
+        assign_head(self.network, kernel, bias)
+        predicted = (self.inputs.features("val") @ kernel + bias).argmax(axis=1)
+        scores = classification_summary(
+            self.splits["val"].labels, predicted, num_classes=len(self.class_names)
+        )
         return "linear probe", {f"val_{name}": scores[name] for name in ("macro_f1", "accuracy")}
 
     def fit_temperature(self) -> float:

@@ -40,6 +40,7 @@ from artstyle_tf.workflows.embedding_evaluation import (
 )
 from artstyle_tf.workflows.evaluation import Evaluation
 from artstyle_tf.workflows.floor import Floor
+from artstyle_tf.workflows.head_start import fit_head_start
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.metric_objective import balanced_order, build_objective
 from artstyle_tf.workflows.network_training import (
@@ -50,7 +51,7 @@ from artstyle_tf.workflows.network_training import (
 )
 from artstyle_tf.workflows.split_pictures import SplitPictures, originals
 from artstyle_tf.workflows.training_inputs import configured_views
-from artstyle_tf.workflows.training_plan import unpack_phases
+from artstyle_tf.workflows.training_plan import unpack_features, unpack_phases
 
 
 def run(config: TripletExperiment, invocation: Invocation) -> dict[str, Any]:
@@ -92,7 +93,11 @@ class TripletTraining(NetworkTraining[TripletExperiment, EmbeddingModel]):
         if initial_run is not None:
             copy_backbone_weights(initial_run.load_model(), backbone, origin=str(initial_run.path))
         return build_embedding_model(
-            backbone, dimension=model.dimension, dropout=model.dropout, seed=config.seed
+            backbone,
+            dimension=model.dimension,
+            dropout=model.dropout,
+            seed=config.seed,
+            features=unpack_features(model, backbone),
         )
 
     @staticmethod
@@ -122,12 +127,13 @@ class TripletTraining(NetworkTraining[TripletExperiment, EmbeddingModel]):
         projection = self.config.training.projection_start
         if projection is None:
             return "random projection", objective.start()
+        labels, features = self.splits["train"].labels, self.network.features
         kernel, bias = fit_projection(
             self.inputs.features("train"),
-            floor.kernel,
-            floor.bias,
+            *fit_head_start(projection, floor, features, self.inputs, labels),
             dimension=self.network.head.units,
             share_of_components=projection.share_of_components,
+            groups=self.network.features.groups,
         )
         self.network.head.kernel.assign(kernel)
         self.network.head.bias.assign(bias)

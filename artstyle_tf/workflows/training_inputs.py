@@ -30,7 +30,11 @@ class TrainingInputs(Protocol):
     """Where the start, the phases and the evaluation get their inputs from."""
 
     def features(self, split: str) -> np.ndarray:
-        """Pooled features of the plain pictures with the present weights, float32 [N, D]."""
+        """What the head reads of the plain pictures with the present weights, float32 [N, D]."""
+        ...
+
+    def mean_row(self, split: str) -> np.ndarray:
+        """Mean of the activations of the plain pictures at boundary 0, float64 [D]."""
         ...
 
     def training_data(self, position: int) -> TrainingData:
@@ -73,9 +77,16 @@ class PictureInputs:
         self._reporter = reporter
 
     def features(self, split: str) -> np.ndarray:
-        """Pooled features of the plain pictures with the present weights, float32 [N, D]."""
+        """What the head reads of the plain pictures with the present weights, float32 [N, D]."""
+        network = self._network
+        to_features = keras.Model(network.model.input, network.features.tensor, name="features")
+        return self._predict(to_features, split, f"Features of {split} pictures")
+
+    def mean_row(self, split: str) -> np.ndarray:
+        """Mean of the activations of the plain pictures at boundary 0, float64 [D]."""
         trunk = build_trunk(self._network, [0])
-        return self._predict(trunk, split, f"Features of {split} pictures")
+        rows = self._predict(trunk, split, f"Frozen blocks on {split} pictures")
+        return rows.mean(axis=0, dtype=np.float64)
 
     def training_data(self, position: int) -> TrainingData:
         """What the phase at this position of the plan learns from."""

@@ -1,8 +1,11 @@
-"""The training section of a config, unpacked into what the trainer takes."""
+"""Sections of a config, unpacked into what models and trainer take."""
 
 from __future__ import annotations
 
+from artstyle_tf.config.model import ModelConfig
 from artstyle_tf.config.training import FineTuningConfig
+from artstyle_tf.models.backbones import Backbone
+from artstyle_tf.models.features import Features, build_pooled_features, build_style_features
 from artstyle_tf.training.phases import Phase
 from artstyle_tf.training.trainer import OptimizerSettings, TrainingPlan
 
@@ -22,6 +25,17 @@ def unpack_training_plan(training: FineTuningConfig, *, seed: int) -> TrainingPl
         max_overfitting_gap=training.early_stopping.max_overfitting_gap,
         seed=seed,
     )
+
+
+def unpack_features(model: ModelConfig, backbone: Backbone) -> Features:
+    """Config -> what the head reads of the backbone.
+
+    Raises:
+        ArtstyleError: if the backbone lacks a block that is asked for.
+    """
+    if model.head == "pooled":
+        return build_pooled_features(backbone)
+    return build_style_features(backbone, blocks=model.style.blocks, width=model.style.width)
 
 
 def unpack_phases(training: FineTuningConfig) -> list[Phase]:

@@ -8,7 +8,16 @@ from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.models.backbones import build_backbone
 from artstyle_tf.models.blocks import layer_depths
 from artstyle_tf.models.classifier import build_classifier
-from artstyle_tf.models.splitting import boundary_name, build_segment, build_top, build_trunk
+from artstyle_tf.models.features import build_style_features
+from artstyle_tf.models.splitting import (
+    boundary_name,
+    branch_moments,
+    build_features,
+    build_segment,
+    build_top,
+    build_trunk,
+    cut_name,
+)
 
 
 def classifier_of(backbone):
@@ -63,6 +72,55 @@ def test_trunk_and_top_together_are_the_classifier_at_every_boundary(name):
     for boundary, rows in zip(boundaries, activations, strict=True):
         output = build_top(classifier, boundary)(rows)
         np.testing.assert_allclose(output, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["compact", "efficientnet_v2_b0"])
+def test_second_moments_cross_the_boundaries_above_their_block(name):
+    backbone = build_backbone(name, image_size_px=32, weights=None)
+    features = build_style_features(backbone, blocks=None, width=5)
+    classifier = build_classifier(backbone, num_classes=3, dropout=0.2, seed=1, features=features)
+    pictures = some_pictures(backbone)
+    expected = classifier.model(pictures)
+    boundaries = list(range(len(backbone.blocks)))
+    activations = build_trunk(classifier, boundaries)(pictures)
+    for boundary, rows in zip(boundaries, activations, strict=True):
+        output = build_top(classifier, boundary)(rows)
+        np.testing.assert_allclose(output, expected, rtol=1e-4, atol=1e-5)
+        to_head = build_segment(classifier, boundary, 0)(rows) if boundary else rows
+        np.testing.assert_allclose(to_head, activations[0], rtol=1e-4, atol=1e-4)
+    read = build_features(classifier)(activations[0])
+    assert read.shape[1] == sum(group.size for group in features.groups)
+
+
+def test_what_crosses_a_boundary_has_a_name(tiny_backbone):
+    backbone = tiny_backbone()
+    features = build_style_features(backbone, blocks=["block1a", "block2b"], width=3)
+    styled = build_classifier(backbone, num_classes=3, dropout=0.2, seed=1, features=features)
+    names = [cut_name(styled, boundary) for boundary in (0, 1, 2)]
+    # At block1a its map crosses, from which its moments follow.
+    assert names == [
+        "pooled+block1a_moments+block2b_moments",
+        "block2a_add+block1a_moments",
+        "block1a_add",
+    ]
+    assert cut_name(classifier_of(backbone), 0) == "pooled"
+
+
+def test_the_moments_of_each_branch_are_found_in_a_row(tiny_backbone):
+    backbone = tiny_backbone()
+    features = build_style_features(backbone, blocks=["block1a", "block2b"], width=3)
+    styled = build_classifier(backbone, num_classes=3, dropout=0.2, seed=1, features=features)
+    pictures = some_pictures(backbone)
+    rows = np.asarray(build_trunk(styled, [0])(pictures))
+    for branch, found in zip(features.branches, branch_moments(styled, rows), strict=True):
+        expected = keras.Model(backbone.model.input, branch.moments)(pictures)
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_features_of_an_ordinary_head_are_its_activations(tiny_backbone):
+    classifier = classifier_of(tiny_backbone())
+    rows = np.random.default_rng(0).normal(size=(2, 12)).astype("float32")
+    np.testing.assert_array_equal(build_features(classifier)(rows), rows)
 
 
 # The larger sisters share these ones' builders, and building them takes long.

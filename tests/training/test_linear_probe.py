@@ -5,6 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from artstyle_tf.models.features import FeatureGroup
 from artstyle_tf.training.linear_probe import fit_linear_probe
 
 
@@ -16,6 +17,19 @@ def blobs(num_classes, *, features=6, each=40, seed=0):
     return points * 10 + 100, labels  # neither centred nor scaled
 
 
+def test_groups_of_features_count_alike_whatever_their_scale():
+    features, labels = blobs(3)
+    settings = {"num_classes": 3, "inverse_regularisation": 0.1, "balanced": True}
+    groups = [FeatureGroup(2, has_one_scale=True), FeatureGroup(4, has_one_scale=True)]
+    kernel, bias = fit_linear_probe(features, labels, groups=groups, **settings)
+    stretched = features * np.repeat([100.0, 1.0], [2, 4])
+    other, other_bias = fit_linear_probe(stretched, labels, groups=groups, **settings)
+    np.testing.assert_allclose(stretched @ other + other_bias, features @ kernel + bias, atol=1e-3)
+    one_group = [FeatureGroup(6, has_one_scale=True)]
+    joined, joined_bias = fit_linear_probe(stretched, labels, groups=one_group, **settings)
+    assert np.abs(stretched @ joined + joined_bias - features @ kernel - bias).max() > 0.1
+
+
 @pytest.mark.parametrize("num_classes", [2, 3, 8])
 def test_the_folded_head_gives_the_probabilities_of_scaler_and_regression(num_classes):
     features, labels = blobs(num_classes)
@@ -24,7 +38,7 @@ def test_the_folded_head_gives_the_probabilities_of_scaler_and_regression(num_cl
     )
     logits = features @ kernel + bias
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    scaled = StandardScaler().fit_transform(features)
+    scaled = StandardScaler().fit_transform(features) / np.sqrt(features.shape[1])
     oracle = LogisticRegression(C=0.1, class_weight="balanced", max_iter=1000)
     expected = oracle.fit(scaled, labels).predict_proba(scaled)
     np.testing.assert_allclose(probabilities, expected, atol=1e-3)

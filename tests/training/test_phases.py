@@ -6,7 +6,9 @@ import pytest
 
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.models.classifier import build_classifier
+from artstyle_tf.models.features import build_style_features
 from artstyle_tf.models.splitting import build_trunk
+from artstyle_tf.training.optimizers import depth_multipliers
 from artstyle_tf.training.phases import (
     Phase,
     apply_phase,
@@ -47,6 +49,18 @@ def test_a_phase_unfreezes_its_blocks_and_no_batch_normalisation(
 ):
     apply_phase(classifier, Phase(num_unfrozen_blocks, 1, 0.1), train_batch_normalisation=False)
     assert trainable_layers(classifier) == expected
+
+
+def test_the_projections_of_style_branches_learn_in_every_phase(tiny_backbone):
+    backbone = tiny_backbone()
+    features = build_style_features(backbone, blocks=["block1a"], width=3)
+    styled = build_classifier(backbone, num_classes=3, dropout=0.0, seed=1, features=features)
+    for unfrozen, blocks in ((0, set()), (1, {"top_conv", "block2b_conv"})):
+        apply_phase(styled, Phase(unfrozen, 1, 0.1), train_batch_normalisation=False)
+        assert trainable_layers(styled) == {"head", "block1a_style", *blocks}
+    factors = depth_multipliers(styled, 0.5)
+    assert factors[features.branches[0].pooling.projection.path] == 0.5**4  # as block1a
+    assert factors[backbone.model.get_layer("block1a_conv").kernel.path] == 0.5**4
 
 
 def test_a_later_phase_can_freeze_again(classifier):

@@ -1,0 +1,105 @@
+"""From a backbone to the vector that a head reads: its pooled top, and the style of some blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import keras
+
+from artstyle_tf.models.backbones import Backbone
+from artstyle_tf.models.style_head import SecondMoments, StylePooling, choose_style_blocks
+
+
+@dataclass(frozen=True)
+class StyleBranch:
+    """What leaves a network in its middle, for the head.
+
+    Attributes:
+        block: name of the block.
+        num_blocks_above: of the backbone.
+        moments: tensor [B, C(C+1)/2], the block's second moments, which have no weights.
+        pooling: layer, moments -> style; learns in every phase.
+    """
+
+    block: str
+    num_blocks_above: int
+    moments: keras.KerasTensor
+    pooling: StylePooling
+
+
+class FeatureGroup(NamedTuple):
+    """Features that follow each other and belong together.
+
+    Attributes:
+        size: number of features.
+        has_one_scale: whether their sizes can be compared: the entries of one matrix can, the
+            channels of a network need not.
+    """
+
+    size: int
+    has_one_scale: bool
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a head reads.
+
+    Attributes:
+        tensor: [B, D], the pooled top and the style of each branch, joined.
+        pooled: [B, D0], the pooled top.
+        branches: from the input to the output; none for an ordinary head.
+    """
+
+    tensor: keras.KerasTensor
+    pooled: keras.KerasTensor
+    branches: tuple[StyleBranch, ...] = ()
+
+    @property
+    def groups(self) -> tuple[FeatureGroup, ...]:
+        """The parts of D, in order."""
+        styles = [branch.pooling.output for branch in self.branches]
+        return (
+            FeatureGroup(int(self.pooled.shape[-1]), has_one_scale=False),
+            *(FeatureGroup(int(style.shape[-1]), has_one_scale=True) for style in styles),
+        )
+
+
+def build_pooled_features(backbone: Backbone) -> Features:
+    """Means of the feature map at the top."""
+    pooled = keras.layers.GlobalAveragePooling2D(name="pooling")(backbone.model.output)
+    return Features(pooled, pooled)
+
+
+def build_style_features(
+    backbone: Backbone, *, blocks: Sequence[str] | None, width: int
+) -> Features:
+    """Means of the feature map at the top, and the second-order statistics of some blocks.
+
+    Args:
+        backbone: whose blocks to take.
+        blocks: names of blocks; None for the usual ones, see `choose_style_blocks`.
+        width: channels that each block is projected to.
+
+    Raises:
+        ArtstyleError: if the backbone has no such block.
+    """
+    pooled = build_pooled_features(backbone).pooled
+    names = choose_style_blocks(backbone, blocks)
+    branches = tuple(
+        _branch(backbone, position, width=width)
+        for position, block in enumerate(backbone.blocks)
+        if block.name in names
+    )
+    parts = [pooled, *(branch.pooling.output for branch in branches)]
+    return Features(keras.layers.Concatenate(name="features")(parts), pooled, branches)
+
+
+def _branch(backbone: Backbone, position: int, *, width: int) -> StyleBranch:
+    block = backbone.blocks[position]
+    output = backbone.model.get_layer(block.boundary).output
+    moments = SecondMoments(name=f"{block.name}_moments")(output)
+    pooling = StylePooling(width, name=f"{block.name}_style")
+    pooling(moments)
+    return StyleBranch(block.name, len(backbone.blocks) - 1 - position, moments, pooling)
