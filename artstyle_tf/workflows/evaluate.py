@@ -86,11 +86,16 @@ def run(config: EvaluateExperiment, invocation: Invocation) -> dict[str, Any]:
         "intervals": evaluation.intervals,
         "num_pictures": len(pictures),
         "unreadable": prepared.rejected.to_dict(orient="records"),
-        "per_class": evaluation.per_class.to_dict(orient="records"),
+        "per_class": _as_json(evaluation.per_class),
         "results": str(folder),
         "figures": str(figures),
         "seconds": invocation.stopwatch.seconds(),
     }
+
+
+def _as_json(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table; what is not known is null, because JSON has no NaN."""
+    return table.astype(object).where(table.notna(), None).to_dict(orient="records")
 
 
 def _show_gallery(

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from documented_names import undocumented_names
 
 from artstyle_tf.cli import main
 from artstyle_tf.workflows import fold_training
@@ -91,6 +92,7 @@ def test_the_json_contract(validated):
         difference = scores["macro_f1"] - scores["floor"]["macro_f1"]
         against = scores["floor"]["trained_against_floor"]
         assert against["difference"] == pytest.approx(difference)
+    assert undocumented_names(validated) == set()
     gap = validated["gap"]
     assert gap["difference"] == pytest.approx(
         validated["random"]["macro_f1"] - validated["group"]["macro_f1"]

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from documented_names import undocumented_names
 from PIL import Image
 
 from artstyle_tf.cli import main
@@ -28,8 +29,8 @@ training:
 
 
 STYLES = {"bold": 20, "fine": 20, "wide": 12}
-SCORES_WITH_INTERVALS = {"macro_f1", "accuracy", "macro_precision", "macro_recall"}
-SCORES = {*SCORES_WITH_INTERVALS, "expected_calibration_error", "brier_score", "log_loss"}
+SHARES = {"macro_f1", "accuracy", "macro_precision", "macro_recall"}
+SCORES = {*SHARES, "expected_calibration_error", "brier_score", "log_loss"}
 
 
 @pytest.fixture
@@ -80,10 +81,13 @@ def test_the_json_contract(workplace, capsys):
     assert trained["run"] == "outputs/models/first"
     for split in ("validation", "test"):
         assert set(trained[split]) == SCORES
-        assert all(0 <= trained[split][name] <= 1 for name in SCORES_WITH_INTERVALS)
-        assert set(trained["intervals"][split]) == SCORES_WITH_INTERVALS
-        for name, (low, high) in trained["intervals"][split].items():
+        assert all(0 <= trained[split][name] <= 1 for name in SHARES)
+        intervals = trained["intervals"][split]
+        assert set(intervals) == SCORES
+        for name in SHARES:
+            low, high = intervals[name]
             assert low - 1e-9 <= trained[split][name] <= high + 1e-9
+    assert undocumented_names(trained) == set()
     assert {"first_model", "preparation", "training", "evaluation", "total"} <= set(
         trained["seconds"]
     )

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from documented_names import undocumented_names
 
 from artstyle_tf.cli import main
 from artstyle_tf.config.experiment import TripletExperiment
@@ -80,12 +81,14 @@ def trained(trained_once, tmp_path, monkeypatch, tiny_network_by_name):
 
 def test_the_json_contract(trained):
     for split in ("validation", "test"):
-        assert set(trained["intervals"][split]) == SCORES
+        assert set(trained["intervals"][split]) == SCORES | CALIBRATION
         assert set(trained[split]) == SCORES | CALIBRATION
         assert trained["floor"][split]["verdict"]
-        for name, (low, high) in trained["intervals"][split].items():
+        for name in SCORES:
+            low, high = trained["intervals"][split][name]
             assert 0 <= low <= high <= 1
             assert low - 1e-9 <= trained[split][name] <= high + 1e-9
+    assert undocumented_names(trained) == set()
     assert trained["alarms"] == []
     assert trained["trunk_cache"]["use"]
 
@@ -125,7 +128,7 @@ def test_evaluate_repeats_the_scores(trained, capsys):
     assert evaluate("--run", trained["run"], "--json", "--quiet") == 0
     result = json_from(capsys)
     assert result["metrics"] == pytest.approx(trained["test"], abs=1e-9)
-    assert result["intervals"].keys() == SCORES
+    assert result["intervals"].keys() == SCORES | CALIBRATION
     figures = Path(result["figures"])
     assert (figures / "neighbours.png").is_file()
 
