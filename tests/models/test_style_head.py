@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.models.backbones import build_backbone
 from artstyle_tf.models.classifier import build_classifier
+from artstyle_tf.models.embedding_model import copy_backbone_weights
 from artstyle_tf.models.features import build_pooled_features, build_style_features
 from artstyle_tf.models.style_head import (
     SecondMoments,
@@ -164,3 +165,15 @@ def test_bad_arguments_are_named():
         StylePooling(0)
     with pytest.raises(ValueError, match=r"feature map \[B, H, W, C\]"):
         SecondMoments()(np.zeros((2, 3), "float32"))
+
+
+def test_the_backbone_of_a_classifier_with_a_style_head_can_be_taken_over(tiny_backbone):
+    backbone = tiny_backbone()
+    features = build_style_features(backbone, blocks=["block1a", "block2b"], width=3)
+    trained = build_classifier(backbone, num_classes=3, dropout=0.0, seed=1, features=features)
+    for weight in backbone.model.trainable_weights:
+        weight.assign_add(np.full(weight.shape, 0.25, "float32"))
+    other = tiny_backbone()
+    copy_backbone_weights(trained.model, other, origin="a run")
+    for weight, expected in zip(other.model.weights, backbone.model.weights, strict=True):
+        np.testing.assert_array_equal(weight, expected)

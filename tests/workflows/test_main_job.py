@@ -291,6 +291,28 @@ def test_up_sampling_fills_the_training_split_only(workplace, capsys):
     assert counts.max() - counts.min() <= 1
 
 
+def test_a_run_without_phases_is_its_start_and_evaluates_the_same(workplace, capsys):
+    """Style head and ridge regression, no gradient: what configs/direct.yaml does."""
+    options = ["model.head=style", "model.style={blocks: [block1a, block2b], width: 5}"]
+    options += ["training.linear_probe={method: ridge}", "training.phases=[]"]
+    assert train("--run-name", "start", *options, "--json", "--quiet") == 0
+    trained = json_from(capsys)
+    assert trained["best_epoch"] == 0
+    history = pd.read_csv(Path(trained["run"]) / "history.csv")
+    assert history["phase"].tolist() == ["linear probe"]
+    assert trained["validation"]["macro_f1"] == pytest.approx(history["val_macro_f1"][0])
+    assert evaluate("--run", trained["run"], "--json", "--quiet") == 0
+    assert json_from(capsys)["metrics"] == pytest.approx(trained["test"], rel=1e-5)
+
+
+def test_an_unknown_block_is_refused_before_anything_is_written(workplace, capsys):
+    assert train("model.head=style", "model.style.blocks=[block9z]") == 2
+    message = capsys.readouterr().err
+    assert "model.style.blocks: block9z" in message
+    assert "block1a, block2a, block2b" in message
+    assert not Path("outputs").exists()
+
+
 @pytest.mark.parametrize(
     "overrides",
     [
@@ -301,6 +323,8 @@ def test_up_sampling_fills_the_training_split_only(workplace, capsys):
         ["training.optimizer.ema_momentum=0.9", "training.optimizer.layer_decay=0.8"],
         ["data.aspect=pad", "data.memory_budget_mb=0"],
         ["training.early_stopping={patience_epochs: 1, max_overfitting_gap: 0.1}"],
+        ["model.head=style", "model.style={blocks: [block2a, block2b], width: 5}"],
+        ["training.linear_probe.method=ridge", "training.phases=[]"],
     ],
     ids=lambda overrides: overrides[0].split("=")[0].rpartition(".")[2],
 )

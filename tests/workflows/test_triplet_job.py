@@ -237,6 +237,7 @@ def test_tensorboard_gets_the_health_of_the_embedding(trained, capsys):
         ["data.up_sampling={policy: flip, jitter: 0}", "training.batch.separate_siblings=false"],
         ["training.phases=[{unfreeze_blocks: all, epochs: 1, learning_rate: 1e-3}]"],
         ["training.batch={classes: 2, pictures_per_class: 7}"],
+        ["model.head=style", "model.style.width=4", "training.projection_start.method=ridge"],
     ],
     ids=lambda overrides: overrides[0].split("=")[0].rpartition(".")[2],
 )
