@@ -34,7 +34,7 @@ class CrossValidationConfig(Schema):
     num_folds: Annotated[int, Field(ge=2)] = 5
     repeats: PositiveInt = 1
     schemes: tuple[Literal["random", "group"], ...] | None = None
-    validation_share: Annotated[Fraction, Field(gt=0, le=0.5)] = 0.1
+    validation_share: Annotated[Fraction, Field(gt=0, le=0.5)] = 0.05
     with_test_split: bool = True
 
 
