@@ -25,10 +25,8 @@ from artstyle_tf.training.run_directory import RunDirectory, create_run_director
 from artstyle_tf.training.trainer import Trainer
 from artstyle_tf.workflows.evaluation import (
     Evaluation,
-    format_metrics,
-    summarise_calibration,
 )
-from artstyle_tf.workflows.floor import Floor, compare_with_floor, fit_floor, summarise_floor
+from artstyle_tf.workflows.floor import Floor, compare_with_floor, fit_floor
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.leak_check import check_leaks
 from artstyle_tf.workflows.prepare_data import count_splits, index_and_split, prepare
@@ -268,26 +266,6 @@ def plan_training(
         "parameters": network.model.count_params(),
         "phases": [f"{phase.name}, {phase.epochs} epochs" for phase in phases],
     }
-
-
-def summarise_training(result: dict[str, Any]) -> str:
-    """The result as text."""
-    if result.get("dry_run"):
-        lines = [f"{key}: {value}" for key, value in result.items() if key != "dry_run"]
-        return "Dry run: nothing was written.\n" + "\n".join(lines)
-    scores = {name: result[name] for name in NAME_IN_RESULT.values() if name in result}
-    best = "the start" if result["best_epoch"] == 0 else f"epoch {result['best_epoch']}"
-    return "\n".join(
-        [
-            format_metrics(scores, result["intervals"]),
-            *summarise_floor(result),
-            summarise_calibration(result["calibration"]),
-            f"Best:    {best}",
-            f"Model:   {result['model']}",
-            f"Figures: {result['figures']}",
-            f"Run:     {result['run']} ({result['seconds']['total']:.0f} s)",
-        ]
-    )
 
 
 def _evaluate(

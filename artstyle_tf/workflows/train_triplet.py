@@ -47,11 +47,11 @@ from artstyle_tf.workflows.network_training import (
     NetworkTraining,
     plan_training,
     run_training,
-    summarise_training,
 )
 from artstyle_tf.workflows.split_pictures import SplitPictures, originals
 from artstyle_tf.workflows.training_inputs import configured_views
 from artstyle_tf.workflows.training_plan import unpack_features, unpack_phases
+from artstyle_tf.workflows.training_summary import summarise_training
 
 
 def run(config: TripletExperiment, invocation: Invocation) -> dict[str, Any]:
