@@ -22,8 +22,8 @@ class StyleHeadConfig(Schema):
 class ModelConfig(Schema):
     """The backbone and what is put on it.
 
-    `backbone` is checked against the registry in `models.backbones` when the model is built,
-    because the registry belongs to the code that builds.
+    `backbone` and the blocks of `style` are checked when the model is built, because registry and
+    blocks belong to the code that builds. `style` counts if `head` is "style".
     """
 
     backbone: str = "efficientnet_b0"
