@@ -124,7 +124,8 @@ class StylePooling(keras.layers.Layer):
 
 def _square_root_of_share(matrices: Any, size: int) -> Any:
     """Square roots of symmetric matrices [B, D, D] that were divided by their traces."""
-    identity = ops.eye(size, dtype=matrices.dtype)
+    # A constant, because not every export format has an operation that makes it.
+    identity = ops.convert_to_tensor(np.eye(size), dtype=matrices.dtype)
     trace = ops.sum(matrices * identity, axis=(1, 2), keepdims=True)
     root = (matrices / (trace + _TINY) + (_RIDGE / size) * identity) / (1.0 + _RIDGE)
     inverse = identity
