@@ -6,6 +6,8 @@ from typing import Literal
 
 import tensorflow as tf
 
+from artstyle_tf.data.orientation import exif_orientation, turn_upright
+
 AspectPolicy = Literal["squash", "crop", "pad"]
 
 
@@ -23,6 +25,33 @@ def decode_picture(image_bytes: tf.Tensor) -> tf.Tensor:
     """
     picture = tf.io.decode_image(image_bytes, channels=3, expand_animations=False)
     return tf.ensure_shape(picture, [None, None, 3])
+
+
+def decode_unprepared_picture(image_bytes: tf.Tensor) -> tf.Tensor:
+    """Decodes a file as it comes, nearly as `data.preparation` would have shown it.
+
+    Turned by EXIF if it is a JPEG, transparent parts on white. What TensorFlow cannot do is left
+    out: embedded colour profiles, TIFF and AVIF.
+
+    Args:
+        image_bytes: scalar string, the content of a JPEG, PNG, GIF (first frame), BMP or WebP.
+
+    Returns:
+        uint8 [H, W, 3], RGB; of a prepared picture the same as `decode_picture`.
+
+    Raises:
+        tf.errors.InvalidArgumentError: if the bytes are no whole picture.
+    """
+    picture = tf.io.decode_image(image_bytes, channels=0, expand_animations=False)
+    picture = tf.ensure_shape(picture, [None, None, None])
+    picture = turn_upright(picture, exif_orientation(image_bytes))
+    num_channels = tf.shape(picture)[2]
+    has_alpha = tf.equal(num_channels % 2, 0)  # grey + alpha, RGB + alpha
+    colours = tf.cond(has_alpha, lambda: _on_white(picture), lambda: picture)
+    colours = tf.cond(
+        num_channels < 3, lambda: tf.repeat(colours, 3, axis=2), lambda: tf.identity(colours)
+    )
+    return tf.ensure_shape(colours, [None, None, 3])
 
 
 def resize_picture(picture: tf.Tensor, *, image_size_px: int, aspect: AspectPolicy) -> tf.Tensor:
@@ -49,6 +78,14 @@ def resize_picture(picture: tf.Tensor, *, image_size_px: int, aspect: AspectPoli
         resized = tf.image.resize(picture, size, method="bilinear", antialias=True)
     levels = tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
     return tf.ensure_shape(levels, [image_size_px, image_size_px, 3])
+
+
+def _on_white(picture: tf.Tensor) -> tf.Tensor:
+    """uint8 [H, W, C + 1] with transparency last -> uint8 [H, W, C], rounded as Pillow does."""
+    levels = tf.cast(picture, tf.int32)
+    colours, alpha = levels[..., :-1], levels[..., -1:]
+    mixed = colours * alpha + 255 * (255 - alpha) + 128
+    return tf.cast((mixed + mixed // 256) // 256, tf.uint8)
 
 
 def _central_square(picture: tf.Tensor) -> tf.Tensor:

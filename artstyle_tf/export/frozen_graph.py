@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,7 +11,22 @@ import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 
-def freeze(model: keras.Model) -> Callable[[np.ndarray], list[np.ndarray]]:
+@dataclass(frozen=True)
+class FrozenGraph:
+    """A model with the weights it had at one moment.
+
+    Attributes:
+        function: TensorFlow function, float32 [B, ...] -> one tensor for each output.
+    """
+
+    function: Any
+
+    def __call__(self, inputs: np.ndarray) -> list[np.ndarray]:
+        """Float32 [B, ...] -> one float32 array for each output of the model."""
+        return [output.numpy() for output in self.function(tf.constant(inputs))]
+
+
+def freeze(model: keras.Model) -> FrozenGraph:
     """Turns variables into constants.
 
     Then TensorFlow folds BatchNormalization into the convolutions before it and fuses the
@@ -18,16 +34,7 @@ def freeze(model: keras.Model) -> Callable[[np.ndarray], list[np.ndarray]]:
 
     Args:
         model: of one input; it runs in inference mode.
-
-    Returns:
-        Function float32 [B, ...] -> one float32 array for each output of the model, with the
-        weights that the model has now.
     """
-    signature = tf.TensorSpec([None, *model.input_shape[1:]], tf.float32)
+    signature = tf.TensorSpec([None, *model.input_shape[1:]], tf.float32, name="pixels")
     function = tf.function(lambda inputs: model(inputs, training=False))
-    frozen = convert_variables_to_constants_v2(function.get_concrete_function(signature))
-
-    def run(inputs: np.ndarray) -> list[np.ndarray]:
-        return [output.numpy() for output in frozen(tf.constant(inputs))]
-
-    return run
+    return FrozenGraph(convert_variables_to_constants_v2(function.get_concrete_function(signature)))

@@ -62,7 +62,7 @@ def knn_probabilities(
     """Share of the neighbours' votes that each class gets.
 
     If two classes have the same number of votes, the one whose voters stand further to the front
-    comes first: a vote loses a little with each rank, all together never as much as a vote.
+    comes first; see `rank_weights`.
 
     Args:
         neighbours: of Q queries, k of each.
@@ -73,8 +73,7 @@ def knn_probabilities(
         float32 [Q, C], rows add up to 1; uniform for a query without any neighbour.
     """
     num_queries, num_neighbours = neighbours.positions.shape
-    ranks = np.arange(num_neighbours)
-    weights = 1.0 - ranks / (num_neighbours * max(num_neighbours, 1000))
+    weights = rank_weights(num_neighbours)
     is_there = neighbours.positions >= 0
     votes = np.zeros((num_queries, num_classes))
     rows = np.broadcast_to(np.arange(num_queries)[:, None], is_there.shape)
@@ -83,6 +82,15 @@ def knn_probabilities(
     totals = votes.sum(axis=1, keepdims=True)
     uniform = np.full_like(votes, 1.0 / num_classes)
     return np.divide(votes, totals, out=uniform, where=totals > 0).astype(np.float32)
+
+
+def rank_weights(num_neighbours: int) -> np.ndarray:
+    """What the vote of each neighbour counts: float64 [k].
+
+    A vote loses a little with each rank, all together never as much as a vote.
+    """
+    ranks = np.arange(num_neighbours)
+    return 1.0 - ranks / (num_neighbours * max(num_neighbours, 1000))
 
 
 def prototypes(embeddings: np.ndarray, labels: np.ndarray, *, num_classes: int) -> np.ndarray:

@@ -101,7 +101,7 @@ class FileMaker:
         return [done[row["path"]] for row in wanted if row["path"] in done], rejected
 
     def finish(self, rows: list[Row], rejected: Mapping[str, str]) -> PreparedPictures:
-        """Removes what no longer belongs here and writes the"""
+        """Removes what no longer belongs here and writes the manifest."""
         current = {row["path"] for row in rows}
         stale = [row["path"] for row in self._earlier.values() if row["path"] not in current]
         if stale:
