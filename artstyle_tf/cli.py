@@ -9,10 +9,11 @@ import io
 import json
 import logging
 import os
+import re
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -135,13 +136,23 @@ def _configs_folder() -> Path:
 def _overrides(verb: Verb, parsed: argparse.Namespace) -> list[str]:
     options = [("--run-name", "run_name"), ("--outputs", "outputs")]
     options += [(option.name, option.key) for option in verb.options]
-    overrides = list(parsed.overrides)
+    overrides, positionals = list(parsed.overrides), []
+    if verb.positional is not None:
+        # A file may have "=" in its name, but then it is there.
+        positionals = [item for item in overrides if not _is_override(item) or Path(item).exists()]
+        overrides = [item for item in overrides if item not in positionals]
+    if verb.positional is not None and positionals:
+        overrides.append(f"{verb.positional.key}={json.dumps(positionals)}")
     for option, key in options:
         value = getattr(parsed, option.removeprefix("--").replace("-", "_"), None)
         if value is not None:
             # As JSON, which is YAML: a run named 2024 stays a string.
             overrides.append(f"{key}={json.dumps(value)}")
     return overrides
+
+
+def _is_override(argument: str) -> bool:
+    return re.match(r"[a-z_][a-z0-9_.]*=", argument) is not None
 
 
 def _interrupted(verb: Verb) -> str:
@@ -185,14 +196,19 @@ _EPILOG = (
 )
 
 
+def _keys(verb: Verb) -> set[str]:
+    """The top-level keys of the config."""
+    schemas = verb.schema.values() if isinstance(verb.schema, Mapping) else [verb.schema]
+    return {key for schema in schemas for key in schema.model_fields}
+
+
 def _add_options(parser: argparse.ArgumentParser, verb: Verb) -> None:
     add = parser.add_argument
-    add(
-        "overrides",
-        nargs="*",
-        metavar="key=value",
-        help="dotted keys, e.g. model.image_size_px=320",
-    )
+    names, explained = "key=value", "dotted keys, e.g. model.image_size_px=320"
+    if verb.positional is not None:
+        names = f"{verb.positional.name}|{names}"
+        explained = f"{verb.positional.help}; {explained}"
+    add("overrides", nargs="*", metavar=names, help=explained)
     add("--config", type=Path, metavar="FILE", help=f"default: configs/{verb.config_file}")
     for option in verb.options:
         metavar = option.name.removeprefix("--").upper()
@@ -200,7 +216,9 @@ def _add_options(parser: argparse.ArgumentParser, verb: Verb) -> None:
     if verb.demo_config_file is not None:
         text = f"use the built-in demo pictures (configs/{verb.demo_config_file})"
         add("--demo", action="store_true", help=text)
-    add("--run-name", metavar="NAME", help="folder name of the results; default: chosen for you")
+    if "run_name" in _keys(verb):
+        text = "folder name of the results; default: chosen for you"
+        add("--run-name", metavar="NAME", help=text)
     add("--outputs", metavar="DIR", help="where results go; default: outputs")
     if verb.writes_a_run:
         add("--resume", action="store_true", help="continue the interrupted run of this name")

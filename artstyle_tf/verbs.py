@@ -17,6 +17,7 @@ from artstyle_tf.config.experiment import (
     TripletExperiment,
     TrunkCacheExperiment,
 )
+from artstyle_tf.config.serving import ExportExperiment, PredictExperiment
 
 
 class Option(NamedTuple):
@@ -48,6 +49,7 @@ class Verb:
         config_file: default for --config, in the configs folder.
         demo_config_file: the config that --demo stands for.
         options: of the command line, beside those that all verbs have.
+        positional: key of the config that takes what is no key=value, and what that is called.
         writes_a_run: whether --run-name, --resume and --overwrite make sense.
     """
 
@@ -58,6 +60,7 @@ class Verb:
     config_file: str
     demo_config_file: str | None = None
     options: tuple[Option, ...] = ()
+    positional: Option | None = None
     writes_a_run: bool = False
 
 
@@ -123,6 +126,42 @@ VERBS = {
                 Option(
                     "--images", "images", "folder of style folders, instead of the run's own split"
                 ),
+            ),
+        ),
+        Verb(
+            name="export-model",
+            summary="Make a run ready for TensorFlow Serving and other runtimes.",
+            schema=ExportExperiment,
+            workflow="artstyle_tf.workflows.export_model",
+            config_file="export.yaml",
+            options=(
+                Option("--run", "run", "folder of the run, e.g. outputs/models/demo"),
+                Option(
+                    "--formats",
+                    "formats",
+                    "beside the SavedModel: all, or onnx,openvino,openvino_bf16,litert,litert_int8",
+                ),
+                Option(
+                    "--cross-validation",
+                    "cross_validation",
+                    "folder of one, whose figures go into the model card",
+                ),
+            ),
+        ),
+        Verb(
+            name="predict",
+            summary="Say which style pictures have, by a run or by a server.",
+            schema=PredictExperiment,
+            workflow="artstyle_tf.workflows.predict",
+            config_file="predict.yaml",
+            positional=Option("PICTURES", "pictures", "files, folders, patterns; - reads stdin"),
+            options=(
+                Option("--run", "run", "folder of the run, e.g. outputs/models/demo"),
+                Option("--url", "url", "of a server, http://HOST:8501 or grpc://HOST:8500"),
+                Option("--output", "output", "file to write, .csv or .jsonl"),
+                Option("--top-k", "top_k", "classes to name for each picture; default: 3", int),
+                Option("--threshold", "threshold", "below it: don't know", float),
+                Option("--grad-cam", "grad_cam", "folder for pictures of where the network looks"),
             ),
         ),
         Verb(

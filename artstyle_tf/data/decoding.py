@@ -46,7 +46,7 @@ def decode_unprepared_picture(image_bytes: tf.Tensor) -> tf.Tensor:
     picture = tf.ensure_shape(picture, [None, None, None])
     picture = turn_upright(picture, exif_orientation(image_bytes))
     num_channels = tf.shape(picture)[2]
-    has_alpha = tf.equal(num_channels % 2, 0)  # grey + alpha, RGB + alpha
+    has_alpha = tf.reduce_any(tf.equal(num_channels, [2, 4]))  # grey or RGB before it
     colours = tf.cond(has_alpha, lambda: _on_white(picture), lambda: picture)
     colours = tf.cond(
         num_channels < 3, lambda: tf.repeat(colours, 3, axis=2), lambda: tf.identity(colours)
@@ -83,7 +83,7 @@ def resize_picture(picture: tf.Tensor, *, image_size_px: int, aspect: AspectPoli
 def _on_white(picture: tf.Tensor) -> tf.Tensor:
     """uint8 [H, W, C + 1] with transparency last -> uint8 [H, W, C], rounded as Pillow does."""
     levels = tf.cast(picture, tf.int32)
-    colours, alpha = levels[..., :-1], levels[..., -1:]
+    colours, alpha = tf.split(levels, [tf.shape(levels)[2] - 1, 1], axis=2)
     mixed = colours * alpha + 255 * (255 - alpha) + 128
     return tf.cast((mixed + mixed // 256) // 256, tf.uint8)
 

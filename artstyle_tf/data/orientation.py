@@ -87,6 +87,7 @@ def _find(values: tf.Tensor, pattern: bytes) -> tf.Tensor:
     is_match = tf.ones([num_starts], tf.bool)
     for offset, wanted in enumerate(pattern):
         is_match &= values[offset : offset + num_starts] == wanted
-    position = tf.argmax(tf.cast(is_match, tf.int8), output_type=tf.int32)
-    found = tf.reduce_any(is_match)
-    return tf.cond(found, lambda: position, lambda: tf.constant(-len(pattern)))
+    # One more that always matches, for where there is none.
+    padded = tf.cast(tf.concat([is_match, [True]], axis=0), tf.int8)
+    position = tf.argmax(padded, output_type=tf.int32)
+    return tf.where(position < num_starts, position, -len(pattern))

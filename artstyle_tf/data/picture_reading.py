@@ -138,6 +138,27 @@ def decode_picture(content: bytes, *, max_pixels: int = MAX_PIXELS) -> DecodedPi
         return _decode(image, content)
 
 
+def is_plain_jpeg(content: bytes, *, max_side_px: int | None) -> bool:
+    """Whether bytes are a JPEG that needs no preparation, seen from its header alone.
+
+    Args:
+        content: of a file.
+        max_side_px: limit for both sides, or None.
+
+    Returns:
+        What `DecodedPicture.is_plain` would say of a JPEG that is not damaged.
+    """
+    try:
+        with _one_reason(content), _opened(content, MAX_PIXELS) as image:
+            return (
+                image.format == "JPEG"
+                and (max_side_px is None or max(image.size) <= max_side_px)
+                and _is_plain(image, content)
+            )
+    except UnreadablePictureError:
+        return False
+
+
 @contextlib.contextmanager
 def _one_reason(content: bytes) -> Iterator[None]:
     """Turns whatever goes wrong inside into an UnreadablePictureError."""
@@ -193,16 +214,8 @@ def _decode(image: Image.Image, content: bytes) -> DecodedPicture:
     if file_format == "PNG":
         _refuse_damaged_png(content)
     turn = _TURN_BY_ORIENTATION.get(_orientation(image))
-    profile = needed_profile(image)
-    is_plain = (
-        turn is None
-        and profile is None
-        and image.mode == "RGB"
-        and "transparency" not in image.info
-        and getattr(image, "n_frames", 1) == 1
-        and _is_common_file(file_format, content)
-    )
-    rgb = to_srgb(image, profile)
+    is_plain = _is_plain(image, content)
+    rgb = to_srgb(image, needed_profile(image))
     if turn is not None:
         rgb = rgb.transpose(turn)
     return DecodedPicture(
@@ -211,6 +224,18 @@ def _decode(image: Image.Image, content: bytes) -> DecodedPicture:
         file_format=file_format,
         is_lossy=file_format in _LOSSY_FORMATS and content[12:16] != _LOSSLESS_WEBP,
         is_plain=is_plain,
+    )
+
+
+def _is_plain(image: Image.Image, content: bytes) -> bool:
+    """See `DecodedPicture`."""
+    return (
+        _orientation(image) not in _TURN_BY_ORIENTATION
+        and needed_profile(image) is None
+        and image.mode == "RGB"
+        and "transparency" not in image.info
+        and getattr(image, "n_frames", 1) == 1
+        and _is_common_file(image.format or "", content)
     )
 
 

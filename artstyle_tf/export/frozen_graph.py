@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+INPUT_NAME = "pixels"
+
 
 @dataclass(frozen=True)
 class FrozenGraph:
@@ -17,16 +20,30 @@ class FrozenGraph:
 
     Attributes:
         function: TensorFlow function, float32 [B, ...] -> one tensor for each output.
+        output_names: what the outputs are, in their order.
     """
 
     function: Any
+    output_names: tuple[str, ...]
 
     def __call__(self, inputs: np.ndarray) -> list[np.ndarray]:
         """Float32 [B, ...] -> one float32 array for each output of the model."""
         return [output.numpy() for output in self.function(tf.constant(inputs))]
 
+    @property
+    def graph_def(self) -> Any:
+        """The graph as a protocol buffer."""
+        return self.function.graph.as_graph_def()
 
-def freeze(model: keras.Model) -> FrozenGraph:
+    @property
+    def tensor_names(self) -> dict[str, str]:
+        """Names of the tensors in the graph, by what they are: the input first, then outputs."""
+        tensors = [*self.function.inputs, *self.function.outputs]
+        names = [INPUT_NAME, *self.output_names]
+        return {name: tensor.name for name, tensor in zip(names, tensors, strict=True)}
+
+
+def freeze(model: keras.Model, output_names: Sequence[str] | None = None) -> FrozenGraph:
     """Turns variables into constants.
 
     Then TensorFlow folds BatchNormalization into the convolutions before it and fuses the
@@ -34,7 +51,10 @@ def freeze(model: keras.Model) -> FrozenGraph:
 
     Args:
         model: of one input; it runs in inference mode.
+        output_names: what its outputs are; None to number them.
     """
-    signature = tf.TensorSpec([None, *model.input_shape[1:]], tf.float32, name="pixels")
+    signature = tf.TensorSpec([None, *model.input_shape[1:]], tf.float32, name=INPUT_NAME)
     function = tf.function(lambda inputs: model(inputs, training=False))
-    return FrozenGraph(convert_variables_to_constants_v2(function.get_concrete_function(signature)))
+    frozen = convert_variables_to_constants_v2(function.get_concrete_function(signature))
+    numbered = [f"output_{number}" for number in range(len(model.outputs))]
+    return FrozenGraph(frozen, tuple(output_names or numbered))

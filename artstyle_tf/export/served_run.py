@@ -1,7 +1,8 @@
-"""What answering needs of a finished run, whoever answers: this program, a server, another runtime."""
+"""What answering needs of a finished run, whoever answers: this program or a server."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
@@ -76,6 +77,11 @@ class ServedRun:
     num_neighbours: int = 0
 
     @property
+    def output_names(self) -> tuple[str, ...]:
+        """Of `network`."""
+        return ("logits", "embedding") if self.gallery is None else ("embedding",)
+
+    @property
     def temperature(self) -> float:
         """Logits are divided by it."""
         return 1.0 if self.calibration is None else self.calibration.temperature
@@ -126,3 +132,17 @@ def network_of(model: keras.Model) -> keras.Model:
         return model
     pooled = model.get_layer(_POOLED_TOP).output
     return keras.Model(model.input, [model.output, pooled], name=model.name)
+
+
+def keras_network(network: keras.Model) -> Callable[[np.ndarray], list[np.ndarray]]:
+    """The network as Keras predicts, with which all other ways are compared.
+
+    Returns:
+        Function, pixels float32 [B, S, S, 3] -> one float32 array for each output.
+    """
+
+    def run(pictures: np.ndarray) -> list[np.ndarray]:
+        outputs = network.predict_on_batch(pictures)
+        return outputs if isinstance(outputs, list) else [outputs]
+
+    return run

@@ -106,9 +106,7 @@ class ServingModule(tf.Module):
             "confidence": confidence,
         }
         if self._run.calibration is not None:
-            threshold = self._run.calibration.threshold
-            # No threshold is high enough: nothing is accepted.
-            said["accepted"] = confidence >= (float("inf") if threshold is None else threshold)
+            said["accepted"] = confidence >= self._run.calibration.lowest_accepted
         return said
 
     def _ask_neighbours(
@@ -123,11 +121,11 @@ class ServingModule(tf.Module):
         )
         # Of equally near ones the first: so `top_k` does, too.
         negative, positions = tf.math.top_k(-tf.maximum(squared, 0.0), k=self._run.votes)
-        is_of_class = tf.one_hot(tf.gather(gallery.labels, positions), len(self._run.class_names))
-        weights = tf.constant(rank_weights(self._run.votes), tf.float32)
-        votes = tf.einsum("bkc,k->bc", is_of_class, weights)
-        probabilities = votes / tf.reduce_sum(votes, axis=1, keepdims=True)
-        return probabilities, {
+        labels = tf.gather(gallery.labels, positions)
+        is_of_class = tf.one_hot(labels, len(self._run.class_names), dtype=tf.float64)
+        votes = tf.einsum("bkc,k->bc", is_of_class, tf.constant(rank_weights(self._run.votes)))
+        shares = tf.cast(votes / tf.reduce_sum(votes, axis=1, keepdims=True), tf.float32)
+        return shares, {
             "neighbour_ids": tf.gather(tf.constant(gallery.paths.astype(object)), positions),
             "neighbour_distances": tf.sqrt(-negative),
         }

@@ -6,6 +6,7 @@ Brier 1950; Geifman and El-Yaniv 2017, arXiv:1705.08500 (risk and coverage).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,9 @@ from artstyle_tf.metrics.uncertainty import (
 NUM_BINS = 15
 
 _TEMPERATURES = (0.05, 20.0)
+
+# Runtimes differ by 5e-6 in a probability, measured.
+_ROUNDING = 1e-5
 
 
 @dataclass(frozen=True)
@@ -41,12 +45,18 @@ class Calibration:
     threshold: float | None
     coverage: float
 
+    @property
+    def lowest_accepted(self) -> float:
+        """From this confidence on a prediction is an answer; infinite if none is.
+
+        A little below the threshold, which is the confidence of some validation picture: whether
+        that one is answered must not depend on how a runtime rounds.
+        """
+        return math.inf if self.threshold is None else self.threshold - _ROUNDING
+
     def accepts(self, confidences: np.ndarray) -> np.ndarray:
         """Which predictions are answers: bool [N]."""
-        confidences = np.asarray(confidences)
-        if self.threshold is None:
-            return np.zeros(confidences.shape, dtype=bool)
-        return confidences >= self.threshold
+        return np.asarray(confidences) >= self.lowest_accepted
 
 
 def calibrate(

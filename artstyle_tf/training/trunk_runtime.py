@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.reporting import SILENT, Reporter
+from artstyle_tf.training.openvino_runner import OpenVinoRunner, import_openvino
 
 RuntimeChoice = Literal["auto", "keras", "openvino"]
 
@@ -24,10 +24,6 @@ CompileTrunk = Callable[[keras.Model], Callable[[np.ndarray], list[np.ndarray]]]
 # OpenVINO in float32 and a frozen graph stay below 2e-6, which is what another order of additions
 # makes; OpenVINO in bfloat16 reaches 5e-2, far more than rows lose by being rounded (5e-4).
 _LARGEST_DIFFERENCE = 1e-4
-
-# Few enough that their activations stay in a core's caches. The number is compiled in: that is a
-# tenth faster than a batch of any size.
-_PICTURES_AT_A_TIME = 4
 
 
 class TrunkRuntime(Protocol):
@@ -84,34 +80,17 @@ class OpenVinoRuntime:
     name = "openvino-float32"
 
     def __init__(self, trunk: keras.Model) -> None:
-        openvino = _import_openvino()
-        core = openvino.Core()
         with tempfile.TemporaryDirectory(prefix="artstyle-") as folder:
             file = Path(folder) / "trunk.xml"
+            core = import_openvino().Core()
             trunk.export(str(file), format="openvino", verbose=False)
             model = core.read_model(file)
         _keep_outputs(model, len(trunk.outputs))
-        model.reshape([_PICTURES_AT_A_TIME, *trunk.input_shape[1:]])
-        # Several parts of a batch at once keep the cores busier than all cores on one part. Threads
-        # are made for the cores this process may use, not for all of the machine.
-        compiled = core.compile_model(
-            model, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "THROUGHPUT"}
-        )
-        self._row_shapes = [tuple(output.shape)[1:] for output in compiled.outputs]
-        self._requests = openvino.AsyncInferQueue(compiled)
-        self._requests.set_callback(_keep_rows)
+        self._runner = OpenVinoRunner(model)
 
     def run(self, pictures: np.ndarray) -> list[np.ndarray]:
         """Pictures float32 [B, S, S, 3] -> one float32 array for each output of the trunk."""
-        outputs = [np.empty((len(pictures), *shape), np.float32) for shape in self._row_shapes]
-        for start in range(0, len(pictures), _PICTURES_AT_A_TIME):
-            part = pictures[start : start + _PICTURES_AT_A_TIME]
-            lacking = _PICTURES_AT_A_TIME - len(part)
-            if lacking:
-                part = np.pad(part, [(0, lacking), (0, 0), (0, 0), (0, 0)])
-            self._requests.start_async({0: part}, (outputs, start))
-        self._requests.wait_all()
-        return outputs
+        return self._runner.run(pictures)
 
 
 def open_trunk_runtime(
@@ -165,27 +144,6 @@ def open_trunk_runtime(
             f"activation (allowed: {_LARGEST_DIFFERENCE:g})"
         )
     return plain
-
-
-def _import_openvino() -> Any:
-    """OpenVINO without its telemetry.
-
-    With the package `openvino_telemetry`, which is installed along with it, every import and
-    every conversion is reported over the network unasked, from a forked process. Where that
-    package cannot be imported, OpenVINO does nothing in its place.
-    """
-    sys.modules.setdefault("openvino_telemetry", None)  # pyright: ignore[reportArgumentType]
-    import openvino  # pyright: ignore[reportMissingImports]
-
-    return openvino
-
-
-def _keep_rows(request: Any, destination: tuple[list[np.ndarray], int]) -> None:
-    """Copies what a request has computed to its place, without the rows that filled it up."""
-    outputs, start = destination
-    for output, tensor in zip(outputs, request.output_tensors, strict=True):
-        rows = output[start : start + _PICTURES_AT_A_TIME]
-        rows[:] = tensor.data[: len(rows)]
 
 
 def _keep_outputs(model: Any, num_outputs: int) -> None:

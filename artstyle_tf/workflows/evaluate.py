@@ -16,7 +16,7 @@ from artstyle_tf.data.picture_store import PictureStore
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.training.gallery import Gallery, load_gallery
 from artstyle_tf.training.prediction import predict
-from artstyle_tf.training.run_directory import RunDirectory, open_run
+from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.workflows.embedding_evaluation import (
     evaluate_embeddings,
     write_embedding_evaluation,
@@ -33,13 +33,14 @@ from artstyle_tf.workflows.run_pictures import (
     prepared_root,
     rows_of_split,
 )
+from artstyle_tf.workflows.served_run import find_run
 from artstyle_tf.workflows.split_pictures import read_splits
 from artstyle_tf.workflows.training_run import read_run_config
 
 
 def run(config: EvaluateExperiment, invocation: Invocation) -> dict[str, Any]:
     """Loads the run's model, predicts, measures, writes; returns what --json prints."""
-    run_directory = _open_run(config)
+    run_directory = find_run(config.run, config.outputs, purpose="evaluated")
     trained = read_run_config(run_directory)
     class_names = run_directory.read_class_names()
     name, folder, figures = _plan_evaluation(config, run_directory)
@@ -114,12 +115,12 @@ def _show_gallery(
 
 def plan(config: EvaluateExperiment, invocation: Invocation) -> dict[str, Any]:
     """Says what `run` would measure, without writing."""
-    run_directory = _open_run(config)
+    run_directory = find_run(config.run, config.outputs, purpose="evaluated")
     name, folder, _ = _plan_evaluation(config, run_directory)
     if config.images is not None:
         num_pictures = len(index_images(Path(config.images), reporter=invocation.reporter).pictures)
     else:
-        num_pictures = len(rows_of_split(config, run_directory))
+        num_pictures = len(rows_of_split(chosen_split(config, run_directory), run_directory))
     return {
         "dry_run": True,
         "run": str(run_directory.path),
@@ -146,18 +147,6 @@ def summarise(result: dict[str, Any]) -> str:
     ]
     lines += [f"Unreadable: {row['path']} ({row['reason']})" for row in result["unreadable"]]
     return "\n".join(lines)
-
-
-def _open_run(config: EvaluateExperiment) -> RunDirectory:
-    if config.run is None:
-        models = Path(config.outputs or "outputs") / "models"
-        known = sorted(file.parent.name for file in models.glob("*/config.yaml"))
-        raise ArtstyleError(
-            "Which run should be evaluated?",
-            expected="--run DIR",
-            fix=f"in {models} there are {', '.join(known)}" if known else "train a model first",
-        )
-    return open_run(Path(config.run))
 
 
 def _plan_evaluation(

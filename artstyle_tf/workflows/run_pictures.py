@@ -28,7 +28,7 @@ def chosen_pictures(
 ) -> Iterator[PreparedPictures]:
     """The pictures that `config` asks for; those of another folder go away afterwards."""
     if config.images is None:
-        yield _own_pictures(config, run_directory, trained)
+        yield own_pictures(chosen_split(config, run_directory), run_directory, trained)
         return
     # Cleaned exactly as training pictures were, into a folder that goes away.
     with tempfile.TemporaryDirectory(prefix="artstyle-") as temporary:
@@ -83,11 +83,15 @@ def _warn_about_known_pictures(
         )
 
 
-def _own_pictures(
-    config: EvaluateExperiment, run_directory: RunDirectory, trained: TrainingExperiment
+def own_pictures(
+    split: str, run_directory: RunDirectory, trained: TrainingExperiment
 ) -> PreparedPictures:
-    """The run's pictures of one split, if they are still those the run used."""
-    rows = rows_of_split(config, run_directory)
+    """The run's pictures of one split, if they are still those the run used.
+
+    Raises:
+        ArtstyleError: if none is left.
+    """
+    rows = rows_of_split(split, run_directory)
     root = prepared_root(run_directory, trained)
     readable = []
     rejected = []
@@ -127,10 +131,13 @@ def _why_not_the_same(file: Path, digest: str) -> str | None:
     return None if found == digest else "changed since the run"
 
 
-def rows_of_split(config: EvaluateExperiment, run_directory: RunDirectory) -> pd.DataFrame:
-    """Rows of the run's own pictures in the chosen split, without augmented copies."""
+def rows_of_split(split: str, run_directory: RunDirectory) -> pd.DataFrame:
+    """Rows of the run's own pictures in a split, without augmented copies.
+
+    Raises:
+        ArtstyleError: if there are none.
+    """
     pictures = pd.read_csv(run_directory.pictures_file, dtype=str, keep_default_na=False)
-    split = chosen_split(config, run_directory)
     rows = pictures[pictures["split"] == split]
     if rows.empty:
         raise ArtstyleError(

@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
 from artstyle_tf.config.experiment import TripletExperiment
+from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.export.served_run import ServedRun, network_of
 from artstyle_tf.training.gallery import load_gallery
-from artstyle_tf.training.run_directory import RunDirectory
+from artstyle_tf.training.run_directory import RunDirectory, open_run
+from artstyle_tf.workflows.run_pictures import own_pictures
+from artstyle_tf.workflows.split_pictures import read_splits
 from artstyle_tf.workflows.training_run import read_run_config
+
+
+def find_run(run: str | None, outputs: str | None, *, purpose: str) -> RunDirectory:
+    """The run that --run names.
+
+    Raises:
+        ArtstyleError: if it names none, with those that there are.
+    """
+    if run is not None:
+        return open_run(Path(run))
+    models = Path(outputs or "outputs") / "models"
+    known = sorted(file.parent.name for file in models.glob("*/config.yaml"))
+    raise ArtstyleError(
+        f"Which run should be {purpose}?",
+        expected="--run DIR",
+        fix=f"in {models} there are {', '.join(known)}" if known else "train a model first",
+    )
 
 
 def load_served_run(run_directory: RunDirectory) -> ServedRun:
@@ -28,3 +53,45 @@ def load_served_run(run_directory: RunDirectory) -> ServedRun:
         gallery=load_gallery(run_directory.gallery_file) if is_triplet else None,
         num_neighbours=trained.training.num_neighbours if is_triplet else 0,
     )
+
+
+@dataclass(frozen=True)
+class LabelledPictures:
+    """Pictures of a run's split, decoded.
+
+    Attributes:
+        pictures: uint8 [N, S, S, 3].
+        labels: int32 [N], class ids.
+    """
+
+    pictures: np.ndarray
+    labels: np.ndarray
+
+
+def read_own_pictures(
+    run_directory: RunDirectory, split: str, *, most: int | None = None, seed: int = 0
+) -> LabelledPictures:
+    """Reads the run's own pictures of a split, without augmented copies.
+
+    Args:
+        run_directory: of the run.
+        split: train, val or test.
+        most: so many are drawn; None for all.
+        seed: of the drawing.
+
+    Raises:
+        ArtstyleError: if they are not here any more.
+    """
+    trained = read_run_config(run_directory)
+    prepared = own_pictures(split, run_directory, trained)
+    pictures = read_splits(
+        prepared,
+        run_directory.read_class_names(),
+        trained.data,
+        image_size_px=trained.model.image_size_px,
+    )[split]
+    numbers = np.arange(len(pictures))
+    if most is not None and most < len(numbers):
+        numbers = np.sort(np.random.default_rng(seed).choice(numbers, most, replace=False))
+    pixels = [pictures.store.load(int(number)).numpy() for number in numbers]
+    return LabelledPictures(np.stack(pixels), pictures.labels[numbers])

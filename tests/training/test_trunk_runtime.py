@@ -12,7 +12,7 @@ from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.models.classifier import build_classifier
 from artstyle_tf.models.splitting import build_trunk
 from artstyle_tf.reporting import Reporter
-from artstyle_tf.training import trunk_runtime
+from artstyle_tf.training import openvino_runner, trunk_runtime
 from artstyle_tf.training.trunk_runtime import KerasRuntime, OpenVinoRuntime, open_trunk_runtime
 
 PICTURES = np.random.default_rng(0).uniform(0, 255, (11, 16, 16, 3)).astype(np.float32)
@@ -150,7 +150,7 @@ def test_openvino_cannot_load_its_telemetry(monkeypatch, tmp_path):
     for name in ("openvino", "openvino_telemetry"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     with pytest.raises(ImportError, match="openvino_telemetry"):
-        trunk_runtime._import_openvino()
+        openvino_runner.import_openvino()
 
 
 @pytest.mark.parametrize("boundaries", [[1], [0, 2], [2, 0, 1]])

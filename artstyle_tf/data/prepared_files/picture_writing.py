@@ -113,6 +113,24 @@ def write_pictures(task: WritingTask) -> list[WrittenPicture] | RejectedPicture:
     return [_write(task, target, picture, pixels, content) for target in task.targets]
 
 
+def prepare_bytes(content: bytes, *, max_side_px: int | None) -> bytes:
+    """What `write_pictures` would write of a file, without writing it.
+
+    Args:
+        content: of a file, whatever its format.
+        max_side_px: limit for both sides, or None.
+
+    Returns:
+        A JPEG or PNG.
+
+    Raises:
+        UnreadablePictureError: if the bytes are not a picture that can be used.
+    """
+    picture = decode_picture(content)
+    encoded, _ = _encode_original(picture, reduce_picture(picture.pixels, max_side_px), content)
+    return encoded
+
+
 def reduce_picture(pixels: np.ndarray, max_side_px: int | None) -> np.ndarray:
     """Makes a picture smaller if it is too large.
 
@@ -139,12 +157,25 @@ def _write(
 ) -> WrittenPicture:
     if target.policy:
         pixels = augment_picture(pixels, policy=target.policy, seed=target.seed)
-    elif picture.is_plain and pixels is picture.pixels:
-        suffix = ".jpg" if picture.file_format == "JPEG" else ".png"
-        return _store(task.folder, target, content, suffix, pixels)
-    as_jpeg = picture.is_lossy and max(pixels.shape) <= _LARGEST_SIDE_OF_JPEG_PX
-    encoded = _jpeg(pixels) if as_jpeg else _png(pixels)
-    return _store(task.folder, target, encoded, ".jpg" if as_jpeg else ".png", pixels)
+        encoded, suffix = _encode(pixels, as_jpeg=picture.is_lossy)
+    else:
+        encoded, suffix = _encode_original(picture, pixels, content)
+    return _store(task.folder, target, encoded, suffix, pixels)
+
+
+def _encode_original(
+    picture: DecodedPicture, pixels: np.ndarray, content: bytes
+) -> tuple[bytes, str]:
+    """Bytes and suffix of a picture that is not augmented; reduced unless it is `pixels` itself."""
+    if picture.is_plain and pixels is picture.pixels:
+        return content, ".jpg" if picture.file_format == "JPEG" else ".png"
+    return _encode(pixels, as_jpeg=picture.is_lossy)
+
+
+def _encode(pixels: np.ndarray, *, as_jpeg: bool) -> tuple[bytes, str]:
+    if as_jpeg and max(pixels.shape) <= _LARGEST_SIDE_OF_JPEG_PX:
+        return _jpeg(pixels), ".jpg"
+    return _png(pixels), ".png"
 
 
 def _jpeg(pixels: np.ndarray) -> bytes:

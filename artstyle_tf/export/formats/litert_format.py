@@ -1,0 +1,101 @@
+"""LiteRT (TensorFlow Lite), for telephones and small devices."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from artstyle_tf.export.formats.export_format import Pictures, RunNetwork
+from artstyle_tf.export.formats.quiet_conversion import quiet_conversion
+from artstyle_tf.export.frozen_graph import FrozenGraph
+from artstyle_tf.files import replaced_atomically
+
+# Of `models.style_head` and `models.features`, and the heads.
+_LAYERS_IN_FLOAT = ("_moments", "_style", "/features", "/head", "/projection", "/embedding")
+
+
+class LiteRtFormat:
+    """One file, model.tflite, in float32; any batch size, one picture is the fastest."""
+
+    name = "litert"
+    packages = ("ai_edge_litert",)
+
+    def write(self, network: FrozenGraph, folder: Path, training_pictures: Pictures) -> Path:
+        """Writes the network into a folder that exists; returns the file to open."""
+        with quiet_conversion():
+            content = self._convert(network, training_pictures)
+        file = folder / "model.tflite"
+        with replaced_atomically(file) as temporary:
+            temporary.write_bytes(content)
+        return file
+
+    def open(self, file: Path) -> RunNetwork:
+        """Makes what `write` wrote ready to run on all cores; outputs in the network's order."""
+        from ai_edge_litert.interpreter import Interpreter
+
+        interpreter = Interpreter(str(file), num_threads=os.cpu_count())
+        interpreter.allocate_tensors()
+        pixels = interpreter.get_input_details()[0]["index"]
+        # "Identity" or "StatefulPartitionedCall:0" and so on: numbered as in the graph.
+        outputs = [
+            detail["index"]
+            for detail in sorted(interpreter.get_output_details(), key=lambda each: each["name"])
+        ]
+
+        def run(pictures: np.ndarray) -> list[np.ndarray]:
+            rows = []
+            for picture in pictures:
+                interpreter.set_tensor(pixels, picture[None])
+                interpreter.invoke()
+                rows.append([interpreter.get_tensor(output)[0] for output in outputs])
+            return [np.stack(column) for column in zip(*rows, strict=True)]
+
+        return run
+
+    def _convert(self, network: FrozenGraph, training_pictures: Pictures) -> bytes:
+        del training_pictures
+        return _converter(network).convert()
+
+
+class LiteRtInt8Format(LiteRtFormat):
+    """As `LiteRtFormat`, a third of the size: convolutions in 8-bit integers.
+
+    Second-order statistics and what follows stay in float32. In 8 bits nothing is left of the small
+    eigenvalues that a style is made of; some traces even become zero, by which is divided.
+    """
+
+    name = "litert_int8"
+
+    def _convert(self, network: FrozenGraph, training_pictures: Pictures) -> bytes:
+        def examples() -> Iterator[list[np.ndarray]]:
+            for picture in training_pictures():
+                yield [picture[None]]
+
+        converter = _converter(network)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = examples
+        # The converter quantises all or nothing; its debugger is the way to leave some out.
+        lite = tf.lite.experimental
+        options = lite.QuantizationDebugOptions(denylisted_nodes=_in_float(network))
+        debugger = lite.QuantizationDebugger(
+            converter=converter, debug_dataset=examples, debug_options=options
+        )
+        return debugger.get_nondebug_quantized_model()
+
+
+def _in_float(network: FrozenGraph) -> list[str]:
+    """Operations of the converted network that belong to a layer which stays in float32."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=_converter(network).convert())
+    names = [str(detail["name"]) for detail in interpreter.get_tensor_details()]
+    return [name for name in names if any(layer in name for layer in _LAYERS_IN_FLOAT)]
+
+
+def _converter(network: FrozenGraph) -> Any:
+    return tf.lite.TFLiteConverter.from_concrete_functions([network.function])

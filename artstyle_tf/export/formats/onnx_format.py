@@ -1,0 +1,48 @@
+"""ONNX, run by ONNX Runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from artstyle_tf.export.formats.export_format import Pictures, RunNetwork
+from artstyle_tf.export.formats.quiet_conversion import quiet_conversion
+from artstyle_tf.export.frozen_graph import INPUT_NAME, FrozenGraph
+from artstyle_tf.files import replaced_atomically
+
+_OPSET = 18
+
+
+class OnnxFormat:
+    """One file, model.onnx; input "pixels", any batch size."""
+
+    name = "onnx"
+    packages = ("tf2onnx", "onnx", "onnxruntime")
+
+    def write(self, network: FrozenGraph, folder: Path, training_pictures: Pictures) -> Path:
+        """Writes the network into a folder that exists; returns the file to open."""
+        del training_pictures
+        import tf2onnx
+
+        # From the graph of constants: converting the Keras model leaves the mean and variance of
+        # its Normalization as inputs that nobody can give.
+        names = network.tensor_names
+        with quiet_conversion():
+            model, _ = tf2onnx.convert.from_graph_def(
+                network.graph_def,
+                input_names=[names[INPUT_NAME]],
+                output_names=[names[name] for name in network.output_names],
+                tensors_to_rename={tensor: name for name, tensor in names.items()},
+                opset=_OPSET,
+            )
+        file = folder / "model.onnx"
+        with replaced_atomically(file) as temporary:
+            temporary.write_bytes(model.SerializeToString())
+        return file
+
+    def open(self, file: Path) -> RunNetwork:
+        """Makes what `write` wrote ready to run on all cores; outputs in the network's order."""
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+        outputs = [output.name for output in session.get_outputs()]
+        return lambda pictures: session.run(outputs, {INPUT_NAME: pictures})

@@ -1,0 +1,59 @@
+"""OpenVINO, the fastest runtime on Intel and AMD processors that was tried."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import tensorflow as tf
+
+from artstyle_tf.export.formats.export_format import Pictures, RunNetwork
+from artstyle_tf.export.formats.quiet_conversion import quiet_conversion
+from artstyle_tf.export.frozen_graph import INPUT_NAME, FrozenGraph
+from artstyle_tf.training.openvino_runner import OpenVinoRunner, Precision, import_openvino
+
+
+class OpenVinoFormat:
+    """Two files, model.xml and model.bin; input "pixels", any batch size.
+
+    Args:
+        name: of the format.
+        precision: in which it runs; the files are the same.
+    """
+
+    packages = ("openvino",)
+
+    def __init__(self, name: str, precision: Precision) -> None:
+        self.name = name
+        self._precision: Precision = precision
+
+    def write(self, network: FrozenGraph, folder: Path, training_pictures: Pictures) -> Path:
+        """Writes the network into a folder that exists; returns the file to open."""
+        del training_pictures
+        openvino = import_openvino()
+        file = folder / "model.xml"
+        with tempfile.TemporaryDirectory(prefix="artstyle-") as temporary, quiet_conversion():
+            # By way of a SavedModel, which keeps the names of inputs and outputs.
+            _save_network(network, temporary)
+            model = openvino.convert_model(temporary)
+            outputs = {output.get_any_name(): output for output in model.outputs}
+            in_order = [outputs[name] for name in network.output_names]
+            model = openvino.Model(in_order, model.get_parameters(), "artstyle_tf")
+            openvino.save_model(model, file, compress_to_fp16=False)
+        return file
+
+    def open(self, file: Path) -> RunNetwork:
+        """Makes what `write` wrote ready to run on all cores; outputs in the network's order."""
+        model = import_openvino().Core().read_model(file)
+        return OpenVinoRunner(model, precision=self._precision).run
+
+
+def _save_network(network: FrozenGraph, folder: str) -> None:
+    signature = tf.TensorSpec(network.function.inputs[0].shape, tf.float32, INPUT_NAME)
+
+    @tf.function(input_signature=[signature])
+    def from_pixels(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        return dict(zip(network.output_names, network.function(pixels), strict=True))
+
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(tf.Module(), folder, {"serving_default": from_pixels}, options)

@@ -1,0 +1,117 @@
+"""How much an exported network differs from the Keras model, how large and how fast it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from artstyle_tf.export.served_run import Answers
+from artstyle_tf.metrics.classification import classification_summary
+
+Answering = Callable[[np.ndarray], Answers]
+"""Pixels float32 [B, S, S, 3] in 0..255 -> answers."""
+
+_BATCH_SIZE = 16
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Answers beside those of the Keras model for the same N pictures.
+
+    Attributes:
+        labels: share of the pictures with the same label.
+        largest_difference: between two probabilities.
+        macro_f1: of the answers.
+        macro_f1_of_keras: of the Keras model's answers.
+    """
+
+    labels: float
+    largest_difference: float
+    macro_f1: float
+    macro_f1_of_keras: float
+
+    @property
+    def macro_f1_lost(self) -> float:
+        """Points/100 of macro-F1 below the Keras model."""
+        return self.macro_f1_of_keras - self.macro_f1
+
+
+def answer_all(answering: Answering, pictures: np.ndarray) -> np.ndarray:
+    """Probabilities of many pictures, batch by batch.
+
+    Args:
+        answering: of one batch.
+        pictures: uint8 [N, S, S, 3].
+
+    Returns:
+        float32 [N, C].
+    """
+    return np.concatenate(
+        [answering(batch).probabilities for batch in _batches(pictures, len(pictures))]
+    )
+
+
+def compare_answers(
+    probabilities: np.ndarray, expected: np.ndarray, labels: np.ndarray
+) -> Agreement:
+    """Compares answers with those of the Keras model.
+
+    Args:
+        probabilities: float [N, C].
+        expected: float [N, C], of the Keras model.
+        labels: int [N], the true classes.
+    """
+    num_classes = expected.shape[1]
+    found, wanted = probabilities.argmax(axis=1), expected.argmax(axis=1)
+    return Agreement(
+        labels=float(np.mean(found == wanted)),
+        largest_difference=float(np.abs(probabilities - expected).max()),
+        macro_f1=_macro_f1(labels, found, num_classes),
+        macro_f1_of_keras=_macro_f1(labels, wanted, num_classes),
+    )
+
+
+def pictures_per_second(
+    candidates: Mapping[str, Answering], pictures: np.ndarray, *, num_rounds: int
+) -> dict[str, float]:
+    """Times candidates side by side.
+
+    They take turns, so that whatever else the machine does slows all of them down.
+
+    Args:
+        candidates: by name.
+        pictures: uint8 [N, S, S, 3], one batch or more.
+        num_rounds: how often each of them answers a batch; once more before, unmeasured.
+
+    Returns:
+        Median over the rounds, by name.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in candidates}
+    (batch,) = _batches(pictures, _BATCH_SIZE)
+    for _ in range(num_rounds + 1):
+        for name, answering in candidates.items():
+            start = time.perf_counter()
+            answering(batch)
+            seconds[name].append(time.perf_counter() - start)
+    return {name: len(batch) / float(np.median(taken[1:])) for name, taken in seconds.items()}
+
+
+def size_bytes(path: Path) -> int:
+    """Of a file, or of everything in a folder."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files)
+
+
+def _macro_f1(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> float:
+    return classification_summary(labels, predicted, num_classes=num_classes)["macro_f1"]
+
+
+def _batches(pictures: np.ndarray, count: int) -> list[np.ndarray]:
+    return [
+        pictures[start : min(start + _BATCH_SIZE, count)].astype(np.float32)
+        for start in range(0, min(count, len(pictures)), _BATCH_SIZE)
+    ]

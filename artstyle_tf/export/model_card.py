@@ -1,0 +1,239 @@
+"""The page that goes with a model: what it is, how good, for what, and for what not.
+
+Source: Mitchell et al. 2019, arXiv:1810.03993 (model cards); the YAML header is that of the Hugging
+Face Hub (huggingface.co/docs/hub/model-cards).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import yaml
+
+Scores = Mapping[str, Mapping[str, float]]
+
+_SHOWN = ("macro_f1", "accuracy", "macro_precision", "macro_recall", "expected_calibration_error")
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What a card says; nothing in it is made up.
+
+    Attributes:
+        name: of the run.
+        is_embedding: whether it answers by neighbours.
+        class_names: C names.
+        architecture: e.g. "efficientnet_v2_b0, style head".
+        image_size_px: side of the pictures it looks at.
+        pictures: number of pictures by class (rows) and split (columns).
+        results: metrics.json of the run.
+        cross_validation: metrics.json of a cross-validation of the same kind; None if there is
+            none.
+        environment: environment.json of the run.
+        formats: rows of the table of formats; empty if only the SavedModel was written.
+        licence: of the model; None if the user has not said.
+    """
+
+    name: str
+    is_embedding: bool
+    class_names: Sequence[str]
+    architecture: str
+    image_size_px: int
+    pictures: pd.DataFrame
+    results: Mapping[str, Any]
+    cross_validation: Mapping[str, Any] | None
+    environment: Mapping[str, Any]
+    formats: pd.DataFrame
+    licence: str | None
+
+
+def model_card(facts: ModelFacts) -> str:
+    """The card as Markdown with a YAML header."""
+    sections = [
+        _header(facts),
+        f"# {facts.name}: art styles by {facts.architecture}",
+        _what(facts),
+        "## How good it is",
+        _scores(facts),
+        _group_gap(facts),
+        _floor(facts),
+        _reject_option(facts),
+        "## What it has learnt from",
+        _data(facts),
+        "## Intended use, and limits",
+        _limits(facts),
+    ]
+    if not facts.formats.empty:
+        sections += ["## Formats", _formats(facts.formats)]
+    sections += ["## How it was made", _environment(facts)]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _header(facts: ModelFacts) -> str:
+    header: dict[str, Any] = {
+        "library_name": "keras",
+        "pipeline_tag": "image-feature-extraction"
+        if facts.is_embedding
+        else "image-classification",
+        "tags": ["art", "art-style", "tensorflow", "keras"],
+        "metrics": ["f1", "accuracy"],
+    }
+    if facts.licence is not None:
+        header["license"] = facts.licence
+    split, scores = _best_known(facts)
+    header["model-index"] = [
+        {
+            "name": facts.name,
+            "results": [
+                {
+                    "task": {"type": "image-classification", "name": "art styles"},
+                    "dataset": {"name": "pictures of the user", "type": "private", "split": split},
+                    "metrics": [
+                        {"type": "f1", "name": "macro-F1", "value": round(scores["macro_f1"], 4)},
+                        {"type": "accuracy", "value": round(scores["accuracy"], 4)},
+                    ],
+                }
+            ],
+        }
+    ]
+    return f"---\n{yaml.safe_dump(header, sort_keys=False, allow_unicode=True)}---"
+
+
+def _best_known(facts: ModelFacts) -> tuple[str, Mapping[str, float]]:
+    split = "test" if "test" in facts.results else "validation"
+    return split, facts.results[split]
+
+
+def _what(facts: ModelFacts) -> str:
+    how = (
+        "It maps a picture to a point on a sphere; pictures of a style lie together. A picture's "
+        "style is that of its nearest neighbours among the training pictures."
+        if facts.is_embedding
+        else "It says how probable each style is for a picture."
+    )
+    return (
+        f"{how} It knows {len(facts.class_names)} styles: {', '.join(facts.class_names)}. Pictures "
+        f"are resized to {facts.image_size_px} x {facts.image_size_px} pixels."
+    )
+
+
+def _scores(facts: ModelFacts) -> str:
+    intervals = facts.results["intervals"]
+    splits = [name for name in ("test", "validation") if name in facts.results]
+    rows = [
+        {
+            "score": metric.replace("_", " ").replace(" f1", "-F1"),
+            **{
+                split: _with_interval(facts.results[split][metric], intervals[split][metric])
+                for split in splits
+            },
+        }
+        for metric in _SHOWN
+        if metric in facts.results[splits[0]]
+    ]
+    told = "In brackets 95 % intervals over the pictures."
+    if "test" not in splits:
+        told += " The validation pictures have chosen the model, so these scores flatter it."
+    return f"{_table(pd.DataFrame(rows))}\n\n{told}"
+
+
+def _group_gap(facts: ModelFacts) -> str:
+    folds = facts.cross_validation
+    if folds is None:
+        groups = int(facts.results.get("leaks", {}).get("group_across_splits", 0))
+        known = f"{groups} groups (artists) have pictures in several splits. " if groups else ""
+        return (
+            f"{known}How much worse the model is on groups it has not seen was not measured; "
+            "`scripts/cross_validate.py --group-pattern ...` says it."
+        )
+    kinds = {"random": "random folds", "group": "folds that leave out whole groups"}
+    said = []
+    for key, kind in kinds.items():
+        if key in folds:
+            scores = folds[key]
+            score = _with_interval(scores["macro_f1"], scores["macro_f1_interval"])
+            said.append(f"{kind}: macro-F1 {score}")
+    gap = f" In short, {folds['gap']['verdict']}." if folds.get("gap") else ""
+    return f"Cross-validation of the same recipe: {'; '.join(said)}.{gap}"
+
+
+def _floor(facts: ModelFacts) -> str:
+    split, _ = _best_known(facts)
+    floor = facts.results["floor"][split]
+    return (
+        "Beside it, logistic regression on the frozen network reaches macro-F1 "
+        f"{floor['macro_f1']:.3f} ({split}): {floor['verdict']}."
+    )
+
+
+def _reject_option(facts: ModelFacts) -> str:
+    calibration = facts.results["calibration"]
+    accuracy = f"{calibration['wanted_accuracy']:.0%}"
+    if calibration["threshold"] is None:
+        return f"No confidence is high enough for an accuracy of {accuracy}: nothing is `accepted`."
+    return (
+        f"Answers with a confidence of at least {calibration['threshold']:.2f} are `accepted`: "
+        f"{calibration['coverage']:.0%} of the validation pictures, {accuracy} of them right."
+    )
+
+
+def _data(facts: ModelFacts) -> str:
+    counts = facts.pictures
+    kept = "are not part of the model"
+    if facts.is_embedding:
+        kept += ", but the embeddings and file names of the training pictures are"
+    smallest = counts["train"].idxmin()
+    table = _table(counts.reset_index(names="style"))
+    return (
+        f"{table}\n\nThe pictures are the user's own and {kept}. The smallest style, {smallest}, "
+        f"has {counts['train'].min()} training pictures: expect most mistakes there."
+    )
+
+
+def _limits(facts: ModelFacts) -> str:
+    return "\n".join(
+        [
+            "- For sorting and searching collections of pictures of these styles, with a person "
+            "who looks at what the model is not sure of.",
+            f"- Every picture gets one of the {len(facts.class_names)} styles. It does not notice "
+            "that a picture is of another style, or no art at all.",
+            "- It is no evidence of who made a picture, of its date or its authenticity.",
+            "- It has learnt what these pictures have in common, which may be the artists, the "
+            "scanner or the file format instead of the style.",
+        ]
+    )
+
+
+def _formats(formats: pd.DataFrame) -> str:
+    shown = formats if formats["refused"].notna().any() else formats.drop(columns="refused")
+    return (
+        f"{_table(shown)}\n\nSpeeds were measured side by side on one machine, in batches of 16; "
+        "labels, differences between probabilities and macro-F1 are those of the validation "
+        "pictures, compared with Keras."
+    )
+
+
+def _environment(facts: ModelFacts) -> str:
+    environment = facts.environment
+    packages = environment["packages"]
+    versions = ", ".join(f"{name} {packages[name]}" for name in ("tensorflow", "keras", "numpy"))
+    return f"artstyle_tf {environment['artstyle_tf']}, {versions}, seed {environment['seed']}."
+
+
+def _with_interval(value: float, interval: Sequence[float]) -> str:
+    return f"{value:.3f} ({interval[0]:.3f}-{interval[1]:.3f})"
+
+
+def _table(rows: pd.DataFrame) -> str:
+    """A table in Markdown."""
+    lines = [list(map(str, rows.columns)), ["---"] * len(rows.columns)]
+    lines += [[_cell(value) for value in row] for row in rows.itertuples(index=False)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(value: Any) -> str:
+    text = "" if value is None or value != value else str(value)
+    return text.replace("|", "\\|").replace("\n", " ")

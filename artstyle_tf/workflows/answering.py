@@ -1,0 +1,99 @@
+"""Who answers for pictures: a run on this machine, or a server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from artstyle_tf.data.picture_loading import PictureLoader
+from artstyle_tf.export.formats.export_format import RunNetwork
+from artstyle_tf.export.served_run import ServedRun
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What is said of one picture.
+
+    Attributes:
+        probabilities: float32 [C].
+        class_names: C names; None from a server, which tells only the first.
+        label: the most probable class.
+        confidence: its probability.
+        accepted: whether whoever answers is sure enough; None if there is no threshold.
+        neighbours: id and distance of the nearest pictures of a gallery, the nearest first.
+    """
+
+    probabilities: np.ndarray
+    label: str
+    confidence: float
+    accepted: bool | None
+    neighbours: tuple[tuple[str, float], ...] = ()
+
+
+class Answering(Protocol):
+    """Somebody who is asked.
+
+    Attributes:
+        description: what decides about the answers, for the notes of an interrupted program.
+        class_names: names of the classes in the order of the probabilities.
+    """
+
+    description: dict[str, Any]
+    class_names: tuple[str, ...]
+
+    def load(self, path: Path) -> Any:
+        """Reads a picture in a thread; raises UnreadablePictureError."""
+        ...
+
+    def answer(self, loaded: Sequence[Any]) -> list[Prediction | str]:
+        """Answers for what was loaded; a reason instead where there is no answer."""
+        ...
+
+
+class RunAnswering:
+    """A run on this machine.
+
+    Args:
+        run: that answers.
+        runtime: name of what computes.
+        network: the run's network in it.
+    """
+
+    def __init__(self, run: ServedRun, runtime: str, network: RunNetwork) -> None:
+        self.description = {"run": run.name, "runtime": runtime}
+        self.class_names = run.class_names
+        self._run = run
+        self._network = network
+        self._loader = PictureLoader(
+            image_size_px=run.image_size_px, aspect=run.aspect, max_side_px=run.max_side_px
+        )
+
+    def load(self, path: Path) -> np.ndarray:
+        """Pixels uint8 [S, S, 3]."""
+        return self._loader.load(path)
+
+    def answer(self, loaded: Sequence[np.ndarray]) -> list[Prediction | str]:
+        """One prediction a picture."""
+        answers = self._run.answer(self._network(np.stack(loaded).astype(np.float32)))
+        neighbours: list[tuple[tuple[str, float], ...]] = [()] * len(answers)
+        if answers.neighbour_ids is not None and answers.neighbour_distances is not None:
+            neighbours = [
+                tuple(zip(ids.tolist(), distances.tolist(), strict=True))
+                for ids, distances in zip(
+                    answers.neighbour_ids, answers.neighbour_distances, strict=True
+                )
+            ]
+        return [
+            Prediction(
+                probabilities=answers.probabilities[row],
+                label=self.class_names[answers.predicted[row]],
+                confidence=float(answers.confidences[row]),
+                accepted=None if answers.accepted is None else bool(answers.accepted[row]),
+                neighbours=neighbours[row],
+            )
+            for row in range(len(answers))
+        ]

@@ -1,0 +1,138 @@
+"""export-model: a finished run made ready for TensorFlow Serving and for other runtimes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from artstyle_tf.config.serving import ExportExperiment
+from artstyle_tf.export.formats.export_format import require_packages
+from artstyle_tf.export.formats.registry import FORMATS
+from artstyle_tf.export.frozen_graph import FrozenGraph, freeze
+from artstyle_tf.export.model_card import model_card
+from artstyle_tf.export.saved_model import write_saved_model
+from artstyle_tf.export.served_run import ServedRun
+from artstyle_tf.files import write_text
+from artstyle_tf.training.run_directory import RunDirectory
+from artstyle_tf.workflows.export_table import ExportTable
+from artstyle_tf.workflows.invocation import Invocation
+from artstyle_tf.workflows.model_facts import collect_model_facts
+from artstyle_tf.workflows.served_run import find_run, load_served_run, read_own_pictures
+
+
+def run(config: ExportExperiment, invocation: Invocation) -> dict[str, Any]:
+    """Writes the SavedModel, what serves it, other formats and the card."""
+    reporter, stopwatch = invocation.reporter, invocation.stopwatch
+    run_directory = find_run(config.run, config.outputs, purpose="exported")
+    folder = _folder(config, run_directory)
+    names = _formats(config)
+    # What can be missing is asked for before anything is written.
+    facts = collect_model_facts(run_directory, config, pd.DataFrame())
+    served = load_served_run(run_directory)
+    with stopwatch.stage("saved_model"):
+        reporter.info("Writing the SavedModel")
+        frozen = freeze(served.network, served.output_names)
+        saved_model = write_saved_model(served, frozen, folder / "saved_model")
+    table = pd.DataFrame()
+    if names:
+        with stopwatch.stage("formats"):
+            formats = _open_table(config, run_directory, served, invocation)
+            formats.add_saved_model(saved_model)
+            _write_formats(config, run_directory, formats, frozen, folder)
+            table = formats.table(num_rounds=config.num_timing_rounds)
+        write_text(folder / "formats.csv", table.to_csv(index=False))
+    card = folder / "README.md"
+    write_text(card, model_card(dataclasses.replace(facts, formats=table)))
+    return {
+        "run": str(run_directory.path),
+        "saved_model": str(saved_model),
+        "model_card": str(card),
+        "formats": table.astype(object).where(table.notna(), None).to_dict(orient="records"),
+        "refused": [] if table.empty else table["format"][table["refused"].notna()].tolist(),
+        "seconds": stopwatch.seconds(),
+    }
+
+
+def plan(config: ExportExperiment, invocation: Invocation) -> dict[str, Any]:
+    """Checks the run and the formats; writes nothing."""
+    del invocation  # other verbs need it here
+    run_directory = find_run(config.run, config.outputs, purpose="exported")
+    names = _formats(config)
+    collect_model_facts(run_directory, config, pd.DataFrame())
+    return {
+        "dry_run": True,
+        "run": str(run_directory.path),
+        "would_write": ["saved_model", *names],
+        "export": str(_folder(config, run_directory)),
+    }
+
+
+def summarise(result: dict[str, Any]) -> str:
+    """The result as text."""
+    if result.get("dry_run"):
+        return "\n".join(f"{key}: {value}" for key, value in result.items() if key != "dry_run")
+    lines = []
+    if result["formats"]:
+        lines += [pd.DataFrame(result["formats"]).to_string(index=False, na_rep=""), ""]
+    return "\n".join(
+        [
+            *lines,
+            f"SavedModel: {result['saved_model']}",
+            f"Model card: {result['model_card']}",
+        ]
+    )
+
+
+def _folder(config: ExportExperiment, run_directory: RunDirectory) -> Path:
+    home = run_directory
+    if config.outputs is not None:
+        home = run_directory.moved_to(Path(config.outputs))
+    return home.path / "export"
+
+
+def _formats(config: ExportExperiment) -> list[str]:
+    """Names of the wanted formats, whose packages are there."""
+    names: list[str] = list(FORMATS) if config.formats == "all" else [*config.formats]
+    for name in names:
+        require_packages(FORMATS[name])
+    return names
+
+
+def _open_table(
+    config: ExportExperiment,
+    run_directory: RunDirectory,
+    served: ServedRun,
+    invocation: Invocation,
+) -> ExportTable:
+    invocation.reporter.info("Answering the validation pictures by Keras, to compare with")
+    table = ExportTable(
+        served,
+        read_own_pictures(run_directory, "val"),
+        largest_macro_f1_loss=config.largest_macro_f1_loss,
+        reporter=invocation.reporter,
+    )
+    table.add_model_file(run_directory.model_file)
+    return table
+
+
+def _write_formats(
+    config: ExportExperiment,
+    run_directory: RunDirectory,
+    table: ExportTable,
+    frozen: FrozenGraph,
+    folder: Path,
+) -> None:
+    drawn = read_own_pictures(
+        run_directory, "train", most=config.num_training_pictures, seed=config.seed
+    ).pictures
+
+    def training_pictures() -> Iterator[np.ndarray]:
+        return (picture.astype(np.float32) for picture in drawn)
+
+    for name in _formats(config):
+        table.add_format(FORMATS[name], frozen, folder / name, training_pictures)

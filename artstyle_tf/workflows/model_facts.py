@@ -1,0 +1,82 @@
+"""A run's directory -> what its model card says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from artstyle_tf.config.experiment import TrainingExperiment, TripletExperiment
+from artstyle_tf.config.serving import ExportExperiment
+from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.export.model_card import ModelFacts
+from artstyle_tf.training.run_directory import RunDirectory
+from artstyle_tf.workflows.training_run import read_run_config
+
+
+def collect_model_facts(
+    run_directory: RunDirectory, config: ExportExperiment, formats: pd.DataFrame
+) -> ModelFacts:
+    """Reads what the card of a run needs.
+
+    Raises:
+        ArtstyleError: if the run is not finished, or the cross-validation is none or of another
+            kind.
+    """
+    trained = read_run_config(run_directory)
+    class_names = run_directory.read_class_names()
+    return ModelFacts(
+        name=run_directory.path.name,
+        is_embedding=isinstance(trained, TripletExperiment),
+        class_names=class_names,
+        architecture=f"{trained.model.backbone}, {trained.model.head} head",
+        image_size_px=trained.model.image_size_px,
+        pictures=_count_pictures(run_directory, class_names),
+        results=_read_results(run_directory),
+        cross_validation=_read_cross_validation(config.cross_validation, trained),
+        environment=json.loads(run_directory.environment_file.read_text(encoding="utf-8")),
+        formats=formats,
+        licence=config.licence,
+    )
+
+
+def _count_pictures(run_directory: RunDirectory, class_names: tuple[str, ...]) -> pd.DataFrame:
+    rows = pd.read_csv(run_directory.pictures_file, dtype=str, keep_default_na=False)
+    rows = rows[rows["parent"] == ""]
+    counts = pd.crosstab(rows["label"], rows["split"])
+    splits = [split for split in ("train", "val", "test") if split in counts]
+    return counts.reindex(index=list(class_names), fill_value=0)[splits]
+
+
+def _read_results(run_directory: RunDirectory) -> dict[str, Any]:
+    if not run_directory.metrics_file.is_file():
+        raise ArtstyleError(
+            f"The run {run_directory.path} is not finished",
+            expected=f"a finished run with {run_directory.metrics_file.name}",
+            fix="continue it with --resume",
+        )
+    return json.loads(run_directory.metrics_file.read_text(encoding="utf-8"))
+
+
+def _read_cross_validation(
+    folder: str | None, trained: TrainingExperiment
+) -> dict[str, Any] | None:
+    if folder is None:
+        return None
+    try:
+        found = json.loads((Path(folder) / "metrics.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArtstyleError(
+            f"{folder} holds no finished cross-validation",
+            received=str(error),
+            expected="a folder that cross_validate.py made",
+        ) from error
+    if found.get("kind") != trained.kind:
+        raise ArtstyleError(
+            f"The cross-validation {folder} is of another kind than the run",
+            received=f"kind: {found.get('kind')}",
+            expected=f"kind: {trained.kind}",
+        )
+    return found

@@ -1,0 +1,199 @@
+"""predict: which style pictures have, said by a finished run or by a server."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from artstyle_tf.config.serving import PredictExperiment
+from artstyle_tf.data.picture_listing import list_pictures
+from artstyle_tf.data.picture_loading import load_ahead
+from artstyle_tf.data.picture_reading import UnreadablePictureError
+from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.export.prediction_file import PredictionFile
+from artstyle_tf.workflows.answering import Answering, Prediction, RunAnswering
+from artstyle_tf.workflows.invocation import Invocation
+from artstyle_tf.workflows.prediction_runtime import open_runtime
+from artstyle_tf.workflows.served_run import find_run, load_served_run
+
+DO_NOT_KNOW = "don't know"
+
+_LONGEST_PATH = 48
+
+
+def run(config: PredictExperiment, invocation: Invocation) -> dict[str, Any]:
+    """Answers for all pictures; returns what --json prints."""
+    reporter, stopwatch = invocation.reporter, invocation.stopwatch
+    paths = list_pictures(_names(config.pictures))
+    output = _output(config, paths)
+    with stopwatch.stage("opening"):
+        answering = _open(config, len(paths), invocation)
+    settings = {"top_k": config.top_k, "threshold": config.threshold}
+    with (
+        PredictionFile(output, {**answering.description, **settings}) as predictions,
+        stopwatch.stage("answering"),
+    ):
+        waiting = [path for path in paths if _printable(path) not in predictions.done]
+        if len(waiting) < len(paths):
+            reporter.info(f"{len(paths) - len(waiting)} pictures are answered already")
+        answers = _answer(answering, waiting, config)
+        tracked = reporter.track(answers, total=len(waiting), description="Answering")
+        for batch in _batched(tracked, config.batch_size):
+            predictions.add([_row(path, said, answering, config) for path, said in batch])
+        unreadable, counts, first = predictions.finish()
+    if unreadable:
+        reporter.warn(f"{len(unreadable)} files cannot be used as pictures; see the end")
+    return {
+        "answered_by": answering.description,
+        "output": str(output),
+        "num_pictures": sum(counts.values()),
+        "answers": dict(sorted(counts.items())),
+        "unreadable": unreadable,
+        "first": first,
+        "seconds": stopwatch.seconds(),
+    }
+
+
+def plan(config: PredictExperiment, invocation: Invocation) -> dict[str, Any]:
+    """Checks the pictures and the run; answers nothing, writes nothing."""
+    del invocation  # other verbs need it here
+    paths = list_pictures(_names(config.pictures))
+    if config.url is None:
+        find_run(config.run, config.outputs, purpose="asked")
+    return {
+        "dry_run": True,
+        "would_ask": config.url or config.run,
+        "num_pictures": len(paths),
+        "output": str(_output(config, paths)),
+    }
+
+
+def summarise(result: dict[str, Any]) -> str:
+    """The result as text."""
+    if result.get("dry_run"):
+        return "\n".join(f"{key}: {value}" for key, value in result.items() if key != "dry_run")
+    shown = [
+        {
+            "picture": _shortened(row["path"]),
+            "answer": row["answer"],
+            **{
+                f"{rank}.": f"{name} {confidence:.2f}"
+                for rank, (name, confidence) in enumerate(row["top"], start=1)
+            },
+        }
+        for row in result["first"]
+    ]
+    lines = [pd.DataFrame(shown).to_string(index=False), ""] if shown else []
+    if result["num_pictures"] > len(shown):
+        lines[-1:] = [f"... and {result['num_pictures'] - len(shown)} more", ""]
+    counts = ", ".join(f"{name} {count}" for name, count in result["answers"].items())
+    lines += [f"Answers: {counts or 'none'}", f"Written: {result['output']}"]
+    lines += [f"Unreadable: {row['path']} ({row['reason']})" for row in result["unreadable"]]
+    return "\n".join(lines)
+
+
+def _shortened(path: str) -> str:
+    return path if len(path) <= _LONGEST_PATH else f"…{path[1 - _LONGEST_PATH :]}"
+
+
+def _names(pictures: Sequence[str]) -> Iterator[str]:
+    """What is named on the command line, and on stdin where it says "-"."""
+    if not pictures:
+        raise ArtstyleError(
+            "Which pictures?",
+            expected="files, folders or patterns; - for a list on stdin, one a line",
+        )
+    for name in pictures:
+        if name == "-":
+            yield from (line.rstrip("\r\n") for line in sys.stdin if line.strip())
+        else:
+            yield name
+
+
+def _output(config: PredictExperiment, paths: Sequence[Path]) -> Path:
+    """Where predictions go. The same command finds again what it has begun."""
+    if config.output is not None:
+        return Path(config.output)
+    asked = [config.run, config.url, config.top_k, config.threshold, *map(_printable, paths)]
+    digest = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:8]
+    name = "server" if config.url else Path(config.run or "run").resolve().name
+    folder = Path(config.outputs) / "predictions"
+    candidates = (f"{name}-{digest}{again}.csv" for again in _numbered())
+    return next(folder / each for each in candidates if not (folder / each).exists())
+
+
+def _numbered() -> Iterator[str]:
+    yield ""
+    yield from (f"-{number}" for number in itertools.count(2))
+
+
+def _open(config: PredictExperiment, num_pictures: int, invocation: Invocation) -> Answering:
+    if config.run is not None and config.url is not None:
+        raise ArtstyleError("Either a run answers or a server", expected="--run DIR or --url URL")
+    run_directory = find_run(config.run, config.outputs, purpose="asked")
+    served = load_served_run(run_directory)
+    runtime, network = open_runtime(
+        served,
+        run_directory,
+        config.runtime,
+        num_pictures=num_pictures,
+        reporter=invocation.reporter,
+    )
+    return RunAnswering(served, runtime, network)
+
+
+def _answer(
+    answering: Answering, paths: Sequence[Path], config: PredictExperiment
+) -> Iterator[tuple[Path, Prediction | str]]:
+    """Path and prediction, or path and the reason why there is none."""
+    loaded = load_ahead(answering.load, paths, num_threads=config.reading_threads)
+    for batch in _batched(loaded, config.batch_size):
+        readable = [each for _, each in batch if not isinstance(each, UnreadablePictureError)]
+        said = iter(answering.answer(readable) if readable else [])
+        for path, each in batch:
+            is_unreadable = isinstance(each, UnreadablePictureError)
+            yield path, each.reason if is_unreadable else next(said)
+
+
+def _row(
+    path: Path, said: Prediction | str, answering: Answering, config: PredictExperiment
+) -> dict[str, Any]:
+    """What is kept of one picture."""
+    if isinstance(said, str):
+        return {"path": _printable(path), "unreadable": said}
+    is_sure = said.accepted
+    if config.threshold is not None:
+        is_sure = said.confidence >= config.threshold
+    order = said.probabilities.argsort(kind="stable")[::-1][: config.top_k]
+    names = answering.class_names
+    row = {
+        "path": _printable(path),
+        "answer": DO_NOT_KNOW if is_sure is False else said.label,
+        "label": said.label,
+        "confidence": round(said.confidence, 6),
+        "accepted": is_sure,
+        "top": [(names[each], round(float(said.probabilities[each]), 6)) for each in order],
+    }
+    if said.neighbours:
+        row["neighbours"] = [
+            {"id": name, "distance": round(distance, 6)} for name, distance in said.neighbours
+        ]
+    return row
+
+
+def _batched(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    while batch := list(itertools.islice(items, size)):
+        yield batch
+
+
+def _printable(path: Path) -> str:
+    """A file's name may be no valid text."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import hashlib
+import io
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from artstyle_tf.data.decoding import decode_picture, resize_picture
+from artstyle_tf.data.picture_loading import PictureLoader, load_ahead
+from artstyle_tf.data.picture_reading import UnreadablePictureError, is_plain_jpeg
+from artstyle_tf.data.picture_reading import decode_picture as decode_by_pillow
+from artstyle_tf.data.prepared_files.picture_writing import (
+    Target,
+    WritingTask,
+    prepare_bytes,
+    write_pictures,
+)
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+
+
+def encode(file_format, *, mode="RGB", orientation=1, **options):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    if orientation != 1:
+        options["exif"] = exif
+    stream = io.BytesIO()
+    Image.fromarray(PIXELS).convert(mode).save(stream, file_format, **options)
+    return stream.getvalue()
+
+
+FILES = {
+    "plain.jpg": encode("JPEG"),
+    "turned.jpg": encode("JPEG", orientation=6),
+    "grey.jpg": encode("JPEG", mode="L"),
+    "print.jpg": encode("JPEG", mode="CMYK"),
+    "plain.png": encode("PNG"),
+    "alpha.png": encode("PNG", mode="RGBA"),
+    "palette.png": encode("PNG", mode="P"),
+    "lossy.webp": encode("WEBP"),
+    "scan.tif": encode("TIFF"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("max_side_px", [None, 50])
+def test_a_picture_is_seen_as_if_it_had_been_prepared(tmp_path, name, max_side_px):
+    path = tmp_path / name
+    path.write_bytes(FILES[name])
+    digest = hashlib.sha256(FILES[name]).hexdigest()
+    task = WritingTask(path, digest, max_side_px, tmp_path, (Target("prepared"),))
+    (written,) = write_pictures(task)
+    prepared = written.file.read_bytes()
+    expected = resize_picture(decode_picture(prepared), image_size_px=32, aspect="crop")
+
+    loader = PictureLoader(image_size_px=32, aspect="crop", max_side_px=max_side_px)
+    np.testing.assert_array_equal(loader.load(path), expected)
+    assert loader.load_bytes(path) == prepared
+    assert prepare_bytes(FILES[name], max_side_px=max_side_px) == prepared
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_header_tells_what_the_whole_file_tells(name):
+    decoded = decode_by_pillow(FILES[name])
+    expected = decoded.is_plain and decoded.file_format == "JPEG"
+    assert is_plain_jpeg(FILES[name], max_side_px=None) == expected
+    assert not is_plain_jpeg(FILES[name], max_side_px=59)
+    assert is_plain_jpeg(FILES[name], max_side_px=60) == expected
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"text", FILES["plain.jpg"][:300], FILES["plain.png"][:300]]
+)
+def test_what_cannot_be_read_says_why(tmp_path, content):
+    path = tmp_path / "broken.jpg"
+    path.write_bytes(content)
+    loader = PictureLoader(image_size_px=32, aspect="squash", max_side_px=None)
+    for load in (loader.load, loader.load_bytes):
+        with pytest.raises(UnreadablePictureError):
+            load(path)
+
+
+def test_a_damaged_jpeg_with_a_whole_header_is_no_crash(tmp_path):
+    content = bytearray(FILES["plain.jpg"])
+    content[700:900] = bytes(200)
+    path = tmp_path / "damaged.jpg"
+    path.write_bytes(content)
+    loader = PictureLoader(image_size_px=32, aspect="squash", max_side_px=None)
+    try:
+        assert loader.load(path).shape == (32, 32, 3)
+    except UnreadablePictureError as error:
+        assert error.reason
+
+
+def test_pictures_are_loaded_ahead_in_order_and_not_all_at_once():
+    paths = [Path(str(number)) for number in range(200)]
+    started, lock = [], threading.Lock()
+
+    def load(path):
+        with lock:
+            started.append(path)
+        if path.name == "7":
+            raise UnreadablePictureError("seven")
+        return int(path.name)
+
+    found = []
+    for path, loaded in load_ahead(load, paths, num_threads=3):
+        time.sleep(0.0005)
+        found.append((path, loaded))
+        assert len(started) <= len(found) + 40
+    assert [path for path, _ in found] == paths
+    assert [loaded for _, loaded in found if not isinstance(loaded, Exception)] == [
+        number for number in range(200) if number != 7
+    ]
+    assert found[7][1].reason == "seven"
+
+
+def test_a_mistake_in_the_program_is_not_taken_for_a_broken_picture():
+    def load(path):
+        raise KeyError(path)
+
+    with pytest.raises(KeyError):
+        list(load_ahead(load, [Path("a")], num_threads=1))
+
+
+def test_loading_does_not_trace_anew_for_each_picture(tmp_path):
+    loader = PictureLoader(image_size_px=32, aspect="squash", max_side_px=None)
+    for side in (33, 47, 61):
+        path = tmp_path / f"{side}.png"
+        Image.fromarray(PIXELS[:side, :side]).save(path)
+        loader.load(path)
+    assert loader._to_square.experimental_get_tracing_count() == 1
+    assert tf.executing_eagerly()
