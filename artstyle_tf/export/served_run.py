@@ -10,11 +10,10 @@ import numpy as np
 
 from artstyle_tf.data.decoding import AspectPolicy
 from artstyle_tf.metrics.calibration import Calibration, probabilities_of
-from artstyle_tf.metrics.neighbours import knn_probabilities, nearest_neighbours
+from artstyle_tf.metrics.neighbours import Neighbours, knn_probabilities, nearest_neighbours
 from artstyle_tf.models.classifier import HEAD_NAME
+from artstyle_tf.models.features import POOLING_NAME
 from artstyle_tf.training.gallery import Gallery
-
-_POOLED_TOP = "pooling"
 
 
 @dataclass(frozen=True)
@@ -26,15 +25,13 @@ class Answers:
         accepted: bool [N], whether the run is sure enough to answer; None for a run of before
             there was a threshold.
         embeddings: float32 [N, D].
-        neighbour_ids: str [N, k], the nearest pictures of the gallery; None without one.
-        neighbour_distances: float32 [N, k], L2; None without a gallery.
+        neighbours: the nearest k of the gallery; None without one.
     """
 
     probabilities: np.ndarray
     accepted: np.ndarray | None
     embeddings: np.ndarray
-    neighbour_ids: np.ndarray | None = None
-    neighbour_distances: np.ndarray | None = None
+    neighbours: Neighbours | None = None
 
     def __len__(self) -> int:
         return len(self.probabilities)
@@ -104,13 +101,7 @@ class ServedRun:
         probabilities = knn_probabilities(
             neighbours, self.gallery.labels, num_classes=len(self.class_names)
         )
-        return Answers(
-            probabilities,
-            self._accepted(probabilities),
-            embeddings,
-            self.gallery.paths[neighbours.positions],
-            neighbours.distances,
-        )
+        return Answers(probabilities, self._accepted(probabilities), embeddings, neighbours)
 
     def _accepted(self, probabilities: np.ndarray) -> np.ndarray | None:
         if self.calibration is None:
@@ -130,7 +121,7 @@ def network_of(model: keras.Model) -> keras.Model:
     """
     if model.layers[-1].name != HEAD_NAME:
         return model
-    pooled = model.get_layer(_POOLED_TOP).output
+    pooled = model.get_layer(POOLING_NAME).output
     return keras.Model(model.input, [model.output, pooled], name=model.name)
 
 

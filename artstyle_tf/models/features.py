@@ -11,6 +11,9 @@ import keras
 from artstyle_tf.models.backbones import Backbone
 from artstyle_tf.models.style_head import SecondMoments, StylePooling, choose_style_blocks
 
+POOLING_NAME = "pooling"
+"""Name of the layer that makes the pooled top, by which a loaded network is taken apart again."""
+
 
 @dataclass(frozen=True)
 class StyleBranch:
@@ -68,7 +71,7 @@ class Features:
 
 def build_pooled_features(backbone: Backbone) -> Features:
     """Means of the feature map at the top."""
-    pooled = keras.layers.GlobalAveragePooling2D(name="pooling")(backbone.model.output)
+    pooled = keras.layers.GlobalAveragePooling2D(name=POOLING_NAME)(backbone.model.output)
     return Features(pooled, pooled)
 
 

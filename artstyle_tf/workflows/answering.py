@@ -11,7 +11,8 @@ import numpy as np
 
 from artstyle_tf.data.picture_loading import PictureLoader
 from artstyle_tf.export.formats.export_format import RunNetwork
-from artstyle_tf.export.served_run import ServedRun
+from artstyle_tf.export.served_run import Answers, ServedRun
+from artstyle_tf.workflows.grad_cam_overlays import GradCamOverlays
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,6 @@ class Prediction:
 
     Attributes:
         probabilities: float32 [C].
-        class_names: C names; None from a server, which tells only the first.
         label: the most probable class.
         confidence: its probability.
         accepted: whether whoever answers is sure enough; None if there is no threshold.
@@ -49,8 +49,8 @@ class Answering(Protocol):
         """Reads a picture in a thread; raises UnreadablePictureError."""
         ...
 
-    def answer(self, loaded: Sequence[Any]) -> list[Prediction | str]:
-        """Answers for what was loaded; a reason instead where there is no answer."""
+    def answer(self, paths: Sequence[Path], loaded: Sequence[Any]) -> list[Prediction | str]:
+        """Answers for what was loaded from paths; a reason instead where there is no answer."""
         ...
 
 
@@ -61,13 +61,21 @@ class RunAnswering:
         run: that answers.
         runtime: name of what computes.
         network: the run's network in it.
+        overlays: written beside; None for none.
     """
 
-    def __init__(self, run: ServedRun, runtime: str, network: RunNetwork) -> None:
+    def __init__(
+        self,
+        run: ServedRun,
+        runtime: str,
+        network: RunNetwork,
+        overlays: GradCamOverlays | None = None,
+    ) -> None:
         self.description = {"run": run.name, "runtime": runtime}
         self.class_names = run.class_names
         self._run = run
         self._network = network
+        self._overlays = overlays
         self._loader = PictureLoader(
             image_size_px=run.image_size_px, aspect=run.aspect, max_side_px=run.max_side_px
         )
@@ -76,24 +84,25 @@ class RunAnswering:
         """Pixels uint8 [S, S, 3]."""
         return self._loader.load(path)
 
-    def answer(self, loaded: Sequence[np.ndarray]) -> list[Prediction | str]:
+    def answer(self, paths: Sequence[Path], loaded: Sequence[np.ndarray]) -> list[Prediction | str]:
         """One prediction a picture."""
-        answers = self._run.answer(self._network(np.stack(loaded).astype(np.float32)))
-        neighbours: list[tuple[tuple[str, float], ...]] = [()] * len(answers)
-        if answers.neighbour_ids is not None and answers.neighbour_distances is not None:
-            neighbours = [
-                tuple(zip(ids.tolist(), distances.tolist(), strict=True))
-                for ids, distances in zip(
-                    answers.neighbour_ids, answers.neighbour_distances, strict=True
-                )
-            ]
+        pictures = np.stack(loaded)
+        answers = self._run.answer(self._network(pictures.astype(np.float32)))
+        if self._overlays is not None:
+            self._overlays.write(paths, pictures, answers)
         return [
             Prediction(
                 probabilities=answers.probabilities[row],
                 label=self.class_names[answers.predicted[row]],
                 confidence=float(answers.confidences[row]),
                 accepted=None if answers.accepted is None else bool(answers.accepted[row]),
-                neighbours=neighbours[row],
+                neighbours=self._neighbours(answers, row),
             )
             for row in range(len(answers))
         ]
+
+    def _neighbours(self, answers: Answers, row: int) -> tuple[tuple[str, float], ...]:
+        if self._run.gallery is None or answers.neighbours is None:
+            return ()
+        ids = self._run.gallery.paths[answers.neighbours.positions[row]]
+        return tuple(zip(ids.tolist(), answers.neighbours.distances[row].tolist(), strict=True))

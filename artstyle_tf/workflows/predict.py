@@ -20,6 +20,7 @@ from artstyle_tf.data.picture_reading import UnreadablePictureError
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.export.prediction_file import PredictionFile
 from artstyle_tf.workflows.answering import Answering, Prediction, RunAnswering
+from artstyle_tf.workflows.grad_cam_overlays import GradCamOverlays
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.prediction_runtime import open_runtime
 from artstyle_tf.workflows.served_run import find_run, load_served_run
@@ -147,7 +148,10 @@ def _open(config: PredictExperiment, num_pictures: int, invocation: Invocation) 
         num_pictures=num_pictures,
         reporter=invocation.reporter,
     )
-    return RunAnswering(served, runtime, network)
+    overlays = None
+    if config.grad_cam is not None:
+        overlays = GradCamOverlays(served, Path(config.grad_cam))
+    return RunAnswering(served, runtime, network, overlays)
 
 
 def _answer(
@@ -156,8 +160,8 @@ def _answer(
     """Path and prediction, or path and the reason why there is none."""
     loaded = load_ahead(answering.load, paths, num_threads=config.reading_threads)
     for batch in _batched(loaded, config.batch_size):
-        readable = [each for _, each in batch if not isinstance(each, UnreadablePictureError)]
-        said = iter(answering.answer(readable) if readable else [])
+        readable = [pair for pair in batch if not isinstance(pair[1], UnreadablePictureError)]
+        said = iter(answering.answer(*zip(*readable, strict=True)) if readable else [])
         for path, each in batch:
             is_unreadable = isinstance(each, UnreadablePictureError)
             yield path, each.reason if is_unreadable else next(said)

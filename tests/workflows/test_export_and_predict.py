@@ -296,11 +296,11 @@ def test_an_interrupted_program_continues(mixed, monkeypatch, capsys):
     whole = answer(capsys, "predict", *options, "--output", "whole.csv")
     answered = []
 
-    def stopping(self, loaded):
+    def stopping(self, paths, loaded):
         if len(answered) == 2:
             raise KeyboardInterrupt
         answered.append(len(loaded))
-        return original(self, loaded)
+        return original(self, paths, loaded)
 
     original = predict_workflow.RunAnswering.answer
     with monkeypatch.context() as patch:
@@ -399,3 +399,14 @@ def test_the_table_for_people_names_files_and_answers(mixed, capsys):
     assert "bold/plain.jpg" in said
     assert "Written: out.csv" in said
     assert len(read_csv("out.csv")) == 13
+
+
+@pytest.mark.parametrize("kind", RUNS)
+def test_overlays_show_where_it_looks(mixed, kind, capsys):
+    shutil.copy(mixed / "bold/plain.jpg", mixed / "fine/plain.jpg")  # the same name once more
+    options = ["--run", run_folder(kind), mixed / "bold/plain.jpg", mixed / "fine/plain.jpg"]
+    answer(capsys, "predict", *options, "--grad-cam", "looks")
+    written = sorted(Path("looks").iterdir())
+    assert [file.name.rsplit("-", 1)[0] for file in written] == ["plain", "plain"]
+    for file in written:
+        assert Image.open(file).size == (64, 32)

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from artstyle_tf.export.grad_cam import GradCam
+from artstyle_tf.models.classifier import build_classifier
+from artstyle_tf.models.features import build_style_features
+from artstyle_tf.plots.heat_overlay import overlay_heat
+
+PICTURES = np.random.default_rng(0).uniform(0, 255, (3, 16, 16, 3)).astype(np.float32)
+
+
+def build(tiny_backbone, head):
+    backbone = tiny_backbone()
+    features = None
+    if head == "style":
+        features = build_style_features(backbone, blocks=["block1a", "block2a"], width=4)
+    return build_classifier(backbone, num_classes=3, dropout=0.2, seed=1, features=features)
+
+
+def test_on_a_pooled_top_it_is_grad_cam(tiny_backbone):
+    classifier = build(tiny_backbone, "pooled")
+    directions = np.eye(3, dtype=np.float32)
+    heat = GradCam(classifier.model).heat_maps(PICTURES, directions)
+    top = classifier.backbone.model(PICTURES, training=False).numpy()
+    # Of a mean, the gradient is the head's kernel over the number of positions.
+    expected = np.maximum(np.einsum("bhwc,cb->bhw", top, classifier.head.kernel.numpy()), 0)
+    expected = np.maximum(tf.image.resize(expected[..., None], [16, 16]).numpy()[..., 0], 0)
+    assert heat.shape == (3, 16, 16)
+    for found, wanted in zip(heat, expected, strict=True):
+        if wanted.max() > 0:
+            assert np.corrcoef(found.ravel(), wanted.ravel())[0, 1] > 0.9
+        else:
+            assert not found.any()
+
+
+def test_paths_through_the_style_count_and_none_counts_twice(tiny_backbone):
+    """The parts of a score that a map contributes directly add up to what the head gives it."""
+    classifier = build(tiny_backbone, "style")
+    grad_cam = GradCam(classifier.model)
+    assert len(grad_cam._to_maps.outputs) == 3
+    maps = [np.asarray(each) for each in grad_cam._to_maps(PICTURES)]
+    direct = np.asarray(grad_cam._to_outputs(maps))
+    np.testing.assert_allclose(direct, classifier.model(PICTURES, training=False), atol=1e-4)
+    moved = [maps[0], maps[1] * 1.5, maps[2]]
+    without_top = np.asarray(grad_cam._to_outputs(moved))
+    # Were the blocks above asked again, the pooled top would have changed, too.
+    features = keras.Model(grad_cam._to_outputs.inputs, classifier.features.pooled)
+    np.testing.assert_array_equal(features(moved), features(maps))
+    assert not np.allclose(without_top, direct)
+
+
+@pytest.mark.parametrize("head", ["pooled", "style"])
+def test_heat_is_between_0_and_1_and_nothing_speaks_for_nothing(tiny_backbone, head):
+    grad_cam = GradCam(build(tiny_backbone, head).model)
+    heat = grad_cam.heat_maps(PICTURES, np.ones((3, 3), np.float32))
+    assert heat.dtype == np.float32
+    assert heat.min() >= 0
+    assert heat.max() <= 1
+    assert not grad_cam.heat_maps(PICTURES, np.zeros((3, 3), np.float32)).any()
+    assert np.isfinite(grad_cam.heat_maps(np.zeros_like(PICTURES), np.eye(3, dtype="f"))).all()
+
+
+def test_an_overlay_is_grey_where_nothing_is_hot():
+    picture = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    heat = np.zeros((4, 6))
+    heat[0, 0] = 1
+    shown = overlay_heat(picture, heat)
+    assert shown.dtype == np.uint8
+    assert (shown[1:] == shown[1:, :, :1]).all()
+    assert shown[0, 0].std() > 0
