@@ -46,7 +46,7 @@ def test_paths_through_the_style_count_and_none_counts_twice(tiny_backbone):
     np.testing.assert_allclose(direct, classifier.model(PICTURES, training=False), atol=1e-4)
     # Each map goes through its own reader and nothing else: were the blocks above asked again, a
     # style map that changes would change the pooled top, too.
-    moved = [maps[0], maps[1] * 1.5, maps[2]]
+    moved = [maps[0], np.square(maps[1]), maps[2]]
     parts = [moved[0].mean(axis=(1, 2))]
     for branch, block in zip(classifier.features.branches, moved[1:], strict=True):
         moments = classifier.model.get_layer(f"{branch.block}_moments")(block)

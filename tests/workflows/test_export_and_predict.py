@@ -409,4 +409,5 @@ def test_overlays_show_where_it_looks(mixed, kind, capsys):
     written = sorted(Path("looks").iterdir())
     assert [file.name.rsplit("-", 1)[0] for file in written] == ["plain", "plain"]
     for file in written:
-        assert Image.open(file).size == (64, 32)
+        with Image.open(file) as image:
+            assert image.size == (64, 32)
