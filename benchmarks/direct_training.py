@@ -12,10 +12,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from exit_codes import exit_code_of
 from side_by_side import measure_side_by_side, print_table, write_result
 from training_command import FinishedTraining, train
 
-from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.reporting import Reporter
 
 PLAIN = "plain Keras fit"
@@ -37,15 +37,12 @@ The time is that of training: reading or filling, and all epochs with their vali
 
 def main() -> int:
     options = _parse()
-    try:
-        with tempfile.TemporaryDirectory(prefix="direct-training-") as folder:
-            _run(options, Path(folder), Reporter(quiet=options.quiet))
-    except ArtstyleError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return exit_code_of(lambda: _run_in_folder(options, Reporter(quiet=options.quiet)))
+
+
+def _run_in_folder(options: argparse.Namespace, reporter: Reporter) -> None:
+    with tempfile.TemporaryDirectory(prefix="direct-training-") as folder:
+        _run(options, Path(folder), reporter)
 
 
 def _parse() -> argparse.Namespace:

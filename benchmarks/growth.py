@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from exit_codes import exit_code_of
 from PIL import Image
 from training_command import train
 
-from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import write_json
 from artstyle_tf.reporting import Reporter
 
@@ -52,23 +52,18 @@ class Measured:
 
 
 def main() -> int:
-    options = _parse()
+    return exit_code_of(lambda: _run(_parse()))
+
+
+def _run(options: argparse.Namespace) -> None:
     reporter = Reporter(quiet=options.quiet)
-    try:
-        with tempfile.TemporaryDirectory(prefix="growth-") as folder:
-            rows = [
-                _measure(size, Path(folder) / str(size), options, reporter)
-                for size in options.sizes
-            ]
-    except ArtstyleError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    with tempfile.TemporaryDirectory(prefix="growth-") as folder:
+        rows = [
+            _measure(size, Path(folder) / str(size), options, reporter) for size in options.sizes
+        ]
     _print(rows)
     if options.json is not None:
         _write(options, rows)
-    return 0
 
 
 def _parse() -> argparse.Namespace:

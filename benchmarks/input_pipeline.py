@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from exit_codes import exit_code_of
 from side_by_side import Comparison, measure_side_by_side, print_table, write_result
 
 from artstyle_tf.errors import ArtstyleError
@@ -50,16 +51,12 @@ examples:
 
 def main() -> int:
     options = _parse()
-    reporter = Reporter(quiet=options.quiet)
-    try:
-        with tempfile.TemporaryDirectory(prefix="input-pipeline-") as folder:
-            _run(options, Path(folder), reporter)
-    except ArtstyleError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return exit_code_of(lambda: _run_in_folder(options, Reporter(quiet=options.quiet)))
+
+
+def _run_in_folder(options: argparse.Namespace, reporter: Reporter) -> None:
+    with tempfile.TemporaryDirectory(prefix="input-pipeline-") as folder:
+        _run(options, Path(folder), reporter)
 
 
 def _parse() -> argparse.Namespace:

@@ -49,7 +49,7 @@ def test_candidates_take_turns_and_are_compared_within_a_round(side_by_side, tmp
     assert [result["ratio"] for result in written["results"]] == [1, 0.25]
 
 
-@pytest.mark.parametrize("name", ["direct_training", "input_pipeline", "growth"])
+@pytest.mark.parametrize("name", ["direct_training", "input_pipeline", "growth", "inference"])
 def test_help_says_what_is_measured(name):
     answer = subprocess.run(
         [sys.executable, BENCHMARKS / f"{name}.py", "--help"], capture_output=True, text=True
@@ -61,6 +61,7 @@ def test_help_says_what_is_measured(name):
 @pytest.mark.slow
 def test_growth_measures_a_training_command(tmp_path):
     options = ["--sizes", "48", "--image-size-px", "32", "--epochs", "1", "--quiet"]
+    options += ["--backbone", "compact"]
     answer = subprocess.run(
         [sys.executable, BENCHMARKS / "growth.py", *options, "--json", tmp_path / "growth.json"],
         capture_output=True,
