@@ -15,7 +15,6 @@ from artstyle_tf.metrics.comparison import compare_predictions, verdict
 from artstyle_tf.training.linear_probe import fit_linear_probe
 from artstyle_tf.workflows.evaluation import SEED_OF_INTERVALS, Evaluation
 from artstyle_tf.workflows.split_pictures import SplitPictures, class_ids
-from artstyle_tf.workflows.training_inputs import TrainingInputs
 from artstyle_tf.workflows.training_run import NAME_IN_RESULT
 
 
@@ -44,7 +43,7 @@ class Floor:
 def fit_floor(
     probe: LinearProbeConfig | None,
     splits: dict[str, SplitPictures],
-    inputs: TrainingInputs,
+    features: Mapping[str, np.ndarray],
     *,
     num_classes: int,
     num_pooled: int,
@@ -54,20 +53,20 @@ def fit_floor(
     Args:
         probe: settings of the regression; None for the usual ones.
         splits: the pictures; no label of a test picture is looked at.
-        inputs: give the features with the present weights.
+        features: float32 [N, D] of each split, before training.
         num_classes: C.
         num_pooled: features that come first, before those of style branches.
     """
     probe = probe or LinearProbeConfig()
     kernel, bias = fit_linear_probe(
-        inputs.features("train")[:, :num_pooled],
+        features["train"][:, :num_pooled],
         splits["train"].labels,
         num_classes=num_classes,
         inverse_regularisation=probe.inverse_regularisation,
         balanced=probe.balanced,
     )
     predictions = {
-        split: (inputs.features(split)[:, :num_pooled] @ kernel + bias).argmax(axis=1)
+        split: (features[split][:, :num_pooled] @ kernel + bias).argmax(axis=1)
         for split in NAME_IN_RESULT
         if split in splits
     }

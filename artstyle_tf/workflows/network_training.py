@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -100,8 +100,15 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         """What is learnt."""
 
     @abstractmethod
-    def start(self, floor: Floor, objective: Objective) -> tuple[str, dict[str, float]] | None:
+    def start(
+        self, floor: Floor, objective: Objective, features: Mapping[str, np.ndarray]
+    ) -> tuple[str, dict[str, float]] | None:
         """Gives the head its first weights.
+
+        Args:
+            floor: of the run.
+            objective: what is learnt.
+            features: float32 [N, D] of each split, before training.
 
         Returns:
             Name and validation scores of the start; None if nothing was done.
@@ -138,12 +145,13 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
             resume: continue where an interrupted training stopped, if there is such a point.
             save_model: called with the network whenever it got better.
         """
-        # Before anything is learnt: the floor is what the features could do already.
         start_style(self.network, self.inputs)
+        # Before anything is learnt: the floor is what the features could do already.
+        features = {split: self.inputs.features(split) for split in self.splits}
         floor = fit_floor(
             self.probe,
             self.splits,
-            self.inputs,
+            features,
             num_classes=len(self.class_names),
             num_pooled=self.network.features.groups[0].size,
         )
@@ -160,12 +168,19 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
             reporter=self.invocation.reporter,
         )
         if not (resume and trainer.resume()):
-            self._start(trainer, floor, objective)
+            self._start(trainer, floor, objective, features)
+        del features  # as large as the pictures are many; nobody needs them any more
         trainer.train()
         return trainer, floor
 
-    def _start(self, trainer: Trainer, floor: Floor, objective: Objective) -> None:
-        started = self.start(floor, objective)
+    def _start(
+        self,
+        trainer: Trainer,
+        floor: Floor,
+        objective: Objective,
+        features: Mapping[str, np.ndarray],
+    ) -> None:
+        started = self.start(floor, objective, features)
         if started is None:
             return
         name, scores = started

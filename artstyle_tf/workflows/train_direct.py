@@ -6,6 +6,7 @@ is particular to a classifier.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -105,16 +106,19 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
             class_weight = {i: float(len(labels) / (num_classes * n)) for i, n in enumerate(counts)}
         return Classification(loss, num_classes=num_classes, class_weight=class_weight)
 
-    def start(self, floor: Floor, objective: Objective) -> tuple[str, dict[str, float]] | None:
+    def start(
+        self, floor: Floor, objective: Objective, features: Mapping[str, np.ndarray]
+    ) -> tuple[str, dict[str, float]] | None:
         """Gives the head the weights of the regression: a usable model within a minute."""
         del objective
         probe = self.config.training.linear_probe
         if probe is None:
             return None
         labels = self.splits["train"].labels
-        kernel, bias = fit_head_start(probe, floor, self.network.features, self.inputs, labels)
+        groups = self.network.features.groups
+        kernel, bias = fit_head_start(probe, floor, features["train"], labels, groups)
         assign_head(self.network, kernel, bias)
-        predicted = (self.inputs.features("val") @ kernel + bias).argmax(axis=1)
+        predicted = (features["val"] @ kernel + bias).argmax(axis=1)
         scores = classification_summary(
             self.splits["val"].labels, predicted, num_classes=len(self.class_names)
         )

@@ -6,6 +6,7 @@ is particular to an embedding.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -121,19 +122,21 @@ class TripletTraining(NetworkTraining[TripletExperiment, EmbeddingModel]):
             reporter=self.invocation.reporter,
         )
 
-    def start(self, floor: Floor, objective: Objective) -> tuple[str, dict[str, float]]:
+    def start(
+        self, floor: Floor, objective: Objective, features: Mapping[str, np.ndarray]
+    ) -> tuple[str, dict[str, float]]:
         """Gives the projection its first weights."""
         assert isinstance(objective, MetricLearning)
         projection = self.config.training.projection_start
         if projection is None:
             return "random projection", objective.start()
-        labels, features = self.splits["train"].labels, self.network.features
+        groups, labels = self.network.features.groups, self.splits["train"].labels
         kernel, bias = fit_projection(
-            self.inputs.features("train"),
-            *fit_head_start(projection, floor, features, self.inputs, labels),
+            features["train"],
+            *fit_head_start(projection, floor, features["train"], labels, groups),
             dimension=self.network.head.units,
             share_of_components=projection.share_of_components,
-            groups=self.network.features.groups,
+            groups=groups,
         )
         self.network.head.kernel.assign(kernel)
         self.network.head.bias.assign(bias)
