@@ -13,7 +13,7 @@ Scheme = Literal["http", "https", "grpc"]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "grpc": 8500}
 _PATH = re.compile(
-    r"(?P<prefix>(?:/[^/]+)*?)"
+    r"(?P<prefix>(?:/(?!v1/models/)[^/:]+)*?)"
     r"(?:/v1/models/(?P<name>[^/:]+)"
     r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
     r"(?::predict|/metadata)?)?/?"
