@@ -37,7 +37,7 @@ _FILES = (
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TOO_LONG_TO_SHOW = {"embedding"}
 _MEANINGS = {
-    "image_bytes": 'files as they come: JPEG, PNG, GIF, BMP or WebP; in JSON as `{"b64": ...}`',
+    "image_bytes": 'files: JPEG, PNG, GIF, WebP (not animated), BMP (24 bits), or `{"b64": ...}`',
     "pixels": "RGB in 0..255, upright and resized as the model's pictures were",
     "label": "most probable class",
     "probabilities": "of the classes, in the order of the asset `labels.txt`",
@@ -53,7 +53,6 @@ class _Template(string.Template):
     """Dollars belong to the shell."""
 
     delimiter = "@@"
-    pattern = r"@@(?:(?P<escaped>@@)|(?P<named>(?!))|\{(?P<braced>[a-z_]+)\}|(?P<invalid>))"
 
 
 def write_serving_instructions(export: Path, saved_model: Path, *, model_name: str) -> Path:

@@ -17,6 +17,11 @@ SIZE_PX = 16
 MODEL_NAMES = ("direct", "triplet")
 
 
+@pytest.fixture(autouse=True)
+def _seeded():
+    """Not for each test: a seed makes TensorFlow prepare its functions anew, 0.2 s each time."""
+
+
 @pytest.fixture(scope="session")
 def pictures() -> list[bytes]:
     """Files of several formats and sizes."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import sys
 import threading
 from collections.abc import Callable
 from concurrent import futures
@@ -86,8 +87,9 @@ class ServedModel:
 
 
 def message_of(error: tf.errors.OpError) -> str:
-    """Without what Python's TensorFlow puts before the message of the kernel."""
-    return error.message.split("<stack traces unavailable>\n")[-1]
+    """Without what Python's TensorFlow puts around the message of the kernel."""
+    message = error.message.split("<stack traces unavailable>\n")[-1]
+    return re.sub(r" \[Op:\w+\]$", "", message)
 
 
 class _Servicer(prediction_service_pb2_grpc.PredictionServiceServicer):
@@ -249,13 +251,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = self.close_connection or self.model.behaviour.drop_connections
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # a client that does not wait
+            super().handle_error(request, client_address)
+
+
 class RestTwin:
     """A REST server of one model on a free port of this machine."""
 
     def __init__(self, model: ServedModel) -> None:
         handler = type("Handler", (_Handler,), {"model": model})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), handler)
         self.port = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}"
         self._thread = threading.Thread(

@@ -168,7 +168,7 @@ def test_a_bad_picture_costs_its_neighbours_nothing(server, open_for, pictures):
     expected = server.export.answer
     reasons = {number: answer for number, answer in enumerate(answers) if isinstance(answer, str)}
     assert set(reasons) == {3, len(sent) - 1}
-    assert "is no picture" in reasons[3]
+    assert "is no picture that is read here" in reasons[3]
     given = [answer for answer in answers if not isinstance(answer, str)]
     for output, values in expected.items():
         found = np.array([answer[output] for answer in given])

@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -88,11 +89,33 @@ def test_the_rest_example_runs_as_it_is(name, folders, server_of, picture_files)
     assert "Traceback" not in failed.stderr
 
 
-def test_the_grpc_example_runs_as_it_is(folders, server_of, picture_files):
+def test_the_grpc_example_runs_as_it_is(folders, server_of, picture_files, monkeypatch, capsys):
+    """In this process, because TensorFlow takes seconds to import."""
     server = server_of("grpc", "triplet")
-    script = (sys.executable, "-I", folders["triplet"] / "grpc_client.py")
-    done = run(*script, *picture_files, server=server.url.removeprefix("grpc://"))
-    check_shown(done.stdout, picture_files, server.export.answer)
+    script = folders["triplet"] / "grpc_client.py"
+    monkeypatch.setenv("SERVER", server.url.removeprefix("grpc://"))
+    monkeypatch.setattr("sys.argv", [str(script), *map(str, picture_files)])
+    runpy.run_path(str(script), run_name="__main__")
+    check_shown(capsys.readouterr().out, picture_files, server.export.answer)
+    monkeypatch.setattr("sys.argv", [str(script), str(script)])
+    with pytest.raises(SystemExit, match=r"INVALID_ARGUMENT: .*Input 0 of image_bytes"):
+        runpy.run_path(str(script), run_name="__main__")
+
+
+def test_the_examples_import_nothing_of_this_program(folders):
+    for folder in folders.values():
+        for name, others in (
+            ("rest", set()),
+            ("grpc", {"grpc", "tensorflow_serving", "tensorflow"}),
+        ):
+            tree = ast.parse((folder / f"{name}_client.py").read_text(encoding="utf-8"))
+            modules = {
+                module.split(".")[0]
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Import | ast.ImportFrom)
+                for module in [getattr(node, "module", None) or node.names[0].name]
+            }
+            assert modules - set(sys.stdlib_module_names) == others
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
