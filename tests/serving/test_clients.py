@@ -71,8 +71,14 @@ def test_large_pictures_go_through(server, open_for):
     pixels = np.random.default_rng(0).integers(0, 256, (1500, 1500, 3), dtype=np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, format="BMP")
-    assert len(buffer.getvalue()) > 4 * 2**20  # gRPC's own limit
+    assert len(buffer.getvalue()) > 6 * 2**20
     assert len(open_for(server).predict([buffer.getvalue()])["label"]) == 1
+
+
+def test_large_answers_go_through(server_of, open_for, pictures):
+    server = server_of("grpc", "triplet")
+    server.behaviour.distort = lambda answer: {**answer, "later": np.zeros(2**21, np.float32)}
+    assert len(open_for(server).predict(pictures)["label"]) == len(pictures)  # 8 MiB
 
 
 def test_what_may_pass_is_asked_again(server, open_for, pictures):

@@ -230,11 +230,15 @@ def test_docker_run_passes_what_the_image_expects(folders, tmp_path, monkeypatch
     image = arguments.index(SERVING_IMAGE)
     options, flags = arguments[:image], arguments[image + 1 :]
     assert flags == [
+        "--rest_api_port=8501",
+        "--port=8500",
+        "--model_name=direct",
+        "--model_base_path=/models/direct",
         "--enable_batching=true",
         "--batching_parameters_file=/etc/batching_parameters.txt",
         "--more",
     ]
-    assert {"127.0.0.1:8501:8501", "127.0.0.1:8500:8500", "MODEL_NAME=direct"} <= set(options)
+    assert {"127.0.0.1:8501:8501", "127.0.0.1:8500:8500", "--init"} <= set(options)
     mounts = [
         dict(part.split("=") for part in x.split(",") if "=" in part)
         for x in options
@@ -250,7 +254,7 @@ def test_compose_says_the_same(folders):
     folder = folders["direct"]
     service = yaml.safe_load((folder / "compose.yaml").read_text())["services"]["serving"]
     assert service["image"] == SERVING_IMAGE
-    assert service["environment"] == {"MODEL_NAME": "direct"}
+    assert {"--model_name=direct", "--model_base_path=/models/direct"} <= set(service["command"])
     assert set(service["ports"]) == {"127.0.0.1:8501:8501", "127.0.0.1:8500:8500"}
     for volume in service["volumes"]:
         source, target, mode = volume.split(":")
