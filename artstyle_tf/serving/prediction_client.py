@@ -1,0 +1,79 @@
+"""What a client of a served model can do, whatever protocol it speaks."""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+
+import numpy as np
+
+from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.serving.served_signature import ServedSignature
+
+MOST_MESSAGE_BYTES = 256 * 2**20
+"""Of one request or answer; gRPC by itself takes answers of 4 MiB, some 800 long embeddings."""
+
+
+_PLACES_IN_THE_GRAPH = re.compile(r"\{\{function_node [^}]*\}\}|\[\[\{\{node [^}]*\}\}.*?\]\]")
+_LONGEST_MESSAGE = 300
+
+
+class RequestRefused(ArtstyleError):  # noqa: N818  the server is right to refuse
+    """The server works but will not answer this request: a picture is bad, or it is too large.
+
+    Args:
+        server: address of the server.
+        message: what it says.
+
+    Attributes:
+        message: the same in one line, without places in the graph.
+    """
+
+    def __init__(self, server: str, message: str) -> None:
+        self.message = plain_message(message) or "no reason given"
+        super().__init__(
+            f"The server {server} refuses the pictures",
+            received=self.message,
+            fix="leave the picture out, or send fewer at a time",
+        )
+
+
+def plain_message(message: str) -> str:
+    """What TensorFlow says, in one line and without the places in the graph."""
+    plain = " ".join(_PLACES_IN_THE_GRAPH.sub(" ", message).split())
+    return plain if len(plain) <= _LONGEST_MESSAGE else f"{plain[:_LONGEST_MESSAGE]}..."
+
+
+class PredictionClient(Protocol):
+    """A connection to one model of one server, for one thread."""
+
+    def signature(self) -> ServedSignature:
+        """Asks once what `serving_default` takes and gives, and remembers it.
+
+        Raises:
+            ArtstyleError: if the server cannot be reached, knows no such model or serves one that
+                was not exported by this program.
+        """
+        ...
+
+    def predict(self, pictures: list[bytes]) -> dict[str, np.ndarray]:
+        """Sends one batch of files.
+
+        Args:
+            pictures: contents of B files, at least one.
+
+        Returns:
+            label: str [B]. probabilities: float32 [B, C]. confidence: float32 [B].
+            embedding: float32 [B, D]. accepted: bool [B], if the model is calibrated.
+            neighbour_ids, neighbour_distances: str and float32 [B, k], if it has a gallery.
+
+        Raises:
+            RequestRefused: if the server will not answer this batch.
+            ArtstyleError: if it cannot be reached, does not answer in time after all attempts, or
+                answers something that its model cannot have said.
+        """
+        ...
+
+    def close(self) -> None:
+        """Ends the connection."""
+        ...

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.serving.answer_checks import checked_answer
+from artstyle_tf.serving.served_signature import ServedSignature, TensorDescription
+
+SIGNATURE = ServedSignature(
+    {"image_bytes": TensorDescription("string", (None,))},
+    {
+        "label": TensorDescription("string", (None,)),
+        "probabilities": TensorDescription("float32", (None, 3)),
+        "confidence": TensorDescription("float32", None),
+        "embedding": TensorDescription("float32", (None, None)),
+        "accepted": TensorDescription("bool", (None,)),
+        "neighbour_ids": TensorDescription("string", (None, 2)),
+        "neighbour_distances": TensorDescription("float32", (None, 2)),
+        "from_the_future": TensorDescription("int64", (None,)),
+    },
+)
+ANSWER = {  # as JSON gives it
+    "label": ["Rococo", "Surréalisme"],
+    "probabilities": [[0.5, 0.25, 0.25], [0, 0, 1]],
+    "confidence": [0.5, 1],
+    "embedding": [[1, 0], [0.5, 0.5]],
+    "accepted": [False, True],
+    "neighbour_ids": [["a", "b"], ["c", "d"]],
+    "neighbour_distances": [[0, 0.5], [1, 1]],
+}
+
+
+def check(**changes):
+    answer = {k: v for k, v in (ANSWER | changes).items() if v is not None}
+    return checked_answer(answer, SIGNATURE, num_pictures=2, server="http://museum")
+
+
+def test_what_json_gives_becomes_arrays_of_the_announced_types():
+    checked = check()
+    assert set(checked) == set(ANSWER)
+    assert {name: values.dtype.kind for name, values in checked.items()} == {
+        "label": "U",
+        "probabilities": "f",
+        "confidence": "f",
+        "embedding": "f",
+        "accepted": "b",
+        "neighbour_ids": "U",
+        "neighbour_distances": "f",
+    }
+    assert checked["probabilities"].dtype == np.float32
+    assert checked["label"].tolist() == ANSWER["label"]
+    assert checked["neighbour_ids"].tolist() == ANSWER["neighbour_ids"]
+
+
+def test_the_bytes_of_grpc_become_text():
+    label = np.array([text.encode() for text in ANSWER["label"]], dtype=object)
+    assert check(label=label)["label"].tolist() == ANSWER["label"]
+
+
+def test_a_distance_and_a_probability_may_be_rounded():
+    check(probabilities=[[0.5, 0.25, 0.2501], [0, 0, 1]])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"label": None}, "no label; only accepted, confidence"),
+        ({"label": ["Rococo"]}, "label of shape [1] for 2 pictures, where the model gives string"),
+        ({"label": "Rococo"}, "label of shape []"),
+        ({"label": [1, 2]}, "label of type int64, where the model gives string"),
+        ({"label": [{"b64": "Um9jb2Nv"}, "x"]}, "label that is not text everywhere"),
+        ({"label": np.array([b"\xff", b"x"], object)}, "label that is no UTF-8"),
+        ({"label": ["", "Rococo"]}, "an empty label"),
+        ({"embedding": [[1, 0], [1]]}, "embedding is no array"),
+        ({"embedding": [["1"], ["2"]]}, "embedding of type <U1, where the model gives float32"),
+        ({"embedding": [[1e300], [0]]}, "embedding that is not finite"),
+        ({"embedding": [[float("nan")], [0]]}, "embedding that is not finite"),
+        ({"embedding": [1, 2]}, "embedding of shape [2]"),
+        ({"confidence": [[0.5], [1]]}, "confidence of shape [2, 1]"),
+        ({"probabilities": [[0.5, 0.5]] * 2}, "probabilities of shape [2, 2]"),
+        ({"probabilities": [[0.5, 0.5, 0.5]] * 2}, "with a sum of 1.5"),
+        ({"probabilities": [[-0.5, 1, 0.5]] * 2}, "probabilities from -0.5 to 1"),
+        ({"confidence": [0.25, 1]}, "a confidence that is not the largest probability"),
+        ({"accepted": [0, 1]}, "accepted of type int64, where the model gives bool"),
+        ({"neighbour_distances": [[1, 0.5], [1, 1]]}, "not in the order of their distance"),
+        ({"neighbour_distances": [[-1, 0.5], [1, 1]]}, "not in the order of their distance"),
+    ],
+)
+def test_what_the_model_cannot_have_said_is_refused(changes, said):
+    with pytest.raises(ArtstyleError, match="http://museum has answered what") as caught:
+        check(**changes)
+    assert said in str(caught.value)
