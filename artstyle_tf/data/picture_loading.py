@@ -61,16 +61,17 @@ class PictureLoader:
                 pass  # damaged; the other way says how, or can read it all the same
         return self._to_square(prepare_bytes(content, max_side_px=self._max_side_px)).numpy()
 
-    def load_bytes(self, path: Path) -> bytes:
-        """The file as preparation would have written it, for somebody else to decode.
 
-        Raises:
-            UnreadablePictureError: if the file cannot be used as a picture.
-        """
-        content = read_bytes(path)
-        if is_plain_jpeg(content, max_side_px=self._max_side_px):
-            return content
-        return prepare_bytes(content, max_side_px=self._max_side_px)
+def load_prepared(path: Path, *, max_side_px: int | None) -> bytes:
+    """The file as preparation would have written it, for somebody else to decode.
+
+    Raises:
+        UnreadablePictureError: if the file cannot be used as a picture.
+    """
+    content = read_bytes(path)
+    if is_plain_jpeg(content, max_side_px=max_side_px):
+        return content
+    return prepare_bytes(content, max_side_px=max_side_px)
 
 
 def load_ahead(
@@ -79,7 +80,7 @@ def load_ahead(
     """Loads pictures in threads, some ahead of whoever takes them; memory stays flat.
 
     Args:
-        load: a method of `PictureLoader`.
+        load: raises UnreadablePictureError where it has to.
         paths: of the pictures.
         num_threads: at least 1.
 

@@ -32,6 +32,7 @@ class ServingModule(tf.Module):
     float32 [B, S, S, 3] in 0..255. Both give a dictionary of
         label: string [B].
         probabilities: float32 [B, C], with the run's temperature.
+        classes: string [B, C], whose probabilities these are; the same for every picture.
         confidence: float32 [B], the largest of them.
         embedding: float32 [B, D].
         accepted: bool [B], whether the run is sure enough to answer; if it is calibrated.
@@ -102,6 +103,9 @@ class ServingModule(tf.Module):
         said = {
             "label": tf.gather(list(self._run.class_names), tf.argmax(probabilities, axis=1)),
             "probabilities": probabilities,
+            "classes": tf.repeat(
+                tf.constant([list(self._run.class_names)]), tf.shape(probabilities)[0], axis=0
+            ),
             "confidence": confidence,
         }
         if self._run.calibration is not None:

@@ -38,7 +38,7 @@ def checked_answer(
             if name in KNOWN_OUTPUTS
         }
         _check_probabilities(checked["probabilities"], checked["confidence"])
-        _check_labels(checked["label"])
+        _check_labels(checked["label"], checked["classes"], checked["probabilities"])
         if "neighbour_distances" in checked:
             _check_distances(checked["neighbour_distances"])
     except _SurpriseError as surprise:
@@ -123,9 +123,16 @@ def _check_probabilities(probabilities: np.ndarray, confidences: np.ndarray) -> 
         raise _SurpriseError("a confidence that is not the largest probability")
 
 
-def _check_labels(labels: np.ndarray) -> None:
-    if (labels == "").any():
-        raise _SurpriseError("an empty label")
+def _check_labels(labels: np.ndarray, classes: np.ndarray, probabilities: np.ndarray) -> None:
+    if classes.shape != probabilities.shape:
+        raise _SurpriseError(
+            f"{classes.shape[1]} classes and {probabilities.shape[1]} probabilities"
+        )
+    if (classes == "").any():
+        raise _SurpriseError("a class without a name")
+    most_probable = np.take_along_axis(classes, probabilities.argmax(axis=1)[:, None], axis=1)
+    if (labels != most_probable[:, 0]).any():
+        raise _SurpriseError("a label that is not the most probable class")
 
 
 def _check_distances(distances: np.ndarray) -> None:

@@ -51,6 +51,7 @@ _INPUT = TensorDescription("string", (None,))
 _NEEDED = {
     "label": TensorDescription("string", (None,)),
     "probabilities": TensorDescription("float32", (None, None)),
+    "classes": TensorDescription("string", (None, None)),
     "confidence": TensorDescription("float32", (None,)),
     "embedding": TensorDescription("float32", (None, None)),
 }

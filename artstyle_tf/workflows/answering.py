@@ -21,6 +21,7 @@ class Prediction:
 
     Attributes:
         probabilities: float32 [C].
+        class_names: of the classes.
         label: the most probable class.
         confidence: its probability.
         accepted: whether whoever answers is sure enough; None if there is no threshold.
@@ -28,6 +29,7 @@ class Prediction:
     """
 
     probabilities: np.ndarray
+    class_names: tuple[str, ...]
     label: str
     confidence: float
     accepted: bool | None
@@ -39,11 +41,9 @@ class Answering(Protocol):
 
     Attributes:
         description: what decides about the answers, for the notes of an interrupted program.
-        class_names: names of the classes in the order of the probabilities.
     """
 
     description: dict[str, Any]
-    class_names: tuple[str, ...]
 
     def load(self, path: Path) -> Any:
         """Reads a picture in a thread; raises UnreadablePictureError."""
@@ -72,7 +72,6 @@ class RunAnswering:
         overlays: GradCamOverlays | None = None,
     ) -> None:
         self.description = {"run": run.name, "runtime": runtime}
-        self.class_names = run.class_names
         self._run = run
         self._network = network
         self._overlays = overlays
@@ -93,7 +92,8 @@ class RunAnswering:
         return [
             Prediction(
                 probabilities=answers.probabilities[row],
-                label=self.class_names[answers.predicted[row]],
+                class_names=self._run.class_names,
+                label=self._run.class_names[answers.predicted[row]],
                 confidence=float(answers.confidences[row]),
                 accepted=None if answers.accepted is None else bool(answers.accepted[row]),
                 neighbours=self._neighbours(answers, row),

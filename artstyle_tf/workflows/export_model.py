@@ -18,6 +18,7 @@ from artstyle_tf.export.model_card import model_card
 from artstyle_tf.export.saved_model import write_saved_model
 from artstyle_tf.export.served_run import ServedRun
 from artstyle_tf.files import write_text
+from artstyle_tf.serving.instructions import check_model_name, write_serving_instructions
 from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.workflows.export_table import ExportTable
 from artstyle_tf.workflows.invocation import Invocation
@@ -33,11 +34,13 @@ def run(config: ExportExperiment, invocation: Invocation) -> dict[str, Any]:
     names = _formats(config)
     # What can be missing is asked for before anything is written.
     facts = collect_model_facts(run_directory, config, pd.DataFrame())
+    check_model_name(run_directory.path.name)
     served = load_served_run(run_directory)
     with stopwatch.stage("saved_model"):
         reporter.info("Writing the SavedModel")
         frozen = freeze(served.network, served.output_names)
         saved_model = write_saved_model(served, frozen, folder / "saved_model")
+        serving = write_serving_instructions(folder, saved_model, model_name=served.name)
     table = pd.DataFrame()
     if names:
         with stopwatch.stage("formats"):
@@ -51,6 +54,7 @@ def run(config: ExportExperiment, invocation: Invocation) -> dict[str, Any]:
     return {
         "run": str(run_directory.path),
         "saved_model": str(saved_model),
+        "serving": str(serving),
         "model_card": str(card),
         "formats": table.astype(object).where(table.notna(), None).to_dict(orient="records"),
         "refused": [] if table.empty else table["format"][table["refused"].notna()].tolist(),
@@ -83,6 +87,7 @@ def summarise(result: dict[str, Any]) -> str:
         [
             *lines,
             f"SavedModel: {result['saved_model']}",
+            f"Serve it:   {result['serving']}/README.md",
             f"Model card: {result['model_card']}",
         ]
     )

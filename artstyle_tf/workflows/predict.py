@@ -19,11 +19,13 @@ from artstyle_tf.data.picture_loading import load_ahead
 from artstyle_tf.data.picture_reading import UnreadablePictureError
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.export.prediction_file import PredictionFile
+from artstyle_tf.serving.connection import open_client
 from artstyle_tf.workflows.answering import Answering, Prediction, RunAnswering
 from artstyle_tf.workflows.grad_cam_overlays import GradCamOverlays
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.prediction_runtime import open_runtime
 from artstyle_tf.workflows.served_run import find_run, load_served_run
+from artstyle_tf.workflows.server_answering import ServerAnswering
 
 DO_NOT_KNOW = "don't know"
 
@@ -48,7 +50,7 @@ def run(config: PredictExperiment, invocation: Invocation) -> dict[str, Any]:
         answers = _answer(answering, waiting, config)
         tracked = reporter.track(answers, total=len(waiting), description="Answering")
         for batch in _batched(tracked, config.batch_size):
-            predictions.add([_row(path, said, answering, config) for path, said in batch])
+            predictions.add([_row(path, said, config) for path, said in batch])
         unreadable, counts, first = predictions.finish()
     if unreadable:
         reporter.warn(f"{len(unreadable)} files cannot be used as pictures; see the end")
@@ -139,6 +141,8 @@ def _numbered() -> Iterator[str]:
 def _open(config: PredictExperiment, num_pictures: int, invocation: Invocation) -> Answering:
     if config.run is not None and config.url is not None:
         raise ArtstyleError("Either a run answers or a server", expected="--run DIR or --url URL")
+    if config.url is not None:
+        return _open_server(config, config.url)
     run_directory = find_run(config.run, config.outputs, purpose="asked")
     served = load_served_run(run_directory)
     runtime, network = open_runtime(
@@ -154,6 +158,20 @@ def _open(config: PredictExperiment, num_pictures: int, invocation: Invocation) 
     return RunAnswering(served, runtime, network, overlays)
 
 
+def _open_server(config: PredictExperiment, url: str) -> ServerAnswering:
+    if config.grad_cam is not None:
+        raise ArtstyleError(
+            "A server does not show where it looks", fix="ask the run itself: --run DIR"
+        )
+    client = open_client(
+        url,
+        model_name=config.model_name,
+        timeout_seconds=config.timeout_seconds,
+        retries=config.retries,
+    )
+    return ServerAnswering(client, url)
+
+
 def _answer(
     answering: Answering, paths: Sequence[Path], config: PredictExperiment
 ) -> Iterator[tuple[Path, Prediction | str]]:
@@ -167,9 +185,7 @@ def _answer(
             yield path, each.reason if is_unreadable else next(said)
 
 
-def _row(
-    path: Path, said: Prediction | str, answering: Answering, config: PredictExperiment
-) -> dict[str, Any]:
+def _row(path: Path, said: Prediction | str, config: PredictExperiment) -> dict[str, Any]:
     """What is kept of one picture."""
     if isinstance(said, str):
         return {"path": _printable(path), "unreadable": said}
@@ -177,7 +193,7 @@ def _row(
     if config.threshold is not None:
         is_sure = said.confidence >= config.threshold
     order = said.probabilities.argsort(kind="stable")[::-1][: config.top_k]
-    names = answering.class_names
+    names = said.class_names
     row = {
         "path": _printable(path),
         "answer": DO_NOT_KNOW if is_sure is False else said.label,

@@ -4,6 +4,7 @@ import hashlib
 import io
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import tensorflow as tf
 from PIL import Image
 
 from artstyle_tf.data.decoding import decode_picture, resize_picture
-from artstyle_tf.data.picture_loading import PictureLoader, load_ahead
+from artstyle_tf.data.picture_loading import PictureLoader, load_ahead, load_prepared
 from artstyle_tf.data.picture_reading import UnreadablePictureError, is_plain_jpeg
 from artstyle_tf.data.picture_reading import decode_picture as decode_by_pillow
 from artstyle_tf.data.prepared_files.picture_writing import (
@@ -61,7 +62,7 @@ def test_a_picture_is_seen_as_if_it_had_been_prepared(tmp_path, name, max_side_p
 
     loader = PictureLoader(image_size_px=32, aspect="crop", max_side_px=max_side_px)
     np.testing.assert_array_equal(loader.load(path), expected)
-    assert loader.load_bytes(path) == prepared
+    assert load_prepared(path, max_side_px=max_side_px) == prepared
     assert prepare_bytes(FILES[name], max_side_px=max_side_px) == prepared
 
 
@@ -81,7 +82,7 @@ def test_what_cannot_be_read_says_why(tmp_path, content):
     path = tmp_path / "broken.jpg"
     path.write_bytes(content)
     loader = PictureLoader(image_size_px=32, aspect="squash", max_side_px=None)
-    for load in (loader.load, loader.load_bytes):
+    for load in (loader.load, partial(load_prepared, max_side_px=None)):
         with pytest.raises(UnreadablePictureError):
             load(path)
 

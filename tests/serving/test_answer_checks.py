@@ -12,6 +12,7 @@ SIGNATURE = ServedSignature(
     {
         "label": TensorDescription("string", (None,)),
         "probabilities": TensorDescription("float32", (None, 3)),
+        "classes": TensorDescription("string", (None, None)),
         "confidence": TensorDescription("float32", None),
         "embedding": TensorDescription("float32", (None, None)),
         "accepted": TensorDescription("bool", (None,)),
@@ -23,6 +24,7 @@ SIGNATURE = ServedSignature(
 ANSWER = {  # as JSON gives it
     "label": ["Rococo", "Surréalisme"],
     "probabilities": [[0.5, 0.25, 0.25], [0, 0, 1]],
+    "classes": [["Rococo", "photo", "Surréalisme"]] * 2,
     "confidence": [0.5, 1],
     "embedding": [[1, 0], [0.5, 0.5]],
     "accepted": [False, True],
@@ -42,6 +44,7 @@ def test_what_json_gives_becomes_arrays_of_the_announced_types():
     assert {name: values.dtype.kind for name, values in checked.items()} == {
         "label": "U",
         "probabilities": "f",
+        "classes": "U",
         "confidence": "f",
         "embedding": "f",
         "accepted": "b",
@@ -65,13 +68,16 @@ def test_a_distance_and_a_probability_may_be_rounded():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"label": None}, "no label; only accepted, confidence"),
+        ({"label": None}, "no label; only accepted, classes, confidence"),
         ({"label": ["Rococo"]}, "label of shape [1] for 2 pictures, where the model gives string"),
         ({"label": "Rococo"}, "label of shape []"),
         ({"label": [1, 2]}, "label of type int64, where the model gives string"),
         ({"label": [{"b64": "Um9jb2Nv"}, "x"]}, "label that is not text everywhere"),
         ({"label": np.array([b"\xff", b"x"], object)}, "label that is no UTF-8"),
-        ({"label": ["", "Rococo"]}, "an empty label"),
+        ({"label": ["", "Rococo"]}, "a label that is not the most probable class"),
+        ({"label": ["Rococo", "photo"]}, "a label that is not the most probable class"),
+        ({"classes": [["Rococo", "", "Surréalisme"]] * 2}, "a class without a name"),
+        ({"classes": [["Rococo", "photo"]] * 2}, "2 classes and 3 probabilities"),
         ({"embedding": [[1, 0], [1]]}, "embedding is no array"),
         ({"embedding": [["1"], ["2"]]}, "embedding of type <U1, where the model gives float32"),
         ({"embedding": [[1e300], [0]]}, "embedding that is not finite"),

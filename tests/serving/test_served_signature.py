@@ -78,6 +78,7 @@ INPUTS = {"image_bytes": STRING}
 OUTPUTS = {
     "label": STRING,
     "probabilities": FLOATS,
+    "classes": TensorDescription("string", (None, 5)),
     "confidence": TensorDescription("float32", None),
     "embedding": FLOATS,
 }

@@ -185,7 +185,8 @@ def test_each_export_is_a_version_of_its_own(workplace, capsys):
     versions = [answer(capsys, "export-model", *options)["saved_model"] for _ in range(2)]
     folder = Path("elsewhere/models/direct/export/saved_model")
     assert versions == [str(folder / "1"), str(folder / "2")]
-    assert sorted(entry.name for entry in folder.parent.iterdir()) == ["README.md", "saved_model"]
+    beside = {entry.name for entry in folder.parent.iterdir()}
+    assert beside == {"README.md", "saved_model", "serving"}
     assert not (run_folder("direct") / "export").exists()
 
 

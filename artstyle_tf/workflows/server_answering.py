@@ -1,0 +1,55 @@
+"""A server that answers for pictures, as `answering.RunAnswering` does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from artstyle_tf.config.data import DataConfig
+from artstyle_tf.data.picture_loading import load_prepared
+from artstyle_tf.serving.each_picture import Answer, predict_each
+from artstyle_tf.serving.prediction_client import PredictionClient
+from artstyle_tf.workflows.answering import Prediction
+
+
+class ServerAnswering:
+    """Pictures are prepared here as training pictures were, and sent as files.
+
+    So the server, which cannot read every format, says what its run would have said.
+
+    Args:
+        client: of the server; it is asked for its signature at once.
+        url: of the server.
+    """
+
+    def __init__(self, client: PredictionClient, url: str) -> None:
+        self.description: dict[str, Any] = {"server": url, "signature": str(client.signature())}
+        self._client = client
+        # The server does not tell what its run was prepared with.
+        self._max_side_px = DataConfig().max_side_px
+
+    def load(self, path: Path) -> bytes:
+        """The file, prepared."""
+        return load_prepared(path, max_side_px=self._max_side_px)
+
+    def answer(self, paths: Sequence[Path], loaded: Sequence[bytes]) -> list[Prediction | str]:
+        """One prediction a picture, or what the server has against it."""
+        del paths
+        answers = predict_each(self._client, list(loaded))
+        return [each if isinstance(each, str) else _prediction(each) for each in answers]
+
+
+def _prediction(answer: Answer) -> Prediction:
+    neighbours: tuple[tuple[str, float], ...] = ()
+    if "neighbour_ids" in answer:
+        ids, distances = answer["neighbour_ids"].tolist(), answer["neighbour_distances"].tolist()
+        neighbours = tuple(zip(ids, distances, strict=True))
+    return Prediction(
+        probabilities=answer["probabilities"],
+        class_names=tuple(answer["classes"].tolist()),
+        label=str(answer["label"]),
+        confidence=float(answer["confidence"]),
+        accepted=bool(answer["accepted"]) if "accepted" in answer else None,
+        neighbours=neighbours,
+    )
