@@ -14,6 +14,7 @@ from artstyle_tf.plots.theme import BLACK, BLUE, GREY, SKY, class_labels, house_
 
 # Whiskers are no extremes: among a hundred thousand pictures these would say nothing.
 _PERCENTILES = (5, 25, 50, 75, 95)
+_LEAST_RATIO = 3.0
 
 
 @house_style()
@@ -34,7 +35,7 @@ def plot_style_boxes(
         values: float, one row a picture, one column a measure; NaN is left out.
         labels: styles of the rows.
         names: of the measures, with their units.
-        logarithmic: whether a measure's axis is.
+        logarithmic: whether a measure's axis is, if the values span enough for its ticks.
         title: of the figure.
         num_columns: panels side by side.
 
@@ -54,7 +55,7 @@ def plot_style_boxes(
     ):
         _draw_boxes(axes, values[measure], labels, styles)
         axes.set_xlabel(name)
-        if is_logarithmic:
+        if is_logarithmic and _spans_much(values[measure]):
             _scale_logarithmically(axes)
         axes.set_yticks(range(len(shown)), shown)
         axes.set_ylim(len(shown) - 0.4, -0.6)
@@ -64,6 +65,11 @@ def plot_style_boxes(
         axes.set_axis_off()
     figure.suptitle(" ".join(title.split()), x=0.01, ha="left", fontsize=11, fontweight="bold")
     return figure
+
+
+def _spans_much(values: pd.Series) -> bool:
+    low, high = np.nanpercentile(values, [5, 95])
+    return bool(low > 0 and high / low > _LEAST_RATIO)
 
 
 def _scale_logarithmically(axes: Axes) -> None:

@@ -60,6 +60,15 @@ def test_boxes_show_quantiles_of_each_style_and_of_all():
     assert len([text for text in written if text]) >= 2
 
 
+@pytest.mark.parametrize(("spread", "scale"), [(1.0, "log"), (0.1, "linear")])
+def test_an_axis_is_logarithmic_where_that_leaves_ticks(spread, scale):
+    values = pd.DataFrame({"a": np.random.default_rng(0).lognormal(5, spread, 40)})
+    labels = pd.Series(["a", "b"] * 20)
+    figure = plot_style_boxes(values, labels, names=["A"], logarithmic=[True], title="T")
+    (axes,) = draw(figure).axes
+    assert axes.get_xscale() == scale
+
+
 def test_stacked_bars_end_where_their_parts_add_up():
     parts = pd.DataFrame(
         {"largest": [0.5, 0.2], "second": [0.2, 0.1], REST: [0.3, 0.7]}, index=["a", "b"]
