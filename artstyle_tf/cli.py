@@ -27,6 +27,7 @@ from artstyle_tf.workflows.invocation import Invocation
 
 EXIT_DONE = 0
 EXIT_BUG = 1
+EXIT_FOUND = 1
 EXIT_USER_MISTAKE = 2
 EXIT_INTERRUPTED = 130
 
@@ -39,7 +40,8 @@ def main(arguments: Sequence[str] | None = None, *, verb: str | None = None) -> 
         verb: fixed by a script; the first argument if None.
 
     Returns:
-        Exit code: 0 done, 2 the user's mistake, 130 interrupted, 1 our bug.
+        Exit code: 0 done, 2 the user's mistake, 130 interrupted, 1 our bug, or what --fail-on names
+        was found.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     parsed = _parse(arguments, verb)
@@ -85,7 +87,7 @@ def _run_verb(verb: Verb, parsed: argparse.Namespace, invocation: Invocation) ->
         print(json.dumps(result, ensure_ascii=False, allow_nan=False))
     else:
         print(workflow.summarise(result))
-    return EXIT_DONE
+    return EXIT_FOUND if result.get("failed_on") else EXIT_DONE
 
 
 def _import_quietly(module: str) -> Any:
@@ -156,10 +158,12 @@ def _is_override(argument: str) -> bool:
 
 
 def _interrupted(verb: Verb) -> str:
-    how = "the same command"
-    if verb.writes_a_run:
-        how += " with --run-name NAME --resume"
-    return f"Interrupted. Nothing is half-written; {how} continues."
+    how = "the same command continues"
+    if verb.writes_a_run and verb.resumes:
+        how = "the same command with --run-name NAME --resume continues"
+    elif verb.writes_a_run:
+        how = "the same command begins anew, with --overwrite if the run has a name"
+    return f"Interrupted. Nothing is half-written; {how}."
 
 
 def _parse(arguments: list[str], verb: str | None) -> argparse.Namespace:
@@ -191,8 +195,8 @@ def _choose_verb(arguments: list[str]) -> str:
 
 
 _EPILOG = (
-    "Exit codes: 0 done, 2 a mistake in the input, 130 interrupted, 1 a bug. Results go to stdout, "
-    "everything else to stderr."
+    "Exit codes: 0 done, 2 a mistake in the input, 130 interrupted, 1 a bug, or what --fail-on is "
+    "about. Results go to stdout, everything else to stderr."
 )
 
 
@@ -220,8 +224,9 @@ def _add_options(parser: argparse.ArgumentParser, verb: Verb) -> None:
         text = "folder name of the results; default: chosen for you"
         add("--run-name", metavar="NAME", help=text)
     add("--outputs", metavar="DIR", help="where results go; default: outputs")
-    if verb.writes_a_run:
+    if verb.writes_a_run and verb.resumes:
         add("--resume", action="store_true", help="continue the interrupted run of this name")
+    if verb.writes_a_run:
         add("--overwrite", action="store_true", help="replace an earlier run of this name")
     add("--print-config", action="store_true", help="print the resolved config and stop")
     add("--dry-run", action="store_true", help="check the input, say what would be done, stop")

@@ -17,6 +17,7 @@ from artstyle_tf.config.experiment import (
     TripletExperiment,
     TrunkCacheExperiment,
 )
+from artstyle_tf.config.inspection import InspectExperiment
 from artstyle_tf.config.serving import ExportExperiment, PredictExperiment
 
 
@@ -50,7 +51,8 @@ class Verb:
         demo_config_file: the config that --demo stands for.
         options: of the command line, beside those that all verbs have.
         positional: key of the config that takes what is no key=value, and what that is called.
-        writes_a_run: whether --run-name, --resume and --overwrite make sense.
+        writes_a_run: whether --overwrite makes sense, and --resume unless `resumes` is False.
+        resumes: whether an interrupted run can be continued.
     """
 
     name: str
@@ -62,6 +64,11 @@ class Verb:
     options: tuple[Option, ...] = ()
     positional: Option | None = None
     writes_a_run: bool = False
+    resumes: bool = True
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 _GROUP_PATTERN_HELP = "what file names have in common that must not be split, e.g. '^([^_]+)_'"
@@ -76,6 +83,29 @@ VERBS = {
             workflow="artstyle_tf.workflows.prepare_data",
             config_file="direct.yaml",
             demo_config_file="demo.yaml",
+        ),
+        Verb(
+            name="inspect-data",
+            summary="Look at the pictures first: counts, measures, faults, copies, shortcuts.",
+            schema=InspectExperiment,
+            workflow="artstyle_tf.workflows.inspect_data",
+            config_file="inspect.yaml",
+            demo_config_file="demo_inspect.yaml",
+            options=(
+                Option("--images", "data.images", "folder of style folders; default: data/images"),
+                Option("--group-pattern", "data.group_pattern", _GROUP_PATTERN_HELP),
+                Option("--group-file", "data.group_file", "CSV path,group instead of a pattern"),
+                Option("--split-file", "data.split_file", "CSV path,label,split; default: split"),
+                Option(
+                    "--fail-on",
+                    "fail_on",
+                    "end with exit code 1 if this is found: codes, or error, warning or note, "
+                    "separated by commas",
+                    _words,
+                ),
+            ),
+            writes_a_run=True,
+            resumes=False,
         ),
         Verb(
             name="train-direct",

@@ -88,6 +88,26 @@ def test_our_bug_is_1_with_a_traceback(workflow, capsys):
     assert "bug in artstyle_tf" in captured
 
 
+def test_what_fail_on_names_is_1_after_the_result_was_printed(workflow, capsys):
+    workflow.act = lambda config, invocation: {"failed_on": config.fail_on}
+    assert cli.main(["--fail-on", "tiny, error,"], verb="inspect-data") == 1
+    assert capsys.readouterr().out == "summary of {'failed_on': ('tiny', 'error')}\n"
+    assert cli.main([], verb="inspect-data") == 0
+
+
+def test_what_cannot_be_continued_is_not_said_to(workflow, capsys):
+    def interrupted(config, invocation):
+        raise KeyboardInterrupt
+
+    workflow.act = interrupted
+    assert cli.main([], verb="inspect-data") == 130
+    captured = capsys.readouterr().err
+    assert "--overwrite" in captured
+    assert "--resume" not in captured
+    with pytest.raises(SystemExit):
+        cli.main(["--resume"], verb="inspect-data")
+
+
 def test_a_dry_run_plans_and_does_not_run(workflow, capsys):
     workflow.act = lambda config, invocation: pytest.fail("ran")
     assert train("--dry-run", "--json") == 0
@@ -128,7 +148,7 @@ def test_demo_stands_for_its_config(workflow, capsys):
     assert "demo_set: true" in demo
 
 
-@pytest.mark.parametrize("script", ["prepare_data", "train_direct", "evaluate"])
+@pytest.mark.parametrize("script", ["prepare_data", "inspect_data", "train_direct", "evaluate"])
 def test_scripts_answer_quickly_without_tensorflow(script):
     path = ROOT / "scripts" / f"{script}.py"
     assert len(path.read_text().splitlines()) <= 15

@@ -10,7 +10,7 @@ import hashlib
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -220,6 +220,51 @@ POLICIES: dict[str, Policy] = {
         Policy("strong", "the reference's warps, blur, dropout and superpixels as well", _strong),
     )
 }
+
+
+@dataclass(frozen=True)
+class PolicyStep:
+    """One transform of a policy, by itself.
+
+    Attributes:
+        name: of the transform.
+        probability: that a picture meets it when the whole policy is applied.
+        apply: (uint8 [H, W, 3], seed) -> uint8 [H, W, 3]; always applied.
+    """
+
+    name: str
+    probability: float
+    apply: Callable[[np.ndarray, int], np.ndarray]
+
+
+def policy_steps(policy: str, height: int, width: int) -> list[PolicyStep]:
+    """The transforms of a policy one by one, to look at and to time.
+
+    Args:
+        policy: a key of `POLICIES`.
+        height: of the pictures.
+        width: of the pictures.
+    """
+    steps = []
+    for transform, probability in _one_by_one(POLICIES[policy].build(height, width)):
+        transform.p = 1.0
+        pipeline = _albumentations().Compose([transform])
+
+        def apply(picture: np.ndarray, seed: int, pipeline: Any = pipeline) -> np.ndarray:
+            pipeline.set_random_seed(int(seed))
+            return pipeline(image=np.ascontiguousarray(picture))["image"]
+
+        steps.append(PolicyStep(type(transform).__name__, probability, apply))
+    return steps
+
+
+def _one_by_one(transforms: Sequence[Any]) -> Iterator[tuple[Any, float]]:
+    for transform in transforms:
+        if isinstance(transform, _albumentations().OneOf):
+            total = sum(choice.p for choice in transform.transforms)
+            yield from ((choice, transform.p * choice.p / total) for choice in transform.transforms)
+        else:
+            yield transform, transform.p
 
 
 def policy_fingerprint(policy: str) -> str:

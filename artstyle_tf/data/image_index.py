@@ -54,6 +54,7 @@ def index_images(
     *,
     group_pattern: str | None = None,
     group_file: Path | None = None,
+    fewest_styles: int = 2,
     reporter: Reporter = SILENT,
 ) -> ImageIndex:
     """Lists the pictures of an image folder: one folder per style, any depth below.
@@ -64,13 +65,14 @@ def index_images(
             `group`, or else its first group, or else the whole expression matches is the picture's
             group, e.g. the artist. A picture without a match is a group of its own.
         group_file: CSV file with columns path and group instead of a pattern.
+        fewest_styles: that must have pictures; 1 for who only wants to look at them.
         reporter: where progress and what was ignored go.
 
     Returns:
         The index, independent of the order in which the file system lists files.
 
     Raises:
-        ArtstyleError: if there are not at least two styles with pictures, or the groups cannot be
+        ArtstyleError: if there are not enough styles with pictures, or the groups cannot be
             determined.
     """
     root = Path(root)
@@ -82,9 +84,9 @@ def index_images(
     pattern = None if group_pattern is None else compile_group_pattern(group_pattern)
     _check_root(root)
     files, ignored = _list_files(root)
-    _check_styles(root, files)
+    _check_styles(root, files, fewest_styles)
     pictures = _hash_files(root, files, ignored, reporter)
-    _check_styles(root, list(pictures["path"]))
+    _check_styles(root, list(pictures["path"]), fewest_styles)
     for style in set(_style_folders(root)).difference(pictures["label"], ignored):
         ignored[_printable(style)] = "a folder without pictures"
     pictures["group"] = find_groups(
@@ -176,9 +178,9 @@ def _printable(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
-def _check_styles(root: Path, files: list[str]) -> None:
+def _check_styles(root: Path, files: list[str], fewest_styles: int) -> None:
     styles = sorted({path.split("/", 1)[0] for path in files})
-    if len(styles) >= 2:
+    if len(styles) >= fewest_styles:
         return
     folders = _style_folders(root)
     if len(styles) == 1:

@@ -39,7 +39,22 @@ def count_leaks(leaks: pd.DataFrame) -> dict[str, int]:
 
 
 def warn_about_leaks(leaks: pd.DataFrame, pictures: pd.DataFrame, reporter: Reporter) -> None:
-    """Says in plain words what was found; groups only by their number, for they can be many."""
+    """Says what was found."""
+    for text in leaks_in_words(leaks, pictures).values():
+        reporter.warn(text)
+
+
+def leaks_in_words(leaks: pd.DataFrame, pictures: pd.DataFrame) -> dict[str, str]:
+    """What was found, in plain words; groups only by their number, for they can be many.
+
+    Args:
+        leaks: of `find_leaks`.
+        pictures: what it was given.
+
+    Returns:
+        Kind -> sentences, for the kinds that were found.
+    """
+    told = {}
     for kind, text in (
         ("duplicates_across_splits", "look the same but lie in several splits: scores flatter"),
         ("duplicates_across_styles", "look the same but lie in several styles: one must be wrong"),
@@ -47,17 +62,18 @@ def warn_about_leaks(leaks: pd.DataFrame, pictures: pd.DataFrame, reporter: Repo
         found = leaks[leaks["kind"] == kind]
         if len(found):
             noun = "set of pictures" if len(found) == 1 else "sets of pictures"
-            reporter.warn(f"{len(found)} {noun} {text}. {examples(found['pictures'])}.")
+            told[kind] = f"{len(found)} {noun} {text}. {examples(found['pictures'])}."
     num_groups = count_leaks(leaks)["group_across_splits"]
     if num_groups:
         is_judged = pictures["split"] != "train"
         learnt = set(pictures.loc[~is_judged, "group"])
         num_known = int((is_judged & pictures["group"].isin(learnt)).sum())
         names = "group lies" if num_groups == 1 else "groups lie"
-        reporter.warn(
+        told["group_across_splits"] = (
             f"{num_groups} {names} in more than one split: {num_known} of {int(is_judged.sum())} "
             "pictures that decide or judge have siblings that are learnt from, and scores flatter."
         )
+    return told
 
 
 def _sets(

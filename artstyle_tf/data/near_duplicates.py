@@ -18,7 +18,11 @@ import numpy as np
 from scipy import fft
 
 from artstyle_tf.data.picture_groups import connected
-from artstyle_tf.data.picture_reading import UnreadablePictureError, read_grey_thumbnail
+from artstyle_tf.data.picture_reading import (
+    UnreadablePictureError,
+    decode_grey_thumbnail,
+    read_bytes,
+)
 from artstyle_tf.reporting import SILENT, Reporter
 
 NUM_BITS = 255
@@ -47,13 +51,26 @@ def find_near_duplicates(
     Returns:
         int [N] in [0, G), equal for pictures that look the same, also through others.
     """
-    hashes, is_usable = perceptual_hashes([root / path for path in paths], reporter)
+    return join_near_pairs(*perceptual_hashes([root / path for path in paths], reporter))
+
+
+def join_near_pairs(hashes: np.ndarray, is_usable: np.ndarray) -> np.ndarray:
+    """Numbers the sets of pictures that look the same, from what `perceptual_hashes` gives.
+
+    Args:
+        hashes: bool [N, B].
+        is_usable: bool [N]; the others look like nothing else.
+
+    Returns:
+        int [N] in [0, G), as `find_near_duplicates`.
+    """
+    count = len(hashes)
     usable = np.flatnonzero(is_usable)
     first, second = usable[near_pairs(hashes[usable])].T
     # Each pair is a key that both share; a picture without a pair has only itself.
-    things = np.concatenate([np.arange(len(paths)), first, second])
-    pairs = np.concatenate([-1 - np.arange(len(paths)), *[np.arange(len(first))] * 2])
-    return connected(things, pairs)[: len(paths)]
+    things = np.concatenate([np.arange(count), first, second])
+    pairs = np.concatenate([-1 - np.arange(count), *[np.arange(len(first))] * 2])
+    return connected(things, pairs)[:count]
 
 
 def perceptual_hashes(
@@ -79,7 +96,9 @@ def perceptual_hashes(
 def near_pairs(hashes: np.ndarray, *, most_different_bits: int = MOST_DIFFERENT_BITS) -> np.ndarray:
     """All pairs of hashes that differ in few bits.
 
-    Compares all with all, as one matrix product: a hundred thousand take a minute on two cores.
+    Compares all with all, as matrix products: a hundred thousand take a minute on two cores. A
+    block of them is compared with a block at a time, so that memory grows with the pictures, not
+    with their pairs.
 
     Args:
         hashes: bool [N, B].
@@ -92,23 +111,39 @@ def near_pairs(hashes: np.ndarray, *, most_different_bits: int = MOST_DIFFERENT_
     # The dot product of signs is B - 2 x (different bits), exactly.
     least = hashes.shape[1] - 2 * most_different_bits
     pairs = [np.empty((0, 2), dtype=np.intp)]
-    for start in range(0, len(signs), _ROWS_AT_ONCE):
-        block = signs[start : start + _ROWS_AT_ONCE] @ signs[start:].T
-        rows, columns = np.nonzero(np.triu(block >= least, k=1))
-        pairs.append(np.stack([rows, columns], axis=1) + start)
+    starts = range(0, len(signs), _ROWS_AT_ONCE)
+    for start in starts:
+        rows = signs[start : start + _ROWS_AT_ONCE]
+        for other in starts[start // _ROWS_AT_ONCE :]:
+            is_near = rows @ signs[other : other + _ROWS_AT_ONCE].T >= least
+            if other == start:
+                is_near = np.triu(is_near, k=1)
+            pairs.append(np.argwhere(is_near) + (start, other))
     return np.concatenate(pairs)
 
 
-def _hash(file: Path) -> np.ndarray | None:
-    try:
-        grey = read_grey_thumbnail(file, side_px=_THUMBNAIL_PX).astype(np.float32)
-    except UnreadablePictureError:
-        return None  # preparation says so
+def perceptual_hash(content: bytes) -> np.ndarray | None:
+    """The hash of one picture, from the bytes of its file.
+
+    Returns:
+        bool [255]; None for a picture without enough contrast to compare.
+
+    Raises:
+        UnreadablePictureError: if there is no picture.
+    """
+    grey = decode_grey_thumbnail(content, side_px=_THUMBNAIL_PX).astype(np.float32)
     if grey.std() < _LEAST_CONTRAST:
         return None
     lowest = fft.dctn(grey, norm="ortho")[:_FREQUENCIES, :_FREQUENCIES].ravel()
     without_mean = lowest[1:]  # brightness says nothing about what is seen
     return without_mean > np.median(without_mean)
+
+
+def _hash(file: Path) -> np.ndarray | None:
+    try:
+        return perceptual_hash(read_bytes(file))
+    except UnreadablePictureError:
+        return None  # preparation says so
 
 
 def _in_threads(files: Sequence[Path], reporter: Reporter) -> Iterator[np.ndarray | None]:

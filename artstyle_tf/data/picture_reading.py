@@ -94,11 +94,11 @@ def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     return decode_picture(read_bytes(path), max_pixels=max_pixels).pixels
 
 
-def read_grey_thumbnail(path: Path, *, side_px: int) -> np.ndarray:
-    """Reads a small grey square of a picture, quickly: a JPEG is decoded at a fraction of its size.
+def decode_grey_thumbnail(content: bytes, *, side_px: int) -> np.ndarray:
+    """Makes a small grey square of a picture, quickly: a JPEG is decoded at a fraction of its size.
 
     Args:
-        path: the file, whatever its suffix.
+        content: of the file.
         side_px: S.
 
     Returns:
@@ -107,7 +107,7 @@ def read_grey_thumbnail(path: Path, *, side_px: int) -> np.ndarray:
     Raises:
         UnreadablePictureError: as `read_picture`; cut-off files may still be read.
     """
-    with _one_reason(content := read_bytes(path)), _opened(content, MAX_PIXELS) as image:
+    with opened_picture(content) as image:
         image.draft("RGB", (2 * side_px, 2 * side_px))
         image.load()
         turn = _TURN_BY_ORIENTATION.get(_orientation(image))
@@ -134,7 +134,7 @@ def decode_picture(content: bytes, *, max_pixels: int = MAX_PIXELS) -> DecodedPi
     Raises:
         UnreadablePictureError: if the bytes are not a picture that can be used.
     """
-    with _one_reason(content), _opened(content, max_pixels) as image:
+    with opened_picture(content, max_pixels=max_pixels) as image:
         return _decode(image, content)
 
 
@@ -157,6 +157,17 @@ def is_plain_jpeg(content: bytes, *, max_side_px: int | None) -> bool:
             )
     except UnreadablePictureError:
         return False
+
+
+@contextlib.contextmanager
+def opened_picture(content: bytes, *, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
+    """Opens a picture, whose pixels need not be loaded, in one of the formats that are read here.
+
+    Raises:
+        UnreadablePictureError: for whatever goes wrong inside, too.
+    """
+    with _one_reason(content), _opened(content, max_pixels) as image:
+        yield image
 
 
 @contextlib.contextmanager

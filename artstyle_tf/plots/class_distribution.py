@@ -9,13 +9,17 @@ from matplotlib.figure import Figure
 from artstyle_tf.plots.theme import (
     BLUE,
     GREEN,
+    GREY,
     ORANGE,
     class_labels,
     house_style,
     new_figure,
 )
 
-_COLOURS = {"train": BLUE, "val": ORANGE, "test": GREEN}
+NOT_SPLIT = "not split"
+"""Name of the column for pictures that are in no split."""
+
+_COLOURS = {"train": BLUE, "val": ORANGE, "test": GREEN, NOT_SPLIT: GREY}
 
 
 @house_style()
@@ -23,7 +27,8 @@ def plot_class_distribution(counts: pd.DataFrame) -> Figure:
     """Draws stacked horizontal bars, the largest class on top.
 
     Args:
-        counts: int, classes in the index, columns train, val, test; a split may be missing.
+        counts: int, classes in the index, columns train, val, test and `NOT_SPLIT`; any may be
+            missing.
 
     Returns:
         A figure that grows with the number of classes.
@@ -49,5 +54,5 @@ def plot_class_distribution(counts: pd.DataFrame) -> Figure:
     axes.set_xlabel("Pictures")
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return figure

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from artstyle_tf.plots.picture_cells import CELL_INCHES, ROW_HEIGHT, draw_cell
-from artstyle_tf.plots.theme import class_labels, house_style, new_figure
+from artstyle_tf.plots.picture_rows import plot_picture_rows
 
 
 def choose_for_gallery(
@@ -40,7 +39,6 @@ def choose_for_gallery(
     return chosen
 
 
-@house_style()
 def plot_prediction_gallery(
     pictures: Sequence[Sequence[np.ndarray]],
     captions: Sequence[Sequence[tuple[str, bool]]],
@@ -59,18 +57,4 @@ def plot_prediction_gallery(
     Returns:
         A figure that grows with rows and columns.
     """
-    columns = max(len(row) for row in pictures)
-    width, height = columns * CELL_INCHES + 1.5, len(pictures) * (CELL_INCHES + 0.22) + 0.4
-    figure, (axes,) = new_figure(width, height)
-    axes.set_axis_off()
-    axes.set_xlim(-1.1, columns)
-    axes.set_ylim(len(pictures) * ROW_HEIGHT, -0.05)
-    axes.set_title(title, loc="left")
-    for row, name in enumerate(class_labels(row_names, longest=18)):
-        axes.text(-0.08, row * ROW_HEIGHT + 0.5, name, ha="right", va="center", fontsize=9)
-        for column, (picture, (caption, is_right)) in enumerate(
-            zip(pictures[row], captions[row], strict=True)
-        ):
-            draw_cell(axes, column, row * ROW_HEIGHT, picture, caption, is_right=is_right)
-    axes.set_aspect("equal")
-    return figure
+    return plot_picture_rows(pictures, captions, row_names, title=title)

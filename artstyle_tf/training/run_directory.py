@@ -10,13 +10,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import pandas as pd
 
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import cannot_write, replaced_atomically, write_json, write_text
 from artstyle_tf.metrics.calibration import Calibration
+
+if TYPE_CHECKING:  # only models need Keras, which takes seconds to import
+    import keras
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,8 @@ class RunDirectory:
                 expected=f"a finished run with {self.model_file.name}",
                 fix="train it first, or --resume it if it was interrupted",
             )
+        import keras
+
         try:
             return keras.models.load_model(self.model_file, compile=False, safe_mode=True)
         except (ValueError, OSError, TypeError, KeyError) as error:

@@ -76,24 +76,33 @@ def index_and_split(data: DataConfig, reporter: Reporter) -> tuple[ImageIndex, p
         The index, and its pictures with the column `split`; and `looks_like`, which is equal for
         pictures that look the same, unless that is to be ignored.
     """
-    images = Path(data.images)
-    if data.demo_set:
-        write_demo_set(images, reporter=reporter)
-    index = index_images(
-        images,
-        group_pattern=data.group_pattern,
-        group_file=None if data.group_file is None else Path(data.group_file),
-        reporter=reporter,
-    )
+    index = find_pictures(data, reporter)
     if data.near_duplicates == "keep_together":
         sets = find_near_duplicates(index.root, list(index.pictures["path"]), reporter)
         index = dataclasses.replace(index, pictures=index.pictures.assign(looks_like=sets))
+    return index, divide(data, index, reporter)
+
+
+def find_pictures(data: DataConfig, reporter: Reporter, *, fewest_styles: int = 2) -> ImageIndex:
+    """Lists the pictures, after drawing them if they are the demo set."""
+    images = Path(data.images)
+    if data.demo_set:
+        write_demo_set(images, reporter=reporter)
+    return index_images(
+        images,
+        group_pattern=data.group_pattern,
+        group_file=None if data.group_file is None else Path(data.group_file),
+        fewest_styles=fewest_styles,
+        reporter=reporter,
+    )
+
+
+def divide(data: DataConfig, index: ImageIndex, reporter: Reporter) -> pd.DataFrame:
+    """The pictures of an index with the column `split`, by the given file or by shares."""
     if data.split_file is not None:
-        pictures = read_split(Path(data.split_file), index, reporter)
-    else:
-        fractions = {name: getattr(data.split, name) for name in SPLITS}
-        pictures = split_pictures(index.pictures, fractions=fractions, seed=data.split.seed)
-    return index, pictures
+        return read_split(Path(data.split_file), index, reporter)
+    fractions = {name: getattr(data.split, name) for name in SPLITS}
+    return split_pictures(index.pictures, fractions=fractions, seed=data.split.seed)
 
 
 def prepare(

@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from artstyle_tf.data.augmentation import POLICIES, augment_picture, seed_for
+from artstyle_tf.data.augmentation import POLICIES, augment_picture, policy_steps, seed_for
+from artstyle_tf.data.augmentation_cost import time_policy
 from artstyle_tf.errors import ArtstyleError
 
 
@@ -132,3 +133,37 @@ def test_importing_is_light_and_albumentations_asks_no_network():
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     environment.pop("NO_ALBUMENTATIONS_UPDATE", None)
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, env=environment)
+
+@pytest.mark.parametrize("policy", list(POLICIES))
+def test_the_steps_of_a_policy_are_its_transforms_with_their_chances(policy):
+    picture = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    steps = policy_steps(policy, 64, 64)
+    names = [step.name for step in steps]
+    assert "OneOf" not in names
+    assert "HorizontalFlip" in names
+    assert all(0 < step.probability <= 1 for step in steps)
+    for step in steps:
+        first, again = step.apply(picture, 7), step.apply(picture, 7)
+        assert (first.shape, first.dtype) == (picture.shape, np.uint8)
+        assert np.array_equal(first, again)
+        assert not np.array_equal(first, picture), step.name  # it is always applied
+
+
+def test_one_of_several_transforms_has_its_share_of_the_chance():
+    chances = {step.name: step.probability for step in policy_steps("strong", 64, 64)}
+    pair = chances["ElasticTransform"], chances["GridDistortion"]
+    assert pair == pytest.approx((0.15, 0.15))
+    assert chances["Superpixels"] == pytest.approx(0.15)
+
+
+def test_the_cost_of_a_policy_is_told_by_transform():
+    pictures = list(np.random.default_rng(1).integers(0, 255, (3, 48, 48, 3), dtype=np.uint8))
+    cost = time_policy("strong", pictures, seed=0)
+    assert list(cost["transform"])[-1] == "whole policy"
+    assert len(cost) == len(policy_steps("strong", 48, 48)) + 1
+    assert (cost["milliseconds"] > 0).all()
+    assert np.allclose(cost["expected_milliseconds"], cost["probability"] * cost["milliseconds"])
+    expected = cost["expected_milliseconds"]
+    assert expected.iloc[-1] == pytest.approx(expected.iloc[:-1].sum())
+    slow = cost.set_index("transform")["milliseconds"]
+    assert slow["Superpixels"] > slow["HorizontalFlip"]

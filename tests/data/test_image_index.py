@@ -210,6 +210,14 @@ def test_one_style_only(tmp_path):
         index_images(_write(tmp_path, "a/1.jpg", "a/2.jpg", "b/notes.txt"))
 
 
+def test_one_style_is_enough_to_look_at(tmp_path):
+    index = index_images(_write(tmp_path, "a/1.jpg", "b/notes.txt"), fewest_styles=1)
+    assert index.class_names == ("a",)
+    (tmp_path / "a/1.jpg").unlink()
+    with pytest.raises(ArtstyleError, match="no pictures"):
+        index_images(tmp_path, fewest_styles=1)
+
+
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read everything")
 def test_unreadable_files_are_ignored(tmp_path):
     root = _write(tmp_path, "a/1.jpg", "b/1.jpg", "b/2.jpg")

@@ -87,6 +87,17 @@ def test_prepare_data_finds_its_work_done(trained, workplace):
     assert before == {file: file.stat().st_mtime_ns for file in before}
 
 
+def test_inspect_data_looks_at_a_folder_and_fails_where_asked(workplace):
+    options = ["--images", "pictures", "--run-name", "look", "--fail-on", "tiny", "--json"]
+    answer = run("inspect_data", *options, cwd=workplace)
+    assert answer.returncode == 1, answer.stderr
+    assert "Traceback" not in answer.stderr
+    result = json.loads(answer.stdout)
+    assert (result["num_pictures"], result["failed_on"]) == (24, ["tiny"])
+    assert (workplace / "outputs" / "inspections" / "look" / "summary.json").is_file()
+    assert len(list((workplace / "outputs" / "figs" / "look").glob("*.png"))) >= 12
+
+
 def test_nothing_to_learn_from_is_two_lines_and_exit_code_2(tmp_path):
     answer = run("train_direct", cwd=tmp_path)
     assert answer.returncode == 2

@@ -59,3 +59,20 @@ def test_partial_weights_learn_what_they_lack(tmp_path, capsys):
     history = Path(result["run"]) / "history.csv"
     probe = float(history.read_text().splitlines()[1].split(",")[5])
     assert 0.70 < probe < result["validation"]["macro_f1"]
+
+
+def test_a_look_at_the_folder_finds_what_is_known_of_it(tmp_path, capsys):
+    arguments = [f"data.images={PICTURES / 'images'}", f"data.split_file={PICTURES / 'split.csv'}"]
+    options = ["--outputs", str(tmp_path / "outputs"), "--json", "--quiet"]
+    assert main([*arguments, *options], verb="inspect-data") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert round(result["imbalance"], 1) == 5.6
+    assert (result["num_groups"], result["guessed_group_pattern"]) == (408, "^([^_]+)_")
+    assert result["troubles"]["exact_duplicates"] == 1
+    assert "unreadable" not in result["troubles"]
+    shortcut = result["file_shortcut"]
+    assert shortcut["macro_f1_interval"][0] > shortcut["chance"] + 0.1
+    texts = {finding["code"]: finding["text"] for finding in result["findings"]}
+    assert "ArtDeco has 45 training pictures" in texts["small_style"]
+    assert "42% of ArtDeco is by one group" in texts["dominant_group"]
+    assert "photo best" in texts["file_shortcut"]
