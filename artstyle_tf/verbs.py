@@ -170,6 +170,7 @@ VERBS = {
                     "--formats",
                     "formats",
                     "beside the SavedModel: all, or onnx,openvino,openvino_bf16,litert,litert_int8",
+                    _words,
                 ),
                 Option(
                     "--cross-validation",

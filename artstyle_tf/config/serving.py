@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from artstyle_tf.config.base import Fraction, NonNegativeInt, PositiveFloat, PositiveInt, Schema
 
@@ -13,22 +13,12 @@ FormatName = Literal["onnx", "openvino", "openvino_bf16", "litert", "litert_int8
 RuntimeName = Literal["auto", "tensorflow", "onnx", "openvino", "openvino_bf16", "litert"]
 
 
-def _parse_list(value: Any) -> Any:
-    """Accepts "onnx,openvino", as one types it on a command line."""
-    if isinstance(value, str) and value != "all":
-        return tuple(name.strip() for name in value.split(",") if name.strip())
-    return tuple(value) if isinstance(value, list) else value
-
-
-Formats = Annotated[tuple[FormatName, ...] | Literal["all"], BeforeValidator(_parse_list)]
-
-
 class ExportExperiment(Schema):
     """A finished run, made ready for servers and other runtimes."""
 
     run: str | None = None
     outputs: str | None = None
-    formats: Formats = ()
+    formats: tuple[FormatName | Literal["all"], ...] = ()
     num_training_pictures: PositiveInt = 100
     largest_macro_f1_loss: Fraction = 0.01
     num_timing_rounds: PositiveInt = 5

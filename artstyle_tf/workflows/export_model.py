@@ -102,7 +102,7 @@ def _folder(config: ExportExperiment, run_directory: RunDirectory) -> Path:
 
 def _formats(config: ExportExperiment) -> list[str]:
     """Names of the wanted formats, whose packages are there."""
-    names: list[str] = list(FORMATS) if config.formats == "all" else [*config.formats]
+    names = [name for name in FORMATS if name in config.formats or "all" in config.formats]
     for name in names:
         require_packages(FORMATS[name])
     return names

@@ -23,9 +23,7 @@ from artstyle_tf.plots.training_curves import plot_training_curves
 from artstyle_tf.training.objective import Objective
 from artstyle_tf.training.run_directory import RunDirectory, create_run_directory
 from artstyle_tf.training.trainer import Trainer
-from artstyle_tf.workflows.evaluation import (
-    Evaluation,
-)
+from artstyle_tf.workflows.evaluation import Evaluation
 from artstyle_tf.workflows.floor import Floor, compare_with_floor, fit_floor
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.leak_check import check_leaks
@@ -168,19 +166,12 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
             reporter=self.invocation.reporter,
         )
         if not (resume and trainer.resume()):
-            self._start(trainer, floor, objective, features)
+            self._tell_start(trainer, self.start(floor, objective, features))
         del features  # as large as the pictures are many; nobody needs them any more
         trainer.train()
         return trainer, floor
 
-    def _start(
-        self,
-        trainer: Trainer,
-        floor: Floor,
-        objective: Objective,
-        features: Mapping[str, np.ndarray],
-    ) -> None:
-        started = self.start(floor, objective, features)
+    def _tell_start(self, trainer: Trainer, started: tuple[str, dict[str, float]] | None) -> None:
         if started is None:
             return
         name, scores = started
