@@ -22,6 +22,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+# Folders whose files take minutes. They are begun first, so that at the end no process is left
+# alone with one of them.
+_LONGEST_FIRST = ("smoke", "workflows", "training", "benchmarks", "serving")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        folder = item.path.parent.name
+        return _LONGEST_FIRST.index(folder) if folder in _LONGEST_FIRST else len(_LONGEST_FIRST)
+
+    items.sort(key=rank)  # stable: within a folder all stays as it is
+
 
 @pytest.fixture(autouse=True)
 def _seeded():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -71,7 +72,12 @@ class CachedInputs:
     def features(self, split: str) -> np.ndarray:
         """What the head reads of the plain pictures with the present weights, float32 [N, D]."""
         rows = self._activations(self._plan.for_features(split))[0]
-        return self._predict(build_features(self._network), rows, split)
+        return self._predict(self._to_features, rows, split)
+
+    @cached_property
+    def _to_features(self) -> keras.Model:
+        """Kept, because Keras compiles the forward pass of each new model anew."""
+        return build_features(self._network)
 
     def mean_row(self, split: str) -> np.ndarray:
         """Mean of the activations of the plain pictures at boundary 0, float64 [D]."""
@@ -130,7 +136,6 @@ class CachedInputs:
         return cached_evaluation_batches(rows, labels, batch_size=self._order.batch_size)
 
     def _top(self, boundary: int) -> keras.Model:
-        # Kept, because Keras compiles the forward pass of each new model anew.
         if boundary not in self._tops:
             self._tops[boundary] = build_top(self._network, boundary)
         return self._tops[boundary]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Protocol
 
 import keras
@@ -78,9 +79,13 @@ class PictureInputs:
 
     def features(self, split: str) -> np.ndarray:
         """What the head reads of the plain pictures with the present weights, float32 [N, D]."""
+        return self._predict(self._to_features, split, f"Features of {split} pictures")
+
+    @cached_property
+    def _to_features(self) -> keras.Model:
+        """Kept, because Keras compiles the forward pass of each new model anew."""
         network = self._network
-        to_features = keras.Model(network.model.input, network.features.tensor, name="features")
-        return self._predict(to_features, split, f"Features of {split} pictures")
+        return keras.Model(network.model.input, network.features.tensor, name="features")
 
     def mean_row(self, split: str) -> np.ndarray:
         """Mean of the activations of the plain pictures at boundary 0, float64 [D]."""

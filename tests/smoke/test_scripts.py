@@ -112,7 +112,9 @@ def test_nothing_to_learn_from_is_two_lines_and_exit_code_2(tmp_path):
 )
 def test_ctrl_c_leaves_a_state_that_the_same_command_continues(workplace, moment):
     name = f"interrupted-{moment[:6].strip()}"
+    # A small network: each of these starts twice, and what is tried is where they stop.
     longer = [*OVERRIDES, f"data.prepared={name}", "training.phases.0.epochs=6"]
+    longer.append("model.backbone=compact")
     longer.append(f"training.trunk_cache.folder={name}-cache")  # others have filled the usual one
     heard = ""
     with subprocess.Popen(
@@ -144,3 +146,16 @@ def test_the_same_seed_gives_the_same_numbers_in_another_process(trained, workpl
     first, second = json.loads(trained.stdout), json.loads(answer.stdout)
     assert (first["validation"], first["test"]) == (second["validation"], second["test"])
     assert second["seconds"]["total"] <= time.monotonic() - started
+
+
+def test_a_trained_run_is_exported_and_asked(trained, workplace):
+    answer = run("export_model", "--run", "outputs/models/smoke", "--json", cwd=workplace)
+    assert answer.returncode == 0, answer.stderr
+    assert (workplace / json.loads(answer.stdout)["saved_model"] / "saved_model.pb").is_file()
+    options = ["--run", "outputs/models/smoke", "pictures/bold", "--json"]
+    answer = run("predict", *options, cwd=workplace)
+    assert answer.returncode == 0, answer.stderr
+    result = json.loads(answer.stdout)
+    assert result["num_pictures"] == 12
+    assert (workplace / result["output"]).is_file()
+    assert "Traceback" not in answer.stderr
