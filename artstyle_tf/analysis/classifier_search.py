@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import f1_score
 from sklearn.model_selection import RandomizedSearchCV
 from sklearn.pipeline import Pipeline
@@ -76,7 +78,6 @@ def search_classifier(
         name,
         groups=groups,
         num_pictures=min(len(learnt) for learnt, _ in splits),
-        num_classes=len(np.unique(labels)),
         seed=seed,
     )
     done = reporter.track(
@@ -102,7 +103,9 @@ def search_classifier(
     started = time.monotonic()
     # A thousand pictures are too few to share: with several threads a fit waits for its threads
     # longer than they work, the more so on a busy machine.
-    with threadpool_limits(1, user_api="openmp"):
+    with threadpool_limits(1, user_api="openmp"), warnings.catch_warnings():
+        # Settings with which a fit does not come to its end are judged like all others.
+        warnings.simplefilter("ignore", ConvergenceWarning)
         search.fit(features, labels)
     next(done, None)  # the last line of the progress report
     tried = pd.DataFrame(search.cv_results_["params"])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn import metrics
 from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
 
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.reporting import SILENT, Reporter
@@ -75,7 +76,9 @@ def cluster(
         num_clusters, total=len(num_clusters), description="Clustering", unit="numbers of clusters"
     )
     for number in tracked:
-        found[number] = KMeans(number, n_init=_STARTS, random_state=seed).fit(fitted)
+        # Short steps: several threads would wait for each other more than they work.
+        with threadpool_limits(1, user_api="openmp"):
+            found[number] = KMeans(number, n_init=_STARTS, random_state=seed).fit(fitted)
         silhouettes[number] = silhouette(fitted, found[number].labels_, seed=seed)
     best = found[max(silhouettes, key=lambda number: silhouettes[number])]
     # The largest first, so that numbers mean something to people.

@@ -54,7 +54,7 @@ def extract_features(
     }
     shards = FeatureShards(
         root,
-        f"{source.name}-{network.layer}",
+        network.layer.replace("/", "_"),  # not of the run: frozen networks share their features
         description,
         source.prepared.manifest,
         reporter=invocation.reporter,

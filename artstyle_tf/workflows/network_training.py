@@ -26,7 +26,12 @@ from artstyle_tf.training.trainer import Trainer
 from artstyle_tf.workflows.evaluation import (
     Evaluation,
 )
-from artstyle_tf.workflows.floor import Floor, compare_with_floor, fit_floor
+from artstyle_tf.workflows.floor import (
+    Floor,
+    compare_with_floor,
+    fit_floor,
+    write_floor_predictions,
+)
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.leak_check import check_leaks
 from artstyle_tf.workflows.prepare_data import count_splits, index_and_split, prepare
@@ -140,13 +145,14 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         """
         # Before anything is learnt: the floor is what the features could do already.
         start_style(self.network, self.inputs)
-        floor = fit_floor(
-            self.probe,
-            self.splits,
-            self.inputs,
-            num_classes=len(self.class_names),
-            num_pooled=self.network.features.groups[0].size,
-        )
+        with self.invocation.stopwatch.stage("floor"):
+            floor = fit_floor(
+                self.probe,
+                self.splits,
+                self.inputs,
+                num_classes=len(self.class_names),
+                num_pooled=self.network.features.groups[0].size,
+            )
         objective = self.objective()
         trainer = Trainer(
             self.network,
@@ -221,6 +227,7 @@ def run_training(
             calibration = training.calibrate()
             place.write_calibration(calibration)
             evaluations = _evaluate(training, calibration)
+            write_floor_predictions(floor, splits, class_names, place)
             curves = plot_training_curves(trainer.history.table())
             save_figure(curves, place.figures / "training_curves.png")
             further = training.further_results(trainer)

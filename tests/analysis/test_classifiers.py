@@ -106,7 +106,7 @@ def test_the_scaler_is_that_of_the_floor():
 
 def test_there_are_never_more_components_than_pictures():
     pipeline, space = build_classifier_pipeline(
-        "hist_gradient_boosting", groups=GROUPS, num_pictures=6, num_classes=3, seed=0
+        "hist_gradient_boosting", groups=GROUPS, num_pictures=6, seed=0
     )
     assert space["components__n_components"] == [5]
     assert pipeline.named_steps["components"].n_components == 5
@@ -117,7 +117,7 @@ def test_what_could_run_code_is_refused(tmp_path):
     file = tmp_path / "classifier.skops"
     stranger = make_pipeline(FunctionTransformer(pickle.loads))
     save_classifier(file, stranger)
-    with pytest.raises(ArtstyleError, match="pickle.loads"):
+    with pytest.raises(ArtstyleError, match=r"loads"):
         load_classifier(file)
     file.write_bytes(b"PK nothing")
     with pytest.raises(ArtstyleError, match="cannot be read"):

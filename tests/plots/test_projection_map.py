@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from artstyle_tf.plots.projection_map import (
@@ -15,7 +17,7 @@ from artstyle_tf.plots.theme import GREY, save_figure
 def test_no_two_categories_look_alike_and_neighbours_differ_in_shape():
     looks = [category_look(number) for number in range(MOST_CATEGORIES)]
     assert len(set(looks)) == MOST_CATEGORIES
-    assert all(one[1] != other[1] for one, other in zip(looks, looks[1:], strict=False))
+    assert all(one[1] != other[1] for one, other in itertools.pairwise(looks))
 
 
 def test_the_largest_categories_come_first_and_the_rest_is_one():
