@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
@@ -103,10 +106,11 @@ def search_classifier(
     started = time.monotonic()
     # A thousand pictures are too few to share: with several threads a fit waits for its threads
     # longer than they work, the more so on a busy machine.
-    with threadpool_limits(1, user_api="openmp"), warnings.catch_warnings():
+    with threadpool_limits(1), _kept_transforms(pipeline), warnings.catch_warnings():
         # Settings with which a fit does not come to its end are judged like all others.
         warnings.simplefilter("ignore", ConvergenceWarning)
         search.fit(features, labels)
+    search.best_estimator_.memory = None
     next(done, None)  # the last line of the progress report
     tried = pd.DataFrame(search.cv_results_["params"])
     return FoundClassifier(
@@ -122,6 +126,14 @@ def search_classifier(
         search_seconds=time.monotonic() - started - search.refit_time_,
         fit_seconds=float(search.refit_time_),
     )
+
+
+@contextlib.contextmanager
+def _kept_transforms(pipeline: Pipeline) -> Iterator[None]:
+    """Scales a fold, and finds its components, once for all settings that have the same."""
+    with tempfile.TemporaryDirectory(prefix="artstyle-") as folder:
+        pipeline.memory = joblib.Memory(folder, verbose=0)
+        yield
 
 
 def _as_json(value: Any) -> Any:

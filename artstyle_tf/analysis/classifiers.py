@@ -5,6 +5,11 @@ each round and for each of C styles, histograms of every feature, which takes mi
 learns noise. They cut along the axes, and styles do not lie along principal components: so they get
 the C - 1 directions that part the styles best (discriminant analysis, shrunk because pictures are
 few), and a few dozen leading components.
+
+Processor seconds of five rounds of histogram gradient boosting on 994 pictures of eight styles: 4.7
+with 1,280 features and 255 bins; 1.5 with 63 bins; 0.13 with 67 features and 63 bins. With two
+threads instead of one, while others use the cores, too, 28.8 for the first and 1.65 for the last:
+steps are so short that threads mostly wait for each other, and they wait busily.
 """
 
 from __future__ import annotations
