@@ -38,10 +38,12 @@ def plot_score_intervals(
         A figure that grows with the models; the legend lies on the right of the data.
     """
     names = class_labels(list(scores), longest=44)
-    figure, (axes,) = new_figure(9.5, 1.3 + 0.62 * len(scores))
+    most_marks = max(map(len, scores.values()))
+    figure, (axes,) = new_figure(9.5, 1.3 + (0.2 + 0.2 * most_marks) * len(scores))
+    step = 0.76 / most_marks
     for row, marks in enumerate(scores.values()):
         for number, (name, value, interval) in enumerate(marks):
-            position = row + 0.3 * (number - (len(marks) - 1) / 2)
+            position = row + step * (number - (len(marks) - 1) / 2)
             colour, marker = _COLOURS[number], _MARKERS[number]
             if interval is not None:
                 axes.plot(interval, [position] * 2, color=colour, lw=2.5, solid_capstyle="butt")

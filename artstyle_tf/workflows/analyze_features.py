@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from artstyle_tf.analysis.classifier_files import can_save_classifiers
-from artstyle_tf.analysis.feature_network import build_feature_network
+from artstyle_tf.analysis.feature_network import OUTPUT, build_feature_network
 from artstyle_tf.config.experiment import AnalyzeExperiment
 from artstyle_tf.config.loading import dump_yaml
 from artstyle_tf.errors import ArtstyleError
@@ -22,6 +22,7 @@ from artstyle_tf.workflows.feature_extraction import extract_features
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.picture_analysis import PictureAnalysis
 from artstyle_tf.workflows.prepare_data import count_splits
+from artstyle_tf.workflows.training_run import read_run_config
 
 RESULT_FILE = "analysis.json"
 CONFIG_FILE = "config.yaml"
@@ -32,6 +33,7 @@ def run(config: AnalyzeExperiment, invocation: Invocation) -> dict[str, Any]:
     """Extracts features and looks at them in all ways; returns the contract that --json prints."""
     stopwatch, reporter = invocation.stopwatch, invocation.reporter
     folder, figures = _plan_analysis(config)
+    _warn_about_learnt_features(config, reporter)
     with open_source(config, invocation) as source:
         network = build_feature_network(source.model, config.layer)
         shards = extract_features(
@@ -128,6 +130,19 @@ def summarise(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _warn_about_learnt_features(config: AnalyzeExperiment, reporter: Reporter) -> None:
+    """What is out of fold here need not be new to the network."""
+    run_directory = chosen_run(config)
+    if run_directory is None or config.images is not None:
+        return
+    if config.layer == OUTPUT or read_run_config(run_directory).training.phases:
+        reporter.warn(
+            "The network has learnt its training pictures, and these features know it: predictions "
+            "and doubts about training pictures, and clusters of them, flatter. Go by those that "
+            "are held out, or look at --layer pooled of a run without phases."
+        )
+
+
 def _train_classifiers(
     config: AnalyzeExperiment, everything: AnalyzedPictures, analysis: PictureAnalysis
 ) -> dict[str, Any]:
@@ -165,8 +180,8 @@ def _plan_analysis(config: AnalyzeExperiment) -> tuple[Path, Path]:
     name = config.run_name
     if name is None:
         source = config.backbone if run_directory is None else run_directory.path.name
-        name = free_name(analyses, f"{source}-{config.layer}")
-    elif (analyses / name).exists():
+        name = free_name(analyses, f"{source}-{config.layer}".replace("/", "_"), RESULT_FILE)
+    elif (analyses / name / RESULT_FILE).exists():
         raise ArtstyleError(
             f"The analysis {analyses / name} exists already", fix="choose another --run-name"
         )

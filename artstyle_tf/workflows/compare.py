@@ -33,6 +33,10 @@ from artstyle_tf.workflows.evaluate import free_name
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.training_run import NAME_IN_RESULT
 
+RESULT_FILE = "comparison.json"
+
+_FALSE_ALARMS = 0.05  # probability of one or more among all pairs
+
 
 def run(config: CompareExperiment, invocation: Invocation) -> dict[str, Any]:
     """Scores all models on the pictures they share; returns what --json prints."""
@@ -96,8 +100,8 @@ def _plan_comparison(config: CompareExperiment) -> tuple[Path, Path]:
     """Folder and figures of this comparison; earlier ones are left alone."""
     outputs = Path(config.outputs or "outputs")
     comparisons = outputs / "comparisons"
-    name = config.run_name or free_name(comparisons, "comparison")
-    if (comparisons / name).exists():
+    name = config.run_name or free_name(comparisons, "comparison", RESULT_FILE)
+    if (comparisons / name / RESULT_FILE).exists():
         raise ArtstyleError(
             f"The comparison {comparisons / name} exists already", fix="choose another --run-name"
         )
@@ -184,13 +188,23 @@ def _score(table: pd.DataFrame, contenders: Sequence[Contender], seed: int) -> d
 def _compare_pairs(
     table: pd.DataFrame, contenders: Sequence[Contender], seed: int
 ) -> list[dict[str, Any]]:
-    """Every two models; p-values are also given as adjusted for there being several."""
+    """Every two models, with intervals and p-values that allow for there being several pairs.
+
+    Intervals are wider by Bonferroni's method, so that of all "is better" together no more than one
+    in twenty comparisons is wrong anywhere; p-values are adjusted by Holm's.
+    """
     labels, predictions, num_classes = _ids(table, contenders)
+    numbers = list(itertools.combinations(range(len(contenders)), 2))
     pairs = {}
-    for one, other in itertools.combinations(range(len(contenders)), 2):
+    for one, other in numbers:
         names = (contenders[one].name, contenders[other].name)
         pairs[names] = compare_predictions(
-            labels, predictions[one], predictions[other], num_classes=num_classes, seed=seed
+            labels,
+            predictions[one],
+            predictions[other],
+            num_classes=num_classes,
+            seed=seed,
+            level=1 - _FALSE_ALARMS / len(numbers),
         )
     p_values = {" / ".join(names): pair.p_value for names, pair in pairs.items()}
     adjusted = holm_adjusted(p_values)
@@ -227,15 +241,16 @@ def _write(answer: dict[str, Any], folder: Path, figures: Path) -> None:
         )
         save_figure(figure, figures / f"comparison_{part}.png")
     page += [
-        "In brackets 95 % intervals by the bootstrap; verdicts by the paired bootstrap, p-values",
-        "by McNemar's exact test, adjusted by Holm's method. Training: without preparing pictures;",
-        "of a classifier of features search and fit, without the network. A picture: forward pass",
-        "in batches and what follows it, without decoding.",
+        "In brackets 95 % intervals by the bootstrap. Verdicts by the paired bootstrap: their",
+        "intervals hold for all pairs at once (Bonferroni). p-values by McNemar's exact test, that",
+        "of single pictures and not of styles, adjusted by Holm's method. Training: without",
+        "preparing pictures; of a classifier of features search and fit, without the network. A",
+        "picture: forward pass in batches and what follows it, without decoding.",
         "",
     ]
     write_text(folder / "comparison.md", "\n".join(page))
     write_text(folder / "comparison.csv", comparison_csv(models).to_csv(index=False))
-    write_json(folder / "comparison.json", answer)
+    write_json(folder / RESULT_FILE, answer)
 
 
 def _sentence(entry: dict[str, Any]) -> str:

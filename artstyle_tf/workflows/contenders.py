@@ -26,7 +26,7 @@ from artstyle_tf.workflows.floor import FLOOR_PREDICTIONS_FILE
 from artstyle_tf.workflows.training_run import NAME_IN_RESULT, read_run_config
 
 KIND_IN_WORDS = {"direct": "direct classifier", "triplet": "metric learning"}
-_REPEATS = 3
+_REPEATS = 5
 _BYTES_A_WEIGHT = 4
 
 
@@ -113,26 +113,29 @@ class _TimedRuns:
         generator = np.random.default_rng(0)
         shape = (self._num_pictures, *model.input_shape[1:])
         pictures = generator.uniform(0, 255, shape).astype(np.float32)
-        seconds = _best_time(model, pictures)
+        pooled = build_feature_network(model, POOLED).model
+        seconds, seconds_pooled = _best_times([model, pooled], pictures)
         if run.gallery_file.is_file():
             gallery, embeddings = load_gallery(run.gallery_file), model.predict_on_batch(pictures)
             started = time.perf_counter()
             nearest_neighbours(embeddings, gallery.embeddings, num_neighbours=5)
             seconds += time.perf_counter() - started
         self._whole[run.path] = 1000 * seconds / self._num_pictures
-        pooled = build_feature_network(model, POOLED).model
-        milliseconds = 1000 * _best_time(pooled, pictures) / self._num_pictures
+        milliseconds = 1000 * seconds_pooled / self._num_pictures
         self._pooled[run.path] = (milliseconds, pooled.count_params())
 
 
-def _best_time(model: keras.Model, pictures: np.ndarray) -> float:
-    """Seconds of the fastest pass; the first, which compiles, does not count."""
+def _best_times(models: Sequence[keras.Model], pictures: np.ndarray) -> list[float]:
+    """Seconds of each model's fastest pass; they take turns, because machines have moods."""
     taken = []
     for _ in range(1 + _REPEATS):
-        started = time.perf_counter()
-        model.predict_on_batch(pictures)
-        taken.append(time.perf_counter() - started)
-    return min(taken[1:])
+        row = []
+        for model in models:
+            started = time.perf_counter()
+            model.predict_on_batch(pictures)
+            row.append(time.perf_counter() - started)
+        taken.append(row)
+    return np.min(taken[1:], axis=0).tolist()  # the first pass, which compiles, does not count
 
 
 def _finished(run: RunDirectory) -> RunDirectory:

@@ -179,10 +179,16 @@ def _plan_evaluation(
     return name, evaluations / name, home.figures / "evaluations" / name
 
 
-def free_name(folder: Path, base: str) -> str:
-    """The first of `base`, `base-2`, `base-3`, ... that is not in the folder yet."""
+def free_name(folder: Path, base: str, result: str = "") -> str:
+    """The first of `base`, `base-2`, `base-3`, ... that is not in the folder yet.
+
+    Args:
+        folder: of all results of this sort.
+        base: the name wanted.
+        result: a file that only finished ones have; the place of an interrupted one is taken.
+    """
     name, number = base, 1
-    while (folder / name).exists():
+    while (folder / name / result).exists():
         number += 1
         name = f"{base}-{number}"
     return name

@@ -178,6 +178,25 @@ def test_a_second_analysis_finds_the_features_and_has_a_name_of_its_own(workplac
     assert shard.stat().st_mtime_ns == before
 
 
+def test_an_interrupted_analysis_is_made_by_the_same_command(workplace, capsys, monkeypatch):
+    from artstyle_tf.workflows import picture_analysis
+
+    def interrupt(*arguments, **options):
+        raise KeyboardInterrupt
+
+    named = ["--run", "outputs/models/direct", "--run-name", "mine", "classifiers=null"]
+    named += ["atlas=false", "projection.methods=[]", "clustering.num_clusters=2", *QUICK[-3:]]
+    with monkeypatch.context() as patch:
+        patch.setattr(picture_analysis, "write_clusters", interrupt)
+        assert main(named, verb="analyze-features") == 130
+    assert not Path("outputs/analyses/mine/analysis.json").exists()
+    capsys.readouterr()
+    assert main(named, verb="analyze-features") == 0
+    assert Path("outputs/analyses/mine/analysis.json").is_file()
+    assert main(named, verb="analyze-features") == 2
+    assert "exists already" in capsys.readouterr().err
+
+
 def test_other_pictures_and_a_bare_backbone_can_be_analyzed(workplace, capsys, write_pictures):
     write_pictures(Path("others"), {"bold": 8, "fine": 8, "wide": 8}, seed=5)
     options = ["classifiers=null", "atlas=false", "clustering.num_clusters=2", *QUICK[-3:]]
