@@ -71,7 +71,7 @@ def run(config: CompareExperiment, invocation: Invocation) -> dict[str, Any]:
 
 def plan(config: CompareExperiment, invocation: Invocation) -> dict[str, Any]:
     """Reads what would be compared; writes nothing."""
-    contenders = read_contenders(config, invocation.reporter)
+    contenders = read_contenders(config, invocation.reporter, measure=False)
     shared = _shared_pictures(contenders, invocation.reporter)
     return {
         "dry_run": True,
@@ -190,8 +190,8 @@ def _compare_pairs(
 ) -> list[dict[str, Any]]:
     """Every two models, with intervals and p-values that allow for there being several pairs.
 
-    Intervals are wider by Bonferroni's method, so that of all "is better" together no more than one
-    in twenty comparisons is wrong anywhere; p-values are adjusted by Holm's.
+    Intervals are wider by Bonferroni's method: the chance of any false "is better" among all pairs
+    stays at 5 %. p-values are adjusted by Holm's.
     """
     labels, predictions, num_classes = _ids(table, contenders)
     numbers = list(itertools.combinations(range(len(contenders)), 2))

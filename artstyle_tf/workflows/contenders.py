@@ -50,8 +50,15 @@ class Contender:
     size_bytes: int
 
 
-def read_contenders(config: CompareExperiment, reporter: Reporter) -> list[Contender]:
+def read_contenders(
+    config: CompareExperiment, reporter: Reporter, *, measure: bool = True
+) -> list[Contender]:
     """Reads everything that the folders offer; networks are timed one after the other.
+
+    Args:
+        config: of the comparison.
+        reporter: told what takes time.
+        measure: whether to load and time networks; without, times and floors' sizes are 0.
 
     Raises:
         ArtstyleError: if a folder is neither a finished run nor an analysis of one, or there are
@@ -65,7 +72,7 @@ def read_contenders(config: CompareExperiment, reporter: Reporter) -> list[Conte
             expected="--runs DIR DIR ..., folders of runs and of analyses",
             fix=f"in {models} there are {', '.join(known)}" if known else "train a model first",
         )
-    timed = _TimedRuns(config.timed_pictures, reporter)
+    timed = _TimedRuns(config.timed_pictures if measure else 0, reporter)
     contenders: list[Contender] = []
     floors: list[Contender] = []
     for folder in dict.fromkeys(Path(path).resolve() for path in config.runs):
@@ -107,6 +114,9 @@ class _TimedRuns:
 
     def _measure(self, run: RunDirectory) -> None:
         if run.path in self._whole:
+            return
+        if not self._num_pictures:
+            self._whole[run.path], self._pooled[run.path] = 0.0, (0.0, 0)
             return
         self._reporter.info(f"Timing {run.path.name} on {self._num_pictures} pictures.")
         model = run.load_model()

@@ -82,7 +82,7 @@ def test_train_triplet_shares_pictures_and_cache_with_train_direct(trained, work
 def test_features_are_analyzed_and_compared_with_their_run(trained, workplace):
     quick = ["projection.methods=[pca]", "clustering.num_clusters=2", "folds.num_folds=2"]
     quick += ["classifiers={names: [gradient_boosting], num_draws: 1, num_folds: 2}"]
-    run_folder = ["--run", "outputs/models/smoke", "--layer", "head"]
+    run_folder = ["--run", "outputs/models/smoke"]
     answer = run("analyze_features", *run_folder, *quick, "--json", cwd=workplace)
     assert answer.returncode == 0, answer.stderr
     result = json.loads(answer.stdout)

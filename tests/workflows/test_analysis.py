@@ -280,6 +280,15 @@ def test_only_shared_pictures_are_compared(workplace, capsys):
     assert "other styles of the same pictures" in capsys.readouterr().err
 
 
+def test_a_dry_comparison_times_and_writes_nothing(workplace, capsys):
+    before = sorted(Path("outputs").rglob("*"))
+    assert compare("--runs", "outputs/models/direct", "outputs/models/triplet", "--dry-run") == 0
+    planned = json_from(capsys)
+    assert planned["num_pictures"] == {"validation": 8, "test": 8}
+    assert "floor (32 px)" in planned["models"]
+    assert sorted(Path("outputs").rglob("*")) == before
+
+
 def test_compare_needs_runs(workplace, capsys):
     assert compare() == 2
     assert "direct, triplet" in capsys.readouterr().err
