@@ -147,6 +147,10 @@ def _overrides(verb: Verb, parsed: argparse.Namespace) -> list[str]:
         overrides.append(f"{verb.positional.key}={json.dumps(positionals)}")
     for option, key in options:
         value = getattr(parsed, option.removeprefix("--").replace("-", "_"), None)
+        if isinstance(value, list):
+            # An option that takes several values takes the overrides after them, too.
+            overrides += [item for item in value if "=" in item and not Path(item).exists()]
+            value = [item for item in value if "=" not in item or Path(item).exists()]
         if value is not None:
             # As JSON, which is YAML: a run named 2024 stays a string.
             overrides.append(f"{key}={json.dumps(value)}")
@@ -182,7 +186,7 @@ def _parse(arguments: list[str], verb: str | None) -> argparse.Namespace:
 
 def _choose_verb(arguments: list[str]) -> str:
     """The first word after `artstyle`; --help and --version answer here."""
-    verbs = "\n".join(f"  {verb.name:14} {verb.summary}" for verb in VERBS.values())
+    verbs = "\n".join(f"  {verb.name:16} {verb.summary}" for verb in VERBS.values())
     parser = argparse.ArgumentParser(
         prog="artstyle",
         description=artstyle_tf.__doc__,
@@ -216,7 +220,8 @@ def _add_options(parser: argparse.ArgumentParser, verb: Verb) -> None:
     add("--config", type=Path, metavar="FILE", help=f"default: configs/{verb.config_file}")
     for option in verb.options:
         metavar = option.name.removeprefix("--").upper()
-        add(option.name, metavar=metavar, help=option.help, type=option.type)
+        nargs = "+" if option.takes_several else None
+        add(option.name, metavar=metavar, help=option.help, type=option.type, nargs=nargs)
     if verb.demo_config_file is not None:
         text = f"use the built-in demo pictures (configs/{verb.demo_config_file})"
         add("--demo", action="store_true", help=text)

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from artstyle_tf.config.base import Schema
 from artstyle_tf.config.experiment import (
     TRAINING_EXPERIMENTS,
+    AnalyzeExperiment,
+    CompareExperiment,
     DirectExperiment,
     EvaluateExperiment,
     TripletExperiment,
@@ -29,12 +31,14 @@ class Option(NamedTuple):
         key: dotted key that it sets.
         help: text.
         type: of the value.
+        takes_several: whether values follow each other.
     """
 
     name: str
     key: str
     help: str
     type: Callable[[str], Any] = str
+    takes_several: bool = False
 
 
 @dataclass(frozen=True)
@@ -193,6 +197,40 @@ VERBS = {
                 Option("--top-k", "top_k", "classes to name for each picture; default: 3", int),
                 Option("--threshold", "threshold", "below it: don't know", float),
                 Option("--grad-cam", "grad_cam", "folder for pictures of where the network looks"),
+            ),
+        ),
+        Verb(
+            name="analyze-features",
+            summary="Look at a network's features: maps, clusters, doubtful labels, classifiers.",
+            schema=AnalyzeExperiment,
+            workflow="artstyle_tf.workflows.analyze_features",
+            config_file="analysis.yaml",
+            options=(
+                Option("--run", "run", "folder of the run, e.g. outputs/models/demo"),
+                Option("--images", "images", "folder of style folders, instead of the run's own"),
+                Option("--backbone", "backbone", "name of a bare backbone, instead of a run"),
+                Option("--layer", "layer", "pooled, head, output or a layer; default: pooled"),
+                Option(
+                    "--clusters",
+                    "clustering.num_clusters",
+                    "number of clusters; default: by silhouette",
+                    int,
+                ),
+            ),
+        ),
+        Verb(
+            name="compare",
+            summary="Compare runs, classifiers of features and the floor on the same pictures.",
+            schema=CompareExperiment,
+            workflow="artstyle_tf.workflows.compare",
+            config_file="compare.yaml",
+            options=(
+                Option(
+                    "--runs",
+                    "runs",
+                    "folders of runs, and of analyses with classifiers",
+                    takes_several=True,
+                ),
             ),
         ),
         Verb(

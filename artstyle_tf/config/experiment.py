@@ -6,10 +6,17 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from artstyle_tf.config.analysis import (
+    ClassifierName,
+    ClassifiersConfig,
+    ClusteringConfig,
+    FoldsConfig,
+    ProjectionConfig,
+)
 from artstyle_tf.config.base import Fraction, NonNegativeInt, PositiveInt, Schema
 from artstyle_tf.config.data import DataConfig
 from artstyle_tf.config.metric_learning import MetricLearningConfig
-from artstyle_tf.config.model import EmbeddingModelConfig, ModelConfig
+from artstyle_tf.config.model import EmbeddingModelConfig, ImageSize, ModelConfig
 from artstyle_tf.config.training import DirectTrainingConfig, FineTuningConfig
 
 
@@ -84,6 +91,43 @@ class EvaluateExperiment(Schema):
     outputs: str | None = None
     run_name: RunName | None = None
     batch_size: PositiveInt = 32
+
+
+class AnalyzeExperiment(Schema):
+    """Features of a run's network, or of a bare backbone, and what is found in them.
+
+    Without `run`, `backbone`, `weights`, `image_size_px` and `data` say what is looked at.
+    """
+
+    run: str | None = None
+    images: str | None = None
+    backbone: str | None = None
+    weights: str | None = "imagenet"
+    image_size_px: ImageSize = 320
+    data: DataConfig = DataConfig()
+    layer: str = "pooled"
+    outputs: str | None = None
+    run_name: RunName | None = None
+    seed: NonNegativeInt = 42
+    batch_size: PositiveInt = 32
+    most_pictures: Annotated[int, Field(ge=50)] = 20_000
+    folds: FoldsConfig = FoldsConfig()
+    projection: ProjectionConfig = ProjectionConfig()
+    clustering: ClusteringConfig = ClusteringConfig()
+    classifiers: ClassifiersConfig | None = ClassifiersConfig()
+    atlas: bool = True
+    thumbnail_px: Annotated[int, Field(ge=16, le=256)] = 72
+
+
+class CompareExperiment(Schema):
+    """Runs and analyses, compared on the pictures that all of them were measured on."""
+
+    runs: tuple[str, ...] = ()
+    classifiers: tuple[ClassifierName, ...] | None = ("gradient_boosting",)
+    outputs: str | None = None
+    run_name: RunName | None = None
+    seed: NonNegativeInt = 0
+    timed_pictures: PositiveInt = 32
 
 
 class TrunkCacheExperiment(Schema):

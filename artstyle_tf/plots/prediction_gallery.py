@@ -41,16 +41,17 @@ def choose_for_gallery(
 
 def plot_prediction_gallery(
     pictures: Sequence[Sequence[np.ndarray]],
-    captions: Sequence[Sequence[tuple[str, bool]]],
+    captions: Sequence[Sequence[tuple[str, bool | None]]],
     row_names: Sequence[str],
     *,
     title: str,
 ) -> Figure:
-    """Draws rows of pictures, right predictions framed green, wrong ones red.
+    """Draws rows of pictures, right predictions framed green, wrong ones red, others black.
 
     Args:
         pictures: rows of uint8 [S, S, 3].
-        captions: for each picture its caption and whether the prediction is right.
+        captions: for each picture its caption and whether the prediction is right; None where
+            nothing is predicted.
         row_names: class of each row.
         title: of the figure.
 

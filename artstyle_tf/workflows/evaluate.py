@@ -160,7 +160,7 @@ def _plan_evaluation(
     name = config.run_name
     if name is None:
         images = None if config.images is None else Path(config.images).resolve().name
-        name = _free_name(evaluations, images or chosen_split(config, run_directory))
+        name = free_name(evaluations, images or chosen_split(config, run_directory))
     elif (evaluations / name).exists():
         raise ArtstyleError(
             f"The evaluation {evaluations / name} exists already", fix="choose another --run-name"
@@ -168,9 +168,16 @@ def _plan_evaluation(
     return name, evaluations / name, home.figures / "evaluations" / name
 
 
-def _free_name(evaluations: Path, base: str) -> str:
+def free_name(folder: Path, base: str, result: str = "") -> str:
+    """The first of `base`, `base-2`, `base-3`, ... that is not in the folder yet.
+
+    Args:
+        folder: of all results of this sort.
+        base: the name wanted.
+        result: a file that only finished ones have; the place of an interrupted one is taken.
+    """
     name, number = base, 1
-    while (evaluations / name).exists():
+    while (folder / name / result).exists():
         number += 1
         name = f"{base}-{number}"
     return name

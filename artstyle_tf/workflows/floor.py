@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from artstyle_tf.config.training import LinearProbeConfig
 from artstyle_tf.metrics.classification import classification_summary
 from artstyle_tf.metrics.comparison import compare_predictions, verdict
 from artstyle_tf.training.linear_probe import fit_linear_probe
+from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.workflows.evaluation import SEED_OF_INTERVALS, Evaluation
 from artstyle_tf.workflows.split_pictures import SplitPictures, class_ids
 from artstyle_tf.workflows.training_run import NAME_IN_RESULT
+
+FLOOR_PREDICTIONS_FILE = "floor_predictions.csv"
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,27 @@ def compare_with_floor(
             "verdict": verdict(comparison, ["the trained model", "the floor"]),
         }
     return found
+
+
+def write_floor_predictions(
+    floor: Floor,
+    splits: dict[str, SplitPictures],
+    class_names: Sequence[str],
+    run_directory: RunDirectory,
+) -> None:
+    """Keeps what the floor says of each picture, so that it can be compared with other runs."""
+    for split, name in NAME_IN_RESULT.items():
+        if split not in splits:
+            continue
+        rows = splits[split].rows
+        table = pd.DataFrame(
+            {
+                "path": rows["source"],
+                "label": rows["label"],
+                "prediction": np.array(class_names)[floor.predictions[split]],
+            }
+        )
+        run_directory.write_table(run_directory.path / name / FLOOR_PREDICTIONS_FILE, table)
 
 
 def summarise_floor(result: dict[str, Any]) -> list[str]:

@@ -24,7 +24,12 @@ from artstyle_tf.training.objective import Objective
 from artstyle_tf.training.run_directory import RunDirectory, create_run_directory
 from artstyle_tf.training.trainer import Trainer
 from artstyle_tf.workflows.evaluation import Evaluation
-from artstyle_tf.workflows.floor import Floor, compare_with_floor, fit_floor
+from artstyle_tf.workflows.floor import (
+    Floor,
+    compare_with_floor,
+    fit_floor,
+    write_floor_predictions,
+)
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.leak_check import check_leaks
 from artstyle_tf.workflows.prepare_data import count_splits, index_and_split, prepare
@@ -145,14 +150,15 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         """
         start_style(self.network, self.inputs)
         # Before anything is learnt: the floor is what the features could do already.
-        features = {split: self.inputs.features(split) for split in self.splits}
-        floor = fit_floor(
-            self.probe,
-            self.splits,
-            features,
-            num_classes=len(self.class_names),
-            num_pooled=self.network.features.groups[0].size,
-        )
+        with self.invocation.stopwatch.stage("floor"):
+            features = {split: self.inputs.features(split) for split in self.splits}
+            floor = fit_floor(
+                self.probe,
+                self.splits,
+                features,
+                num_classes=len(self.class_names),
+                num_pooled=self.network.features.groups[0].size,
+            )
         objective = self.objective()
         trainer = Trainer(
             self.network,
@@ -227,6 +233,7 @@ def run_training(
             calibration = training.calibrate()
             place.write_calibration(calibration)
             evaluations = _evaluate(training, calibration)
+            write_floor_predictions(floor, splits, class_names, place)
             curves = plot_training_curves(trainer.history.table())
             save_figure(curves, place.figures / "training_curves.png")
             further = training.further_results(trainer)

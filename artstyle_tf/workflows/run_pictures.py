@@ -28,11 +28,12 @@ def chosen_pictures(
 ) -> Iterator[PreparedPictures]:
     """The pictures that `config` asks for; those of another folder go away afterwards."""
     if config.images is None:
-        yield own_pictures(chosen_split(config, run_directory), run_directory, trained)
+        rows = rows_of_split(chosen_split(config, run_directory), run_directory)
+        yield own_pictures(rows, run_directory, trained)
         return
     # Cleaned exactly as training pictures were, into a folder that goes away.
     with tempfile.TemporaryDirectory(prefix="artstyle-") as temporary:
-        yield _other_pictures(
+        yield other_pictures(
             Path(config.images),
             Path(temporary) / "prepared",
             run_directory,
@@ -41,13 +42,18 @@ def chosen_pictures(
         )
 
 
-def _other_pictures(
+def other_pictures(
     images: Path,
     destination: Path,
     run_directory: RunDirectory,
     trained: TrainingExperiment,
     invocation: Invocation,
 ) -> PreparedPictures:
+    """Pictures of another folder, cleaned as the run's were, all in the split "test".
+
+    Raises:
+        ArtstyleError: if there are styles that the run does not know, or no pictures.
+    """
     class_names = run_directory.read_class_names()
     index = index_images(images, reporter=invocation.reporter)
     unknown = sorted(set(index.class_names) - set(class_names))
@@ -84,14 +90,18 @@ def _warn_about_known_pictures(
 
 
 def own_pictures(
-    split: str, run_directory: RunDirectory, trained: TrainingExperiment
+    rows: pd.DataFrame, run_directory: RunDirectory, trained: TrainingExperiment
 ) -> PreparedPictures:
-    """The run's pictures of one split, if they are still those the run used.
+    """Some of the run's pictures, as far as they are still those the run used.
+
+    Args:
+        rows: of the run's table of pictures.
+        run_directory: of the run.
+        trained: config of the run.
 
     Raises:
         ArtstyleError: if none is left.
     """
-    rows = rows_of_split(split, run_directory)
     root = prepared_root(run_directory, trained)
     readable = []
     rejected = []
@@ -137,7 +147,7 @@ def rows_of_split(split: str, run_directory: RunDirectory) -> pd.DataFrame:
     Raises:
         ArtstyleError: if there are none.
     """
-    pictures = pd.read_csv(run_directory.pictures_file, dtype=str, keep_default_na=False)
+    pictures = all_rows(run_directory)
     rows = pictures[pictures["split"] == split]
     if rows.empty:
         raise ArtstyleError(
@@ -146,6 +156,11 @@ def rows_of_split(split: str, run_directory: RunDirectory) -> pd.DataFrame:
             fix="set split=..., or give a folder with --images",
         )
     return rows[rows["parent"] == ""].reset_index(drop=True)
+
+
+def all_rows(run_directory: RunDirectory) -> pd.DataFrame:
+    """The run's table of pictures, all columns as strings."""
+    return pd.read_csv(run_directory.pictures_file, dtype=str, keep_default_na=False)
 
 
 def chosen_split(config: EvaluateExperiment, run_directory: RunDirectory) -> str:

@@ -12,7 +12,7 @@ from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.export.served_run import ServedRun, network_of
 from artstyle_tf.training.gallery import load_gallery
 from artstyle_tf.training.run_directory import RunDirectory, open_run
-from artstyle_tf.workflows.run_pictures import own_pictures
+from artstyle_tf.workflows.run_pictures import own_pictures, rows_of_split
 from artstyle_tf.workflows.split_pictures import read_splits
 from artstyle_tf.workflows.training_run import read_run_config
 
@@ -83,7 +83,7 @@ def read_own_pictures(
         ArtstyleError: if they are not here any more.
     """
     trained = read_run_config(run_directory)
-    prepared = own_pictures(split, run_directory, trained)
+    prepared = own_pictures(rows_of_split(split, run_directory), run_directory, trained)
     pictures = read_splits(
         prepared,
         run_directory.read_class_names(),

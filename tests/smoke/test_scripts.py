@@ -79,6 +79,23 @@ def test_train_triplet_shares_pictures_and_cache_with_train_direct(trained, work
     assert "MAP@R" in answer.stdout
 
 
+def test_features_are_analyzed_and_compared_with_their_run(trained, workplace):
+    quick = ["projection.methods=[pca]", "clustering.num_clusters=2", "folds.num_folds=2"]
+    quick += ["classifiers={names: [gradient_boosting], num_draws: 1, num_folds: 2}"]
+    run_folder = ["--run", "outputs/models/smoke"]
+    answer = run("analyze_features", *run_folder, *quick, "--json", cwd=workplace)
+    assert answer.returncode == 0, answer.stderr
+    result = json.loads(answer.stdout)
+    assert "Searching gradient boosting: 2/2 fits" in answer.stderr
+    assert "Traceback" not in answer.stderr
+    runs = ["--runs", "outputs/models/smoke", result["results"], "timed_pictures=2"]
+    answer = run("compare", *runs, cwd=workplace)
+    assert answer.returncode == 0, answer.stderr
+    assert "macro precision" in answer.stdout
+    assert "cannot be told apart" in answer.stdout
+    assert "Traceback" not in answer.stderr
+
+
 def test_prepare_data_finds_its_work_done(trained, workplace):
     before = {file: file.stat().st_mtime_ns for file in (workplace / "prepared").rglob("*.png")}
     answer = run("prepare_data", *OVERRIDES, cwd=workplace)

@@ -1,0 +1,98 @@
+"""What a network makes of a picture at one of its layers, as a vector."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+import keras
+
+from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.models.features import FeatureGroup
+
+HEAD, POOLED, OUTPUT = "head", "pooled", "output"
+"""Names that every network knows: what its head reads, its pooled top, and what it answers."""
+
+# The layers that `models` builds between the backbone and the head.
+_POOLING, _BEFORE_HEAD, _JOINED = "pooling", "dropout", "features"
+
+
+@dataclass(frozen=True)
+class FeatureNetwork:
+    """A network up to one layer.
+
+    Attributes:
+        model: float32 [B, S, S, 3] in 0..255 -> features float32 [B, D].
+        layer: what was asked for.
+        groups: parts of D that are scaled as wholes; see `training.feature_scales`.
+    """
+
+    model: keras.Model
+    layer: str
+    groups: tuple[FeatureGroup, ...]
+
+
+def build_feature_network(model: keras.Model, layer: str) -> FeatureNetwork:
+    """Cuts a network, or takes a bare backbone.
+
+    Args:
+        model: float32 [B, S, S, 3] -> logits, embedding or, for a bare backbone, feature map.
+        layer: "head" for what the classifier reads, "pooled" for the means of the top feature map,
+            "output" for logits or embedding, or the name of any layer. The means over all
+            positions are taken of a feature map.
+
+    Raises:
+        ArtstyleError: if there is no such layer, or it gives neither a vector nor a map.
+    """
+    tensor = _tensor(model, layer)
+    joined = tensor
+    if len(tensor.shape) == 4:
+        tensor = keras.layers.GlobalAveragePooling2D(name="pooled_features")(tensor)
+    if len(tensor.shape) != 2 or tensor.shape[-1] is None:
+        raise ArtstyleError(
+            f"The layer {layer} gives no features of a picture",
+            received=f"an output of shape {tuple(tensor.shape)}",
+            expected="a vector or a feature map",
+            fix="choose another layer, e.g. layer=pooled",
+        )
+    if tensor is joined:
+        tensor = keras.layers.Identity()(tensor)  # a layer of our own always makes a model
+    network = keras.Model(model.input, tensor, name="feature_network")
+    if layer == OUTPUT:  # logits and embeddings are compared as they are
+        groups = (FeatureGroup(int(tensor.shape[-1]), has_one_scale=True),)
+    else:
+        groups = _groups(model, joined, int(tensor.shape[-1]))
+    return FeatureNetwork(network, layer, groups)
+
+
+def _tensor(model: keras.Model, layer: str) -> keras.KerasTensor:
+    names = [known.name for known in model.layers]
+    if layer == OUTPUT:
+        return model.output
+    if layer == POOLED:
+        return model.get_layer(_POOLING).output if _POOLING in names else model.output
+    if layer == HEAD:
+        # A bare backbone has no head; an ordinary one would read its pooled top.
+        return model.get_layer(_BEFORE_HEAD).input if _BEFORE_HEAD in names else model.output
+    if layer not in names:
+        near = difflib.get_close_matches(layer, names, n=3, cutoff=0.4)
+        raise ArtstyleError(
+            f"The network {model.name} has no such layer",
+            received=f"layer={layer}",
+            expected=f"{HEAD}, {POOLED}, {OUTPUT} or the name of a layer"
+            + (f", such as {', '.join(near)}" if near else ""),
+        )
+    output = model.get_layer(layer).output
+    if isinstance(output, list | tuple):
+        raise ArtstyleError(f"The layer {layer} has several outputs", fix="choose another layer")
+    return output
+
+
+def _groups(model: keras.Model, tensor: keras.KerasTensor, size: int) -> tuple[FeatureGroup, ...]:
+    """The pooled top and the style of each block, where they are joined; else one group."""
+    if _JOINED in [layer.name for layer in model.layers]:
+        joined = model.get_layer(_JOINED)
+        if tensor is joined.output:
+            parts = [int(part.shape[-1]) for part in joined.input]
+            return tuple(FeatureGroup(n, has_one_scale=i > 0) for i, n in enumerate(parts))
+    return (FeatureGroup(size, has_one_scale=False),)

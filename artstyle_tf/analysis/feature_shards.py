@@ -1,0 +1,158 @@
+"""Features of many pictures on disk: computed shard by shard, resumable, readable by other tools.
+
+A shard is an .npz file of a thousand pictures: `features` float32 [n, D], and for each picture what
+the table of pictures says of it (path, parent, label, split, group, ...), so that it can be used
+alone. It is written when it is complete; an interrupted extraction computes only what is missing.
+No more than one shard is in memory, however many there are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from artstyle_tf.files import replaced_atomically, write_json
+from artstyle_tf.reporting import SILENT, Reporter
+
+ROWS_IN_A_SHARD = 1024
+
+COLUMNS = ("path", "source", "label", "split", "group", "parent", "digest", "source_digest")
+"""What a shard says of each picture, as strings."""
+
+FORMAT_VERSION = 1
+_DESCRIPTION_FILE = "features.json"
+_KEY_LENGTH = 12
+
+ComputeFeatures = Callable[[pd.DataFrame], np.ndarray]
+"""Rows of the table of pictures -> features float32 [n, D]."""
+
+
+class FeatureShards:
+    """Features of the N pictures of a table.
+
+    Args:
+        root: folder of all features; these get a folder of their own in it.
+        name: start of the folder's name, for people.
+        description: everything the features depend on apart from the pictures, as JSON values.
+        pictures: N rows with `COLUMNS`.
+        rows_in_a_shard: pictures in each file.
+        reporter: told about damaged shards.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        name: str,
+        description: Mapping[str, Any],
+        pictures: pd.DataFrame,
+        *,
+        rows_in_a_shard: int = ROWS_IN_A_SHARD,
+        reporter: Reporter = SILENT,
+    ) -> None:
+        self.pictures = pictures.reset_index(drop=True)
+        self._description = {
+            "format": FORMAT_VERSION,
+            **description,
+            "num_pictures": len(pictures),
+            "rows_in_a_shard": rows_in_a_shard,
+            "pictures": _digest(self.pictures),
+        }
+        canonical = json.dumps(self._description, sort_keys=True)
+        key = hashlib.sha256(canonical.encode()).hexdigest()[:_KEY_LENGTH]
+        self.folder = root / f"{name}-{key}"
+        self._rows_in_a_shard = rows_in_a_shard
+        self._reporter = reporter
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    @property
+    def num_shards(self) -> int:
+        """Files that hold all pictures."""
+        return -(-len(self) // self._rows_in_a_shard)
+
+    def missing(self) -> list[int]:
+        """Numbers of the shards that are not there, or damaged."""
+        return [number for number in range(self.num_shards) if not self._is_whole(number)]
+
+    def extract(self, compute: ComputeFeatures) -> None:
+        """Computes and writes the missing shards; between two of them it can be interrupted.
+
+        Args:
+            compute: makes the features of a shard's pictures.
+
+        Raises:
+            ArtstyleError: if the folder cannot be written.
+            ValueError: if `compute` returns something else than finite numbers, one row a picture.
+        """
+        missing = self.missing()
+        if not missing:
+            return
+        write_json(self.folder / _DESCRIPTION_FILE, self._description)
+        tracked = self._reporter.track(
+            missing, total=len(missing), description="Features", unit="shards"
+        )
+        for number in tracked:
+            rows = self.pictures.iloc[self._rows(number)]
+            features = np.asarray(compute(rows), dtype=np.float32)
+            if features.ndim != 2 or len(features) != len(rows) or not np.isfinite(features).all():
+                raise ValueError(
+                    f"`compute` should return finite features [{len(rows)}, D]. "
+                    f"Received: shape {features.shape}"
+                )
+            columns = {name: rows[name].to_numpy(dtype=str) for name in COLUMNS}
+            with replaced_atomically(self._file(number)) as temporary:
+                np.savez(temporary, allow_pickle=False, features=features, **columns)
+
+    def read(self, positions: np.ndarray | None = None) -> np.ndarray:
+        """Features of some pictures, shard after shard.
+
+        Args:
+            positions: int [M], ascending; None for all N.
+
+        Returns:
+            float32 [M, D].
+        """
+        wanted = np.arange(len(self)) if positions is None else np.asarray(positions)
+        parts = []
+        for number in np.unique(wanted // self._rows_in_a_shard):
+            inside = wanted[wanted // self._rows_in_a_shard == number]
+            with np.load(self._file(int(number)), allow_pickle=False) as shard:
+                parts.append(shard["features"][inside - number * self._rows_in_a_shard])
+        return np.concatenate(parts)
+
+    def _rows(self, number: int) -> slice:
+        start = number * self._rows_in_a_shard
+        return slice(start, min(start + self._rows_in_a_shard, len(self)))
+
+    def _file(self, number: int) -> Path:
+        return self.folder / f"features-{number:05d}.npz"
+
+    def _is_whole(self, number: int) -> bool:
+        file = self._file(number)
+        if not file.is_file():
+            return False
+        try:
+            with zipfile.ZipFile(file) as archive:
+                damaged = archive.testzip()  # checksums of all members
+        except (OSError, zipfile.BadZipFile) as error:
+            damaged = str(error)
+        if damaged is not None:
+            self._reporter.warn(f"{file} is damaged ({damaged}) and is computed again.")
+        return damaged is None
+
+
+def _digest(pictures: pd.DataFrame) -> str:
+    """Equal for the same pictures, told the same things, in the same order."""
+    digest = hashlib.sha256()
+    for name in COLUMNS:
+        for value in pictures[name]:
+            digest.update(str(value).encode() + b"\0")
+    return digest.hexdigest()

@@ -1,0 +1,62 @@
+"""What a plain classifier says of pictures it has not learnt from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from artstyle_tf.models.features import FeatureGroup
+from artstyle_tf.reporting import SILENT, Reporter
+from artstyle_tf.training.linear_probe import fit_linear_probe
+
+_INVERSE_REGULARISATION = 4.0
+
+
+def out_of_fold_probabilities(
+    features: np.ndarray,
+    labels: np.ndarray,
+    folds: np.ndarray,
+    *,
+    num_classes: int,
+    groups: Sequence[FeatureGroup] | None = None,
+    reporter: Reporter = SILENT,
+) -> np.ndarray:
+    """Logistic regression, fitted to all folds but one and asked about that one, in turn.
+
+    It is the regression that serves as the floor of every run. Styles count alike in it, so that
+    a small one is not doubted for being small.
+
+    Args:
+        features: float [N, D].
+        labels: int [N], class ids in [0, C).
+        folds: int [N], in [0, K); what hangs together is in one fold.
+        num_classes: C.
+        groups: of the features; see `training.feature_scales`.
+        reporter: where progress goes.
+
+    Returns:
+        float32 [N, C], rows add up to 1. A class that is missing in the other folds gets 0.
+    """
+    probabilities = np.zeros((len(labels), num_classes), dtype=np.float32)
+    numbers = np.unique(folds)
+    for number in reporter.track(
+        numbers, total=len(numbers), description="Predicting out of fold", unit="folds"
+    ):
+        left_out = folds == number
+        known, positions = np.unique(labels[~left_out], return_inverse=True)
+        if len(known) == 1:
+            probabilities[np.ix_(left_out, known)] = 1.0
+            continue
+        kernel, bias = fit_linear_probe(
+            features[~left_out],
+            positions,
+            num_classes=len(known),
+            inverse_regularisation=_INVERSE_REGULARISATION,
+            balanced=True,
+            groups=groups,
+        )
+        logits = features[left_out] @ kernel + bias
+        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+        probabilities[np.ix_(left_out, known)] = weights / weights.sum(axis=1, keepdims=True)
+    return probabilities

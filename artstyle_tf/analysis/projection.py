@@ -1,0 +1,118 @@
+"""Features in two dimensions, to look at."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import warnings
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
+
+from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.reporting import SILENT, Reporter
+
+ProjectionMethod = Literal["pca", "tsne", "umap"]
+
+PROJECTION_IN_WORDS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
+
+# Neighbourhoods hardly change with more, and their search takes as much longer.
+_COMPONENTS_FOR_NEIGHBOURS = 50
+
+
+def project(
+    features: np.ndarray,
+    method: ProjectionMethod,
+    *,
+    seed: int,
+    umap_neighbours: int = 15,
+    umap_least_distance: float = 0.1,
+    tsne_perplexity: float = 30.0,
+    reporter: Reporter = SILENT,
+) -> np.ndarray:
+    """Places every picture on a plane.
+
+    PCA shows distances as far as two directions can. t-SNE and UMAP show neighbourhoods; distances
+    between clusters and sizes of clusters mean little there.
+
+    Args:
+        features: float [N, D], scaled; N of at least 4.
+        method: "pca", "tsne" or "umap".
+        seed: with the same one and the same library versions the picture is the same.
+        umap_neighbours: size of the neighbourhoods that are kept.
+        umap_least_distance: how tightly points may be packed.
+        tsne_perplexity: about the size of the neighbourhoods that are kept.
+        reporter: told what takes time.
+
+    Returns:
+        float32 [N, 2].
+
+    Raises:
+        ArtstyleError: if UMAP is asked for and not installed, or there are too few pictures.
+
+    Source: McInnes et al. 2018, arXiv:1802.03426 (UMAP); van der Maaten and Hinton 2008 (t-SNE).
+    """
+    if len(features) < 4:
+        raise ArtstyleError(
+            "There are too few pictures to project",
+            received=f"{len(features)}",
+            expected="at least 4",
+        )
+    reporter.info(f"Projecting {len(features):,} pictures with {PROJECTION_IN_WORDS[method]}.")
+    features = np.asarray(features, dtype=np.float64)
+    if method == "pca":
+        return principal_components(features, 2, seed=seed).astype(np.float32)
+    reduced = principal_components(features, _COMPONENTS_FOR_NEIGHBOURS, seed=seed)
+    if method == "tsne":
+        # Each point has fewer than N neighbours.
+        perplexity = min(tsne_perplexity, (len(reduced) - 1) / 3)
+        reducer: Any = TSNE(perplexity=perplexity, init="pca", random_state=seed)
+        # Its steps are short: threads that wait for each other on a busy machine take minutes.
+        with threadpool_limits(1, user_api="openmp"):
+            return reducer.fit_transform(reduced).astype(np.float32)
+    reducer = _import_umap().UMAP(
+        n_neighbors=min(umap_neighbours, len(reduced) - 1),
+        min_dist=umap_least_distance,
+        random_state=seed,
+        n_jobs=1,  # what a seed needs anyway
+        init="pca",  # the spectral start fails on neighbourhoods that are not connected
+    )
+    with _ignoring_what_umap_says():
+        return np.asarray(reducer.fit_transform(reduced), dtype=np.float32)
+
+
+def principal_components(features: np.ndarray, count: int, *, seed: int) -> np.ndarray:
+    """The first components, or as many as there are: float64 [N, <= count]."""
+    count = min(count, *features.shape)
+    return PCA(count, svd_solver="auto", random_state=seed).fit_transform(features)
+
+
+def has_umap() -> bool:
+    """Whether UMAP is installed."""
+    return importlib.util.find_spec("umap") is not None
+
+
+def _import_umap() -> Any:
+    """Imported late: compiling its functions takes about ten seconds."""
+    if not has_umap():
+        raise ArtstyleError(
+            "UMAP is not installed",
+            received="projection.methods with umap",
+            fix="pip install 'artstyle-tf[analysis]', or projection.methods=[pca,tsne]",
+        )
+    with _ignoring_what_umap_says():
+        import umap  # pyright: ignore[reportMissingImports]
+    return umap
+
+
+@contextlib.contextmanager
+def _ignoring_what_umap_says() -> Iterator[None]:
+    with warnings.catch_warnings():
+        # Of its own optional parts, and of deprecations in libraries below it.
+        warnings.filterwarnings("ignore", module=r"(umap|numba|pynndescent|sklearn)\b")
+        warnings.filterwarnings("ignore", category=ImportWarning)
+        yield

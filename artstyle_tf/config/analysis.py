@@ -1,0 +1,70 @@
+"""What is looked for in features, and how."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from artstyle_tf.config.base import NonNegativeFloat, PositiveFloat, PositiveInt, Schema
+
+ProjectionMethod = Literal["pca", "tsne", "umap"]
+ClassifierName = Literal[
+    "gradient_boosting",
+    "hist_gradient_boosting",
+    "logistic_regression",
+    "linear_svm",
+    "rbf_svm",
+    "knn",
+    "mlp",
+]
+
+
+class ProjectionConfig(Schema):
+    """Two dimensions to look at; see `analysis.projection`."""
+
+    methods: tuple[ProjectionMethod, ...] = ("pca", "tsne", "umap")
+    umap_neighbours: Annotated[int, Field(ge=2)] = 15
+    umap_least_distance: NonNegativeFloat = 0.1
+    tsne_perplexity: PositiveFloat = 30.0
+
+
+class ClusteringConfig(Schema):
+    """K-Means; without a number of clusters the silhouette chooses among some."""
+
+    num_clusters: Annotated[int, Field(ge=2)] | None = None
+    fewest_clusters: Annotated[int, Field(ge=2)] = 2
+    most_clusters: Annotated[int, Field(ge=2)] = 16
+
+    @model_validator(mode="after")
+    def _a_range(self) -> ClusteringConfig:
+        if self.fewest_clusters > self.most_clusters:
+            raise ValueError("fewest_clusters should not be above most_clusters")
+        return self
+
+
+class FoldsConfig(Schema):
+    """How pictures are divided so that each is judged by something that has not learnt it.
+
+    Copies are never divided; with `by_group` groups are not divided either.
+    """
+
+    num_folds: Annotated[int, Field(ge=2)] = 5
+    by_group: bool = True
+
+
+class ClassifiersConfig(Schema):
+    """Classifiers of the features, each with settings found by random search."""
+
+    names: tuple[ClassifierName, ...] = (
+        "gradient_boosting",
+        "hist_gradient_boosting",
+        "logistic_regression",
+        "linear_svm",
+        "rbf_svm",
+        "knn",
+        "mlp",
+    )
+    num_draws: PositiveInt = 12
+    num_folds: Annotated[int, Field(ge=2)] = 3
+    by_group: bool = True

@@ -1,0 +1,101 @@
+"""What an analysis looks at: a network and pictures, of a run or without one."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from artstyle_tf.config.experiment import AnalyzeExperiment
+from artstyle_tf.data.decoding import AspectPolicy
+from artstyle_tf.data.preparation import PreparedPictures
+from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.models.backbones import build_backbone
+from artstyle_tf.training.run_directory import RunDirectory, open_run
+from artstyle_tf.workflows.invocation import Invocation
+from artstyle_tf.workflows.prepare_data import index_and_split, prepare
+from artstyle_tf.workflows.run_pictures import all_rows, other_pictures, own_pictures
+from artstyle_tf.workflows.training_run import read_run_config
+
+
+@dataclass(frozen=True)
+class AnalysisSource:
+    """A network, and the pictures it looks at.
+
+    Attributes:
+        name: of the run or the backbone.
+        model: pictures float32 [B, S, S, 3] -> logits, embedding or feature map.
+        prepared: the pictures of all splits, augmented copies too.
+        class_names: in the order of the class ids.
+        aspect: how a picture becomes a square.
+    """
+
+    name: str
+    model: keras.Model
+    prepared: PreparedPictures
+    class_names: Sequence[str]
+    aspect: AspectPolicy
+
+    @property
+    def image_size_px(self) -> int:
+        """Side of the square pictures."""
+        return int(self.model.input_shape[1])
+
+
+def chosen_run(config: AnalyzeExperiment) -> RunDirectory | None:
+    """The run that is analysed; None for a bare backbone.
+
+    Raises:
+        ArtstyleError: if neither or both are named, or there is no such run.
+    """
+    if (config.run is None) == (config.backbone is None):
+        models = Path(config.outputs or "outputs") / "models"
+        known = sorted(file.parent.name for file in models.glob("*/config.yaml"))
+        raise ArtstyleError(
+            "Whose features should be analysed?",
+            received="neither a run nor a backbone" if config.run is None else "both",
+            expected="--run DIR, or --backbone NAME with data.images=DIR",
+            fix=f"in {models} there are {', '.join(known)}" if known else "train a model first",
+        )
+    return None if config.run is None else open_run(Path(config.run))
+
+
+@contextmanager
+def open_source(config: AnalyzeExperiment, invocation: Invocation) -> Iterator[AnalysisSource]:
+    """Finds network and pictures; those of another folder go away afterwards."""
+    run = chosen_run(config)
+    if run is None:
+        yield _bare_backbone(config, invocation)
+        return
+    trained = read_run_config(run)
+    model, class_names = run.load_model(), run.read_class_names()
+
+    def source(prepared: PreparedPictures) -> AnalysisSource:
+        return AnalysisSource(run.path.name, model, prepared, class_names, trained.data.aspect)
+
+    if config.images is None:
+        yield source(own_pictures(all_rows(run), run, trained))
+        return
+    with tempfile.TemporaryDirectory(prefix="artstyle-") as temporary:
+        folder = Path(temporary) / "prepared"
+        yield source(other_pictures(Path(config.images), folder, run, trained, invocation))
+
+
+def _bare_backbone(config: AnalyzeExperiment, invocation: Invocation) -> AnalysisSource:
+    assert config.backbone is not None
+    backbone = build_backbone(
+        config.backbone, image_size_px=config.image_size_px, weights=config.weights
+    )
+    data = config.data
+    if config.images is not None:
+        data = data.model_copy(update={"images": config.images})
+    index, pictures = index_and_split(data, invocation.reporter)
+    with invocation.stopwatch.stage("preparation"):
+        prepared = prepare(data, index, pictures, invocation.reporter)
+    return AnalysisSource(
+        config.backbone, backbone.model, prepared, index.class_names, config.data.aspect
+    )

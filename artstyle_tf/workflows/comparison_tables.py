@@ -1,0 +1,84 @@
+"""A comparison as tables for reading, for spreadsheets and for papers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+SCORES = {
+    "macro_f1": "macro-F1",
+    "accuracy": "accuracy",
+    "macro_precision": "macro precision",
+    "macro_recall": "macro recall",
+}
+_LATEX_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+}
+
+
+def comparison_csv(models: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """One row a model and data set, with all numbers in columns of their own.
+
+    Args:
+        models: each with name, validation, test (as far as measured), intervals,
+            training_seconds, milliseconds_a_picture, size_bytes.
+    """
+    rows = []
+    for model in models:
+        for part in model["intervals"]:
+            row: dict[str, Any] = {"model": model["name"], "pictures": part}
+            for score in SCORES:
+                row[score] = model[part][score]
+                row[f"{score}_low"], row[f"{score}_high"] = model["intervals"][part][score]
+            costs = ("training_seconds", "milliseconds_a_picture", "size_bytes")
+            rows.append({**row, **{cost: model[cost] for cost in costs}})
+    return pd.DataFrame(rows)
+
+
+def comparison_rows(
+    models: Sequence[Mapping[str, Any]], part: str
+) -> tuple[list[str], list[list[str]]]:
+    """Heading and cells of the table for one data set, as text."""
+    heading = ["model", *SCORES.values(), "training", "a picture", "size"]
+    rows = []
+    for model in models:
+        cells = [model["name"]]
+        for score in SCORES:
+            low, high = model["intervals"][part][score]
+            cells.append(f"{model[part][score]:.3f} ({low:.3f}-{high:.3f})")
+        seconds = model["training_seconds"]
+        cells.append("-" if seconds is None else f"{seconds:.0f} s")
+        cells.append(f"{model['milliseconds_a_picture']:.1f} ms")
+        cells.append(f"{model['size_bytes'] / 1e6:.1f} MB")
+        rows.append(cells)
+    return heading, rows
+
+
+def markdown_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table that GitHub and others show."""
+    lines = [heading, ["---"] * len(heading), *rows]
+    cells = [[" ".join(cell.split()).replace("|", r"\|") for cell in line] for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells) + "\n"
+
+
+def latex_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A tabular without packages."""
+    columns = "l" + "r" * (len(heading) - 1)
+    body = [" & ".join(_latex(cell) for cell in row) + r" \\" for row in (heading, *rows)]
+    lines = [rf"\begin{{tabular}}{{{columns}}}", r"\hline", body[0], r"\hline", *body[1:]]
+    return "\n".join([*lines, r"\hline", r"\end{tabular}", ""])
+
+
+def _latex(text: str) -> str:
+    return "".join(_LATEX_SPECIAL.get(letter, letter) for letter in text)

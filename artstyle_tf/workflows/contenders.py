@@ -1,0 +1,249 @@
+"""What is compared: runs, classifiers of features and floors, with predictions and costs."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+from artstyle_tf.analysis.classifiers import CLASSIFIER_IN_WORDS
+from artstyle_tf.analysis.feature_network import POOLED, build_feature_network
+from artstyle_tf.config.experiment import CompareExperiment
+from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.metrics.neighbours import nearest_neighbours
+from artstyle_tf.reporting import Reporter
+from artstyle_tf.training.gallery import load_gallery
+from artstyle_tf.training.run_directory import RunDirectory, open_run
+from artstyle_tf.workflows.analyze_features import CLASSIFIERS_FOLDER, RESULT_FILE
+from artstyle_tf.workflows.floor import FLOOR_PREDICTIONS_FILE
+from artstyle_tf.workflows.training_run import NAME_IN_RESULT, read_run_config
+
+KIND_IN_WORDS = {"direct": "direct classifier", "triplet": "metric learning"}
+_REPEATS = 5
+_BYTES_A_WEIGHT = 4
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One way of naming styles.
+
+    Attributes:
+        name: for people; different for all that are compared.
+        predictions: "validation" and "test", as far as there are such pictures -> table with the
+            columns path, label and prediction.
+        training_seconds: from pictures or features to the model; None if unknown.
+        milliseconds: that one picture takes, in batches; decoding is not counted.
+        size_bytes: of all files that a prediction needs.
+    """
+
+    name: str
+    predictions: dict[str, pd.DataFrame]
+    training_seconds: float | None
+    milliseconds: float
+    size_bytes: int
+
+
+def read_contenders(
+    config: CompareExperiment, reporter: Reporter, *, measure: bool = True
+) -> list[Contender]:
+    """Reads everything that the folders offer; networks are timed one after the other.
+
+    Args:
+        config: of the comparison.
+        reporter: told what takes time.
+        measure: whether to load and time networks; without, times and floors' sizes are 0.
+
+    Raises:
+        ArtstyleError: if a folder is neither a finished run nor an analysis of one, or there are
+            fewer than two contenders.
+    """
+    if not config.runs:
+        models = Path(config.outputs or "outputs") / "models"
+        known = sorted(file.parent.name for file in models.glob("*/metrics.json"))
+        raise ArtstyleError(
+            "Which runs should be compared?",
+            expected="--runs DIR DIR ..., folders of runs and of analyses",
+            fix=f"in {models} there are {', '.join(known)}" if known else "train a model first",
+        )
+    timed = _TimedRuns(config.timed_pictures if measure else 0, reporter)
+    contenders: list[Contender] = []
+    floors: list[Contender] = []
+    for folder in dict.fromkeys(Path(path).resolve() for path in config.runs):
+        if (folder / RESULT_FILE).is_file():
+            contenders += _classifiers(folder, config.classifiers, timed)
+            continue
+        run = _finished(open_run(folder))
+        contenders.append(_run(run, timed))
+        floors += _floor(run, timed, reporter)
+    contenders = _with_different_names(contenders + _different(floors))
+    if len(contenders) < 2:
+        raise ArtstyleError(
+            "There is nothing to compare with",
+            received=", ".join(contender.name for contender in contenders) or "no model",
+            expected="at least two models",
+            fix="name more folders after --runs",
+        )
+    return contenders
+
+
+class _TimedRuns:
+    """How long the networks of runs take; each is loaded and timed once."""
+
+    def __init__(self, num_pictures: int, reporter: Reporter) -> None:
+        self._num_pictures = num_pictures
+        self._reporter = reporter
+        self._whole: dict[Path, float] = {}
+        self._pooled: dict[Path, tuple[float, int]] = {}
+
+    def whole(self, run: RunDirectory) -> float:
+        """Milliseconds a picture of the run's network, and of the search in its gallery."""
+        self._measure(run)
+        return self._whole[run.path]
+
+    def pooled(self, run: RunDirectory) -> tuple[float, int]:
+        """Milliseconds a picture up to the pooled top, and the number of weights below it."""
+        self._measure(run)
+        return self._pooled[run.path]
+
+    def _measure(self, run: RunDirectory) -> None:
+        if run.path in self._whole:
+            return
+        if not self._num_pictures:
+            self._whole[run.path], self._pooled[run.path] = 0.0, (0.0, 0)
+            return
+        self._reporter.info(f"Timing {run.path.name} on {self._num_pictures} pictures.")
+        model = run.load_model()
+        generator = np.random.default_rng(0)
+        shape = (self._num_pictures, *model.input_shape[1:])
+        pictures = generator.uniform(0, 255, shape).astype(np.float32)
+        pooled = build_feature_network(model, POOLED).model
+        seconds, seconds_pooled = _best_times([model, pooled], pictures)
+        if run.gallery_file.is_file():
+            gallery, embeddings = load_gallery(run.gallery_file), model.predict_on_batch(pictures)
+            started = time.perf_counter()
+            nearest_neighbours(embeddings, gallery.embeddings, num_neighbours=5)
+            seconds += time.perf_counter() - started
+        self._whole[run.path] = 1000 * seconds / self._num_pictures
+        milliseconds = 1000 * seconds_pooled / self._num_pictures
+        self._pooled[run.path] = (milliseconds, pooled.count_params())
+
+
+def _best_times(models: Sequence[keras.Model], pictures: np.ndarray) -> list[float]:
+    """Seconds of each model's fastest pass; they take turns, because machines have moods."""
+    taken = []
+    for _ in range(1 + _REPEATS):
+        row = []
+        for model in models:
+            started = time.perf_counter()
+            model.predict_on_batch(pictures)
+            row.append(time.perf_counter() - started)
+        taken.append(row)
+    return np.min(taken[1:], axis=0).tolist()  # the first pass, which compiles, does not count
+
+
+def _finished(run: RunDirectory) -> RunDirectory:
+    if not run.metrics_file.is_file():
+        raise ArtstyleError(
+            f"The run {run.path} has no results yet",
+            expected="a finished run",
+            fix="finish it with --resume, or leave it out",
+        )
+    return run
+
+
+def _read_predictions(folder: Path, file_name: str) -> dict[str, pd.DataFrame]:
+    found = {}
+    for part in NAME_IN_RESULT.values():
+        file = folder / part / file_name
+        if file.is_file():
+            table = pd.read_csv(file, dtype=str, keep_default_na=False)
+            found[part] = table[["path", "label", "prediction"]]
+    return found
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+def _run(run: RunDirectory, timed: _TimedRuns) -> Contender:
+    files = [run.model_file, run.gallery_file]
+    return Contender(
+        name=f"{KIND_IN_WORDS[run.read_kind()]} ({run.path.name})",
+        predictions=_read_predictions(run.path, "predictions.csv"),
+        training_seconds=_read_json(run.metrics_file)["seconds"].get("training"),
+        milliseconds=timed.whole(run),
+        size_bytes=sum(file.stat().st_size for file in files if file.is_file()),
+    )
+
+
+def _floor(run: RunDirectory, timed: _TimedRuns, reporter: Reporter) -> Iterator[Contender]:
+    predictions = _read_predictions(run.path, FLOOR_PREDICTIONS_FILE)
+    if not predictions:
+        reporter.warn(f"{run.path.name} was made before runs kept what their floor says.")
+        return
+    milliseconds, num_weights = timed.pooled(run)
+    size_px = read_run_config(run).model.image_size_px
+    yield Contender(
+        name=f"floor ({size_px} px)",
+        predictions=predictions,
+        training_seconds=_read_json(run.metrics_file)["seconds"].get("floor"),
+        milliseconds=milliseconds,
+        size_bytes=_BYTES_A_WEIGHT * num_weights,
+    )
+
+
+def _classifiers(
+    folder: Path, wanted: Sequence[str] | None, timed: _TimedRuns
+) -> Iterator[Contender]:
+    analysis = _read_json(folder / RESULT_FILE)
+    if analysis["run"] is None or not analysis.get("classifiers"):
+        raise ArtstyleError(
+            f"The analysis {folder} has no classifiers of a run's features",
+            fix="make one with analyze_features.py --run DIR and without classifiers=null",
+        )
+    path = Path(analysis["run"])
+    # Relative to where the analysis was made; else beside it.
+    run = open_run(path if path.is_dir() else folder.parent.parent / "models" / path.name)
+    for name, entry in analysis["classifiers"].items():
+        if wanted is not None and name not in wanted:
+            continue
+        yield Contender(
+            name=f"{CLASSIFIER_IN_WORDS[name]} ({run.path.name}, {analysis['layer']})",
+            predictions=_read_predictions(folder / CLASSIFIERS_FOLDER / name, "predictions.csv"),
+            training_seconds=entry["search_seconds"] + entry["fit_seconds"],
+            milliseconds=timed.whole(run) + entry["milliseconds_a_picture"],
+            size_bytes=run.model_file.stat().st_size + (entry["size_bytes"] or 0),
+        )
+
+
+def _different(floors: Sequence[Contender]) -> list[Contender]:
+    """Runs of the same network and size have the same floor, which is shown once."""
+    kept: list[Contender] = []
+    for floor in floors:
+        if not any(_same_predictions(floor, other) for other in kept):
+            kept.append(floor)
+    return kept
+
+
+def _same_predictions(one: Contender, other: Contender) -> bool:
+    return one.predictions.keys() == other.predictions.keys() and all(
+        table.equals(other.predictions[part]) for part, table in one.predictions.items()
+    )
+
+
+def _with_different_names(contenders: Sequence[Contender]) -> list[Contender]:
+    seen: dict[str, int] = {}
+    named = []
+    for contender in contenders:
+        seen[contender.name] = seen.get(contender.name, 0) + 1
+        number = seen[contender.name]
+        name = contender.name if number == 1 else f"{contender.name} {number}"
+        named.append(Contender(**{**vars(contender), "name": name}))
+    return named

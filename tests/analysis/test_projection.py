@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from artstyle_tf.analysis import projection
+from artstyle_tf.analysis.projection import project
+from artstyle_tf.errors import ArtstyleError
+
+
+def two_blobs(each=15):
+    generator = np.random.default_rng(0)
+    labels = np.repeat([0, 1], each)
+    return generator.normal(size=(2 * each, 6)) + 12 * labels[:, None], labels
+
+
+@pytest.mark.parametrize("method", ["pca", "tsne", "umap"])
+def test_neighbours_stay_neighbours_and_the_seed_decides(method):
+    if method == "umap":
+        pytest.importorskip("umap")
+    features, labels = two_blobs()
+    points = project(features, method, seed=3, umap_neighbours=8)
+    assert points.shape == (30, 2)
+    assert points.dtype == np.float32
+    distances = np.linalg.norm(points[:, None] - points, axis=2)
+    np.fill_diagonal(distances, np.inf)
+    assert (labels[distances.argmin(axis=1)] == labels).all()
+    np.testing.assert_array_equal(project(features, method, seed=3, umap_neighbours=8), points)
+
+
+def test_principal_components_are_those_of_the_singular_values():
+    features, _ = two_blobs()
+    points = project(features, "pca", seed=0)
+    centred = features - features.mean(axis=0)
+    left, values, _ = np.linalg.svd(centred, full_matrices=False)
+    np.testing.assert_allclose(np.abs(points), np.abs(left[:, :2] * values[:2]), atol=1e-4)
+
+
+def test_few_pictures_have_a_place_too():
+    features, _ = two_blobs(2)
+    assert np.isfinite(project(features, "tsne", seed=0)).all()
+    with pytest.raises(ArtstyleError, match="too few pictures"):
+        project(features[:3], "pca", seed=0)
+
+
+def test_without_umap_there_is_a_message(monkeypatch):
+    monkeypatch.setattr(projection, "has_umap", lambda: False)
+    with pytest.raises(ArtstyleError, match=r"artstyle-tf\[analysis\]"):
+        project(two_blobs()[0], "umap", seed=0)
