@@ -53,10 +53,10 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def cannot_write(path: Path, error: OSError) -> ArtstyleError:
+def cannot_write(path: Path, error: Exception) -> ArtstyleError:
     """The error for a file or folder that the system refuses to write."""
     return ArtstyleError(
         f"Cannot write {path}",
-        received=error.strerror or str(error),
+        received=getattr(error, "strerror", None) or str(error),
         fix="make the folder writable, free some space, or choose another folder with --outputs",
     )

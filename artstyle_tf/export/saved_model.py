@@ -64,7 +64,7 @@ def _next_version(versions: Path) -> Iterator[tuple[Path, Path]]:
         versions.mkdir(exist_ok=True)
         yield workplace / "model", final
         (workplace / "model").rename(final)
-    except OSError as error:
+    except (OSError, tf.errors.OpError) as error:  # TensorFlow writes with its own file system
         raise cannot_write(final, error) from error
     finally:
         shutil.rmtree(workplace, ignore_errors=True)
