@@ -53,6 +53,10 @@ class Answering(Protocol):
         """Answers for what was loaded from paths; a reason instead where there is no answer."""
         ...
 
+    def close(self) -> None:
+        """Lets go of whoever answers."""
+        ...
+
 
 class RunAnswering:
     """A run on this machine.
@@ -100,6 +104,9 @@ class RunAnswering:
             )
             for row in range(len(answers))
         ]
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     def _neighbours(self, answers: Answers, row: int) -> tuple[tuple[str, float], ...]:
         if self._run.gallery is None or answers.neighbours is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import json
@@ -41,6 +42,7 @@ def run(config: PredictExperiment, invocation: Invocation) -> dict[str, Any]:
         answering = _open(config, len(paths), invocation)
     settings = {"top_k": config.top_k, "threshold": config.threshold}
     with (
+        contextlib.closing(answering),
         PredictionFile(output, {**answering.description, **settings}) as predictions,
         stopwatch.stage("answering"),
     ):

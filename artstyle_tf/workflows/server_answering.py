@@ -39,6 +39,10 @@ class ServerAnswering:
         answers = predict_each(self._client, list(loaded))
         return [each if isinstance(each, str) else _prediction(each) for each in answers]
 
+    def close(self) -> None:
+        """Closes the connection."""
+        self._client.close()
+
 
 def _prediction(answer: Answer) -> Prediction:
     neighbours: tuple[tuple[str, float], ...] = ()
