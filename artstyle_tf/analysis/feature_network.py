@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import keras
 
 from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.models.features import FeatureGroup
+from artstyle_tf.models.features import POOLING_NAME, FeatureGroup
 
 HEAD, POOLED, OUTPUT = "head", "pooled", "output"
 """Names that every network knows: what its head reads, its pooled top, and what it answers."""
 
 # The layers that `models` builds between the backbone and the head.
-_POOLING, _BEFORE_HEAD, _JOINED = "pooling", "dropout", "features"
+_BEFORE_HEAD, _JOINED = "dropout", "features"
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def _tensor(model: keras.Model, layer: str) -> keras.KerasTensor:
     if layer == OUTPUT:
         return model.output
     if layer == POOLED:
-        return model.get_layer(_POOLING).output if _POOLING in names else model.output
+        return model.get_layer(POOLING_NAME).output if POOLING_NAME in names else model.output
     if layer == HEAD:
         # A bare backbone has no head; an ordinary one would read its pooled top.
         return model.get_layer(_BEFORE_HEAD).input if _BEFORE_HEAD in names else model.output

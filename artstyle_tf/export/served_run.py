@@ -103,6 +103,12 @@ class ServedRun:
         )
         return Answers(probabilities, self._accepted(probabilities), embeddings, neighbours)
 
+    def answering_by(
+        self, network: Callable[[np.ndarray], list[np.ndarray]]
+    ) -> Callable[[np.ndarray], Answers]:
+        """Pixels -> answers, where something else than Keras computes `network`."""
+        return lambda pixels: self.answer(network(pixels))
+
     def _accepted(self, probabilities: np.ndarray) -> np.ndarray | None:
         if self.calibration is None:
             return None

@@ -19,6 +19,7 @@ from artstyle_tf.training.run_directory import RunDirectory, open_run
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.prepare_data import index_and_split, prepare
 from artstyle_tf.workflows.run_pictures import all_rows, other_pictures, own_pictures
+from artstyle_tf.workflows.served_run import how_to_find_a_run
 from artstyle_tf.workflows.training_run import read_run_config
 
 
@@ -53,13 +54,11 @@ def chosen_run(config: AnalyzeExperiment) -> RunDirectory | None:
         ArtstyleError: if neither or both are named, or there is no such run.
     """
     if (config.run is None) == (config.backbone is None):
-        models = Path(config.outputs or "outputs") / "models"
-        known = sorted(file.parent.name for file in models.glob("*/config.yaml"))
         raise ArtstyleError(
             "Whose features should be analysed?",
             received="neither a run nor a backbone" if config.run is None else "both",
             expected="--run DIR, or --backbone NAME with data.images=DIR",
-            fix=f"in {models} there are {', '.join(known)}" if known else "train a model first",
+            fix=how_to_find_a_run(config.outputs),
         )
     return None if config.run is None else open_run(Path(config.run))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def run(config: ExportExperiment, invocation: Invocation) -> dict[str, Any]:
         with stopwatch.stage("formats"):
             formats = _open_table(config, run_directory, served, invocation)
             formats.add_saved_model(saved_model)
-            _write_formats(config, run_directory, formats, frozen, folder)
+            _write_formats(names, config, run_directory, formats, frozen, folder)
             table = formats.table(num_rounds=config.num_timing_rounds)
         write_text(folder / "formats.csv", table.to_csv(index=False))
     card = folder / "README.md"
@@ -126,6 +126,7 @@ def _open_table(
 
 
 def _write_formats(
+    names: Sequence[str],
     config: ExportExperiment,
     run_directory: RunDirectory,
     table: ExportTable,
@@ -139,5 +140,5 @@ def _write_formats(
     def training_pictures() -> Iterator[np.ndarray]:
         return (picture.astype(np.float32) for picture in drawn)
 
-    for name in _formats(config):
+    for name in names:
         table.add_format(FORMATS[name], frozen, folder / name, training_pictures)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from artstyle_tf.export.formats.export_format import ExportFormat, Pictures, RunNetwork
+from artstyle_tf.export.formats.export_format import ExportFormat, Pictures
 from artstyle_tf.export.formats.quiet_conversion import quiet_conversion
 from artstyle_tf.export.frozen_graph import FrozenGraph
 from artstyle_tf.export.measurement import (
@@ -69,7 +68,7 @@ class ExportTable:
         self._largest_loss = largest_macro_f1_loss
         self._reporter = reporter
         self._answering: dict[str, Answering] = {
-            KERAS: self._by_network(keras_network(run.network))
+            KERAS: run.answering_by(keras_network(run.network))
         }
         self._expected = answer_all(self._answering[KERAS], validation.pictures)
         self._rows: dict[str, _Row] = {}
@@ -97,7 +96,7 @@ class ExportTable:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         file = form.write(network, folder, training_pictures)
-        self._add(form.name, folder, self._by_network(form.open(file)))
+        self._add(form.name, folder, self._run.answering_by(form.open(file)))
         refused = self._rows[form.name].refused
         if refused is not None:
             del self._answering[form.name]
@@ -145,9 +144,6 @@ class ExportTable:
             )
         self._answering[name] = answering
         self._rows[name] = _Row(size_bytes(path) / 1e6, agreement, refused)
-
-    def _by_network(self, network: RunNetwork) -> Callable[[np.ndarray], Answers]:
-        return lambda pictures: self._run.answer(network(pictures))
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

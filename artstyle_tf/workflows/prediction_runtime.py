@@ -17,7 +17,6 @@ from artstyle_tf.export.formats.registry import FORMATS
 from artstyle_tf.export.frozen_graph import FrozenGraph, freeze
 from artstyle_tf.export.measurement import (
     Agreement,
-    Answering,
     answer_all,
     compare_answers,
     pictures_per_second,
@@ -116,7 +115,7 @@ def _choose(
         if agreement.labels >= _LEAST_AGREEMENT
     }
     speeds = pictures_per_second(
-        {name: _answering(run, network) for name, network in agreeing.items()},
+        {name: run.answering_by(network) for name, network in agreeing.items()},
         validation.pictures,
         num_rounds=_NUM_ROUNDS,
     )
@@ -134,17 +133,13 @@ def _choose(
 def _agreements(
     run: ServedRun, networks: Mapping[str, RunNetwork], validation: LabelledPictures
 ) -> dict[str, Agreement]:
-    expected = answer_all(_answering(run, keras_network(run.network)), validation.pictures)
+    expected = answer_all(run.answering_by(keras_network(run.network)), validation.pictures)
     return {
         name: compare_answers(
-            answer_all(_answering(run, network), validation.pictures), expected, validation.labels
+            answer_all(run.answering_by(network), validation.pictures), expected, validation.labels
         )
         for name, network in networks.items()
     }
-
-
-def _answering(run: ServedRun, network: RunNetwork) -> Answering:
-    return lambda batch: run.answer(network(batch))
 
 
 def _known_choice(run_directory: RunDirectory, folder: Path) -> str | None:

@@ -25,13 +25,16 @@ def find_run(run: str | None, outputs: str | None, *, purpose: str) -> RunDirect
     """
     if run is not None:
         return open_run(Path(run))
+    raise ArtstyleError(
+        f"Which run should be {purpose}?", expected="--run DIR", fix=how_to_find_a_run(outputs)
+    )
+
+
+def how_to_find_a_run(outputs: str | None) -> str:
+    """The advice for a user who has named none."""
     models = Path(outputs or "outputs") / "models"
     known = sorted(file.parent.name for file in models.glob("*/config.yaml"))
-    raise ArtstyleError(
-        f"Which run should be {purpose}?",
-        expected="--run DIR",
-        fix=f"in {models} there are {', '.join(known)}" if known else "train a model first",
-    )
+    return f"in {models} there are {', '.join(known)}" if known else "train a model first"
 
 
 def load_served_run(run_directory: RunDirectory) -> ServedRun:
