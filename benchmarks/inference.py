@@ -99,7 +99,7 @@ def _run(options: argparse.Namespace, reporter: Reporter) -> None:
 
 def _served(options: argparse.Namespace) -> ServedRun:
     from artstyle_tf.training.run_directory import open_run
-    from artstyle_tf.workflows.served_run import load_served_run
+    from artstyle_tf.workflows.answers.served_run import load_served_run
 
     if options.run is not None:
         return load_served_run(open_run(options.run))
@@ -198,7 +198,7 @@ def _compare_reading(
     from artstyle_tf.data.picture_loading import PictureLoader, load_ahead
     from artstyle_tf.export.formats.registry import FORMATS
     from artstyle_tf.export.frozen_graph import freeze
-    from artstyle_tf.workflows.answering import RunAnswering
+    from artstyle_tf.workflows.answers.answering import RunAnswering
 
     network: Any = freeze(served.network, served.output_names)
     if options.runtime != "tensorflow":

@@ -14,13 +14,16 @@ from artstyle_tf.config.loading import dump_yaml
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import write_json, write_text
 from artstyle_tf.reporting import Reporter
-from artstyle_tf.workflows.analysis_source import chosen_run, open_source
-from artstyle_tf.workflows.analyzed_pictures import AnalyzedPictures, read_analyzed_pictures
+from artstyle_tf.workflows.analyzing.analysis_source import chosen_run, open_source
+from artstyle_tf.workflows.analyzing.analyzed_pictures import (
+    AnalyzedPictures,
+    read_analyzed_pictures,
+)
+from artstyle_tf.workflows.analyzing.feature_classifiers import train_classifiers
+from artstyle_tf.workflows.analyzing.feature_extraction import extract_features
+from artstyle_tf.workflows.analyzing.picture_analysis import PictureAnalysis
 from artstyle_tf.workflows.evaluate import free_name
-from artstyle_tf.workflows.feature_classifiers import train_classifiers
-from artstyle_tf.workflows.feature_extraction import extract_features
 from artstyle_tf.workflows.invocation import Invocation
-from artstyle_tf.workflows.picture_analysis import PictureAnalysis
 from artstyle_tf.workflows.prepare_data import count_splits
 from artstyle_tf.workflows.training_run import read_run_config
 

@@ -21,14 +21,14 @@ from artstyle_tf.metrics.uncertainty import classification_intervals
 from artstyle_tf.plots.score_intervals import plot_score_intervals
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.reporting import Reporter
-from artstyle_tf.workflows.comparison_tables import (
+from artstyle_tf.workflows.comparing.comparison_tables import (
     SCORES,
     comparison_csv,
     comparison_rows,
     latex_table,
     markdown_table,
 )
-from artstyle_tf.workflows.contenders import Contender, read_contenders
+from artstyle_tf.workflows.comparing.contenders import Contender, read_contenders
 from artstyle_tf.workflows.evaluate import free_name
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.training_run import NAME_IN_RESULT

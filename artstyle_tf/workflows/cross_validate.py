@@ -22,7 +22,7 @@ from artstyle_tf.reporting import Reporter
 from artstyle_tf.training.environment import describe_environment
 from artstyle_tf.training.run_directory import RunDirectory, create_run_directory
 from artstyle_tf.workflows.evaluation import evaluate_probabilities, write_evaluation
-from artstyle_tf.workflows.fold_results import (
+from artstyle_tf.workflows.folds.fold_results import (
     SCHEME_IN_WORDS,
     SchemeResult,
     compare_schemes,
@@ -31,7 +31,7 @@ from artstyle_tf.workflows.fold_results import (
     pool,
     summarise_scheme,
 )
-from artstyle_tf.workflows.fold_training import (
+from artstyle_tf.workflows.folds.fold_training import (
     TRAININGS,
     Fold,
     FoldPictures,

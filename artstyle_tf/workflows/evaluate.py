@@ -17,6 +17,7 @@ from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.training.gallery import Gallery, load_gallery
 from artstyle_tf.training.prediction import predict
 from artstyle_tf.training.run_directory import RunDirectory
+from artstyle_tf.workflows.answers.served_run import find_run
 from artstyle_tf.workflows.embedding_evaluation import (
     evaluate_embeddings,
     write_embedding_evaluation,
@@ -33,7 +34,6 @@ from artstyle_tf.workflows.run_pictures import (
     prepared_root,
     rows_of_split,
 )
-from artstyle_tf.workflows.served_run import find_run
 from artstyle_tf.workflows.split_pictures import read_splits
 from artstyle_tf.workflows.training_run import read_run_config
 

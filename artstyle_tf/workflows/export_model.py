@@ -20,10 +20,10 @@ from artstyle_tf.export.served_run import ServedRun
 from artstyle_tf.files import write_text
 from artstyle_tf.serving.instructions import check_model_name, write_serving_instructions
 from artstyle_tf.training.run_directory import RunDirectory
-from artstyle_tf.workflows.export_table import ExportTable
+from artstyle_tf.workflows.answers.served_run import find_run, load_served_run, read_own_pictures
+from artstyle_tf.workflows.exporting.export_table import ExportTable
+from artstyle_tf.workflows.exporting.model_facts import collect_model_facts
 from artstyle_tf.workflows.invocation import Invocation
-from artstyle_tf.workflows.model_facts import collect_model_facts
-from artstyle_tf.workflows.served_run import find_run, load_served_run, read_own_pictures
 
 
 def run(config: ExportExperiment, invocation: Invocation) -> dict[str, Any]:

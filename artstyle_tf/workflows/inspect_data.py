@@ -18,11 +18,14 @@ from artstyle_tf.training.run_directory import (
     create_run_directory,
     plan_run_directory,
 )
-from artstyle_tf.workflows.augmentation_preview import AugmentationPreview, preview_augmentation
-from artstyle_tf.workflows.inspection import Inspection, inspect
-from artstyle_tf.workflows.inspection_figures import draw_figures
-from artstyle_tf.workflows.inspection_findings import collect_findings, folds_in_words
-from artstyle_tf.workflows.inspection_tables import write_tables
+from artstyle_tf.workflows.inspecting.augmentation_preview import (
+    AugmentationPreview,
+    preview_augmentation,
+)
+from artstyle_tf.workflows.inspecting.inspection import Inspection, inspect
+from artstyle_tf.workflows.inspecting.inspection_figures import draw_figures
+from artstyle_tf.workflows.inspecting.inspection_findings import collect_findings, folds_in_words
+from artstyle_tf.workflows.inspecting.inspection_tables import write_tables
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.prepare_data import find_pictures
 

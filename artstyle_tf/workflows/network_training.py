@@ -24,19 +24,19 @@ from artstyle_tf.training.objective import Objective
 from artstyle_tf.training.run_directory import RunDirectory, create_run_directory
 from artstyle_tf.training.trainer import Trainer
 from artstyle_tf.workflows.evaluation import Evaluation
-from artstyle_tf.workflows.floor import (
+from artstyle_tf.workflows.fitting.floor import (
     Floor,
     compare_with_floor,
     fit_floor,
     write_floor_predictions,
 )
+from artstyle_tf.workflows.fitting.style_start import start_style
+from artstyle_tf.workflows.fitting.training_inputs import TrainingInputs
+from artstyle_tf.workflows.fitting.training_plan import unpack_phases, unpack_training_plan
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.leak_check import check_leaks
 from artstyle_tf.workflows.prepare_data import count_splits, index_and_split, prepare
 from artstyle_tf.workflows.split_pictures import SplitPictures, read_splits
-from artstyle_tf.workflows.style_start import start_style
-from artstyle_tf.workflows.training_inputs import TrainingInputs
-from artstyle_tf.workflows.training_plan import unpack_phases, unpack_training_plan
 from artstyle_tf.workflows.training_run import (
     NAME_IN_RESULT,
     choose_inputs,

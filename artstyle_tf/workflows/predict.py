@@ -21,12 +21,12 @@ from artstyle_tf.data.picture_reading import UnreadablePictureError
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.export.prediction_file import PredictionFile
 from artstyle_tf.serving.connection import open_client
-from artstyle_tf.workflows.answering import Answering, Prediction, RunAnswering
-from artstyle_tf.workflows.grad_cam_overlays import GradCamOverlays
+from artstyle_tf.workflows.answers.answering import Answering, Prediction, RunAnswering
+from artstyle_tf.workflows.answers.grad_cam_overlays import GradCamOverlays
+from artstyle_tf.workflows.answers.prediction_runtime import open_runtime
+from artstyle_tf.workflows.answers.served_run import find_run, load_served_run
+from artstyle_tf.workflows.answers.server_answering import ServerAnswering
 from artstyle_tf.workflows.invocation import Invocation
-from artstyle_tf.workflows.prediction_runtime import open_runtime
-from artstyle_tf.workflows.served_run import find_run, load_served_run
-from artstyle_tf.workflows.server_answering import ServerAnswering
 
 DO_NOT_KNOW = "don't know"
 

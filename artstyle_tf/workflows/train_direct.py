@@ -25,8 +25,11 @@ from artstyle_tf.training.classification import Classification
 from artstyle_tf.training.objective import Objective
 from artstyle_tf.training.phases import check_phases
 from artstyle_tf.workflows.evaluation import Evaluation, evaluate_logits, write_evaluation
-from artstyle_tf.workflows.floor import Floor
-from artstyle_tf.workflows.head_start import fit_head_start
+from artstyle_tf.workflows.fitting.floor import Floor
+from artstyle_tf.workflows.fitting.head_start import fit_head_start
+from artstyle_tf.workflows.fitting.training_inputs import configured_views
+from artstyle_tf.workflows.fitting.training_plan import unpack_features, unpack_phases
+from artstyle_tf.workflows.fitting.training_summary import summarise_training
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.network_training import (
     NetworkTraining,
@@ -34,9 +37,6 @@ from artstyle_tf.workflows.network_training import (
     run_training,
 )
 from artstyle_tf.workflows.split_pictures import SplitPictures
-from artstyle_tf.workflows.training_inputs import configured_views
-from artstyle_tf.workflows.training_plan import unpack_features, unpack_phases
-from artstyle_tf.workflows.training_summary import summarise_training
 
 
 def run(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:

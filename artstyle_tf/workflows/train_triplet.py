@@ -40,19 +40,19 @@ from artstyle_tf.workflows.embedding_evaluation import (
     write_embedding_evaluation,
 )
 from artstyle_tf.workflows.evaluation import Evaluation
-from artstyle_tf.workflows.floor import Floor
-from artstyle_tf.workflows.head_start import fit_head_start
+from artstyle_tf.workflows.fitting.floor import Floor
+from artstyle_tf.workflows.fitting.head_start import fit_head_start
+from artstyle_tf.workflows.fitting.metric_objective import balanced_order, build_objective
+from artstyle_tf.workflows.fitting.training_inputs import configured_views
+from artstyle_tf.workflows.fitting.training_plan import unpack_features, unpack_phases
+from artstyle_tf.workflows.fitting.training_summary import summarise_training
 from artstyle_tf.workflows.invocation import Invocation
-from artstyle_tf.workflows.metric_objective import balanced_order, build_objective
 from artstyle_tf.workflows.network_training import (
     NetworkTraining,
     plan_training,
     run_training,
 )
 from artstyle_tf.workflows.split_pictures import SplitPictures, originals
-from artstyle_tf.workflows.training_inputs import configured_views
-from artstyle_tf.workflows.training_plan import unpack_features, unpack_phases
-from artstyle_tf.workflows.training_summary import summarise_training
 
 
 def run(config: TripletExperiment, invocation: Invocation) -> dict[str, Any]:

@@ -24,11 +24,11 @@ from artstyle_tf.training.cache_decision import CacheDecision
 from artstyle_tf.training.callbacks.tensorboard_log import check_tensorboard
 from artstyle_tf.training.environment import describe_environment
 from artstyle_tf.training.run_directory import RunDirectory, plan_run_directory
-from artstyle_tf.workflows.cached_inputs import open_cached_inputs
+from artstyle_tf.workflows.fitting.cached_inputs import open_cached_inputs
+from artstyle_tf.workflows.fitting.training_inputs import PictureInputs, TrainingInputs
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.prepare_data import count_pictures
 from artstyle_tf.workflows.split_pictures import SplitPictures
-from artstyle_tf.workflows.training_inputs import PictureInputs, TrainingInputs
 
 NAME_IN_RESULT = {"val": "validation", "test": "test"}
 """Splits that a run is measured on, as they are called in its results."""

@@ -10,7 +10,7 @@ from artstyle_tf.config.training import LinearProbeConfig
 from artstyle_tf.models.features import FeatureGroup
 from artstyle_tf.training.linear_probe import fit_linear_probe
 from artstyle_tf.training.ridge_probe import fit_ridge_probe
-from artstyle_tf.workflows.floor import Floor
+from artstyle_tf.workflows.fitting.floor import Floor
 
 
 def fit_head_start(

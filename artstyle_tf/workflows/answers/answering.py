@@ -12,7 +12,7 @@ import numpy as np
 from artstyle_tf.data.picture_loading import PictureLoader
 from artstyle_tf.export.formats.export_format import RunNetwork
 from artstyle_tf.export.served_run import Answers, ServedRun
-from artstyle_tf.workflows.grad_cam_overlays import GradCamOverlays
+from artstyle_tf.workflows.answers.grad_cam_overlays import GradCamOverlays
 
 
 @dataclass(frozen=True)

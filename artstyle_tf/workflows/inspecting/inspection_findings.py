@@ -20,8 +20,8 @@ from artstyle_tf.data.inspection.style_findings import (
     describe_up_sampling,
 )
 from artstyle_tf.data.leaks import count_leaks, leaks_in_words
-from artstyle_tf.workflows.augmentation_preview import AugmentationPreview
-from artstyle_tf.workflows.inspection import Inspection
+from artstyle_tf.workflows.inspecting.augmentation_preview import AugmentationPreview
+from artstyle_tf.workflows.inspecting.inspection import Inspection
 
 
 def collect_findings(

@@ -16,17 +16,17 @@ from artstyle_tf.config.experiment import AnalyzeExperiment
 from artstyle_tf.files import write_text
 from artstyle_tf.metrics.classification import classification_summary, confusion_matrix
 from artstyle_tf.metrics.uncertainty import classification_intervals
-from artstyle_tf.workflows.analysis_source import AnalysisSource
-from artstyle_tf.workflows.analyzed_pictures import AnalyzedPictures
-from artstyle_tf.workflows.atlas_page import write_atlas
-from artstyle_tf.workflows.evaluation import SEED_OF_INTERVALS
-from artstyle_tf.workflows.feature_views import (
+from artstyle_tf.workflows.analyzing.analysis_source import AnalysisSource
+from artstyle_tf.workflows.analyzing.analyzed_pictures import AnalyzedPictures
+from artstyle_tf.workflows.analyzing.atlas_page import write_atlas
+from artstyle_tf.workflows.analyzing.feature_views import (
     cluster_pictures,
     write_clusters,
     write_label_doubts,
     write_maps,
     write_notable_pictures,
 )
+from artstyle_tf.workflows.evaluation import SEED_OF_INTERVALS
 from artstyle_tf.workflows.invocation import Invocation
 
 

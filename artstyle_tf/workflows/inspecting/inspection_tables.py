@@ -7,8 +7,8 @@ import pandas as pd
 
 from artstyle_tf.data.inspection.survey import MEASURES
 from artstyle_tf.training.run_directory import RunDirectory
-from artstyle_tf.workflows.augmentation_preview import AugmentationPreview
-from artstyle_tf.workflows.inspection import Inspection
+from artstyle_tf.workflows.inspecting.augmentation_preview import AugmentationPreview
+from artstyle_tf.workflows.inspecting.inspection import Inspection
 
 _SIZES = ("width_px", "height_px", "aspect", "megapixels", "bytes_per_pixel")
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

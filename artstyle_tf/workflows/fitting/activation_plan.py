@@ -12,9 +12,9 @@ from artstyle_tf.training.cache_decision import CacheCosts
 from artstyle_tf.training.cache_folder import room_bytes
 from artstyle_tf.training.phases import boundary_below
 from artstyle_tf.training.trunk_cache import TrunkCache
+from artstyle_tf.workflows.fitting.training_inputs import configured_views
+from artstyle_tf.workflows.fitting.training_plan import unpack_phases
 from artstyle_tf.workflows.split_pictures import SplitPictures
-from artstyle_tf.workflows.training_inputs import configured_views
-from artstyle_tf.workflows.training_plan import unpack_phases
 
 # Scores are computed from these rows, and have to be those of the saved model.
 _TYPE_FOR_EVALUATION: ActivationType = "float32"

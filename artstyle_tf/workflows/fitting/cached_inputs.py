@@ -32,9 +32,13 @@ from artstyle_tf.training.cache_folder import trunk_cache_folder
 from artstyle_tf.training.prediction import predict
 from artstyle_tf.training.trainer import TrainingData
 from artstyle_tf.training.trunk_cache import Activations, TrunkCache
-from artstyle_tf.workflows.activation_plan import ActivationPlan, ActivationRequest, row_keys
+from artstyle_tf.workflows.fitting.activation_plan import (
+    ActivationPlan,
+    ActivationRequest,
+    row_keys,
+)
+from artstyle_tf.workflows.fitting.training_inputs import PictureInputs
 from artstyle_tf.workflows.split_pictures import SplitPictures
-from artstyle_tf.workflows.training_inputs import PictureInputs
 
 
 class CachedInputs:

@@ -25,7 +25,7 @@ from artstyle_tf.export.served_run import ServedRun, keras_network
 from artstyle_tf.files import write_json
 from artstyle_tf.reporting import Reporter
 from artstyle_tf.training.run_directory import RunDirectory
-from artstyle_tf.workflows.served_run import LabelledPictures, read_own_pictures
+from artstyle_tf.workflows.answers.served_run import LabelledPictures, read_own_pictures
 
 TENSORFLOW = "tensorflow"
 

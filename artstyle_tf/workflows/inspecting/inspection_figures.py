@@ -22,9 +22,9 @@ from artstyle_tf.plots.style_boxes import plot_style_boxes
 from artstyle_tf.plots.style_differences import plot_style_differences
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.reporting import Reporter
-from artstyle_tf.workflows.augmentation_preview import AugmentationPreview
-from artstyle_tf.workflows.inspection import Inspection
-from artstyle_tf.workflows.inspection_findings import folds_in_words
+from artstyle_tf.workflows.inspecting.augmentation_preview import AugmentationPreview
+from artstyle_tf.workflows.inspecting.inspection import Inspection
+from artstyle_tf.workflows.inspecting.inspection_findings import folds_in_words
 
 _MOST_ROWS = 30
 _MOST_TROUBLED = 8

@@ -15,8 +15,8 @@ from artstyle_tf.training.callbacks.collapse_guard import CollapseGuard, Collaps
 from artstyle_tf.training.callbacks.embedding_scores import EmbeddingScores, LabelledPictures
 from artstyle_tf.training.metric_learning import MetricLearning
 from artstyle_tf.workflows.embedding_evaluation import picture_ids
+from artstyle_tf.workflows.fitting.training_inputs import TrainingInputs
 from artstyle_tf.workflows.split_pictures import SplitPictures, originals
-from artstyle_tf.workflows.training_inputs import TrainingInputs
 
 
 def balanced_order(

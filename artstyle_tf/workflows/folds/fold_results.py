@@ -16,7 +16,7 @@ from artstyle_tf.metrics.clustered import draw_macro_f1
 from artstyle_tf.metrics.comparison import Difference, verdict
 from artstyle_tf.metrics.uncertainty import percentile_interval
 from artstyle_tf.workflows.evaluation import SEED_OF_INTERVALS
-from artstyle_tf.workflows.fold_training import FoldResult
+from artstyle_tf.workflows.folds.fold_training import FoldResult
 
 SCHEME_IN_WORDS = {"random": "random folds", "group": "folds without a common group"}
 

@@ -22,8 +22,8 @@ from artstyle_tf.plots.projection_map import (
 )
 from artstyle_tf.plots.theme import GREY
 from artstyle_tf.reporting import Reporter
-from artstyle_tf.workflows.analyzed_pictures import AnalyzedPictures
-from artstyle_tf.workflows.feature_views import GROUPS_IN_COLOUR, NOTE_OF_PREDICTIONS
+from artstyle_tf.workflows.analyzing.analyzed_pictures import AnalyzedPictures
+from artstyle_tf.workflows.analyzing.feature_views import GROUPS_IN_COLOUR, NOTE_OF_PREDICTIONS
 
 MOST_POINTS = 20_000
 """A browser shows so many without trouble; with thumbnails they make a page of some 60 MB."""

@@ -30,7 +30,7 @@ from artstyle_tf.plots.projection_map import (
 )
 from artstyle_tf.plots.theme import class_labels, save_figure
 from artstyle_tf.reporting import Reporter
-from artstyle_tf.workflows.analyzed_pictures import AnalyzedPictures
+from artstyle_tf.workflows.analyzing.analyzed_pictures import AnalyzedPictures
 
 COLUMNS_OF_SHEETS = 8
 _MOST_ROWS_OF_SHEETS = 24

@@ -14,7 +14,7 @@ from artstyle_tf.data.augmentation_cost import time_policy
 from artstyle_tf.data.image_index import ImageIndex
 from artstyle_tf.data.inspection.thumbnails import read_squashed
 from artstyle_tf.data.prepared_files.up_sampling import UpSampling, plan_children
-from artstyle_tf.workflows.inspection import Inspection
+from artstyle_tf.workflows.inspecting.inspection import Inspection
 
 _MOST_PICTURES = 8
 _NUM_VERSIONS = 6

@@ -22,7 +22,7 @@ from artstyle_tf.reporting import Reporter
 from artstyle_tf.training.gallery import load_gallery
 from artstyle_tf.training.run_directory import RunDirectory, open_run
 from artstyle_tf.workflows.analyze_features import CLASSIFIERS_FOLDER, RESULT_FILE
-from artstyle_tf.workflows.floor import FLOOR_PREDICTIONS_FILE
+from artstyle_tf.workflows.fitting.floor import FLOOR_PREDICTIONS_FILE
 from artstyle_tf.workflows.training_run import NAME_IN_RESULT, read_run_config
 
 KIND_IN_WORDS = {"direct": "direct classifier", "triplet": "metric learning"}

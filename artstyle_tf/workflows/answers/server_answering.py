@@ -10,7 +10,7 @@ from artstyle_tf.config.data import DataConfig
 from artstyle_tf.data.picture_loading import load_prepared
 from artstyle_tf.serving.each_picture import Answer, predict_each
 from artstyle_tf.serving.prediction_client import PredictionClient
-from artstyle_tf.workflows.answering import Prediction
+from artstyle_tf.workflows.answers.answering import Prediction
 
 
 class ServerAnswering:

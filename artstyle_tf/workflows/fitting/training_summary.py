@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from artstyle_tf.workflows.evaluation import format_metrics, summarise_calibration
-from artstyle_tf.workflows.floor import summarise_floor
+from artstyle_tf.workflows.fitting.floor import summarise_floor
 from artstyle_tf.workflows.training_run import NAME_IN_RESULT
 
 

@@ -17,7 +17,7 @@ from artstyle_tf.data.picture_groups import connected
 from artstyle_tf.data.picture_store import PictureStore
 from artstyle_tf.models.features import FeatureGroup
 from artstyle_tf.reporting import Reporter
-from artstyle_tf.workflows.analysis_source import AnalysisSource
+from artstyle_tf.workflows.analyzing.analysis_source import AnalysisSource
 from artstyle_tf.workflows.split_pictures import class_ids
 
 SHEET_PICTURE_PX = 160

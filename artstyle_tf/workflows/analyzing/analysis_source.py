@@ -16,10 +16,10 @@ from artstyle_tf.data.preparation import PreparedPictures
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.models.backbones import build_backbone
 from artstyle_tf.training.run_directory import RunDirectory, open_run
+from artstyle_tf.workflows.answers.served_run import how_to_find_a_run
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.prepare_data import index_and_split, prepare
 from artstyle_tf.workflows.run_pictures import all_rows, other_pictures, own_pictures
-from artstyle_tf.workflows.served_run import how_to_find_a_run
 from artstyle_tf.workflows.training_run import read_run_config
 
 

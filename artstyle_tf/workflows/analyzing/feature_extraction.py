@@ -17,7 +17,7 @@ from artstyle_tf.export.frozen_graph import freeze
 from artstyle_tf.models.weights import weights_digest
 from artstyle_tf.reporting import Reporter
 from artstyle_tf.training.trunk_runtime import TrunkRuntime, open_trunk_runtime
-from artstyle_tf.workflows.analysis_source import AnalysisSource
+from artstyle_tf.workflows.analyzing.analysis_source import AnalysisSource
 from artstyle_tf.workflows.invocation import Invocation
 
 

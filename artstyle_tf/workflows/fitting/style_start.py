@@ -5,7 +5,7 @@ from __future__ import annotations
 from artstyle_tf.models.network import Network
 from artstyle_tf.models.splitting import branch_moments
 from artstyle_tf.models.style_head import principal_projection
-from artstyle_tf.workflows.training_inputs import TrainingInputs
+from artstyle_tf.workflows.fitting.training_inputs import TrainingInputs
 
 
 def start_style(network: Network, inputs: TrainingInputs) -> None:

@@ -19,7 +19,7 @@ from artstyle_tf.metrics.uncertainty import classification_intervals
 from artstyle_tf.plots.score_intervals import plot_score_intervals
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.reporting import Reporter
-from artstyle_tf.workflows.analyzed_pictures import AnalyzedPictures
+from artstyle_tf.workflows.analyzing.analyzed_pictures import AnalyzedPictures
 from artstyle_tf.workflows.evaluation import SEED_OF_INTERVALS
 from artstyle_tf.workflows.training_run import NAME_IN_RESULT
 

@@ -24,7 +24,7 @@ from artstyle_tf.export.measurement import (
 from artstyle_tf.export.served_run import Answers, ServedRun, keras_network
 from artstyle_tf.export.serving_signature import PIXELS
 from artstyle_tf.reporting import Reporter
-from artstyle_tf.workflows.served_run import LabelledPictures
+from artstyle_tf.workflows.answers.served_run import LabelledPictures
 
 KERAS = "keras"
 SAVED_MODEL = "saved_model"
