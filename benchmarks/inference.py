@@ -195,10 +195,9 @@ def _compare_reading(
     served: ServedRun, options: argparse.Namespace, folder: Path, reporter: Reporter
 ) -> Comparison:
     """The way of predict.py over files beside the network alone on as many pictures."""
-    from artstyle_tf.data.picture_loading import PictureLoader, load_ahead
     from artstyle_tf.export.formats.registry import FORMATS
     from artstyle_tf.export.frozen_graph import freeze
-    from artstyle_tf.workflows.answers.answering import RunAnswering
+    from artstyle_tf.workflows.answers.answering import RunAnswering, answer_files
 
     network: Any = freeze(served.network, served.output_names)
     if options.runtime != "tensorflow":
@@ -206,10 +205,8 @@ def _compare_reading(
         network = form.open(form.write(network, folder, lambda: ()))
     paths = _generate(folder / "pictures", options.files, reporter)
     answering = RunAnswering(served, options.runtime, network)
-    loader = PictureLoader(
-        image_size_px=served.image_size_px, aspect=served.aspect, max_side_px=served.max_side_px
-    )
-    batch = np.stack([loader.load(path) for path in paths[:BATCH_SIZE]]).astype(np.float32)
+    loaded: Any = answering.load(paths[:BATCH_SIZE])
+    batch = np.stack(loaded).astype(np.float32)
 
     def bare() -> float:
         start = time.perf_counter()
@@ -219,12 +216,10 @@ def _compare_reading(
 
     def from_files() -> float:
         start = time.perf_counter()
-        waiting: list[tuple[Path, Any]] = []
-        for pair in load_ahead(answering.load, paths, num_threads=READING_THREADS):
-            waiting.append(pair)
-            if len(waiting) == BATCH_SIZE:
-                answering.answer(*zip(*waiting, strict=True))
-                waiting.clear()
+        for _ in answer_files(
+            answering, paths, batch_size=BATCH_SIZE, reading_threads=READING_THREADS
+        ):
+            pass
         seconds = time.perf_counter() - start
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         reporter.info(f"Largest memory so far: {peak:.2f} GB")

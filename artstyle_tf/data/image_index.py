@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import pandas as pd
 
 from artstyle_tf.data.picture_groups import compile_group_pattern, find_groups
 from artstyle_tf.data.picture_tables import examples
 from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.threads import map_in_threads
 from artstyle_tf.reporting import SILENT, Reporter
 
 PICTURE_SUFFIXES = frozenset(
@@ -22,7 +21,6 @@ PICTURE_SUFFIXES = frozenset(
     | {".gif", ".bmp", ".dib", ".tif", ".tiff", ".avif"}
 )
 
-Result = TypeVar("Result")
 
 _HASHING_THREADS = 8  # More than cores: on network disks the threads mostly wait.
 
@@ -223,24 +221,14 @@ def _hash_files(
             return error
 
     rows = []
-    for path, result in zip(files, _in_threads(fingerprint, files, reporter), strict=True):
+    results = map_in_threads(fingerprint, files, num_threads=_HASHING_THREADS)
+    tracked = reporter.track(results, total=len(files), description="Looking at the files")
+    for path, result in zip(files, tracked, strict=True):
         if isinstance(result, OSError):
             ignored[path] = f"cannot be opened: {result.strerror or result}"
         else:
             rows.append((path, path.split("/", 1)[0], *result))
     return pd.DataFrame(rows, columns=["path", "label", "digest", "size_bytes"])
-
-
-def _in_threads(
-    function: Callable[[str], Result], items: list[str], reporter: Reporter
-) -> Iterator[Result]:
-    executor = ThreadPoolExecutor(_HASHING_THREADS)
-    try:
-        results = executor.map(function, items)
-        yield from reporter.track(results, total=len(items), description="Looking at the files")
-    finally:
-        # On Ctrl-C nobody wants to wait for the files that are still queued.
-        executor.shutdown(cancel_futures=True)
 
 
 def _table_of_ignored(ignored: dict[str, str]) -> pd.DataFrame:

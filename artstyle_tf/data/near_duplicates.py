@@ -11,7 +11,6 @@ not mistaken for another one among a hundred thousand.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,7 @@ from artstyle_tf.data.picture_reading import (
     decode_grey_thumbnail,
     read_bytes,
 )
+from artstyle_tf.threads import map_in_threads
 from artstyle_tf.reporting import SILENT, Reporter
 
 NUM_BITS = 255
@@ -87,7 +87,9 @@ def perceptual_hashes(
     """
     hashes = np.zeros((len(files), NUM_BITS), dtype=bool)
     is_usable = np.zeros(len(files), dtype=bool)
-    for number, found in enumerate(_in_threads(files, reporter)):
+    hashed = map_in_threads(_hash, files, num_threads=_THREADS)
+    tracked = reporter.track(hashed, total=len(files), description="Looking for duplicates")
+    for number, found in enumerate(tracked):
         if found is not None:
             hashes[number], is_usable[number] = found, True
     return hashes, is_usable
@@ -144,13 +146,3 @@ def _hash(file: Path) -> np.ndarray | None:
         return perceptual_hash(read_bytes(file))
     except UnreadablePictureError:
         return None  # preparation says so
-
-
-def _in_threads(files: Sequence[Path], reporter: Reporter) -> Iterator[np.ndarray | None]:
-    executor = ThreadPoolExecutor(_THREADS)
-    try:
-        found = executor.map(_hash, files)
-        yield from reporter.track(found, total=len(files), description="Looking for duplicates")
-    finally:
-        # On Ctrl-C nobody wants to wait for the files that are still queued.
-        executor.shutdown(cancel_futures=True)

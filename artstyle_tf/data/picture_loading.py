@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,11 +13,16 @@ import tensorflow as tf
 from artstyle_tf.data.decoding import AspectPolicy, decode_picture, resize_picture
 from artstyle_tf.data.picture_reading import UnreadablePictureError, is_plain_jpeg, read_bytes
 from artstyle_tf.data.prepared_files.picture_writing import prepare_bytes
+from artstyle_tf.threads import in_batches, map_in_threads
 
+Source = TypeVar("Source")
 Loaded = TypeVar("Loaded")
 
 # Decoded ahead of the network: enough for a batch while the one before is looked at.
 _PICTURES_AHEAD = 32
+
+# Read by one call of TensorFlow, which costs a quarter as much as four.
+_PICTURES_A_CALL = 4
 
 
 class PictureLoader:
@@ -35,77 +38,100 @@ class PictureLoader:
         self, *, image_size_px: int, aspect: AspectPolicy, max_side_px: int | None
     ) -> None:
         self._max_side_px = max_side_px
+
+        def to_square(content: tf.Tensor) -> tf.Tensor:
+            picture = decode_picture(content)
+            return resize_picture(picture, image_size_px=image_size_px, aspect=aspect)
+
         # One compiled function, because single operations hold Python's lock too often.
-        self._to_square = tf.function(
-            lambda content: resize_picture(
-                decode_picture(content), image_size_px=image_size_px, aspect=aspect
+        self._to_squares = tf.function(
+            lambda contents: tf.map_fn(
+                to_square,
+                contents,
+                # Several threads do this already, and one large picture at a time is enough.
+                parallel_iterations=1,
+                fn_output_signature=tf.TensorSpec([image_size_px, image_size_px, 3], tf.uint8),
             ),
-            input_signature=[tf.TensorSpec([], tf.string)],
+            input_signature=[tf.TensorSpec([None], tf.string)],
         )
 
-    def load(self, path: Path) -> np.ndarray:
-        """Reads one picture.
+    def load(self, paths: Sequence[Path]) -> list[np.ndarray | UnreadablePictureError]:
+        """Reads some pictures.
 
         Returns:
-            uint8 [S, S, 3].
-
-        Raises:
-            UnreadablePictureError: if the file cannot be used as a picture.
+            For each uint8 [S, S, 3], or why the file cannot be used as a picture.
         """
+        files = load_prepared(paths, max_side_px=self._max_side_px)
+        contents = [file for file in files if isinstance(file, bytes)]
+        try:
+            squares = iter(self._to_squares(contents).numpy())
+            return [next(squares) if isinstance(file, bytes) else file for file in files]
+        except tf.errors.InvalidArgumentError:
+            return [
+                _attempt(self._load_with_care, file) if isinstance(file, bytes) else file
+                for file in files
+            ]
+
+    def _load_with_care(self, content: bytes) -> np.ndarray:
+        """Reads one picture of which a neighbour may be damaged, or it is itself."""
+        try:
+            return self._to_squares([content]).numpy()[0]
+        except tf.errors.InvalidArgumentError:
+            # Its header was that of a plain JPEG; preparation, which decodes it all, says what is
+            # wrong or can read it all the same.
+            prepared = prepare_bytes(content, max_side_px=self._max_side_px)
+            return self._to_squares([prepared]).numpy()[0]
+
+
+def load_prepared(
+    paths: Sequence[Path], *, max_side_px: int | None
+) -> list[bytes | UnreadablePictureError]:
+    """The files as preparation would have written them, for somebody else to decode.
+
+    Returns:
+        For each the content, or why the file cannot be used as a picture.
+    """
+
+    def load_one(path: Path) -> bytes:
         content = read_bytes(path)
         # Most pictures need no preparation, and to see that takes much less than decoding twice.
-        if is_plain_jpeg(content, max_side_px=self._max_side_px):
-            try:
-                return self._to_square(content).numpy()
-            except tf.errors.InvalidArgumentError:
-                pass  # damaged; the other way says how, or can read it all the same
-        return self._to_square(prepare_bytes(content, max_side_px=self._max_side_px)).numpy()
+        if is_plain_jpeg(content, max_side_px=max_side_px):
+            return content
+        return prepare_bytes(content, max_side_px=max_side_px)
 
-
-def load_prepared(path: Path, *, max_side_px: int | None) -> bytes:
-    """The file as preparation would have written it, for somebody else to decode.
-
-    Raises:
-        UnreadablePictureError: if the file cannot be used as a picture.
-    """
-    content = read_bytes(path)
-    if is_plain_jpeg(content, max_side_px=max_side_px):
-        return content
-    return prepare_bytes(content, max_side_px=max_side_px)
+    return [_attempt(load_one, path) for path in paths]
 
 
 def load_ahead(
-    load: Callable[[Path], Loaded], paths: Iterable[Path], *, num_threads: int
-) -> Iterator[tuple[Path, Loaded | UnreadablePictureError]]:
+    load: Callable[[Sequence[Path]], Sequence[Loaded]], paths: Iterable[Path], *, num_threads: int
+) -> Iterator[tuple[Path, Loaded]]:
     """Loads pictures in threads, some ahead of whoever takes them; memory stays flat.
 
     Args:
-        load: raises UnreadablePictureError where it has to.
+        load: gives something for each of some paths.
         paths: of the pictures.
         num_threads: at least 1.
 
     Yields:
-        Path, and what was loaded or why it was not, in the order of the paths.
+        Path, and what was loaded, in the order of the paths.
     """
 
-    def attempt(path: Path) -> Loaded | UnreadablePictureError:
-        try:
-            return load(path)
-        except UnreadablePictureError as error:
-            return error
+    def load_some(some: list[Path]) -> list[tuple[Path, Loaded]]:
+        return list(zip(some, load(some), strict=True))
 
-    executor = ThreadPoolExecutor(num_threads)
+    loaded = map_in_threads(
+        load_some,
+        in_batches(paths, _PICTURES_A_CALL),
+        num_threads=num_threads,
+        num_ahead=_PICTURES_AHEAD // _PICTURES_A_CALL,
+    )
+    return itertools.chain.from_iterable(loaded)
+
+
+def _attempt(
+    function: Callable[[Source], Loaded], source: Source
+) -> Loaded | UnreadablePictureError:
     try:
-        waiting = iter(paths)
-        ahead = deque(
-            (path, executor.submit(attempt, path))
-            for path in itertools.islice(waiting, _PICTURES_AHEAD)
-        )
-        while ahead:
-            path, future = ahead.popleft()
-            yield path, future.result()
-            ahead.extend(
-                (path, executor.submit(attempt, path)) for path in itertools.islice(waiting, 1)
-            )
-    finally:
-        executor.shutdown(cancel_futures=True)
+        return function(source)
+    except UnreadablePictureError as error:
+        return error

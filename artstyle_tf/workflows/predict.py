@@ -16,12 +16,16 @@ import pandas as pd
 
 from artstyle_tf.config.serving import PredictExperiment
 from artstyle_tf.data.picture_listing import list_pictures
-from artstyle_tf.data.picture_loading import load_ahead
-from artstyle_tf.data.picture_reading import UnreadablePictureError
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.export.prediction_file import PredictionFile
 from artstyle_tf.serving.connection import open_client
-from artstyle_tf.workflows.answers.answering import Answering, Prediction, RunAnswering
+from artstyle_tf.threads import in_batches
+from artstyle_tf.workflows.answers.answering import (
+    Answering,
+    Prediction,
+    RunAnswering,
+    answer_files,
+)
 from artstyle_tf.workflows.answers.grad_cam_overlays import GradCamOverlays
 from artstyle_tf.workflows.answers.prediction_runtime import open_runtime
 from artstyle_tf.workflows.answers.served_run import find_run, load_served_run
@@ -49,9 +53,14 @@ def run(config: PredictExperiment, invocation: Invocation) -> dict[str, Any]:
         waiting = [path for path in paths if _printable(path) not in predictions.done]
         if len(waiting) < len(paths):
             reporter.info(f"{len(paths) - len(waiting)} pictures are answered already")
-        answers = _answer(answering, waiting, config)
+        answers = answer_files(
+            answering,
+            waiting,
+            batch_size=config.batch_size,
+            reading_threads=config.reading_threads,
+        )
         tracked = reporter.track(answers, total=len(waiting), description="Answering")
-        for batch in _batched(tracked, config.batch_size):
+        for batch in in_batches(tracked, config.batch_size):
             predictions.add([_row(path, said, config) for path, said in batch])
         unreadable, counts, first = predictions.finish()
     if unreadable:
@@ -174,19 +183,6 @@ def _open_server(config: PredictExperiment, url: str) -> ServerAnswering:
     return ServerAnswering(client, url)
 
 
-def _answer(
-    answering: Answering, paths: Sequence[Path], config: PredictExperiment
-) -> Iterator[tuple[Path, Prediction | str]]:
-    """Path and prediction, or path and the reason why there is none."""
-    loaded = load_ahead(answering.load, paths, num_threads=config.reading_threads)
-    for batch in _batched(loaded, config.batch_size):
-        readable = [pair for pair in batch if not isinstance(pair[1], UnreadablePictureError)]
-        said = iter(answering.answer(*zip(*readable, strict=True)) if readable else [])
-        for path, each in batch:
-            is_unreadable = isinstance(each, UnreadablePictureError)
-            yield path, each.reason if is_unreadable else next(said)
-
-
 def _row(path: Path, said: Prediction | str, config: PredictExperiment) -> dict[str, Any]:
     """What is kept of one picture."""
     if isinstance(said, str):
@@ -209,11 +205,6 @@ def _row(path: Path, said: Prediction | str, config: PredictExperiment) -> dict[
             {"id": name, "distance": round(distance, 6)} for name, distance in said.neighbours
         ]
     return row
-
-
-def _batched(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
-    while batch := list(itertools.islice(items, size)):
-        yield batch
 
 
 def _printable(path: Path) -> str:

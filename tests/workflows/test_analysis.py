@@ -179,7 +179,7 @@ def test_a_second_analysis_finds_the_features_and_has_a_name_of_its_own(workplac
 
 
 def test_an_interrupted_analysis_is_made_by_the_same_command(workplace, capsys, monkeypatch):
-    from artstyle_tf.workflows import picture_analysis
+    from artstyle_tf.workflows.analyzing import picture_analysis
 
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt

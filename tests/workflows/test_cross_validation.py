@@ -12,7 +12,7 @@ import pytest
 from documented_names import undocumented_names
 
 from artstyle_tf.cli import main
-from artstyle_tf.workflows import fold_training
+from artstyle_tf.workflows.folds import fold_training
 
 CONFIG = """
 kind: direct

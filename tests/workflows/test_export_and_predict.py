@@ -19,7 +19,7 @@ from artstyle_tf.cli import main
 from artstyle_tf.export.formats import registry
 from artstyle_tf.export.formats.export_format import missing_packages
 from artstyle_tf.workflows import predict as predict_workflow
-from artstyle_tf.workflows import prediction_runtime
+from artstyle_tf.workflows.answers import prediction_runtime
 
 DATA = """
 data: {images: pictures, prepared: prepared, preparation_workers: 1, max_side_px: 60}

@@ -13,7 +13,10 @@ from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.export.frozen_graph import FrozenGraph
 
 RunNetwork = Callable[[np.ndarray], list[np.ndarray]]
-"""Pixels float32 [B, S, S, 3] in 0..255 -> one float32 array for each output of the network."""
+"""Pixels float32 [B, S, S, 3] in 0..255 -> one float32 array for each output of the network.
+
+Several threads may call it at the same time.
+"""
 
 Pictures = Callable[[], Iterable[np.ndarray]]
 """Training pictures float32 [S, S, 3], from which a format learns the range of activations."""

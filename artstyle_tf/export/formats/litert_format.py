@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,12 +48,15 @@ class LiteRtFormat:
             for detail in sorted(interpreter.get_output_details(), key=lambda each: each["name"])
         ]
 
+        one_at_a_time = threading.Lock()
+
         def run(pictures: np.ndarray) -> list[np.ndarray]:
             rows = []
-            for picture in pictures:
-                interpreter.set_tensor(pixels, picture[None])
-                interpreter.invoke()
-                rows.append([interpreter.get_tensor(output)[0] for output in outputs])
+            with one_at_a_time:  # an interpreter keeps its input and output
+                for picture in pictures:
+                    interpreter.set_tensor(pixels, picture[None])
+                    interpreter.invoke()
+                    rows.append([interpreter.get_tensor(output)[0] for output in outputs])
             return [np.stack(column) for column in zip(*rows, strict=True)]
 
         return run

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +20,7 @@ from artstyle_tf.plots.projection_map import (
 )
 from artstyle_tf.plots.theme import GREY
 from artstyle_tf.reporting import Reporter
+from artstyle_tf.threads import map_in_threads
 from artstyle_tf.workflows.analyzing.analyzed_pictures import AnalyzedPictures
 from artstyle_tf.workflows.analyzing.feature_views import GROUPS_IN_COLOUR, NOTE_OF_PREDICTIONS
 
@@ -68,10 +67,13 @@ def write_atlas(
     found = [name for name in PROJECTION_IN_WORDS if f"{name}_x" in table]
     ordered = sorted(found, key=lambda name: name != shown_first)
     files = [pictures.root / path for path in pictures.rows["path"].iloc[: len(table)]]
+    thumbnails = map_in_threads(
+        lambda picture: _thumbnail(picture, thumbnail_px), files, num_threads=_THREADS
+    )
     write_atlas_page(
         file,
         table,
-        list(_thumbnails(files, thumbnail_px, reporter)),
+        list(reporter.track(thumbnails, total=len(files), description="Making thumbnails")),
         _colourings(table),
         {name: PROJECTION_IN_WORDS[name] for name in ordered},
         title=title,
@@ -101,16 +103,6 @@ def _colourings(table: pd.DataFrame) -> dict[str, Colouring]:
         )
         for name, (categories, names) in columns.items()
     }
-
-
-def _thumbnails(files: list[Path], side_px: int, reporter: Reporter) -> Iterator[str]:
-    executor = ThreadPoolExecutor(_THREADS)
-    try:
-        made = executor.map(lambda file: _thumbnail(file, side_px), files)
-        yield from reporter.track(made, total=len(files), description="Making thumbnails")
-    finally:
-        # On Ctrl-C nobody wants to wait for the files that are still queued.
-        executor.shutdown(cancel_futures=True)
 
 
 def _thumbnail(file: Path, side_px: int) -> str:

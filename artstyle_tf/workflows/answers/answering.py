@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from artstyle_tf.data.picture_loading import PictureLoader
+from artstyle_tf.data.picture_loading import PictureLoader, load_ahead
+from artstyle_tf.data.picture_reading import UnreadablePictureError
 from artstyle_tf.export.formats.export_format import RunNetwork
 from artstyle_tf.export.served_run import Answers, ServedRun
+from artstyle_tf.threads import in_batches, map_in_threads
 from artstyle_tf.workflows.answers.grad_cam_overlays import GradCamOverlays
 
 
@@ -41,12 +44,14 @@ class Answering(Protocol):
 
     Attributes:
         description: what decides about the answers, for the notes of an interrupted program.
+        num_batches_at_once: threads that may ask at the same time.
     """
 
     description: dict[str, Any]
+    num_batches_at_once: int
 
-    def load(self, path: Path) -> Any:
-        """Reads a picture in a thread; raises UnreadablePictureError."""
+    def load(self, paths: Sequence[Path]) -> Sequence[Any]:
+        """Reads pictures in a thread; an UnreadablePictureError stands for what cannot be read."""
         ...
 
     def answer(self, paths: Sequence[Path], loaded: Sequence[Any]) -> list[Prediction | str]:
@@ -56,6 +61,41 @@ class Answering(Protocol):
     def close(self) -> None:
         """Lets go of whoever answers."""
         ...
+
+
+def answer_files(
+    answering: Answering, paths: Iterable[Path], *, batch_size: int, reading_threads: int
+) -> Iterator[tuple[Path, Prediction | str]]:
+    """Reads pictures and asks for them, batch by batch, both ahead of whoever takes the answers.
+
+    Args:
+        answering: that is asked.
+        paths: of the pictures.
+        batch_size: pictures of one question.
+        reading_threads: at least 1.
+
+    Yields:
+        Path and prediction, or path and the reason why there is none, in the order of the paths.
+    """
+    loaded = load_ahead(answering.load, paths, num_threads=reading_threads)
+    answered = map_in_threads(
+        lambda batch: _answer_batch(answering, batch),
+        in_batches(loaded, batch_size),
+        num_threads=answering.num_batches_at_once,
+        num_ahead=answering.num_batches_at_once + 1,
+    )
+    return itertools.chain.from_iterable(answered)
+
+
+def _answer_batch(
+    answering: Answering, batch: Sequence[tuple[Path, Any]]
+) -> list[tuple[Path, Prediction | str]]:
+    readable = [pair for pair in batch if not isinstance(pair[1], UnreadablePictureError)]
+    said = iter(answering.answer(*zip(*readable, strict=True)) if readable else [])
+    return [
+        (path, each.reason if isinstance(each, UnreadablePictureError) else next(said))
+        for path, each in batch
+    ]
 
 
 class RunAnswering:
@@ -76,6 +116,8 @@ class RunAnswering:
         overlays: GradCamOverlays | None = None,
     ) -> None:
         self.description = {"run": run.name, "runtime": runtime}
+        # While one batch ends, and Python makes something of it, the cores compute the next one.
+        self.num_batches_at_once = 2 if overlays is None else 1
         self._run = run
         self._network = network
         self._overlays = overlays
@@ -83,9 +125,9 @@ class RunAnswering:
             image_size_px=run.image_size_px, aspect=run.aspect, max_side_px=run.max_side_px
         )
 
-    def load(self, path: Path) -> np.ndarray:
+    def load(self, paths: Sequence[Path]) -> list[np.ndarray | UnreadablePictureError]:
         """Pixels uint8 [S, S, 3]."""
-        return self._loader.load(path)
+        return self._loader.load(paths)
 
     def answer(self, paths: Sequence[Path], loaded: Sequence[np.ndarray]) -> list[Prediction | str]:
         """One prediction a picture."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from artstyle_tf.config.data import DataConfig
 from artstyle_tf.data.picture_loading import load_prepared
+from artstyle_tf.data.picture_reading import UnreadablePictureError
 from artstyle_tf.serving.each_picture import Answer, predict_each
 from artstyle_tf.serving.prediction_client import PredictionClient
 from artstyle_tf.workflows.answers.answering import Prediction
@@ -25,13 +26,14 @@ class ServerAnswering:
 
     def __init__(self, client: PredictionClient, url: str) -> None:
         self.description: dict[str, Any] = {"server": url, "signature": str(client.signature())}
+        self.num_batches_at_once = 1  # a connection answers one question after the other
         self._client = client
         # The server does not tell what its run was prepared with.
         self._max_side_px = DataConfig().max_side_px
 
-    def load(self, path: Path) -> bytes:
-        """The file, prepared."""
-        return load_prepared(path, max_side_px=self._max_side_px)
+    def load(self, paths: Sequence[Path]) -> list[bytes | UnreadablePictureError]:
+        """The files, prepared."""
+        return load_prepared(paths, max_side_px=self._max_side_px)
 
     def answer(self, paths: Sequence[Path], loaded: Sequence[bytes]) -> list[Prediction | str]:
         """One prediction a picture, or what the server has against it."""

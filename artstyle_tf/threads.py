@@ -1,0 +1,54 @@
+"""Work in threads: in order, and no further ahead than somebody will soon ask for."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def map_in_threads(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    num_threads: int,
+    num_ahead: int = 32,
+) -> Iterator[Result]:
+    """Applies a function to items in threads; memory stays flat however many there are.
+
+    Args:
+        function: may run in several threads at the same time.
+        items: taken one by one, in the thread of whoever takes the results.
+        num_threads: at least 1.
+        num_ahead: items that are begun, or wait to be, before a result of theirs is taken.
+
+    Yields:
+        Results in the order of the items.
+
+    Raises:
+        Exception: that the function has raised, when its turn comes.
+    """
+    executor = ThreadPoolExecutor(num_threads)
+    try:
+        waiting = iter(items)
+        ahead = deque(
+            executor.submit(function, item) for item in itertools.islice(waiting, num_ahead)
+        )
+        while ahead:
+            yield ahead.popleft().result()
+            ahead.extend(executor.submit(function, item) for item in itertools.islice(waiting, 1))
+    finally:
+        # On Ctrl-C nobody wants to wait for what is still queued.
+        executor.shutdown(cancel_futures=True)
+
+
+def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Lists of so many items; the last one may be shorter."""
+    waiting = iter(items)
+    while batch := list(itertools.islice(waiting, size)):
+        yield batch
