@@ -83,10 +83,15 @@ class FineTuningConfig(Schema):
 
 
 class DirectTrainingConfig(FineTuningConfig):
-    """Training of a classifier."""
+    """Training of a classifier.
+
+    `refit` is about a head that no phase trains: when the validation pictures have decided all
+    there is to decide, it is fitted again to them and the training pictures together.
+    """
 
     batch_size: PositiveInt = 32
     linear_probe: LinearProbeConfig | None = LinearProbeConfig()
+    refit: bool = True
     class_balance: Literal["none", "class_weight", "logit_adjustment"] = "none"
     logit_adjustment_strength: NonNegativeFloat = 1.0
     label_smoothing: Annotated[LenientFloat, Field(ge=0, lt=1)] = 0.0

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from artstyle_tf.errors import ArtstyleError
@@ -48,6 +49,11 @@ class RunDirectory:
     def model_file(self) -> Path:
         """The best classifier so far."""
         return self.path / "model.keras"
+
+    @property
+    def first_head_file(self) -> Path:
+        """The head before it learnt from the validation pictures; only if it did."""
+        return self.path / "head_before_refit.npz"
 
     @property
     def class_names_file(self) -> Path:
@@ -125,8 +131,21 @@ class RunDirectory:
         with replaced_atomically(self.model_file) as temporary:
             model.save(temporary)
 
-    def load_model(self) -> keras.Model:
+    def save_first_head(self, head: keras.layers.Dense) -> None:
+        """Keeps the head by which the validation pictures were judged, atomically."""
+        arrays = [np.asarray(weight) for weight in (head.kernel, head.bias)]
+        with (
+            replaced_atomically(self.first_head_file) as temporary,
+            temporary.open("wb") as file,
+        ):
+            np.savez(file, kernel=arrays[0], bias=arrays[1])
+
+    def load_model(self, *, before_refit: bool = False) -> keras.Model:
         """Reads the model; safe mode refuses code from strangers.
+
+        Args:
+            before_refit: with the head that has not learnt from the validation pictures, for
+                whoever asks about these.
 
         Raises:
             ArtstyleError: if it is missing or damaged.
@@ -141,7 +160,13 @@ class RunDirectory:
         import keras
 
         try:
-            return keras.models.load_model(self.model_file, compile=False, safe_mode=True)
+            model = keras.models.load_model(self.model_file, compile=False, safe_mode=True)
+            if before_refit and self.first_head_file.is_file():
+                from artstyle_tf.models.classifier import HEAD_NAME
+
+                with np.load(self.first_head_file, allow_pickle=False) as first:
+                    model.get_layer(HEAD_NAME).set_weights([first["kernel"], first["bias"]])
+            return model
         except (ValueError, OSError, TypeError, KeyError) as error:
             raise ArtstyleError(
                 f"The model {self.model_file} cannot be loaded; the file is damaged or was "

@@ -44,7 +44,8 @@ def run(config: EvaluateExperiment, invocation: Invocation) -> dict[str, Any]:
     trained = read_run_config(run_directory)
     class_names = run_directory.read_class_names()
     name, folder, figures = _plan_evaluation(config, run_directory)
-    model = run_directory.load_model()
+    asks_validation = config.images is None and chosen_split(config, run_directory) == "val"
+    model = run_directory.load_model(before_refit=asks_validation)
     with chosen_pictures(config, run_directory, trained, invocation) as prepared:
         splits = read_splits(
             prepared,

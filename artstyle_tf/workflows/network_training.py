@@ -32,7 +32,7 @@ from artstyle_tf.workflows.fitting.floor import (
 )
 from artstyle_tf.workflows.fitting.style_start import start_style
 from artstyle_tf.workflows.fitting.training_inputs import TrainingInputs
-from artstyle_tf.workflows.fitting.training_plan import unpack_phases, unpack_training_plan
+from artstyle_tf.workflows.fitting.training_plan import unpack_training_plan
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.leak_check import check_leaks
 from artstyle_tf.workflows.prepare_data import count_splits, index_and_split, prepare
@@ -82,6 +82,7 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         self.class_names = class_names
         self.place = place
         self.invocation = invocation
+        self.first_features: dict[str, np.ndarray] = {}
 
     @staticmethod
     @abstractmethod
@@ -131,6 +132,15 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
     ) -> Evaluation:
         """Measures the trained network on a split; writes tables and figures."""
 
+    @property
+    def refits(self) -> bool:
+        """Whether the head learns from the validation pictures once they have decided all."""
+        return False
+
+    def refit(self, floor: Floor) -> Floor:
+        """Where it `refits`, lets head and floor learn from the validation pictures, too."""
+        return floor
+
     def finish(self) -> None:
         """Writes what predictions need beside the network."""
 
@@ -154,8 +164,9 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
             features = {split: self.inputs.features(split) for split in self.splits}
             floor = fit_floor(
                 self.probe,
-                self.splits,
-                features,
+                features["train"],
+                self.splits["train"].labels,
+                judged={split: features[split] for split in NAME_IN_RESULT if split in features},
                 num_classes=len(self.class_names),
                 num_pooled=self.network.features.groups[0].size,
             )
@@ -173,7 +184,9 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         )
         if not (resume and trainer.resume()):
             self._tell_start(trainer, self.start(floor, objective, features))
-        del features  # as large as the pictures are many; nobody needs them any more
+        # As large as the pictures are many, so they are only kept where somebody needs them.
+        self.first_features = features if self.refits else {}
+        del features
         trainer.train()
         return trainer, floor
 
@@ -232,7 +245,7 @@ def run_training(
             training.finish()
             calibration = training.calibrate()
             place.write_calibration(calibration)
-            evaluations = _evaluate(training, calibration)
+            evaluations, floor = _evaluate(training, calibration, floor)
             write_floor_predictions(floor, splits, class_names, place)
             curves = plot_training_curves(trainer.history.table())
             save_figure(curves, place.figures / "training_curves.png")
@@ -243,6 +256,7 @@ def run_training(
             "intervals": {name: evaluation.intervals for name, evaluation in evaluations.items()},
             "floor": compare_with_floor(floor, splits, evaluations, class_names),
             "calibration": dataclasses.asdict(calibration),
+            "refitted": training.refits,
             "best_epoch": trainer.best.epoch,
             "stopped_early": trainer.reason_to_stop,
             **further,
@@ -258,42 +272,22 @@ def run_training(
     return result
 
 
-def plan_training(
-    kind: type[NetworkTraining[ExperimentType, NetworkType]],
-    config: ExperimentType,
-    invocation: Invocation,
-) -> dict[str, Any]:
-    """Checks names, pictures and weights and says what `run_training` would do; writes nothing."""
-    place = plan_run(config, invocation)
-    index, pictures = index_and_split(config.data, invocation.reporter)
-    leaks = check_leaks(index, pictures, invocation.reporter)
-    network = kind.build_network(config, num_classes=len(index.class_names))
-    phases = unpack_phases(config.training)
-    return {
-        "dry_run": True,
-        "run": str(place.path),
-        "classes": list(index.class_names),
-        "num_pictures": count_splits(pictures),
-        "leaks": count_leaks(leaks),
-        "weights": config.model.weights,
-        "parameters": network.model.count_params(),
-        "phases": [f"{phase.name}, {phase.epochs} epochs" for phase in phases],
-    }
-
-
 def _evaluate(
-    training: NetworkTraining[Any, Any], calibration: Calibration
-) -> dict[str, Evaluation]:
-    """Measures validation, and the test split this once."""
-    place = training.place
-    return {
-        name: training.evaluate(
-            split,
-            calibration,
-            folder=place.path / name,
-            figures=place.figures / name,
-            title=f"{place.path.name}: {name}",
-        )
-        for split, name in NAME_IN_RESULT.items()
-        if split in training.splits
-    }
+    training: NetworkTraining[Any, Any], calibration: Calibration, floor: Floor
+) -> tuple[dict[str, Evaluation], Floor]:
+    """Measures validation, learns from it where that is wanted, then the test split this once."""
+    place, evaluations = training.place, {}
+    for split, name in NAME_IN_RESULT.items():
+        if split in training.splits:
+            evaluations[name] = training.evaluate(
+                split,
+                calibration,
+                folder=place.path / name,
+                figures=place.figures / name,
+                title=f"{place.path.name}: {name}",
+            )
+        if split == "val" and training.refits:
+            place.save_first_head(training.network.head)
+            floor = training.refit(floor)
+            place.save_model(training.network.model)
+    return evaluations, floor

@@ -27,15 +27,13 @@ from artstyle_tf.training.phases import check_phases
 from artstyle_tf.workflows.evaluation import Evaluation, evaluate_logits, write_evaluation
 from artstyle_tf.workflows.fitting.floor import Floor
 from artstyle_tf.workflows.fitting.head_start import fit_head_start
+from artstyle_tf.workflows.fitting.refit import refit_head
+from artstyle_tf.workflows.fitting.training_dry_run import plan_training
 from artstyle_tf.workflows.fitting.training_inputs import configured_views
 from artstyle_tf.workflows.fitting.training_plan import unpack_features, unpack_phases
 from artstyle_tf.workflows.fitting.training_summary import summarise_training
 from artstyle_tf.workflows.invocation import Invocation
-from artstyle_tf.workflows.network_training import (
-    NetworkTraining,
-    plan_training,
-    run_training,
-)
+from artstyle_tf.workflows.network_training import NetworkTraining, run_training
 from artstyle_tf.workflows.split_pictures import SplitPictures
 
 
@@ -46,7 +44,7 @@ def run(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
 
 def plan(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
     """Checks names, pictures and weights and says what `run` would do, without writing."""
-    return plan_training(DirectTraining, config, invocation)
+    return plan_training(DirectTraining.build_network, config, invocation)
 
 
 def summarise(result: dict[str, Any]) -> str:
@@ -123,6 +121,22 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
             self.splits["val"].labels, predicted, num_classes=len(self.class_names)
         )
         return "linear probe", {f"val_{name}": scores[name] for name in ("macro_f1", "accuracy")}
+
+    @property
+    def refits(self) -> bool:
+        """Whether the head learns from the validation pictures once they have decided all."""
+        training = self.config.training
+        return training.refit and training.linear_probe is not None and not training.phases
+
+    def refit(self, floor: Floor) -> Floor:
+        """Lets head and floor learn from the validation pictures, too."""
+        probe = self.config.training.linear_probe
+        if not self.refits or probe is None:
+            return floor
+        groups = self.network.features.groups
+        kernel, bias, floor = refit_head(probe, floor, self.splits, self.first_features, groups)
+        assign_head(self.network, kernel, bias)
+        return floor
 
     def fit_temperature(self) -> float:
         """The temperature of the trained network, from the validation pictures."""

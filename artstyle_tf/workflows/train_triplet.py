@@ -43,13 +43,13 @@ from artstyle_tf.workflows.evaluation import Evaluation
 from artstyle_tf.workflows.fitting.floor import Floor
 from artstyle_tf.workflows.fitting.head_start import fit_head_start
 from artstyle_tf.workflows.fitting.metric_objective import balanced_order, build_objective
+from artstyle_tf.workflows.fitting.training_dry_run import plan_training
 from artstyle_tf.workflows.fitting.training_inputs import configured_views
 from artstyle_tf.workflows.fitting.training_plan import unpack_features, unpack_phases
 from artstyle_tf.workflows.fitting.training_summary import summarise_training
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.network_training import (
     NetworkTraining,
-    plan_training,
     run_training,
 )
 from artstyle_tf.workflows.split_pictures import SplitPictures, originals
@@ -62,7 +62,7 @@ def run(config: TripletExperiment, invocation: Invocation) -> dict[str, Any]:
 
 def plan(config: TripletExperiment, invocation: Invocation) -> dict[str, Any]:
     """Checks names, pictures and weights and says what `run` would do, without writing."""
-    result = plan_training(TripletTraining, config, invocation)
+    result = plan_training(TripletTraining.build_network, config, invocation)
     if config.model.initial_run is not None:
         result["weights"] = config.model.initial_run
     losses = [phase.loss for phase in config.training.phases]

@@ -16,6 +16,7 @@ from PIL import Image
 from artstyle_tf.cli import main
 from artstyle_tf.config.experiment import DirectExperiment
 from artstyle_tf.config.loading import load_config
+from artstyle_tf.training.run_directory import open_run
 
 CONFIG = """
 data: {images: pictures, prepared: prepared, group_pattern: '^([^_]+)_', preparation_workers: 1}
@@ -301,8 +302,42 @@ def test_a_run_without_phases_is_its_start_and_evaluates_the_same(workplace, cap
     history = pd.read_csv(Path(trained["run"]) / "history.csv")
     assert history["phase"].tolist() == ["linear probe"]
     assert trained["validation"]["macro_f1"] == pytest.approx(history["val_macro_f1"][0])
-    assert evaluate("--run", trained["run"], "--json", "--quiet") == 0
-    assert json_from(capsys)["metrics"] == pytest.approx(trained["test"], rel=1e-5)
+    for split, name in (("test", "test"), ("val", "validation")):
+        options = [f"split={split}", "--json", "--quiet"]
+        assert evaluate("--run", trained["run"], *options) == 0
+        assert json_from(capsys)["metrics"] == pytest.approx(trained[name], rel=1e-5)
+
+
+def test_what_has_decided_is_learnt_from_in_the_end(workplace, capsys):
+    """The refitted head is that of a run whose validation pictures were training pictures."""
+    options = ["training.phases=[]", "--json", "--quiet"]
+    assert train("--run-name", "refitted", *options) == 0
+    refitted = json_from(capsys)
+    assert refitted["refitted"]
+    first = np.load(Path(refitted["run"]) / "head_before_refit.npz")
+
+    assert train("--run-name", "once", "training.refit=false", *options) == 0
+    once = json_from(capsys)
+    assert not once["refitted"]
+    assert once["validation"] == refitted["validation"]
+    kernel, bias = head_of(once)
+    np.testing.assert_allclose(kernel, first["kernel"], rtol=1e-5)
+    np.testing.assert_allclose(bias, first["bias"], rtol=1e-5)
+
+    split = pd.read_csv(Path(refitted["run"]) / "split.csv")
+    learnt = split[split["split"] != "test"].assign(split="train")
+    judged = split[split["split"] == "test"].assign(split="val")
+    pd.concat([learnt, judged]).to_csv("split.csv", index=False)
+    options += ["data.split_file=split.csv", "data.prepared=prepared_again"]
+    assert train("--run-name", "more", "training.refit=false", *options) == 0
+    expected, found = head_of(json_from(capsys)), head_of(refitted)
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-3, atol=1e-4)
+    assert not np.allclose(found[0], kernel, rtol=1e-2)
+
+
+def head_of(result):
+    model = open_run(Path(result["run"])).load_model()
+    return model.get_layer("head").get_weights()
 
 
 def test_an_unknown_block_is_refused_before_anything_is_written(workplace, capsys):

@@ -71,7 +71,8 @@ def open_source(config: AnalyzeExperiment, invocation: Invocation) -> Iterator[A
         yield _bare_backbone(config, invocation)
         return
     trained = read_run_config(run)
-    model, class_names = run.load_model(), run.read_class_names()
+    # Validation pictures are asked, too, and what has learnt them would seem to be sure.
+    model, class_names = run.load_model(before_refit=True), run.read_class_names()
 
     def source(prepared: PreparedPictures) -> AnalysisSource:
         return AnalysisSource(run.path.name, model, prepared, class_names, trained.data.aspect)

@@ -46,9 +46,10 @@ class Floor:
 
 def fit_floor(
     probe: LinearProbeConfig | None,
-    splits: dict[str, SplitPictures],
-    features: Mapping[str, np.ndarray],
+    features: np.ndarray,
+    labels: np.ndarray,
     *,
+    judged: Mapping[str, np.ndarray],
     num_classes: int,
     num_pooled: int,
 ) -> Floor:
@@ -56,23 +57,23 @@ def fit_floor(
 
     Args:
         probe: settings of the regression; None for the usual ones.
-        splits: the pictures; no label of a test picture is looked at.
-        features: float32 [N, D] of each split, before training.
+        features: float32 [N, D] of the pictures to learn from, before training.
+        labels: int [N], of the same.
+        judged: name of a split -> float32 [n, D] of its pictures, which are predicted.
         num_classes: C.
         num_pooled: features that come first, before those of style branches.
     """
     probe = probe or LinearProbeConfig()
     kernel, bias = fit_linear_probe(
-        features["train"][:, :num_pooled],
-        splits["train"].labels,
+        features[:, :num_pooled],
+        labels,
         num_classes=num_classes,
         inverse_regularisation=probe.inverse_regularisation,
         balanced=probe.balanced,
     )
     predictions = {
-        split: (features[split][:, :num_pooled] @ kernel + bias).argmax(axis=1)
-        for split in NAME_IN_RESULT
-        if split in splits
+        split: (rows[:, :num_pooled] @ kernel + bias).argmax(axis=1)
+        for split, rows in judged.items()
     }
     return Floor(kernel, bias, predictions)
 

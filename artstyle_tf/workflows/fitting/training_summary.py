@@ -8,6 +8,8 @@ from artstyle_tf.workflows.evaluation import format_metrics, summarise_calibrati
 from artstyle_tf.workflows.fitting.floor import summarise_floor
 from artstyle_tf.workflows.training_run import NAME_IN_RESULT
 
+_REFITTED = "         then refitted with the validation pictures, which were measured before"
+
 
 def summarise_training(result: dict[str, Any]) -> str:
     """The result as text."""
@@ -22,6 +24,7 @@ def summarise_training(result: dict[str, Any]) -> str:
             *summarise_floor(result),
             summarise_calibration(result["calibration"]),
             f"Best:    {best}",
+            *([_REFITTED] if result["refitted"] else []),
             f"Model:   {result['model']}",
             f"Figures: {result['figures']}",
             f"Run:     {result['run']} ({result['seconds']['total']:.0f} s)",

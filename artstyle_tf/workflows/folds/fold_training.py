@@ -123,6 +123,7 @@ def train_fold(
     training = kind(config, network, splits, inputs, class_names, place, invocation)
     trainer, floor = training.train(resume=invocation.resume, save_model=_forget)
     calibration = training.calibrate()
+    floor = training.refit(floor)
     probabilities = training.probabilities("test", calibration.temperature)
     return FoldResult(
         positions=np.flatnonzero(fold.splits == "test"),
