@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from artstyle_tf.errors import ArtstyleError
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+_TEMPORARY_NAME = re.compile(r"\..*\.\d+\.partial(\.\w+)?", re.DOTALL)
 
 
 @contextlib.contextmanager
@@ -53,7 +56,7 @@ def remove_leftovers(folder: Path) -> None:
     Only for who is alone in the folder: others may be writing these files.
     """
     for file in folder.rglob(".*.partial*"):
-        if file.is_file():
+        if _TEMPORARY_NAME.fullmatch(file.name) and file.is_file():
             _forget(file)
 
 
@@ -91,7 +94,7 @@ def read_json(path: Path) -> Any:
         ) from error
 
 
-def cannot_write(path: Path, error: Exception) -> ArtstyleError:
+def cannot_write(path: Path | str, error: Exception) -> ArtstyleError:
     """The error for a file or folder that the system refuses to write."""
     received = getattr(error, "strerror", None) or str(error)
     number = getattr(error, "errno", None)
@@ -112,8 +115,8 @@ def is_about_room_or_rights(error: OSError) -> bool:
     return error.errno in _NO_ROOM | _NOT_ALLOWED
 
 
-def _room_in_words(path: Path) -> str:
-    existing = next(folder for folder in path.absolute().parents if folder.exists())
+def _room_in_words(path: Path | str) -> str:
+    existing = next(folder for folder in Path(path).absolute().parents if folder.exists())
     with contextlib.suppress(OSError):
         return f"{shutil.disk_usage(existing).free / 2**20:.1f} MiB are free in {existing}"
     return f"how much is free in {existing} is not known"

@@ -6,18 +6,16 @@ import contextlib
 import io
 import threading
 import warnings
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from artstyle_tf.data.colour_conversion import needed_profile, to_srgb
-
-MAX_PIXELS = 100_000_000
-"""Larger pictures are refused: 100 million pixels are 300 MB once decoded."""
+from artstyle_tf.data.colour_conversion import needed_profile, strips_in_srgb
+from artstyle_tf.data.large_pictures import MAX_PIXELS, most_pixels
+from artstyle_tf.data.picture_faults import fault_of_png, what_it_is_instead, why_it_failed
 
 # Pillow knows many more, some of which start other programs (EPS) or are no pictures (PDF).
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF")
@@ -25,7 +23,6 @@ _LOSSY_FORMATS = frozenset({"JPEG", "MPO", "WEBP", "AVIF"})
 _LOSSLESS_WEBP = b"VP8L"
 
 _END_OF_JPEG = b"\xff\xd9"
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END_OF_PNG = b"IEND\xaeB`\x82"
 _PNG_OF_8_BIT_RGB = b"\x08\x02"
 
@@ -38,6 +35,16 @@ _TURN_BY_ORIENTATION = {
     6: Image.Transpose.ROTATE_270,
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
+}
+# The same seen from the other side: views of an upright picture in the order of the stored one.
+_AS_STORED: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    2: lambda upright: upright[:, ::-1],
+    3: lambda upright: upright[::-1, ::-1],
+    4: lambda upright: upright[::-1],
+    5: lambda upright: upright.swapaxes(0, 1),
+    6: lambda upright: np.rot90(upright, 1),
+    7: lambda upright: upright[::-1, ::-1].swapaxes(0, 1),
+    8: lambda upright: np.rot90(upright, -1),
 }
 
 # The filters that catch_warnings() puts back belong to the whole process, so two threads must not
@@ -111,7 +118,9 @@ def decode_grey_thumbnail(content: bytes, *, side_px: int) -> np.ndarray:
         image.draft("RGB", (2 * side_px, 2 * side_px))
         image.load()
         turn = _TURN_BY_ORIENTATION.get(_orientation(image))
-        grey = to_srgb(image, None).convert("L")
+        grey = Image.new("L", image.size)
+        for top, strip in strips_in_srgb(image, None):
+            grey.paste(strip.convert("L"), (0, top))
         small = grey.resize((side_px, side_px), Image.Resampling.LANCZOS, reducing_gap=2.0)
         return np.array(small if turn is None else small.transpose(turn))
 
@@ -180,7 +189,7 @@ def _one_reason(content: bytes) -> Iterator[None]:
     except UnreadablePictureError:
         raise
     except UnidentifiedImageError as error:
-        raise UnreadablePictureError(_what_it_is_instead(content)) from error
+        raise UnreadablePictureError(what_it_is_instead(content)) from error
     except Image.DecompressionBombError as error:
         raise UnreadablePictureError(
             "far too many pixels: it may be a decompression bomb"
@@ -188,7 +197,18 @@ def _one_reason(content: bytes) -> Iterator[None]:
     except MemoryError as error:
         raise UnreadablePictureError("there is not enough memory to decode it") from error
     except Exception as error:  # Pillow's decoders raise almost anything on damaged files.
-        raise UnreadablePictureError(_why_it_failed(error)) from error
+        raise UnreadablePictureError(why_it_failed(error)) from error
+
+
+def count_pixels(content: bytes) -> int:
+    """How many pixels a file says that it has; 0 if it is no picture."""
+    try:
+        with _one_reason(content), _warning_filters, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+                return image.width * image.height
+    except UnreadablePictureError:
+        return 0
 
 
 @contextlib.contextmanager
@@ -211,6 +231,7 @@ def _opened(content: bytes, max_pixels: int) -> Iterator[Image.Image]:
 
 
 def _refuse_too_many_pixels(image: Image.Image, max_pixels: int) -> None:
+    max_pixels = most_pixels(image, max_pixels)
     if image.width * image.height > max_pixels:
         raise UnreadablePictureError(
             f"{image.width} x {image.height} is more than {max_pixels / 1e6:g} million pixels:"
@@ -222,20 +243,27 @@ def _decode(image: Image.Image, content: bytes) -> DecodedPicture:
     # Loading comes first: only then are all of PNG's chunks and the true mode known.
     image.load()
     file_format = image.format or ""
-    if file_format == "PNG":
-        _refuse_damaged_png(content)
-    turn = _TURN_BY_ORIENTATION.get(_orientation(image))
+    fault = fault_of_png(content) if file_format == "PNG" else None
+    if fault is not None:
+        raise UnreadablePictureError(fault)
     is_plain = _is_plain(image, content)
-    rgb = to_srgb(image, needed_profile(image))
-    if turn is not None:
-        rgb = rgb.transpose(turn)
     return DecodedPicture(
-        # A copy, because Pillow lends read-only memory.
-        pixels=np.array(rgb, dtype=np.uint8),
+        pixels=_upright_pixels(image),
         file_format=file_format,
         is_lossy=file_format in _LOSSY_FORMATS and content[12:16] != _LOSSLESS_WEBP,
         is_plain=is_plain,
     )
+
+
+def _upright_pixels(image: Image.Image) -> np.ndarray:
+    """uint8 [H, W, 3]; a large picture is converted and turned without a second copy of it."""
+    stands = _orientation(image)
+    width, height = image.size if stands < 5 else image.size[::-1]
+    pixels = np.empty((height, width, 3), dtype=np.uint8)
+    as_stored = _AS_STORED.get(stands, lambda upright: upright)(pixels)
+    for top, strip in strips_in_srgb(image, needed_profile(image)):
+        as_stored[top : top + strip.height] = np.asarray(strip)
+    return pixels
 
 
 def _is_plain(image: Image.Image, content: bytes) -> bool:
@@ -261,37 +289,8 @@ def _is_common_file(file_format: str, content: bytes) -> bool:
     return False
 
 
-def _refuse_damaged_png(png: bytes) -> None:
-    """Checks what Pillow skips: it shows damaged pixel data as noise where others give up."""
-    view = memoryview(png)
-    start = len(_PNG_SIGNATURE)
-    while start + 12 <= len(png):
-        end = start + 8 + int.from_bytes(view[start : start + 4], "big")
-        if end + 4 > len(png):
-            raise UnreadablePictureError("the file is cut off")
-        if zlib.crc32(view[start + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
-            raise UnreadablePictureError("the file is damaged (wrong checksum)")
-        start = end + 4
-
-
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:  # A damaged EXIF block says nothing about the pixels.
         return 1
-
-
-def _what_it_is_instead(content: bytes) -> str:
-    start = content[:512].lstrip().lower()
-    if start.startswith((b"<!doctype html", b"<html")):
-        return "not a picture but a web page"
-    if start.startswith((b"<svg", b"<?xml")):
-        return "not a picture of pixels but SVG or XML"
-    return "not a picture in a format that is read here (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF)"
-
-
-def _why_it_failed(error: Exception) -> str:
-    details = str(error) or type(error).__name__
-    if any(word in details.lower() for word in ("truncated", "unexpected end", "eof")):
-        return f"the file is cut off ({details})"
-    return f"cannot be decoded: {details}"

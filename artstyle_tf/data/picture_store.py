@@ -98,6 +98,19 @@ class PictureStore:
             return tf.constant(pictures)
 
 
+# What TensorFlow says of files that are gone, damaged, not allowed, or on a disk that fails.
+_ERRORS_OF_FILES = (
+    tf.errors.InvalidArgumentError,
+    tf.errors.NotFoundError,
+    tf.errors.PermissionDeniedError,
+    tf.errors.DataLossError,
+    tf.errors.OutOfRangeError,
+)
+
+# Names of the operations, and what the system says; the same errors can be mistakes of a program.
+_SIGNS_OF_READING = ("ReadFile", "DecodeImage", "DecodeJpeg", "No such file", "Unknown image file")
+
+
 @contextlib.contextmanager
 def errors_of_reading() -> Iterator[None]:
     """Says in the user's words that a prepared picture is gone or damaged.
@@ -107,7 +120,9 @@ def errors_of_reading() -> Iterator[None]:
     """
     try:
         yield
-    except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
+    except _ERRORS_OF_FILES as error:
+        if not any(sign in str(error) for sign in _SIGNS_OF_READING):
+            raise
         raise ArtstyleError(
             "A prepared picture cannot be read any more",
             received=str(error.message).splitlines()[0],

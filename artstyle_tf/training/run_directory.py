@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from artstyle_tf.data.picture_tables import csv_text
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import (
     cannot_write,
@@ -190,7 +191,7 @@ class RunDirectory:
 
     def write_table(self, file: Path, table: pd.DataFrame) -> None:
         """Writes a CSV atomically."""
-        write_text(file, table.to_csv(index=False))
+        write_text(file, csv_text(table))
 
     def write_config(self, text: str) -> None:
         """Writes config.yaml."""

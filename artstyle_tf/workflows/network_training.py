@@ -15,6 +15,7 @@ from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.config.training import LinearProbeConfig
 from artstyle_tf.data.epoch_order import EpochOrder
 from artstyle_tf.data.leaks import count_leaks
+from artstyle_tf.data.picture_store import errors_of_reading
 from artstyle_tf.files import write_json
 from artstyle_tf.metrics.calibration import Calibration, calibrate
 from artstyle_tf.models.network import Network
@@ -224,11 +225,11 @@ def run_training(
     with place.running():
         describe_run(place, config, class_names, pictures, prepared, network, decision)
         place.write_table(place.path / "leaks.csv", leaks)
-        with stopwatch.stage("training"):
+        with stopwatch.stage("training"), errors_of_reading():
             trainer, floor = training.train(
                 resume=invocation.resume, save_model=save_and_note_the_first(place, invocation)
             )
-        with stopwatch.stage("evaluation"):
+        with stopwatch.stage("evaluation"), errors_of_reading():
             training.finish()
             calibration = training.calibrate()
             place.write_calibration(calibration)

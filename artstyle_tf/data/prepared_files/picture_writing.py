@@ -14,13 +14,15 @@ import numpy as np
 from PIL import Image
 
 from artstyle_tf.data.augmentation import augment_picture
+from artstyle_tf.data.large_pictures import alone_if_large
 from artstyle_tf.data.picture_reading import (
     DecodedPicture,
     UnreadablePictureError,
+    count_pixels,
     decode_picture,
     read_bytes,
 )
-from artstyle_tf.files import cannot_write
+from artstyle_tf.files import cannot_write, sync
 
 _LARGEST_SIDE_OF_JPEG_PX = 65500
 
@@ -106,11 +108,12 @@ def write_pictures(task: WritingTask) -> list[WrittenPicture] | RejectedPicture:
         content = read_bytes(task.source)
         if hashlib.sha256(content).hexdigest() != task.source_digest:
             raise UnreadablePictureError("the file changed after it was listed; prepare again")
-        picture = decode_picture(content)
+        with alone_if_large(count_pixels(content)):
+            picture = decode_picture(content)
+            pixels = reduce_picture(picture.pixels, task.max_side_px)
+            return [_write(task, target, picture, pixels, content) for target in task.targets]
     except UnreadablePictureError as error:
         return RejectedPicture(error.reason)
-    pixels = reduce_picture(picture.pixels, task.max_side_px)
-    return [_write(task, target, picture, pixels, content) for target in task.targets]
 
 
 def prepare_bytes(content: bytes, *, max_side_px: int | None) -> bytes:
@@ -126,9 +129,10 @@ def prepare_bytes(content: bytes, *, max_side_px: int | None) -> bytes:
     Raises:
         UnreadablePictureError: if the bytes are not a picture that can be used.
     """
-    picture = decode_picture(content)
-    encoded, _ = _encode_original(picture, reduce_picture(picture.pixels, max_side_px), content)
-    return encoded
+    with alone_if_large(count_pixels(content)):
+        picture = decode_picture(content)
+        encoded, _ = _encode_original(picture, reduce_picture(picture.pixels, max_side_px), content)
+        return encoded
 
 
 def reduce_picture(pixels: np.ndarray, max_side_px: int | None) -> np.ndarray:
@@ -197,6 +201,7 @@ def _store(
     file = folder / (hashlib.sha256(target.name.encode()).hexdigest()[:32] + suffix)
     try:
         file.write_bytes(content)
+        sync(file)
     except OSError as error:
         raise cannot_write(file, error) from error
     height, width = pixels.shape[:2]
