@@ -23,9 +23,8 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         ValueError: if it is cut off, damaged, no .npz file, or holds Python objects.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise ValueError("one array, not a file of arrays")
+        # Opened here, because NumPy leaves a damaged file open.
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except OSError:
         raise

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from forked_programs import ForkServer, fork_server
-from results import TRAIN
+from results import TRAIN, training_result
 
 CONFIG = """
 data: {images: ../pictures, prepared: prepared, group_pattern: '^([^_]+)_', preparation_workers: 1}
@@ -51,6 +51,12 @@ def finished(make_workplace, server) -> Path:
     ended = server.run("train-direct", *TRAIN, cwd=workplace)
     assert ended.code == 0, ended.err
     return workplace
+
+
+@pytest.fixture(scope="module")
+def expected(finished):
+    """What an uninterrupted training gives."""
+    return training_result(finished)
 
 
 @pytest.fixture

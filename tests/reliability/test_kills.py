@@ -8,7 +8,13 @@ import random
 import time
 
 import pytest
-from results import TRAIN, files_of, leftovers, training_result
+from results import (
+    TRAIN,
+    check_as_uninterrupted,
+    files_of,
+    leftovers,
+    resume,
+)
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="forks and kills")
 
@@ -16,37 +22,9 @@ NUM_KILLS = 50
 
 
 @pytest.fixture(scope="module")
-def expected(finished):
-    """What an uninterrupted training gives, and how long it takes."""
-    result = training_result(finished)
-    result["metrics"] = _without_reuse(result["metrics"])
-    return result
-
-
-@pytest.fixture(scope="module")
 def seconds_of_training(finished):
     metrics = json.loads((finished / "outputs/models/run/metrics.json").read_text())
     return metrics["seconds"]["total"]
-
-
-def _without_reuse(metrics):
-    """A second look at the cache finds rows of the first one, which costs nothing and is said."""
-    return {key: value for key, value in metrics.items() if key != "trunk_cache"}
-
-
-def resume(server, workplace, verb="train-direct", run="outputs/models/run"):
-    """The same command, with --resume if there is something to continue."""
-    begun = ("--resume",) if (workplace / run).exists() else ()
-    return server.run(verb, *TRAIN, *begun, cwd=workplace)
-
-
-def check_as_uninterrupted(ended, workplace, expected):
-    already = "is finished" in ended.err  # the kill came after the last word
-    assert ended.code == (2 if already else 0), ended.err
-    found = training_result(workplace)
-    found["metrics"] = _without_reuse(found["metrics"])
-    assert found == expected
-    assert leftovers(workplace) == []
 
 
 @pytest.mark.parametrize(
