@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image, ImageCms
 
-_PIXELS_AT_ONCE = 4_000_000
+_PIXELS_AT_ONCE = 1_000_000
 
 
 def needed_profile(image: Image.Image) -> bytes | None:
@@ -23,7 +23,11 @@ def needed_profile(image: Image.Image) -> bytes | None:
 
 
 def strips_in_srgb(
-    image: Image.Image, profile: bytes | None, *, pixels_at_once: int = _PIXELS_AT_ONCE
+    image: Image.Image,
+    profile: bytes | None,
+    *,
+    pixels_at_once: int = _PIXELS_AT_ONCE,
+    rows_multiple_of: int = 1,
 ) -> Iterator[tuple[int, Image.Image]]:
     """Shows a picture of any mode as 8-bit RGB, transparent parts on white, strip by strip.
 
@@ -32,7 +36,8 @@ def strips_in_srgb(
     Args:
         image: a loaded picture.
         profile: what `needed_profile` said about it.
-        pixels_at_once: most pixels of a strip, unless a single row has more.
+        pixels_at_once: most pixels of a strip, unless the fewest rows have more.
+        rows_multiple_of: fewest rows of a strip, but for the last.
 
     Yields:
         First row and a picture of mode "RGB", which has the whole width; from top to bottom.
@@ -41,7 +46,7 @@ def strips_in_srgb(
         ValueError: if Pillow cannot convert the mode.
     """
     width, height = image.size
-    rows = max(1, pixels_at_once // max(1, width))
+    rows = max(1, pixels_at_once // max(1, width * rows_multiple_of)) * rows_multiple_of
     if rows >= height:
         parts = [(0, image)]
     else:

@@ -17,6 +17,12 @@ _MOST_BYTES_WHILE_LOADING = 800_000_000
 _BYTES_PER_PIXEL_WHILE_LOADING = {"WEBP": 16, "AVIF": 12, "progressive": 10}
 
 _LARGE_PIXELS = 16_000_000
+
+# Pillow takes memory in blocks of 16 MiB, which the C library keeps for itself when they are given
+# back, for each thread anew. Larger ones go back to the system.
+_BYTES_OF_A_BLOCK = 128 * 2**20
+Image.core.set_block_size(_BYTES_OF_A_BLOCK)
+
 _turn: contextlib.AbstractContextManager[Any] = threading.Lock()
 
 

@@ -6,7 +6,7 @@ import contextlib
 import io
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from PIL import Image, UnidentifiedImageError
 from artstyle_tf.data.colour_conversion import needed_profile, strips_in_srgb
 from artstyle_tf.data.large_pictures import MAX_PIXELS, most_pixels
 from artstyle_tf.data.picture_faults import fault_of_png, what_it_is_instead, why_it_failed
+from artstyle_tf.data.picture_pixels import pixels_of
+from artstyle_tf.data.picture_reduction import reduced_size
 
 # Pillow knows many more, some of which start other programs (EPS) or are no pictures (PDF).
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF")
@@ -36,17 +38,6 @@ _TURN_BY_ORIENTATION = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# The same seen from the other side: views of an upright picture in the order of the stored one.
-_AS_STORED: dict[int, Callable[[np.ndarray], np.ndarray]] = {
-    2: lambda upright: upright[:, ::-1],
-    3: lambda upright: upright[::-1, ::-1],
-    4: lambda upright: upright[::-1],
-    5: lambda upright: upright.swapaxes(0, 1),
-    6: lambda upright: np.rot90(upright, 1),
-    7: lambda upright: upright[::-1, ::-1].swapaxes(0, 1),
-    8: lambda upright: np.rot90(upright, -1),
-}
-
 # The filters that catch_warnings() puts back belong to the whole process, so two threads must not
 # do it at the same time.
 _warning_filters = threading.Lock()
@@ -74,12 +65,14 @@ class DecodedPicture:
         is_lossy: whether the format throws detail away, so that storing it so again is no new loss.
         is_plain: whether any decoder makes the same pixels of the same bytes: 8-bit RGB JPEG or
             PNG, one frame, no rotation, no transparency, no colour profile but sRGB.
+        is_reduced: whether the pixels are fewer than those of the file.
     """
 
     pixels: np.ndarray
     file_format: str
     is_lossy: bool
     is_plain: bool
+    is_reduced: bool = False
 
 
 def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -137,14 +130,21 @@ def read_bytes(path: Path) -> bytes:
         raise UnreadablePictureError(f"cannot be opened: {error.strerror or error}") from error
 
 
-def decode_picture(content: bytes, *, max_pixels: int = MAX_PIXELS) -> DecodedPicture:
+def decode_picture(
+    content: bytes, *, max_pixels: int = MAX_PIXELS, max_side_px: int | None = None
+) -> DecodedPicture:
     """Does for a file's bytes what `read_picture` does for a file.
+
+    Args:
+        content: of the file.
+        max_pixels: see `read_picture`.
+        max_side_px: larger pictures are reduced to this; None keeps all sizes.
 
     Raises:
         UnreadablePictureError: if the bytes are not a picture that can be used.
     """
     with opened_picture(content, max_pixels=max_pixels) as image:
-        return _decode(image, content)
+        return _decode(image, content, max_side_px)
 
 
 def is_plain_jpeg(content: bytes, *, max_side_px: int | None) -> bool:
@@ -239,7 +239,7 @@ def _refuse_too_many_pixels(image: Image.Image, max_pixels: int) -> None:
         )
 
 
-def _decode(image: Image.Image, content: bytes) -> DecodedPicture:
+def _decode(image: Image.Image, content: bytes, max_side_px: int | None) -> DecodedPicture:
     # Loading comes first: only then are all of PNG's chunks and the true mode known.
     image.load()
     file_format = image.format or ""
@@ -248,22 +248,12 @@ def _decode(image: Image.Image, content: bytes) -> DecodedPicture:
         raise UnreadablePictureError(fault)
     is_plain = _is_plain(image, content)
     return DecodedPicture(
-        pixels=_upright_pixels(image),
+        pixels=pixels_of(image, _orientation(image), max_side_px),
+        is_reduced=reduced_size(*image.size, max_side_px) is not None,
         file_format=file_format,
         is_lossy=file_format in _LOSSY_FORMATS and content[12:16] != _LOSSLESS_WEBP,
         is_plain=is_plain,
     )
-
-
-def _upright_pixels(image: Image.Image) -> np.ndarray:
-    """uint8 [H, W, 3]; a large picture is converted and turned without a second copy of it."""
-    stands = _orientation(image)
-    width, height = image.size if stands < 5 else image.size[::-1]
-    pixels = np.empty((height, width, 3), dtype=np.uint8)
-    as_stored = _AS_STORED.get(stands, lambda upright: upright)(pixels)
-    for top, strip in strips_in_srgb(image, needed_profile(image)):
-        as_stored[top : top + strip.height] = np.asarray(strip)
-    return pixels
 
 
 def _is_plain(image: Image.Image, content: bytes) -> bool:

@@ -207,7 +207,6 @@ def files_at_the_limit(side_px: int = 9_999) -> Iterator[tuple[str, bytes]]:
     """The largest pictures that are read, each of which is small on disk; one at a time."""
     yield "limit.jpg", encoded(Image.new("RGB", (side_px, side_px)), "JPEG", quality=30)
     grey = Image.new("L", (side_px, side_px))
-    yield "limit-grey-progressive.jpg", encoded(grey, "JPEG", progressive=True)
     # Kind of colour, bits, bytes of a pixel: RGB, with transparency, 16-bit grey, 16-bit RGB with
     # transparency, palette.
     for colour, bits, width in ((2, 8, 3), (6, 8, 4), (0, 16, 2), (6, 16, 8), (3, 8, 1)):
