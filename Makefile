@@ -50,7 +50,7 @@ test-reliability: $(VENV)/.ready-to-test  ## Kill, flood, fill and starve the pr
 audit: $(VENV)/.ready  ## Ask a public list whether the pinned packages have known holes (network)
 	$(PYTHON) -m venv $(VENV)/audit
 	$(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
-	$(VENV)/audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
+	$(VENV)/audit/bin/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip
 
 format: $(VENV)/.ready-to-test  ## Format the code
 	$(BIN)/ruff check --fix .

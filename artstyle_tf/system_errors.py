@@ -25,7 +25,9 @@ def not_enough_memory(
     "batch_size, a smaller model.image_size_px, or other programs ended",
 ) -> ArtstyleError:
     """The error for memory that ran out, with what the backend says of it."""
-    said = " ".join(str(error).split()) or type(error).__name__
+    lines = str(error).splitlines() or [type(error).__name__]
+    # TensorFlow begins with pages about the graph.
+    said = " ".join(next((line for line in lines if "OOM" in line), " ".join(lines)).split())
     return ArtstyleError(
         happened,
         received=said if len(said) <= _LONGEST_DETAIL else f"{said[:_LONGEST_DETAIL]}...",
