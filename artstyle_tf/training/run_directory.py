@@ -229,7 +229,9 @@ def plan_run_directory(
             fix=f"add --run-name NAME; the runs are the folders in {outputs / folder}",
         )
     name = name or _name_by_time(outputs / folder, kind)
-    run = RunDirectory(path=outputs / folder / name, figures=outputs / "figs" / name)
+    # Runs of different sorts may have one name, and --overwrite must not take the other's figures.
+    sort = [] if folder == "models" else [folder]
+    run = RunDirectory(outputs / folder / name, Path(outputs, "figs", *sort, name))
     # A run that was interrupted before its first epoch has nothing to resume from, and starts anew.
     finished = run.metrics_file.is_file() and not run.resume_file.is_file()
     if resume and (finished or not (run.config_file.is_file() or is_just_begun(run.path))):
