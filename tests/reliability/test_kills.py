@@ -14,7 +14,10 @@ from results import (
     files_of,
     leftovers,
     resume,
+    training_result,
 )
+
+from artstyle_tf.npz_files import read_npz
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="forks and kills")
 
@@ -165,3 +168,37 @@ def test_kills_of_predict(server, copy_of_finished, finished):
     found = (copy_of_finished / "answers.csv").read_text()
     assert found == (finished / "answers.csv").read_text()
     assert leftovers(copy_of_finished) == []
+
+
+TRIPLET_CONFIG = """
+kind: triplet
+data: {images: ../pictures, prepared: prepared, preparation_workers: 1}
+model: {backbone: tiny, weights: null, image_size_px: 32, dimension: 8}
+training:
+  batch: {classes: 3, pictures_per_class: 3}
+  num_neighbours: 3
+  phases: [{unfreeze_blocks: 1, epochs: 2, learning_rate: 1e-3, loss: semi_hard},
+           {unfreeze_blocks: 2, epochs: 2, learning_rate: 1e-3, loss: batch_hard}]
+"""
+
+
+@pytest.mark.reliability
+def test_kills_of_train_triplet(server, make_workplace):
+    whole, workplace = make_workplace("embedding at once"), make_workplace("embedding")
+    for folder in (whole, workplace):
+        (folder / "config.yaml").write_text(TRIPLET_CONFIG)
+    ended = server.run("train-triplet", *TRAIN, cwd=whole)
+    assert ended.code == 0, ended.err
+    for said in ("Preparing pictures", "Epoch 1/4", "Epoch 3/4"):
+        begun = ("--resume",) if (workplace / "outputs/models/run").exists() else ()
+        program = server.start("train-triplet", *TRAIN, *begun, cwd=workplace)
+        while said not in program.heard() and not program.has_ended():
+            time.sleep(0.005)
+        program.kill()
+        assert program.wait().code == -9
+    ended = resume(server, workplace, "train-triplet")
+    check_as_uninterrupted(ended, workplace, training_result(whole))
+    gallery = "outputs/models/run/gallery.npz"
+    found, wanted = read_npz(workplace / gallery), read_npz(whole / gallery)
+    assert found.keys() == wanted.keys()
+    assert all((found[name] == wanted[name]).all() for name in wanted)
