@@ -88,7 +88,7 @@ def test_formats_whose_decoders_hold_copies_have_lower_limits():
     image = Image.new("RGB", (2, 2))
     assert large_pictures.most_pixels(image, large_pictures.MAX_PIXELS) == 100_000_000
     image.format = "WEBP"
-    assert large_pictures.most_pixels(image, large_pictures.MAX_PIXELS) == 50_000_000
+    assert large_pictures.most_pixels(image, large_pictures.MAX_PIXELS) == 40_000_000
     assert large_pictures.most_pixels(image, 7) == 7
     image.format, image.info["progressive"] = "JPEG", 1
     assert large_pictures.most_pixels(image, large_pictures.MAX_PIXELS) == 80_000_000

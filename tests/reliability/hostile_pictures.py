@@ -212,7 +212,7 @@ def files_at_the_limit(side_px: int = 9_999) -> Iterator[tuple[str, bytes]]:
     for colour, bits, width in ((2, 8, 3), (6, 8, 4), (0, 16, 2), (6, 16, 8), (3, 8, 1)):
         name = f"limit-{colour}-{bits}.png"
         yield name, png_of_nothing(side_px, side_px, colour=colour, bits=bits, width=width)
-    for smaller, share in (("limit.webp", 0.49), ("limit-progressive.jpg", 0.79)):
+    for smaller, share in (("limit.webp", 0.39), ("limit-progressive.jpg", 0.79)):
         side = int(side_px * share**0.5)
         options = {"method": 0} if smaller.endswith("webp") else {"progressive": True}
         mode = "RGBA" if smaller.endswith("webp") else "RGB"
