@@ -4,11 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo check test test-shared format clean
+.PHONY: help setup demo check test test-shared test-reliability audit format clean
 .DEFAULT_GOAL := help
 
 help:  ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' Makefile
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -39,10 +39,18 @@ check: $(VENV)/.ready-to-test  ## Lint, types, layers
 	$(BIN)/lint-imports
 
 test: $(VENV)/.ready-to-test  ## Run the tests (no network, no GPU)
-	$(BIN)/python -m pytest -m "not shared"
+	$(BIN)/python -m pytest -m "not shared and not reliability"
 
 test-shared: $(VENV)/.ready-to-test  ## Run the tests on the real pictures, where they are at hand
 	$(BIN)/python -m pytest -m shared
+
+test-reliability: $(VENV)/.ready-to-test  ## Kill, flood, fill and starve the programs (about half an hour)
+	$(BIN)/python -m pytest -m reliability -n 1 -rA tests/reliability
+
+audit: $(VENV)/.ready  ## Ask a public list whether the pinned packages have known holes (network)
+	$(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+	$(VENV)/audit/bin/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip
 
 format: $(VENV)/.ready-to-test  ## Format the code
 	$(BIN)/ruff check --fix .

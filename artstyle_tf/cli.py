@@ -22,6 +22,7 @@ from artstyle_tf.config.loading import dump_yaml, load_config
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.interruption import interrupted_at_safe_points
 from artstyle_tf.reporting import Reporter
+from artstyle_tf.system_errors import explained
 from artstyle_tf.verbs import VERBS, Verb
 from artstyle_tf.workflows.invocation import Invocation
 
@@ -54,10 +55,7 @@ def main(arguments: Sequence[str] | None = None, *, verb: str | None = None) -> 
     try:
         return _run_verb(VERBS[parsed.verb], parsed, invocation)
     except ArtstyleError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        if parsed.json:
-            print(json.dumps({"error": str(error)}, ensure_ascii=False))
-        return EXIT_USER_MISTAKE
+        return _tell_mistake(error, parsed)
     except KeyboardInterrupt:
         print(_interrupted(VERBS[parsed.verb]), file=sys.stderr)
         return EXIT_INTERRUPTED
@@ -65,10 +63,19 @@ def main(arguments: Sequence[str] | None = None, *, verb: str | None = None) -> 
         # Somebody closed our stdout, as `head` does; Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_DONE
-    except Exception:
+    except Exception as error:
+        if (explanation := explained(error)) is not None:
+            return _tell_mistake(explanation, parsed)
         traceback.print_exc()
         print("This is a bug in artstyle_tf. Please report the lines above.", file=sys.stderr)
         return EXIT_BUG
+
+
+def _tell_mistake(error: ArtstyleError, parsed: argparse.Namespace) -> int:
+    print(f"Error: {error}", file=sys.stderr)
+    if parsed.json:
+        print(json.dumps({"error": str(error)}, ensure_ascii=False))
+    return EXIT_USER_MISTAKE
 
 
 def _run_verb(verb: Verb, parsed: argparse.Namespace, invocation: Invocation) -> int:
@@ -100,7 +107,7 @@ def _import_quietly(module: str) -> Any:
     if module in sys.modules:
         return sys.modules[module]
     sys.stderr.flush()
-    with tempfile.TemporaryFile() as captured:
+    with _temporary_file() as captured:
         stderr = os.dup(2)
         os.dup2(captured.fileno(), 2)
         try:
@@ -117,6 +124,14 @@ def _import_quietly(module: str) -> Any:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+
+
+def _temporary_file() -> Any:
+    """A place for what is written; nowhere on a system without a writable temporary folder."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        return Path(os.devnull).open("rb+")
 
 
 def _config_file(verb: Verb, parsed: argparse.Namespace) -> Path:

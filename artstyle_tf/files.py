@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from artstyle_tf.errors import ArtstyleError
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+_TEMPORARY_NAME = re.compile(r"\..*\.\d+\.partial(\.\w+)?", re.DOTALL)
 
 
 @contextlib.contextmanager
@@ -32,14 +40,30 @@ def replaced_atomically(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
+        sync(temporary)
         temporary.replace(path)
+        _sync_folder(path.parent)
     except OSError as error:
+        _forget(temporary)  # before the room is measured that is left
         raise cannot_write(path, error) from error
     finally:
-        with contextlib.suppress(OSError):  # gone already, or the folder never existed
-            temporary.unlink()
+        _forget(temporary)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes what killed programs have left of `replaced_atomically`, at any depth.
+
+    Only for who is alone in the folder: others may be writing these files.
+    """
+    for file in folder.rglob(".*.partial*"):
+        if _TEMPORARY_NAME.fullmatch(file.name) and file.is_file():
+            _forget(file)
+
+
+def sync(file: Path) -> None:
+    """Waits until a file is on the disk, so that a power cut cannot take its content away."""
+    with file.open("rb+") as opened:
+        os.fsync(opened.fileno())
 
 
 def write_text(path: Path, text: str) -> None:
@@ -53,10 +77,61 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def cannot_write(path: Path, error: Exception) -> ArtstyleError:
+def read_json(path: Path) -> Any:
+    """Reads what `write_json` wrote.
+
+    Raises:
+        ArtstyleError: if the file is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ArtstyleError(
+            f"Cannot read {path}",
+            received=getattr(error, "strerror", None) or str(error),
+            expected="a JSON file that this program wrote",
+            fix="bring it back from a copy, or make its folder again",
+        ) from error
+
+
+def cannot_write(path: Path | str, error: Exception) -> ArtstyleError:
     """The error for a file or folder that the system refuses to write."""
-    return ArtstyleError(
-        f"Cannot write {path}",
-        received=getattr(error, "strerror", None) or str(error),
-        fix="make the folder writable, free some space, or choose another folder with --outputs",
-    )
+    received = getattr(error, "strerror", None) or str(error)
+    number = getattr(error, "errno", None)
+    fix = "make the folder writable, free some space, or choose another folder with --outputs"
+    if number in _NO_ROOM:
+        received = f"{received}; {_room_in_words(path)}"
+        fix = (
+            "free some space, or choose another folder with --outputs; what is complete is kept "
+            "and found again"
+        )
+    elif number in _NOT_ALLOWED:
+        fix = "make the folder writable, or choose another folder with --outputs"
+    return ArtstyleError(f"Cannot write {path}", received=received, fix=fix)
+
+
+def is_about_room_or_rights(error: OSError) -> bool:
+    """Whether it is the user's to mend: a full disk, a folder or file that may not be written."""
+    return error.errno in _NO_ROOM | _NOT_ALLOWED
+
+
+def _room_in_words(path: Path | str) -> str:
+    existing = next(folder for folder in Path(path).absolute().parents if folder.exists())
+    with contextlib.suppress(OSError):
+        return f"{shutil.disk_usage(existing).free / 2**20:.1f} MiB are free in {existing}"
+    return f"how much is free in {existing} is not known"
+
+
+def _forget(temporary: Path) -> None:
+    with contextlib.suppress(OSError):  # gone already, or the folder never existed
+        temporary.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new name is on the disk when its folder is; not all systems can sync folders."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

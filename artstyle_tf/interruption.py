@@ -15,6 +15,9 @@ _wanted = threading.Event()
 def interrupted_at_safe_points() -> Iterator[None]:
     """Inside, Ctrl-C takes effect at the next `safe_point`; a second Ctrl-C takes effect at once.
 
+    A request to end (SIGTERM), which batch systems and containers send before they kill, is taken
+    for Ctrl-C.
+
     Python raises KeyboardInterrupt wherever it is. If that is inside TensorFlow, while its native
     code builds an error or frees an object, the interrupt is lost, comes out as another error, or
     ends the process with a damaged heap.
@@ -28,10 +31,12 @@ def interrupted_at_safe_points() -> Iterator[None]:
         return
     _wanted.clear()
     signal.signal(signal.SIGINT, _wait_for_safe_point)
+    end_as_before = signal.signal(signal.SIGTERM, _wait_for_safe_point)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, end_as_before)
     safe_point()
 
 
@@ -51,3 +56,30 @@ def _wait_for_safe_point(number: int, frame: FrameType | None) -> None:
         _wanted.clear()
         signal.default_int_handler(number, frame)
     _wanted.set()
+
+
+@contextlib.contextmanager
+def limited_to(seconds: float) -> Iterator[None]:
+    """Stops pure Python work, such as a regular expression, that takes too long.
+
+    Works in the main thread of systems that have timers; elsewhere there is no limit.
+
+    Raises:
+        TimeoutError: in the middle of the body, when the time is over.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

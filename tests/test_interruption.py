@@ -3,12 +3,14 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import signal
 import threading
+import time
 
 import pytest
 
-from artstyle_tf.interruption import interrupted_at_safe_points, safe_point
+from artstyle_tf.interruption import interrupted_at_safe_points, limited_to, safe_point
 from artstyle_tf.reporting import Reporter
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals")
@@ -90,3 +92,27 @@ def test_tracked_loops_have_a_safe_point_after_each_item(quiet):
                 press_ctrl_c()
             seen.append(item)
     assert seen == [0, 1, 2]
+
+
+def test_a_request_to_end_waits_for_a_safe_point_too():
+    reached = []
+    with pytest.raises(KeyboardInterrupt), interrupted_at_safe_points():
+        signal.raise_signal(signal.SIGTERM)
+        reached.append("after the request")
+        safe_point()
+        reached.append("after the safe point")
+    assert reached == ["after the request"]
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_what_takes_too_long_is_stopped():
+    pattern = re.compile(r"^(x+)+$")
+    before = signal.getsignal(signal.SIGALRM)
+    began = time.monotonic()
+    with pytest.raises(TimeoutError), limited_to(0.1):
+        pattern.search("x" * 60 + "y")
+    assert time.monotonic() - began < 5
+    assert signal.getsignal(signal.SIGALRM) is before
+    with limited_to(60):
+        assert pattern.search("xxx")
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)

@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from artstyle_tf.config.base import Schema
+from artstyle_tf.config.yaml_files import read_value, read_yaml
 from artstyle_tf.errors import ArtstyleError
 
 SchemaType = TypeVar("SchemaType", bound=Schema)
@@ -85,7 +86,7 @@ def validate(schema: type[SchemaType], content: Any, *, source: str) -> SchemaTy
             + (f"; and {more} more" if more > 0 else ""),
             fix="correct the keys named above; --print-config shows all keys with their values",
         ) from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ArtstyleError(
             f"The configuration ({source}) holds a value that JSON cannot express: {error}",
             expected="numbers, strings, true/false, null, lists and mappings",
@@ -123,61 +124,6 @@ def _flatten(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """PyYAML lets the last of two equal keys win without a word."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        repeated = sorted({key for key in keys if isinstance(key, str) and keys.count(key) > 1})
-        if repeated:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"key given twice: {', '.join(repeated)}", node.start_mark
-            )
-        return super().construct_mapping(node, deep)
-
-
-def read_yaml(file: Path) -> dict[str, Any]:
-    """Reads a YAML mapping.
-
-    Raises:
-        ArtstyleError: if the file is missing, is not YAML, or is not a mapping.
-    """
-    try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ArtstyleError(
-            f"Cannot read the config file {file}",
-            received=error.strerror,
-            expected="a YAML file",
-            fix=_suggest_file(file),
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ArtstyleError(f"The config file {file} is not UTF-8 text") from error
-    try:
-        content = yaml.load(text, Loader=_UniqueKeyLoader)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ArtstyleError(
-            f"The config file {file} is not valid YAML", received=" ".join(str(error).split())
-        ) from error
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise ArtstyleError(
-            f"The config file {file} should hold keys and values",
-            received=type(content).__name__,
-            expected="a mapping such as 'seed: 42'",
-        )
-    return content
-
-
-def _suggest_file(file: Path) -> str | None:
-    folder = file.parent
-    if not folder.is_dir():
-        return f"the folder {folder} does not exist"
-    files = sorted(path.name for path in folder.glob("*.yaml"))
-    return f"{folder} holds {', '.join(files)}" if files else f"{folder} holds no .yaml file"
-
-
 def _set_override(content: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     parts = key.strip().split(".")
@@ -188,8 +134,8 @@ def _set_override(content: dict[str, Any], override: str) -> None:
             expected="key=value with a dotted key, such as model.image_size_px=320",
         )
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        value = read_value(text)
+    except ValueError as error:
         raise ArtstyleError(
             f"The value of {key} is not valid YAML",
             received=repr(text),

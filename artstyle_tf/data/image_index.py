@@ -158,7 +158,8 @@ def _reason_to_ignore(
             already = seen.get(_identity(Path(entry.path)))
             return None if already is None else f"leads to the folder {already} again"
         if not entry.is_file():  # A named pipe would be waited for without end.
-            return "a broken link" if entry.is_symlink() else "not a regular file"
+            leads_nowhere = entry.is_symlink() and not Path(entry.path).exists()
+            return "a broken link" if leads_nowhere else "not a regular file"
     except OSError as error:
         return f"cannot be opened: {error.strerror or error}"
     suffix = Path(entry.name).suffix.lower()

@@ -16,9 +16,11 @@ from pathlib import Path
 import numpy as np
 from scipy import fft
 
+from artstyle_tf.data.large_pictures import alone_if_large
 from artstyle_tf.data.picture_groups import connected
 from artstyle_tf.data.picture_reading import (
     UnreadablePictureError,
+    count_pixels,
     decode_grey_thumbnail,
     read_bytes,
 )
@@ -133,7 +135,8 @@ def perceptual_hash(content: bytes) -> np.ndarray | None:
     Raises:
         UnreadablePictureError: if there is no picture.
     """
-    grey = decode_grey_thumbnail(content, side_px=_THUMBNAIL_PX).astype(np.float32)
+    with alone_if_large(count_pixels(content)):
+        grey = decode_grey_thumbnail(content, side_px=_THUMBNAIL_PX).astype(np.float32)
     if grey.std() < _LEAST_CONTRAST:
         return None
     lowest = fft.dctn(grey, norm="ortho")[:_FREQUENCIES, :_FREQUENCIES].ravel()

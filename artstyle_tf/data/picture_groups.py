@@ -13,6 +13,7 @@ from scipy.sparse import csgraph
 
 from artstyle_tf.data.picture_tables import examples, match_pictures, read_picture_table
 from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.interruption import limited_to
 from artstyle_tf.reporting import Reporter
 
 # <artist>_<title>, <artist> - <title>, <film>-0001: what precedes the first separator or the number.
@@ -22,6 +23,10 @@ _SHARE_OF_NAMES_WITH_GROUP = 0.5
 _SHARE_WITH_SIBLINGS = 0.3
 _FEWEST_GROUPS_OF_STYLE = 3
 _LARGEST_SHARE_OF_STYLE = 0.5
+
+# A name takes microseconds; a careless pattern can take longer than there is time.
+_MOST_SECONDS_OF_MATCHING = 5.0
+_SECONDS_OF_A_NAME = 0.001
 
 
 def find_groups(
@@ -131,7 +136,19 @@ def suggest_group_pattern(paths: Sequence[str], labels: Sequence[str]) -> str | 
 
 def _groups_of_names(paths: Sequence[str], pattern: re.Pattern[str]) -> dict[str, str]:
     chosen = "group" if "group" in pattern.groupindex else min(pattern.groups, 1)
-    matches = {path: pattern.search(path.rsplit("/", 1)[-1]) for path in paths}
+    matches: dict[str, re.Match[str] | None] = {}
+    try:
+        with limited_to(_MOST_SECONDS_OF_MATCHING + _SECONDS_OF_A_NAME * len(paths)):
+            for path in paths:
+                matches[path] = None  # named in the error, should this be the one
+                matches[path] = pattern.search(path.rsplit("/", 1)[-1])
+    except TimeoutError as error:
+        raise ArtstyleError(
+            "The group pattern takes too long",
+            received=f"{pattern.pattern!r} for a file name such as {next(reversed(matches))!r}",
+            expected="a pattern without repetitions of repetitions such as (a+)+",
+            fix="correct data.group_pattern; '^([^_]+)_' fits files called <artist>_<title>.jpg",
+        ) from error
     by_path = {path: match[chosen] for path, match in matches.items() if match and match[chosen]}
     if not by_path:
         raise ArtstyleError(

@@ -6,7 +6,6 @@ import contextlib
 import io
 import threading
 import warnings
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from artstyle_tf.data.colour_conversion import needed_profile, to_srgb
-
-MAX_PIXELS = 100_000_000
-"""Larger pictures are refused: 100 million pixels are 300 MB once decoded."""
+from artstyle_tf.data.colour_conversion import needed_profile, strips_in_srgb
+from artstyle_tf.data.large_pictures import MAX_PIXELS, most_pixels
+from artstyle_tf.data.picture_faults import fault_of_png, what_it_is_instead, why_it_failed
+from artstyle_tf.data.picture_pixels import pixels_of
+from artstyle_tf.data.picture_reduction import reduced_size
 
 # Pillow knows many more, some of which start other programs (EPS) or are no pictures (PDF).
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF")
@@ -25,7 +25,6 @@ _LOSSY_FORMATS = frozenset({"JPEG", "MPO", "WEBP", "AVIF"})
 _LOSSLESS_WEBP = b"VP8L"
 
 _END_OF_JPEG = b"\xff\xd9"
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END_OF_PNG = b"IEND\xaeB`\x82"
 _PNG_OF_8_BIT_RGB = b"\x08\x02"
 
@@ -39,7 +38,6 @@ _TURN_BY_ORIENTATION = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
 # The filters that catch_warnings() puts back belong to the whole process, so two threads must not
 # do it at the same time.
 _warning_filters = threading.Lock()
@@ -67,12 +65,14 @@ class DecodedPicture:
         is_lossy: whether the format throws detail away, so that storing it so again is no new loss.
         is_plain: whether any decoder makes the same pixels of the same bytes: 8-bit RGB JPEG or
             PNG, one frame, no rotation, no transparency, no colour profile but sRGB.
+        is_reduced: whether the pixels are fewer than those of the file.
     """
 
     pixels: np.ndarray
     file_format: str
     is_lossy: bool
     is_plain: bool
+    is_reduced: bool = False
 
 
 def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -111,7 +111,9 @@ def decode_grey_thumbnail(content: bytes, *, side_px: int) -> np.ndarray:
         image.draft("RGB", (2 * side_px, 2 * side_px))
         image.load()
         turn = _TURN_BY_ORIENTATION.get(_orientation(image))
-        grey = to_srgb(image, None).convert("L")
+        grey = Image.new("L", image.size)
+        for top, strip in strips_in_srgb(image, None):
+            grey.paste(strip.convert("L"), (0, top))
         small = grey.resize((side_px, side_px), Image.Resampling.LANCZOS, reducing_gap=2.0)
         return np.array(small if turn is None else small.transpose(turn))
 
@@ -128,14 +130,21 @@ def read_bytes(path: Path) -> bytes:
         raise UnreadablePictureError(f"cannot be opened: {error.strerror or error}") from error
 
 
-def decode_picture(content: bytes, *, max_pixels: int = MAX_PIXELS) -> DecodedPicture:
+def decode_picture(
+    content: bytes, *, max_pixels: int = MAX_PIXELS, max_side_px: int | None = None
+) -> DecodedPicture:
     """Does for a file's bytes what `read_picture` does for a file.
+
+    Args:
+        content: of the file.
+        max_pixels: see `read_picture`.
+        max_side_px: larger pictures are reduced to this; None keeps all sizes.
 
     Raises:
         UnreadablePictureError: if the bytes are not a picture that can be used.
     """
     with opened_picture(content, max_pixels=max_pixels) as image:
-        return _decode(image, content)
+        return _decode(image, content, max_side_px)
 
 
 def is_plain_jpeg(content: bytes, *, max_side_px: int | None) -> bool:
@@ -180,7 +189,7 @@ def _one_reason(content: bytes) -> Iterator[None]:
     except UnreadablePictureError:
         raise
     except UnidentifiedImageError as error:
-        raise UnreadablePictureError(_what_it_is_instead(content)) from error
+        raise UnreadablePictureError(what_it_is_instead(content)) from error
     except Image.DecompressionBombError as error:
         raise UnreadablePictureError(
             "far too many pixels: it may be a decompression bomb"
@@ -188,7 +197,18 @@ def _one_reason(content: bytes) -> Iterator[None]:
     except MemoryError as error:
         raise UnreadablePictureError("there is not enough memory to decode it") from error
     except Exception as error:  # Pillow's decoders raise almost anything on damaged files.
-        raise UnreadablePictureError(_why_it_failed(error)) from error
+        raise UnreadablePictureError(why_it_failed(error)) from error
+
+
+def count_pixels(content: bytes) -> int:
+    """How many pixels a file says that it has; 0 if it is no picture."""
+    try:
+        with _one_reason(content), _warning_filters, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+                return image.width * image.height
+    except UnreadablePictureError:
+        return 0
 
 
 @contextlib.contextmanager
@@ -211,6 +231,7 @@ def _opened(content: bytes, max_pixels: int) -> Iterator[Image.Image]:
 
 
 def _refuse_too_many_pixels(image: Image.Image, max_pixels: int) -> None:
+    max_pixels = most_pixels(image, max_pixels)
     if image.width * image.height > max_pixels:
         raise UnreadablePictureError(
             f"{image.width} x {image.height} is more than {max_pixels / 1e6:g} million pixels:"
@@ -218,20 +239,17 @@ def _refuse_too_many_pixels(image: Image.Image, max_pixels: int) -> None:
         )
 
 
-def _decode(image: Image.Image, content: bytes) -> DecodedPicture:
+def _decode(image: Image.Image, content: bytes, max_side_px: int | None) -> DecodedPicture:
     # Loading comes first: only then are all of PNG's chunks and the true mode known.
     image.load()
     file_format = image.format or ""
-    if file_format == "PNG":
-        _refuse_damaged_png(content)
-    turn = _TURN_BY_ORIENTATION.get(_orientation(image))
+    fault = fault_of_png(content) if file_format == "PNG" else None
+    if fault is not None:
+        raise UnreadablePictureError(fault)
     is_plain = _is_plain(image, content)
-    rgb = to_srgb(image, needed_profile(image))
-    if turn is not None:
-        rgb = rgb.transpose(turn)
     return DecodedPicture(
-        # A copy, because Pillow lends read-only memory.
-        pixels=np.array(rgb, dtype=np.uint8),
+        pixels=pixels_of(image, _orientation(image), max_side_px),
+        is_reduced=reduced_size(*image.size, max_side_px) is not None,
         file_format=file_format,
         is_lossy=file_format in _LOSSY_FORMATS and content[12:16] != _LOSSLESS_WEBP,
         is_plain=is_plain,
@@ -261,37 +279,8 @@ def _is_common_file(file_format: str, content: bytes) -> bool:
     return False
 
 
-def _refuse_damaged_png(png: bytes) -> None:
-    """Checks what Pillow skips: it shows damaged pixel data as noise where others give up."""
-    view = memoryview(png)
-    start = len(_PNG_SIGNATURE)
-    while start + 12 <= len(png):
-        end = start + 8 + int.from_bytes(view[start : start + 4], "big")
-        if end + 4 > len(png):
-            raise UnreadablePictureError("the file is cut off")
-        if zlib.crc32(view[start + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
-            raise UnreadablePictureError("the file is damaged (wrong checksum)")
-        start = end + 4
-
-
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:  # A damaged EXIF block says nothing about the pixels.
         return 1
-
-
-def _what_it_is_instead(content: bytes) -> str:
-    start = content[:512].lstrip().lower()
-    if start.startswith((b"<!doctype html", b"<html")):
-        return "not a picture but a web page"
-    if start.startswith((b"<svg", b"<?xml")):
-        return "not a picture of pixels but SVG or XML"
-    return "not a picture in a format that is read here (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF)"
-
-
-def _why_it_failed(error: Exception) -> str:
-    details = str(error) or type(error).__name__
-    if any(word in details.lower() for word in ("truncated", "unexpected end", "eof")):
-        return f"the file is cut off ({details})"
-    return f"cannot be decoded: {details}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -98,6 +99,21 @@ class PictureStore:
             return tf.constant(pictures)
 
 
+# What TensorFlow says of files that are gone, damaged, not allowed, or on a disk that fails.
+_ERRORS_OF_FILES = (
+    tf.errors.InvalidArgumentError,
+    tf.errors.NotFoundError,
+    tf.errors.PermissionDeniedError,
+    tf.errors.DataLossError,
+    tf.errors.OutOfRangeError,
+)
+
+# Names of the operations, and what the system says; the same errors can be mistakes of a program.
+_WORDS_OF_THE_SYSTEM = ("No such file", "Permission denied", "Unknown image file")
+_SIGNS_OF_READING = (*_WORDS_OF_THE_SYSTEM, "ReadFile", "DecodeImage", "DecodeJpeg")
+_PLACE_IN_THE_GRAPH = re.compile(r"\(\d+\) [A-Z_]+: |\{\{.*?\}\}\s*")
+
+
 @contextlib.contextmanager
 def errors_of_reading() -> Iterator[None]:
     """Says in the user's words that a prepared picture is gone or damaged.
@@ -107,9 +123,18 @@ def errors_of_reading() -> Iterator[None]:
     """
     try:
         yield
-    except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as error:
+    except _ERRORS_OF_FILES as error:
+        if not any(sign in str(error) for sign in _SIGNS_OF_READING):
+            raise
         raise ArtstyleError(
             "A prepared picture cannot be read any more",
-            received=str(error.message).splitlines()[0],
+            received=_telling_line(str(error.message)),
             fix="run scripts/prepare_data.py again",
         ) from error
+
+
+def _telling_line(message: str) -> str:
+    """The line of TensorFlow's report that names the file, without where in the graph it was."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    telling = [line for line in lines if any(sign in line for sign in _WORDS_OF_THE_SYSTEM)]
+    return _PLACE_IN_THE_GRAPH.sub("", (telling or lines)[0])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import posixpath
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -53,6 +55,20 @@ def read_picture_table(path: Path, *, columns: Sequence[str], what: str) -> pd.D
     if table.empty:
         raise ArtstyleError(f"The {what} {path} names no pictures", expected=expected)
     return table.apply(lambda column: column.str.strip())
+
+
+def csv_text(table: pd.DataFrame, **options: Any) -> str:
+    """A table without its index as CSV that comes back as it was, whatever files are called.
+
+    Args:
+        table: of pictures.
+        options: of `DataFrame.to_csv`.
+    """
+    text = table.to_csv(index=False, lineterminator="\n", **options)
+    if "\r" in text:  # which pandas does not quote, and takes for the end of a line
+        options["quoting"] = csv.QUOTE_NONNUMERIC
+        text = table.to_csv(index=False, lineterminator="\n", **options)
+    return text
 
 
 def match_pictures(

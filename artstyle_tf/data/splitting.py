@@ -10,7 +10,7 @@ import pandas as pd
 
 from artstyle_tf.data.image_index import ImageIndex
 from artstyle_tf.data.picture_groups import connected
-from artstyle_tf.data.picture_tables import examples, match_pictures, read_picture_table
+from artstyle_tf.data.picture_tables import csv_text, examples, match_pictures, read_picture_table
 from artstyle_tf.data.stratification import stratify
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import write_text
@@ -66,7 +66,7 @@ def write_split(pictures: pd.DataFrame, path: Path) -> None:
     """
     columns = ["path", "label", "split", "group"]
     table = pictures.sort_values("path")[columns]
-    write_text(Path(path), table.to_csv(index=False, lineterminator="\n"))
+    write_text(Path(path), csv_text(table))
 
 
 def read_split(path: Path, index: ImageIndex, reporter: Reporter = SILENT) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -11,6 +12,7 @@ from typing import Any
 
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import cannot_write, replaced_atomically
+from artstyle_tf.locks import held
 
 FORMATS = (".csv", ".jsonl")
 
@@ -28,7 +30,8 @@ class PredictionFile:
         made_by: what decides about the predictions; another maker does not continue them.
 
     Raises:
-        ArtstyleError: if the file exists, or was begun by another maker, or has another suffix.
+        ArtstyleError: if the file exists or has another suffix; on entering, if it was begun by
+            another maker or is being written by another program.
     """
 
     def __init__(self, path: Path, made_by: Mapping[str, Any]) -> None:
@@ -47,29 +50,48 @@ class PredictionFile:
         self._notes = path.with_name(f".{path.name}.partial")
         self._made_by = json.dumps(made_by, sort_keys=True)
         self._file: Any = None
-        self.done = self._read_done()
+        self._held = contextlib.ExitStack()
+        self.done: set[str] = set()
 
     def __enter__(self) -> PredictionFile:
-        is_new = not self._notes.exists()
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._notes.open("a", encoding="utf-8")
-        except OSError as error:
-            raise cannot_write(self._notes, error) from error
-        if is_new:
-            self._write(self._made_by)
+        with contextlib.ExitStack() as stack:
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                lock = self._notes.with_suffix(".lock")
+                stack.enter_context(held(lock, busy=self._refuse))
+                stack.callback(lock.unlink, missing_ok=True)
+                self.done = self._read_done()
+                is_new = not self._notes.exists()
+                self._file = stack.enter_context(self._notes.open("a", encoding="utf-8"))
+            except OSError as error:
+                raise cannot_write(self._notes, error) from error
+            if is_new:
+                self._write(self._made_by)
+            self._held = stack.pop_all()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._file.close()
+        with contextlib.suppress(OSError):  # on a full disk, of which `add` has told
+            self._file.close()
+        self._held.close()
+
+    def _refuse(self, holder: str) -> None:
+        raise ArtstyleError(
+            f"Another program is writing {self.path}",
+            received=holder,
+            fix="wait until it has ended, or choose another file with --output",
+        )
 
     def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Notes predictions; a row that has `unreadable`, a reason, is none."""
         for row in rows:
             self._write(json.dumps(row, ensure_ascii=False))
             self.done.add(row["path"])
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise cannot_write(self._notes, error) from error
 
     def finish(self) -> tuple[list[dict[str, str]], dict[str, int], list[dict[str, Any]]]:
         """Writes the file.
@@ -131,7 +153,10 @@ class PredictionFile:
         with self._notes.open(encoding="utf-8") as file:
             next(file)
             for line in file:
-                yield json.loads(line)
+                with contextlib.suppress(ValueError):  # a power cut can leave zeros
+                    row = json.loads(line)
+                    if isinstance(row, dict) and "path" in row:
+                        yield row
 
 
 _ROWS_SHOWN = 20

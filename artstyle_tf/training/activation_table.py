@@ -65,7 +65,8 @@ class ActivationTable:
             return
         with contextlib.suppress(OSError):  # another user's folder can be read but not touched
             (self.folder / DESCRIPTION_FILE).touch()
-        for keys_file in sorted(self.folder.glob("*.json")):
+        # Not the hidden ones: others are writing them at the moment.
+        for keys_file in sorted(self.folder.glob("[!.]*.json")):
             if keys_file.name != DESCRIPTION_FILE and keys_file.stem not in self._shards:
                 self._open_shard(keys_file)
 

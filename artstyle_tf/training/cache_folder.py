@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from artstyle_tf.locks import LOCK_FILE, held
 from artstyle_tf.training.activation_table import DESCRIPTION_FILE
 
 # The disk is never filled to the last byte: other programs, and the run itself, write too.
@@ -58,11 +59,33 @@ def stored_tables(root: Path) -> list[StoredTable]:
     return sorted(tables, key=lambda table: (table.last_used, table.key))
 
 
-def remove_table(table: StoredTable) -> None:
+def remove_table(table: StoredTable) -> bool:
     """Removes what the cache has written, and nothing else.
 
     A program that reads the table at the moment keeps its memory-mapped rows until it ends.
+
+    Returns:
+        False if nothing was removed, because a program is filling the table.
     """
+    try:
+        with held(table.folder / LOCK_FILE, busy=_leave_alone):
+            _remove_files(table)
+    except _InUseError:
+        return False
+    except OSError:  # a folder of somebody else, or just removed
+        return False
+    return True
+
+
+class _InUseError(Exception):
+    """A table is being filled."""
+
+
+def _leave_alone(holder: str) -> None:
+    raise _InUseError(holder)
+
+
+def _remove_files(table: StoredTable) -> None:
     # The description goes last: as long as it is there, an interrupted removal can be repeated.
     shards = [*table.folder.glob("*.npy"), *table.folder.glob("*.json"), *table.folder.glob(".*")]
     shards.sort(key=lambda file: file.name == DESCRIPTION_FILE)
@@ -98,7 +121,7 @@ def make_room(
         root: folder of the tables.
         needed_bytes: what is about to be written.
         size_limit_bytes: for all tables together.
-        kept: keys of the tables that must stay.
+        kept: keys of the tables that must stay; those that are being filled stay, too.
 
     Returns:
         What was removed.
@@ -112,7 +135,8 @@ def make_room(
             break
         if table.key in kept:
             continue
-        remove_table(table)
+        if not remove_table(table):
+            continue
         removed.append(table)
         total -= table.size_bytes
         free += table.size_bytes

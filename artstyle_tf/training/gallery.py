@@ -9,6 +9,7 @@ import numpy as np
 
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import replaced_atomically
+from artstyle_tf.npz_files import read_npz
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ def load_gallery(path: Path) -> Gallery:
         ArtstyleError: if the file is missing or damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return Gallery(**{name: file[name] for name in Gallery.__dataclass_fields__})
+        arrays = read_npz(path)
+        return Gallery(**{name: arrays[name] for name in Gallery.__dataclass_fields__})
     except (OSError, ValueError, KeyError) as error:
         raise ArtstyleError(
             f"The gallery {path} cannot be read",

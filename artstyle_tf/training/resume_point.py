@@ -11,6 +11,7 @@ import numpy as np
 
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import replaced_atomically
+from artstyle_tf.npz_files import read_npz
 
 _FORMAT = 2
 
@@ -51,12 +52,12 @@ def load_resume_point(path: Path) -> ResumePoint:
         ArtstyleError: if the file is damaged or from another version of the program.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            header = json.loads(str(file["header"]))
-            groups: dict[str, list[np.ndarray]] = {
-                group: [file[name] for name in sorted(file.files) if _group(name) == group]
-                for group in ("weights", "best_weights", "optimizer")
-            }
+        file = read_npz(path)
+        header = json.loads(str(file["header"]))
+        groups: dict[str, list[np.ndarray]] = {
+            group: [file[name] for name in sorted(file) if _group(name) == group]
+            for group in ("weights", "best_weights", "optimizer")
+        }
     except (OSError, ValueError, KeyError) as error:
         raise ArtstyleError(
             f"The file to resume from, {path}, cannot be read",

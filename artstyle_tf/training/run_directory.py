@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,15 +10,31 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
+from artstyle_tf.data.picture_tables import csv_text
 from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.files import cannot_write, replaced_atomically, write_json, write_text
+from artstyle_tf.files import (
+    cannot_write,
+    read_json,
+    replaced_atomically,
+    write_json,
+    write_text,
+)
 from artstyle_tf.metrics.calibration import Calibration
+from artstyle_tf.training.model_files import load_head, load_model
+from artstyle_tf.training.run_state import (
+    STATE_FILE,
+    alone_in_run,
+    empty_run,
+    is_just_begun,
+    state_kept,
+)
 
 if TYPE_CHECKING:  # only models need Keras, which takes seconds to import
     import keras
+
+_COLUMNS_OF_PICTURES = ("path", "label", "split", "source", "source_digest", "parent", "digest")
 
 
 @dataclass(frozen=True)
@@ -103,42 +117,24 @@ class RunDirectory:
     @property
     def state_file(self) -> Path:
         """State (running, finished, interrupted, failed) and times."""
-        return self.path / "run.json"
+        return self.path / STATE_FILE
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Keeps the state of the run while its body works."""
-        self._write_state("running")
-        try:
-            yield
-        except KeyboardInterrupt:
-            self._write_state("interrupted")
-            raise
-        except BaseException:
-            self._write_state("failed")
-            raise
-        self._write_state("finished")
-        self.resume_file.unlink(missing_ok=True)
+        """Keeps the run for this program alone, and its state up to date, while the body works.
 
-    def _write_state(self, state: str) -> None:
-        known = json.loads(self.state_file.read_text()) if self.state_file.is_file() else {}
-        now = datetime.now().astimezone().isoformat(timespec="seconds")
-        changes = {"state": state, "started": known.get("started", now), "changed": now}
-        write_json(self.state_file, {**known, **changes})
+        Raises:
+            ArtstyleError: if another program is making the run, or it cannot be written.
+        """
+        with alone_in_run(self.path):
+            with state_kept(self.path):
+                yield
+            self.resume_file.unlink(missing_ok=True)
 
     def save_model(self, model: keras.Model) -> None:
         """Writes the model atomically."""
         with replaced_atomically(self.model_file) as temporary:
             model.save(temporary)
-
-    def save_first_head(self, head: keras.layers.Dense) -> None:
-        """Keeps the head by which the validation pictures were judged, atomically."""
-        arrays = [np.asarray(weight) for weight in (head.kernel, head.bias)]
-        with (
-            replaced_atomically(self.first_head_file) as temporary,
-            temporary.open("wb") as file,
-        ):
-            np.savez(file, kernel=arrays[0], bias=arrays[1])
 
     def load_model(self, *, before_refit: bool = False) -> keras.Model:
         """Reads the model; safe mode refuses code from strangers.
@@ -150,30 +146,10 @@ class RunDirectory:
         Raises:
             ArtstyleError: if it is missing or damaged.
         """
-        # A truncated .keras file makes Keras say "File not found", so that is asked first.
-        if not self.model_file.is_file():
-            raise ArtstyleError(
-                f"{self.path} holds no trained model",
-                expected=f"a finished run with {self.model_file.name}",
-                fix="train it first, or --resume it if it was interrupted",
-            )
-        import keras
-
-        try:
-            model = keras.models.load_model(self.model_file, compile=False, safe_mode=True)
-            if before_refit and self.first_head_file.is_file():
-                from artstyle_tf.models.classifier import HEAD_NAME
-
-                with np.load(self.first_head_file, allow_pickle=False) as first:
-                    model.get_layer(HEAD_NAME).set_weights([first["kernel"], first["bias"]])
-            return model
-        except (ValueError, OSError, TypeError, KeyError) as error:
-            raise ArtstyleError(
-                f"The model {self.model_file} cannot be loaded; the file is damaged or was "
-                "written by an incompatible version",
-                received=" ".join(str(error).split())[:200],
-                fix="train it again",
-            ) from error
+        model = load_model(self.model_file)
+        if before_refit and self.first_head_file.is_file():
+            load_head(model, self.first_head_file)
+        return model
 
     def write_class_names(self, class_names: Sequence[str]) -> None:
         """Writes class_names.json."""
@@ -181,7 +157,7 @@ class RunDirectory:
 
     def read_class_names(self) -> tuple[str, ...]:
         """Class names in the order of the logits."""
-        return tuple(json.loads(self.class_names_file.read_text(encoding="utf-8")))
+        return tuple(read_json(self.class_names_file))
 
     def write_calibration(self, calibration: Calibration) -> None:
         """Writes calibration.json."""
@@ -191,16 +167,36 @@ class RunDirectory:
         """The run's calibration; None for a run of before there was one."""
         if not self.calibration_file.is_file():
             return None
-        return Calibration(**json.loads(self.calibration_file.read_text(encoding="utf-8")))
+        return Calibration(**read_json(self.calibration_file))
+
+    def read_pictures(self) -> pd.DataFrame:
+        """The prepared pictures the run used, all columns as str.
+
+        Raises:
+            ArtstyleError: if the table is missing or damaged.
+        """
+        try:
+            table = pd.read_csv(self.pictures_file, dtype=str, keep_default_na=False)
+            lacking = [name for name in _COLUMNS_OF_PICTURES if name not in table]
+            if lacking:
+                raise ValueError(f"no column {', '.join(lacking)}")
+            return table
+        except (OSError, ValueError) as error:
+            raise ArtstyleError(
+                f"The run's list of its pictures, {self.pictures_file}, cannot be read",
+                received=" ".join(str(error).split())[:200],
+                fix="train the run again",
+            ) from error
 
     def read_kind(self) -> str:
         """What was trained: "direct" or "triplet"."""
-        environment = json.loads(self.environment_file.read_text(encoding="utf-8"))
-        return environment.get("kind", "direct")  # the first runs were all direct and did not say
+        return read_json(self.environment_file).get(
+            "kind", "direct"
+        )  # the first runs were all direct and did not say
 
     def write_table(self, file: Path, table: pd.DataFrame) -> None:
         """Writes a CSV atomically."""
-        write_text(file, table.to_csv(index=False))
+        write_text(file, csv_text(table))
 
     def write_config(self, text: str) -> None:
         """Writes config.yaml."""
@@ -237,11 +233,13 @@ def plan_run_directory(
             "--resume needs the name of the run to continue",
             fix=f"add --run-name NAME; the runs are the folders in {outputs / folder}",
         )
-    name = name or f"{kind}-{datetime.now():%Y%m%d-%H%M%S}"
-    run = RunDirectory(path=outputs / folder / name, figures=outputs / "figs" / name)
+    name = name or _name_by_time(outputs / folder, kind)
+    # Runs of different sorts may have one name, and --overwrite must not take the other's figures.
+    sort = [] if folder == "models" else [folder]
+    run = RunDirectory(outputs / folder / name, Path(outputs, "figs", *sort, name))
     # A run that was interrupted before its first epoch has nothing to resume from, and starts anew.
     finished = run.metrics_file.is_file() and not run.resume_file.is_file()
-    if resume and (finished or not run.config_file.is_file()):
+    if resume and (finished or not (run.config_file.is_file() or is_just_begun(run.path))):
         raise ArtstyleError(
             f"The run {run.path} is finished" if finished else f"There is no run {run.path}",
             expected="an interrupted run",
@@ -256,18 +254,28 @@ def plan_run_directory(
     return run
 
 
+def _name_by_time(folder: Path, kind: str) -> str:
+    """A name that is free, also when two begin in one second or the clock goes back."""
+    name = base = f"{kind}-{datetime.now():%Y%m%d-%H%M%S}"
+    number = 1
+    while (folder / name).exists():
+        number += 1
+        name = f"{base}-{number}"
+    return name
+
+
 def create_run_directory(run: RunDirectory, *, overwrite: bool) -> None:
     """Creates the folders.
 
     Raises:
-        ArtstyleError: if they cannot be created, or another process has just done so.
+        ArtstyleError: if they cannot be created, another process has just done so, or a run that
+            is to be overwritten is still being made.
     """
     try:
-        if overwrite:
-            for folder in (run.path, run.figures):
-                if folder.exists():
-                    shutil.rmtree(folder)
-        run.path.mkdir(parents=True, exist_ok=False)
+        if overwrite and run.path.is_dir():
+            empty_run(run.path, run.figures)
+        else:
+            run.path.mkdir(parents=True, exist_ok=False)
         run.figures.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(run.path, error) from error

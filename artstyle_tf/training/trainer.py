@@ -11,6 +11,7 @@ import keras
 
 from artstyle_tf.models.network import Network
 from artstyle_tf.reporting import SILENT, Reporter
+from artstyle_tf.training.batch_memory import memory_errors_explained
 from artstyle_tf.training.callbacks.after_each_epoch import AfterEachEpoch
 from artstyle_tf.training.callbacks.best_model import BestModel
 from artstyle_tf.training.callbacks.early_stopping import EarlyStopping
@@ -205,17 +206,18 @@ class Trainer:
             variable.assign(value)
         self._optimizer_to_restore = []
         class_weight = self._objective.class_weight
-        model.fit(
-            data.batches_from(self.unfreezing.epoch),
-            initial_epoch=self.unfreezing.epoch,
-            epochs=self.unfreezing.last_epoch,
-            steps_per_epoch=data.steps_per_epoch,
-            validation_data=data.validation_batches,
-            class_weight=dict(class_weight) if class_weight else None,
-            callbacks=self._callbacks(optimizer),
-            shuffle=False,  # the batches are shuffled already
-            verbose=0,
-        )
+        with memory_errors_explained(model, data.batches_from, phase.name):
+            model.fit(
+                data.batches_from(self.unfreezing.epoch),
+                initial_epoch=self.unfreezing.epoch,
+                epochs=self.unfreezing.last_epoch,
+                steps_per_epoch=data.steps_per_epoch,
+                validation_data=data.validation_batches,
+                class_weight=dict(class_weight) if class_weight else None,
+                callbacks=self._callbacks(optimizer),
+                shuffle=False,  # the batches are shuffled already
+                verbose=0,
+            )
 
     def _build_optimizer(self, phase: Phase, steps: int) -> LayerwiseAdamW:
         settings = self._plan.optimizer

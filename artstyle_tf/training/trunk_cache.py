@@ -13,12 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import filelock
 import keras
 import numpy as np
 
-from artstyle_tf.files import cannot_write
-from artstyle_tf.interruption import safe_point
+from artstyle_tf.files import cannot_write, remove_leftovers
+from artstyle_tf.locks import LOCK_FILE, held
 from artstyle_tf.models.network import Network
 from artstyle_tf.models.splitting import build_segment, build_trunk, cut_name
 from artstyle_tf.models.weights import weights_digest
@@ -33,8 +32,6 @@ FORMAT_VERSION = 2  # 1 named shards by their rows alone, so that equal rows los
 # What an interruption may cost, in rows and in memory.
 _MOST_ROWS_IN_A_SHARD = 512
 _MOST_BYTES_IN_A_SHARD = 32 * 2**20
-
-_SECONDS_BETWEEN_SAFE_POINTS = 0.5
 
 PictureLoader = Callable[[np.ndarray], Iterable[np.ndarray]]
 """Positions int [M] of wanted rows -> their pictures in batches float32 [B, S, S, 3]."""
@@ -184,24 +181,14 @@ class TrunkCache:
             for folder in sorted(table.folder for table in tables):
                 try:
                     folder.mkdir(parents=True, exist_ok=True)
-                    stack.enter_context(self._lock(folder))
-                except NotImplementedError:
-                    pass  # a file system without locks: the same work may be done twice
+                    stack.enter_context(held(folder / LOCK_FILE, busy=self._tell_who_fills_it))
+                    remove_leftovers(folder)
                 except OSError as error:
                     raise cannot_write(folder, error) from error
             yield
 
-    def _lock(self, folder: Path) -> contextlib.AbstractContextManager[Any]:
-        lock = filelock.FileLock(folder / ".lock")
-        try:
-            return lock.acquire(timeout=0)
-        except filelock.Timeout:
-            self._reporter.info("Waiting for another program that fills the trunk cache.")
-        while True:
-            try:
-                return lock.acquire(timeout=_SECONDS_BETWEEN_SAFE_POINTS)
-            except filelock.Timeout:
-                safe_point()
+    def _tell_who_fills_it(self, holder: str) -> None:
+        self._reporter.info(f"Waiting for another program that fills the trunk cache ({holder}).")
 
     def _fill(
         self,

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from artstyle_tf.data.picture_tables import csv_text
 from artstyle_tf.files import write_json, write_text
 from artstyle_tf.metrics.calibration import (
     Calibration,
@@ -150,7 +151,7 @@ def write_evaluation(
     """Writes metrics.json, predictions.csv, per_class.csv, confusion_matrix.csv and figures."""
     scores = {**evaluation.metrics, "intervals": evaluation.intervals}
     write_json(folder / "metrics.json", scores)
-    predictions = evaluation.predictions.to_csv(index=False, float_format="%.6f")
+    predictions = csv_text(evaluation.predictions, float_format="%.6f")
     write_text(folder / "predictions.csv", predictions)
     write_text(folder / "per_class.csv", evaluation.per_class.to_csv(index=False))
     confusion = pd.DataFrame(evaluation.confusion, index=class_names, columns=class_names)

@@ -15,11 +15,13 @@ from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.config.training import LinearProbeConfig
 from artstyle_tf.data.epoch_order import EpochOrder
 from artstyle_tf.data.leaks import count_leaks
+from artstyle_tf.data.picture_store import errors_of_reading
 from artstyle_tf.files import write_json
 from artstyle_tf.metrics.calibration import Calibration, calibrate
 from artstyle_tf.models.network import Network
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.plots.training_curves import plot_training_curves
+from artstyle_tf.training.model_files import save_head
 from artstyle_tf.training.objective import Objective
 from artstyle_tf.training.run_directory import RunDirectory, create_run_directory
 from artstyle_tf.training.trainer import Trainer
@@ -237,11 +239,11 @@ def run_training(
     with place.running():
         describe_run(place, config, class_names, pictures, prepared, network, decision)
         place.write_table(place.path / "leaks.csv", leaks)
-        with stopwatch.stage("training"):
+        with stopwatch.stage("training"), errors_of_reading():
             trainer, floor = training.train(
                 resume=invocation.resume, save_model=save_and_note_the_first(place, invocation)
             )
-        with stopwatch.stage("evaluation"):
+        with stopwatch.stage("evaluation"), errors_of_reading():
             training.finish()
             calibration = training.calibrate()
             place.write_calibration(calibration)
@@ -287,7 +289,7 @@ def _evaluate(
                 title=f"{place.path.name}: {name}",
             )
         if split == "val" and training.refits:
-            place.save_first_head(training.network.head)
+            save_head(training.network.head, place.first_head_file)
             floor = training.refit(floor)
             place.save_model(training.network.model)
     return evaluations, floor

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from artstyle_tf.config.experiment import EvaluateExperiment, TrainingExperiment
 from artstyle_tf.data.image_index import index_images
 from artstyle_tf.data.preparation import PreparedPictures, prepare_pictures
 from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.files import read_json
 from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.workflows.invocation import Invocation
 
@@ -79,7 +79,7 @@ def _warn_about_known_pictures(
     pictures: pd.DataFrame, run_directory: RunDirectory, invocation: Invocation
 ) -> None:
     """A model knows the pictures it has learnt from; a score on them says little."""
-    known = pd.read_csv(run_directory.pictures_file, usecols=["source_digest", "split"], dtype=str)
+    known = run_directory.read_pictures()
     learnt = set(known.loc[known["split"] == "train", "source_digest"])
     num_learnt = sum(digest in learnt for digest in pictures["digest"])
     if num_learnt:
@@ -129,7 +129,7 @@ def prepared_root(run_directory: RunDirectory, trained: TrainingExperiment) -> P
     configured = Path(trained.data.prepared)
     if configured.is_dir():
         return configured
-    environment = json.loads(run_directory.environment_file.read_text(encoding="utf-8"))
+    environment = read_json(run_directory.environment_file)
     return Path(environment["prepared_pictures"])
 
 
@@ -160,12 +160,11 @@ def rows_of_split(split: str, run_directory: RunDirectory) -> pd.DataFrame:
 
 def all_rows(run_directory: RunDirectory) -> pd.DataFrame:
     """The run's table of pictures, all columns as strings."""
-    return pd.read_csv(run_directory.pictures_file, dtype=str, keep_default_na=False)
+    return run_directory.read_pictures()
 
 
 def chosen_split(config: EvaluateExperiment, run_directory: RunDirectory) -> str:
     """The split that `config` asks for; test if there is one."""
     if config.split is not None:
         return config.split
-    pictures = pd.read_csv(run_directory.pictures_file, usecols=["split"], dtype=str)
-    return "test" if "test" in set(pictures["split"]) else "val"
+    return "test" if "test" in set(run_directory.read_pictures()["split"]) else "val"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from artstyle_tf.config.loading import different_keys, dump_yaml, load_config
 from artstyle_tf.data.epoch_order import EpochOrder
 from artstyle_tf.data.preparation import PreparedPictures
 from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.files import write_json
+from artstyle_tf.files import read_json, write_json
 from artstyle_tf.models.network import Network
 from artstyle_tf.models.weights import weights_digest
 from artstyle_tf.plots.class_distribution import plot_class_distribution
@@ -66,6 +65,8 @@ def plan_run(
 
 def _check_same_config(config: TrainingExperiment, run_directory: RunDirectory) -> None:
     """Half a run of one plan and half of another would be neither."""
+    if not run_directory.config_file.is_file():
+        return  # killed before it had written anything: it begins anew
     started = load_config(type(config), run_directory.config_file)
     changed = different_keys(started, config, ignore={"run_name", "outputs"})
     if changed:
@@ -102,7 +103,7 @@ def choose_inputs(
     mode = config.training.trunk_cache.mode
     if invocation.resume and run_directory.environment_file.is_file():
         # A run ends as it has begun: kept activations are rounded a little.
-        started = json.loads(run_directory.environment_file.read_text(encoding="utf-8"))
+        started = read_json(run_directory.environment_file)
         mode = "always" if started["trunk_cache"]["use"] else "never"
     plain = PictureInputs(config, network, splits, order, invocation.reporter)
     cached, decision = open_cached_inputs(

@@ -78,8 +78,11 @@ def test_another_maker_does_not_continue(tmp_path):
     path = tmp_path / "out.csv"
     with PredictionFile(path, MAKER) as predictions:
         predictions.add([row("a")])
-    with pytest.raises(ArtstyleError, match="another model or other settings"):
-        PredictionFile(path, {**MAKER, "run": "second"})
+    with (
+        pytest.raises(ArtstyleError, match="another model or other settings"),
+        PredictionFile(path, {**MAKER, "run": "second"}),
+    ):
+        pass
 
 
 def test_a_finished_file_is_not_overwritten(tmp_path):

@@ -123,7 +123,7 @@ def test_inspect_data_looks_at_a_folder_and_fails_where_asked(workplace):
     result = json.loads(answer.stdout)
     assert (result["num_pictures"], result["failed_on"]) == (24, ["tiny"])
     assert (workplace / "outputs" / "inspections" / "look" / "summary.json").is_file()
-    assert len(list((workplace / "outputs" / "figs" / "look").glob("*.png"))) >= 12
+    assert len(list((workplace / "outputs" / "figs" / "inspections" / "look").glob("*.png"))) >= 12
 
 
 def test_nothing_to_learn_from_is_two_lines_and_exit_code_2(tmp_path):

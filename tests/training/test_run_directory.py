@@ -42,7 +42,7 @@ def test_an_earlier_run_is_not_overwritten_without_being_asked(tmp_path):
     again = plan(tmp_path, overwrite=True)
     assert (run.path / "model.keras").exists()  # planning deletes nothing
     create_run_directory(again, overwrite=True)
-    assert list(again.path.iterdir()) == []
+    assert [entry.name for entry in again.path.iterdir()] == [".lock"]
 
 
 def test_two_that_start_at_once_do_not_mix(tmp_path):

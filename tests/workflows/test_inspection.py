@@ -117,7 +117,7 @@ def test_all_names_are_documented(planted):
 
 def test_all_figures_are_there_and_none_is_empty(planted):
     _, _, outputs = planted
-    files = {file.stem: file for file in (outputs / "figs" / "look").glob("*.png")}
+    files = {file.stem: file for file in (outputs / "figs" / "inspections" / "look").glob("*.png")}
     assert set(files) == FIGURES
     for file in files.values():
         pixels = matplotlib.image.imread(file)

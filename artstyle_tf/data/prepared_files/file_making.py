@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -176,7 +177,7 @@ class FileMaker:
         if earlier is not None:
             # Gone before it is noted as new: whatever is noted and there is complete.
             self._remove(earlier["path"])
-        elif path.exists():
+        elif path.exists() and not _is_the_same(path, written):
             raise ArtstyleError(
                 f"The file {path} is in the way and was not made by this program",
                 fix="move it away, or choose another folder with data.prepared=...",
@@ -195,3 +196,11 @@ class FileMaker:
         (self._destination / path).unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # Not empty: other pictures are still there.
             (self._destination / path).parent.rmdir()
+
+
+def _is_the_same(path: Path, written: WrittenPicture) -> bool:
+    """After a power cut a file can be there that the journal has lost."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() == written.digest
+    except OSError:
+        return False

@@ -11,16 +11,11 @@ from typing import Any
 
 from artstyle_tf.data.picture_tables import examples
 from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.files import cannot_write, write_json
+from artstyle_tf.files import cannot_write, remove_leftovers, write_json
+from artstyle_tf.locks import LOCK_FILE, held
 from artstyle_tf.reporting import Reporter
 
-try:
-    import fcntl
-except ImportError:  # Windows has none; there, two programs must not prepare one folder at once.
-    fcntl = None
-
 SETTINGS_FILE = "preparation.json"
-_LOCK_FILE = ".lock"
 
 FORMAT_VERSION = 1
 """Raised when prepared files of an older version must not be used any more."""
@@ -109,22 +104,16 @@ def _absolute(root: Any, destination: Path) -> str:
 @contextlib.contextmanager
 def one_at_a_time(destination: Path, reporter: Reporter) -> Iterator[None]:
     """Lets other programs that prepare the same folder wait: later they find everything done."""
-    if fcntl is None:
-        yield
-        return
-    try:
-        file = (destination / _LOCK_FILE).open("w")
-    except OSError:  # A folder that cannot be written can still be complete.
-        yield
-        return
-    with file:
+
+    def tell(holder: str) -> None:
+        reporter.info(f"Waiting for another program that prepares {destination} ({holder}).")
+
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            reporter.info(f"Waiting for another program that prepares {destination}.")
-            fcntl.flock(file, fcntl.LOCK_EX)
+            stack.enter_context(held(destination / LOCK_FILE, busy=tell))
+            remove_leftovers(destination)
         except OSError:
-            pass  # Some network file systems have no locks.
+            pass  # A folder that cannot be written can still be complete.
         yield
 
 

@@ -63,7 +63,8 @@ def read_journal(destination: Path) -> list[Row]:
     if not path.is_file():
         return []
     rows = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    # Names may hold other characters that end a line in Unicode.
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
         with contextlib.suppress(ValueError):  # A kill may leave the last line half-written.
             row = json.loads(line)
             if isinstance(row, dict):

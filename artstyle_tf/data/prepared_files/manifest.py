@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from artstyle_tf.data.prepared_files.journal import JOURNAL_FILE, Row, read_journal
-from artstyle_tf.data.picture_tables import examples
+from artstyle_tf.data.picture_tables import csv_text, examples
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import write_text
 
@@ -121,8 +121,8 @@ def write_tables(
     manifest = manifest.sort_values("path", ignore_index=True)
     reasons = pd.DataFrame(sorted(rejected.items()), columns=list(REJECTED_COLUMNS), dtype=str)
     # The manifest comes last: where it is, the list of rejected pictures is complete.
-    _write_if_new(destination / REJECTED_FILE, reasons.to_csv(index=False, lineterminator="\n"))
-    _write_if_new(destination / MANIFEST_FILE, manifest.to_csv(index=False, lineterminator="\n"))
+    _write_if_new(destination / REJECTED_FILE, csv_text(reasons))
+    _write_if_new(destination / MANIFEST_FILE, csv_text(manifest))
     return PreparedPictures(destination, manifest, reasons)
 
 
@@ -160,5 +160,5 @@ def _read_table(path: Path, type_by_column: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _write_if_new(path: Path, text: str) -> None:
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+    if not path.is_file() or path.read_bytes() != text.encode():
         write_text(path, text)

@@ -14,13 +14,15 @@ import numpy as np
 from PIL import Image
 
 from artstyle_tf.data.augmentation import augment_picture
+from artstyle_tf.data.large_pictures import alone_if_large
 from artstyle_tf.data.picture_reading import (
     DecodedPicture,
     UnreadablePictureError,
+    count_pixels,
     decode_picture,
     read_bytes,
 )
-from artstyle_tf.files import cannot_write
+from artstyle_tf.files import cannot_write, sync
 
 _LARGEST_SIDE_OF_JPEG_PX = 65500
 
@@ -106,11 +108,11 @@ def write_pictures(task: WritingTask) -> list[WrittenPicture] | RejectedPicture:
         content = read_bytes(task.source)
         if hashlib.sha256(content).hexdigest() != task.source_digest:
             raise UnreadablePictureError("the file changed after it was listed; prepare again")
-        picture = decode_picture(content)
+        with alone_if_large(count_pixels(content)):
+            picture = decode_picture(content, max_side_px=task.max_side_px)
+            return [_write(task, target, picture, content) for target in task.targets]
     except UnreadablePictureError as error:
         return RejectedPicture(error.reason)
-    pixels = reduce_picture(picture.pixels, task.max_side_px)
-    return [_write(task, target, picture, pixels, content) for target in task.targets]
 
 
 def prepare_bytes(content: bytes, *, max_side_px: int | None) -> bytes:
@@ -126,50 +128,28 @@ def prepare_bytes(content: bytes, *, max_side_px: int | None) -> bytes:
     Raises:
         UnreadablePictureError: if the bytes are not a picture that can be used.
     """
-    picture = decode_picture(content)
-    encoded, _ = _encode_original(picture, reduce_picture(picture.pixels, max_side_px), content)
-    return encoded
-
-
-def reduce_picture(pixels: np.ndarray, max_side_px: int | None) -> np.ndarray:
-    """Makes a picture smaller if it is too large.
-
-    Args:
-        pixels: uint8 [H, W, 3].
-        max_side_px: limit for H and W, or None.
-
-    Returns:
-        uint8 [H', W', 3] of the same proportions; the same array if nothing had to be done.
-    """
-    height, width = pixels.shape[:2]
-    longest = max(height, width)
-    if max_side_px is None or longest <= max_side_px:
-        return pixels
-    reduced_width = max(1, round(width * max_side_px / longest))
-    reduced_height = max(1, round(height * max_side_px / longest))
-    size = (reduced_width, reduced_height)
-    reduced = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    return np.asarray(reduced)
+    with alone_if_large(count_pixels(content)):
+        encoded, _ = _encode_original(decode_picture(content, max_side_px=max_side_px), content)
+        return encoded
 
 
 def _write(
-    task: WritingTask, target: Target, picture: DecodedPicture, pixels: np.ndarray, content: bytes
+    task: WritingTask, target: Target, picture: DecodedPicture, content: bytes
 ) -> WrittenPicture:
+    pixels = picture.pixels
     if target.policy:
         pixels = augment_picture(pixels, policy=target.policy, seed=target.seed)
         encoded, suffix = _encode(pixels, as_jpeg=picture.is_lossy)
     else:
-        encoded, suffix = _encode_original(picture, pixels, content)
+        encoded, suffix = _encode_original(picture, content)
     return _store(task.folder, target, encoded, suffix, pixels)
 
 
-def _encode_original(
-    picture: DecodedPicture, pixels: np.ndarray, content: bytes
-) -> tuple[bytes, str]:
-    """Bytes and suffix of a picture that is not augmented; reduced unless it is `pixels` itself."""
-    if picture.is_plain and pixels is picture.pixels:
+def _encode_original(picture: DecodedPicture, content: bytes) -> tuple[bytes, str]:
+    """Bytes and suffix of a picture that is not augmented."""
+    if picture.is_plain and not picture.is_reduced:
         return content, ".jpg" if picture.file_format == "JPEG" else ".png"
-    return _encode(pixels, as_jpeg=picture.is_lossy)
+    return _encode(picture.pixels, as_jpeg=picture.is_lossy)
 
 
 def _encode(pixels: np.ndarray, *, as_jpeg: bool) -> tuple[bytes, str]:
@@ -197,6 +177,7 @@ def _store(
     file = folder / (hashlib.sha256(target.name.encode()).hexdigest()[:32] + suffix)
     try:
         file.write_bytes(content)
+        sync(file)
     except OSError as error:
         raise cannot_write(file, error) from error
     height, width = pixels.shape[:2]

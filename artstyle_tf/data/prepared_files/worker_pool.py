@@ -13,8 +13,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import TypeVar
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
 
+from artstyle_tf.data.large_pictures import share_turns
 from artstyle_tf.errors import ArtstyleError
 
 Task = TypeVar("Task")
@@ -103,15 +105,18 @@ class WorkerPool:
     def _started(self) -> ProcessPoolExecutor:
         if self._executor is None:
             # "spawn", because forking a process in which TensorFlow has threads can hang.
+            context = multiprocessing.get_context("spawn")
             self._executor = ProcessPoolExecutor(
                 self.num_workers,
-                mp_context=multiprocessing.get_context("spawn"),
+                mp_context=context,
                 initializer=_set_up_worker,
+                initargs=(context.Lock(),),
             )
         return self._executor
 
 
-def _set_up_worker() -> None:
+def _set_up_worker(turn_of_large_pictures: AbstractContextManager[Any]) -> None:
+    share_turns(turn_of_large_pictures)
     # Ctrl-C reaches all processes of a terminal; the main one decides what happens.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -13,6 +13,7 @@ from artstyle_tf.analysis.label_doubts import LabelDoubts, find_label_doubts
 from artstyle_tf.analysis.out_of_fold import out_of_fold_probabilities
 from artstyle_tf.analysis.projection import has_umap, project
 from artstyle_tf.config.experiment import AnalyzeExperiment
+from artstyle_tf.data.picture_tables import csv_text
 from artstyle_tf.files import write_text
 from artstyle_tf.metrics.classification import classification_summary, confusion_matrix
 from artstyle_tf.metrics.uncertainty import classification_intervals
@@ -80,7 +81,7 @@ class PictureAnalysis:
             for method, points in projections.items():
                 write_maps(pictures, method, points, clustering, predictions, **where)
         table = self._table(probabilities, clustering, doubts, projections)
-        write_text(self.folder / "pictures.csv", table.to_csv(index=False, float_format="%.6g"))
+        write_text(self.folder / "pictures.csv", csv_text(table, float_format="%.6g"))
         atlas = None
         if config.atlas and projections:
             with stopwatch.stage("atlas"):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -17,6 +15,7 @@ from artstyle_tf.analysis.classifiers import CLASSIFIER_IN_WORDS
 from artstyle_tf.analysis.feature_network import POOLED, build_feature_network
 from artstyle_tf.config.experiment import CompareExperiment
 from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.files import read_json
 from artstyle_tf.metrics.neighbours import nearest_neighbours
 from artstyle_tf.reporting import Reporter
 from artstyle_tf.training.gallery import load_gallery
@@ -168,16 +167,12 @@ def _read_predictions(folder: Path, file_name: str) -> dict[str, pd.DataFrame]:
     return found
 
 
-def _read_json(file: Path) -> dict[str, Any]:
-    return json.loads(file.read_text(encoding="utf-8"))
-
-
 def _run(run: RunDirectory, timed: _TimedRuns) -> Contender:
     files = [run.model_file, run.gallery_file]
     return Contender(
         name=f"{KIND_IN_WORDS[run.read_kind()]} ({run.path.name})",
         predictions=_read_predictions(run.path, "predictions.csv"),
-        training_seconds=_read_json(run.metrics_file)["seconds"].get("training"),
+        training_seconds=read_json(run.metrics_file)["seconds"].get("training"),
         milliseconds=timed.whole(run),
         size_bytes=sum(file.stat().st_size for file in files if file.is_file()),
     )
@@ -193,7 +188,7 @@ def _floor(run: RunDirectory, timed: _TimedRuns, reporter: Reporter) -> Iterator
     yield Contender(
         name=f"floor ({size_px} px)",
         predictions=predictions,
-        training_seconds=_read_json(run.metrics_file)["seconds"].get("floor"),
+        training_seconds=read_json(run.metrics_file)["seconds"].get("floor"),
         milliseconds=milliseconds,
         size_bytes=_BYTES_A_WEIGHT * num_weights,
     )
@@ -202,7 +197,7 @@ def _floor(run: RunDirectory, timed: _TimedRuns, reporter: Reporter) -> Iterator
 def _classifiers(
     folder: Path, wanted: Sequence[str] | None, timed: _TimedRuns
 ) -> Iterator[Contender]:
-    analysis = _read_json(folder / RESULT_FILE)
+    analysis = read_json(folder / RESULT_FILE)
     if analysis["run"] is None or not analysis.get("classifiers"):
         raise ArtstyleError(
             f"The analysis {folder} has no classifiers of a run's features",

@@ -12,6 +12,7 @@ from artstyle_tf.config.experiment import TrainingExperiment, TripletExperiment
 from artstyle_tf.config.serving import ExportExperiment
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.export.model_card import ModelFacts
+from artstyle_tf.files import read_json
 from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.workflows.training_run import read_run_config
 
@@ -36,14 +37,14 @@ def collect_model_facts(
         pictures=_count_pictures(run_directory, class_names),
         results=_read_results(run_directory),
         cross_validation=_read_cross_validation(config.cross_validation, trained),
-        environment=json.loads(run_directory.environment_file.read_text(encoding="utf-8")),
+        environment=read_json(run_directory.environment_file),
         formats=formats,
         licence=config.licence,
     )
 
 
 def _count_pictures(run_directory: RunDirectory, class_names: tuple[str, ...]) -> pd.DataFrame:
-    rows = pd.read_csv(run_directory.pictures_file, dtype=str, keep_default_na=False)
+    rows = run_directory.read_pictures()
     rows = rows[rows["parent"] == ""]
     counts = pd.crosstab(rows["label"], rows["split"])
     splits = [split for split in ("train", "val", "test") if split in counts]
@@ -57,7 +58,7 @@ def _read_results(run_directory: RunDirectory) -> dict[str, Any]:
             expected=f"a finished run with {run_directory.metrics_file.name}",
             fix="continue it with --resume",
         )
-    return json.loads(run_directory.metrics_file.read_text(encoding="utf-8"))
+    return read_json(run_directory.metrics_file)
 
 
 def _read_cross_validation(

@@ -16,6 +16,7 @@ from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.data.preparation import PreparedPictures
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import replaced_atomically
+from artstyle_tf.npz_files import read_npz
 from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.network_training import NetworkTraining
@@ -147,8 +148,8 @@ def load_fold_result(path: Path) -> FoldResult:
         ArtstyleError: if the file is damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return FoldResult(**{name: file[name] for name in FoldResult.__dataclass_fields__})
+        arrays = read_npz(path)
+        return FoldResult(**{name: arrays[name] for name in FoldResult.__dataclass_fields__})
     except (OSError, ValueError, KeyError) as error:
         raise ArtstyleError(
             f"The result of a fold, {path}, cannot be read",

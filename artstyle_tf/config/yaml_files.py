@@ -1,0 +1,100 @@
+"""YAML from people, who may mean harm: plain values only, none twice, not too many."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from artstyle_tf.errors import ArtstyleError
+
+_MOST_VALUES = 100_000
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """PyYAML lets the last of two equal keys win without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        repeated = sorted({key for key in keys if isinstance(key, str) and keys.count(key) > 1})
+        if repeated:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"key given twice: {', '.join(repeated)}", node.start_mark
+            )
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(file: Path) -> dict[str, Any]:
+    """Reads a YAML mapping.
+
+    Raises:
+        ArtstyleError: if the file is missing, is not YAML, or is not a mapping.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ArtstyleError(
+            f"Cannot read the config file {file}",
+            received=error.strerror,
+            expected="a YAML file",
+            fix=_suggest_file(file),
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ArtstyleError(f"The config file {file} is not UTF-8 text") from error
+    try:
+        content = yaml.load(text, Loader=_UniqueKeyLoader)
+        _refuse_what_explodes(content)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ArtstyleError(
+            f"The config file {file} is not valid YAML", received=" ".join(str(error).split())
+        ) from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ArtstyleError(
+            f"The config file {file} should hold keys and values",
+            received=type(content).__name__,
+            expected="a mapping such as 'seed: 42'",
+        )
+    return content
+
+
+def _refuse_what_explodes(content: Any) -> None:
+    """Aliases that name aliases make a few lines of YAML more than a memory can hold.
+
+    Raises:
+        ValueError: if there are more values than any config needs.
+    """
+    waiting, seen = [content], 0
+    while waiting:
+        value = waiting.pop()
+        seen += 1
+        if seen > _MOST_VALUES:
+            raise ValueError(f"more than {_MOST_VALUES:,} values; aliases that name each other?")
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+
+
+def _suggest_file(file: Path) -> str | None:
+    folder = file.parent
+    if not folder.is_dir():
+        return f"the folder {folder} does not exist"
+    files = sorted(path.name for path in folder.glob("*.yaml"))
+    return f"{folder} holds {', '.join(files)}" if files else f"{folder} holds no .yaml file"
+
+
+def read_value(text: str) -> Any:
+    """Reads a single value.
+
+    Raises:
+        ValueError: if it is not valid YAML.
+    """
+    try:
+        value = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(" ".join(str(error).split())) from error
+    _refuse_what_explodes(value)
+    return value

@@ -1,0 +1,204 @@
+"""Programs are killed as by `kill -9`; the same command continues, and nothing shows it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+
+import pytest
+from results import (
+    TRAIN,
+    check_as_uninterrupted,
+    files_of,
+    leftovers,
+    resume,
+    training_result,
+)
+
+from artstyle_tf.npz_files import read_npz
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="forks and kills")
+
+NUM_KILLS = 50
+
+
+@pytest.fixture(scope="module")
+def seconds_of_training(finished):
+    metrics = json.loads((finished / "outputs/models/run/metrics.json").read_text())
+    return metrics["seconds"]["total"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Epoch 2/5",
+        pytest.param("Preparing pictures", marks=pytest.mark.reliability),
+        pytest.param("Evaluating", marks=pytest.mark.reliability),
+    ],
+)
+def test_a_killed_training_ends_as_if_nothing_had_been(said, server, make_workplace, expected):
+    workplace = make_workplace(f"killed at {said.replace('/', ' of ')}")
+    program = server.start("train-direct", *TRAIN, cwd=workplace)
+    while said not in program.heard() and not program.has_ended():
+        time.sleep(0.005)
+    program.kill()
+    assert program.wait().code == -9
+    check_as_uninterrupted(resume(server, workplace), workplace, expected)
+
+
+@pytest.mark.reliability
+def test_a_polite_request_to_end_is_an_interrupt(server, make_workplace, expected):
+    workplace = make_workplace("asked to end")
+    program = server.start("train-direct", *TRAIN, cwd=workplace)
+    while "Epoch 2/5" not in program.heard() and not program.has_ended():
+        time.sleep(0.005)
+    program.ask_to_end()
+    ended = program.wait()
+    assert ended.code == 130
+    assert "--resume continues" in ended.err
+    state = json.loads((workplace / "outputs/models/run/run.json").read_text())["state"]
+    assert state == "interrupted"
+    check_as_uninterrupted(resume(server, workplace), workplace, expected)
+
+
+@pytest.mark.reliability
+@pytest.mark.parametrize("number", range(NUM_KILLS))
+def test_fifty_kills_at_random_moments(
+    number, server, make_workplace, expected, seconds_of_training
+):
+    workplace = make_workplace(f"kill {number}")
+    # Beyond the end, too: a program that is slower today must be killed in its last seconds.
+    moment = random.Random(number).uniform(0, 1.15 * seconds_of_training)
+    program = server.start("train-direct", *TRAIN, cwd=workplace)
+    time.sleep(moment)
+    program.kill()
+    killed = program.wait()
+    said = killed.err.splitlines()[-1:] or ["nothing"]
+    print(f"killed: {killed.code == -9}, after {moment:.1f} s; it had said last: {said[0][:60]}")
+    check_as_uninterrupted(resume(server, workplace), workplace, expected)
+
+
+@pytest.mark.reliability
+def test_one_training_is_killed_again_and_again(server, make_workplace, expected):
+    workplace = make_workplace("killed again and again")
+    generator = random.Random(1)
+    for _ in range(8):
+        begun = ("--resume",) if (workplace / "outputs/models/run").exists() else ()
+        program = server.start("train-direct", *TRAIN, *begun, cwd=workplace)
+        time.sleep(generator.uniform(0.5, 4))
+        program.kill()
+        program.wait()
+    check_as_uninterrupted(resume(server, workplace), workplace, expected)
+
+
+@pytest.mark.reliability
+def test_kills_of_prepare_data(server, make_workplace, finished):
+    workplace = make_workplace("prepared")
+    options = ("--config", "config.yaml", "data.up_sampling={policy: gentle, target_ratio: 4}")
+    began = time.monotonic()
+    whole = make_workplace("prepared at once")
+    assert server.run("prepare-data", *options, cwd=whole).code == 0
+    seconds, generator = time.monotonic() - began, random.Random(2)
+    for _ in range(10):
+        program = server.start("prepare-data", *options, cwd=workplace)
+        time.sleep(generator.uniform(0.2, seconds))
+        program.kill()
+        program.wait()
+    assert server.run("prepare-data", *options, cwd=workplace).code == 0
+    assert files_of(workplace / "prepared") == files_of(whole / "prepared")
+    assert leftovers(workplace) == []
+
+
+@pytest.mark.reliability
+def test_kills_of_cross_validate(server, make_workplace):
+    whole, workplace = make_workplace("folds at once"), make_workplace("folds")
+    began = time.monotonic()
+    ended = server.run("cross-validate", *TRAIN, cwd=whole)
+    assert ended.code == 0, ended.err
+    seconds, generator = time.monotonic() - began, random.Random(3)
+    run = "outputs/cross_validation/run"
+    for _ in range(4):
+        begun = ("--resume",) if (workplace / run).exists() else ()
+        program = server.start("cross-validate", *TRAIN, *begun, cwd=workplace)
+        time.sleep(generator.uniform(1, seconds))
+        program.kill()
+        program.wait()
+    ended = resume(server, workplace, "cross-validate", run)
+    assert ended.code == 0 or "is finished" in ended.err, ended.err
+    for name in ("folds.csv", "random/predictions.csv", "group/predictions.csv"):
+        assert (workplace / run / name).read_text() == (whole / run / name).read_text()
+    assert leftovers(workplace) == []
+
+
+@pytest.mark.reliability
+def test_kills_of_analyze_features(server, copy_of_finished, finished):
+    options = ("--run", "outputs/models/run", "--run-name", "look", "--json", "classifiers=null")
+    began = time.monotonic()
+    assert server.run("analyze-features", *options, cwd=finished).code == 0
+    seconds, generator = time.monotonic() - began, random.Random(4)
+    for _ in range(3):
+        program = server.start("analyze-features", *options, cwd=copy_of_finished)
+        time.sleep(generator.uniform(0.5, seconds))
+        program.kill()
+        program.wait()
+    ended = server.run("analyze-features", *options, cwd=copy_of_finished)
+    assert ended.code == 0 or "exists already" in ended.err, ended.err
+    for name in ("pictures.csv", "label_doubts.csv"):
+        folder = "outputs/analyses/look"
+        found = (copy_of_finished / folder / name).read_text()
+        assert found == (finished / folder / name).read_text()
+
+
+@pytest.mark.reliability
+def test_kills_of_predict(server, copy_of_finished, finished):
+    names = ("../pictures", "--run", "outputs/models/run", "batch_size=2")
+    options = (*names, "--output", "answers.csv")
+    began = time.monotonic()
+    assert server.run("predict", *options, cwd=finished).code == 0
+    seconds, generator = time.monotonic() - began, random.Random(5)
+    for _ in range(5):
+        program = server.start("predict", *options, cwd=copy_of_finished)
+        time.sleep(generator.uniform(0.5, seconds))
+        program.kill()
+        program.wait()
+    ended = server.run("predict", *options, cwd=copy_of_finished)
+    assert ended.code == 0 or "exists already" in ended.err, ended.err
+    found = (copy_of_finished / "answers.csv").read_text()
+    assert found == (finished / "answers.csv").read_text()
+    assert leftovers(copy_of_finished) == []
+
+
+TRIPLET_CONFIG = """
+kind: triplet
+data: {images: ../pictures, prepared: prepared, preparation_workers: 1}
+model: {backbone: tiny, weights: null, image_size_px: 32, dimension: 8}
+training:
+  batch: {classes: 3, pictures_per_class: 3}
+  num_neighbours: 3
+  phases: [{unfreeze_blocks: 1, epochs: 2, learning_rate: 1e-3, loss: semi_hard},
+           {unfreeze_blocks: 2, epochs: 2, learning_rate: 1e-3, loss: batch_hard}]
+"""
+
+
+@pytest.mark.reliability
+def test_kills_of_train_triplet(server, make_workplace):
+    whole, workplace = make_workplace("embedding at once"), make_workplace("embedding")
+    for folder in (whole, workplace):
+        (folder / "config.yaml").write_text(TRIPLET_CONFIG)
+    ended = server.run("train-triplet", *TRAIN, cwd=whole)
+    assert ended.code == 0, ended.err
+    for said in ("Preparing pictures", "Epoch 1/4", "Epoch 3/4"):
+        begun = ("--resume",) if (workplace / "outputs/models/run").exists() else ()
+        program = server.start("train-triplet", *TRAIN, *begun, cwd=workplace)
+        while said not in program.heard() and not program.has_ended():
+            time.sleep(0.005)
+        program.kill()
+        assert program.wait().code == -9
+    ended = resume(server, workplace, "train-triplet")
+    check_as_uninterrupted(ended, workplace, training_result(whole))
+    gallery = "outputs/models/run/gallery.npz"
+    found, wanted = read_npz(workplace / gallery), read_npz(whole / gallery)
+    assert found.keys() == wanted.keys()
+    assert all((found[name] == wanted[name]).all() for name in wanted)
