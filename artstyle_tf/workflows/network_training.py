@@ -36,6 +36,7 @@ from artstyle_tf.workflows.fitting.training_plan import unpack_phases, unpack_tr
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.leak_check import check_leaks
 from artstyle_tf.workflows.prepare_data import count_splits, index_and_split, prepare
+from artstyle_tf.workflows.reporting.run_report import ReportSettings, try_to_write_run_report
 from artstyle_tf.workflows.split_pictures import SplitPictures, read_splits
 from artstyle_tf.workflows.training_run import (
     NAME_IN_RESULT,
@@ -255,7 +256,11 @@ def run_training(
             "seconds": stopwatch.seconds(),
         }
         write_json(place.metrics_file, result)
-    return result
+    # Not part of the run: it reads what the run has left, and nothing that fails here harms it.
+    report = None
+    if config.report:
+        report = try_to_write_run_report(place, ReportSettings(), reporter)
+    return {**result, "report": None if report is None else str(report)}
 
 
 def plan_training(

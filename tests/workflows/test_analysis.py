@@ -158,7 +158,7 @@ def test_figures_and_atlas_are_there(analysis):
     if analysis["atlas"] is None:
         pytest.skip("Bokeh is not installed")
     page = Path(analysis["atlas"]).read_text(encoding="utf-8")
-    assert page.count("data:image/jpeg;base64,") == sum(STYLES.values())
+    assert page.count("data:image/webp;base64,") == sum(STYLES.values())
 
 
 def test_a_second_analysis_finds_the_features_and_has_a_name_of_its_own(workplace, capsys):

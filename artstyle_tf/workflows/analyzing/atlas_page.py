@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from artstyle_tf.analysis.atlas import Colouring, can_draw_atlas, write_atlas_page
 from artstyle_tf.analysis.projection import PROJECTION_IN_WORDS
+from artstyle_tf.data.thumbnail_uris import thumbnail_uris
 from artstyle_tf.plots.projection_map import (
     MOST_CATEGORIES,
     OTHERS,
@@ -27,9 +23,6 @@ from artstyle_tf.workflows.analyzing.feature_views import GROUPS_IN_COLOUR, NOTE
 
 MOST_POINTS = 20_000
 """A browser shows so many without trouble; with thumbnails they make a page of some 60 MB."""
-
-_THREADS = 4  # Pillow decodes without Python's lock
-_JPEG_QUALITY = 70
 
 
 def write_atlas(
@@ -71,7 +64,7 @@ def write_atlas(
     write_atlas_page(
         file,
         table,
-        list(_thumbnails(files, thumbnail_px, reporter)),
+        [uri or "" for uri in thumbnail_uris(files, thumbnail_px, reporter)],
         _colourings(table),
         {name: PROJECTION_IN_WORDS[name] for name in ordered},
         title=title,
@@ -101,24 +94,3 @@ def _colourings(table: pd.DataFrame) -> dict[str, Colouring]:
         )
         for name, (categories, names) in columns.items()
     }
-
-
-def _thumbnails(files: list[Path], side_px: int, reporter: Reporter) -> Iterator[str]:
-    executor = ThreadPoolExecutor(_THREADS)
-    try:
-        made = executor.map(lambda file: _thumbnail(file, side_px), files)
-        yield from reporter.track(made, total=len(files), description="Making thumbnails")
-    finally:
-        # On Ctrl-C nobody wants to wait for the files that are still queued.
-        executor.shutdown(cancel_futures=True)
-
-
-def _thumbnail(file: Path, side_px: int) -> str:
-    """A small JPEG as a data URI; prepared pictures are plain RGB files."""
-    with Image.open(file) as image:
-        image.draft("RGB", (side_px, side_px))
-        small = image.convert("RGB")
-    small.thumbnail((side_px, side_px))
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=_JPEG_QUALITY)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

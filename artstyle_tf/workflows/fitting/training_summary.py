@@ -24,6 +24,7 @@ def summarise_training(result: dict[str, Any]) -> str:
             f"Best:    {best}",
             f"Model:   {result['model']}",
             f"Figures: {result['figures']}",
+            *([f"Report:  {result['report']}"] if result["report"] else []),
             f"Run:     {result['run']} ({result['seconds']['total']:.0f} s)",
         ]
     )
