@@ -35,8 +35,8 @@ from artstyle_tf.workflows.fitting.training_inputs import TrainingInputs
 from artstyle_tf.workflows.fitting.training_plan import unpack_phases, unpack_training_plan
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.leak_check import check_leaks
+from artstyle_tf.workflows.logs.after_training import publish_run
 from artstyle_tf.workflows.prepare_data import count_splits, index_and_split, prepare
-from artstyle_tf.workflows.reporting.run_report import ReportSettings, try_to_write_run_report
 from artstyle_tf.workflows.split_pictures import SplitPictures, read_splits
 from artstyle_tf.workflows.training_run import (
     NAME_IN_RESULT,
@@ -256,11 +256,7 @@ def run_training(
             "seconds": stopwatch.seconds(),
         }
         write_json(place.metrics_file, result)
-    # Not part of the run: it reads what the run has left, and nothing that fails here harms it.
-    report = None
-    if config.report:
-        report = try_to_write_run_report(place, ReportSettings(), reporter)
-    return {**result, "report": None if report is None else str(report)}
+    return {**result, "report": publish_run(place, config, reporter)}
 
 
 def plan_training(

@@ -129,6 +129,7 @@ class Page:
         for domain in ("Page", "Network", "Runtime", "Log"):
             self.call(f"{domain}.enable")
         self.resize(width, height)
+        self.call("Emulation.setFocusEmulationEnabled", enabled=True)
         theme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[theme])
         self.call("Page.navigate", url=file.resolve().as_uri())
@@ -164,7 +165,7 @@ class Page:
         x, y = self.evaluate(
             f"(() => {{ const e = document.querySelector({selector!r});"
             "e.scrollIntoView({block: 'center', behavior: 'instant'});"
-            "const r = e.getBoundingClientRect();"
+            "const r = e.getClientRects()[0];"
             "return [r.x + r.width / 2, r.y + r.height / 2]; })()"
         )
         return x, y

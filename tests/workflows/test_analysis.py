@@ -17,10 +17,11 @@ from artstyle_tf.cli import main
 from artstyle_tf.metrics.classification import classification_summary
 
 CONFIG = """
+report: false
 data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
        up_sampling: {policy: flip, target_ratio: 1.0, jitter: 0.0}}
 model: {backbone: tiny, weights: null, image_size_px: 32}
-training: {phases: []}
+training: {phases: [], tensorboard: false}
 """
 STYLES = {"bold": 20, "fine": 20, "wide": 14}
 QUICK = [

@@ -102,7 +102,9 @@
     const shown = document.getElementById("shown");
     const hidden = new Set();
     const REACH = 26;
+    const SIDE = map.viewBox.baseVal.width;
     let current = -1;
+    let zoom = 1;
     const show = (number) => {
       if (number === current) return;
       current = number;
@@ -139,18 +141,49 @@
     const follow = (event) => {
       const {x, y} = place(event);
       const [number, distance] = nearest(x, y, (dx, dy) => Math.hypot(dx, dy));
-      if (number >= 0 && distance <= REACH) show(number);
+      if (number >= 0 && distance * zoom <= REACH) show(number);
     };
     map.addEventListener("pointermove", follow);
     map.addEventListener("pointerdown", follow);
     map.addEventListener("focus", () => {
-      if (current < 0 && map.matches(":focus-visible")) {
-        const side = map.viewBox.baseVal.width / 2;
-        const [number] = nearest(side, side, (dx, dy) => Math.hypot(dx, dy));
+      if (current < 0) {
+        const [number] = nearest(SIDE / 2, SIDE / 2, (dx, dy) => Math.hypot(dx, dy));
         if (number >= 0) show(number);
       }
     });
+    const scaled = [...map.querySelectorAll("circle")].map((circle) => [circle, circle.r.baseVal.value]);
+    // Closer means less of the plane; points keep their size.
+    const setZoom = (wanted, x, y) => {
+      zoom = Math.min(32, Math.max(1, wanted));
+      const side = SIDE / zoom;
+      const start = (middle) => Math.min(SIDE - side, Math.max(0, middle - side / 2));
+      map.setAttribute("viewBox", `${start(x)} ${start(y)} ${side} ${side}`);
+      for (const shape of map.querySelectorAll("defs path")) {
+        shape.setAttribute("transform", `scale(${1 / zoom})`);
+      }
+      for (const [circle, radius] of scaled) circle.setAttribute("r", radius / zoom);
+    };
+    const middle = () => {
+      const {x, y, width, height} = map.viewBox.baseVal;
+      return current < 0 ? [x + width / 2, y + height / 2] : points[current];
+    };
+    for (const button of document.querySelectorAll("button[data-zoom]")) {
+      button.addEventListener("click", () => {
+        const [x, y] = middle();
+        setZoom(zoom * Number(button.dataset.zoom), x, y);
+      });
+    }
+    map.addEventListener("dblclick", (event) => {
+      const {x, y} = place(event);
+      setZoom(zoom * 2, x, y);
+    });
     map.addEventListener("keydown", (event) => {
+      const factor = {"+": 2, "=": 2, "-": 0.5}[event.key];
+      if (factor) {
+        const [x, y] = middle();
+        setZoom(zoom * factor, x, y);
+        return;
+      }
       const step = STEPS[event.key];
       if (!step || current < 0) return;
       event.preventDefault();
@@ -161,7 +194,9 @@
         const aside = Math.abs(dx * step[0]) + Math.abs(dy * step[1]);
         return along > 0 && aside <= 1.2 * along ? along + aside : Infinity;
       });
-      if (number >= 0) show(number);
+      if (number < 0) return;
+      show(number);
+      if (zoom > 1) setZoom(zoom, points[number][0], points[number][1]);
     });
     for (const button of document.querySelectorAll(".legend button")) {
       button.addEventListener("click", () => {

@@ -38,27 +38,17 @@ class GradCamOverlays:
             pictures: uint8 [N, S, S, 3].
             answers: for them.
         """
-        directions = explanation_directions(self._run, answers)
-        heat_maps = self._grad_cam.heat_maps(pictures.astype(np.float32), directions)
+        heat_maps = self._grad_cam.heat_maps(pictures.astype(np.float32), self._directions(answers))
         for path, picture, heat in zip(paths, pictures, heat_maps, strict=True):
             shown = np.concatenate([picture, overlay_heat(picture, heat)], axis=1)
             with replaced_atomically(self._folder / _file_name(path)) as temporary:
                 Image.fromarray(shown).save(temporary, quality=90)
 
-
-def explanation_directions(run: ServedRun, answers: Answers) -> np.ndarray:
-    """Which output an answer stands for: its class, or the neighbour that is nearest.
-
-    Args:
-        run: that answers.
-        answers: for N pictures.
-
-    Returns:
-        float32 [N, K], for `GradCam`.
-    """
-    if run.gallery is None or answers.neighbours is None:
-        return np.eye(len(run.class_names), dtype=np.float32)[answers.predicted]
-    return run.gallery.embeddings[answers.neighbours.positions[:, 0]]
+    def _directions(self, answers: Answers) -> np.ndarray:
+        gallery = self._run.gallery
+        if gallery is None or answers.neighbours is None:
+            return np.eye(len(self._run.class_names), dtype=np.float32)[answers.predicted]
+        return gallery.embeddings[answers.neighbours.positions[:, 0]]
 
 
 def _file_name(path: Path) -> str:

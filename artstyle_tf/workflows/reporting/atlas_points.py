@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from artstyle_tf.analysis.projection import PROJECTION_IN_WORDS, project
-from artstyle_tf.report.run_facts import Atlas, FurtherResults, RunFacts
+from artstyle_tf.report.run_facts import PART_OF_SPLIT, Atlas, FurtherResults, RunFacts
 from artstyle_tf.training.gallery import Gallery, load_gallery
 from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.workflows.embedding_evaluation import EMBEDDINGS_FILE
@@ -37,10 +38,8 @@ def find_atlas(
         None if there are too few pictures.
     """
     found = _of_analysis(facts, further.analysis)
-    if found is None and facts.is_embedding:
-        found = _of_embeddings(run, facts, seed)
     if found is None:
-        found = _of_probabilities(facts, seed)
+        found = _projected(read_kept_features(run, facts), seed)
     if found is None:
         return None
     points = _with_predictions(found.points, facts)
@@ -68,22 +67,34 @@ def _of_analysis(facts: RunFacts, analysis: Mapping[str, Any] | None) -> Atlas |
     )
 
 
-def _of_embeddings(run: RunDirectory, facts: RunFacts, seed: int) -> Atlas | None:
+@dataclass(frozen=True)
+class KeptFeatures:
+    """What a run has kept of N pictures.
+
+    Attributes:
+        rows: path, label, split.
+        features: float [N, D].
+        what: they are, in words.
+    """
+
+    rows: pd.DataFrame
+    features: np.ndarray
+    what: str
+
+
+def read_kept_features(run: RunDirectory, facts: RunFacts) -> KeptFeatures:
+    """Embeddings of all pictures or, of a classifier, log probabilities of those that judge."""
     files = {"train": run.gallery_file}
-    files |= {
-        split: run.path / part / EMBEDDINGS_FILE
-        for split, part in (("val", "validation"), ("test", "test"))
-    }
+    files |= {split: run.path / part / EMBEDDINGS_FILE for split, part in PART_OF_SPLIT.items()}
     read = {split: load_gallery(file) for split, file in files.items() if file.is_file()}
     if not read:
-        return None
+        return _log_probabilities(facts)
     source_of = dict(zip(facts.pictures["path"], facts.pictures["source"], strict=True))
     rows = pd.concat([_rows(split, gallery, facts, source_of) for split, gallery in read.items()])
-    return _projected(
+    return KeptFeatures(
         rows.reset_index(drop=True),
         np.concatenate([gallery.embeddings for gallery in read.values()]),
         "Pictures by their embeddings",
-        seed,
     )
 
 
@@ -100,27 +111,26 @@ def _rows(
     )
 
 
-def _of_probabilities(facts: RunFacts, seed: int) -> Atlas | None:
+def _log_probabilities(facts: RunFacts) -> KeptFeatures:
     predictions = facts.judged.predictions
     columns = [f"probability_{name}" for name in facts.class_names]
     probabilities = predictions[columns].to_numpy(dtype=float)
-    split = "val" if facts.judged.part == "validation" else facts.judged.part
-    return _projected(
+    split = next(s for s, part in PART_OF_SPLIT.items() if part == facts.judged.part)
+    return KeptFeatures(
         predictions[["path", "label"]].assign(split=split),
         np.log(np.maximum(probabilities, _SMALLEST_PROBABILITY)),
         f"The {facts.judged.part} pictures by the probabilities that they were given",
-        seed,
     )
 
 
-def _projected(rows: pd.DataFrame, features: np.ndarray, what: str, seed: int) -> Atlas | None:
-    if len(rows) < _FEWEST_POINTS:
+def _projected(kept: KeptFeatures, seed: int) -> Atlas | None:
+    if len(kept.rows) < _FEWEST_POINTS:
         return None
-    method = "tsne" if len(rows) >= _FEWEST_FOR_TSNE else "pca"
-    points = project(features, method, seed=seed)
+    method = "tsne" if len(kept.rows) >= _FEWEST_FOR_TSNE else "pca"
+    points = project(kept.features, method, seed=seed)
     across, up = points[:, 0], points[:, 1] if points.shape[1] > 1 else np.zeros(len(points))
-    note = f"{what} ({PROJECTION_IN_WORDS[method]}): alike for the run lies together."
-    return Atlas(rows.assign(x=across.astype(float), y=up.astype(float)), note)
+    note = f"{kept.what} ({PROJECTION_IN_WORDS[method]}): alike for the run lies together."
+    return Atlas(kept.rows.assign(x=across.astype(float), y=up.astype(float)), note)
 
 
 def _with_predictions(points: pd.DataFrame, facts: RunFacts) -> pd.DataFrame:

@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 
 from artstyle_tf.data.thumbnail_uris import picture_uri, thumbnail_uris
-from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import write_text
 from artstyle_tf.report.run_facts import Atlas, NeighbourRow, RunFacts
 from artstyle_tf.report.run_page import HEAT, LARGE, render_run_page
@@ -20,7 +19,11 @@ from artstyle_tf.reporting import Reporter
 from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.workflows.answers.served_run import load_served_run
 from artstyle_tf.workflows.reporting.atlas_points import find_atlas
-from artstyle_tf.workflows.reporting.explained_pictures import Explained, explain_pictures
+from artstyle_tf.workflows.reporting.explained_pictures import (
+    Explained,
+    PictureToExplain,
+    explain_pictures,
+)
 from artstyle_tf.workflows.reporting.further_reading import read_further_results
 from artstyle_tf.workflows.reporting.prepared_files import PreparedFiles
 from artstyle_tf.workflows.reporting.run_reading import read_run_facts
@@ -105,9 +108,15 @@ def _explain(
     if not files.known(asked):
         return Explained(), []
     served = load_served_run(run)
+    predictions = facts.judged.predictions
+    numbers = {name: number for number, name in enumerate(facts.class_names)}
+    said = dict(zip(predictions["path"], predictions["prediction"].map(numbers), strict=True))
     explained = explain_pictures(
         served,
-        [(path, files.of(path), files.digest(path)) for path in files.known(asked)],
+        [
+            PictureToExplain(path, files.of(path), files.digest(path), said[path])
+            for path in files.known(asked)
+        ],
         with_heat=set(mistakes) if settings.grad_cam else set(),
         side_px=_LARGE_PX,
         reporter=reporter,
@@ -160,20 +169,3 @@ def _small_pictures(
     paths = files.known(wanted)[: settings.most_pictures]
     made = thumbnail_uris([files.of(path) for path in paths], settings.thumbnail_px, reporter)
     return {path: uri for path, uri in zip(paths, made, strict=True) if uri}
-
-
-def try_to_write_run_report(
-    run: RunDirectory, settings: ReportSettings, reporter: Reporter
-) -> Path | None:
-    """Writes the report at the end of a training, which it must never spoil.
-
-    Returns:
-        The page; None, with a warning, if it could not be written.
-    """
-    try:
-        return write_run_report(run, settings, reporter)
-    except ArtstyleError as error:
-        reporter.warn(f"The report was left out. {error}")
-    except Exception as error:  # the run is finished and good, whatever is wrong here
-        reporter.warn(f"The report was left out: {type(error).__name__}: {error}")
-    return None
