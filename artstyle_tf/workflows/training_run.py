@@ -31,6 +31,15 @@ from artstyle_tf.workflows.logs.mlflow_check import check_mlflow
 from artstyle_tf.workflows.prepare_data import count_pictures
 from artstyle_tf.workflows.split_pictures import SplitPictures
 
+# Where a run lies, and what is made of it when it is finished.
+_MAY_DIFFER = {
+    "run_name",
+    "outputs",
+    "report",
+    "training.tensorboard",
+    "training.mlflow",
+}
+
 NAME_IN_RESULT = {"val": "validation", "test": "test"}
 """Splits that a run is measured on, as they are called in its results."""
 
@@ -70,7 +79,7 @@ def plan_run(
 def _check_same_config(config: TrainingExperiment, run_directory: RunDirectory) -> None:
     """Half a run of one plan and half of another would be neither."""
     started = load_config(type(config), run_directory.config_file)
-    changed = different_keys(started, config, ignore={"run_name", "outputs"})
+    changed = different_keys(started, config, ignore=_MAY_DIFFER)
     if changed:
         raise ArtstyleError(
             f"The run {run_directory.path} was started with another configuration",
