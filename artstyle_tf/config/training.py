@@ -72,7 +72,7 @@ class TrunkCacheConfig(Schema):
 
 
 class MlflowConfig(Schema):
-    """Where a finished run is logged; null is what MLflow itself takes, `./mlruns` at first."""
+    """Where a finished run is logged; without an address where MLflow itself chooses."""
 
     tracking_uri: str | None = None
     experiment: str = "artstyle_tf"

@@ -217,7 +217,7 @@ def make_further() -> FurtherResults:
                 "best_score": 0.7,
                 "best_settings": {"training.optimizer.weight_decay": 0.05},
                 "num_trials": 3,
-                "sentence": "Better than the default.",
+                "said": "better than the default",
             }
         ],
         formats=pd.DataFrame(

@@ -161,6 +161,11 @@ def test_data_counts_by_style_and_split():
     assert [finding["text"] for finding in content["findings"]] == ["1 is tiny."]
 
 
+def test_what_run_and_inspection_both_found_is_told_once():
+    facts = make_facts(leaks={"tiny": "1 is tiny."})
+    assert data(facts, make_further(), PictureShelf({}))["findings"] == []
+
+
 @pytest.mark.parametrize(
     ("model", "run", "is_own"),
     [
@@ -190,6 +195,7 @@ def test_the_line_of_a_study_is_the_best_so_far():
     assert places[1] < places[2] < places[0]  # higher on the page is better
     drawn = [float(y) for y in re.findall(r"V([\d.]+)", study["chart"]["path"])]
     assert drawn == [places[1], places[1]]
+    assert study["sentence"] == "Better than the default."
     assert tuning([]) is None
 
 

@@ -290,7 +290,7 @@ def test_tuning_is_read_as_far_as_it_is_there(tmp_path):
     (study / "summary.json").write_text('{"num_trials": 3, "best_score": 0.8, "verdict": "So."}')
     (study / "best.json").write_text('{"settings": {"training.batch_size": 8}}')
     (found,) = read_tuning(tmp_path, "direct")
-    assert (found["num_trials"], found["best_score"], found["sentence"]) == (3, 0.8, "So.")
+    assert (found["num_trials"], found["best_score"], found["said"]) == (3, 0.8, "So.")
     assert found["best_settings"] == {"training.batch_size": 8}
 
 

@@ -47,6 +47,7 @@ def compared_models(
             {
                 "name": model["name"],
                 "is_own": run_name is not None and is_of_run(model["name"], run_name),
+                "is_run": run_name is not None and model["name"].endswith(f"({run_name})"),
                 "macro_f1": score,
                 "interval": ends,
                 "accuracy": model[part]["accuracy"],

@@ -47,7 +47,8 @@ def data(facts: RunFacts, further: FurtherResults, shelf: PictureShelf) -> dict[
         "findings": [
             finding
             for finding in inspection.get("findings", ())
-            if finding["severity"] in _SEVERITIES_SHOWN
+            # The run has told its leaks itself.
+            if finding["severity"] in _SEVERITIES_SHOWN and finding["code"] not in facts.leaks
         ],
     }
 

@@ -17,11 +17,22 @@ def tuning(studies: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     Args:
         studies: each with `name` (of the study), `scores` (objective of each finished trial, in
             their order), `best_score` (None if no trial was finished), `best_settings` (key ->
-            value), `num_trials`, and `sentence` (what is said of the study, or None).
+            value), `num_trials`, and `said` (of the study, in words, or None).
     """
     if not studies:
         return None
-    return {"studies": [{**study, "chart": _chart(study["scores"])} for study in studies]}
+    return {
+        "studies": [
+            {**study, "sentence": _sentence(study["said"]), "chart": _chart(study["scores"])}
+            for study in studies
+        ]
+    }
+
+
+def _sentence(said: str | None) -> str | None:
+    if not said:
+        return None
+    return f"{said[0].upper()}{said[1:]}{'' if said.endswith('.') else '.'}"
 
 
 def _chart(scores: Sequence[float]) -> dict[str, Any] | None:

@@ -63,6 +63,7 @@
       : `${facts.styles[label]} called ${facts.styles[prediction]}: ${chosen.length}`;
     const more = chosen.length > MOST_SHOWN ? `, the surest ${MOST_SHOWN} of them` : "";
     cell.replaceChildren(make("h4", said + more), list);
+    document.getElementById("cell-said").textContent = said + more;
   };
   const grid = new Map(buttons.map((button) => [button.dataset.cell, button]));
   const STEPS = {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]};

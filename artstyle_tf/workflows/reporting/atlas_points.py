@@ -54,8 +54,7 @@ def _of_analysis(facts: RunFacts, analysis: Mapping[str, Any] | None) -> Atlas |
         return None
     table = pd.read_csv(file, dtype={"path": str, "label": str}, keep_default_na=False)
     names = [name for name in _PREFERRED if f"{name}_x" in table]
-    known = table["label"].isin(list(facts.class_names))
-    if not names or not known.all():  # an analysis of other pictures
+    if not names or not table["path"].isin(facts.pictures["source"]).all():  # other pictures
         return None
     points = table[["path", "label", "split"]].assign(
         x=table[f"{names[0]}_x"].astype(float), y=table[f"{names[0]}_y"].astype(float)

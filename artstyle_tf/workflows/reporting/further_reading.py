@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -42,10 +42,18 @@ def read_further_results(facts: RunFacts, outputs: Path) -> FurtherResults:
         analysis=analyses[0] if analyses else None,
         cross_validation=_cross_validation(facts, outputs),
         inspection=_inspection(facts, outputs),
-        comparisons=comparisons[:_MOST_COMPARISONS],
+        comparisons=_different(comparisons)[:_MOST_COMPARISONS],
         tuning=read_tuning(outputs, facts.kind),
         formats=_formats(outputs / "models" / facts.name / "export"),
     )
+
+
+def _different(comparisons: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of comparisons of the same models only the newest."""
+    newest: dict[frozenset[str], dict[str, Any]] = {}
+    for found in comparisons:
+        newest.setdefault(frozenset(model["name"] for model in found["models"]), found)
+    return list(newest.values())
 
 
 def _end_of(facts: RunFacts) -> float:

@@ -46,7 +46,7 @@ def _read_study(folder: Path) -> dict[str, Any] | None:
         "best_score": None if score is None else float(score),
         "best_settings": settings if isinstance(settings, Mapping) else {},
         "num_trials": int(summary.get("num_trials", len(scores))),
-        "sentence": summary.get("verdict"),
+        "said": summary.get("verdict"),
     }
 
 
