@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from artstyle_tf.report.run_facts import PART_OF_SPLIT, RunFacts
+from artstyle_tf.report.sections.recipes import flat_config
 from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.workflows.reporting.run_reading import read_run_facts
 
@@ -60,20 +61,11 @@ def _files(run: RunDirectory) -> Iterator[Path]:
 
 
 def _log_parameters(mlflow: Any, facts: RunFacts) -> None:
-    parameters = dict(flat_parameters(facts.config))
+    parameters = {name: value[:_LONGEST_VALUE] for name, value in flat_config(facts.config)}
     names = list(parameters)
     for start in range(0, len(names), _PARAMETERS_AT_ONCE):
         chosen = names[start : start + _PARAMETERS_AT_ONCE]
         mlflow.log_params({name: parameters[name] for name in chosen})
-
-
-def flat_parameters(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Dotted keys of a config with their values as text."""
-    for name, value in config.items():
-        if isinstance(value, Mapping):
-            yield from flat_parameters(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", str(value)[:_LONGEST_VALUE]
 
 
 def epoch_metrics(facts: RunFacts) -> Iterator[tuple[int, dict[str, float]]]:
