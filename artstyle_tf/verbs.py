@@ -20,6 +20,7 @@ from artstyle_tf.config.experiment import (
     TrunkCacheExperiment,
 )
 from artstyle_tf.config.inspection import InspectExperiment
+from artstyle_tf.config.report import ReportExperiment
 from artstyle_tf.config.serving import ExportExperiment, PredictExperiment
 
 
@@ -232,6 +233,14 @@ VERBS = {
                     takes_several=True,
                 ),
             ),
+        ),
+        Verb(
+            name="report",
+            summary="Write a page of a run to open and to mail, and one of several side by side.",
+            schema=ReportExperiment,
+            workflow="artstyle_tf.workflows.report",
+            config_file="report.yaml",
+            options=(Option("--runs", "runs", "folders of finished runs", takes_several=True),),
         ),
         Verb(
             name="trunk-cache",

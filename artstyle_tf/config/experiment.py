@@ -57,6 +57,7 @@ class TrainingExperiment(Schema):
     training: FineTuningConfig = FineTuningConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     cross_validation: CrossValidationConfig = CrossValidationConfig()
+    report: bool = True
 
 
 class DirectExperiment(TrainingExperiment):

@@ -104,14 +104,16 @@ def different_keys(first: Schema, second: Schema, *, ignore: set[str]) -> list[s
     Args:
         first: one config.
         second: the other.
-        ignore: top-level keys that may differ.
+        ignore: dotted keys that may differ, with all that is below them.
 
     Returns:
         The keys, sorted; a list or a mapping that one of them lacks counts as one key.
     """
     one, other = (_flatten(config.model_dump(mode="json")) for config in (first, second))
     keys = {key for key in one.keys() | other.keys() if one.get(key) != other.get(key)}
-    return sorted(key for key in keys if key.partition(".")[0] not in ignore)
+    return sorted(
+        key for key in keys if not any(f"{key}.".startswith(f"{name}.") for name in ignore)
+    )
 
 
 def _flatten(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:

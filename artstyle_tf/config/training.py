@@ -71,6 +71,13 @@ class TrunkCacheConfig(Schema):
     runtime: Literal["auto", "keras", "openvino"] = "auto"
 
 
+class MlflowConfig(Schema):
+    """Where a finished run is logged; without an address where MLflow itself chooses."""
+
+    tracking_uri: str | None = None
+    experiment: str = "artstyle_tf"
+
+
 class FineTuningConfig(Schema):
     """What every kind of training has."""
 
@@ -79,7 +86,8 @@ class FineTuningConfig(Schema):
     optimizer: OptimizerConfig = OptimizerConfig()
     early_stopping: EarlyStoppingConfig = EarlyStoppingConfig()
     trunk_cache: TrunkCacheConfig = TrunkCacheConfig()
-    tensorboard: bool = False
+    tensorboard: bool | Literal["auto"] = "auto"
+    mlflow: MlflowConfig | None = None
 
 
 class DirectTrainingConfig(FineTuningConfig):

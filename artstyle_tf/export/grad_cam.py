@@ -30,7 +30,8 @@ class GradCam:
     def __init__(self, model: keras.Model) -> None:
         readers = [model.get_layer(POOLING_NAME)]
         readers += [layer for layer in model.layers if isinstance(layer, SecondMoments)]
-        maps = [layer.input for layer in readers]
+        # In a small network the top may also be a style block, which counts once.
+        maps = list({id(layer.input): layer.input for layer in readers}.values())
         self._side_px = int(model.input_shape[1])
         self._to_maps = keras.Model(model.input, maps)
         self._to_outputs = keras.Model(maps, model.output)

@@ -14,13 +14,7 @@ import pandas as pd
 
 from artstyle_tf.data.picture_tables import csv_text
 from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.files import (
-    cannot_write,
-    read_json,
-    replaced_atomically,
-    write_json,
-    write_text,
-)
+from artstyle_tf.files import cannot_write, read_json, replaced_atomically, write_json, write_text
 from artstyle_tf.metrics.calibration import Calibration
 from artstyle_tf.training.model_files import load_head, load_model
 from artstyle_tf.training.run_state import (

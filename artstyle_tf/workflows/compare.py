@@ -41,9 +41,36 @@ _FALSE_ALARMS = 0.05  # probability of one or more among all pairs
 def run(config: CompareExperiment, invocation: Invocation) -> dict[str, Any]:
     """Scores all models on the pictures they share; returns what --json prints."""
     contenders = read_contenders(config, invocation.reporter)
-    shared = _shared_pictures(contenders, invocation.reporter)
+    compared = compare_contenders(contenders, seed=config.seed, reporter=invocation.reporter)
     folder, figures = _plan_comparison(config)
-    scored = {part: _score(table, contenders, config.seed) for part, table in shared.items()}
+    answer = {
+        **compared,
+        "results": str(folder),
+        "figures": str(figures),
+        "seconds": invocation.stopwatch.seconds(),
+    }
+    _write(answer, folder, figures)
+    return answer
+
+
+def compare_contenders(
+    contenders: Sequence[Contender], *, seed: int, reporter: Reporter
+) -> dict[str, Any]:
+    """Scores models on the pictures they share, and every two of them against each other.
+
+    Args:
+        contenders: two or more.
+        seed: of the intervals.
+        reporter: told if some pictures do not count.
+
+    Returns:
+        models, verdicts and num_pictures, as docs/METRICS.md says.
+
+    Raises:
+        ArtstyleError: if they share no pictures.
+    """
+    shared = _shared_pictures(contenders, reporter)
+    scored = {part: _score(table, contenders, seed) for part, table in shared.items()}
     models = [
         {
             "name": contender.name,
@@ -55,18 +82,13 @@ def run(config: CompareExperiment, invocation: Invocation) -> dict[str, Any]:
         }
         for contender in contenders
     ]
-    answer = {
+    return {
         "models": models,
         "verdicts": {
-            part: _compare_pairs(table, contenders, config.seed) for part, table in shared.items()
+            part: _compare_pairs(table, contenders, seed) for part, table in shared.items()
         },
         "num_pictures": {part: len(table) for part, table in shared.items()},
-        "results": str(folder),
-        "figures": str(figures),
-        "seconds": invocation.stopwatch.seconds(),
     }
-    _write(answer, folder, figures)
-    return answer
 
 
 def plan(config: CompareExperiment, invocation: Invocation) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from artstyle_tf.plots.neighbour_sheet import (
     plot_neighbour_sheet,
 )
 from artstyle_tf.plots.theme import class_labels, save_figure
-from artstyle_tf.training.gallery import Gallery
+from artstyle_tf.training.gallery import Gallery, save_gallery
 from artstyle_tf.workflows.evaluation import (
     SEED_OF_INTERVALS,
     Evaluation,
@@ -36,6 +36,9 @@ from artstyle_tf.workflows.evaluation import (
     write_evaluation,
 )
 from artstyle_tf.workflows.split_pictures import SplitPictures
+
+EMBEDDINGS_FILE = "embeddings.npz"
+"""Of the pictures that were measured, in the form of a gallery."""
 
 
 def picture_ids(pictures: SplitPictures) -> np.ndarray:
@@ -124,7 +127,7 @@ def write_embedding_evaluation(
     figures: Path,
     title: str,
 ) -> None:
-    """Writes what `write_evaluation` does, and figures of the embedding space.
+    """Writes what `write_evaluation` does, the embeddings, and figures of their space.
 
     Args:
         evaluation: of the pictures.
@@ -139,6 +142,9 @@ def write_embedding_evaluation(
         title: of the figures.
     """
     write_evaluation(evaluation, pictures, class_names, folder=folder, figures=figures, title=title)
+    paths = pictures.rows["path"].to_numpy(dtype=str)
+    measured = Gallery(embeddings, pictures.labels, picture_ids(pictures), paths)
+    save_gallery(folder / EMBEDDINGS_FILE, measured)
     same, different = same_and_different_distances(embeddings, pictures.labels)
     histogram = plot_distance_histogram(same, different, title=title)
     save_figure(histogram, figures / "distances.png")

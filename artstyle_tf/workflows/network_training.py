@@ -37,6 +37,7 @@ from artstyle_tf.workflows.fitting.training_inputs import TrainingInputs
 from artstyle_tf.workflows.fitting.training_plan import unpack_training_plan
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.leak_check import check_leaks
+from artstyle_tf.workflows.logs.after_training import publish_run
 from artstyle_tf.workflows.prepare_data import count_splits, index_and_split, prepare
 from artstyle_tf.workflows.split_pictures import SplitPictures, read_splits
 from artstyle_tf.workflows.training_run import (
@@ -271,7 +272,7 @@ def run_training(
             "seconds": stopwatch.seconds(),
         }
         write_json(place.metrics_file, result)
-    return result
+    return {**result, "report": publish_run(place, config, reporter)}
 
 
 def _evaluate(

@@ -20,14 +20,24 @@ from artstyle_tf.models.weights import weights_digest
 from artstyle_tf.plots.class_distribution import plot_class_distribution
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.training.cache_decision import CacheDecision
-from artstyle_tf.training.callbacks.tensorboard_log import check_tensorboard
+from artstyle_tf.training.callbacks.tensorboard_log import check_tensorboard, has_tensorboard
 from artstyle_tf.training.environment import describe_environment
 from artstyle_tf.training.run_directory import RunDirectory, plan_run_directory
 from artstyle_tf.workflows.fitting.cached_inputs import open_cached_inputs
 from artstyle_tf.workflows.fitting.training_inputs import PictureInputs, TrainingInputs
 from artstyle_tf.workflows.invocation import Invocation
+from artstyle_tf.workflows.logs.mlflow_check import check_mlflow
 from artstyle_tf.workflows.prepare_data import count_pictures
 from artstyle_tf.workflows.split_pictures import SplitPictures
+
+# Where a run lies, and what is made of it when it is finished.
+_MAY_DIFFER = {
+    "run_name",
+    "outputs",
+    "report",
+    "training.tensorboard",
+    "training.mlflow",
+}
 
 NAME_IN_RESULT = {"val": "validation", "test": "test"}
 """Splits that a run is measured on, as they are called in its results."""
@@ -48,8 +58,10 @@ def plan_run(
         sort: what the name of a nameless run says beside the kind of training.
         folder: of the outputs, for runs of this sort.
     """
-    if config.training.tensorboard:
+    if config.training.tensorboard is True:
         check_tensorboard()
+    if config.training.mlflow is not None:
+        check_mlflow()
     run_directory = plan_run_directory(
         Path(config.outputs),
         config.run_name,
@@ -68,7 +80,7 @@ def _check_same_config(config: TrainingExperiment, run_directory: RunDirectory) 
     if not run_directory.config_file.is_file():
         return  # killed before it had written anything: it begins anew
     started = load_config(type(config), run_directory.config_file)
-    changed = different_keys(started, config, ignore={"run_name", "outputs"})
+    changed = different_keys(started, config, ignore=_MAY_DIFFER)
     if changed:
         raise ArtstyleError(
             f"The run {run_directory.path} was started with another configuration",
@@ -164,4 +176,7 @@ def save_and_note_the_first(
 
 def tensorboard_folder(config: TrainingExperiment, run_directory: RunDirectory) -> Path | None:
     """Where the run's TensorBoard files go, if any are wanted."""
-    return run_directory.path / "tensorboard" if config.training.tensorboard else None
+    wanted = config.training.tensorboard
+    if wanted == "auto":
+        wanted = has_tensorboard()
+    return run_directory.path / "tensorboard" if wanted else None

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from artstyle_tf.export.grad_cam import GradCam
+from artstyle_tf.models.backbones import build_backbone
 from artstyle_tf.models.classifier import build_classifier
 from artstyle_tf.models.features import build_style_features
 from artstyle_tf.plots.heat_overlay import overlay_heat
@@ -55,6 +56,19 @@ def test_paths_through_the_style_count_and_none_counts_twice(tiny_backbone):
     found = np.asarray(grad_cam._to_outputs(moved))
     np.testing.assert_allclose(found, expected, atol=1e-4)
     assert not np.allclose(found, direct)
+
+
+def test_a_style_block_that_is_the_top_is_one_map():
+    backbone = build_backbone("compact", image_size_px=32, weights=None)
+    features = build_style_features(backbone, blocks=[backbone.blocks[-1].name], width=4)
+    model = build_classifier(backbone, num_classes=3, dropout=0.0, seed=1, features=features).model
+    grad_cam = GradCam(model)
+    (the_map,) = grad_cam._to_maps.outputs
+    pictures = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
+    found = grad_cam._to_outputs(grad_cam._to_maps(pictures))
+    np.testing.assert_allclose(found, model(pictures, training=False), atol=1e-4)
+    assert grad_cam.heat_maps(pictures, np.eye(3, dtype=np.float32)[:2]).max() == 1
+    assert the_map.shape[-1] > 1
 
 
 @pytest.mark.parametrize("head", ["pooled", "style"])

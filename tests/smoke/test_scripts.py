@@ -24,6 +24,8 @@ OVERRIDES = [
     "model.image_size_px=32",
     "training.batch_size=8",
     "training.phases=[{unfreeze_blocks: 1, epochs: 1, learning_rate: 1e-3}]",
+    "training.tensorboard=false",
+    "report=false",
 ]
 
 
@@ -47,7 +49,8 @@ def workplace(tmp_path_factory, write_pictures):
 @pytest.fixture(scope="module")
 def trained(workplace):
     """The answer of train_direct.py."""
-    answer = run("train_direct", *OVERRIDES, "--run-name", "smoke", "--json", cwd=workplace)
+    options = ["report=true", "--run-name", "smoke", "--json"]
+    answer = run("train_direct", *OVERRIDES, *options, cwd=workplace)
     assert answer.returncode == 0, answer.stderr
     return answer
 
@@ -58,6 +61,18 @@ def test_train_direct_prints_one_json_object_and_speaks_on_stderr(trained):
     assert {"macro_f1", "accuracy", "macro_precision", "macro_recall"} <= set(result["test"])
     assert "Epoch 1/1 (top 1 block)" in trained.stderr
     assert "Traceback" not in trained.stderr
+
+
+def test_a_training_leaves_a_page_that_report_makes_anew(trained, workplace):
+    page = workplace / json.loads(trained.stdout)["report"]
+    first = page.read_text(encoding="utf-8")
+    page.unlink()
+    answer = run("report", "--runs", "outputs/models/smoke", "--json", cwd=workplace)
+    assert answer.returncode == 0, answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert json.loads(answer.stdout)["size_bytes"] == [page.stat().st_size]
+    assert "<title>smoke" in first
+    assert "<title>smoke" in page.read_text(encoding="utf-8")
 
 
 def test_an_efficientnet_is_trained(workplace):
@@ -74,7 +89,7 @@ def test_evaluate_reads_what_train_direct_wrote(trained, workplace):
 
 
 def test_train_triplet_shares_pictures_and_cache_with_train_direct(trained, workplace):
-    overrides = [item for item in OVERRIDES if not item.startswith("training.")]
+    overrides = [item for item in OVERRIDES if not item.startswith(("training.ph", "training.ba"))]
     overrides.append(
         "training.phases=[{unfreeze_blocks: 1, epochs: 1, learning_rate: 1e-3, loss: semi_hard}]"
     )
@@ -170,6 +185,8 @@ def test_the_same_seed_gives_the_same_numbers_in_another_process(trained, workpl
     answer = run("train_direct", *OVERRIDES, "--run-name", "again", "--json", cwd=workplace)
     assert answer.returncode == 0, answer.stderr
     first, second = json.loads(trained.stdout), json.loads(answer.stdout)
+    assert second["report"] is None
+    assert not (workplace / "outputs" / "models" / "again" / "tensorboard").exists()
     assert (first["validation"], first["test"]) == (second["validation"], second["test"])
     assert second["seconds"]["total"] <= time.monotonic() - started
 

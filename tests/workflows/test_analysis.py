@@ -17,10 +17,11 @@ from artstyle_tf.cli import main
 from artstyle_tf.metrics.classification import classification_summary
 
 CONFIG = """
+report: false
 data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
        up_sampling: {policy: flip, target_ratio: 1.0, jitter: 0.0}}
 model: {backbone: tiny, weights: null, image_size_px: 32}
-training: {phases: []}
+training: {phases: [], tensorboard: false}
 """
 STYLES = {"bold": 20, "fine": 20, "wide": 14}
 QUICK = [
@@ -158,7 +159,7 @@ def test_figures_and_atlas_are_there(analysis):
     if analysis["atlas"] is None:
         pytest.skip("Bokeh is not installed")
     page = Path(analysis["atlas"]).read_text(encoding="utf-8")
-    assert page.count("data:image/jpeg;base64,") == sum(STYLES.values())
+    assert page.count("data:image/webp;base64,") == sum(STYLES.values())
 
 
 def test_a_second_analysis_finds_the_features_and_has_a_name_of_its_own(workplace, capsys):

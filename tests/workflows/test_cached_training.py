@@ -14,6 +14,7 @@ from artstyle_tf.cli import main
 from artstyle_tf.training.callbacks.history_log import HistoryLog
 
 CONFIG = """
+report: false
 data:
   images: pictures
   prepared: prepared
@@ -21,6 +22,7 @@ data:
   views: {num_views: 3, policy: gentle, seed: 5}
 model: {backbone: tiny, weights: null, image_size_px: 32}
 training:
+  tensorboard: false
   batch_size: 8
   linear_probe: null
   phases: [{unfreeze_blocks: 1, epochs: 10, learning_rate: 1e-3}]

@@ -20,6 +20,7 @@ data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplic
        views: {num_views: 2, policy: flip}}
 model: {backbone: tiny, weights: null, image_size_px: 32}
 training:
+  tensorboard: false
   batch_size: 8
   phases: [{unfreeze_blocks: 1, epochs: 2, learning_rate: 1e-3}]
 cross_validation: {num_folds: 2, validation_share: 0.2}

@@ -22,15 +22,17 @@ from artstyle_tf.workflows import predict as predict_workflow
 from artstyle_tf.workflows.answers import prediction_runtime
 
 DATA = """
+report: false
 data: {images: pictures, prepared: prepared, preparation_workers: 1, max_side_px: 60}
 """
 DIRECT = f"""{DATA}
 model: {{backbone: tiny, weights: null, image_size_px: 32, head: style, style: {{width: 4}}}}
-training: {{phases: []}}
+training: {{phases: [], tensorboard: false}}
 """
 TRIPLET = f"""{DATA}
 model: {{backbone: tiny, weights: null, image_size_px: 32, dimension: 8}}
 training:
+  tensorboard: false
   num_neighbours: 3
   batch: {{classes: 3, pictures_per_class: 3}}
   phases: [{{unfreeze_blocks: 0, epochs: 1, learning_rate: 1e-3, loss: semi_hard}}]

@@ -19,9 +19,11 @@ from artstyle_tf.config.loading import load_config
 from artstyle_tf.training.run_directory import open_run
 
 CONFIG = """
+report: false
 data: {images: pictures, prepared: prepared, group_pattern: '^([^_]+)_', preparation_workers: 1}
 model: {backbone: tiny, weights: null, image_size_px: 32}
 training:
+  tensorboard: false
   batch_size: 8
   batch_normalisation: trained
   phases: [{unfreeze_blocks: 1, epochs: 1, learning_rate: 1e-3},

@@ -19,10 +19,12 @@ from artstyle_tf.data.picture_store import PictureStore
 from artstyle_tf.training.gallery import load_gallery
 
 CONFIG = """
+report: false
 data: {images: pictures, prepared: prepared, preparation_workers: 1,
        views: {num_views: 2, policy: flip}}
 model: {backbone: tiny, weights: null, image_size_px: 32, dimension: 8}
 training:
+  tensorboard: false
   batch: {classes: 3, pictures_per_class: 3}
   num_neighbours: 3
   phases: [{unfreeze_blocks: 1, epochs: 2, learning_rate: 1e-3, loss: semi_hard},

@@ -32,13 +32,18 @@ class TensorBoardLog(keras.callbacks.TensorBoard):
         super().on_epoch_end(epoch, numbers)
 
 
+def has_tensorboard() -> bool:
+    """Whether TensorBoard is installed."""
+    return importlib.util.find_spec("tensorboard") is not None
+
+
 def check_tensorboard() -> None:
     """Refuses before any work is done.
 
     Raises:
         ArtstyleError: if TensorBoard is not installed.
     """
-    if importlib.util.find_spec("tensorboard") is None:
+    if not has_tensorboard():
         raise ArtstyleError(
             "TensorBoard is not installed",
             received="training.tensorboard=true",

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from artstyle_tf.analysis.atlas import Colouring, can_draw_atlas, write_atlas_page
 from artstyle_tf.analysis.projection import PROJECTION_IN_WORDS
+from artstyle_tf.data.thumbnail_uris import thumbnail_uris
 from artstyle_tf.plots.projection_map import (
     MOST_CATEGORIES,
     OTHERS,
@@ -20,15 +18,11 @@ from artstyle_tf.plots.projection_map import (
 )
 from artstyle_tf.plots.theme import GREY
 from artstyle_tf.reporting import Reporter
-from artstyle_tf.threads import map_in_threads
 from artstyle_tf.workflows.analyzing.analyzed_pictures import AnalyzedPictures
 from artstyle_tf.workflows.analyzing.feature_views import GROUPS_IN_COLOUR, NOTE_OF_PREDICTIONS
 
 MOST_POINTS = 20_000
 """A browser shows so many without trouble; with thumbnails they make a page of some 60 MB."""
-
-_THREADS = 4  # Pillow decodes without Python's lock
-_JPEG_QUALITY = 70
 
 
 def write_atlas(
@@ -67,13 +61,10 @@ def write_atlas(
     found = [name for name in PROJECTION_IN_WORDS if f"{name}_x" in table]
     ordered = sorted(found, key=lambda name: name != shown_first)
     files = [pictures.root / path for path in pictures.rows["path"].iloc[: len(table)]]
-    thumbnails = map_in_threads(
-        lambda picture: _thumbnail(picture, thumbnail_px), files, num_threads=_THREADS
-    )
     write_atlas_page(
         file,
         table,
-        list(reporter.track(thumbnails, total=len(files), description="Making thumbnails")),
+        [uri or "" for uri in thumbnail_uris(files, thumbnail_px, reporter)],
         _colourings(table),
         {name: PROJECTION_IN_WORDS[name] for name in ordered},
         title=title,
@@ -103,14 +94,3 @@ def _colourings(table: pd.DataFrame) -> dict[str, Colouring]:
         )
         for name, (categories, names) in columns.items()
     }
-
-
-def _thumbnail(file: Path, side_px: int) -> str:
-    """A small JPEG as a data URI; prepared pictures are plain RGB files."""
-    with Image.open(file) as image:
-        image.draft("RGB", (side_px, side_px))
-        small = image.convert("RGB")
-    small.thumbnail((side_px, side_px))
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=_JPEG_QUALITY)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

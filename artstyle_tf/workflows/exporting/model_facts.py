@@ -35,7 +35,7 @@ def collect_model_facts(
         architecture=f"{trained.model.backbone}, {trained.model.head} head",
         image_size_px=trained.model.image_size_px,
         pictures=_count_pictures(run_directory, class_names),
-        results=_read_results(run_directory),
+        results=read_results(run_directory),
         cross_validation=_read_cross_validation(config.cross_validation, trained),
         environment=read_json(run_directory.environment_file),
         formats=formats,
@@ -51,7 +51,12 @@ def _count_pictures(run_directory: RunDirectory, class_names: tuple[str, ...]) -
     return counts.reindex(index=list(class_names), fill_value=0)[splits]
 
 
-def _read_results(run_directory: RunDirectory) -> dict[str, Any]:
+def read_results(run_directory: RunDirectory) -> dict[str, Any]:
+    """metrics.json of a run.
+
+    Raises:
+        ArtstyleError: if the run is not finished.
+    """
     if not run_directory.metrics_file.is_file():
         raise ArtstyleError(
             f"The run {run_directory.path} is not finished",

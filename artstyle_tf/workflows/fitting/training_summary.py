@@ -27,6 +27,7 @@ def summarise_training(result: dict[str, Any]) -> str:
             *([_REFITTED] if result["refitted"] else []),
             f"Model:   {result['model']}",
             f"Figures: {result['figures']}",
+            *([f"Report:  {result['report']}"] if result["report"] else []),
             f"Run:     {result['run']} ({result['seconds']['total']:.0f} s)",
         ]
     )

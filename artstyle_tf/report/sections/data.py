@@ -1,0 +1,83 @@
+"""The pictures a run was made of: how many, what they look like, what is wrong with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from artstyle_tf.report.run_facts import FurtherResults, RunFacts
+from artstyle_tf.report.scales import Scale
+from artstyle_tf.report.shelf import PictureShelf
+
+SAMPLES_PER_STYLE = 6
+
+_SPLITS = ("train", "val", "test")
+_BAR_PX = 200
+_MOST_UNREADABLE = 20
+_SEVERITIES_SHOWN = ("error", "warning")
+
+
+def data(facts: RunFacts, further: FurtherResults, shelf: PictureShelf) -> dict[str, Any]:
+    """Counts by style and split, samples, leaks, unreadable files, findings of an inspection."""
+    counts = pd.crosstab(facts.pictures["label"], facts.pictures["split"])
+    splits = [split for split in _SPLITS if split in counts]
+    counts = counts.reindex(index=list(facts.class_names), columns=splits, fill_value=0)
+    scale = Scale(0, max(1, int(counts.sum(axis=1).max())), 0, _BAR_PX)
+    groups = facts.pictures["group"]
+    unreadable = list(facts.results.get("unreadable", ()))
+    inspection = further.inspection or {}
+    return {
+        "splits": splits,
+        "bar_px": _BAR_PX,
+        "rows": [_row(str(name), row, scale) for name, row in counts.iterrows()],
+        "totals": [int(counts[split].sum()) for split in splits],
+        "total": int(counts.to_numpy().sum()),
+        "num_copies": facts.num_copies,
+        "num_groups": int(groups.nunique()) if groups.duplicated().any() else None,
+        "samples": [
+            (name, paths)
+            for name in facts.class_names
+            if (paths := sample_paths(facts, name, among=shelf))
+        ],
+        "leaks": list(facts.leaks.values()),
+        "unreadable": unreadable[:_MOST_UNREADABLE],
+        "num_unreadable": len(unreadable),
+        "findings": [
+            finding
+            for finding in inspection.get("findings", ())
+            # The run has told its leaks itself.
+            if finding["severity"] in _SEVERITIES_SHOWN and finding["code"] not in facts.leaks
+        ],
+    }
+
+
+def _row(name: str, counts: pd.Series, scale: Scale) -> dict[str, Any]:
+    ends = np.cumsum([0, *counts])
+    return {
+        "name": name,
+        "counts": [int(count) for count in counts],
+        "total": int(counts.sum()),
+        "pieces": [
+            (split, scale(start), round(scale(end) - scale(start), 1))
+            for split, start, end in zip(counts.index, ends[:-1], ends[1:], strict=True)
+        ],
+    }
+
+
+def sample_paths(facts: RunFacts, name: str, *, among: Any = None) -> list[str]:
+    """Some pictures of a style, spread over its list; training pictures where there are any.
+
+    Args:
+        facts: of the run.
+        name: of the style.
+        among: keys that may be chosen; None for all.
+    """
+    own = facts.pictures[facts.pictures["label"] == name]
+    paths = own.sort_values("split", key=lambda split: split != "train", kind="stable")["source"]
+    kept = [path for path in paths if among is None or path in among]
+    learnt = int((own["split"] == "train").sum())
+    kept = kept[: max(SAMPLES_PER_STYLE, min(learnt, len(kept)))]
+    places = np.linspace(0, len(kept) - 1, min(SAMPLES_PER_STYLE, len(kept)))
+    return [kept[round(place)] for place in places]

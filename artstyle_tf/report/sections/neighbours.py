@@ -1,0 +1,34 @@
+"""Pictures with the training pictures that an embedding finds next to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from artstyle_tf.report.run_facts import NeighbourRow
+
+
+def neighbours(rows: Sequence[NeighbourRow]) -> dict[str, Any] | None:
+    """One row a picture; None if there are none."""
+    if not rows:
+        return None
+    return {
+        "rows": [
+            {
+                "path": row.path,
+                "label": row.label,
+                "prediction": row.prediction,
+                "is_right": row.label == row.prediction,
+                "found": [
+                    {
+                        "path": path,
+                        "label": label,
+                        "distance": distance,
+                        "is_same": label == row.label,
+                    }
+                    for path, label, distance in row.neighbours
+                ],
+            }
+            for row in rows
+        ]
+    }

@@ -1,0 +1,85 @@
+"""The page of several runs: read, compared, and put side by side."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from artstyle_tf.config.experiment import CompareExperiment
+from artstyle_tf.data.thumbnail_uris import thumbnail_uris
+from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.files import write_text
+from artstyle_tf.report.overview_page import render_overview
+from artstyle_tf.report.sections.disagreements import disagreements, shown_paths
+from artstyle_tf.report.shelf import PictureShelf
+from artstyle_tf.reporting import Reporter
+from artstyle_tf.training.run_directory import RunDirectory
+from artstyle_tf.workflows.compare import compare_contenders
+from artstyle_tf.workflows.comparing.contenders import read_contenders
+from artstyle_tf.workflows.evaluate import free_name
+from artstyle_tf.workflows.reporting.prepared_files import PreparedFiles
+from artstyle_tf.workflows.reporting.run_reading import read_run_facts
+from artstyle_tf.workflows.reporting.run_report import REPORT_FILE, ReportSettings
+
+_SIDE_PX = 144
+
+
+def plan_overview(outputs: Path, name: str | None) -> Path:
+    """Where the page goes; earlier ones are left alone.
+
+    Raises:
+        ArtstyleError: if there is one of this name.
+    """
+    folder = outputs / "reports"
+    name = name or free_name(folder, "overview", REPORT_FILE)
+    file = folder / name / REPORT_FILE
+    if file.exists():
+        raise ArtstyleError(f"The report {file} exists already", fix="choose another --run-name")
+    return file
+
+
+def write_overview(
+    file: Path,
+    runs: Sequence[RunDirectory],
+    reports: Sequence[Path],
+    settings: ReportSettings,
+    reporter: Reporter,
+) -> None:
+    """Writes the page.
+
+    Args:
+        file: of the page.
+        runs: two or more, finished.
+        reports: of each, which the page links to.
+        settings: seed of intervals.
+        reporter: where progress goes.
+    """
+    facts = [read_run_facts(run) for run in runs]
+    comparison, why_not = _compare(runs, settings, reporter)
+    paths = shown_paths(disagreements(facts))
+    files = PreparedFiles(runs[0], facts[0])
+    known = files.known(paths)
+    made = thumbnail_uris([files.of(path) for path in known], _SIDE_PX, reporter)
+    page = render_overview(
+        file.parent.name,
+        facts,
+        [Path(os.path.relpath(report, file.parent)).as_posix() for report in reports],
+        comparison,
+        why_not,
+        PictureShelf({path: uri for path, uri in zip(known, made, strict=True) if uri}),
+    )
+    write_text(file, page)
+
+
+def _compare(
+    runs: Sequence[RunDirectory], settings: ReportSettings, reporter: Reporter
+) -> tuple[dict[str, Any] | None, str | None]:
+    """The comparison, or why there is none: a page about runs of different pictures has its use."""
+    config = CompareExperiment(runs=tuple(str(run.path) for run in runs), classifiers=())
+    try:
+        contenders = read_contenders(config, reporter, measure=False)
+        return compare_contenders(contenders, seed=settings.seed, reporter=reporter), None
+    except ArtstyleError as error:
+        return None, str(error)
