@@ -130,6 +130,9 @@ class KerasTunerStudy:
         """See `study.Study`."""
         return [self._records[number] for number in sorted(self._records)]
 
+    def close(self) -> None:
+        """Everything is on disk."""
+
     def _propose(self, number: int) -> dict[str, Any] | None:
         with _quiet():
             trial = self._oracle.create_trial(_name(number))

@@ -66,6 +66,12 @@ def open_storage(
         ) from error
 
 
+def close_storage(storage: RDBStorage) -> None:
+    """Gives the connections back."""
+    storage.remove_session()
+    storage.engine.dispose()
+
+
 def with_driver(url: str) -> str:
     """A PostgreSQL URL with the driver that is installed, unless it names one.
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.tuning.optuna_storage import without_warnings
+from artstyle_tf.tuning.optuna_storage import close_storage, without_warnings
 from artstyle_tf.tuning.samplers import PrunerName, SamplerName, build_pruner, build_sampler
 from artstyle_tf.tuning.search_space import Parameter, SearchSpace, different_entries, digest_of
 from artstyle_tf.tuning.study import DIRECTIONS, Proposal, TrialRecord
@@ -174,6 +174,10 @@ class OptunaStudy:
         return [
             self._record(trial) for trial in self._counted() if trial.state != TrialState.WAITING
         ]
+
+    def close(self) -> None:
+        """See `study.Study`."""
+        close_storage(self._storage)
 
     def _record(self, trial: FrozenTrial) -> TrialRecord:
         states = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}

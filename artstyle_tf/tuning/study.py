@@ -108,6 +108,10 @@ class Study(Protocol):
         """All trials by number, without those that are made again."""
         ...
 
+    def close(self) -> None:
+        """Gives back what is open; nothing else is asked of it afterwards."""
+        ...
+
 
 def best_first(records: Iterable[TrialRecord], metrics: Sequence[str]) -> list[TrialRecord]:
     """Complete trials, best first by the first objective; of several objectives only the front.

@@ -5,6 +5,7 @@ This process proposes trials and remembers them; TensorFlow is only in those tha
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -113,8 +114,13 @@ class _TuningJob:
         self.num_threads = max(1, (cores or 1) // self.num_workers)
 
     def run(self) -> dict[str, Any]:
+        with contextlib.closing(
+            open_study(self.config, self.base, self.space, self.place)
+        ) as study:
+            return self._run(study)
+
+    def _run(self, study: Study) -> dict[str, Any]:
         invocation, tuning, reporter = self.invocation, self.tuning, self.invocation.reporter
-        study = open_study(self.config, self.base, self.space, self.place)
         write_text(self.place.config_file, dump_yaml(self.config))
         processes = TrialProcesses(
             self.num_workers,

@@ -6,7 +6,6 @@ import dataclasses
 import io
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -26,24 +25,7 @@ from artstyle_tf.workflows.folds.fold_training import TRAININGS
 from artstyle_tf.workflows.leak_check import check_leaks, has_groups, suggest_groups
 from artstyle_tf.workflows.prepare_data import index_and_split, prepare
 from artstyle_tf.workflows.split_pictures import SplitPictures, read_splits
-
-PREPARE_FUNCTION = f"{__name__}:prepare_study"
-FILL_FUNCTION = f"{__name__}:fill_trunk_cache"
-
-
-@dataclass(frozen=True)
-class StudyPictures:
-    """The pictures of every trial.
-
-    Attributes:
-        prepared: clean files with their splits.
-        table: of the sources, as the index gives it, with the column `split`.
-        class_names: in the order of the class ids.
-    """
-
-    prepared: PreparedPictures
-    table: pd.DataFrame
-    class_names: tuple[str, ...]
+from artstyle_tf.workflows.tuning.shared_pictures import StudyPictures
 
 
 def prepare_study(

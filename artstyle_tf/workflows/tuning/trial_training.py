@@ -30,7 +30,7 @@ from artstyle_tf.workflows.folds.fold_training import TRAININGS, Fold, train_fol
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.network_training import NetworkTraining
 from artstyle_tf.workflows.split_pictures import read_splits
-from artstyle_tf.workflows.tuning.study_pictures import StudyPictures
+from artstyle_tf.workflows.tuning.shared_pictures import StudyPictures
 
 TrialJob = tuple[TrainingExperiment, ObjectiveConfig, StudyPictures, bool]
 """Config, what it is judged by, the pictures of all trials, and whether predictions are wanted."""
