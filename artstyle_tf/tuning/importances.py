@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from artstyle_tf.tuning.search_space import Parameter, SearchSpace
+from artstyle_tf.tuning.optuna_space import distribution_of
+from artstyle_tf.tuning.search_space import SearchSpace
 from artstyle_tf.tuning.study import TrialRecord
-
-if TYPE_CHECKING:  # Optuna is imported late
-    from optuna.distributions import BaseDistribution
 
 FEWEST_TRIALS = 4
 
@@ -42,7 +39,7 @@ def parameter_importances(
     import optuna
 
     study = optuna.create_study(direction="maximize")
-    distributions = {parameter.key: _distribution(parameter) for parameter in space.parameters}
+    distributions = {parameter.key: distribution_of(parameter) for parameter in space.parameters}
     for record, score in known:
         tokens = {key: space[key].token_of(value) for key, value in record.values.items()}
         study.add_trial(
@@ -66,16 +63,3 @@ def score_of(record: TrialRecord) -> float | None:
     if record.state == "pruned" and record.steps:
         return record.steps[max(record.steps)]
     return None
-
-
-def _distribution(parameter: Parameter) -> BaseDistribution:
-    from optuna import distributions
-
-    low, high, step = parameter.low, parameter.high, parameter.step
-    if parameter.kind == "categorical":
-        return distributions.CategoricalDistribution(parameter.tokens)
-    if parameter.kind == "int":
-        return distributions.IntDistribution(
-            int(low), int(high), log=parameter.log, step=int(step or 1)
-        )
-    return distributions.FloatDistribution(low, high, log=parameter.log, step=step)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.tuning.optuna_space import check_unchanged, suggest
 from artstyle_tf.tuning.optuna_storage import close_storage, without_warnings
 from artstyle_tf.tuning.samplers import PrunerName, SamplerName, build_pruner, build_sampler
-from artstyle_tf.tuning.search_space import Parameter, SearchSpace, different_entries, digest_of
+from artstyle_tf.tuning.search_space import SearchSpace, digest_of
 from artstyle_tf.tuning.study import DIRECTIONS, Proposal, TrialRecord
+from artstyle_tf.tuning.workers import is_dead, this_worker
 
 if TYPE_CHECKING:  # Optuna is imported late
     from optuna import Study
@@ -71,6 +70,7 @@ class OptunaStudy:
         retries: int = 2,
     ) -> None:
         import optuna
+        from optuna.study import StudyDirection
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.metrics = tuple(metrics)
@@ -79,7 +79,7 @@ class OptunaStudy:
         self._space = space
         self._retries = retries
         self._trials: dict[int, Trial] = {}
-        self._worker = f"{socket.gethostname()}:{os.getpid()}"
+        self._worker = this_worker()
         with without_warnings():
             self._study: Study = optuna.create_study(
                 study_name=name,
@@ -90,10 +90,10 @@ class OptunaStudy:
                     startup_trials=pruner_startup_trials,
                     warmup_steps=warmup_steps,
                 ),
-                directions=[DIRECTIONS[metric] for metric in metrics],
+                directions=[StudyDirection[DIRECTIONS[metric].upper()] for metric in metrics],
                 load_if_exists=True,
             )
-        _check_unchanged(self._study, space, basis)
+        check_unchanged(self._study, space, basis)
         self._bury_the_dead()
         self._study.sampler = build_sampler(
             sampler, seed=self._seed(seed), startup_trials=startup_trials
@@ -118,7 +118,7 @@ class OptunaStudy:
             trial.set_user_attr(_SURPLUS, value=True)
             self._study.tell(trial, state=TrialState.FAIL)
             return None
-        tokens = self._space.draw(lambda parameter: _suggest(trial, parameter))
+        tokens = self._space.draw(lambda parameter: suggest(trial, parameter))
         self._trials[trial.number] = trial
         return Proposal(trial.number, self._space.values_of(tokens))
 
@@ -217,7 +217,6 @@ class OptunaStudy:
         """Who was silent for too long, e.g. asleep, finds that another makes the trial again."""
         from optuna.exceptions import UpdateFinishedTrialError
 
-        # Whatever else Optuna says to a value for a trial that is over is a ValueError.
         with contextlib.suppress(UpdateFinishedTrialError):
             yield
 
@@ -254,7 +253,7 @@ class OptunaStudy:
             if trial.state.name != "RUNNING" or trial.number in self._trials:
                 continue
             worker = trial.user_attrs.get("worker")
-            if _is_dead(worker) if worker else self._is_old(trial):
+            if is_dead(worker) if worker else self._is_old(trial):
                 self._retry(trial, "its worker was killed", limit=self._retries)
 
     def _is_old(self, trial: FrozenTrial) -> bool:
@@ -286,46 +285,3 @@ class OptunaStudy:
 
     def _is_late(self) -> bool:
         return self._deadline is not None and time.time() > self._deadline
-
-
-def _suggest(trial: Trial, parameter: Parameter) -> Any:
-    low, high, step = parameter.low, parameter.high, parameter.step
-    if parameter.kind == "categorical":
-        return trial.suggest_categorical(parameter.key, parameter.tokens)
-    if parameter.kind == "int":
-        return trial.suggest_int(
-            parameter.key, int(low), int(high), step=int(step or 1), log=parameter.log
-        )
-    return trial.suggest_float(parameter.key, low, high, step=step, log=parameter.log)
-
-
-def _check_unchanged(study: Study, space: SearchSpace, basis: Mapping[str, Any]) -> None:
-    """Notes what the study is about, or compares it with what it was about."""
-    wanted = {"space": space.describe(), **basis}
-    known = study.user_attrs.get("about")
-    if known is None:
-        study.set_user_attr("about", wanted)
-        return
-    if digest_of(known) == digest_of(wanted):
-        return
-    changed = different_entries(known, wanted)
-    raise ArtstyleError(
-        f"The study {study.study_name} is about something else",
-        received=f"other values for {', '.join(changed)}",
-        expected="the space and the experiment that it was begun with",
-        fix="choose another --run-name, or undo the change",
-    )
-
-
-def _is_dead(worker: str) -> bool:
-    """Whether a worker of this machine is gone; of other machines only the heartbeat knows."""
-    host, _, process = worker.rpartition(":")
-    if host != socket.gethostname() or int(process) == os.getpid():
-        return False
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False

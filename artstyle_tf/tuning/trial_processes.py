@@ -20,6 +20,7 @@ import traceback
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Literal
 
@@ -77,7 +78,7 @@ class Event:
 
 @dataclass
 class _Running:
-    process: multiprocessing.process.BaseProcess
+    process: BaseProcess
     connection: Connection
     started: float
 

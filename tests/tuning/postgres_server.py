@@ -37,7 +37,7 @@ def _ordinary_user() -> str | None:
 
 @contextlib.contextmanager
 def running_postgres(folder: Path) -> Iterator[str]:
-    """Starts a server and gives the URL of an empty database; skips where there is no PostgreSQL."""
+    """Starts a server and gives the URL of an empty database; skips where there is none."""
     binaries = _binaries()
     if binaries is None:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")

@@ -122,14 +122,15 @@ def draw_figures(
 
 def short_names(keys: Sequence[str]) -> dict[str, str]:
     """Dotted keys -> their ends, as long as needed to tell them apart."""
+
+    def is_clear(name: str) -> bool:
+        return sum(f".{key}".endswith(f".{name}") for key in keys) == 1
+
     names = {}
     for key in keys:
         parts = key.split(".")
-        for length in range(1, len(parts) + 1):
-            name = ".".join(parts[-length:])
-            if sum(f".{other}".endswith(f".{name}") for other in keys) == 1:
-                break
-        names[key] = name
+        ends = [".".join(parts[-length:]) for length in range(1, len(parts) + 1)]
+        names[key] = next((end for end in ends if is_clear(end)), key)
     return names
 
 
