@@ -107,8 +107,8 @@ class _TuningJob:
         check_space(self.base, self.space)
         check_engine(self.tuning)
         confirmation = self.tuning.confirmation
-        for changes in (confirmation.changes, confirmation.baseline or {}):
-            trial_config(self.base, changes)
+        for further in ({}, confirmation.baseline or {}):
+            trial_config(self.base, {**confirmation.changes, **further})
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         self.num_workers = self.tuning.workers or max(1, cores or 1)
         self.num_threads = max(1, (cores or 1) // self.num_workers)
