@@ -12,7 +12,6 @@ import json
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -21,9 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from exit_codes import exit_code_of
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import write_json
+from artstyle_tf.tuning.optuna_storage import with_driver
 
 _STUDY = Path(__file__).with_name("cheap_study.py")
 _SECONDS_FOR_ALL = 600
@@ -72,7 +74,7 @@ class _Ordeal:
         self._workers = [self._begin(), self._begin()]
         killed = {"commands": 0, "trials": 0}
         while sum(killed.values()) < options.kills:
-            time.sleep(self._random.uniform(0.3, 2.5))
+            time.sleep(self._random.uniform(0.5, 4.0))
             if all(worker.poll() is not None for worker in self._workers):
                 break  # the study was finished too soon
             self._seen_complete |= self._complete()
@@ -115,17 +117,20 @@ class _Ordeal:
         return "commands"
 
     def _complete(self) -> set[int]:
-        """Numbers of the complete trials, as far as SQLite tells from outside."""
+        """Numbers of the complete trials, as the database tells somebody from outside."""
         file = self._folder / "study.db"
-        if self._options.storage is not None or not file.is_file():
+        if self._options.storage is None and not file.is_file():
             return set()
+        url = self._options.storage or f"sqlite:///{file}"
+        engine = create_engine(with_driver(url))
         try:
-            base = sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=10)
-            rows = base.execute("select number from trials where state = 'COMPLETE'").fetchall()
-            base.close()
-        except sqlite3.OperationalError:
+            with engine.connect() as connection:
+                query = text("select number from trials where state = 'COMPLETE'")
+                return {number for (number,) in connection.execute(query)}
+        except SQLAlchemyError:
             return set()  # the tables are being made
-        return {number for (number,) in rows}
+        finally:
+            engine.dispose()
 
 
 def _children(parent: int) -> list[int]:

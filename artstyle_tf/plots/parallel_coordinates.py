@@ -100,7 +100,7 @@ def _draw_axis(axes: Axes, position: int, parameter: SearchedParameter) -> None:
         texts = class_labels(list(parameter.choices), longest=12)
     else:
         ticks = np.linspace(low, high, _TICKS) if high > low else np.array([low])
-        if not parameter.log and _whole(parameter) and high - low <= 2 * _TICKS:
+        if not parameter.log and parameter.is_whole and high - low <= 2 * _TICKS:
             ticks = np.arange(low, high + 1)
         texts = [f"{10**tick if parameter.log else tick:.3g}" for tick in ticks]
     for tick, text in zip(ticks, texts, strict=True):
@@ -115,9 +115,3 @@ def _draw_axis(axes: Axes, position: int, parameter: SearchedParameter) -> None:
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.6},
             zorder=5,
         )
-
-
-def _whole(parameter: SearchedParameter) -> bool:
-    positions = parameter.positions()
-    known = positions[np.isfinite(positions)]
-    return bool((known == np.round(known)).all())

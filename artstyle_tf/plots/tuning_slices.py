@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from artstyle_tf.plots.theme import BLUE, ORANGE, class_labels, house_style, new_figure
 
@@ -39,6 +39,13 @@ class SearchedParameter:
             return np.array([np.nan if value is None else value for value in self.values], float)
         order = {text: float(position) for position, text in enumerate(self.choices)}
         return np.array([order.get(value, np.nan) for value in self.values], float)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all values are whole numbers."""
+        places = self.positions()
+        known = places[np.isfinite(places)]
+        return self.choices is None and bool((known == np.round(known)).all())
 
 
 @house_style()
@@ -105,6 +112,8 @@ def _label(axes: Axes, parameter: SearchedParameter) -> None:
         axes.xaxis.set_major_locator(LogLocator(subs=_labelled_digits(parameter.positions())))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
+    elif parameter.is_whole:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def _labelled_digits(places: np.ndarray) -> tuple[float, ...]:

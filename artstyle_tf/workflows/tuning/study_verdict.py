@@ -99,8 +99,9 @@ def judge(
         gain = compare_recipes(labels, winner, baseline, num_classes=num_classes, seed=seed)
         verdicts.append(verdict(gain, [f"the tuned recipe ({winner.name})", "the baseline"]))
     ranked = [*found, *([] if baseline is None else [baseline])]
-    lines = {f"{winner.name}, trained again": winner.mean}
-    if baseline is not None:
+    # With other settings than in the search its scores say nothing about those of the search.
+    lines = {} if changed else {f"{winner.name}, trained again": winner.mean}
+    if baseline is not None and not changed:
         lines["baseline"] = baseline.mean
     return Verdict(
         winner=number_of[winner.name],
