@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # Optuna is imported late
     from optuna.trial import FrozenTrial, Trial
 
 _SURPLUS = "surplus"
+_TIME_TO_PUT_BACK = timedelta(seconds=2)
 
 
 class OptunaStudy:
@@ -114,7 +115,7 @@ class OptunaStudy:
         self._storage.record_heartbeat(trial._trial_id)
         # Another worker may have asked in the same moment.
         numbers = [counted.number for counted in self._counted()]
-        if trial.number in numbers[self.num_trials :]:
+        if trial.number not in numbers[: self.num_trials]:
             trial.set_user_attr(_SURPLUS, value=True)
             self._study.tell(trial, state=TrialState.FAIL)
             return None
@@ -165,7 +166,9 @@ class OptunaStudy:
             return False
         if self._is_late():
             return True
-        return TrialState.WAITING not in states and len(states) >= self.num_trials
+        if TrialState.WAITING in states or self._forgotten():
+            return False
+        return len(states) >= self.num_trials
 
     def records(self) -> list[TrialRecord]:
         """See `study.Study`."""
@@ -225,13 +228,30 @@ class OptunaStudy:
 
     def _counted(self) -> list[FrozenTrial]:
         """Without those that are made again under another number, and those too many."""
+        successors: dict[int, int] = {}
+        kept = []
         trials = self._all()
         again = {n for trial in trials for n in trial.system_attrs.get("retry_history", [])}
-        return [t for t in trials if t.number not in again and _SURPLUS not in t.user_attrs]
+        for trial in trials:
+            history = trial.system_attrs.get("retry_history", [])
+            # Two workers may have put the same trial back.
+            first = not history or successors.setdefault(history[-1], trial.number) == trial.number
+            if first and trial.number not in again and _SURPLUS not in trial.user_attrs:
+                kept.append(trial)
+        return kept
+
+    def _forgotten(self) -> list[FrozenTrial]:
+        """Trials whose worker died, and then the one who was about to put them back."""
+        return [
+            trial
+            for trial in self._counted()
+            if trial.state.name == "FAIL"
+            and "seconds" not in trial.user_attrs  # nobody has said how it ended
+            and len(trial.system_attrs.get("retry_history", [])) < self._retries
+        ]
 
     def _retry(self, trial: FrozenTrial, reason: str, *, limit: int | None) -> bool:
         from optuna.exceptions import UpdateFinishedTrialError
-        from optuna.storages import RetryHeartbeatStaleTrialCallback
         from optuna.trial import TrialState
 
         try:
@@ -239,9 +259,14 @@ class OptunaStudy:
             self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
         except UpdateFinishedTrialError:
             return True  # another worker has noticed, too
+        self._put_back_again(trial, limit=limit)
+        return limit is None or len(trial.system_attrs.get("retry_history", [])) < limit
+
+    def _put_back_again(self, trial: FrozenTrial, *, limit: int | None) -> None:
+        from optuna.storages import RetryHeartbeatStaleTrialCallback
+
         with without_warnings():
             RetryHeartbeatStaleTrialCallback(max_retry=limit)(self._study, trial)
-        return limit is None or len(trial.system_attrs.get("retry_history", [])) < limit
 
     def _bury_the_dead(self) -> None:
         """Takes over trials whose worker has not been heard of, or is known to be gone."""
@@ -255,6 +280,10 @@ class OptunaStudy:
             worker = trial.user_attrs.get("worker")
             if is_dead(worker) if worker else self._is_old(trial):
                 self._retry(trial, "its worker was killed", limit=self._retries)
+        for trial in self._forgotten():
+            ended = trial.datetime_complete
+            if ended is not None and datetime.now() - ended > _TIME_TO_PUT_BACK:
+                self._put_back_again(trial, limit=self._retries)
 
     def _is_old(self, trial: FrozenTrial) -> bool:
         """Killed in the moment between asking and the first sign of life."""

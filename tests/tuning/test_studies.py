@@ -144,6 +144,23 @@ def test_an_interrupted_trial_is_made_again_as_often_as_one_likes(open_study):
     assert [record.state for record in study.records()] == ["complete"]
 
 
+def test_a_trial_that_a_dying_worker_did_not_put_back_is_made_again(tmp_path, monkeypatch):
+    arguments = {**COMMON, "num_trials": 1}
+    with optuna_study(tmp_path, **arguments) as study:
+        first = study.ask()
+        monkeypatch.setattr(study, "_put_back_again", lambda trial, limit: None)  # killed here
+        study.put_back(first, "killed", at_fault=True)
+        assert not study.is_finished()
+    time.sleep(2.1)
+    with optuna_study(tmp_path, **arguments) as one, optuna_study(tmp_path, **arguments) as other:
+        other._put_back_again(other._all()[0], limit=1)  # both may do it
+        again = one.ask()
+        assert again.values == first.values
+        one.complete(again, {"macro_f1": 0.5}, 1.0)
+        assert other.ask() is None
+        assert [record.state for record in one.records()] == ["complete"]
+
+
 def test_two_workers_share_the_number_of_trials(tmp_path):
     with optuna_study(tmp_path, **COMMON) as one, optuna_study(tmp_path, **COMMON) as other:
         begun = [study.ask() for study in (one, other) * 3]
