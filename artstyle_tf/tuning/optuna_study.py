@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from artstyle_tf.tuning.optuna_retries import SURPLUS, counted_trials, put_back_again
 from artstyle_tf.tuning.optuna_space import check_unchanged, suggest
 from artstyle_tf.tuning.optuna_storage import close_storage, without_warnings
 from artstyle_tf.tuning.samplers import PrunerName, SamplerName, build_pruner, build_sampler
@@ -20,7 +21,6 @@ if TYPE_CHECKING:  # Optuna is imported late
     from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial, Trial
 
-_SURPLUS = "surplus"
 _TIME_TO_PUT_BACK = timedelta(seconds=2)
 
 
@@ -116,7 +116,7 @@ class OptunaStudy:
         # Another worker may have asked in the same moment.
         numbers = [counted.number for counted in self._counted()]
         if trial.number not in numbers[: self.num_trials]:
-            trial.set_user_attr(_SURPLUS, value=True)
+            trial.set_user_attr(SURPLUS, value=True)
             self._study.tell(trial, state=TrialState.FAIL)
             return None
         tokens = self._space.draw(lambda parameter: suggest(trial, parameter))
@@ -227,18 +227,7 @@ class OptunaStudy:
         return self._study.get_trials(deepcopy=False)
 
     def _counted(self) -> list[FrozenTrial]:
-        """Without those that are made again under another number, and those too many."""
-        successors: dict[int, int] = {}
-        kept = []
-        trials = self._all()
-        again = {n for trial in trials for n in trial.system_attrs.get("retry_history", [])}
-        for trial in trials:
-            history = trial.system_attrs.get("retry_history", [])
-            # Two workers may have put the same trial back.
-            first = not history or successors.setdefault(history[-1], trial.number) == trial.number
-            if first and trial.number not in again and _SURPLUS not in trial.user_attrs:
-                kept.append(trial)
-        return kept
+        return counted_trials(self._all())
 
     def _forgotten(self) -> list[FrozenTrial]:
         """Trials whose worker died, and then the one who was about to put them back."""
@@ -259,14 +248,8 @@ class OptunaStudy:
             self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
         except UpdateFinishedTrialError:
             return True  # another worker has noticed, too
-        self._put_back_again(trial, limit=limit)
+        put_back_again(self._study, trial, limit=limit)
         return limit is None or len(trial.system_attrs.get("retry_history", [])) < limit
-
-    def _put_back_again(self, trial: FrozenTrial, *, limit: int | None) -> None:
-        from optuna.storages import RetryHeartbeatStaleTrialCallback
-
-        with without_warnings():
-            RetryHeartbeatStaleTrialCallback(max_retry=limit)(self._study, trial)
 
     def _bury_the_dead(self) -> None:
         """Takes over trials whose worker has not been heard of, or is known to be gone."""
@@ -283,7 +266,7 @@ class OptunaStudy:
         for trial in self._forgotten():
             ended = trial.datetime_complete
             if ended is not None and datetime.now() - ended > _TIME_TO_PUT_BACK:
-                self._put_back_again(trial, limit=self._retries)
+                put_back_again(self._study, trial, limit=self._retries)
 
     def _is_old(self, trial: FrozenTrial) -> bool:
         """Killed in the moment between asking and the first sign of life."""

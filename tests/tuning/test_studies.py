@@ -8,7 +8,9 @@ import time
 import pytest
 
 from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.tuning import optuna_study as optuna_study_module
 from artstyle_tf.tuning.keras_tuner_search import KerasTunerStudy
+from artstyle_tf.tuning.optuna_retries import put_back_again
 from artstyle_tf.tuning.optuna_storage import close_storage, open_storage, with_driver
 from artstyle_tf.tuning.optuna_study import OptunaStudy
 from artstyle_tf.tuning.samplers import build_pruner, build_sampler, check_sampler
@@ -148,12 +150,13 @@ def test_a_trial_that_a_dying_worker_did_not_put_back_is_made_again(tmp_path, mo
     arguments = {**COMMON, "num_trials": 1}
     with optuna_study(tmp_path, **arguments) as study:
         first = study.ask()
-        monkeypatch.setattr(study, "_put_back_again", lambda trial, limit: None)  # killed here
-        study.put_back(first, "killed", at_fault=True)
+        with monkeypatch.context() as patch:  # killed at this moment
+            patch.setattr(optuna_study_module, "put_back_again", lambda *_, **__: None)
+            study.put_back(first, "killed", at_fault=True)
         assert not study.is_finished()
     time.sleep(2.1)
     with optuna_study(tmp_path, **arguments) as one, optuna_study(tmp_path, **arguments) as other:
-        other._put_back_again(other._all()[0], limit=1)  # both may do it
+        put_back_again(other._study, other._all()[0], limit=1)  # both may do it
         again = one.ask()
         assert again.values == first.values
         one.complete(again, {"macro_f1": 0.5}, 1.0)
