@@ -22,6 +22,7 @@ from artstyle_tf.config.experiment import (
 from artstyle_tf.config.inspection import InspectExperiment
 from artstyle_tf.config.report import ReportExperiment
 from artstyle_tf.config.serving import ExportExperiment, PredictExperiment
+from artstyle_tf.config.tuning import TUNE_EXPERIMENTS
 
 
 class Option(NamedTuple):
@@ -149,6 +150,20 @@ VERBS = {
                 Option("--group-file", "data.group_file", "CSV path,group instead of a pattern"),
             ),
             writes_a_run=True,
+        ),
+        Verb(
+            name="tune",
+            summary="Search settings, and train the best again before a winner is named.",
+            schema=TUNE_EXPERIMENTS,
+            workflow="artstyle_tf.workflows.tune",
+            config_file="tune_direct.yaml",
+            demo_config_file="demo_tune.yaml",
+            options=(
+                Option("--trials", "tuning.num_trials", "of all workers; default: 100", int),
+                Option("--workers", "tuning.workers", "trials at a time; default: cores", int),
+                Option("--timeout", "tuning.timeout_seconds", "seconds until no more begin", float),
+                Option("--storage", "tuning.storage", "postgresql://... for several machines"),
+            ),
         ),
         Verb(
             name="evaluate",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import itertools
 import json
 import typing
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from artstyle_tf.config.base import Schema
+from artstyle_tf.config.dotted_keys import set_value
 from artstyle_tf.config.yaml_files import read_value, read_yaml
 from artstyle_tf.errors import ArtstyleError
 
@@ -93,6 +93,23 @@ def validate(schema: type[SchemaType], content: Any, *, source: str) -> SchemaTy
         ) from error
 
 
+def with_values(config: SchemaType, values: Mapping[str, Any], *, source: str) -> SchemaType:
+    """The config with other values for some dotted keys, validated as a whole.
+
+    Args:
+        config: stays as it is.
+        values: dotted key -> JSON value; a mapping replaces the whole mapping.
+        source: of the values, for errors.
+
+    Raises:
+        ArtstyleError: one line for each wrong key.
+    """
+    content = config.model_dump(mode="json")
+    for key, value in values.items():
+        set_value(content, key, value)
+    return validate(type(config), content, source=source)
+
+
 def dump_yaml(config: Schema) -> str:
     """The config as YAML that `load_config` reads back to an equal config."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
@@ -143,37 +160,7 @@ def _set_override(content: dict[str, Any], override: str) -> None:
             received=repr(text),
             fix="put it into quotes",
         ) from error
-    node: Any = content
-    for part, following in itertools.pairwise(parts):
-        node = _descend(node, part, key, create=not following.isdigit())
-    if isinstance(node, list):
-        node[_list_index(node, parts[-1], key)] = value
-    else:
-        node[parts[-1]] = value
-
-
-def _descend(node: Any, part: str, key: str, *, create: bool) -> Any:
-    if isinstance(node, list):
-        return node[_list_index(node, part, key)]
-    child = node.get(part)
-    if child is None and create:
-        child = node[part] = {}
-    if not isinstance(child, dict | list):
-        raise ArtstyleError(
-            f"The override {key} goes through {part}, which has no keys of its own",
-            received=f"{part}={child!r}",
-        )
-    return child
-
-
-def _list_index(items: list[Any], part: str, key: str) -> int:
-    if not part.isdigit() or int(part) >= len(items):
-        raise ArtstyleError(
-            f"The override {key} names an item that is not there",
-            received=repr(part),
-            expected=f"a position from 0 to {len(items) - 1}",
-        )
-    return int(part)
+    set_value(content, key, value)
 
 
 def _describe(schema: type[BaseModel], problem: Any) -> str:

@@ -96,9 +96,10 @@ class Trainer:
         plan: how to learn it.
         data: position of a phase -> what to learn from in it.
         history_file: CSV to write, one row an epoch.
-        resume_file: where to keep the point to resume from.
+        resume_file: where to keep the point to resume from; None for none.
         save_model: writes the network to disk, atomically; called whenever it got better.
         tensorboard_folder: for event files; None for none.
+        further_callbacks: see the logs of an epoch when everything else has.
         reporter: where progress goes.
     """
 
@@ -110,9 +111,10 @@ class Trainer:
         data: Callable[[int], TrainingData],
         *,
         history_file: Path,
-        resume_file: Path,
+        resume_file: Path | None,
         save_model: Callable[[keras.Model], None],
         tensorboard_folder: Path | None = None,
+        further_callbacks: Sequence[keras.callbacks.Callback] = (),
         reporter: Reporter = SILENT,
     ) -> None:
         self._network = network
@@ -128,6 +130,7 @@ class Trainer:
         self.best = BestModel(network.model, save_model)
         self.history = HistoryLog(history_file, objective.history_columns)
         self._tensorboard_folder = tensorboard_folder
+        self._further_callbacks = further_callbacks
         self._report = EpochReport(reporter, total_epochs=num_epochs(plan.phases))
         self._optimizer_to_restore: list[Any] = []
         self._planned_epochs_before_optimizer = 0
@@ -151,7 +154,7 @@ class Trainer:
         Returns:
             Whether there was something to continue.
         """
-        if not self._resume_file.is_file():
+        if self._resume_file is None or not self._resume_file.is_file():
             return False
         point = load_resume_point(self._resume_file)
         self._network.model.set_weights(point.weights)
@@ -258,6 +261,7 @@ class Trainer:
         ]
         if self._tensorboard_folder is not None:
             callbacks.append(TensorBoardLog(self._tensorboard_folder))
+        callbacks += self._further_callbacks
         if optimizer.use_ema:
             # While the average is swapped in, weights and optimiser do not belong together, so
             # such a run resumes at the start of a phase.
@@ -265,6 +269,8 @@ class Trainer:
         return [*callbacks, AfterEachEpoch(lambda: self._save_resume_point(optimizer))]
 
     def _save_resume_point(self, optimizer: LayerwiseAdamW | None) -> None:
+        if self._resume_file is None:
+            return
         if self._objective.restarts_phase:
             optimizer = None  # the next one begins anew
         variables = [] if optimizer is None else optimizer.variables

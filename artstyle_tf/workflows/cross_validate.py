@@ -12,7 +12,6 @@ from artstyle_tf.config.experiment import CrossValidationConfig, TrainingExperim
 from artstyle_tf.config.loading import dump_yaml
 from artstyle_tf.data.folds import assign_folds, check_folds, split_fold
 from artstyle_tf.data.image_index import ImageIndex
-from artstyle_tf.data.picture_groups import connected
 from artstyle_tf.data.preparation import PreparedPictures
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import write_json
@@ -22,6 +21,11 @@ from artstyle_tf.reporting import Reporter
 from artstyle_tf.training.environment import describe_environment
 from artstyle_tf.training.run_directory import RunDirectory, create_run_directory
 from artstyle_tf.workflows.evaluation import evaluate_probabilities, write_evaluation
+from artstyle_tf.workflows.folds.fold_pictures import (
+    clusters_of,
+    pictures_to_divide,
+    without_test,
+)
 from artstyle_tf.workflows.folds.fold_results import (
     SCHEME_IN_WORDS,
     SchemeResult,
@@ -43,7 +47,7 @@ from artstyle_tf.workflows.folds.fold_training import (
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.leak_check import has_groups, suggest_groups
 from artstyle_tf.workflows.prepare_data import index_and_split, prepare
-from artstyle_tf.workflows.split_pictures import class_ids, read_splits
+from artstyle_tf.workflows.split_pictures import read_splits
 from artstyle_tf.workflows.training_run import plan_run
 
 
@@ -58,8 +62,8 @@ def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
     TRAININGS[config.kind].build_network(config, num_classes=len(class_names))
     with stopwatch.stage("preparation"):
         prepared = prepare(config.data, index, pictures, reporter)
-    folded = _pictures_to_divide(prepared, pictures, class_names, config.cross_validation)
-    clusters = {scheme: _clusters(folded.rows, scheme) for scheme in schemes}
+    folded = pictures_to_divide(prepared, pictures, class_names, config.cross_validation)
+    clusters = {scheme: clusters_of(folded.rows, scheme) for scheme in schemes}
     num_folds = config.cross_validation.num_folds
     for of_scheme in clusters.values():
         check_folds(folded.labels, of_scheme, num_folds=num_folds, class_names=class_names)
@@ -114,7 +118,7 @@ def plan(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
         "dry_run": True,
         "run": str(place.path),
         "classes": list(index.class_names),
-        "num_pictures": len(_without_test(pictures, settings)),
+        "num_pictures": len(without_test(pictures, settings)),
         "num_groups": int(index.pictures["group"].nunique()),
         "schemes": list(schemes),
         "trainings": len(schemes) * settings.repeats * settings.num_folds,
@@ -165,30 +169,6 @@ def _choose_schemes(
             fix=fix,
         )
     return wanted or ("random",)
-
-
-def _without_test(pictures: pd.DataFrame, settings: CrossValidationConfig) -> pd.DataFrame:
-    return pictures if settings.with_test_split else pictures[pictures["split"] != "test"]
-
-
-def _pictures_to_divide(
-    prepared: PreparedPictures,
-    pictures: pd.DataFrame,
-    class_names: Sequence[str],
-    settings: CrossValidationConfig,
-) -> FoldPictures:
-    rows = _without_test(prepared.manifest, settings)
-    rows = rows[rows["parent"] == ""].sort_values("path", kind="stable", ignore_index=True)
-    looks = pictures.get("looks_like", pictures["digest"])
-    looks_like = rows["source"].map(dict(zip(pictures["path"], looks, strict=True)))
-    rows = rows.assign(looks_like=looks_like)
-    return FoldPictures(prepared, rows, class_ids(rows["label"], class_names), class_names)
-
-
-def _clusters(rows: pd.DataFrame, scheme: str) -> np.ndarray:
-    """Pictures that must not be divided: copies; in the group scheme groups, too."""
-    copies = (rows["source_digest"], rows["looks_like"])
-    return connected(*copies) if scheme == "random" else connected(*copies, rows["group"])
 
 
 def _train_folds(

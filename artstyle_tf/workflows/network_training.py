@@ -108,14 +108,14 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
 
     @abstractmethod
     def start(
-        self, floor: Floor, objective: Objective, features: Mapping[str, np.ndarray]
+        self, floor: Floor | None, objective: Objective, features: Mapping[str, np.ndarray]
     ) -> tuple[str, dict[str, float]] | None:
         """Gives the head its first weights.
 
         Args:
-            floor: of the run.
+            floor: of the run, if it is known.
             objective: what is learnt.
-            features: float32 [N, D] of each split, before training.
+            features: float32 [N, D] of each split, before training; none are needed without probe.
 
         Returns:
             Name and validation scores of the start; None if nothing was done.

@@ -105,7 +105,7 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
         return Classification(loss, num_classes=num_classes, class_weight=class_weight)
 
     def start(
-        self, floor: Floor, objective: Objective, features: Mapping[str, np.ndarray]
+        self, floor: Floor | None, objective: Objective, features: Mapping[str, np.ndarray]
     ) -> tuple[str, dict[str, float]] | None:
         """Gives the head the weights of the regression: a usable model within a minute."""
         del objective
@@ -114,7 +114,14 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
             return None
         labels = self.splits["train"].labels
         groups = self.network.features.groups
-        kernel, bias = fit_head_start(probe, floor, features["train"], labels, groups)
+        kernel, bias = fit_head_start(
+            probe,
+            floor,
+            features["train"],
+            labels,
+            groups,
+            num_classes=len(self.class_names),
+        )
         assign_head(self.network, kernel, bias)
         predicted = (features["val"] @ kernel + bias).argmax(axis=1)
         scores = classification_summary(

@@ -123,7 +123,7 @@ class TripletTraining(NetworkTraining[TripletExperiment, EmbeddingModel]):
         )
 
     def start(
-        self, floor: Floor, objective: Objective, features: Mapping[str, np.ndarray]
+        self, floor: Floor | None, objective: Objective, features: Mapping[str, np.ndarray]
     ) -> tuple[str, dict[str, float]]:
         """Gives the projection its first weights."""
         assert isinstance(objective, MetricLearning)
@@ -133,7 +133,14 @@ class TripletTraining(NetworkTraining[TripletExperiment, EmbeddingModel]):
         groups, labels = self.network.features.groups, self.splits["train"].labels
         kernel, bias = fit_projection(
             features["train"],
-            *fit_head_start(projection, floor, features["train"], labels, groups),
+            *fit_head_start(
+                projection,
+                floor,
+                features["train"],
+                labels,
+                groups,
+                num_classes=len(self.class_names),
+            ),
             dimension=self.network.head.units,
             share_of_components=projection.share_of_components,
             groups=groups,

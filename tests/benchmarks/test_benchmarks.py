@@ -49,7 +49,17 @@ def test_candidates_take_turns_and_are_compared_within_a_round(side_by_side, tmp
     assert [result["ratio"] for result in written["results"]] == [1, 0.25]
 
 
-@pytest.mark.parametrize("name", ["direct_training", "input_pipeline", "growth", "inference"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "direct_training",
+        "input_pipeline",
+        "growth",
+        "inference",
+        "sweep",
+        "tuning_kills",
+    ],
+)
 def test_help_says_what_is_measured(name):
     answer = subprocess.run(
         [sys.executable, BENCHMARKS / f"{name}.py", "--help"], capture_output=True, text=True

@@ -76,6 +76,11 @@ class ActivationPlan:
         """What an evaluation starts from."""
         return self._request(split, (boundary,), NO_VIEWS)
 
+    def for_validated_training(self) -> list[ActivationRequest]:
+        """All that a training asks for that is judged by its validation pictures alone."""
+        requests = [self.for_features(split) for split in ("train", "val")]
+        return requests + (list(self.for_phases(0)) if self._boundaries_from(0) else [])
+
     def costs(self, splits: dict[str, SplitPictures], cache: TrunkCache) -> CacheCosts:
         """What training would cost with and without the cache."""
         requests = list(self._all_requests(splits))

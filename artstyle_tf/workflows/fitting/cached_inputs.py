@@ -73,6 +73,10 @@ class CachedInputs:
         self._reporter = reporter
         self._tops: dict[int, keras.Model] = {}
 
+    def fill(self, request: ActivationRequest) -> None:
+        """Computes what is not kept yet of a request."""
+        self._activations(request)
+
     def features(self, split: str) -> np.ndarray:
         """What the head reads of the plain pictures with the present weights, float32 [N, D]."""
         rows = self._activations(self._plan.for_features(split))[0]

@@ -15,10 +15,12 @@ from artstyle_tf.workflows.fitting.floor import Floor
 
 def fit_head_start(
     probe: LinearProbeConfig,
-    floor: Floor,
+    floor: Floor | None,
     features: np.ndarray,
     labels: np.ndarray,
     groups: Sequence[FeatureGroup],
+    *,
+    num_classes: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fits what the config asks for to the training pictures.
 
@@ -28,11 +30,11 @@ def fit_head_start(
         features: float32 [N, D], of the training pictures.
         labels: int [N], of the same.
         groups: the parts of D.
+        num_classes: C.
 
     Returns:
         kernel float32 [D, C] and bias float32 [C], which give logits.
     """
-    num_classes = len(floor.bias)
     if probe.method == "ridge":
         return fit_ridge_probe(
             features,
@@ -42,7 +44,7 @@ def fit_head_start(
             balanced=probe.balanced,
             groups=groups,
         )
-    if len(groups) == 1:
+    if floor is not None and len(groups) == 1:
         return floor.kernel, floor.bias
     return fit_linear_probe(
         features,

@@ -53,5 +53,7 @@ def refit_head(
     )
     predictions = {**refitted.predictions, "val": floor.predictions["val"]}
     refitted = dataclasses.replace(refitted, predictions=predictions)
-    kernel, bias = fit_head_start(probe, refitted, joined, labels, groups)
+    kernel, bias = fit_head_start(
+        probe, refitted, joined, labels, groups, num_classes=len(floor.bias)
+    )
     return kernel, bias, refitted

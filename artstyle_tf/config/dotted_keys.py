@@ -1,0 +1,53 @@
+"""Dotted keys: one name for each value of a nested configuration."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from artstyle_tf.errors import ArtstyleError
+
+
+def set_value(content: dict[str, Any], key: str, value: Any) -> None:
+    """Sets a value in nested mappings and lists.
+
+    Args:
+        content: changed in place; mappings on the way are created.
+        key: such as "training.phases.0.epochs".
+        value: replaces what is there.
+
+    Raises:
+        ArtstyleError: if the way leads through something that has no keys, or past a list's end.
+    """
+    parts = key.strip().split(".")
+    node: Any = content
+    for part, following in itertools.pairwise(parts):
+        node = _descend(node, part, key, create=not following.isdigit())
+    if isinstance(node, list):
+        node[_list_index(node, parts[-1], key)] = value
+    else:
+        node[parts[-1]] = value
+
+
+def _descend(node: Any, part: str, key: str, *, create: bool) -> Any:
+    if isinstance(node, list):
+        return node[_list_index(node, part, key)]
+    child = node.get(part)
+    if child is None and create:
+        child = node[part] = {}
+    if not isinstance(child, dict | list):
+        raise ArtstyleError(
+            f"The override {key} goes through {part}, which has no keys of its own",
+            received=f"{part}={child!r}",
+        )
+    return child
+
+
+def _list_index(items: list[Any], part: str, key: str) -> int:
+    if not part.isdigit() or int(part) >= len(items):
+        raise ArtstyleError(
+            f"The override {key} names an item that is not there",
+            received=repr(part),
+            expected=f"a position from 0 to {len(items) - 1}",
+        )
+    return int(part)

@@ -1,0 +1,192 @@
+"""Tuning: an experiment, the space its keys are searched in, and how."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from artstyle_tf.config.base import LenientFloat, NonNegativeInt, PositiveFloat, PositiveInt, Schema
+from artstyle_tf.config.experiment import DirectExperiment, TrainingExperiment, TripletExperiment
+
+Scalar = bool | int | LenientFloat | str | None
+MetricName = Literal["macro_f1", "training_seconds"]
+
+
+class ParameterConfig(Schema):
+    """What one key of the experiment may be.
+
+    `when` names other keys of the space, each with the values for which this one is searched; for
+    any other value the experiment keeps its own.
+    """
+
+    when: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
+
+
+class FloatParameterConfig(ParameterConfig):
+    """A number between two others; `log` draws its logarithm evenly."""
+
+    type: Literal["float"]
+    low: LenientFloat
+    high: LenientFloat
+    log: bool = False
+    step: PositiveFloat | None = None
+
+    @model_validator(mode="after")
+    def _range(self) -> FloatParameterConfig:
+        _check_range(self.low, self.high, log=self.log, step=self.step)
+        return self
+
+
+class IntParameterConfig(ParameterConfig):
+    """A whole number between two others, both included."""
+
+    type: Literal["int"]
+    low: int
+    high: int
+    log: bool = False
+    step: PositiveInt = 1
+
+    @model_validator(mode="after")
+    def _range(self) -> IntParameterConfig:
+        _check_range(self.low, self.high, log=self.log, step=None if self.step == 1 else self.step)
+        return self
+
+
+class CategoricalParameterConfig(ParameterConfig):
+    """One of several values of any kind, lists and mappings too."""
+
+    type: Literal["categorical"]
+    choices: Annotated[tuple[Any, ...], Field(min_length=1)]
+
+
+Parameter = Annotated[
+    FloatParameterConfig | IntParameterConfig | CategoricalParameterConfig,
+    Field(discriminator="type"),
+]
+
+
+class ObjectiveConfig(Schema):
+    """What a trial is judged by.
+
+    `validation` trains once and asks the validation pictures; `random` and `group` cross-validate
+    over training and validation pictures, `group` without a common group (artist) in two folds.
+    The test split is left alone.
+    """
+
+    metrics: Annotated[tuple[MetricName, ...], Field(min_length=1, max_length=2)] = ("macro_f1",)
+    scheme: Literal["validation", "random", "group"] = "validation"
+    num_folds: Annotated[int, Field(ge=2)] = 3
+
+    @model_validator(mode="after")
+    def _macro_f1_first(self) -> ObjectiveConfig:
+        if self.metrics[0] != "macro_f1" or len(set(self.metrics)) < len(self.metrics):
+            raise ValueError("metrics should be [macro_f1] or [macro_f1, training_seconds]")
+        return self
+
+
+class SamplerConfig(Schema):
+    """How values are proposed; the first `startup_trials` are drawn at random."""
+
+    name: Literal["tpe", "random", "qmc", "nsga2", "cmaes", "gp"] = "tpe"
+    startup_trials: NonNegativeInt = 10
+
+
+class PrunerConfig(Schema):
+    """When a hopeless trial is given up.
+
+    `median` compares an epoch with the same epoch of earlier trials, `halving` and `hyperband`
+    let the best third go on after 1, 3, 9 ... epochs. Epochs count through all phases; with folds,
+    a step is a fold.
+    """
+
+    name: Literal["none", "median", "halving", "hyperband"] = "median"
+    startup_trials: NonNegativeInt = 5
+    warmup_steps: NonNegativeInt = 0
+
+
+class ConfirmationConfig(Schema):
+    """The best trials trained again with new seeds, before a winner is named.
+
+    `changes` are dotted keys for these trainings and for best.yaml, e.g. a higher resolution than
+    the search could afford. `baseline` are dotted keys that turn the experiment into the recipe
+    that the winner has to beat; null for no comparison.
+    """
+
+    top: NonNegativeInt = 3
+    seeds: PositiveInt = 3
+    changes: dict[str, Any] = Field(default_factory=dict)
+    baseline: dict[str, Any] | None = None
+
+
+class TuningConfig(Schema):
+    """The search.
+
+    With `storage: null` a study is a SQLite file in its folder; a URL such as
+    postgresql://user@host/database lets several machines work on it. `num_trials` and
+    `timeout_seconds` are for all of them together.
+    """
+
+    engine: Literal["optuna", "keras_tuner"] = "optuna"
+    space: Annotated[dict[str, Parameter], Field(min_length=1)]
+    objective: ObjectiveConfig = ObjectiveConfig()
+    sampler: SamplerConfig = SamplerConfig()
+    pruner: PrunerConfig = PrunerConfig()
+    num_trials: PositiveInt = 100
+    timeout_seconds: PositiveFloat | None = None
+    workers: PositiveInt | None = None
+    retries: NonNegativeInt = 2
+    storage: str | None = None
+    heartbeat_seconds: PositiveInt = 15
+    confirmation: ConfirmationConfig = ConfirmationConfig()
+
+    @model_validator(mode="after")
+    def _what_goes_together(self) -> TuningConfig:
+        for name, parameter in self.space.items():
+            unknown = [key for key in parameter.when if key not in self.space]
+            if unknown:
+                raise ValueError(f"space.{name}.when names {unknown[0]}, which is not searched")
+        if len(self.objective.metrics) > 1 and self.pruner.name != "none":
+            raise ValueError("several objectives cannot be pruned: set pruner.name to none")
+        if len(self.objective.metrics) > 1 and self.sampler.name in ("cmaes", "gp"):
+            raise ValueError("several objectives need sampler.name tpe, nsga2, random or qmc")
+        if self.engine == "keras_tuner":
+            self._check_keras_tuner()
+        return self
+
+    def _check_keras_tuner(self) -> None:
+        if self.pruner.name != "none" or len(self.objective.metrics) > 1 or self.storage:
+            raise ValueError(
+                "engine keras_tuner neither prunes nor has several objectives nor shares a "
+                "database: set pruner.name to none, objective.metrics to [macro_f1] and storage "
+                "to null"
+            )
+
+
+class DirectTuneExperiment(DirectExperiment):
+    """A classifier's experiment and the space that is searched around it."""
+
+    tuning: TuningConfig
+
+
+class TripletTuneExperiment(TripletExperiment):
+    """An embedding's experiment and the space that is searched around it."""
+
+    tuning: TuningConfig
+
+
+TuneExperiment = DirectTuneExperiment | TripletTuneExperiment
+
+TUNE_EXPERIMENTS: dict[str, type[TrainingExperiment]] = {
+    "direct": DirectTuneExperiment,
+    "triplet": TripletTuneExperiment,
+}
+
+
+def _check_range(low: float, high: float, *, log: bool, step: float | None) -> None:
+    if low > high:
+        raise ValueError(f"low should not be above high, {high:g}")
+    if log and low <= 0:
+        raise ValueError("low should be above 0 for a logarithmic range")
+    if log and step is not None:
+        raise ValueError("log and step exclude each other")

@@ -1,0 +1,123 @@
+"""Where an Optuna study is kept: a SQLite file, or a database that machines share."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import sqlite3
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import filelock
+
+from artstyle_tf.errors import ArtstyleError
+
+if TYPE_CHECKING:  # Optuna is imported late
+    from optuna.storages import RDBStorage
+
+_SECONDS_TO_WAIT_FOR_A_LOCK = 60.0
+_MISSED_BEATS = 4
+"""After so many intervals without a sign of life a trial counts as dead."""
+
+
+def open_storage(
+    url: str | None, file: Path, *, heartbeat_seconds: int, retries: int
+) -> RDBStorage:
+    """Opens the database and creates its tables if need be.
+
+    Args:
+        url: of a database; None for the SQLite file.
+        file: of SQLite.
+        heartbeat_seconds: how often a worker says that its trials are alive.
+        retries: how often a trial is made again whose worker has died.
+
+    Raises:
+        ArtstyleError: if the database cannot be reached, or its driver is missing.
+    """
+    from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+    from sqlalchemy.exc import SQLAlchemyError
+
+    arguments = {}
+    if url is None:
+        _create_sqlite(file)
+        url = f"sqlite:///{file}"
+    if url.startswith("sqlite"):
+        arguments = {"connect_args": {"timeout": _SECONDS_TO_WAIT_FOR_A_LOCK}}
+    else:
+        # A server may have closed a connection that was idle during a trial.
+        arguments = {"pool_pre_ping": True}
+    try:
+        with _one_at_a_time(file), without_warnings():
+            return RDBStorage(
+                with_driver(url),
+                engine_kwargs=arguments,
+                heartbeat_interval=heartbeat_seconds,
+                grace_period=_MISSED_BEATS * heartbeat_seconds,
+                heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=retries),
+            )
+    except (SQLAlchemyError, ImportError, RuntimeError) as error:
+        raise ArtstyleError(
+            "The database of the study cannot be opened",
+            received=" ".join(str(getattr(error, "orig", None) or error).split())[:300],
+            expected="postgresql://user:password@host:5432/database, a database that exists",
+            fix="check that the server answers and tuning.storage is right; null is a SQLite file",
+        ) from error
+
+
+def close_storage(storage: RDBStorage) -> None:
+    """Gives the connections back."""
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+def with_driver(url: str) -> str:
+    """A PostgreSQL URL with the driver that is installed, unless it names one.
+
+    Raises:
+        ArtstyleError: if there is none.
+    """
+    scheme, separator, rest = url.partition("://")
+    if scheme not in ("postgresql", "postgres"):
+        return url
+    if importlib.util.find_spec("psycopg") is not None:
+        return f"postgresql+psycopg{separator}{rest}"
+    if importlib.util.find_spec("psycopg2") is not None:
+        return f"postgresql{separator}{rest}"
+    raise ArtstyleError(
+        "PostgreSQL needs a driver",
+        received=f"tuning.storage={scheme}://..., and neither psycopg nor psycopg2 is installed",
+        fix="pip install 'artstyle-tf[postgresql]', or leave tuning.storage out",
+    )
+
+
+@contextlib.contextmanager
+def without_warnings() -> Iterator[None]:
+    """Heartbeats outside of `optimize`, and what Optuna has called experimental since 2.8."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _create_sqlite(file: Path) -> None:
+    """With a write-ahead log those who read do not stop those who write."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.closing(sqlite3.connect(file, timeout=_SECONDS_TO_WAIT_FOR_A_LOCK)) as base:
+            base.execute("PRAGMA journal_mode=WAL")
+    except (OSError, sqlite3.Error) as error:
+        raise ArtstyleError(
+            f"The study {file} cannot be opened",
+            received=str(error),
+            expected="a file that an earlier study has made, or room for a new one",
+            fix="move it away, or choose another --run-name",
+        ) from error
+
+
+@contextlib.contextmanager
+def _one_at_a_time(file: Path) -> Iterator[None]:
+    """Two workers that create the same tables at the same time would trip over each other."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(file.with_suffix(".lock"), timeout=_SECONDS_TO_WAIT_FOR_A_LOCK):
+        yield

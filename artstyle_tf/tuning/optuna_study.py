@@ -1,0 +1,299 @@
+"""A study of Optuna that several processes on several machines can work on."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from artstyle_tf.tuning.optuna_retries import SURPLUS, counted_trials, put_back_again
+from artstyle_tf.tuning.optuna_space import check_unchanged, suggest
+from artstyle_tf.tuning.optuna_storage import close_storage, without_warnings
+from artstyle_tf.tuning.samplers import PrunerName, SamplerName, build_pruner, build_sampler
+from artstyle_tf.tuning.search_space import SearchSpace, digest_of
+from artstyle_tf.tuning.study import DIRECTIONS, Proposal, TrialRecord
+from artstyle_tf.tuning.workers import is_dead, this_worker
+
+if TYPE_CHECKING:  # Optuna is imported late
+    from optuna import Study
+    from optuna.storages import RDBStorage
+    from optuna.trial import FrozenTrial, Trial
+
+_TIME_TO_PUT_BACK = timedelta(seconds=2)
+
+
+class OptunaStudy:
+    """See `study.Study`.
+
+    Whoever starts trials asks, tells and says that its trials are alive. A trial whose worker is
+    dead is made again by the next who asks.
+
+    Args:
+        name: of the study in the database.
+        storage: see `optuna_storage`.
+        space: to search.
+        metrics: objectives.
+        basis: what trials have in common, as JSON values; a study with another is refused.
+        num_trials: of all workers together.
+        timeout_seconds: after so long no trial is begun; None for no limit.
+        seed: of the sampler.
+        sampler: see `samplers`.
+        startup_trials: see `samplers`.
+        pruner: see `samplers`.
+        pruner_startup_trials: see `samplers`.
+        warmup_steps: see `samplers`.
+        most_steps: that a trial reports.
+        retries: how often a trial is made again whose worker was killed.
+
+    Raises:
+        ArtstyleError: if the study of this name has another space or basis.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        storage: RDBStorage,
+        space: SearchSpace,
+        *,
+        metrics: Sequence[str],
+        basis: Mapping[str, Any],
+        num_trials: int,
+        timeout_seconds: float | None = None,
+        seed: int = 42,
+        sampler: SamplerName = "tpe",
+        startup_trials: int = 10,
+        pruner: PrunerName = "none",
+        pruner_startup_trials: int = 5,
+        warmup_steps: int = 0,
+        most_steps: int = 1,
+        retries: int = 2,
+    ) -> None:
+        import optuna
+        from optuna.study import StudyDirection
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.metrics = tuple(metrics)
+        self.num_trials = num_trials
+        self._storage = storage
+        self._space = space
+        self._retries = retries
+        self._trials: dict[int, Trial] = {}
+        self._worker = this_worker()
+        with without_warnings():
+            self._study: Study = optuna.create_study(
+                study_name=name,
+                storage=storage,
+                pruner=build_pruner(
+                    pruner,
+                    most_steps=most_steps,
+                    startup_trials=pruner_startup_trials,
+                    warmup_steps=warmup_steps,
+                ),
+                directions=[StudyDirection[DIRECTIONS[metric].upper()] for metric in metrics],
+                load_if_exists=True,
+            )
+        check_unchanged(self._study, space, basis)
+        self._bury_the_dead()
+        self._study.sampler = build_sampler(
+            sampler, seed=self._seed(seed), startup_trials=startup_trials
+        )
+        self._deadline = self._agree_on_deadline(timeout_seconds)
+
+    def ask(self) -> Proposal | None:
+        """See `study.Study`."""
+        from optuna.trial import TrialState
+
+        trials = self._counted()
+        waiting = any(trial.state == TrialState.WAITING for trial in trials)
+        if self._is_late() or (len(trials) >= self.num_trials and not waiting):
+            return None
+        with without_warnings():
+            trial = self._study.ask()
+        trial.set_user_attr("worker", self._worker)
+        self._storage.record_heartbeat(trial._trial_id)
+        # Another worker may have asked in the same moment.
+        numbers = [counted.number for counted in self._counted()]
+        if trial.number not in numbers[: self.num_trials]:
+            trial.set_user_attr(SURPLUS, value=True)
+            self._study.tell(trial, state=TrialState.FAIL)
+            return None
+        tokens = self._space.draw(lambda parameter: suggest(trial, parameter))
+        self._trials[trial.number] = trial
+        return Proposal(trial.number, self._space.values_of(tokens))
+
+    def report(self, proposal: Proposal, step: int, value: float) -> bool:
+        """See `study.Study`."""
+        trial = self._trials[proposal.number]
+        if len(self.metrics) > 1:
+            return False
+        with self._unless_taken_over():
+            trial.report(value, step)
+            return trial.should_prune()
+        return True
+
+    def complete(self, proposal: Proposal, scores: Mapping[str, float], seconds: float) -> None:
+        """See `study.Study`."""
+        self._tell(proposal, "COMPLETE", seconds, [scores[metric] for metric in self.metrics])
+
+    def prune(self, proposal: Proposal, reason: str, seconds: float) -> None:
+        """See `study.Study`."""
+        self._tell(proposal, "PRUNED", seconds, reason=reason)
+
+    def fail(self, proposal: Proposal, reason: str, seconds: float) -> None:
+        """See `study.Study`."""
+        self._tell(proposal, "FAIL", seconds, reason=reason)
+
+    def put_back(self, proposal: Proposal, reason: str, *, at_fault: bool) -> bool:
+        """See `study.Study`."""
+        del self._trials[proposal.number]
+        trial = next(t for t in self._all() if t.number == proposal.number)
+        return self._retry(trial, reason, limit=self._retries if at_fault else None)
+
+    def keep_alive(self, proposals: Iterable[Proposal]) -> None:
+        """See `study.Study`."""
+        for proposal in proposals:
+            self._storage.record_heartbeat(self._trials[proposal.number]._trial_id)
+        self._bury_the_dead()
+
+    def is_finished(self) -> bool:
+        """See `study.Study`."""
+        from optuna.trial import TrialState
+
+        states = [trial.state for trial in self._counted()]
+        if TrialState.RUNNING in states:
+            return False
+        if self._is_late():
+            return True
+        if TrialState.WAITING in states or self._forgotten():
+            return False
+        return len(states) >= self.num_trials
+
+    def records(self) -> list[TrialRecord]:
+        """See `study.Study`."""
+        from optuna.trial import TrialState
+
+        return [
+            self._record(trial) for trial in self._counted() if trial.state != TrialState.WAITING
+        ]
+
+    def close(self) -> None:
+        """See `study.Study`."""
+        close_storage(self._storage)
+
+    def _record(self, trial: FrozenTrial) -> TrialRecord:
+        states = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+        state = states.get(trial.state.name, "running")
+        history = trial.system_attrs.get("retry_history", [])
+        complete = state == "complete"
+        return TrialRecord(
+            number=trial.number,
+            state=state,  # pyright: ignore[reportArgumentType]
+            values=self._space.values_of(trial.params),
+            scores=dict(zip(self.metrics, trial.values, strict=True)) if complete else {},
+            steps=dict(trial.intermediate_values),
+            seconds=trial.user_attrs.get("seconds"),
+            reason=None if complete else trial.user_attrs.get("reason"),
+            retry_of=history[0] if history else None,
+        )
+
+    def _tell(
+        self,
+        proposal: Proposal,
+        state: str,
+        seconds: float,
+        values: list[float] | None = None,
+        reason: str | None = None,
+    ) -> None:
+        from optuna.trial import TrialState
+
+        trial = self._trials.pop(proposal.number)
+        with self._unless_taken_over():
+            trial.set_user_attr("seconds", round(seconds, 2))
+            if reason is not None:
+                trial.set_user_attr("reason", reason)
+            self._study.tell(trial, values, state=TrialState[state])
+
+    @contextlib.contextmanager
+    def _unless_taken_over(self) -> Iterator[None]:
+        """Who was silent for too long, e.g. asleep, finds that another makes the trial again."""
+        from optuna.exceptions import UpdateFinishedTrialError
+
+        with contextlib.suppress(UpdateFinishedTrialError):
+            yield
+
+    def _all(self) -> list[FrozenTrial]:
+        return self._study.get_trials(deepcopy=False)
+
+    def _counted(self) -> list[FrozenTrial]:
+        return counted_trials(self._all())
+
+    def _forgotten(self) -> list[FrozenTrial]:
+        """Trials whose worker died, and then the one who was about to put them back."""
+        return [
+            trial
+            for trial in self._counted()
+            if trial.state.name == "FAIL"
+            and "seconds" not in trial.user_attrs  # nobody has said how it ended
+            and len(trial.system_attrs.get("retry_history", [])) < self._retries
+        ]
+
+    def _retry(self, trial: FrozenTrial, reason: str, *, limit: int | None) -> bool:
+        from optuna.exceptions import UpdateFinishedTrialError
+        from optuna.trial import TrialState
+
+        try:
+            self._storage.set_trial_user_attr(trial._trial_id, "reason", reason)
+            self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        except UpdateFinishedTrialError:
+            return True  # another worker has noticed, too
+        put_back_again(self._study, trial, limit=limit)
+        return limit is None or len(trial.system_attrs.get("retry_history", [])) < limit
+
+    def _bury_the_dead(self) -> None:
+        """Takes over trials whose worker has not been heard of, or is known to be gone."""
+        import optuna
+
+        with without_warnings():
+            optuna.storages.fail_stale_trials(self._study)
+        for trial in self._all():
+            if trial.state.name != "RUNNING" or trial.number in self._trials:
+                continue
+            worker = trial.user_attrs.get("worker")
+            if is_dead(worker) if worker else self._is_old(trial):
+                self._retry(trial, "its worker was killed", limit=self._retries)
+        for trial in self._forgotten():
+            ended = trial.datetime_complete
+            if ended is not None and datetime.now() - ended > _TIME_TO_PUT_BACK:
+                put_back_again(self._study, trial, limit=self._retries)
+
+    def _is_old(self, trial: FrozenTrial) -> bool:
+        """Killed in the moment between asking and the first sign of life."""
+        grace = timedelta(seconds=self._storage.grace_period or 0)
+        return trial.datetime_start is None or datetime.now() - trial.datetime_start > grace
+
+    def _seed(self, seed: int) -> int:
+        """The seed itself for a new study: with one worker it can be repeated.
+
+        Whoever continues or joins it must not draw the same trials once more.
+        """
+        trials = self._all()
+        if not trials:
+            return seed
+        return int(digest_of([seed, len(trials), self._worker])[:7], 16)
+
+    def _agree_on_deadline(self, timeout_seconds: float | None) -> float | None:
+        """One clock for all who work at the same time; who continues later starts it anew."""
+        if timeout_seconds is None:
+            return None
+        known = self._study.user_attrs.get("deadline")
+        others = any(trial.state.name == "RUNNING" for trial in self._all())
+        if known is not None and others:
+            return known
+        deadline = time.time() + timeout_seconds
+        self._study.set_user_attr("deadline", deadline)
+        return deadline
+
+    def _is_late(self) -> bool:
+        return self._deadline is not None and time.time() > self._deadline

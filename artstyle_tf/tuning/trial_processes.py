@@ -1,0 +1,299 @@
+"""Trials in processes of their own, a few at a time.
+
+Keras leaks memory with every network it builds, and a trial may be killed for lack of memory; so
+each has a process that dies with it. Starting one would cost the seconds that TensorFlow takes to
+import. Therefore they are forked from a server that has imported everything and computed nothing:
+TensorFlow cannot be forked once it has threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, Literal
+
+from artstyle_tf.interruption import safe_point
+
+_SECONDS_TO_END = 5.0
+
+
+class TrialPrunedError(Exception):
+    """Raised inside a trial that is given up."""
+
+
+class TrialLink:
+    """What a trial has of the one who started it.
+
+    Args:
+        connection: to there.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def report(self, step: int, value: float) -> None:
+        """Reports a value on the way.
+
+        Raises:
+            TrialPrunedError: if the trial is to be given up.
+        """
+        self._connection.send(("report", (step, value)))
+        if self._connection.recv():
+            raise TrialPrunedError(f"after step {step} with {value:.3f}")
+
+    def tell(self, message: str) -> None:
+        """Lets a person know."""
+        self._connection.send(("message", message))
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something a trial has done.
+
+    Attributes:
+        key: of the trial.
+        kind: reported (a step and a value), message, done (with the result), pruned or failed (with
+            the reason), killed (with what is known).
+        content: see kind.
+        seconds: since the trial was started.
+    """
+
+    key: Hashable
+    kind: Literal["report", "message", "done", "pruned", "failed", "killed"]
+    content: Any
+    seconds: float
+
+
+@dataclass
+class _Running:
+    process: BaseProcess
+    connection: Connection
+    started: float
+
+
+class TrialProcesses:
+    """Starts trials and hears what becomes of them.
+
+    Args:
+        num_workers: trials at a time.
+        preload: modules that trials need, imported once.
+        log_file: what trials and libraries print goes there.
+        num_threads: for each trial.
+    """
+
+    def __init__(
+        self, num_workers: int, *, preload: Sequence[str], log_file: Path, num_threads: int
+    ) -> None:
+        self.num_workers = num_workers
+        self._log_file = log_file
+        self._num_threads = num_threads
+        self._running: dict[Hashable, _Running] = {}
+        if "forkserver" not in multiprocessing.get_all_start_methods():  # as on Windows
+            self._context = multiprocessing.get_context("spawn")
+            return
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(list(preload))
+        with _silent_descriptors():
+            from multiprocessing import forkserver
+
+            forkserver.ensure_running()
+
+    @property
+    def running(self) -> list[Hashable]:
+        """Keys of the trials that are being made."""
+        return list(self._running)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another trial can be started."""
+        return len(self._running) < self.num_workers
+
+    def start(self, key: Hashable, function: str, job: Any) -> None:
+        """Starts a trial.
+
+        Args:
+            key: names it in events.
+            function: "module:function", called with the job and a `TrialLink`.
+            job: can be pickled.
+        """
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(
+            target=_serve, args=(theirs, function, job, str(self._log_file), self._num_threads)
+        )
+        process.start()
+        theirs.close()
+        self._running[key] = _Running(process, ours, time.monotonic())
+
+    def process_id(self, key: Hashable) -> int | None:
+        """Of a running trial."""
+        return self._running[key].process.pid
+
+    def answer(self, key: Hashable, *, give_up: bool) -> None:
+        """Answers a report; the trial waits for it."""
+        with contextlib.suppress(OSError):  # it has just been killed: the next event says so
+            self._running[key].connection.send(give_up)
+
+    def events(self, timeout: float) -> list[Event]:
+        """What has happened; waits for something, but not longer than `timeout` seconds."""
+        places = {running.connection: key for key, running in self._running.items()}
+        if not places:
+            time.sleep(timeout)
+            return []
+        return [
+            self._event(places[connection])
+            for connection in wait(list(places), timeout)
+            if isinstance(connection, Connection)
+        ]
+
+    def _event(self, key: Hashable) -> Event:
+        running = self._running[key]
+        seconds = time.monotonic() - running.started
+        try:
+            kind, content = running.connection.recv()
+        except (EOFError, OSError):
+            kind, content = "killed", None
+        if kind not in ("report", "message"):
+            running.process.join(_SECONDS_TO_END)
+            running.process.kill()
+            running.process.join()
+            content = _describe_end(running.process.exitcode) if kind == "killed" else content
+            running.connection.close()
+            del self._running[key]
+        return Event(key, kind, content, seconds)
+
+    def stop(self) -> None:
+        """Ends all trials at once."""
+        for running in self._running.values():
+            running.process.kill()
+        for running in self._running.values():
+            running.process.join()
+            running.connection.close()
+        self._running.clear()
+
+    def run_alone(self, function: str, job: Any, tell: Callable[[str], None], *, what: str) -> Any:
+        """Runs something that is no trial and waits for its result.
+
+        Args:
+            function: as for `start`.
+            job: as for `start`.
+            tell: gets its messages.
+            what: it is, for the error.
+
+        Raises:
+            RuntimeError: if it failed by a mistake of the program.
+            ArtstyleError: if it failed by a mistake of the user.
+        """
+        self.start(what, function, job)
+        try:
+            while True:
+                for event in self.events(0.5):
+                    if event.kind == "message":
+                        tell(event.content)
+                    elif event.kind == "done":
+                        return event.content
+                    elif event.kind == "failed" and event.content["error"] is not None:
+                        raise event.content["error"]
+                    else:
+                        raise RuntimeError(f"{what}: {event.content}")
+                safe_point()
+        finally:
+            self.stop()
+
+
+def _serve(
+    connection: Connection, function: str, job: Any, log_file: str, num_threads: int
+) -> None:
+    """The life of a trial's process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started it
+    _end_with_parent()
+    _print_into(log_file)
+    _limit_threads(num_threads)
+    module, _, name = function.partition(":")
+    try:
+        result = getattr(importlib.import_module(module), name)(job, TrialLink(connection))
+        connection.send(("done", result))
+    except TrialPrunedError as pruned:
+        connection.send(("pruned", str(pruned)))
+    except BaseException as error:
+        traceback.print_exc()
+        connection.send(("failed", _describe_failure(error)))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Without the clean-up that threads of TensorFlow can block.
+    os._exit(0)
+
+
+def _end_with_parent() -> None:
+    """Nobody would hear the result of a trial whose parent was killed."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _print_into(log_file: str) -> None:
+    descriptor = os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    for standard in (1, 2):
+        os.dup2(descriptor, standard)
+    os.close(descriptor)
+
+
+def _limit_threads(num_threads: int) -> None:
+    """TensorFlow reads these when it computes for the first time; BLAS is there already."""
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        os.environ[name] = str(num_threads)
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(num_threads)
+
+
+def _describe_failure(error: BaseException) -> dict[str, Any]:
+    from artstyle_tf.errors import ArtstyleError
+
+    if isinstance(error, ArtstyleError):
+        return {"reason": str(error), "error": error}
+    if isinstance(error, MemoryError):
+        return {"reason": f"out of memory: {error}", "error": None}
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return {"reason": text[:500], "error": None}
+
+
+def _describe_end(exit_code: int | None) -> str:
+    if exit_code is not None and exit_code < 0:
+        name = signal.Signals(-exit_code).name
+        return f"killed by {name}" + (", e.g. for lack of memory" if name == "SIGKILL" else "")
+    return f"ended without a result, exit code {exit_code}"
+
+
+@contextlib.contextmanager
+def _silent_descriptors() -> Iterator[None]:
+    """The server inherits where it prints: lines of TensorFlow's native part are for nobody."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [os.dup(1), os.dup(2)]
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+        yield
+    finally:
+        for standard, descriptor in zip((1, 2), kept, strict=True):
+            os.dup2(descriptor, standard)
+            os.close(descriptor)

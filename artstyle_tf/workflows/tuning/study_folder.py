@@ -1,0 +1,72 @@
+"""Where a study keeps what it knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """Paths of a study.
+
+    Attributes:
+        path: outputs/param-optim-<kind>/<study>.
+    """
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """Of the study, in its database too."""
+        return f"{self.path.parent.name}/{self.path.name}"
+
+    @property
+    def config_file(self) -> Path:
+        """The resolved config, as YAML."""
+        return self.path / "config.yaml"
+
+    @property
+    def database(self) -> Path:
+        """Of Optuna, unless the study is in another database."""
+        return self.path / "study.db"
+
+    @property
+    def keras_tuner_file(self) -> Path:
+        """All that is known of a study with KerasTuner."""
+        return self.path / "study.json"
+
+    @property
+    def log_file(self) -> Path:
+        """What trials and their libraries print."""
+        return self.path / "trials.log"
+
+    @property
+    def trials_file(self) -> Path:
+        """One row a trial."""
+        return self.path / "trials.csv"
+
+    @property
+    def best_config_file(self) -> Path:
+        """The winner, as train_direct.py or train_triplet.py takes it."""
+        return self.path / "best.yaml"
+
+    @property
+    def best_file(self) -> Path:
+        """The winner's values and scores."""
+        return self.path / "best.json"
+
+    @property
+    def summary_file(self) -> Path:
+        """What --json prints."""
+        return self.path / "summary.json"
+
+    @property
+    def confirmations(self) -> Path:
+        """Folder of the trainings with new seeds, one file each."""
+        return self.path / "confirmation"
+
+    @property
+    def figures(self) -> Path:
+        """Folder of the figures."""
+        return self.path / "figures"

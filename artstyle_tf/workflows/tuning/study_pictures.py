@@ -1,0 +1,164 @@
+"""What all trials of a study share: prepared pictures, and rows of the trunk cache."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from artstyle_tf.config.experiment import TrainingExperiment
+from artstyle_tf.config.tuning import ObjectiveConfig
+from artstyle_tf.data.folds import check_folds
+from artstyle_tf.data.preparation import PreparedPictures
+from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.reporting import SILENT, Reporter
+from artstyle_tf.tuning.trial_processes import TrialLink
+from artstyle_tf.workflows.fitting.activation_plan import ActivationPlan, ActivationRequest
+from artstyle_tf.workflows.fitting.cached_inputs import CachedInputs, open_cached_inputs
+from artstyle_tf.workflows.fitting.training_inputs import PictureInputs
+from artstyle_tf.workflows.folds.fold_pictures import clusters_of, pictures_to_divide
+from artstyle_tf.workflows.folds.fold_training import TRAININGS
+from artstyle_tf.workflows.leak_check import check_leaks, has_groups, suggest_groups
+from artstyle_tf.workflows.prepare_data import index_and_split, prepare
+from artstyle_tf.workflows.split_pictures import SplitPictures, read_splits
+from artstyle_tf.workflows.tuning.shared_pictures import StudyPictures
+
+
+def prepare_study(
+    job: tuple[TrainingExperiment, ObjectiveConfig], link: TrialLink
+) -> StudyPictures:
+    """Indexes, splits and prepares the pictures, and checks that the objective can be asked."""
+    config, objective = job
+    reporter = _reporter_to(link)
+    index, table = index_and_split(config.data, reporter)
+    check_leaks(index, table, reporter)
+    if objective.scheme == "group" and not has_groups(index):
+        raise ArtstyleError(
+            "There are no groups to make folds of",
+            received="tuning.objective.scheme=group, and pictures that are each alone",
+            fix=suggest_groups(index, SILENT),
+        )
+    if not (table["split"] == "val").any() and objective.scheme == "validation":
+        raise ArtstyleError(
+            "There are no validation pictures to judge trials by",
+            fix="give the split some, or take tuning.objective.scheme=random",
+        )
+    # What can be wrong with the network is asked for before the pictures are prepared.
+    TRAININGS[config.kind].build_network(config, num_classes=len(index.class_names))
+    pictures = StudyPictures(prepare(config.data, index, table, reporter), table, index.class_names)
+    if objective.scheme != "validation":
+        folding = config.cross_validation.model_copy(update={"with_test_split": False})
+        folded = pictures_to_divide(pictures.prepared, table, index.class_names, folding)
+        check_folds(
+            folded.labels,
+            clusters_of(folded.rows, objective.scheme),
+            num_folds=objective.num_folds,
+            class_names=index.class_names,
+        )
+    return pictures
+
+
+def fill_trunk_cache(
+    job: tuple[Sequence[TrainingExperiment], ObjectiveConfig, StudyPictures], link: TrialLink
+) -> bool:
+    """Computes all rows that some configs will ask for, in as few forward passes as there can be.
+
+    Args:
+        job: configs that differ in phases only, so that all have the same network below; the
+            objective, and the pictures.
+        link: gets the progress.
+
+    Returns:
+        Whether the trunk cache serves these configs.
+    """
+    configs, objective, pictures = job
+    if objective.scheme != "validation":
+        pictures = dataclasses.replace(pictures, prepared=_on_both_sides(pictures.prepared))
+    inputs = _open(configs[0], pictures, _reporter_to(link))
+    if inputs is None:
+        return False
+    requests = [
+        request for config in configs for request in ActivationPlan(config).for_validated_training()
+    ]
+    for request in _joined(requests):
+        inputs.fill(request)
+    return True
+
+
+def _on_both_sides(prepared: PreparedPictures) -> PreparedPictures:
+    """Every picture that folds are made of is learnt from in some and judged in others."""
+    rows = prepared.manifest[prepared.manifest["split"] != "test"]
+    both = pd.concat([rows.assign(split="train"), rows.assign(split="val")], ignore_index=True)
+    return PreparedPictures(prepared.root, both, prepared.rejected)
+
+
+def _joined(requests: Sequence[ActivationRequest]) -> list[ActivationRequest]:
+    """Requests for the same views of the same pictures, with the boundaries of all."""
+
+    def pictures(request: ActivationRequest) -> tuple[str, str, str]:
+        return request.split, str(request.views), request.dtype
+
+    joined = []
+    for _, group in itertools.groupby(sorted(requests, key=pictures), key=pictures):
+        same = list(group)
+        boundaries = sorted({boundary for request in same for boundary in request.boundaries})
+        first = same[0]
+        joined.append(ActivationRequest(first.split, tuple(boundaries), first.views, first.dtype))
+    return joined
+
+
+def _open(
+    config: TrainingExperiment, pictures: StudyPictures, reporter: Reporter
+) -> CachedInputs | None:
+    splits: dict[str, SplitPictures] = read_splits(
+        pictures.prepared,
+        pictures.class_names,
+        config.data,
+        image_size_px=config.model.image_size_px,
+    )
+    splits.pop("test", None)
+    kind = TRAININGS[config.kind]
+    network = kind.build_network(config, num_classes=len(pictures.class_names))
+    order = kind.order(config, splits["train"])
+    plain = PictureInputs(config, network, splits, order, SILENT)
+    mode = config.training.trunk_cache.mode
+    try:
+        # What pays for many trials need not pay for one.
+        inputs, decision = open_cached_inputs(
+            config,
+            network,
+            splits,
+            order,
+            plain,
+            mode="always" if mode == "auto" else mode,
+            reporter=reporter,
+        )
+    except ArtstyleError:
+        if mode == "always":
+            raise
+        return None  # not possible for this config
+    return inputs if decision.use else None
+
+
+class _Lines(io.TextIOBase):
+    """A stream whose lines go through a link."""
+
+    def __init__(self, link: TrialLink) -> None:
+        self._link = link
+
+    def write(self, text: str) -> int:
+        if text.strip():
+            self._link.tell(text.rstrip("\n"))
+        return len(text)
+
+    def isatty(self) -> bool:
+        return False
+
+
+def _reporter_to(link: TrialLink) -> Reporter:
+    stream: Any = _Lines(link)
+    return Reporter(stream)

@@ -1,0 +1,178 @@
+"""The training of one trial, in a process of its own: no run, no figures, no test split."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from artstyle_tf.config.experiment import TrainingExperiment
+from artstyle_tf.config.tuning import ObjectiveConfig
+from artstyle_tf.data.folds import assign_folds, split_fold
+from artstyle_tf.data.preparation import PreparedPictures
+from artstyle_tf.metrics.classification import classification_summary
+from artstyle_tf.reporting import SILENT
+from artstyle_tf.training.callbacks.report_score import ReportScore
+from artstyle_tf.training.run_directory import RunDirectory
+from artstyle_tf.training.trainer import Trainer
+from artstyle_tf.tuning.trial_processes import TrialLink
+from artstyle_tf.workflows.fitting.cached_inputs import open_cached_inputs
+from artstyle_tf.workflows.fitting.style_start import start_style
+from artstyle_tf.workflows.fitting.training_inputs import PictureInputs
+from artstyle_tf.workflows.fitting.training_plan import unpack_training_plan
+from artstyle_tf.workflows.folds.fold_pictures import clusters_of, pictures_to_divide
+from artstyle_tf.workflows.folds.fold_training import TRAININGS, Fold, train_fold
+from artstyle_tf.workflows.invocation import Invocation
+from artstyle_tf.workflows.network_training import NetworkTraining
+from artstyle_tf.workflows.split_pictures import read_splits
+from artstyle_tf.workflows.tuning.shared_pictures import StudyPictures
+
+TrialJob = tuple[TrainingExperiment, ObjectiveConfig, StudyPictures, bool]
+"""Config, what it is judged by, the pictures of all trials, and whether predictions are wanted."""
+
+
+def train_trial(job: TrialJob, link: TrialLink) -> dict[str, Any]:
+    """Trains once, or on all folds.
+
+    Returns:
+        macro_f1, training_seconds; and the predictions and labels, N integers each, if they are
+        asked for.
+    """
+    started = time.monotonic()
+    config, objective, pictures, wants_predictions = job
+    with tempfile.TemporaryDirectory(prefix="trial-") as folder:
+        place = RunDirectory(Path(folder), Path(folder))
+        if objective.scheme == "validation":
+            labels, predictions, score = _validate(
+                config, pictures, place, link.report, wants_predictions=wants_predictions
+            )
+        else:
+            labels, predictions, score = _cross_validate(
+                config, objective, pictures, place, link.report
+            )
+    result = {"macro_f1": score, "training_seconds": time.monotonic() - started}
+    if wants_predictions:
+        result |= {"labels": labels.tolist(), "predictions": predictions.tolist()}
+    return result
+
+
+def train_on_splits(
+    config: TrainingExperiment,
+    prepared: PreparedPictures,
+    class_names: tuple[str, ...],
+    place: RunDirectory,
+    report: Callable[[int, float], None],
+) -> tuple[NetworkTraining[Any, Any], Trainer]:
+    """Trains on the training pictures; the validation pictures judge each epoch.
+
+    It is the training of a run, without all that is not needed to know how well it works: no point
+    to resume from, and no floor unless the start is made of it.
+
+    Args:
+        config: of the training.
+        prepared: all pictures; those of the test split are not looked at.
+        class_names: in the order of the class ids.
+        place: for the history.
+        report: gets epoch and validation macro-F1.
+    """
+    kind = TRAININGS[config.kind]
+    splits = read_splits(
+        prepared, class_names, config.data, image_size_px=config.model.image_size_px
+    )
+    splits.pop("test", None)
+    network = kind.build_network(config, num_classes=len(class_names))
+    order = kind.order(config, splits["train"])
+    plain = PictureInputs(config, network, splits, order, SILENT)
+    mode = config.training.trunk_cache.mode
+    cached, decision = open_cached_inputs(
+        config, network, splits, order, plain, mode=mode, reporter=SILENT
+    )
+    inputs = cached if decision.use else plain
+    training = kind(config, network, splits, inputs, class_names, place, Invocation())
+    start_style(network, inputs)
+    objective = training.objective()
+    trainer = Trainer(
+        network,
+        objective,
+        unpack_training_plan(config.training, seed=config.seed),
+        inputs.training_data,
+        history_file=place.history_file,
+        resume_file=None,
+        save_model=_forget,
+        further_callbacks=[ReportScore(report)],
+    )
+    features = {}
+    if training.probe is not None:
+        features = {split: inputs.features(split) for split in splits}
+    start = training.start(None, objective, features)
+    if start is not None:
+        trainer.start_from(*start)
+    trainer.train()
+    return training, trainer
+
+
+def _validate(
+    config: TrainingExperiment,
+    pictures: StudyPictures,
+    place: RunDirectory,
+    report: Callable[[int, float], None],
+    *,
+    wants_predictions: bool,
+) -> tuple[np.ndarray, np.ndarray, float]:
+    training, trainer = train_on_splits(
+        config, pictures.prepared, pictures.class_names, place, report
+    )
+    predictions = np.empty(0, int)
+    if wants_predictions:
+        predictions = training.probabilities("val", 1.0).argmax(axis=1)
+    return training.splits["val"].labels, predictions, trainer.best.score
+
+
+def _cross_validate(
+    config: TrainingExperiment,
+    settings: ObjectiveConfig,
+    shared: StudyPictures,
+    place: RunDirectory,
+    report: Callable[[int, float], None],
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Folds of the training and validation pictures; all predictions are scored together."""
+    folding = config.cross_validation.model_copy(update={"with_test_split": False})
+    pictures = pictures_to_divide(shared.prepared, shared.table, shared.class_names, folding)
+    clusters = clusters_of(pictures.rows, settings.scheme)
+    numbers = assign_folds(
+        pictures.labels, clusters, num_folds=settings.num_folds, seed=config.seed
+    )
+    predictions = np.full(len(pictures.rows), -1)
+    score = 0.0
+    for number in range(settings.num_folds):
+        splits = split_fold(
+            pictures.labels,
+            clusters,
+            numbers,
+            number,
+            validation_share=folding.validation_share,
+            seed=config.seed,
+        )
+        fold = Fold(settings.scheme, 0, number, splits)
+        home = RunDirectory(place.path / fold.name, place.figures)
+        result = train_fold(config, fold, pictures, home, Invocation())
+        predictions[result.positions] = result.probabilities.argmax(axis=1)
+        judged = predictions >= 0
+        score = classification_summary(
+            pictures.labels[judged],
+            predictions[judged],
+            num_classes=len(shared.class_names),
+        )["macro_f1"]
+        if number < settings.num_folds - 1:
+            report(number + 1, score)
+    return pictures.labels, predictions, score
+
+
+def _forget(model: keras.Model) -> None:
+    """Nobody asks for the network of a trial."""
+    del model

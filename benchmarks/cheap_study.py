@@ -1,0 +1,101 @@
+"""A study whose trials only wait, for those who want to see what happens when workers are killed.
+
+    python benchmarks/cheap_study.py FOLDER [--storage URL] [--trials 30] [--workers 2]
+
+Several of these commands with one folder, or one database, work on the same study. It prints one
+JSON object: the state of each trial.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from artstyle_tf.interruption import interrupted_at_safe_points
+from artstyle_tf.reporting import Reporter
+from artstyle_tf.tuning.live_board import LiveBoard
+from artstyle_tf.tuning.optuna_storage import open_storage
+from artstyle_tf.tuning.optuna_study import OptunaStudy
+from artstyle_tf.tuning.search_space import Parameter, SearchSpace
+from artstyle_tf.tuning.study_loop import run_study
+from artstyle_tf.tuning.trial_processes import TrialLink, TrialProcesses
+
+_STEPS = 3
+
+SPACE = SearchSpace(
+    [
+        Parameter("rate", "float", low=1e-4, high=1e-2, log=True),
+        Parameter("blocks", "int", low=2, high=8),
+        Parameter("batch", "categorical", choices=(16, 32, [64, 64])),
+    ]
+)
+
+
+def wait_and_score(job: tuple[dict[str, Any], float], link: TrialLink) -> dict[str, float]:
+    """A trial: some seconds of nothing, and a score that follows from the values."""
+    values, seconds = job
+    score = values["blocks"] / 10 - abs(values["rate"] - 1e-3)
+    for step in range(1, _STEPS + 1):
+        time.sleep(seconds / _STEPS)
+        link.report(step, score * step / _STEPS)
+    return {"macro_f1": score}
+
+
+def main() -> int:
+    options = _parse()
+    if options.host is not None:
+        socket.gethostname = lambda: options.host
+    folder: Path = options.folder
+    storage = open_storage(
+        options.storage, folder / "study.db", heartbeat_seconds=options.heartbeat, retries=1000
+    )
+    study = OptunaStudy(
+        "cheap", storage, SPACE, metrics=["macro_f1"], basis={}, num_trials=options.trials,
+        retries=1000, startup_trials=1000,
+    )  # fmt: skip
+    processes = TrialProcesses(
+        options.workers, preload=[], log_file=folder / "trials.log", num_threads=1
+    )
+    reporter = Reporter(quiet=options.quiet)
+    with contextlib.closing(study), interrupted_at_safe_points():
+        run_study(
+            study,
+            processes,
+            function="cheap_study:wait_and_score",
+            job_of=lambda proposal: (proposal.values, options.seconds),
+            board=LiveBoard(reporter, study.metrics, study.num_trials),
+            heartbeat_seconds=options.heartbeat,
+            reporter=reporter,
+        )
+        trials = [
+            {"number": record.number, "state": record.state, "values": record.values}
+            for record in study.records()
+        ]
+    print(json.dumps(trials))
+    return 0
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("folder", type=Path, help="of the study")
+    add("--storage", metavar="URL", help="of a database; default: SQLite in the folder")
+    add("--trials", type=int, default=30, help="default: %(default)s")
+    add("--workers", type=int, default=2, help="trials at a time (default: %(default)s)")
+    add("--seconds", type=float, default=0.6, help="of a trial (default: %(default)s)")
+    add("--heartbeat", type=int, default=1, help="seconds between them (default: %(default)s)")
+    add("--host", help="pretend to be this machine, so that only heartbeats tell who is alive")
+    add("--quiet", action="store_true", help="no progress on stderr")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

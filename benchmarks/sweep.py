@@ -1,0 +1,157 @@
+"""What a trial of a search costs, beside plain Keras fit of the same trial.
+
+  plain Keras fit       every forward pass starts at the pixels, which are in memory; all epochs;
+                        one trial after the other on all cores
+  tune.py, no pruning   trunk cache filled before, a worker a core, all epochs
+  tune.py               the same, with the pruner of the config
+
+The sample of trials that is fitted plainly is drawn from those that tune.py has made without
+pruning. The times leave out what is done once: preparing pictures, filling the cache, and for plain
+fit even the import of TensorFlow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from exit_codes import exit_code_of
+
+from artstyle_tf.config.loading import load_config
+from artstyle_tf.config.tuning import TUNE_EXPERIMENTS, TuneExperiment
+from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.files import write_json
+from artstyle_tf.reporting import Reporter
+from artstyle_tf.tuning.trial_processes import TrialProcesses
+from artstyle_tf.workflows.tuning.study_plan import base_experiment, trial_config, unpack_space
+
+_ROOT = Path(__file__).parents[1]
+_TRAIN = "artstyle_tf.workflows.tuning.trial_training:train_trial"
+_PREPARE = "artstyle_tf.workflows.tuning.study_pictures:prepare_study"
+
+
+def main() -> int:
+    options = _parse()
+    return exit_code_of(lambda: _run(options, Reporter(quiet=options.quiet)))
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--config", type=Path, default=_ROOT / "configs" / "tune_direct.yaml", metavar="FILE")
+    add("--trials", type=int, default=8, help="of tune.py, each way (default: %(default)s)")
+    add("--plain", type=int, default=3, help="of these fitted plainly (default: %(default)s)")
+    add("--json", type=Path, metavar="FILE", help="write the result here")
+    add("--quiet", action="store_true", help="no progress on stderr")
+    add("overrides", nargs="*", metavar="key=value", help="e.g. data.images=... model.weights=...")
+    return parser.parse_intermixed_args()
+
+
+def _run(options: argparse.Namespace, reporter: Reporter) -> None:
+    config: Any = load_config(TUNE_EXPERIMENTS, options.config, options.overrides)
+    with tempfile.TemporaryDirectory(prefix="sweep-") as folder:
+        outputs = config.outputs if _keeps_outputs(options.overrides) else folder
+        sweep = _Sweep(options, outputs)
+        sweep.tune("filling", "--trials", "1", "tuning.pruner.name=none")
+        whole = sweep.tune("whole", "tuning.pruner.name=none")
+        pruned = sweep.tune("pruned")
+        trials = pd.read_csv(Path(whole["study"]) / "trials.csv")
+        plain = _fit_plainly(config, trials, options.plain, Path(folder), reporter)
+    sampled = trials[trials["trial"].isin(plain)]
+    in_turn = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    result = {
+        "plain Keras fit, s a trial": sum(plain.values()) / len(plain),
+        "tune.py, no pruning, s for the same trials": sampled["seconds"].mean() / in_turn,
+        "tune.py, no pruning, s a trial": whole["seconds"]["trials"] / options.trials,
+        "tune.py, s a trial": pruned["seconds"]["trials"] / options.trials,
+        "trials pruned": pruned["trials"].get("pruned", 0),
+    }
+    reference = result["plain Keras fit, s a trial"]
+    for name, value in result.items():
+        times = f"   {reference / value:.1f} times as fast" if name.startswith("tune.py") else ""
+        print(f"{name:<44} {value:8.1f}{times}")
+    if options.json is not None:
+        content = {"trials": options.trials, "fitted_plainly": plain, "results": result}
+        write_json(options.json, {"benchmark": "sweep", **content})
+
+
+def _keeps_outputs(overrides: list[str]) -> bool:
+    return any(override.startswith("outputs=") for override in overrides)
+
+
+class _Sweep:
+    """tune.py as a user calls it, without confirmation."""
+
+    def __init__(self, options: argparse.Namespace, outputs: str) -> None:
+        self._options = options
+        self._outputs = outputs
+        self._started = f"{time.time():.0f}"
+
+    def tune(self, name: str, *further: str) -> dict[str, Any]:
+        options = self._options
+        command = [sys.executable, str(_ROOT / "scripts" / "tune.py"), *options.overrides]
+        command += ["--config", str(options.config), "--outputs", self._outputs, "--json"]
+        command += ["--trials", str(options.trials), *further]
+        command += ["--run-name", f"sweep-{self._started}-{name}", "tuning.confirmation.top=0"]
+        command += ["--quiet"] if options.quiet else []
+        answer = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+        if answer.returncode != 0:
+            raise ArtstyleError("tune.py failed", received=answer.stdout.strip()[:500])
+        return json.loads(answer.stdout)
+
+
+def _fit_plainly(
+    config: TuneExperiment, trials: pd.DataFrame, most: int, folder: Path, reporter: Reporter
+) -> dict[int, float]:
+    """Seconds of some trials, by their numbers."""
+    base, space = base_experiment(config), unpack_space(config.tuning)
+    cores = os.cpu_count() or 1
+    processes = TrialProcesses(
+        1,
+        preload=[_TRAIN.partition(":")[0]],
+        log_file=folder / "plain.log",
+        num_threads=cores,
+    )
+    objective = config.tuning.objective
+    pictures = processes.run_alone(_PREPARE, (base, objective), reporter.info, what="preparing")
+    complete = trials[trials["state"] == "complete"]
+    sample = random.Random(0).sample(sorted(complete["trial"]), min(most, len(complete)))
+    seconds = {}
+    for number in sample:
+        row = complete[complete["trial"] == number].iloc[0]
+        values = {key: _plain_value(row[key]) for key in space.keys if pd.notna(row[key])}
+        trial = trial_config(base, {**values, "training.trunk_cache.mode": "never"})
+        seconds[int(number)] = _time(processes, (trial, objective, pictures, False))
+        reporter.info(f"Plain fit of trial {number}: {seconds[int(number)]:.0f} s")
+    return seconds
+
+
+def _time(processes: TrialProcesses, job: Any) -> float:
+    processes.start("plain", _TRAIN, job)
+    while True:
+        for event in processes.events(1.0):
+            if event.kind == "report":
+                processes.answer("plain", give_up=False)
+            elif event.kind == "done":
+                return event.seconds
+            elif event.kind != "message":
+                raise ArtstyleError("Plain fit failed", received=str(event.content))
+
+
+def _plain_value(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

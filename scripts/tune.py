@@ -1,0 +1,8 @@
+"""See `python scripts/tune.py --help`."""
+
+import sys
+
+from artstyle_tf.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(verb="tune"))

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from artstyle_tf.metrics.comparison import compare_predictions
+from artstyle_tf.tuning.confirmation import Recipe, compare_recipes, rank, scores_in_words
+from artstyle_tf.tuning.study import TrialRecord
+from artstyle_tf.workflows.tuning.study_verdict import judge, judge_without_training
+
+LABELS = np.repeat([0, 1, 2], 40)
+
+
+def recipe(name, *shares_wrong, seed=0):
+    """Trainings that are wrong about such shares of the pictures."""
+    generator = np.random.default_rng(seed)
+    rows = []
+    for share in shares_wrong:
+        wrong = generator.random(len(LABELS)) < share
+        rows.append(np.where(wrong, (LABELS + 1) % 3, LABELS))
+    return Recipe(name, [1 - share for share in shares_wrong], np.array(rows))
+
+
+def test_one_seed_each_agrees_with_the_paired_comparison():
+    first, second = recipe("a", 0.1), recipe("b", 0.3, seed=1)
+    ours = compare_recipes(LABELS, first, second, num_classes=3, seed=0)
+    oracle = compare_predictions(
+        LABELS, first.predictions[0], second.predictions[0], num_classes=3, seed=0
+    )
+    assert ours.difference == pytest.approx(oracle.difference)
+    assert ours.interval == pytest.approx(oracle.interval, abs=0.03)
+    assert ours.can_be_told_apart
+
+
+def test_seeds_that_differ_make_the_interval_wider():
+    steady = recipe("steady", 0.2, 0.2, 0.2)
+    same = Recipe("same", steady.scores, np.repeat(steady.predictions[:1], 3, axis=0))
+    moody = recipe("moody", 0.0, 0.2, 0.5, seed=3)
+    other = recipe("other", 0.25, 0.25, 0.25, seed=4)
+
+    def width(one):
+        low, high = compare_recipes(LABELS, one, other, num_classes=3, seed=0).interval
+        return high - low
+
+    assert width(moody) > width(same) + 0.05
+
+
+def test_the_mean_over_new_seeds_decides_not_the_search():
+    lucky, solid = recipe("trial 7", 0.4, 0.4), recipe("trial 3", 0.1, 0.1, seed=1)
+    baseline = recipe("baseline", 0.35, 0.35, seed=2)
+    best = [
+        TrialRecord(7, "complete", {}, scores={"macro_f1": 0.95}),
+        TrialRecord(3, "complete", {}, scores={"macro_f1": 0.91}),
+    ]
+    assert [r.name for r in rank([lucky, solid])] == ["trial 3", "trial 7"]
+    verdict = judge([lucky, solid, baseline], LABELS, best, num_classes=3, seed=0, changed=False)
+    assert verdict.winner == 3
+    assert verdict.warnings == []
+    assert "trial 3 is better than trial 7" in verdict.verdicts[0]
+    assert "the tuned recipe (trial 3) is better than the baseline" in verdict.verdicts[1]
+    assert "0.950 in the search" in verdict.sentences[1]
+    assert [entry["trial"] for entry in verdict.recipes] == [3, 7, None]
+
+
+def test_a_lead_inside_the_noise_is_warned_of():
+    close = [recipe("trial 1", 0.20, 0.2), recipe("trial 2", 0.21, 0.2, seed=1)]
+    best = [TrialRecord(n, "complete", {}, scores={"macro_f1": 0.8}) for n in (1, 2)]
+    verdict = judge(close, LABELS, best, num_classes=3, seed=0, changed=True)
+    assert "inside the noise" in verdict.warnings[0]
+    assert "in the search" not in verdict.sentences[0]
+
+
+def test_without_new_seeds_the_pictures_say_how_much_noise_there_is():
+    best = [
+        TrialRecord(4, "complete", {}, scores={"macro_f1": 0.81}),
+        TrialRecord(5, "complete", {}, scores={"macro_f1": 0.80}),
+    ]
+    verdict = judge_without_training(best, 214)
+    assert verdict.winner == 4
+    assert "its lead of 0.010 over trial 5 is inside the noise" in verdict.warnings[1]
+    assert "to within 0.054" in verdict.warnings[1]  # 2 sqrt(0.81 * 0.19 / 214)
+    assert len(judge_without_training(best, 40_000).warnings) == 1
+
+
+def test_words():
+    assert scores_in_words([recipe("a", 0.25)], {}) == ["a: 0.750 with a new seed"]

@@ -1,0 +1,119 @@
+"""Workers killed with -9 in the middle of a trial: nothing is lost, and nothing left running."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from artstyle_tf.tuning.optuna_storage import close_storage, open_storage
+
+STUDY = Path(__file__).parents[2] / "benchmarks" / "cheap_study.py"
+
+
+def worker(folder, *options):
+    command = [sys.executable, STUDY, folder, *options]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def trials_in(folder, url):
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = open_storage(url, folder / "study.db", heartbeat_seconds=1, retries=9)
+    try:
+        return optuna.load_study(study_name="cheap", storage=storage).get_trials()
+    except KeyError:
+        return []
+    finally:
+        close_storage(storage)
+
+
+def wait_until(condition, seconds=30.0):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it never happened")
+
+
+def states(trials):
+    return [trial.state.name for trial in trials]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request):
+    return request.getfixturevalue("postgres_url") if request.param == "postgresql" else None
+
+
+def test_a_killed_workers_trials_are_made_by_another(url, tmp_path):
+    """They pretend to be two machines, so that only heartbeats tell that one is dead."""
+    options = ["--trials", "4", "--workers", "2", "--quiet"]
+    options += [] if url is None else ["--storage", url]
+    first = worker(tmp_path, *options, "--host", "first", "--seconds", "60")
+    wait_until(lambda: states(trials_in(tmp_path, url)).count("RUNNING") == 2)
+    first.kill()
+    first.communicate()
+    second = worker(tmp_path, *options, "--host", "second", "--seconds", "0.1")
+    printed, errors = second.communicate(timeout=60)
+    assert second.returncode == 0, errors
+    assert [trial["state"] for trial in json.loads(printed)] == ["complete"] * 4
+    kept = trials_in(tmp_path, url)
+    assert sorted(states(kept)) == ["COMPLETE"] * 4 + ["FAIL"] * 2
+    for trial in kept:
+        history = trial.system_attrs.get("retry_history", [])
+        for number in history:  # made again with the very values
+            assert kept[number].state.name == "FAIL"
+            assert kept[number].params == trial.params
+    assert sum(bool(trial.system_attrs.get("retry_history")) for trial in kept) == 2
+
+
+def test_a_killed_trial_is_made_again_at_once(tmp_path):
+    study = worker(tmp_path, "--trials", "1", "--workers", "1", "--seconds", "3")
+    wait_until(lambda: states(trials_in(tmp_path, None)) == ["RUNNING"])
+    servers = children(study.pid)
+    wait_until(lambda: any(children(server) for server in servers))
+    trial = next(child for server in servers for child in children(server))
+    os.kill(trial, signal.SIGKILL)
+    printed, errors = study.communicate(timeout=60)
+    (made,) = json.loads(printed)
+    assert made == {**made, "number": 1, "state": "complete"}
+    assert "Trial 0 was killed by SIGKILL, e.g. for lack of memory; it is made again." in errors
+
+
+def test_trials_end_with_a_worker_that_is_killed(tmp_path):
+    study = worker(tmp_path, "--trials", "2", "--workers", "2", "--seconds", "60")
+    wait_until(lambda: states(trials_in(tmp_path, None)) == ["RUNNING"] * 2)
+    servers = children(study.pid)
+    wait_until(lambda: sum(len(children(server)) for server in servers) == 2)
+    trials = [child for server in servers for child in children(server)]
+    study.kill()
+    study.communicate()
+    wait_until(lambda: not any(Path(f"/proc/{trial}").exists() for trial in trials), seconds=10)
+
+
+def test_an_interrupted_study_goes_on(tmp_path):
+    options = ["--trials", "3", "--workers", "1", "--seconds", "0.3"]
+    study = worker(tmp_path, *options[:-1], "60")
+    wait_until(lambda: states(trials_in(tmp_path, None)) == ["RUNNING"])
+    study.send_signal(signal.SIGINT)
+    study.communicate(timeout=30)
+    # The trial waits to be made again; nothing runs.
+    assert states(trials_in(tmp_path, None)) == ["FAIL", "WAITING"]
+    printed = worker(tmp_path, *options).communicate(timeout=60)[0]
+    assert [trial["state"] for trial in json.loads(printed)] == ["complete"] * 3
+
+
+def children(parent):
+    try:
+        listed = Path(f"/proc/{parent}/task/{parent}/children").read_text()
+    except OSError:
+        return []
+    return [int(child) for child in listed.split()]
