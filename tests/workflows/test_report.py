@@ -91,7 +91,8 @@ def test_the_page_is_made_anew_with_what_was_found_out_since(workplace, capsys):
     before = sections_of("direct")
     tuned = Path("outputs/param-optim-direct/first")
     tuned.mkdir(parents=True)
-    (tuned / "summary.json").write_text('{"num_trials": 9, "best_score": 0.75}')
+    summary = {"trials": {"complete": 8, "pruned": 1}, "best": {"scores": {"macro_f1": 0.75}}}
+    (tuned / "summary.json").write_text(json.dumps(summary))
     assert report("--runs", "outputs/models/direct") == 0
     result = json_from(capsys)
     assert undocumented_names({**result, "seconds": {}}) == set()
@@ -284,13 +285,18 @@ def test_tuning_is_read_as_far_as_it_is_there(tmp_path):
     study.mkdir(parents=True)
     assert read_tuning(tmp_path, "direct") == []
     (study / "summary.json").write_text("damaged")
-    (study / "trials.csv").write_text("trial,score\n0,0.5\n1,\n2,0.75\n")
+    (study / "trials.csv").write_text("trial,macro_f1\n0,0.5\n1,\n2,0.75\n")
     (found,) = read_tuning(tmp_path, "direct")
     assert (found["scores"], found["best_score"], found["num_trials"]) == ([0.5, 0.75], 0.75, 2)
-    (study / "summary.json").write_text('{"num_trials": 3, "best_score": 0.8, "verdict": "So."}')
-    (study / "best.json").write_text('{"settings": {"training.batch_size": 8}}')
+    best = {
+        "values": {"training.batch_size": 8},
+        "scores": {"macro_f1": 0.75},
+        "confirmed_macro_f1": 0.7,
+    }
+    summary = {"trials": {"complete": 2, "failed": 1}, "best": best, "verdicts": ["So.", "And so."]}
+    (study / "summary.json").write_text(json.dumps(summary))
     (found,) = read_tuning(tmp_path, "direct")
-    assert (found["num_trials"], found["best_score"], found["said"]) == (3, 0.8, "So.")
+    assert (found["num_trials"], found["best_score"], found["said"]) == (3, 0.7, "So. And so.")
     assert found["best_settings"] == {"training.batch_size": 8}
 
 

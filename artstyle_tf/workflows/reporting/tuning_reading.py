@@ -1,17 +1,8 @@
-"""Tuning studies as a report shows them: the one place that knows their files.
-
-A study is a folder `outputs/param-optim-<kind>/<study>/` with these files, of which any may be
-missing or hold more:
-
-- `summary.json`: `num_trials`, `best_score`, and `verdict`, what is said of the study in words;
-- `best.json`: the best settings, dotted key of the config -> value, perhaps below `settings`;
-- `trials.csv`: one row a trial; `score` is the objective, empty if the trial was not finished.
-"""
+"""Tuning studies as a report shows them: `summary.json` and `trials.csv`, see docs/TUNING.md."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,30 +25,27 @@ def read_tuning(outputs: Path, kind: str) -> list[dict[str, Any]]:
 
 
 def _read_study(folder: Path) -> dict[str, Any] | None:
-    summary, best = _read_json(folder / "summary.json"), _read_json(folder / "best.json")
-    scores = _read_scores(folder / "trials.csv")
-    if not (summary or best or scores):
+    summary, scores = _read_json(folder / "summary.json"), _read_scores(folder / "trials.csv")
+    if not (summary or scores):
         return None
-    score = summary.get("best_score", max(scores, default=None))
-    settings = best.get("settings", best)
+    best = summary.get("best") or {}
+    score = best.get("confirmed_macro_f1") or best.get("scores", {}).get("macro_f1")
     return {
         "name": folder.name,
         "scores": scores,
-        "best_score": None if score is None else float(score),
-        "best_settings": settings if isinstance(settings, Mapping) else {},
-        "num_trials": int(summary.get("num_trials", len(scores))),
-        "said": summary.get("verdict"),
+        "best_score": max(scores, default=None) if score is None else float(score),
+        "best_settings": best.get("values", {}),
+        "num_trials": sum(summary.get("trials", {}).values()) or len(scores),
+        "said": " ".join(summary.get("verdicts", [])) or None,
     }
 
 
 def _read_scores(file: Path) -> list[float]:
+    """The objective of the trials that were finished, in their order."""
     try:
-        table = pd.read_csv(file)
-    except (OSError, ValueError):
+        return pd.read_csv(file)["macro_f1"].dropna().tolist()
+    except (OSError, ValueError, KeyError):
         return []
-    if "score" not in table:
-        return []
-    return pd.to_numeric(table["score"], errors="coerce").dropna().tolist()
 
 
 def _read_json(file: Path) -> dict[str, Any]:
