@@ -24,7 +24,16 @@ from PIL import Image
 
 # Folders whose files take minutes. They are begun first, so that at the end no process is left
 # alone with one of them.
-_LONGEST_FIRST = ("smoke", "workflows", "training", "benchmarks", "serving")
+_LONGEST_FIRST = (
+    "smoke",
+    "workflows",
+    "training",
+    "tuning",
+    "reliability",
+    "benchmarks",
+    "serving",
+    "report",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

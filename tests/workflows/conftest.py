@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def _figures_without_layout():
     """Figures are drawn, but small and not laid out, which takes a third of a tiny training.
 
@@ -17,7 +17,7 @@ def _figures_without_layout():
     def save_quickly(self, file, **options):
         del options
         self.set_layout_engine("none")
-        save(self, file, dpi=20)
+        save(self, file, dpi=100)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", save_quickly)

@@ -236,18 +236,19 @@ def test_compare_puts_all_approaches_on_the_same_pictures(workplace, capsys):
         "metric learning (triplet)",
         "gradient boosting (direct, pooled)",
         "floor (32 px)",
+        "floor (32 px, refitted)",
     }
     for part in ("validation", "test"):
         trained = json.loads(Path("outputs/models/direct/metrics.json").read_text())
-        direct, floor = models["direct classifier (direct)"], models["floor (32 px)"]
+        direct, floor = models["direct classifier (direct)"], models["floor (32 px, refitted)"]
         for score in ("macro_f1", "accuracy", "macro_precision", "macro_recall"):
             assert direct[part][score] == pytest.approx(trained[part][score])
             assert floor[part][score] == pytest.approx(trained["floor"][part][score])
-        assert len(result["verdicts"][part]) == 6
+        assert len(result["verdicts"][part]) == 10
         pair = next(
             entry
             for entry in result["verdicts"][part]
-            if entry["pair"] == ["direct classifier (direct)", "floor (32 px)"]
+            if entry["pair"] == ["direct classifier (direct)", "floor (32 px, refitted)"]
         )
         comparison = trained["floor"][part]["trained_against_floor"]
         assert pair["difference"] == pytest.approx(comparison["difference"])
@@ -257,7 +258,7 @@ def test_compare_puts_all_approaches_on_the_same_pictures(workplace, capsys):
         assert model["size_bytes"] > 1000
     folder = Path(result["results"])
     table = pd.read_csv(folder / "comparison.csv")
-    assert len(table) == 8
+    assert len(table) == 10
     assert "| metric learning (triplet) |" in (folder / "comparison.md").read_text()
     assert r"\begin{tabular}" in (folder / "comparison_test.tex").read_text()
     assert (Path(result["figures"]) / "comparison_validation.png").is_file()

@@ -185,10 +185,12 @@ def _floor(run: RunDirectory, timed: _TimedRuns, reporter: Reporter) -> Iterator
         return
     milliseconds, num_weights = timed.pooled(run)
     size_px = read_run_config(run).model.image_size_px
+    metrics = read_json(run.metrics_file)
+    refitted = ", refitted" if metrics.get("refitted") else ""
     yield Contender(
-        name=f"floor ({size_px} px)",
+        name=f"floor ({size_px} px{refitted})",
         predictions=predictions,
-        training_seconds=read_json(run.metrics_file)["seconds"].get("floor"),
+        training_seconds=metrics["seconds"].get("floor"),
         milliseconds=milliseconds,
         size_bytes=_BYTES_A_WEIGHT * num_weights,
     )
