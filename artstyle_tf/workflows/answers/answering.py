@@ -131,10 +131,10 @@ class RunAnswering:
 
     def answer(self, paths: Sequence[Path], loaded: Sequence[np.ndarray]) -> list[Prediction | str]:
         """One prediction a picture."""
-        pictures = np.stack(loaded)
-        answers = self._run.answer(self._network(pictures.astype(np.float32)))
+        pictures = np.stack(loaded, dtype=np.float32, casting="safe")
+        answers = self._run.answer(self._network(pictures))
         if self._overlays is not None:
-            self._overlays.write(paths, pictures, answers)
+            self._overlays.write(paths, np.stack(loaded), answers)
         return [
             Prediction(
                 probabilities=answers.probabilities[row],
