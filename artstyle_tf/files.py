@@ -94,6 +94,15 @@ def read_json(path: Path) -> Any:
         ) from error
 
 
+def read_json_if_whole(path: Path) -> dict[str, Any] | None:
+    """A JSON object; None if there is none, or the file is damaged, and nothing depends on it."""
+    try:
+        found = read_json(path)
+    except ArtstyleError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
 def cannot_write(path: Path | str, error: Exception) -> ArtstyleError:
     """The error for a file or folder that the system refuses to write."""
     received = getattr(error, "strerror", None) or str(error)

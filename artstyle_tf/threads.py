@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -35,16 +35,25 @@ def map_in_threads(
     """
     executor = ThreadPoolExecutor(num_threads)
     try:
-        waiting = iter(items)
-        ahead = deque(
-            executor.submit(function, item) for item in itertools.islice(waiting, num_ahead)
-        )
-        while ahead:
-            yield ahead.popleft().result()
-            ahead.extend(executor.submit(function, item) for item in itertools.islice(waiting, 1))
+        yield from map_ahead(executor, function, items, num_ahead=num_ahead)
     finally:
         # On Ctrl-C nobody wants to wait for what is still queued.
         executor.shutdown(cancel_futures=True)
+
+
+def map_ahead(
+    executor: Executor,
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    num_ahead: int,
+) -> Iterator[Result]:
+    """What `map_in_threads` does, with the threads or processes of somebody who keeps them."""
+    waiting = iter(items)
+    ahead = deque(executor.submit(function, item) for item in itertools.islice(waiting, num_ahead))
+    while ahead:
+        yield ahead.popleft().result()
+        ahead.extend(executor.submit(function, item) for item in itertools.islice(waiting, 1))
 
 
 def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.files import cannot_write, remove_leftovers, write_json
+from artstyle_tf.files import cannot_write, read_json_if_whole, remove_leftovers, write_json
 from artstyle_tf.locks import HOLDER_SUFFIX, LOCK_FILE, held, is_held
 
 STATE_FILE = "run.json"
@@ -94,11 +93,7 @@ def is_just_begun(folder: Path) -> bool:
 
 
 def _known(folder: Path) -> dict[str, Any]:
-    try:
-        known = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # none yet, or damaged: nothing depends on it
-        return {}
-    return known if isinstance(known, dict) else {}
+    return read_json_if_whole(folder / STATE_FILE) or {}
 
 
 def _note_end(folder: Path, state: str) -> None:

@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,11 @@ class Program:
     def ask_to_end(self) -> None:
         """Sends what batch systems send some seconds before they kill."""
         os.kill(self.pid, signal.SIGTERM)
+
+    def wait_until_it_says(self, text: str) -> None:
+        """Waits for a text on stderr, or for the end."""
+        while text not in self.heard() and not self.has_ended():
+            time.sleep(0.005)
 
     def heard(self) -> str:
         """What it has written to stderr until now."""

@@ -25,6 +25,19 @@ NUM_KILLS = 50
 _ATTEMPTS_TO_KILL = 5
 
 
+def kill_again_and_again(server, workplace, generator, verb, *options, kills, moments, run=None):
+    """Starts the same command so often, and kills it after a random time between two moments.
+
+    Where it makes a run, whose folder is `run`, it is resumed once the folder is there.
+    """
+    for _ in range(kills):
+        begun = ("--resume",) if run is not None and (workplace / run).exists() else ()
+        program = server.start(verb, *options, *begun, cwd=workplace)
+        time.sleep(generator.uniform(*moments))
+        program.kill()
+        program.wait()
+
+
 @pytest.fixture(scope="module")
 def seconds_of_training(finished):
     metrics = json.loads((finished / "outputs/models/run/metrics.json").read_text())
@@ -42,8 +55,7 @@ def seconds_of_training(finished):
 def test_a_killed_training_ends_as_if_nothing_had_been(said, server, make_workplace, expected):
     workplace = make_workplace(f"killed at {said.replace('/', ' of ')}")
     program = server.start("train-direct", *TRAIN, cwd=workplace)
-    while said not in program.heard() and not program.has_ended():
-        time.sleep(0.005)
+    program.wait_until_it_says(said)
     program.kill()
     assert program.wait().code == -9
     check_as_uninterrupted(resume(server, workplace), workplace, expected)
@@ -53,8 +65,7 @@ def test_a_killed_training_ends_as_if_nothing_had_been(said, server, make_workpl
 def test_a_polite_request_to_end_is_an_interrupt(server, make_workplace, expected):
     workplace = make_workplace("asked to end")
     program = server.start("train-direct", *TRAIN, cwd=workplace)
-    while "Epoch 2/5" not in program.heard() and not program.has_ended():
-        time.sleep(0.005)
+    program.wait_until_it_says("Epoch 2/5")
     program.ask_to_end()
     ended = program.wait()
     assert ended.code == 130
@@ -88,13 +99,10 @@ def test_fifty_kills_at_random_moments(
 @pytest.mark.reliability
 def test_one_training_is_killed_again_and_again(server, make_workplace, expected):
     workplace = make_workplace("killed again and again")
-    generator = random.Random(1)
-    for _ in range(8):
-        begun = ("--resume",) if (workplace / "outputs/models/run").exists() else ()
-        program = server.start("train-direct", *TRAIN, *begun, cwd=workplace)
-        time.sleep(generator.uniform(0.5, 4))
-        program.kill()
-        program.wait()
+    run, generator = "outputs/models/run", random.Random(1)
+    kill_again_and_again(
+        server, workplace, generator, "train-direct", *TRAIN, kills=8, moments=(0.5, 4), run=run
+    )
     check_as_uninterrupted(resume(server, workplace), workplace, expected)
 
 
@@ -106,11 +114,9 @@ def test_kills_of_prepare_data(server, make_workplace, finished):
     whole = make_workplace("prepared at once")
     assert server.run("prepare-data", *options, cwd=whole).code == 0
     seconds, generator = time.monotonic() - began, random.Random(2)
-    for _ in range(10):
-        program = server.start("prepare-data", *options, cwd=workplace)
-        time.sleep(generator.uniform(0.2, seconds))
-        program.kill()
-        program.wait()
+    kill_again_and_again(
+        server, workplace, generator, "prepare-data", *options, kills=10, moments=(0.2, seconds)
+    )
     assert server.run("prepare-data", *options, cwd=workplace).code == 0
     assert files_of(workplace / "prepared") == files_of(whole / "prepared")
     assert leftovers(workplace) == []
@@ -124,12 +130,10 @@ def test_kills_of_cross_validate(server, make_workplace):
     assert ended.code == 0, ended.err
     seconds, generator = time.monotonic() - began, random.Random(3)
     run = "outputs/cross_validation/run"
-    for _ in range(4):
-        begun = ("--resume",) if (workplace / run).exists() else ()
-        program = server.start("cross-validate", *TRAIN, *begun, cwd=workplace)
-        time.sleep(generator.uniform(1, seconds))
-        program.kill()
-        program.wait()
+    moments = (1, seconds)
+    kill_again_and_again(
+        server, workplace, generator, "cross-validate", *TRAIN, kills=4, moments=moments, run=run
+    )
     ended = resume(server, workplace, "cross-validate", run)
     assert ended.code == 0 or "is finished" in ended.err, ended.err
     for name in ("folds.csv", "random/predictions.csv", "group/predictions.csv"):
@@ -143,11 +147,10 @@ def test_kills_of_analyze_features(server, copy_of_finished, finished):
     began = time.monotonic()
     assert server.run("analyze-features", *options, cwd=finished).code == 0
     seconds, generator = time.monotonic() - began, random.Random(4)
-    for _ in range(3):
-        program = server.start("analyze-features", *options, cwd=copy_of_finished)
-        time.sleep(generator.uniform(0.5, seconds))
-        program.kill()
-        program.wait()
+    moments = (0.5, seconds)
+    kill_again_and_again(
+        server, copy_of_finished, generator, "analyze-features", *options, kills=3, moments=moments
+    )
     ended = server.run("analyze-features", *options, cwd=copy_of_finished)
     assert ended.code == 0 or "exists already" in ended.err, ended.err
     for name in ("pictures.csv", "label_doubts.csv"):
@@ -163,11 +166,10 @@ def test_kills_of_predict(server, copy_of_finished, finished):
     began = time.monotonic()
     assert server.run("predict", *options, cwd=finished).code == 0
     seconds, generator = time.monotonic() - began, random.Random(5)
-    for _ in range(5):
-        program = server.start("predict", *options, cwd=copy_of_finished)
-        time.sleep(generator.uniform(0.5, seconds))
-        program.kill()
-        program.wait()
+    moments = (0.5, seconds)
+    kill_again_and_again(
+        server, copy_of_finished, generator, "predict", *options, kills=5, moments=moments
+    )
     ended = server.run("predict", *options, cwd=copy_of_finished)
     assert ended.code == 0 or "exists already" in ended.err, ended.err
     found = (copy_of_finished / "answers.csv").read_text()
@@ -197,8 +199,7 @@ def test_kills_of_train_triplet(server, make_workplace):
     for said in ("Preparing pictures", "Epoch 1/4", "Epoch 3/4"):
         begun = ("--resume",) if (workplace / "outputs/models/run").exists() else ()
         program = server.start("train-triplet", *TRAIN, *begun, cwd=workplace)
-        while said not in program.heard() and not program.has_ended():
-            time.sleep(0.005)
+        program.wait_until_it_says(said)
         program.kill()
         assert program.wait().code == -9
     ended = resume(server, workplace, "train-triplet")

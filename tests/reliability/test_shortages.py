@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 
 import keras
 import numpy as np
@@ -105,8 +104,7 @@ def test_pictures_that_vanish_while_they_are_learnt(server, make_workplace):
     assert server.run("train-direct", *TRAIN, *NO_CACHE, cwd=alone).code == 0
     workplace = make_workplace("pictures vanish")
     program = server.start("train-direct", *TRAIN, *NO_CACHE, cwd=workplace)
-    while "Epoch 2/5" not in program.heard() and not program.has_ended():
-        time.sleep(0.005)
+    program.wait_until_it_says("Epoch 2/5")
     shutil.rmtree(workplace / "prepared" / "train")
     ended = program.wait()
     assert ended.code == 2, ended.err

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import multiprocessing
 import os
 import signal
@@ -18,6 +17,7 @@ from typing import Any, TypeVar
 
 from artstyle_tf.data.large_pictures import share_turns
 from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.threads import map_ahead
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -85,16 +85,10 @@ class WorkerPool:
         self, function: Callable[[Task], Result], tasks: Iterable[Task]
     ) -> Iterator[Result]:
         executor = self._started()
-        waiting = iter(tasks)
         # Only a few are handed over ahead: results of a hundred thousand would fill the memory.
-        ahead = itertools.islice(waiting, _TASKS_AHEAD_PER_WORKER * self.num_workers)
+        num_ahead = _TASKS_AHEAD_PER_WORKER * self.num_workers
         try:
-            running = deque(executor.submit(function, task) for task in ahead)
-            while running:
-                yield running.popleft().result()
-                running.extend(
-                    executor.submit(function, task) for task in itertools.islice(waiting, 1)
-                )
+            yield from map_ahead(executor, function, tasks, num_ahead=num_ahead)
         except BrokenProcessPool as error:
             raise ArtstyleError(
                 "A worker process died, perhaps because memory ran out",

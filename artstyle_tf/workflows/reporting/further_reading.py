@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from artstyle_tf.files import read_json_if_whole
 from artstyle_tf.report.run_facts import FurtherResults, RunFacts
 from artstyle_tf.report.sections.comparison import is_of_run
 from artstyle_tf.workflows.reporting.tuning_reading import read_tuning
@@ -68,11 +68,8 @@ def _results(folder: Path, name: str, since: float = 0.0) -> Iterator[tuple[Path
     for changed, file in sorted(files, reverse=True):
         if changed < since:
             return
-        try:
-            found = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(found, dict):
+        found = read_json_if_whole(file)
+        if found is not None:
             yield file.parent, found
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from artstyle_tf.files import read_json_if_whole
 
 _MOST_STUDIES = 3
 
@@ -25,7 +26,8 @@ def read_tuning(outputs: Path, kind: str) -> list[dict[str, Any]]:
 
 
 def _read_study(folder: Path) -> dict[str, Any] | None:
-    summary, scores = _read_json(folder / "summary.json"), _read_scores(folder / "trials.csv")
+    summary = read_json_if_whole(folder / "summary.json") or {}
+    scores = _read_scores(folder / "trials.csv")
     if not (summary or scores):
         return None
     best = summary.get("best") or {}
@@ -46,11 +48,3 @@ def _read_scores(file: Path) -> list[float]:
         return pd.read_csv(file)["macro_f1"].dropna().tolist()
     except (OSError, ValueError, KeyError):
         return []
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -21,7 +21,7 @@ from artstyle_tf.workflows.fitting.activation_plan import ActivationPlan, Activa
 from artstyle_tf.workflows.fitting.cached_inputs import CachedInputs, open_cached_inputs
 from artstyle_tf.workflows.fitting.training_inputs import PictureInputs
 from artstyle_tf.workflows.folds.fold_pictures import clusters_of, pictures_to_divide
-from artstyle_tf.workflows.folds.fold_training import TRAININGS
+from artstyle_tf.workflows.folds.fold_training import TRAININGS, FoldPictures
 from artstyle_tf.workflows.leak_check import check_leaks, has_groups, suggest_groups
 from artstyle_tf.workflows.prepare_data import index_and_split, prepare
 from artstyle_tf.workflows.split_pictures import SplitPictures, read_splits
@@ -51,8 +51,7 @@ def prepare_study(
     TRAININGS[config.kind].build_network(config, num_classes=len(index.class_names))
     pictures = StudyPictures(prepare(config.data, index, table, reporter), table, index.class_names)
     if objective.scheme != "validation":
-        folding = config.cross_validation.model_copy(update={"with_test_split": False})
-        folded = pictures_to_divide(pictures.prepared, table, index.class_names, folding)
+        folded = pictures_of_folds(config, pictures)
         check_folds(
             folded.labels,
             clusters_of(folded.rows, objective.scheme),
@@ -60,6 +59,12 @@ def prepare_study(
             class_names=index.class_names,
         )
     return pictures
+
+
+def pictures_of_folds(config: TrainingExperiment, pictures: StudyPictures) -> FoldPictures:
+    """What a trial that is cross-validated divides: all but the test split."""
+    folding = config.cross_validation.model_copy(update={"with_test_split": False})
+    return pictures_to_divide(pictures.prepared, pictures.table, pictures.class_names, folding)
 
 
 def fill_trunk_cache(

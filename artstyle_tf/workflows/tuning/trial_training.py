@@ -16,21 +16,20 @@ from artstyle_tf.config.tuning import ObjectiveConfig
 from artstyle_tf.data.folds import assign_folds, split_fold
 from artstyle_tf.data.preparation import PreparedPictures
 from artstyle_tf.metrics.classification import classification_summary
-from artstyle_tf.reporting import SILENT
 from artstyle_tf.training.callbacks.report_score import ReportScore
 from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.training.trainer import Trainer
 from artstyle_tf.tuning.trial_processes import TrialLink
-from artstyle_tf.workflows.fitting.cached_inputs import open_cached_inputs
 from artstyle_tf.workflows.fitting.style_start import start_style
-from artstyle_tf.workflows.fitting.training_inputs import PictureInputs
 from artstyle_tf.workflows.fitting.training_plan import unpack_training_plan
-from artstyle_tf.workflows.folds.fold_pictures import clusters_of, pictures_to_divide
+from artstyle_tf.workflows.folds.fold_pictures import clusters_of
 from artstyle_tf.workflows.folds.fold_training import TRAININGS, Fold, train_fold
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.network_training import NetworkTraining
 from artstyle_tf.workflows.split_pictures import read_splits
+from artstyle_tf.workflows.training_run import choose_inputs
 from artstyle_tf.workflows.tuning.shared_pictures import StudyPictures
+from artstyle_tf.workflows.tuning.study_pictures import pictures_of_folds
 
 TrialJob = tuple[TrainingExperiment, ObjectiveConfig, StudyPictures, bool]
 """Config, what it is judged by, the pictures of all trials, and whether predictions are wanted."""
@@ -87,13 +86,9 @@ def train_on_splits(
     splits.pop("test", None)
     network = kind.build_network(config, num_classes=len(class_names))
     order = kind.order(config, splits["train"])
-    plain = PictureInputs(config, network, splits, order, SILENT)
-    mode = config.training.trunk_cache.mode
-    cached, decision = open_cached_inputs(
-        config, network, splits, order, plain, mode=mode, reporter=SILENT
-    )
-    inputs = cached if decision.use else plain
-    training = kind(config, network, splits, inputs, class_names, place, Invocation())
+    invocation = Invocation()
+    inputs, _ = choose_inputs(config, network, splits, order, place, invocation)
+    training = kind(config, network, splits, inputs, class_names, place, invocation)
     start_style(network, inputs)
     objective = training.objective()
     trainer = Trainer(
@@ -141,8 +136,7 @@ def _cross_validate(
     report: Callable[[int, float], None],
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Folds of the training and validation pictures; all predictions are scored together."""
-    folding = config.cross_validation.model_copy(update={"with_test_split": False})
-    pictures = pictures_to_divide(shared.prepared, shared.table, shared.class_names, folding)
+    pictures = pictures_of_folds(config, shared)
     clusters = clusters_of(pictures.rows, settings.scheme)
     numbers = assign_folds(
         pictures.labels, clusters, num_folds=settings.num_folds, seed=config.seed
@@ -155,7 +149,7 @@ def _cross_validate(
             clusters,
             numbers,
             number,
-            validation_share=folding.validation_share,
+            validation_share=config.cross_validation.validation_share,
             seed=config.seed,
         )
         fold = Fold(settings.scheme, 0, number, splits)
