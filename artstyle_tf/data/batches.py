@@ -145,7 +145,9 @@ def _read_rows(rows: ViewedRows, numbers: tf.Tensor, views: tf.Tensor) -> tf.Ten
     return tf.ensure_shape(read, [None, *rows.row_shape])
 
 
-def _endless(one_epoch: Callable[[tf.Tensor], tf.data.Dataset], first_epoch: int) -> tf.data.Dataset:
+def _endless(
+    one_epoch: Callable[[tf.Tensor], tf.data.Dataset], first_epoch: int
+) -> tf.data.Dataset:
     epochs = tf.data.Dataset.counter(start=first_epoch)
     return _reproducible(epochs.flat_map(one_epoch)).prefetch(tf.data.AUTOTUNE)
 

@@ -1,4 +1,4 @@
-"""Dividing pictures for cross-validation: each is judged once, by a model that has not learnt it."""
+"""Dividing pictures for cross-validation: each is judged once, by who has not learnt it."""
 
 from __future__ import annotations
 

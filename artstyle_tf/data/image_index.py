@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +12,8 @@ import pandas as pd
 from artstyle_tf.data.picture_groups import compile_group_pattern, find_groups
 from artstyle_tf.data.picture_tables import examples
 from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.threads import map_in_threads
 from artstyle_tf.reporting import SILENT, Reporter
+from artstyle_tf.threads import map_in_threads
 
 PICTURE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp"}

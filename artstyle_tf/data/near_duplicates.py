@@ -1,7 +1,7 @@
 """Pictures that look the same: other sizes, other compression, a little brighter or cropped.
 
-A picture whose copy was learnt from is no test. Files with the same bytes are found by their digest;
-this finds the others.
+A picture whose copy was learnt from is no test. Files with the same bytes are found by their
+digest; this finds the others.
 
 Source: a perceptual hash by the discrete cosine transform (Zauner 2010, "Implementation and
 Benchmarking of Perceptual Image Hash Functions"), of 255 bits instead of 63, so that a picture is
@@ -10,7 +10,7 @@ not mistaken for another one among a hundred thousand.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +24,8 @@ from artstyle_tf.data.picture_reading import (
     decode_grey_thumbnail,
     read_bytes,
 )
-from artstyle_tf.threads import map_in_threads
 from artstyle_tf.reporting import SILENT, Reporter
+from artstyle_tf.threads import map_in_threads
 
 NUM_BITS = 255
 MOST_DIFFERENT_BITS = 44
@@ -122,7 +122,7 @@ def near_pairs(hashes: np.ndarray, *, most_different_bits: int = MOST_DIFFERENT_
             is_near = rows @ signs[other : other + _ROWS_AT_ONCE].T >= least
             if other == start:
                 is_near = np.triu(is_near, k=1)
-            pairs.append(np.argwhere(is_near) + (start, other))
+            pairs.append(np.argwhere(is_near) + np.array([start, other]))
     return np.concatenate(pairs)
 
 

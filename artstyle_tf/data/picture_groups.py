@@ -16,7 +16,7 @@ from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.interruption import limited_to
 from artstyle_tf.reporting import Reporter
 
-# <artist>_<title>, <artist> - <title>, <film>-0001: what precedes the first separator or the number.
+# <artist>_<title>, <artist> - <title>, <film>-0001: what precedes the first separator or number.
 _USUAL_GROUP_PATTERNS = (r"^([^_]+)_", r"^(.+?) - ", r"^(.*[^-_ \d])[-_ ]?\d+\.[^.]+$")
 _SHARE_OF_STYLES_WITH_GROUPS = 0.5
 _SHARE_OF_NAMES_WITH_GROUP = 0.5
@@ -91,7 +91,9 @@ def connected(*keys: Iterable[object]) -> np.ndarray:
     count = len(columns[0])
     # A graph of things and key values, in which each thing is joined to its values.
     offsets = np.cumsum([count, *(column.max(initial=-1) + 1 for column in columns)])
-    values = np.concatenate([column + first for column, first in zip(columns, offsets, strict=False)])
+    values = np.concatenate(
+        [column + first for column, first in zip(columns, offsets, strict=False)]
+    )
     things = np.tile(np.arange(count), len(columns))
     shape = (offsets[-1], offsets[-1])
     joins = sparse.coo_array((np.ones(len(things)), (things, values)), shape=shape)

@@ -53,7 +53,8 @@ def _pictures_of(name: str) -> Iterator[Path]:
     elif path.is_file():
         yield path
     else:
-        matches = sorted(glob.glob(name, recursive=True)) if glob.has_magic(name) else []
+        # A pattern may be absolute, which Path.glob refuses.
+        matches = sorted(glob.glob(name, recursive=True)) if glob.has_magic(name) else []  # noqa: PTH207
         if not matches:
             raise ArtstyleError(
                 "There is no such picture",

@@ -12,11 +12,13 @@ _GAP = 3.0
 
 
 def reduced_size(width: int, height: int, max_side_px: int | None) -> tuple[int, int] | None:
-    """Width and height of the same proportions that keep the limit; None if nothing has to be done."""
+    """Width and height of the same proportions that keep the limit; None if they do already."""
     longest = max(height, width)
     if max_side_px is None or longest <= max_side_px:
         return None
-    return max(1, round(width * max_side_px / longest)), max(1, round(height * max_side_px / longest))
+    return max(1, round(width * max_side_px / longest)), max(
+        1, round(height * max_side_px / longest)
+    )
 
 
 def box_size(size: tuple[int, int], target: tuple[int, int]) -> tuple[int, int]:

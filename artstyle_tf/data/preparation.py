@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from artstyle_tf.data.picture_tables import examples
 from artstyle_tf.data.prepared_files.file_making import FileMaker
+from artstyle_tf.data.prepared_files.folder import claim_folder, one_at_a_time, open_folder
 from artstyle_tf.data.prepared_files.journal import Row
 from artstyle_tf.data.prepared_files.manifest import PreparedPictures, read_prepared, without_suffix
-from artstyle_tf.data.picture_tables import examples
-from artstyle_tf.data.prepared_files.folder import claim_folder, one_at_a_time, open_folder
 from artstyle_tf.data.prepared_files.names import child_name, name_prepared_pictures
 from artstyle_tf.data.prepared_files.up_sampling import Child, UpSampling, plan_children
 from artstyle_tf.errors import ArtstyleError

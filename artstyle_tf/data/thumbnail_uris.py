@@ -17,9 +17,7 @@ _THREADS = 4  # Pillow decodes without Python's lock
 _QUALITY = 70
 
 
-def thumbnail_uris(
-    files: Sequence[Path], side_px: int, reporter: Reporter
-) -> Iterator[str | None]:
+def thumbnail_uris(files: Sequence[Path], side_px: int, reporter: Reporter) -> Iterator[str | None]:
     """A small picture of each file, in their order; None where there is no such picture any more.
 
     Args:
@@ -27,9 +25,7 @@ def thumbnail_uris(
         side_px: longer side of the small pictures.
         reporter: where progress goes.
     """
-    made = map_in_threads(
-        lambda file: _thumbnail_uri(file, side_px), files, num_threads=_THREADS
-    )
+    made = map_in_threads(lambda file: _thumbnail_uri(file, side_px), files, num_threads=_THREADS)
     return iter(reporter.track(made, total=len(files), description="Making thumbnails"))
 
 

@@ -134,6 +134,7 @@ def test_importing_is_light_and_albumentations_asks_no_network():
     environment.pop("NO_ALBUMENTATIONS_UPDATE", None)
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, env=environment)
 
+
 @pytest.mark.parametrize("policy", list(POLICIES))
 def test_the_steps_of_a_policy_are_its_transforms_with_their_chances(policy):
     picture = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)

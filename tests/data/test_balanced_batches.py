@@ -198,9 +198,7 @@ def test_pictures_and_cached_rows_come_in_the_order_that_was_drawn():
         Store(), labels, order, first_epoch=1, augment=make_view, augments_by_view=True
     )
     cached = cached_training_batches(Rows(), labels, order, first_epoch=1)
-    expected = [
-        pair for epoch in (1, 2) for pair in zip(*order.draw(epoch), strict=True)
-    ]
+    expected = [pair for epoch in (1, 2) for pair in zip(*order.draw(epoch), strict=True)]
     assert len(expected) == 2 * order.steps_per_epoch
     for (numbers, views), one, other in itertools.zip_longest(
         expected, plain.take(len(expected)), cached.take(len(expected))

@@ -106,7 +106,7 @@ def test_pictures_over_the_budget_are_not_kept(paths):
 
 def test_a_picture_that_vanished_is_named(paths):
     paths[3].unlink()
-    with pytest.raises(ArtstyleError, match="3 ö.png"):
+    with pytest.raises(ArtstyleError, match=r"3 ö\.png"):
         store_of(paths)
 
 

@@ -74,7 +74,13 @@ def test_styles_without_groups_do_not_hide_the_others():
         names("{group}_title {number}.jpg", styles=STYLES[:1])
         + [(f"{style}/{number}.jpg", style) for style in STYLES[1:] for number in range(40)],
     ],
-    ids=["numbers", "the style's own name", "a camera's names", "no siblings", "one style in three"],
+    ids=[
+        "numbers",
+        "the style's own name",
+        "a camera's names",
+        "no siblings",
+        "one style in three",
+    ],
 )
 def test_names_that_tell_no_groups_suggest_nothing(pictures):
     assert suggestion(pictures) is None

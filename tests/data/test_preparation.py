@@ -22,10 +22,10 @@ from PIL import Image
 
 from artstyle_tf.data.augmentation import augment_picture, seed_for
 from artstyle_tf.data.image_index import index_images
-from artstyle_tf.data.picture_reduction import reduce_picture
-from artstyle_tf.data.prepared_files.manifest import MANIFEST_COLUMNS, read_prepared
 from artstyle_tf.data.picture_reading import read_picture
+from artstyle_tf.data.picture_reduction import reduce_picture
 from artstyle_tf.data.preparation import prepare_pictures
+from artstyle_tf.data.prepared_files.manifest import MANIFEST_COLUMNS, read_prepared
 from artstyle_tf.data.prepared_files.up_sampling import UpSampling, plan_children
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.reporting import Reporter

@@ -9,7 +9,6 @@ from artstyle_tf.data.batches import (
     cached_evaluation_batches,
     cached_training_batches,
     evaluation_batches,
-    steps_per_epoch,
     training_batches,
 )
 from artstyle_tf.data.epoch_order import ShuffledOrder
@@ -58,7 +57,12 @@ def test_views_follow_from_the_picture_and_the_seed():
 
 def test_a_view_has_another_name_when_its_pixels_may_differ(monkeypatch):
     assert NO_VIEWS.name(0) == VIEWS.name(0) == "plain"
-    names = {VIEWS.name(1), VIEWS.name(2), Views(4, "strong", 3).name(1), Views(4, "gentle").name(1)}
+    names = {
+        VIEWS.name(1),
+        VIEWS.name(2),
+        Views(4, "strong", 3).name(1),
+        Views(4, "gentle").name(1),
+    }
     assert len(names) == 4
     changed = augmentation.Policy("gentle", "", augmentation._strong)
     monkeypatch.setitem(augmentation.POLICIES, "gentle", changed)

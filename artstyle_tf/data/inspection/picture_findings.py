@@ -126,8 +126,8 @@ def describe_grey_pictures(pictures: pd.DataFrame) -> list[Finding]:
     text = f"{int(is_grey.sum())} of {len(readable)} pictures have no colour"
     if len(shares) > 1 and shares.max() - shares.min() >= _LARGE_DIFFERENCE:
         text += (
-            f", {shares.max():.0%} of {most} but {shares.min():.0%} of {shares.idxmin()}: a network "
-            "can tell these by colour alone"
+            f", {shares.max():.0%} of {most} but {shares.min():.0%} of {shares.idxmin()}: a "
+            "network can tell these by colour alone"
         )
     paths = readable.loc[is_grey, "path"]
     return [Finding("grey_pictures", len(paths), f"{text}.", tuple(paths))]

@@ -39,7 +39,7 @@ def describe_counts(
         findings.append(
             Finding("imbalance", len(totals), text, (str(totals.idxmax()), str(totals.idxmin())))
         )
-    learnt = counts["train"] if "train" in counts else totals
+    learnt = counts.get("train", totals)
     small = learnt[learnt < small_style_below].sort_values(kind="stable")
     if len(small):
         told = [_small_style(str(style), counts.loc[style]) for style in small.index]
@@ -74,8 +74,8 @@ def describe_groups(
     if guessed_pattern is not None:
         code = "groups_in_names"
         advice = (
-            ", if what file names begin with is the artist. Keep them on one side of the split with "
-            f"data.group_pattern='{guessed_pattern}'."
+            ", if what file names begin with is the artist. Keep them on one side of the split "
+            f"with data.group_pattern='{guessed_pattern}'."
         )
     findings = [Finding(code, num_groups, text + advice)]
     learnt = learnt_groups.set_index("label")
@@ -116,8 +116,8 @@ def describe_measures(by_measure: pd.DataFrame, by_pair: pd.DataFrame) -> list[F
         size = "much" if first["epsilon_squared"] >= _LARGE_EFFECT else "moderately"
     text = (
         f"Styles differ in {num_differing} of {len(by_measure)} simple measures, most in "
-        f"{first['measure']}, and there {size}: style explains {first['epsilon_squared']:.0%} of the "
-        "variance of its ranks."
+        f"{first['measure']}, and there {size}: style explains {first['epsilon_squared']:.0%} of "
+        "the variance of its ranks."
     )
     strongest = by_pair.loc[by_pair["cliffs_delta"].abs().idxmax()]
     delta = strongest["cliffs_delta"]
@@ -171,7 +171,9 @@ def describe_shortcut(
     text += f". It knows {per_style['class'][0]} best (F1 {per_style['f1'][0]:.2f})"
     if telling is not None:
         name, of_style, elsewhere = telling
-        text += f": {_in_words(name)} is {of_style:.3g} there and {elsewhere:.3g} elsewhere (medians)"
+        text += (
+            f": {_in_words(name)} is {of_style:.3g} there and {elsewhere:.3g} elsewhere (medians)"
+        )
     text += ". A network may learn how pictures were scanned and saved instead of their style."
     if {"size_bytes", "bytes_per_pixel"} & set(properties[:3]):
         text += " Bytes, though, also tell how much detail there is to be seen."
@@ -195,7 +197,8 @@ def describe_up_sampling(
     told = [f"{share:.0%} of {style}" for style, share in made_up.items()]
     text = (
         f"If small styles were filled up by augmented copies (data.up_sampling), {examples(told)} "
-        "would be made up: views (data.views) show each picture anew without counting it more often."
+        "would be made up: views (data.views) show each picture anew without counting it more "
+        "often."
     )
     return [Finding("made_up_style", len(made_up), text, tuple(map(str, made_up.index)))]
 
@@ -245,4 +248,3 @@ def _noun(count: int) -> str:
 
 def _pictures(count: int) -> str:
     return f"{count} {_noun(count)}"
-

@@ -30,7 +30,9 @@ def read_thumbnail(file: Path, *, side_px: int = 160) -> np.ndarray | None:
     width, height = (max(1, round(side * scale)) for side in picture.size)
     square = Image.new("RGB", (side_px, side_px), (_PAPER,) * 3)
     left, top = (side_px - width) // 2, (side_px - height) // 2
-    square.paste(picture.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2), (left, top))
+    square.paste(
+        picture.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2), (left, top)
+    )
     return np.asarray(square)
 
 

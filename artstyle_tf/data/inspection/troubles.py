@@ -112,7 +112,9 @@ def _unreadable(pictures: pd.DataFrame, limits: Limits) -> list[tuple[str, str, 
     ]
 
 
-def _rows(code: str, pictures: pd.DataFrame, detail: str | Detail) -> list[tuple[str, str, str, str]]:
+def _rows(
+    code: str, pictures: pd.DataFrame, detail: str | Detail
+) -> list[tuple[str, str, str, str]]:
     return [
         (code, row.path, row.label, detail if isinstance(detail, str) else detail(row))
         for row in pictures.itertuples()

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from artstyle_tf.data.prepared_files.folder import FORMAT_VERSION
 from artstyle_tf.data.prepared_files.journal import Journal, Row
 from artstyle_tf.data.prepared_files.manifest import (
     PreparedPictures,
@@ -23,7 +24,6 @@ from artstyle_tf.data.prepared_files.picture_writing import (
     WrittenPicture,
     write_pictures,
 )
-from artstyle_tf.data.prepared_files.folder import FORMAT_VERSION
 from artstyle_tf.data.prepared_files.worker_pool import WorkerPool
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import cannot_write

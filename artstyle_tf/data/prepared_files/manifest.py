@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from artstyle_tf.data.prepared_files.journal import JOURNAL_FILE, Row, read_journal
 from artstyle_tf.data.picture_tables import csv_text, examples
+from artstyle_tf.data.prepared_files.journal import JOURNAL_FILE, Row, read_journal
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import write_text
 

@@ -104,6 +104,9 @@ def _png_header(width, height):
     chunk = struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body))
     empty = b"IDAT"
     return (
-        b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 0) + empty
+        b"\x89PNG\r\n\x1a\n"
+        + chunk
+        + struct.pack(">I", 0)
+        + empty
         + struct.pack(">I", zlib.crc32(empty))
     )

@@ -22,7 +22,9 @@ from artstyle_tf.data.near_duplicates import find_near_duplicates
 def index(tmp_path_factory, write_pictures):
     folder = write_pictures(tmp_path_factory.mktemp("survey"), {"bold": 5, "fine": 4})
     (folder / "fine" / "broken.png").write_bytes(b"nothing")
-    (folder / "bold" / "copy.png").write_bytes((folder / "bold" / "bob-0-0_picture-00.png").read_bytes())
+    (folder / "bold" / "copy.png").write_bytes(
+        (folder / "bold" / "bob-0-0_picture-00.png").read_bytes()
+    )
     turned = Image.fromarray(np.zeros((30, 50, 3), np.uint8))
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -47,9 +49,10 @@ def test_every_picture_has_a_row_and_what_cannot_be_read_says_why(index, surveye
 
 
 def test_densities_are_means_over_the_readable_pictures_of_a_style(index, surveyed):
-    wanted = []
-    for path in index.pictures.query("label == 'bold'")["path"]:
-        wanted.append(measure_pixels(np.asarray(Image.open(index.root / path)))[1])
+    wanted = [
+        measure_pixels(np.asarray(Image.open(index.root / path)))[1]
+        for path in index.pictures.query("label == 'bold'")["path"]
+    ]
     np.testing.assert_allclose(surveyed.histograms["bold"], np.mean(wanted, axis=0), atol=1e-6)
     np.testing.assert_allclose(surveyed.histograms["fine"].sum(axis=1), 1, atol=1e-5)
 
