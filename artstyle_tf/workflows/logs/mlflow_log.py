@@ -13,6 +13,7 @@ from artstyle_tf.report.run_facts import PART_OF_SPLIT, RunFacts
 from artstyle_tf.report.sections.recipes import flat_config
 from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.workflows.reporting.run_reading import read_run_facts
+from artstyle_tf.workflows.reporting.run_report import REPORT_FILE
 
 _PARAMETERS_AT_ONCE = 100  # as many as a server takes
 _LONGEST_VALUE = 500
@@ -56,7 +57,7 @@ def log_to_mlflow(run: RunDirectory, *, tracking_uri: str | None, experiment: st
 def _files(run: RunDirectory) -> Iterator[Path]:
     named = (run.config_file, run.metrics_file, run.environment_file, run.history_file)
     more = (run.class_names_file, run.calibration_file, run.split_file)
-    report = run.path / "report.html"
+    report = run.path / REPORT_FILE
     return (file for file in (*named, *more, report) if file.is_file())
 
 
