@@ -34,12 +34,13 @@ class LinearProbeConfig(Schema):
     """A linear classifier of the frozen features, which then initialises the head.
 
     `inverse_regularisation` is that of logistic regression, of the start or of the floor alone;
-    `ridge` that of ridge regression.
+    `ridge` that of ridge regression; "auto" chooses it on folds of the training pictures, without a
+    common group in two.
     """
 
     method: Literal["logistic", "ridge"] = "logistic"
     inverse_regularisation: PositiveFloat = 4.0
-    ridge: PositiveFloat = 1.0
+    ridge: PositiveFloat | Literal["auto"] = 1.0
     balanced: bool = True
 
 

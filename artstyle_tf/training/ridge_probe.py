@@ -7,6 +7,7 @@ regression, and ready in a second.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg
@@ -47,6 +48,55 @@ def fit_ridge_probe(
 
     Source: Hoerl and Kennard 1970; leaving one out by the leverages: Allen 1974 (PRESS).
     """
+    posed = pose_ridge(features, labels, num_classes=num_classes, balanced=balanced, groups=groups)
+    kernel, leverages = _solve(posed.rows, posed.wanted, ridge)
+    # Leaving a picture out moves the mean as well: its share in it is a leverage, too.
+    spared = np.minimum(leverages + posed.shares, _LARGEST_LEVERAGE)[:, None]
+    errors = (posed.wanted - posed.rows @ kernel) / np.sqrt(posed.weights)[:, None]
+    left_out = posed.targets - errors / (1.0 - spared)
+    temperature = fit_temperature(left_out, labels)
+    kernel = kernel / posed.scale[:, None] / temperature
+    bias = posed.mean_target / temperature - (posed.mean * posed.scale) @ kernel
+    return kernel.astype(np.float32), bias.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class PosedRidge:
+    """Centred, scaled and weighted: what is left is min |wanted - rows K|^2 + ridge |K|^2.
+
+    Attributes:
+        rows: float64 [N, D].
+        wanted: float64 [N, C].
+        targets: float64 [N, C], the classes one-hot.
+        weights: float64 [N], of the pictures.
+        scale: float64 [D], by which features are divided.
+        mean: float64 [D], of the scaled features.
+        mean_target: float64 [C].
+    """
+
+    rows: np.ndarray
+    wanted: np.ndarray
+    targets: np.ndarray
+    weights: np.ndarray
+    scale: np.ndarray
+    mean: np.ndarray
+    mean_target: np.ndarray
+
+    @property
+    def shares(self) -> np.ndarray:
+        """Share of each picture in the means: float64 [N]."""
+        return self.weights / self.weights.sum()
+
+
+def pose_ridge(
+    features: np.ndarray,
+    labels: np.ndarray,
+    *,
+    num_classes: int,
+    balanced: bool,
+    groups: Sequence[FeatureGroup] | None,
+) -> PosedRidge:
+    """The problem that `fit_ridge_probe` solves, without its ridge. Arguments as there."""
     scale = feature_scales(features, groups)
     scaled = np.asarray(features, np.float64) / scale
     weights = _class_weights(labels, num_classes) if balanced else np.ones(len(labels))
@@ -54,15 +104,15 @@ def fit_ridge_probe(
     shares = weights / weights.sum()
     mean, mean_target = shares @ scaled, shares @ targets
     roots = np.sqrt(weights)[:, None]
-    rows, wanted = roots * (scaled - mean), roots * (targets - mean_target)
-    kernel, leverages = _solve(rows, wanted, ridge)
-    # Leaving a picture out moves the mean as well: its share in it is a leverage, too.
-    spared = np.minimum(leverages + shares, _LARGEST_LEVERAGE)[:, None]
-    left_out = targets - (wanted - rows @ kernel) / roots / (1.0 - spared)
-    temperature = fit_temperature(left_out, labels)
-    kernel = kernel / scale[:, None] / temperature
-    bias = mean_target / temperature - (mean * scale) @ kernel
-    return kernel.astype(np.float32), bias.astype(np.float32)
+    return PosedRidge(
+        rows=roots * (scaled - mean),
+        wanted=roots * (targets - mean_target),
+        targets=targets,
+        weights=weights,
+        scale=scale,
+        mean=mean,
+        mean_target=mean_target,
+    )
 
 
 def _solve(rows: np.ndarray, wanted: np.ndarray, ridge: float) -> tuple[np.ndarray, np.ndarray]:

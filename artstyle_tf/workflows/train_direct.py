@@ -26,7 +26,7 @@ from artstyle_tf.training.objective import Objective
 from artstyle_tf.training.phases import check_phases
 from artstyle_tf.workflows.evaluation import Evaluation, evaluate_logits, write_evaluation
 from artstyle_tf.workflows.fitting.floor import Floor
-from artstyle_tf.workflows.fitting.head_start import fit_head_start
+from artstyle_tf.workflows.fitting.head_start import choose_probe, fit_head_start
 from artstyle_tf.workflows.fitting.refit import refit_head
 from artstyle_tf.workflows.fitting.training_dry_run import plan_training
 from artstyle_tf.workflows.fitting.training_inputs import configured_views
@@ -54,6 +54,8 @@ def summarise(result: dict[str, Any]) -> str:
 
 class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
     """A classifier: linear probe, then cross-entropy phase by phase."""
+
+    _probe: LinearProbeConfig | None = None
 
     @staticmethod
     def build_network(config: DirectExperiment, *, num_classes: int) -> Classifier:
@@ -109,9 +111,9 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
     ) -> tuple[str, dict[str, float]] | None:
         """Gives the head the weights of the regression: a usable model within a minute."""
         del objective
-        probe = self.config.training.linear_probe
-        if probe is None:
+        if self.config.training.linear_probe is None:
             return None
+        probe = self._chosen_probe(features["train"])
         labels = self.splits["train"].labels
         groups = self.network.features.groups
         kernel, bias = fit_head_start(
@@ -129,6 +131,22 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
         )
         return "linear probe", {f"val_{name}": scores[name] for name in ("macro_f1", "accuracy")}
 
+    def _chosen_probe(self, features: np.ndarray) -> LinearProbeConfig:
+        """Settings of the start, the same for the refit; features are the training pictures'."""
+        if self._probe is None:
+            probe = self.config.training.linear_probe
+            assert probe is not None
+            self._probe = choose_probe(
+                probe,
+                features,
+                self.splits["train"],
+                self.network.features.groups,
+                num_classes=len(self.class_names),
+                seed=self.config.seed,
+                reporter=self.invocation.reporter,
+            )
+        return self._probe
+
     @property
     def refits(self) -> bool:
         """Whether the head learns from the validation pictures once they have decided all."""
@@ -137,9 +155,9 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
 
     def refit(self, floor: Floor) -> Floor:
         """Lets head and floor learn from the validation pictures, too."""
-        probe = self.config.training.linear_probe
-        if not self.refits or probe is None:
+        if not self.refits:
             return floor
+        probe = self._chosen_probe(self.first_features["train"])
         groups = self.network.features.groups
         kernel, bias, floor = refit_head(probe, floor, self.splits, self.first_features, groups)
         assign_head(self.network, kernel, bias)

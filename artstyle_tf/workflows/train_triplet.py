@@ -41,7 +41,7 @@ from artstyle_tf.workflows.embedding_evaluation import (
 )
 from artstyle_tf.workflows.evaluation import Evaluation
 from artstyle_tf.workflows.fitting.floor import Floor
-from artstyle_tf.workflows.fitting.head_start import fit_head_start
+from artstyle_tf.workflows.fitting.head_start import choose_probe, fit_head_start
 from artstyle_tf.workflows.fitting.metric_objective import balanced_order, build_objective
 from artstyle_tf.workflows.fitting.training_dry_run import plan_training
 from artstyle_tf.workflows.fitting.training_inputs import configured_views
@@ -131,6 +131,15 @@ class TripletTraining(NetworkTraining[TripletExperiment, EmbeddingModel]):
         if projection is None:
             return "random projection", objective.start()
         groups, labels = self.network.features.groups, self.splits["train"].labels
+        projection = choose_probe(
+            projection,
+            features["train"],
+            self.splits["train"],
+            groups,
+            num_classes=len(self.class_names),
+            seed=self.config.seed,
+            reporter=self.invocation.reporter,
+        )
         kernel, bias = fit_projection(
             features["train"],
             *fit_head_start(

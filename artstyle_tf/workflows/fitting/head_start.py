@@ -3,14 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from artstyle_tf.config.training import LinearProbeConfig
+from artstyle_tf.data.picture_groups import connected
 from artstyle_tf.models.features import FeatureGroup
+from artstyle_tf.reporting import SILENT, Reporter
 from artstyle_tf.training.linear_probe import fit_linear_probe
+from artstyle_tf.training.ridge_choice import choose_ridge
 from artstyle_tf.training.ridge_probe import fit_ridge_probe
 from artstyle_tf.workflows.fitting.floor import Floor
+from artstyle_tf.workflows.split_pictures import SplitPictures
+
+ProbeConfig = TypeVar("ProbeConfig", bound=LinearProbeConfig)
+
+
+def choose_probe(
+    probe: ProbeConfig,
+    features: np.ndarray,
+    pictures: SplitPictures,
+    groups: Sequence[FeatureGroup],
+    *,
+    num_classes: int,
+    seed: int,
+    reporter: Reporter = SILENT,
+) -> ProbeConfig:
+    """Replaces a ridge that is to be chosen by the one that is best for other groups.
+
+    Args:
+        probe: settings.
+        features: float32 [N, D], of the training pictures.
+        pictures: the same.
+        groups: the parts of D.
+        num_classes: C.
+        seed: of the folds.
+        reporter: is told the choice.
+    """
+    if probe.method != "ridge" or probe.ridge != "auto":
+        return probe
+    rows = pictures.rows
+    choice = choose_ridge(
+        features,
+        pictures.labels,
+        connected(rows["source_digest"], rows["group"]),  # copies have the digest of their parent
+        num_classes=num_classes,
+        balanced=probe.balanced,
+        groups=groups,
+        seed=seed,
+    )
+    scores = ", ".join(f"{ridge:g}: {score:.3f}" for ridge, score in choice.scores.items())
+    reporter.info(f"Ridge {choice.ridge:g}, by macro-F1 on folds of training pictures ({scores})")
+    return probe.model_copy(update={"ridge": choice.ridge})
 
 
 def fit_head_start(
@@ -25,7 +70,7 @@ def fit_head_start(
     """Fits what the config asks for to the training pictures.
 
     Args:
-        probe: settings.
+        probe: settings, from `choose_probe`.
         floor: is taken as it is where it is the same regression.
         features: float32 [N, D], of the training pictures.
         labels: int [N], of the same.
@@ -36,6 +81,7 @@ def fit_head_start(
         kernel float32 [D, C] and bias float32 [C], which give logits.
     """
     if probe.method == "ridge":
+        assert probe.ridge != "auto"
         return fit_ridge_probe(
             features,
             labels,
