@@ -362,7 +362,7 @@ def test_an_unknown_block_is_refused_before_anything_is_written(workplace, capsy
         ["data.aspect=pad", "data.memory_budget_mb=0"],
         ["training.early_stopping={patience_epochs: 1, max_overfitting_gap: 0.1}"],
         ["model.head=style", "model.style={blocks: [block2a, block2b], width: 5}"],
-        ["training.linear_probe={method: ridge, ridge: auto}", "training.phases=[]"],
+        ["training.linear_probe={method: mean, ridge: auto}", "training.phases=[]"],
     ],
     ids=lambda overrides: overrides[0].split("=")[0].rpartition(".")[2],
 )
