@@ -55,6 +55,7 @@ def test_candidates_take_turns_and_are_compared_within_a_round(side_by_side, tmp
         "direct_training",
         "input_pipeline",
         "growth",
+        "heads",
         "inference",
         "sweep",
         "tuning_kills",

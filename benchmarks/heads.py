@@ -1,0 +1,111 @@
+"""What a style head costs when one picture is asked about, beside the pooled head.
+
+Both heads stand on the same backbone with random weights; the time does not depend on them.
+Milliseconds for one picture in memory, in turns: the graph of constants that a SavedModel holds,
+and OpenVINO in float32 where it is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from exit_codes import exit_code_of
+from side_by_side import measure_side_by_side, print_table, write_result
+
+from artstyle_tf.reporting import Reporter
+
+_CALLS = 20
+_WIDTH = 48  # of configs/direct.yaml
+
+
+def main() -> int:
+    options = _parse()
+    return exit_code_of(lambda: _run(options, Reporter(quiet=options.quiet)))
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--backbone", default="efficientnet_v2_b0", help="default: %(default)s")
+    add("--image-size-px", type=int, default=320, metavar="S", help="default: %(default)s")
+    add("--repeats", type=int, default=9, metavar="N", help="rounds (default: %(default)s)")
+    add("--json", type=Path, metavar="FILE", help="write the whole result here")
+    add("--quiet", action="store_true", help="no progress on stderr")
+    return parser.parse_args()
+
+
+def _run(options: argparse.Namespace, reporter: Reporter) -> None:
+    side = options.image_size_px
+    picture = np.random.default_rng(0).uniform(0, 255, (1, side, side, 3)).astype(np.float32)
+    with tempfile.TemporaryDirectory(prefix="heads-") as folder:
+        networks = {}
+        for head in ("pooled", "style"):
+            networks |= _networks(head, options.backbone, side, Path(folder))
+        comparisons = {
+            runtime: measure_side_by_side(
+                {head: _timed(networks[head, runtime], picture) for head in ("pooled", "style")},
+                unit="ms",
+                reference="pooled",
+                repeats=options.repeats,
+                reporter=reporter,
+            )
+            for runtime in dict.fromkeys(runtime for _, runtime in networks)
+        }
+    for runtime, comparison in comparisons.items():
+        print(f"\n{runtime}")
+        print_table(comparison)
+        if options.json is not None:
+            file = options.json.with_stem(f"{options.json.stem}-{runtime}")
+            settings = {"backbone": options.backbone, "image_size_px": side, "runtime": runtime}
+            write_result(file, comparison, benchmark="heads", settings=settings)
+
+
+def _networks(
+    head: str, backbone_name: str, side: int, folder: Path
+) -> dict[tuple[str, str], Callable[[np.ndarray], Any]]:
+    """(head, runtime) -> the network in it."""
+    from artstyle_tf.export.formats.export_format import missing_packages
+    from artstyle_tf.export.formats.registry import FORMATS
+    from artstyle_tf.export.frozen_graph import freeze
+    from artstyle_tf.models.backbones import build_backbone
+    from artstyle_tf.models.classifier import build_classifier
+    from artstyle_tf.models.features import build_pooled_features, build_style_features
+
+    backbone = build_backbone(backbone_name, image_size_px=side, weights=None)
+    features = (
+        build_pooled_features(backbone)
+        if head == "pooled"
+        else build_style_features(backbone, blocks=None, width=_WIDTH)
+    )
+    model = build_classifier(backbone, num_classes=8, dropout=0, seed=0, features=features).model
+    frozen = freeze(model, ("logits",))
+    networks: dict[tuple[str, str], Callable[[np.ndarray], Any]] = {(head, "tensorflow"): frozen}
+    form = FORMATS["openvino"]
+    if not missing_packages(form):
+        place = folder / head
+        place.mkdir()
+        networks[head, "openvino"] = form.open(form.write(frozen, place, lambda: ()))
+    return networks
+
+
+def _timed(network: Callable[[np.ndarray], Any], picture: np.ndarray) -> Callable[[], float]:
+    def measure() -> float:
+        start = time.perf_counter()
+        for _ in range(_CALLS):
+            network(picture)
+        return (time.perf_counter() - start) / _CALLS * 1000
+
+    return measure
+
+
+if __name__ == "__main__":
+    sys.exit(main())
