@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import keras
 
 from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.models.features import POOLING_NAME, FeatureGroup
+from artstyle_tf.models.features import POOLING_NAME, FeatureGroup, feature_groups
+from artstyle_tf.models.style_head import StylePooling
 
 HEAD, POOLED, OUTPUT = "head", "pooled", "output"
 """Names that every network knows: what its head reads, its pooled top, and what it answers."""
@@ -93,6 +94,6 @@ def _groups(model: keras.Model, tensor: keras.KerasTensor, size: int) -> tuple[F
     if _JOINED in [layer.name for layer in model.layers]:
         joined = model.get_layer(_JOINED)
         if tensor is joined.output:
-            parts = [int(part.shape[-1]) for part in joined.input]
-            return tuple(FeatureGroup(n, has_one_scale=i > 0) for i, n in enumerate(parts))
+            poolings = [layer for layer in model.layers if isinstance(layer, StylePooling)]
+            return feature_groups(joined.input, poolings)
     return (FeatureGroup(size, has_one_scale=False),)

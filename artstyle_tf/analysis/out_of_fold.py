@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -10,7 +11,11 @@ from artstyle_tf.models.features import FeatureGroup
 from artstyle_tf.reporting import SILENT, Reporter
 from artstyle_tf.training.linear_probe import fit_linear_probe
 
-_INVERSE_REGULARISATION = 4.0
+Fit = Callable[..., tuple[np.ndarray, np.ndarray]]
+"""Fits something linear: (features, labels, num_classes=, groups=) -> kernel [D, C], bias [C]."""
+
+fit_logistic_regression = partial(fit_linear_probe, inverse_regularisation=4.0, balanced=True)
+"""The regression that serves as the floor of every run."""
 
 
 def out_of_fold_probabilities(
@@ -20,12 +25,13 @@ def out_of_fold_probabilities(
     *,
     num_classes: int,
     groups: Sequence[FeatureGroup] | None = None,
+    fit: Fit = fit_logistic_regression,
     reporter: Reporter = SILENT,
 ) -> np.ndarray:
-    """Logistic regression, fitted to all folds but one and asked about that one, in turn.
+    """A regression, fitted to all folds but one and asked about that one, in turn.
 
-    It is the regression that serves as the floor of every run. Styles count alike in it, so that
-    a small one is not doubted for being small.
+    Unless asked otherwise it is the floor of every run. Styles count alike in it, so that a small
+    one is not doubted for being small.
 
     Args:
         features: float [N, D].
@@ -33,6 +39,7 @@ def out_of_fold_probabilities(
         folds: int [N], in [0, K); what hangs together is in one fold.
         num_classes: C.
         groups: of the features; see `training.feature_scales`.
+        fit: what is fitted.
         reporter: where progress goes.
 
     Returns:
@@ -48,14 +55,7 @@ def out_of_fold_probabilities(
         if len(known) == 1:
             probabilities[np.ix_(left_out, known)] = 1.0
             continue
-        kernel, bias = fit_linear_probe(
-            features[~left_out],
-            positions,
-            num_classes=len(known),
-            inverse_regularisation=_INVERSE_REGULARISATION,
-            balanced=True,
-            groups=groups,
-        )
+        kernel, bias = fit(features[~left_out], positions, num_classes=len(known), groups=groups)
         logits = features[left_out] @ kernel + bias
         weights = np.exp(logits - logits.max(axis=1, keepdims=True))
         probabilities[np.ix_(left_out, known)] = weights / weights.sum(axis=1, keepdims=True)

@@ -113,6 +113,7 @@ class AnalyzeExperiment(Schema):
     batch_size: PositiveInt = 32
     most_pictures: Annotated[int, Field(ge=50)] = 20_000
     folds: FoldsConfig = FoldsConfig()
+    depths: bool = True
     projection: ProjectionConfig = ProjectionConfig()
     clustering: ClusteringConfig = ClusteringConfig()
     classifiers: ClassifiersConfig | None = ClassifiersConfig()

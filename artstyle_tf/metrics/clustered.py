@@ -30,6 +30,28 @@ def draw_macro_f1(
 ) -> np.ndarray:
     """Macro-F1 of several models on the same clusters of pictures, drawn anew with replacement.
 
+    Arguments are those of `draw_f1`.
+
+    Returns:
+        float64 [M, num_draws]. A class that is missing in a draw does not count there.
+    """
+    f1 = draw_f1(
+        labels, predictions, clusters, num_classes=num_classes, seed=seed, num_draws=num_draws
+    )
+    return np.nanmean(f1, axis=2)
+
+
+def draw_f1(
+    labels: np.ndarray,
+    predictions: Sequence[np.ndarray],
+    clusters: np.ndarray,
+    *,
+    num_classes: int,
+    seed: int,
+    num_draws: int = NUM_DRAWS,
+) -> np.ndarray:
+    """F1 of each class for several models, on the same clusters of pictures, drawn anew.
+
     All models are scored on the same draws, so that differences of rows are paired.
 
     Args:
@@ -41,7 +63,7 @@ def draw_macro_f1(
         num_draws: draws.
 
     Returns:
-        float64 [M, num_draws]. A class that is missing in a draw does not count there.
+        float64 [M, num_draws, C]; NaN for a class that is missing in a draw.
     """
     labels, clusters = np.asarray(labels), np.asarray(clusters)
     num_clusters = int(clusters.max()) + 1
@@ -55,7 +77,7 @@ def draw_macro_f1(
     generator = np.random.default_rng(seed)
     shares = np.full(num_clusters, 1.0 / num_clusters)
     at_once = max(1, _MOST_VALUES_AT_ONCE // num_clusters)
-    scores = np.empty((len(taken), num_draws))
+    scores = np.empty((len(taken), num_draws, num_classes))
     for start in range(0, num_draws, at_once):
         stop = min(start + at_once, num_draws)
         # Floats, because BLAS multiplies no integers; these are exact up to 2**53.
@@ -64,7 +86,7 @@ def draw_macro_f1(
         is_there = drawn_support > 0
         for model, (counts, hits) in enumerate(zip(taken, right, strict=True)):
             f1 = 2.0 * (times @ hits) / np.maximum(drawn_support + times @ counts, 1.0)
-            scores[model, start:stop] = (f1 * is_there).sum(axis=1) / is_there.sum(axis=1)
+            scores[model, start:stop] = np.where(is_there, f1, np.nan)
     return scores
 
 

@@ -14,6 +14,11 @@ from artstyle_tf.models.style_head import SecondMoments, StylePooling, choose_st
 POOLING_NAME = "pooling"
 """Name of the layer that makes the pooled top, by which a loaded network is taken apart again."""
 
+TOP = "top"
+"""Name of the depth that the pooled top comes from."""
+
+_STYLE_SUFFIX = "_style"
+
 
 @dataclass(frozen=True)
 class StyleBranch:
@@ -39,10 +44,13 @@ class FeatureGroup(NamedTuple):
         size: number of features.
         has_one_scale: whether their sizes can be compared: the entries of one matrix can, the
             channels of a network need not.
+        depth: where in the network they come from: name of a block, or "top"; empty where no depths
+            are told apart.
     """
 
     size: int
     has_one_scale: bool
+    depth: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,11 +70,28 @@ class Features:
     @property
     def groups(self) -> tuple[FeatureGroup, ...]:
         """The parts of D, in order."""
-        styles = [branch.pooling.output for branch in self.branches]
-        return (
-            FeatureGroup(int(self.pooled.shape[-1]), has_one_scale=False),
-            *(FeatureGroup(int(style.shape[-1]), has_one_scale=True) for style in styles),
-        )
+        poolings = [branch.pooling for branch in self.branches]
+        return feature_groups([self.pooled, *(pooling.output for pooling in poolings)], poolings)
+
+
+def feature_groups(
+    parts: Sequence[keras.KerasTensor], poolings: Sequence[StylePooling]
+) -> tuple[FeatureGroup, ...]:
+    """Says what the parts of the features are.
+
+    Args:
+        parts: tensors [B, D0], [B, D1], ...: the pooled top, and the style of each block, in order.
+        poolings: the layers that make the styles, in any order.
+    """
+    pooled, *styles = parts
+    blocks = {id(layer.output): layer.name.removesuffix(_STYLE_SUFFIX) for layer in poolings}
+    return (
+        FeatureGroup(int(pooled.shape[-1]), has_one_scale=False, depth=TOP if styles else ""),
+        *(
+            FeatureGroup(int(style.shape[-1]), has_one_scale=True, depth=blocks[id(style)])
+            for style in styles
+        ),
+    )
 
 
 def build_pooled_features(backbone: Backbone) -> Features:
@@ -103,6 +128,6 @@ def _branch(backbone: Backbone, position: int, *, width: int) -> StyleBranch:
     block = backbone.blocks[position]
     output = backbone.model.get_layer(block.boundary).output
     moments = SecondMoments(name=f"{block.name}_moments")(output)
-    pooling = StylePooling(width, name=f"{block.name}_style")
+    pooling = StylePooling(width, name=f"{block.name}{_STYLE_SUFFIX}")
     pooling(moments)
     return StyleBranch(block.name, len(backbone.blocks) - 1 - position, moments, pooling)

@@ -116,6 +116,8 @@ def summarise(result: dict[str, Any]) -> str:
     lines.append(
         f"Out of fold: macro-F1 {out_of_fold['macro_f1']:.3f}, logistic regression on the features"
     )
+    if result["depths"] is not None:
+        lines.append(f"Depths:      {result['depths']['verdict']}")
     for name, words in (("fitted", "pictures that placed the centres"), ("held_out", "others")):
         if clusters[name] is not None:
             lines.append(

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from artstyle_tf.metrics.classification import confusion_matrix
-from artstyle_tf.metrics.clustered import draw_macro_f1
+from artstyle_tf.metrics.clustered import draw_f1, draw_macro_f1
 from artstyle_tf.metrics.uncertainty import classification_intervals, percentile_interval
 
 
@@ -45,6 +45,20 @@ def test_draws_are_those_of_drawing_clusters_one_by_one(pictures):
     assert draws.std(axis=1) == pytest.approx(expected.std(axis=1), rel=0.08)
     # Paired: the same draws for all models.
     assert (draws[0] - draws[1]).std() == pytest.approx((expected[0] - expected[1]).std(), rel=0.08)
+
+
+def test_each_class_has_draws_of_its_own_and_none_where_it_is_missing():
+    labels, clusters = np.array([0, 0, 1, 1, 1]), np.array([0, 0, 1, 2, 2])
+    predicted = np.array([0, 1, 1, 1, 1])
+    (draws,) = draw_f1(labels, [predicted], clusters, num_classes=3, seed=0)
+    assert draws.shape[1] == 3
+    assert np.isnan(draws[:, 2]).all()
+    # Cluster 0 is drawn or not; where it is, half of it is right and nothing else is taken for 0.
+    is_there = np.isfinite(draws[:, 0])
+    assert is_there.mean() == pytest.approx(1 - (2 / 3) ** 3, abs=0.02)
+    np.testing.assert_allclose(draws[is_there, 0], 2 / 3)
+    (macro_f1,) = draw_macro_f1(labels, [predicted], clusters, num_classes=3, seed=0)
+    np.testing.assert_allclose(macro_f1, np.nanmean(draws, axis=1))
 
 
 def test_single_pictures_give_about_the_interval_of_drawing_within_classes(pictures):

@@ -144,10 +144,10 @@ def test_blocks_come_in_their_order_and_unknown_ones_are_named(tiny_backbone):
 def test_features_are_the_pooled_top_and_the_style_of_each_block(tiny_backbone):
     backbone = tiny_backbone()
     features = build_style_features(backbone, blocks=["block1a", "block2b"], width=3)
-    assert features.groups == ((12, False), (6, True), (6, True))
+    assert features.groups == ((12, False, "top"), (6, True, "block1a"), (6, True, "block2b"))
     assert features.tensor.shape == (None, 24)
     assert [branch.num_blocks_above for branch in features.branches] == [2, 0]
-    assert build_pooled_features(backbone).groups == ((12, False),)
+    assert build_pooled_features(backbone).groups == ((12, False, ""),)
 
 
 def test_a_saved_classifier_with_a_style_head_predicts_the_same(tiny_backbone, tmp_path):

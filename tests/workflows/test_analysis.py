@@ -23,6 +23,7 @@ data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplic
 model: {backbone: tiny, weights: null, image_size_px: 32}
 training: {phases: [], tensorboard: false}
 """
+DEPTHS = ["block1a", "block2b", "top"]
 STYLES = {"bold": 20, "fine": 20, "wide": 14}
 QUICK = [
     "projection.methods=[pca]",
@@ -57,7 +58,8 @@ def worked_once(tmp_path_factory, write_pictures, name_tiny_network):
         name_tiny_network(patch)
         Path("config.yaml").write_text(CONFIG)
         write_pictures(Path("pictures"), STYLES)
-        for kind, more in (("direct", []), ("triplet", ["model.dimension=4"])):
+        style_head = ["model.dimension=4", "model.head=style", "model.style.width=4"]
+        for kind, more in (("direct", []), ("triplet", style_head)):
             options = ["--config", "config.yaml", "--run-name", kind, *more, "--quiet"]
             assert main(options, verb=f"train-{kind}") == 0
         assert analyze("--run", "outputs/models/direct") == 0
@@ -153,6 +155,8 @@ def test_every_picture_has_a_row_and_the_doubted_ones_are_listed(analysis):
 
 def test_figures_and_atlas_are_there(analysis):
     names = {file.name for file in Path(analysis["figures"]).glob("*.png")}
+    assert "depths.png" not in names  # its head reads the top alone
+    assert analysis["depths"] is None
     assert {"pca_by_style.png", "pca_by_cluster.png", "pca_by_correctness.png"} <= names
     assert {"contingency.png", "silhouettes.png", "clusters.png", "classifiers.png"} <= names
     assert {"typical.png", "ambiguous.png"} <= names
@@ -177,6 +181,33 @@ def test_a_second_analysis_finds_the_features_and_has_a_name_of_its_own(workplac
     assert Path(result["results"]).name == "direct-pooled-2"
     assert (result["clusters"]["num_clusters"], result["clusters"]["chosen_by"]) == (3, "user")
     assert shard.stat().st_mtime_ns == before
+
+
+def test_depths_of_a_style_head_are_left_out_in_turn(workplace, capsys):
+    quick = ["classifiers=null", "atlas=false", "clustering.num_clusters=2", "folds.num_folds=3"]
+    options = ["--run", "outputs/models/triplet", "--layer", "head", "projection.methods=[]"]
+    assert main([*options, *quick, "--quiet"], verb="analyze-features") == 0
+    printed = capsys.readouterr().out
+    folder = Path("outputs/analyses/triplet-head")
+    result = json.loads((folder / "analysis.json").read_text())
+    assert undocumented_names(result) == set()
+    depths = result["depths"]
+    assert [entry["depth"] for entry in depths["left_out"]] == DEPTHS
+    most = max(depths["left_out"], key=lambda entry: entry["difference"])
+    assert depths["most_missed"] == most["depth"]
+    assert f"the head without {most['depth']}" in depths["verdict"]
+    assert depths["verdict"] in printed
+    table = pd.read_csv(folder / "depths.csv", keep_default_na=False)
+    assert len(table) == (1 + 2 * len(DEPTHS)) * (1 + len(STYLES))
+    macro = table[table["style"] == ""].set_index(["features", "depth"])
+    without = depths["macro_f1"] - macro.loc[("without", most["depth"]), "f1"]
+    assert without == pytest.approx(most["difference"], abs=1e-4)
+    assert (Path(result["figures"]) / "depths.png").is_file()
+    unasked = [*options, *quick, "depths=false", "--json", "--quiet"]
+    assert main(unasked, verb="analyze-features") == 0
+    result = json_from(capsys)
+    assert result["depths"] is None
+    assert not (Path(result["figures"]) / "depths.png").exists()
 
 
 def test_an_interrupted_analysis_is_made_by_the_same_command(workplace, capsys, monkeypatch):

@@ -78,14 +78,18 @@ class AnalyzedPictures:
         )
         return scaler.fit_transform(self.features)
 
+    def clusters(self, *, by_group: bool) -> np.ndarray:
+        """What hangs together: copies, and groups if asked for: int [N] in [0, G)."""
+        copies = (self.rows["source_digest"], self.looks_like)
+        return connected(*copies, self.rows["group"]) if by_group else connected(*copies)
+
     def folds(self, *, num_folds: int, by_group: bool, seed: int) -> np.ndarray:
         """Divides the pictures; copies, and groups if asked for, stay together: int [N].
 
         Raises:
             ArtstyleError: if a style has too few pictures.
         """
-        copies = (self.rows["source_digest"], self.looks_like)
-        clusters = connected(*copies, self.rows["group"]) if by_group else connected(*copies)
+        clusters = self.clusters(by_group=by_group)
         present, labels = np.unique(self.labels, return_inverse=True)
         names = [str(self.class_names[number]) for number in present]
         originals = ~self.is_copy

@@ -1,4 +1,4 @@
-"""Folds, clusters, doubts, maps and atlas of pictures with features."""
+"""Folds, depths, clusters, doubts, maps and atlas of pictures with features."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from artstyle_tf.metrics.uncertainty import classification_intervals
 from artstyle_tf.workflows.analyzing.analysis_source import AnalysisSource
 from artstyle_tf.workflows.analyzing.analyzed_pictures import AnalyzedPictures
 from artstyle_tf.workflows.analyzing.atlas_page import write_atlas
+from artstyle_tf.workflows.analyzing.depth_view import write_depths
 from artstyle_tf.workflows.analyzing.feature_views import (
     cluster_pictures,
     write_clusters,
@@ -60,13 +61,22 @@ class PictureAnalysis:
         self.title = f"{source.name}, {config.layer}"
 
     def run(self) -> dict[str, Any]:
-        """Folds, clusters, doubts, maps and atlas; returns their part of the result."""
+        """Folds, depths, clusters, doubts, maps and atlas; returns their part of the result."""
         config, pictures = self.config, self.pictures
         stopwatch, reporter = self.invocation.stopwatch, self.invocation.reporter
         where: dict[str, Any] = {"figures": self.figures, "title": self.title}
         with stopwatch.stage("out_of_fold"):
-            probabilities = self._out_of_fold()
+            folds = pictures.folds(
+                num_folds=config.folds.num_folds, by_group=config.folds.by_group, seed=config.seed
+            )
+            probabilities = self._out_of_fold(folds)
         predictions = probabilities.argmax(axis=1)
+        depths = None
+        if config.depths:
+            with stopwatch.stage("depths"):
+                depths = write_depths(
+                    pictures, folds, folder=self.folder, reporter=reporter, **where
+                )
         with stopwatch.stage("clusters"):
             clustering, scores = cluster_pictures(
                 pictures, config.clustering, seed=config.seed, reporter=reporter
@@ -96,23 +106,20 @@ class PictureAnalysis:
                 )
         return {
             "out_of_fold": self._scores(predictions),
+            "depths": depths,
             "clusters": scores,
             "num_doubted": int(doubts.is_doubted.sum()),
             "projections": list(projections),
             "atlas": None if atlas is None else str(atlas),
         }
 
-    def _out_of_fold(self) -> np.ndarray:
-        settings, pictures = self.config.folds, self.pictures
-        folds = pictures.folds(
-            num_folds=settings.num_folds, by_group=settings.by_group, seed=self.config.seed
-        )
+    def _out_of_fold(self, folds: np.ndarray) -> np.ndarray:
         return out_of_fold_probabilities(
-            pictures.features,
-            pictures.labels,
+            self.pictures.features,
+            self.pictures.labels,
             folds,
-            num_classes=len(pictures.class_names),
-            groups=pictures.groups,
+            num_classes=len(self.pictures.class_names),
+            groups=self.pictures.groups,
             reporter=self.invocation.reporter,
         )
 
