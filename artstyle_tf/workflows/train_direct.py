@@ -55,7 +55,7 @@ def summarise(result: dict[str, Any]) -> str:
 class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
     """A classifier: linear probe, then cross-entropy phase by phase."""
 
-    _probe: LinearProbeConfig | None = None
+    _chosen: LinearProbeConfig | None = None
 
     @staticmethod
     def build_network(config: DirectExperiment, *, num_classes: int) -> Classifier:
@@ -133,11 +133,10 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
 
     def _chosen_probe(self, features: np.ndarray) -> LinearProbeConfig:
         """Settings of the start, the same for the refit; features are the training pictures'."""
-        if self._probe is None:
-            probe = self.config.training.linear_probe
-            assert probe is not None
-            self._probe = choose_probe(
-                probe,
+        if self._chosen is None:
+            assert self.probe is not None
+            self._chosen = choose_probe(
+                self.probe,
                 features,
                 self.splits["train"],
                 self.network.features.groups,
@@ -145,7 +144,7 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
                 seed=self.config.seed,
                 reporter=self.invocation.reporter,
             )
-        return self._probe
+        return self._chosen
 
     @property
     def refits(self) -> bool:
