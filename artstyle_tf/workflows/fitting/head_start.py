@@ -1,14 +1,14 @@
 """The first weights of a head: a linear classifier of the frozen features.
 
 Logistic regression and ridge regression make different mistakes. The mean of their logits (a
-logarithmic opinion pool: Genest and Zidek 1986) is right more often than either, has better
-probabilities, and is a single dense layer like them.
+logarithmic opinion pool: Genest and Zidek 1986) is right more often about new artists than either,
+has better probabilities, and is a single dense layer like them; BENCHMARKS.md has the figures.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -85,47 +85,22 @@ def fit_head_start(
     Returns:
         kernel float32 [D, C] and bias float32 [C], which give logits.
     """
-    data = _Data(features, labels, groups, num_classes)
+    settings: dict[str, Any] = {
+        "num_classes": num_classes,
+        "balanced": probe.balanced,
+        "groups": groups,
+    }
     heads = []
     if probe.method in ("ridge", "mean"):
-        heads.append(_fit_ridge(probe, data))
+        assert probe.ridge != "auto"
+        heads.append(fit_ridge_probe(features, labels, ridge=probe.ridge, **settings))
     if probe.method in ("logistic", "mean"):
-        heads.append(_fit_logistic(probe, data, floor))
+        if floor is not None and len(groups) == 1:
+            heads.append((floor.kernel, floor.bias))
+        else:
+            strength = probe.inverse_regularisation
+            heads.append(
+                fit_linear_probe(features, labels, inverse_regularisation=strength, **settings)
+            )
     kernels, biases = zip(*heads, strict=True)
     return np.mean(kernels, axis=0), np.mean(biases, axis=0)
-
-
-class _Data(NamedTuple):
-    """Arguments of `fit_head_start`."""
-
-    features: np.ndarray
-    labels: np.ndarray
-    groups: Sequence[FeatureGroup]
-    num_classes: int
-
-
-def _fit_ridge(probe: LinearProbeConfig, data: _Data) -> tuple[np.ndarray, np.ndarray]:
-    assert probe.ridge != "auto"
-    return fit_ridge_probe(
-        data.features,
-        data.labels,
-        num_classes=data.num_classes,
-        ridge=probe.ridge,
-        balanced=probe.balanced,
-        groups=data.groups,
-    )
-
-
-def _fit_logistic(
-    probe: LinearProbeConfig, data: _Data, floor: Floor | None
-) -> tuple[np.ndarray, np.ndarray]:
-    if floor is not None and len(data.groups) == 1:
-        return floor.kernel, floor.bias
-    return fit_linear_probe(
-        data.features,
-        data.labels,
-        num_classes=data.num_classes,
-        inverse_regularisation=probe.inverse_regularisation,
-        balanced=probe.balanced,
-        groups=data.groups,
-    )
