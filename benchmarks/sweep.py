@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import subprocess
 import sys
@@ -31,6 +30,7 @@ from artstyle_tf.config.tuning import TUNE_EXPERIMENTS, TuneExperiment
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import write_json
 from artstyle_tf.reporting import Reporter
+from artstyle_tf.threads import usable_cores
 from artstyle_tf.tuning.trial_processes import TrialProcesses
 from artstyle_tf.workflows.tuning.study_plan import base_experiment, trial_config, unpack_space
 
@@ -69,7 +69,7 @@ def _run(options: argparse.Namespace, reporter: Reporter) -> None:
         trials = pd.read_csv(Path(whole["study"]) / "trials.csv")
         plain = _fit_plainly(config, trials, options.plain, Path(folder), reporter)
     sampled = trials[trials["trial"].isin(plain)]
-    in_turn = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    in_turn = usable_cores()
     result = {
         "plain Keras fit, s a trial": sum(plain.values()) / len(plain),
         "tune.py, no pruning, s for the same trials": sampled["seconds"].mean() / in_turn,
@@ -116,12 +116,11 @@ def _fit_plainly(
 ) -> dict[int, float]:
     """Seconds of some trials, by their numbers."""
     base, space = base_experiment(config), unpack_space(config.tuning)
-    cores = os.cpu_count() or 1
     processes = TrialProcesses(
         1,
         preload=[_TRAIN.partition(":")[0]],
         log_file=folder / "plain.log",
-        num_threads=cores,
+        num_threads=usable_cores(),
     )
     objective = config.tuning.objective
     pictures = processes.run_alone(_PREPARE, (base, objective), reporter.info, what="preparing")

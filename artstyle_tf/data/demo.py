@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import multiprocessing
-import os
 import signal
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -29,6 +28,7 @@ from artstyle_tf.data.demo_styles.studio import (
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import cannot_write, write_json
 from artstyle_tf.reporting import SILENT, Reporter
+from artstyle_tf.threads import usable_cores
 
 # 600 pictures in the proportions of the reference's 1,422.
 PICTURES_PER_STYLE = {
@@ -122,7 +122,7 @@ def _draw_all(
 ) -> None:
     """Draws pictures into the style folders of `folder`, on all cores if it is worth it."""
     jobs = [(picture, folder, seed) for picture in plan]
-    workers = min(_MOST_WORKERS, _usable_cores(), len(jobs) // _FEWEST_PICTURES_PER_WORKER)
+    workers = min(_MOST_WORKERS, usable_cores(), len(jobs) // _FEWEST_PICTURES_PER_WORKER)
     if workers < 2:
         for job in reporter.track(jobs, total=len(jobs), description="Drawing pictures"):
             _draw_and_save(job)
@@ -149,12 +149,6 @@ def _draw_and_save(job: tuple[PlannedPicture, Path, int]) -> None:
     pixels = paint_picture(picture, seed=seed)
     path = folder / picture.style / file_name(picture, seed=seed)
     path.write_bytes(_as_jpeg(pixels))
-
-
-def _usable_cores() -> int:
-    with contextlib.suppress(AttributeError):  # not on macOS and Windows
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _rename(unfinished: Path, folder: Path, recipe: dict[str, object]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 from importlib import metadata
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import artstyle_tf
+from artstyle_tf.threads import usable_cores
 
 _PACKAGES = (
     "tensorflow",
@@ -30,15 +30,9 @@ def describe_environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in _PACKAGES},
         "platform": platform.platform(),
-        "processor_cores": _usable_cores(),
+        "processor_cores": usable_cores(),
         "git_commit": _git_commit(),
     }
-
-
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _git_commit() -> str | None:

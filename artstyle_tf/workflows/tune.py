@@ -6,7 +6,6 @@ This process proposes trials and remembers them; TensorFlow is only in those tha
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.config.loading import dump_yaml
 from artstyle_tf.config.tuning import TuneExperiment
 from artstyle_tf.files import write_json, write_text
+from artstyle_tf.threads import usable_cores
 from artstyle_tf.tuning.importances import parameter_importances
 from artstyle_tf.tuning.live_board import LiveBoard, short_value
 from artstyle_tf.tuning.search_space import SearchSpace
@@ -109,9 +109,8 @@ class _TuningJob:
         confirmation = self.tuning.confirmation
         for further in ({}, confirmation.baseline or {}):
             trial_config(self.base, {**confirmation.changes, **further})
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        self.num_workers = self.tuning.workers or max(1, cores or 1)
-        self.num_threads = max(1, (cores or 1) // self.num_workers)
+        self.num_workers = self.tuning.workers or usable_cores()
+        self.num_threads = max(1, usable_cores() // self.num_workers)
 
     def run(self) -> dict[str, Any]:
         with contextlib.closing(

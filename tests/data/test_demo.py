@@ -141,7 +141,7 @@ class TestSeed:
     def test_processes_draw_what_one_process_draws(self, tmp_path, monkeypatch):
         write_demo_set(tmp_path / "alone", pictures_per_style=_FEW)
         monkeypatch.setattr(demo, "_FEWEST_PICTURES_PER_WORKER", 2)
-        monkeypatch.setattr(demo, "_usable_cores", lambda: 2)
+        monkeypatch.setattr(demo, "usable_cores", lambda: 2)
         write_demo_set(tmp_path / "together", pictures_per_style=_FEW)
         assert _contents(tmp_path / "alone") == _contents(tmp_path / "together")
 

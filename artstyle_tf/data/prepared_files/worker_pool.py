@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
 import signal
@@ -17,7 +16,7 @@ from typing import Any, TypeVar
 
 from artstyle_tf.data.large_pictures import share_turns
 from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.threads import map_ahead
+from artstyle_tf.threads import map_ahead, usable_cores
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -42,7 +41,7 @@ class WorkerPool:
     """
 
     def __init__(self, num_workers: int | None = None) -> None:
-        self.num_workers = num_workers or _usable_cores()
+        self.num_workers = num_workers or usable_cores()
         self._executor: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> WorkerPool:
@@ -122,9 +121,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
-
-
-def _usable_cores() -> int:
-    with contextlib.suppress(AttributeError):  # macOS and Windows cannot tell.
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from artstyle_tf.export.formats.export_format import Pictures, RunNetwork
 from artstyle_tf.export.formats.quiet_conversion import quiet_conversion
 from artstyle_tf.export.frozen_graph import FrozenGraph
 from artstyle_tf.files import replaced_atomically
+from artstyle_tf.threads import usable_cores
 
 # Of `models.style_head` and `models.features`, and the heads.
 _LAYERS_IN_FLOAT = ("_moments", "_style", "/features", "/head", "/projection", "/embedding")
@@ -39,7 +39,7 @@ class LiteRtFormat:
         """Makes what `write` wrote ready to run on all cores; outputs in the network's order."""
         from ai_edge_litert.interpreter import Interpreter
 
-        interpreter = Interpreter(str(file), num_threads=os.cpu_count())
+        interpreter = Interpreter(str(file), num_threads=usable_cores())
         interpreter.allocate_tensors()
         pixels = interpreter.get_input_details()[0]["index"]
         # "Identity" or "StatefulPartitionedCall:0" and so on: numbered as in the graph.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -24,6 +23,7 @@ from artstyle_tf.export.measurement import (
 from artstyle_tf.export.served_run import ServedRun, keras_network
 from artstyle_tf.files import write_json
 from artstyle_tf.reporting import Reporter
+from artstyle_tf.threads import usable_cores
 from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.workflows.answers.served_run import LabelledPictures, read_own_pictures
 
@@ -163,4 +163,4 @@ def _circumstances(run_directory: RunDirectory) -> dict[str, Any]:
         except metadata.PackageNotFoundError:
             versions[package] = None
     digest = hashlib.sha256(run_directory.model_file.read_bytes()).hexdigest()
-    return {"model_digest": digest, "versions": versions, "cores": os.cpu_count()}
+    return {"model_digest": digest, "versions": versions, "cores": usable_cores()}
