@@ -8,7 +8,11 @@ from typing import Protocol
 import numpy as np
 import tensorflow as tf
 
+from artstyle_tf.data.dataset_options import untuned
 from artstyle_tf.data.epoch_order import EpochOrder
+from artstyle_tf.threads import usable_cores
+
+_BATCHES_AHEAD = 2
 
 AugmentationFunction = Callable[[np.ndarray, int, int], np.ndarray]
 """(picture uint8 [S, S, 3], number of the picture, epoch or view) -> uint8 [S, S, 3]."""
@@ -75,7 +79,7 @@ def training_batches(
         return (
             order.batches(epoch)
             .unbatch()
-            .map(lambda n, view: load(n, view, epoch), num_parallel_calls=tf.data.AUTOTUNE)
+            .map(lambda n, view: load(n, view, epoch), num_parallel_calls=usable_cores())
             .batch(order.batch_size)
         )
 
@@ -119,9 +123,9 @@ def evaluation_batches(
     labels_tensor = _as_tensor(labels)
     dataset = tf.data.Dataset.range(len(store)).map(
         lambda number: (tf.cast(store.load(number), tf.float32), labels_tensor[number]),
-        num_parallel_calls=tf.data.AUTOTUNE,
+        num_parallel_calls=usable_cores(),
     )
-    return _reproducible(dataset.batch(batch_size)).prefetch(tf.data.AUTOTUNE)
+    return untuned(dataset.batch(batch_size).prefetch(_BATCHES_AHEAD))
 
 
 def cached_evaluation_batches(
@@ -132,7 +136,7 @@ def cached_evaluation_batches(
     dataset = dataset.batch(batch_size).map(
         lambda numbers, known: (_read_rows(rows, numbers, tf.zeros_like(numbers)), known)
     )
-    return _reproducible(dataset).prefetch(tf.data.AUTOTUNE)
+    return untuned(dataset.prefetch(_BATCHES_AHEAD))
 
 
 def steps_per_epoch(num_examples: int, batch_size: int) -> int:
@@ -149,14 +153,8 @@ def _endless(
     one_epoch: Callable[[tf.Tensor], tf.data.Dataset], first_epoch: int
 ) -> tf.data.Dataset:
     epochs = tf.data.Dataset.counter(start=first_epoch)
-    return _reproducible(epochs.flat_map(one_epoch)).prefetch(tf.data.AUTOTUNE)
+    return untuned(epochs.flat_map(one_epoch).prefetch(_BATCHES_AHEAD))
 
 
 def _as_tensor(labels: Sequence[int] | np.ndarray) -> tf.Tensor:
     return tf.constant(np.asarray(labels, dtype=np.int32))
-
-
-def _reproducible(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    options = tf.data.Options()
-    options.deterministic = True
-    return dataset.with_options(options)

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from artstyle_tf.data.dataset_options import untuned
 from artstyle_tf.data.decoding import AspectPolicy, decode_picture, resize_picture
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.reporting import SILENT, Reporter
+from artstyle_tf.threads import usable_cores
 
 _BATCH_FOR_FILLING = 64
 
@@ -90,8 +92,8 @@ class PictureStore:
         shape = (self._num_pictures, self._image_size_px, self._image_size_px, 3)
         pictures = np.empty(shape, dtype=np.uint8)
         dataset = tf.data.Dataset.from_tensor_slices(self._paths)
-        dataset = dataset.map(self._read, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        batches = dataset.prefetch(_BATCH_FOR_FILLING).as_numpy_iterator()
+        dataset = dataset.map(self._read, num_parallel_calls=usable_cores())
+        batches = untuned(dataset.prefetch(_BATCH_FOR_FILLING)).as_numpy_iterator()
         tracked = reporter.track(batches, total=self._num_pictures, description=description)
         for number, picture in enumerate(tracked):
             pictures[number] = picture

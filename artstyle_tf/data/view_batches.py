@@ -8,7 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from artstyle_tf.data.batches import ExampleStore
+from artstyle_tf.data.dataset_options import untuned
 from artstyle_tf.data.picture_store import errors_of_reading
+from artstyle_tf.threads import usable_cores
 
 ViewFunction = Callable[[np.ndarray, int, int], np.ndarray]
 """(picture uint8 [S, S, 3], number of the picture, view) -> uint8 [S, S, 3]."""
@@ -52,11 +54,11 @@ def view_batches(
 
     dataset = (
         tf.data.Dataset.from_tensor_slices((tf.constant(numbers[starts]), views_of_each))
-        .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .map(load, num_parallel_calls=usable_cores())
         .unbatch()
         .batch(batch_size)
         .map(lambda pictures: tf.cast(pictures, tf.float32))
         .prefetch(2)
     )
     with errors_of_reading():
-        yield from dataset.as_numpy_iterator()
+        yield from untuned(dataset).as_numpy_iterator()
