@@ -25,7 +25,12 @@ from artstyle_tf.reporting import SILENT, Reporter
 from artstyle_tf.training.activation_table import ActivationTable, ActivationType
 from artstyle_tf.training.cache_decision import format_bytes
 from artstyle_tf.training.cache_folder import make_room
-from artstyle_tf.training.trunk_runtime import CompileTrunk, RuntimeChoice, open_trunk_runtime
+from artstyle_tf.training.trunk_runtime import (
+    CompileTrunk,
+    RuntimeChoice,
+    TrunkRuntime,
+    open_trunk_runtime,
+)
 
 FORMAT_VERSION = 2  # 1 named shards by their rows alone, so that equal rows lost their keys
 
@@ -101,10 +106,11 @@ class TrunkCache:
         self._network = network
         self._preprocessing = dict(preprocessing)
         self.size_limit_bytes = size_limit_bytes
-        self._runtime: RuntimeChoice = runtime
+        self._runtime_choice: RuntimeChoice = runtime
         self._compile_trunk = compile_trunk
         self._trunks: dict[int, keras.Model] = {}
         self._tables: dict[Path, ActivationTable] = {}
+        self._opened: tuple[str, TrunkRuntime] | None = None
         self._reporter = reporter
 
     def tables(
@@ -212,9 +218,8 @@ class TrunkCache:
         if removed:
             freed = format_bytes(sum(table.size_bytes for table in removed))
             self._reporter.info(f"Removed {freed} of older activations from the trunk cache.")
-        trunk = build_trunk(self._network, lacking)
         shard_rows = _shard_rows(max(tables[boundary].row_bytes for boundary in lacking))
-        outputs = self._outputs(trunk, load_pictures(wanted), len(wanted), description)
+        outputs = self._outputs(lacking, load_pictures(wanted), len(wanted), description)
         for positions, rows_of_each in _grouped(outputs, wanted, shard_rows):
             for boundary, rows in zip(lacking, rows_of_each, strict=True):
                 new = np.isin(positions, missing[boundary])
@@ -223,18 +228,16 @@ class TrunkCache:
                     tables[boundary].add(new_keys, rows[new])
 
     def _outputs(
-        self, trunk: keras.Model, batches: Iterable[np.ndarray], total: int, description: str
+        self,
+        boundaries: Sequence[int],
+        batches: Iterable[np.ndarray],
+        total: int,
+        description: str,
     ) -> Iterator[list[np.ndarray]]:
-        """The trunk's outputs, batch by batch."""
+        """The activations at all boundaries, batch by batch."""
         batches = iter(batches)
         first = next(batches)
-        runtime = open_trunk_runtime(
-            trunk,
-            self._runtime,
-            first,
-            compile_trunk=self._compile_trunk,
-            reporter=self._reporter,
-        )
+        runtime = self._runtime(boundaries, first)
         batches = itertools.chain([first], batches)
         num_batches = -(-total // len(first))
         tracked = self._reporter.track(
@@ -245,6 +248,21 @@ class TrunkCache:
         )
         for pictures in tracked:
             yield runtime.run(pictures)
+
+    def _runtime(self, boundaries: Sequence[int], sample: np.ndarray) -> TrunkRuntime:
+        """The last one again if nothing has changed: opening it takes as long as 500 pictures."""
+        trunk = build_trunk(self._network, boundaries)
+        what = f"{boundaries} {weights_digest(trunk)}"
+        if self._opened is None or self._opened[0] != what:
+            runtime = open_trunk_runtime(
+                trunk,
+                self._runtime_choice,
+                sample,
+                compile_trunk=self._compile_trunk,
+                reporter=self._reporter,
+            )
+            self._opened = what, runtime
+        return self._opened[1]
 
 
 def _shard_rows(row_bytes: int) -> int:

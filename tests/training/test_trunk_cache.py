@@ -233,3 +233,24 @@ def test_a_killed_program_loses_at_most_a_shard(open_cache, classifier, tmp_path
         np.testing.assert_allclose(
             rows[boundary].plain(), expected(classifier, boundary), rtol=1e-5, atol=1e-6
         )
+
+
+def test_a_compiled_trunk_serves_all_splits_until_a_block_has_learnt(open_cache, classifier):
+    compiled = []
+
+    def compile_trunk(trunk):
+        compiled.append(trunk)
+        return lambda pictures: [np.asarray(trunk(pictures))]
+
+    cache = open_cache(runtime="auto", compile_trunk=compile_trunk)
+    halves = KEYS[:10], KEYS[10:]
+    for keys in halves:
+        rows = cache.activations([1], keys, Loader(PICTURES[: len(keys)]))[1]
+        np.testing.assert_allclose(rows.plain(), expected(classifier, 1)[:10], rtol=1e-3)
+    assert len(compiled) == 1
+
+    kernel = classifier.model.get_layer("block1a_conv").kernel
+    kernel.assign(kernel * 2)
+    rows = cache.activations([1], halves[0], Loader())[1]
+    np.testing.assert_allclose(rows.plain(), expected(classifier, 1)[:10], rtol=1e-3)
+    assert len(compiled) == 2
