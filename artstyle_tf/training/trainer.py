@@ -97,7 +97,7 @@ class Trainer:
         data: position of a phase -> what to learn from in it.
         history_file: CSV to write, one row an epoch.
         resume_file: where to keep the point to resume from; None for none.
-        save_model: writes the network to disk, atomically; called whenever it got better.
+        save_model: writes the network to disk, atomically; called for the best one.
         tensorboard_folder: for event files; None for none.
         further_callbacks: see the logs of an epoch when everything else has.
         reporter: where progress goes.
@@ -175,8 +175,10 @@ class Trainer:
                 if self.unfreezing.phase_is_over:
                     self.unfreezing.advance()
                 self._save_resume_point(optimizer=None)
+                self.best.write()
         finally:
             self._report.close()
+            self.best.write()  # after Ctrl-C, too
         if self.reason_to_stop is not None:
             self._reporter.info(f"Stopped early: {self.reason_to_stop}.")
         self.best.bring_back()

@@ -133,6 +133,37 @@ def test_the_best_weights_come_back_and_are_on_disk(make_trainer, tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+def test_the_best_model_is_saved_once_a_phase_and_at_once_at_first(make_trainer, monkeypatch):
+    phases = [Phase(0, 3, 0.01), Phase(1, 3, 0.01)]
+    trainer, classifier = make_trainer(some_plan(phases))
+    scores = iter([0.1, 0.2, 0.3, 0.5, 0.4, 0.3])
+    offer, saved = trainer.best.offer, []
+    monkeypatch.setattr(trainer.best, "offer", lambda epoch, _: offer(epoch, next(scores)))
+    monkeypatch.setattr(
+        trainer.best, "_save", lambda model: saved.append((trainer.best.epoch, model.get_weights()))
+    )
+    trainer.train()
+    assert [epoch for epoch, _ in saved] == [1, 3, 4]
+    for one, other in zip(saved[-1][1], weights_of(classifier), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_an_interrupted_training_leaves_its_best_model_on_disk(make_trainer, tmp_path, monkeypatch):
+    trainer, _ = make_trainer(some_plan([Phase(0, 3, 0.01)]))
+    scores = iter([0.1, 0.2])
+    offer, callbacks = trainer.best.offer, trainer._callbacks
+    monkeypatch.setattr(trainer.best, "offer", lambda epoch, _: offer(epoch, next(scores)))
+    monkeypatch.setattr(
+        trainer, "_callbacks", lambda optimizer: [*callbacks(optimizer), _Interrupt(2)]
+    )
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train()
+    saved = keras.models.load_model(tmp_path / "run" / "model.keras", compile=False)
+    assert trainer.best.epoch == 2
+    for one, other in zip(saved.get_weights(), trainer.best.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_a_probe_that_training_does_not_beat_stays(make_trainer):
     trainer, classifier = make_trainer()
     probe = weights_of(classifier)

@@ -10,7 +10,11 @@ import numpy as np
 
 
 class BestModel(keras.callbacks.Callback):
-    """Saves the network whenever validation macro-F1 rises, and can bring it back.
+    """Remembers the network whenever validation macro-F1 rises, saves it, and can bring it back.
+
+    The first one is saved at once, so that there soon is a model to use. Later ones wait for
+    `write`: saving takes half a second, as long as an epoch of the head, and until then the point
+    to resume from holds the best weights, too.
 
     Args:
         whole_model: the whole network; a phase trains a model that shares its variables.
@@ -26,6 +30,7 @@ class BestModel(keras.callbacks.Callback):
         super().__init__()
         self._whole_model = whole_model
         self._save = save
+        self._is_saved = False
         self.weights: list[np.ndarray] = []
         self.score = float("-inf")
         self.epoch = 0
@@ -40,8 +45,23 @@ class BestModel(keras.callbacks.Callback):
         """Keeps the present weights if their score is the best so far."""
         if score > self.score:
             self.score, self.epoch = float(score), epoch
+            is_first = not self.weights
             self.weights = self._whole_model.get_weights()
+            self._is_saved = False
+            if is_first:
+                self.write()
+
+    def write(self) -> None:
+        """Saves the best network, if that has not been done; the present weights stay."""
+        if self._is_saved or not self.weights:
+            return
+        present = self._whole_model.get_weights()
+        self.bring_back()
+        try:
             self._save(self._whole_model)
+        finally:
+            self._whole_model.set_weights(present)
+        self._is_saved = True
 
     def bring_back(self) -> None:
         """Gives the network the best weights."""
@@ -56,3 +76,4 @@ class BestModel(keras.callbacks.Callback):
         """Continues where `state` was taken, with the best weights of that moment."""
         self.score, self.epoch = state["score"], state["epoch"]
         self.weights = weights
+        self._is_saved = False
