@@ -22,6 +22,8 @@ PLAIN = "plain Keras fit"
 COLD = "trunk cache, empty at first"
 WARM = "trunk cache, filled before"
 
+SETTINGS = ("backbone", "head", "image_size_px", "unfreeze", "epochs", "views", "dtype")
+
 DESCRIPTION = f"""\
 Trains a classifier by progressive unfreezing (the head alone, then the last blocks, then more of
 them) in three ways that lead to the same weights:
@@ -51,6 +53,8 @@ def _parse() -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--backbone", default="efficientnet_b0", help="default: %(default)s")
+    add("--head", default="pooled", help="pooled or style (default: %(default)s)")
+    add("--image-size-px", type=int, default=224, metavar="S", help="default: %(default)s")
     add("--unfreeze", type=int, nargs="+", default=[0, 1, 5], metavar="K", help="blocks by phase")
     add("--epochs", type=int, default=5, help="of each phase (default: %(default)s)")
     add("--views", type=int, default=1, help="of each picture (default: %(default)s)")
@@ -79,10 +83,7 @@ def _run(options: argparse.Namespace, folder: Path, reporter: Reporter) -> None:
     for what, value in agreement.items():
         print(f"{what}: {value:.3g}")
     if options.json is not None:
-        settings = {
-            name: getattr(options, name)
-            for name in ("backbone", "unfreeze", "epochs", "views", "dtype")
-        }
+        settings = {name: getattr(options, name) for name in SETTINGS}
         settings["num_pictures"] = runner.last[PLAIN].result["num_pictures"]
         settings["agreement"] = agreement
         write_result(options.json, comparison, benchmark="direct_training", settings=settings)
@@ -96,6 +97,8 @@ class _Runner:
         self._unfreeze = options.unfreeze
         self._overrides = [
             f"model.backbone={options.backbone}",
+            f"model.head={options.head}",
+            f"model.image_size_px={options.image_size_px}",
             self._phases(options.epochs),
             "training.linear_probe=null",
             f"data.views={{num_views: {options.views}}}",
