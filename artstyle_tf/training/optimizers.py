@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
+from keras import ops
 
 from artstyle_tf.models.blocks import layer_depths
 from artstyle_tf.models.network import Network
@@ -13,13 +15,20 @@ _WITHOUT_WEIGHT_DECAY = {"bias", "gamma", "beta"}
 
 
 @keras.saving.register_keras_serializable(package="artstyle_tf")
-class LayerwiseAdamW(keras.optimizers.AdamW):
+class LayerwiseAdamW(keras.optimizers.Optimizer):
     """AdamW whose learning rate is multiplied by a factor for each variable.
+
+    All variables make their step together, as one vector. Keras's own AdamW makes dozens of
+    operations for each of them, and tracing a training step of five blocks took 3.0 s instead of
+    1.9 s. The values are the same but for rounding. It trains on one device.
 
     Args:
         learning_rate: value or schedule for factor 1.
         multipliers: path of a variable -> factor; 1 for those not named.
-        **kwargs: of `keras.optimizers.AdamW`.
+        beta_1: of the mean of gradients.
+        beta_2: of the mean of their squares.
+        epsilon: added to the root of that mean.
+        **kwargs: of `keras.optimizers.Optimizer`.
 
     Source: Loshchilov and Hutter 2019, arXiv:1711.05101; factors by depth after Howard and
     Ruder 2018, arXiv:1801.06146 (discriminative fine-tuning).
@@ -30,10 +39,14 @@ class LayerwiseAdamW(keras.optimizers.AdamW):
         learning_rate: Any = 0.001,
         *,
         multipliers: dict[str, float] | None = None,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
         **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate=learning_rate, **kwargs)
         self.multipliers = dict(multipliers or {})
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
         self._factors: list[float] = []
         self._decays: list[float] = []
 
@@ -43,29 +56,54 @@ class LayerwiseAdamW(keras.optimizers.AdamW):
         Here the variables are Keras's and have paths; in a step of the TensorFlow backend they
         are TensorFlow's and have none.
         """
-        if not self.built:
-            self._factors = [self.multipliers.get(variable.path, 1.0) for variable in variables]
-            self._decays = [self._decay_of(variable.path) for variable in variables]
+        if self.built:
+            return
         super().build(variables)
+        self._factors = [self.multipliers.get(variable.path, 1.0) for variable in variables]
+        self._decays = [self._decay_of(variable.path) for variable in variables]
+        size = sum(math.prod(variable.shape) for variable in variables)
+        self._means = self.add_variable((size,), name="means")
+        self._squares = self.add_variable((size,), name="squares")
 
     def _decay_of(self, path: str) -> float:
         excluded = path.rpartition("/")[2] in _WITHOUT_WEIGHT_DECAY
         return 0.0 if excluded or self.weight_decay is None else self.weight_decay
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """One step for one variable, decay and Adam, with its own learning rate."""
-        position = self._get_variable_index(variable)
-        rate = keras.ops.cast(learning_rate, variable.dtype) * self._factors[position]
-        if self._decays[position]:
-            self.assign_sub(variable, variable * self._decays[position] * rate)
-        super().update_step(gradient, variable, rate)
+    def _backend_update_step(
+        self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any
+    ) -> None:
+        """One step of all variables, with decay and each with its own learning rate."""
+        gradient = ops.concatenate([ops.reshape(grad, (-1,)) for grad in grads])
+        means = self._means + (gradient - self._means) * (1 - self.beta_1)
+        squares = self._squares + (ops.square(gradient) - self._squares) * (1 - self.beta_2)
+        self.assign(self._means, means)
+        self.assign(self._squares, squares)
+        step = ops.cast(self.iterations + 1, gradient.dtype)
+        unbiased = ops.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
+        direction = means * unbiased / (ops.sqrt(squares) + self.epsilon)
+        start = 0
+        for variable, factor, decay in zip(
+            trainable_variables, self._factors, self._decays, strict=True
+        ):
+            size = math.prod(variable.shape)
+            change = ops.reshape(direction[start : start + size], variable.shape)
+            start += size
+            if decay:
+                change = change + decay * variable
+            self.assign_sub(variable, learning_rate * factor * change)
 
     def _apply_weight_decay(self, variables: list[Any]) -> None:
-        """Nothing: Keras decays all variables with one rate, `update_step` each with its own."""
+        """Nothing: Keras decays all variables with one rate, a step each with its own."""
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
-        return {**super().get_config(), "multipliers": self.multipliers}
+        return {
+            **super().get_config(),
+            "multipliers": self.multipliers,
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+        }
 
 
 def depth_multipliers(network: Network, layer_decay: float) -> dict[str, float]:

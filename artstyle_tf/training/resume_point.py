@@ -13,7 +13,7 @@ from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import replaced_atomically
 from artstyle_tf.npz_files import read_npz
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(frozen=True)

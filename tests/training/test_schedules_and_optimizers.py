@@ -69,6 +69,24 @@ def test_without_multipliers_it_is_adamw():
     np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
 
+def test_in_a_network_of_many_shapes_it_is_adamw():
+    pictures = np.random.default_rng(0).normal(size=(8, 6, 6, 2)).astype("float32")
+    trained = []
+    for optimizer in (LayerwiseAdamW, keras.optimizers.AdamW):
+        keras.utils.set_random_seed(1)
+        layers = [keras.layers.Conv2D(3, 3), keras.layers.Flatten(), keras.layers.Dense(1)]
+        network = keras.Sequential([keras.Input((6, 6, 2)), *layers])
+        schedule = WarmupCosine(0.01, total_steps=6, warmup_steps=2)
+        step = optimizer(schedule, weight_decay=0.1, global_clipnorm=0.5)
+        if optimizer is keras.optimizers.AdamW:
+            step.exclude_from_weight_decay(var_names=["bias"])
+        network.compile(step, "mse")
+        network.fit(pictures, np.arange(8.0), batch_size=8, epochs=5, shuffle=False, verbose=0)
+        trained.append(network.get_weights())
+    for ours, theirs in zip(*trained, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
 def test_a_multiplier_is_that_share_of_the_learning_rate_also_for_the_decay():
     variables = two_variables()
     path = variables[1].path
