@@ -72,7 +72,11 @@ class LayerwiseAdamW(keras.optimizers.Optimizer):
     def _backend_update_step(
         self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any
     ) -> None:
-        """One step of all variables, with decay and each with its own learning rate."""
+        """One step of all variables, with decay and each with its own learning rate.
+
+        It is where Keras lets an optimiser step all variables at once; as it is called, each of
+        them has a gradient, in the order of `build`.
+        """
         gradient = ops.concatenate([ops.reshape(grad, (-1,)) for grad in grads])
         means = self._means + (gradient - self._means) * (1 - self.beta_1)
         squares = self._squares + (ops.square(gradient) - self._squares) * (1 - self.beta_2)

@@ -250,7 +250,7 @@ class TrunkCache:
             yield runtime.run(pictures)
 
     def _runtime(self, boundaries: Sequence[int], sample: np.ndarray) -> TrunkRuntime:
-        """The last one again if nothing has changed: opening it takes as long as 500 pictures."""
+        """The last one again if nothing has changed: opening one takes seconds."""
         trunk = build_trunk(self._network, boundaries)
         what = f"{boundaries} {weights_digest(trunk)}"
         if self._opened is None or self._opened[0] != what:
