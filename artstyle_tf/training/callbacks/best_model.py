@@ -47,9 +47,9 @@ class BestModel(keras.callbacks.Callback):
             self.score, self.epoch = float(score), epoch
             is_first = not self.weights
             self.weights = self._whole_model.get_weights()
-            self._is_saved = False
-            if is_first:
-                self.write()
+            if is_first:  # the present weights are the best, so nothing has to be put back
+                self._save(self._whole_model)
+            self._is_saved = is_first
 
     def write(self) -> None:
         """Saves the best network, if that has not been done; the present weights stay."""
