@@ -97,7 +97,8 @@ class Trainer:
         data: position of a phase -> what to learn from in it.
         history_file: CSV to write, one row an epoch.
         resume_file: where to keep the point to resume from; None for none.
-        save_model: writes the network to disk, atomically; called for the best one.
+        save_model: writes the network to disk, atomically; called for the best one. None where
+            nobody will ask for the file.
         tensorboard_folder: for event files; None for none.
         further_callbacks: see the logs of an epoch when everything else has.
         reporter: where progress goes.
@@ -112,7 +113,7 @@ class Trainer:
         *,
         history_file: Path,
         resume_file: Path | None,
-        save_model: Callable[[keras.Model], None],
+        save_model: Callable[[keras.Model], None] | None,
         tensorboard_folder: Path | None = None,
         further_callbacks: Sequence[keras.callbacks.Callback] = (),
         reporter: Reporter = SILENT,

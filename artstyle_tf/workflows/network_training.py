@@ -153,13 +153,13 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         return {}
 
     def train(
-        self, *, resume: bool, save_model: Callable[[keras.Model], None]
+        self, *, resume: bool, save_model: Callable[[keras.Model], None] | None
     ) -> tuple[Trainer, Floor]:
         """Start, then the phases; the best weights are in the network afterwards.
 
         Args:
             resume: continue where an interrupted training stopped, if there is such a point.
-            save_model: called with the network whenever it got better.
+            save_model: called with the network whenever it got better; None to keep no file.
         """
         start_style(self.network, self.inputs)
         # Before anything is learnt: the floor is what the features could do already.

@@ -54,7 +54,7 @@ def some_objective(**changes):
 
 @pytest.fixture
 def make_trainer(tiny_backbone, tmp_path):
-    def make(plan=None, *, folder=None, data=None, objective=None):
+    def make(plan=None, *, folder=None, data=None, objective=None, saves=True):
         folder = folder or tmp_path / "run"
         folder.mkdir(exist_ok=True)
         classifier = build_classifier(tiny_backbone(), num_classes=3, dropout=0.2, seed=1)
@@ -65,7 +65,7 @@ def make_trainer(tiny_backbone, tmp_path):
             lambda position: data or some_data(),
             history_file=folder / "history.csv",
             resume_file=folder / "resume.npz",
-            save_model=lambda model: model.save(folder / "model.keras"),
+            save_model=(lambda model: model.save(folder / "model.keras")) if saves else None,
         )
         return trainer, classifier
 
@@ -146,6 +146,20 @@ def test_the_best_model_is_saved_once_a_phase_and_at_once_at_first(make_trainer,
     assert [epoch for epoch, _ in saved] == [1, 3, 4]
     for one, other in zip(saved[-1][1], weights_of(classifier), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_without_a_file_to_write_the_best_weights_come_back_once_at_the_end(
+    make_trainer, tmp_path, monkeypatch
+):
+    trainer, classifier = make_trainer(folder=tmp_path / "kept")
+    trainer.train()
+    other, forgotten = make_trainer(folder=tmp_path / "forgotten", saves=False)
+    bring_back, times = other.best.bring_back, []
+    monkeypatch.setattr(other.best, "bring_back", lambda: times.append(bring_back()))
+    other.train()
+    assert len(times) == 1
+    assert not (tmp_path / "forgotten" / "model.keras").exists()
+    assert_same_weights(classifier, forgotten)
 
 
 def test_an_interrupted_training_leaves_its_best_model_on_disk(make_trainer, tmp_path, monkeypatch):

@@ -18,7 +18,7 @@ class BestModel(keras.callbacks.Callback):
 
     Args:
         whole_model: the whole network; a phase trains a model that shares its variables.
-        save: writes the network to disk, atomically.
+        save: writes the network to disk, atomically; None to keep it in memory alone.
 
     Attributes:
         score: best validation macro-F1 so far.
@@ -26,7 +26,9 @@ class BestModel(keras.callbacks.Callback):
         weights: of that epoch, as `get_weights` returns them; empty before the first offer.
     """
 
-    def __init__(self, whole_model: keras.Model, save: Callable[[keras.Model], None]) -> None:
+    def __init__(
+        self, whole_model: keras.Model, save: Callable[[keras.Model], None] | None
+    ) -> None:
         super().__init__()
         self._whole_model = whole_model
         self._save = save
@@ -47,13 +49,13 @@ class BestModel(keras.callbacks.Callback):
             self.score, self.epoch = float(score), epoch
             is_first = not self.weights
             self.weights = self._whole_model.get_weights()
-            if is_first:  # the present weights are the best, so nothing has to be put back
+            if is_first and self._save is not None:  # nothing has to be put back
                 self._save(self._whole_model)
             self._is_saved = is_first
 
     def write(self) -> None:
         """Saves the best network, if that has not been done; the present weights stay."""
-        if self._is_saved or not self.weights:
+        if self._save is None or self._is_saved or not self.weights:
             return
         present = self._whole_model.get_weights()
         self.bring_back()

@@ -122,7 +122,7 @@ def train_fold(
     inputs, _ = choose_inputs(config, network, splits, order, place, invocation)
     place.path.mkdir(parents=True, exist_ok=True)
     training = kind(config, network, splits, inputs, class_names, place, invocation)
-    trainer, floor = training.train(resume=invocation.resume, save_model=_forget)
+    trainer, floor = training.train(resume=invocation.resume, save_model=None)
     calibration = training.calibrate()
     floor = training.refit(floor)
     probabilities = training.probabilities("test", calibration.temperature)
@@ -156,11 +156,6 @@ def load_fold_result(path: Path) -> FoldResult:
             received=" ".join(str(error).split()),
             fix="remove it and --resume: the fold is trained again",
         ) from error
-
-
-def _forget(model: keras.Model) -> None:
-    """Networks of folds are only asked for their predictions."""
-    del model
 
 
 def _in_splits(pictures: FoldPictures, fold: Fold) -> PreparedPictures:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from artstyle_tf.config.experiment import TrainingExperiment
@@ -98,7 +97,7 @@ def train_on_splits(
         inputs.training_data,
         history_file=place.history_file,
         resume_file=None,
-        save_model=_forget,
+        save_model=None,
         further_callbacks=[ReportScore(report)],
     )
     features = {}
@@ -165,8 +164,3 @@ def _cross_validate(
         if number < settings.num_folds - 1:
             report(number + 1, score)
     return pictures.labels, predictions, score
-
-
-def _forget(model: keras.Model) -> None:
-    """Nobody asks for the network of a trial."""
-    del model
