@@ -1,13 +1,12 @@
 """Random changes that leave a picture's style what it was: policies behind one small interface.
 
-albumentations does the work and nothing outside this file knows it: its development under a free
-licence has ended, so one day the policies will be built on something else.
+albumentations does the work. Nothing but this file and `picture_transforms` knows it: its
+development under a free licence has ended, so one day the policies will be built on something else.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -111,13 +110,8 @@ def _pipeline(policy: str, height: int, width: int) -> Any:
 
 
 def _albumentations() -> Any:
-    # Without this variable the import asks the network for a newer version.
-    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-    import albumentations
-    import cv2
+    from artstyle_tf.data.picture_transforms import albumentations
 
-    # Callers work on many pictures at once; OpenCV's own threads would only fight over the cores.
-    cv2.setNumThreads(1)
     return albumentations
 
 

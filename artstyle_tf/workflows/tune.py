@@ -42,6 +42,12 @@ from artstyle_tf.workflows.tuning.study_verdict import Verdict, judge, judge_wit
 _STUDY_PICTURES = "artstyle_tf.workflows.tuning.study_pictures"
 _TRIAL_TRAINING = "artstyle_tf.workflows.tuning.trial_training"
 _TRAIN = f"{_TRIAL_TRAINING}:train_trial"
+PRELOADED = [
+    _TRIAL_TRAINING,
+    _STUDY_PICTURES,
+    "artstyle_tf.data.picture_transforms",  # which the others import when they need it
+]
+"""What is imported once for all trials."""
 
 
 def run(config: TuneExperiment, invocation: Invocation) -> dict[str, Any]:
@@ -123,7 +129,7 @@ class _TuningJob:
         write_text(self.place.config_file, dump_yaml(self.config))
         processes = TrialProcesses(
             self.num_workers,
-            preload=[_TRIAL_TRAINING, _STUDY_PICTURES],
+            preload=PRELOADED,
             log_file=self.place.log_file,
             num_threads=self.num_threads,
         )
