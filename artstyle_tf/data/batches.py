@@ -14,6 +14,10 @@ from artstyle_tf.threads import usable_cores
 
 _BATCHES_AHEAD = 2
 
+# A function without `if` and loops over tensors needs no AutoGraph, which takes longer to look for
+# them than everything else that makes a pipeline.
+_as_written = tf.autograph.experimental.do_not_convert
+
 AugmentationFunction = Callable[[np.ndarray, int, int], np.ndarray]
 """(picture uint8 [S, S, 3], number of the picture, epoch or view) -> uint8 [S, S, 3]."""
 
@@ -106,10 +110,11 @@ def cached_training_batches(
     """
     labels_tensor = _as_tensor(labels)
 
+    @_as_written
     def load(numbers: tf.Tensor, views: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return _read_rows(rows, numbers, views), tf.gather(labels_tensor, numbers)
 
-    return _endless(lambda epoch: order.batches(epoch).map(load), first_epoch)
+    return _endless(_as_written(lambda epoch: order.batches(epoch).map(load)), first_epoch)
 
 
 def evaluation_batches(
@@ -133,9 +138,12 @@ def cached_evaluation_batches(
 ) -> tf.data.Dataset:
     """The batches of `evaluation_batches`, with computed rows of view 0 instead of pictures."""
     dataset = tf.data.Dataset.from_tensor_slices((tf.range(len(labels)), _as_tensor(labels)))
-    dataset = dataset.batch(batch_size).map(
-        lambda numbers, known: (_read_rows(rows, numbers, tf.zeros_like(numbers)), known)
-    )
+
+    @_as_written
+    def load(numbers: tf.Tensor, known: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return _read_rows(rows, numbers, tf.zeros_like(numbers)), known
+
+    dataset = dataset.batch(batch_size).map(load)
     return untuned(dataset.prefetch(_BATCHES_AHEAD))
 
 

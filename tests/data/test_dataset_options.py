@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -62,3 +64,10 @@ def test_no_pipeline_tunes_itself_so_that_none_has_to_be_waited_for(read, store,
     monkeypatch.setattr(tf.data.Dataset, "__iter__", watched)
     read(store)
     assert seen == [(False, True)]
+
+
+@pytest.mark.parametrize("name", ["rows to learn", "rows to judge"])
+def test_autograph_does_not_look_at_pipelines_of_rows(name):
+    before = set(sys.modules)
+    PIPELINES[name](None)
+    assert not [new for new in set(sys.modules) - before if "autograph_generated" in new]
