@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.data.views import NO_VIEWS, Views
-from artstyle_tf.training.activation_table import ActivationType
+from artstyle_tf.training.activation_table import ActivationTable, ActivationType
 from artstyle_tf.training.cache_decision import CacheCosts
 from artstyle_tf.training.cache_folder import room_bytes
 from artstyle_tf.training.phases import boundary_below
@@ -86,11 +86,11 @@ class ActivationPlan:
         requests = list(self._all_requests(splits))
         passes: set[tuple[str, str]] = set()
         size_of_row: dict[tuple[str, str], int] = {}  # several requests can share a row
-        tables_in_use: set[str] = set()
+        tables = _tables_of(requests, cache)
         for request in requests:
             keys = row_keys(splits[request.split], request.views)
-            for table in cache.tables(request.boundaries, request.dtype).values():
-                tables_in_use.add(table.folder.name)
+            for boundary in request.boundaries:
+                table = tables[request.dtype][boundary]
                 for position in table.missing(keys):
                     passes.add((request.split, keys[int(position)]))
                     size_of_row[table.folder.name, keys[int(position)]] = table.row_bytes
@@ -99,7 +99,9 @@ class ActivationPlan:
             cached_passes=len(passes),
             new_bytes=sum(size_of_row.values()),
             room_bytes=room_bytes(
-                cache.folder, size_limit_bytes=cache.size_limit_bytes, kept=tables_in_use
+                cache.folder,
+                size_limit_bytes=cache.size_limit_bytes,
+                kept={table.folder.name for kept in tables.values() for table in kept.values()},
             ),
         )
 
@@ -135,6 +137,16 @@ def row_keys(pictures: SplitPictures, views: Views) -> list[str]:
     """A key for each picture and view, equal only if the pixels are equal."""
     names = [views.name(view) for view in range(views.num_views)]
     return [f"{digest}/{name}" for digest in pictures.rows["digest"] for name in names]
+
+
+def _tables_of(
+    requests: Sequence[ActivationRequest], cache: TrunkCache
+) -> dict[ActivationType, dict[int, ActivationTable]]:
+    """Type and boundary -> table; each is opened once, which takes a digest of weights."""
+    boundaries: dict[ActivationType, set[int]] = {}
+    for request in requests:
+        boundaries.setdefault(request.dtype, set()).update(request.boundaries)
+    return {dtype: cache.tables(sorted(some), dtype) for dtype, some in boundaries.items()}
 
 
 def _evaluated(splits: dict[str, SplitPictures]) -> list[str]:
