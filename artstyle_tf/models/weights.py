@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 
@@ -88,7 +89,8 @@ def _load_weights_file(model: keras.Model, file: Path, name: str) -> None:
         with warnings.catch_warnings():
             # Before it gives up on a foreign file, Keras warns once for each of its containers.
             warnings.simplefilter("ignore")
-            model.load_weights(file)
+            if not _load_by_layer_names(model, file):
+                model.load_weights(file)
     except (ValueError, OSError, KeyError) as error:
         raise ArtstyleError(
             f"The weights in {file} do not fit {name} without its top",
@@ -96,6 +98,29 @@ def _load_weights_file(model: keras.Model, file: Path, name: str) -> None:
             expected=f"a file saved from keras.applications' {model.name} with include_top=False",
             fix="choose the backbone the file was made for (model.backbone=...), or another file",
         ) from error
+
+
+def _load_by_layer_names(model: keras.Model, file: Path) -> bool:
+    """Loads a file of exactly these layers, in a quarter of the time that Keras takes.
+
+    Most of that goes into looking through all attributes of all layers for what may have weights.
+    In a backbone these are the layers themselves, and such a file says what each was called.
+
+    Returns:
+        Whether the file was of that kind; if not, the model may have got a part of the weights.
+    """
+    layers = {layer.name: layer for layer in model.layers if layer.weights}
+    try:
+        with h5py.File(file) as content:
+            groups = [group["vars"] for group in content["layers"].values() if "vars" in group]
+            stored = {str(group.attrs["name"]): group for group in groups if len(group)}
+            if stored.keys() != layers.keys():
+                return False
+            for name, layer in layers.items():
+                layer.load_own_variables({key: array[()] for key, array in stored[name].items()})
+    except (ValueError, KeyError):
+        return False
+    return True
 
 
 def _first_sentence(error: Exception) -> str:
@@ -148,8 +173,8 @@ def weights_digest(model: keras.Model) -> str:
     """SHA-256 over names, shapes and values of all weights: equal models have equal digests."""
     # Not over paths: Keras numbers unnamed layers by how many this process has built before.
     digest = hashlib.sha256()
-    for variable in model.weights:
-        value = np.ascontiguousarray(keras.ops.convert_to_numpy(variable))
+    # `get_weights` is several times as fast as asking `keras.ops` for each of them.
+    for variable, value in zip(model.weights, model.get_weights(), strict=True):
         digest.update(f"{variable.name} {value.shape} {value.dtype}".encode())
         digest.update(value.tobytes())
     return digest.hexdigest()

@@ -64,6 +64,36 @@ def test_weights_of_another_network_are_refused_by_name(tmp_path):
         build_backbone("efficientnet_v2_b0", image_size_px=32, weights=str(file))
 
 
+def load_into(backbone, file):
+    weights_module.load_weights(backbone.model, str(file), name="tiny", builder=pytest.fail)
+
+
+def test_a_file_of_the_same_layers_is_read_without_keras_looking_for_them(
+    tiny_backbone, tmp_path, monkeypatch
+):
+    saved, other = tiny_backbone(), tiny_backbone()
+    other.model.set_weights([weight + 1 for weight in saved.model.get_weights()])
+    saved.model.save_weights(tmp_path / "same.weights.h5")
+    monkeypatch.setattr(keras.Model, "load_weights", lambda *_: pytest.fail("asked Keras"))
+    load_into(other, tmp_path / "same.weights.h5")
+    assert weights_digest(other.model) == weights_digest(saved.model)
+
+
+def test_keras_reads_a_file_whose_layers_have_other_names(tiny_backbone, tmp_path):
+    saved, other = tiny_backbone(), tiny_backbone()
+    other.model.set_weights([weight + 1 for weight in saved.model.get_weights()])
+    renamed = keras.models.clone_model(
+        saved.model,
+        clone_function=lambda layer: type(layer).from_config(
+            {**layer.get_config(), "name": f"other_{layer.name}"}
+        ),
+    )
+    renamed.set_weights(saved.model.get_weights())
+    renamed.save_weights(tmp_path / "renamed.weights.h5")
+    load_into(other, tmp_path / "renamed.weights.h5")
+    assert weights_digest(other.model) == weights_digest(saved.model)
+
+
 @pytest.mark.parametrize("content", [b"", b"not a weights file at all"])
 def test_a_damaged_file_is_refused(tmp_path, content):
     file = tmp_path / "damaged.weights.h5"
