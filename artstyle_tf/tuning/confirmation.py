@@ -27,11 +27,14 @@ class Recipe:
         name: for people.
         scores: macro-F1 of each training, as training reports it.
         predictions: int [R, N], for the same pictures.
+        best_epochs: from which each network is; 0 for its start, before any phase. None where a
+            training is several, one a fold.
     """
 
     name: str
     scores: Sequence[float]
     predictions: np.ndarray
+    best_epochs: Sequence[int | None] = ()
 
     @property
     def mean(self) -> float:
@@ -42,6 +45,11 @@ class Recipe:
     def spread(self) -> float | None:
         """Standard deviation over the seeds; None for one seed."""
         return float(np.std(self.scores, ddof=1)) if len(self.scores) > 1 else None
+
+    @property
+    def kept_its_start(self) -> bool:
+        """Whether no epoch of any training was better than what it began with."""
+        return len(self.best_epochs) > 0 and all(epoch == 0 for epoch in self.best_epochs)
 
 
 def rank(recipes: Sequence[Recipe]) -> list[Recipe]:

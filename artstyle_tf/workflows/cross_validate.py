@@ -20,6 +20,7 @@ from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.reporting import Reporter
 from artstyle_tf.training.environment import describe_environment
 from artstyle_tf.training.run_directory import RunDirectory, create_run_directory
+from artstyle_tf.workflows.bare_training import TRAININGS
 from artstyle_tf.workflows.evaluation import evaluate_probabilities, write_evaluation
 from artstyle_tf.workflows.folds.fold_pictures import (
     clusters_of,
@@ -36,7 +37,6 @@ from artstyle_tf.workflows.folds.fold_results import (
     summarise_scheme,
 )
 from artstyle_tf.workflows.folds.fold_training import (
-    TRAININGS,
     Fold,
     FoldPictures,
     FoldResult,

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -68,6 +70,17 @@ def test_a_lead_inside_the_noise_is_warned_of():
     verdict = judge(close, LABELS, best, num_classes=3, seed=0, changed=True)
     assert "inside the noise" in verdict.warnings[0]
     assert "in the search" not in verdict.sentences[0]
+
+
+@pytest.mark.parametrize(
+    ("best_epochs", "is_warned_of"), [((0, 0), True), ((0, 3), False), ((None, None), False)]
+)
+def test_phases_that_never_helped_are_warned_of(best_epochs, is_warned_of):
+    winner = dataclasses.replace(recipe("trial 1", 0.1, 0.1), best_epochs=best_epochs)
+    loser = recipe("trial 2", 0.4, 0.4, seed=1)
+    best = [TrialRecord(n, "complete", {}, scores={"macro_f1": 0.8}) for n in (1, 2)]
+    verdict = judge([winner, loser], LABELS, best, num_classes=3, seed=0, changed=True)
+    assert any("kept the first weights" in text for text in verdict.warnings) == is_warned_of
 
 
 def test_without_new_seeds_the_pictures_say_how_much_noise_there_is():

@@ -6,7 +6,6 @@ import gc
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -18,17 +17,8 @@ from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import replaced_atomically
 from artstyle_tf.npz_files import read_npz
 from artstyle_tf.training.run_directory import RunDirectory
+from artstyle_tf.workflows.bare_training import open_training
 from artstyle_tf.workflows.invocation import Invocation
-from artstyle_tf.workflows.network_training import NetworkTraining
-from artstyle_tf.workflows.split_pictures import read_splits
-from artstyle_tf.workflows.train_direct import DirectTraining
-from artstyle_tf.workflows.train_triplet import TripletTraining
-from artstyle_tf.workflows.training_run import choose_inputs
-
-TRAININGS: dict[str, type[NetworkTraining[Any, Any]]] = {
-    "direct": DirectTraining,
-    "triplet": TripletTraining,
-}
 
 
 @dataclass(frozen=True)
@@ -109,19 +99,11 @@ def train_fold(
     # Graphs of the folds before this one would fill the memory.
     keras.utils.clear_session()
     gc.collect()
-    kind = TRAININGS[config.kind]
-    class_names = pictures.class_names
-    splits = read_splits(
-        _in_splits(pictures, fold),
-        class_names,
-        config.data,
-        image_size_px=config.model.image_size_px,
+    divided = _in_splits(pictures, fold)
+    training = open_training(
+        config, divided, pictures.class_names, place, invocation, with_test=True
     )
-    network = kind.build_network(config, num_classes=len(class_names))
-    order = kind.order(config, splits["train"])
-    inputs, _ = choose_inputs(config, network, splits, order, place, invocation)
     place.path.mkdir(parents=True, exist_ok=True)
-    training = kind(config, network, splits, inputs, class_names, place, invocation)
     trainer, floor = training.train(resume=invocation.resume, save_model=None)
     calibration = training.calibrate()
     floor = training.refit(floor)

@@ -114,16 +114,19 @@ def train_again(
         _train(waiting, jobs, processes, function, reporter)
     results = {key: json.loads(file.read_text(encoding="utf-8")) for key, file in files.items()}
     recipes = [
-        Recipe(
-            candidate.name,
-            [results[candidate.name, number]["macro_f1"] for number in range(num_seeds)],
-            np.array(
-                [results[candidate.name, number]["predictions"] for number in range(num_seeds)]
-            ),
-        )
+        _recipe(candidate.name, [results[candidate.name, number] for number in range(num_seeds)])
         for candidate in candidates
     ]
     return recipes, np.array(next(iter(results.values()))["labels"])
+
+
+def _recipe(name: str, results: Sequence[Mapping[str, Any]]) -> Recipe:
+    return Recipe(
+        name,
+        scores=[result["macro_f1"] for result in results],
+        predictions=np.array([result["predictions"] for result in results]),
+        best_epochs=[result.get("best_epoch") for result in results],
+    )
 
 
 def _train(

@@ -17,11 +17,12 @@ from artstyle_tf.data.preparation import PreparedPictures
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.reporting import SILENT, Reporter
 from artstyle_tf.tuning.trial_processes import TrialLink
+from artstyle_tf.workflows.bare_training import TRAININGS
 from artstyle_tf.workflows.fitting.activation_plan import ActivationPlan, ActivationRequest
 from artstyle_tf.workflows.fitting.cached_inputs import CachedInputs, open_cached_inputs
 from artstyle_tf.workflows.fitting.training_inputs import PictureInputs
 from artstyle_tf.workflows.folds.fold_pictures import clusters_of, pictures_to_divide
-from artstyle_tf.workflows.folds.fold_training import TRAININGS, FoldPictures
+from artstyle_tf.workflows.folds.fold_training import FoldPictures
 from artstyle_tf.workflows.leak_check import check_leaks, has_groups, suggest_groups
 from artstyle_tf.workflows.prepare_data import index_and_split, prepare
 from artstyle_tf.workflows.split_pictures import SplitPictures, read_splits

@@ -95,6 +95,12 @@ def judge(
                 f"The lead of {winner.name} is inside the noise: {verdicts[-1]}. Any of the trials "
                 "that were trained again would do"
             )
+    if winner.kept_its_start:
+        warnings.append(
+            f"{winner.name} kept the first weights of its head with every seed: no epoch of its "
+            "phases was better. What the search chose for them has decided nothing, and "
+            "training.phases=[] gives such a network much sooner"
+        )
     if baseline is not None:
         gain = compare_recipes(labels, winner, baseline, num_classes=num_classes, seed=seed)
         verdicts.append(verdict(gain, [f"the tuned recipe ({winner.name})", "the baseline"]))

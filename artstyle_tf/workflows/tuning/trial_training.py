@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,13 @@ from artstyle_tf.training.callbacks.report_score import ReportScore
 from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.training.trainer import Trainer
 from artstyle_tf.tuning.trial_processes import TrialLink
+from artstyle_tf.workflows.bare_training import open_training
 from artstyle_tf.workflows.fitting.style_start import start_style
 from artstyle_tf.workflows.fitting.training_plan import unpack_training_plan
 from artstyle_tf.workflows.folds.fold_pictures import clusters_of
-from artstyle_tf.workflows.folds.fold_training import TRAININGS, Fold, train_fold
+from artstyle_tf.workflows.folds.fold_training import Fold, train_fold
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.network_training import NetworkTraining
-from artstyle_tf.workflows.split_pictures import read_splits
-from artstyle_tf.workflows.training_run import choose_inputs
 from artstyle_tf.workflows.tuning.shared_pictures import StudyPictures
 from artstyle_tf.workflows.tuning.study_pictures import pictures_of_folds
 
@@ -34,28 +34,38 @@ TrialJob = tuple[TrainingExperiment, ObjectiveConfig, StudyPictures, bool]
 """Config, what it is judged by, the pictures of all trials, and whether predictions are wanted."""
 
 
+@dataclass(frozen=True)
+class _Judged:
+    macro_f1: float
+    labels: np.ndarray
+    predictions: np.ndarray
+    best_epoch: int | None
+
+
 def train_trial(job: TrialJob, link: TrialLink) -> dict[str, Any]:
     """Trains once, or on all folds.
 
     Returns:
-        macro_f1, training_seconds; and the predictions and labels, N integers each, if they are
-        asked for.
+        macro_f1, training_seconds; and if predictions are asked for, these and the labels, N
+        integers each, and the epoch that the network is from: 0 for the start, None on folds.
     """
     started = time.monotonic()
     config, objective, pictures, wants_predictions = job
     with tempfile.TemporaryDirectory(prefix="trial-") as folder:
         place = RunDirectory(Path(folder), Path(folder))
         if objective.scheme == "validation":
-            labels, predictions, score = _validate(
+            judged = _validate(
                 config, pictures, place, link.report, wants_predictions=wants_predictions
             )
         else:
-            labels, predictions, score = _cross_validate(
-                config, objective, pictures, place, link.report
-            )
-    result = {"macro_f1": score, "training_seconds": time.monotonic() - started}
+            judged = _cross_validate(config, objective, pictures, place, link.report)
+    result = {"macro_f1": judged.macro_f1, "training_seconds": time.monotonic() - started}
     if wants_predictions:
-        result |= {"labels": labels.tolist(), "predictions": predictions.tolist()}
+        result |= {
+            "labels": judged.labels.tolist(),
+            "predictions": judged.predictions.tolist(),
+            "best_epoch": judged.best_epoch,
+        }
     return result
 
 
@@ -78,20 +88,12 @@ def train_on_splits(
         place: for the history.
         report: gets epoch and validation macro-F1.
     """
-    kind = TRAININGS[config.kind]
-    splits = read_splits(
-        prepared, class_names, config.data, image_size_px=config.model.image_size_px
-    )
-    splits.pop("test", None)
-    network = kind.build_network(config, num_classes=len(class_names))
-    order = kind.order(config, splits["train"])
-    invocation = Invocation()
-    inputs, _ = choose_inputs(config, network, splits, order, place, invocation)
-    training = kind(config, network, splits, inputs, class_names, place, invocation)
-    start_style(network, inputs)
+    training = open_training(config, prepared, class_names, place, Invocation(), with_test=False)
+    inputs = training.inputs
+    start_style(training.network, inputs)
     objective = training.objective()
     trainer = Trainer(
-        network,
+        training.network,
         objective,
         unpack_training_plan(config.training, seed=config.seed),
         inputs.training_data,
@@ -102,7 +104,7 @@ def train_on_splits(
     )
     features = {}
     if training.probe is not None:
-        features = {split: inputs.features(split) for split in splits}
+        features = {split: inputs.features(split) for split in training.splits}
     start = training.start(None, objective, features)
     if start is not None:
         trainer.start_from(*start)
@@ -117,14 +119,15 @@ def _validate(
     report: Callable[[int, float], None],
     *,
     wants_predictions: bool,
-) -> tuple[np.ndarray, np.ndarray, float]:
+) -> _Judged:
     training, trainer = train_on_splits(
         config, pictures.prepared, pictures.class_names, place, report
     )
     predictions = np.empty(0, int)
     if wants_predictions:
         predictions = training.probabilities("val", 1.0).argmax(axis=1)
-    return training.splits["val"].labels, predictions, trainer.best.score
+    labels = training.splits["val"].labels
+    return _Judged(trainer.best.score, labels, predictions, trainer.best.epoch)
 
 
 def _cross_validate(
@@ -133,7 +136,7 @@ def _cross_validate(
     shared: StudyPictures,
     place: RunDirectory,
     report: Callable[[int, float], None],
-) -> tuple[np.ndarray, np.ndarray, float]:
+) -> _Judged:
     """Folds of the training and validation pictures; all predictions are scored together."""
     pictures = pictures_of_folds(config, shared)
     clusters = clusters_of(pictures.rows, settings.scheme)
@@ -163,4 +166,4 @@ def _cross_validate(
         )["macro_f1"]
         if number < settings.num_folds - 1:
             report(number + 1, score)
-    return pictures.labels, predictions, score
+    return _Judged(score, pictures.labels, predictions, best_epoch=None)

@@ -1,0 +1,53 @@
+"""Trainings without a run around them: those of folds and of trials."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from artstyle_tf.config.experiment import TrainingExperiment
+from artstyle_tf.data.preparation import PreparedPictures
+from artstyle_tf.training.run_directory import RunDirectory
+from artstyle_tf.workflows.invocation import Invocation
+from artstyle_tf.workflows.network_training import NetworkTraining
+from artstyle_tf.workflows.split_pictures import read_splits
+from artstyle_tf.workflows.train_direct import DirectTraining
+from artstyle_tf.workflows.train_triplet import TripletTraining
+from artstyle_tf.workflows.training_run import choose_inputs
+
+TRAININGS: dict[str, type[NetworkTraining[Any, Any]]] = {
+    "direct": DirectTraining,
+    "triplet": TripletTraining,
+}
+"""By the `kind` of their config."""
+
+
+def open_training(
+    config: TrainingExperiment,
+    prepared: PreparedPictures,
+    class_names: Sequence[str],
+    place: RunDirectory,
+    invocation: Invocation,
+    *,
+    with_test: bool,
+) -> NetworkTraining[Any, Any]:
+    """Builds the network and finds out what it learns from; nothing is learnt yet.
+
+    Args:
+        config: of the training.
+        prepared: the pictures, with their splits.
+        class_names: in the order of the class ids.
+        place: for history and resume point.
+        invocation: how the program was called.
+        with_test: whether the test split will be predicted; if not, nobody looks at it.
+    """
+    kind = TRAININGS[config.kind]
+    splits = read_splits(
+        prepared, class_names, config.data, image_size_px=config.model.image_size_px
+    )
+    if not with_test:
+        splits.pop("test", None)
+    network = kind.build_network(config, num_classes=len(class_names))
+    order = kind.order(config, splits["train"])
+    inputs, _ = choose_inputs(config, network, splits, order, place, invocation)
+    return kind(config, network, splits, inputs, class_names, place, invocation)
