@@ -217,8 +217,8 @@ def _serve(
     connection: Connection, function: str, job: Any, log_file: str, num_threads: int
 ) -> None:
     """The life of a trial's process."""
-    # What the server has imported stays; looking through it for garbage costs a trial 0.4 s and
-    # copies of the pages that it lies on.
+    # What the server has imported stays. Looking through it for garbage takes time in every trial,
+    # and copies the pages that it lies on, which are shared until somebody writes to them.
     gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started it
     _end_with_parent()
