@@ -24,7 +24,8 @@ from artstyle_tf.tuning.optuna_storage import open_storage
 from artstyle_tf.tuning.optuna_study import OptunaStudy
 from artstyle_tf.tuning.search_space import Parameter, SearchSpace
 from artstyle_tf.tuning.study_loop import run_study
-from artstyle_tf.tuning.trial_processes import TrialLink, TrialProcesses
+from artstyle_tf.tuning.trial_life import TrialLink
+from artstyle_tf.tuning.trial_processes import TrialProcesses
 
 _STEPS = 3
 

@@ -16,7 +16,7 @@ from artstyle_tf.data.folds import check_folds
 from artstyle_tf.data.preparation import PreparedPictures
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.reporting import SILENT, Reporter
-from artstyle_tf.tuning.trial_processes import TrialLink
+from artstyle_tf.tuning.trial_life import TrialLink
 from artstyle_tf.workflows.bare_training import TRAININGS
 from artstyle_tf.workflows.fitting.activation_plan import ActivationPlan, ActivationRequest
 from artstyle_tf.workflows.fitting.cached_inputs import CachedInputs, open_cached_inputs

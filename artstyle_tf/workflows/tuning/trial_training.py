@@ -19,7 +19,7 @@ from artstyle_tf.metrics.classification import classification_summary
 from artstyle_tf.training.callbacks.report_score import ReportScore
 from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.training.trainer import Trainer
-from artstyle_tf.tuning.trial_processes import TrialLink
+from artstyle_tf.tuning.trial_life import TrialLink
 from artstyle_tf.workflows.bare_training import open_training
 from artstyle_tf.workflows.fitting.style_start import start_style
 from artstyle_tf.workflows.fitting.training_plan import unpack_training_plan
