@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from artstyle_tf.config.experiment import TrainingExperiment
+from artstyle_tf.data.epoch_order import EpochOrder
 from artstyle_tf.data.preparation import PreparedPictures
+from artstyle_tf.models.network import Network
 from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.network_training import NetworkTraining
-from artstyle_tf.workflows.split_pictures import read_splits
+from artstyle_tf.workflows.split_pictures import SplitPictures, read_splits
 from artstyle_tf.workflows.train_direct import DirectTraining
 from artstyle_tf.workflows.train_triplet import TripletTraining
 from artstyle_tf.workflows.training_run import choose_inputs
@@ -20,6 +22,45 @@ TRAININGS: dict[str, type[NetworkTraining[Any, Any]]] = {
     "triplet": TripletTraining,
 }
 """By the `kind` of their config."""
+
+
+class Untrained(NamedTuple):
+    """What a training begins with.
+
+    Attributes:
+        network: before anything is learnt.
+        splits: the pictures by the name of their split.
+        order: of the training pictures.
+    """
+
+    network: Network
+    splits: dict[str, SplitPictures]
+    order: EpochOrder
+
+
+def open_untrained(
+    config: TrainingExperiment,
+    prepared: PreparedPictures,
+    class_names: Sequence[str],
+    *,
+    with_test: bool,
+) -> Untrained:
+    """Builds the network and reads the splits.
+
+    Args:
+        config: of the training.
+        prepared: the pictures, with their splits.
+        class_names: in the order of the class ids.
+        with_test: whether the test split will be predicted; if not, nobody looks at it.
+    """
+    kind = TRAININGS[config.kind]
+    splits = read_splits(
+        prepared, class_names, config.data, image_size_px=config.model.image_size_px
+    )
+    if not with_test:
+        splits.pop("test", None)
+    network = kind.build_network(config, num_classes=len(class_names))
+    return Untrained(network, splits, kind.order(config, splits["train"]))
 
 
 def open_training(
@@ -41,13 +82,7 @@ def open_training(
         invocation: how the program was called.
         with_test: whether the test split will be predicted; if not, nobody looks at it.
     """
-    kind = TRAININGS[config.kind]
-    splits = read_splits(
-        prepared, class_names, config.data, image_size_px=config.model.image_size_px
-    )
-    if not with_test:
-        splits.pop("test", None)
-    network = kind.build_network(config, num_classes=len(class_names))
-    order = kind.order(config, splits["train"])
+    network, splits, order = open_untrained(config, prepared, class_names, with_test=with_test)
     inputs, _ = choose_inputs(config, network, splits, order, place, invocation)
-    return kind(config, network, splits, inputs, class_names, place, invocation)
+    training = TRAININGS[config.kind]
+    return training(config, network, splits, inputs, class_names, place, invocation)

@@ -17,7 +17,7 @@ from artstyle_tf.data.preparation import PreparedPictures
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.reporting import SILENT, Reporter
 from artstyle_tf.tuning.trial_life import TrialLink
-from artstyle_tf.workflows.bare_training import TRAININGS
+from artstyle_tf.workflows.bare_training import TRAININGS, open_untrained
 from artstyle_tf.workflows.fitting.activation_plan import ActivationPlan, ActivationRequest
 from artstyle_tf.workflows.fitting.cached_inputs import CachedInputs, open_cached_inputs
 from artstyle_tf.workflows.fitting.training_inputs import PictureInputs
@@ -25,7 +25,6 @@ from artstyle_tf.workflows.folds.fold_pictures import clusters_of, pictures_to_d
 from artstyle_tf.workflows.folds.fold_training import FoldPictures
 from artstyle_tf.workflows.leak_check import check_leaks, has_groups, suggest_groups
 from artstyle_tf.workflows.prepare_data import index_and_split, prepare
-from artstyle_tf.workflows.split_pictures import SplitPictures, read_splits
 from artstyle_tf.workflows.tuning.shared_pictures import StudyPictures
 
 
@@ -120,16 +119,9 @@ def _joined(requests: Sequence[ActivationRequest]) -> list[ActivationRequest]:
 def _open(
     config: TrainingExperiment, pictures: StudyPictures, reporter: Reporter
 ) -> CachedInputs | None:
-    splits: dict[str, SplitPictures] = read_splits(
-        pictures.prepared,
-        pictures.class_names,
-        config.data,
-        image_size_px=config.model.image_size_px,
+    network, splits, order = open_untrained(
+        config, pictures.prepared, pictures.class_names, with_test=False
     )
-    splits.pop("test", None)
-    kind = TRAININGS[config.kind]
-    network = kind.build_network(config, num_classes=len(pictures.class_names))
-    order = kind.order(config, splits["train"])
     plain = PictureInputs(config, network, splits, order, SILENT)
     mode = config.training.trunk_cache.mode
     try:

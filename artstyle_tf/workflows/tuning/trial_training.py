@@ -14,7 +14,6 @@ import numpy as np
 from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.config.tuning import ObjectiveConfig
 from artstyle_tf.data.folds import assign_folds, split_fold
-from artstyle_tf.data.preparation import PreparedPictures
 from artstyle_tf.metrics.classification import classification_summary
 from artstyle_tf.training.callbacks.report_score import ReportScore
 from artstyle_tf.training.run_directory import RunDirectory
@@ -26,7 +25,6 @@ from artstyle_tf.workflows.fitting.training_plan import unpack_training_plan
 from artstyle_tf.workflows.folds.fold_pictures import clusters_of
 from artstyle_tf.workflows.folds.fold_training import Fold, train_fold
 from artstyle_tf.workflows.invocation import Invocation
-from artstyle_tf.workflows.network_training import NetworkTraining
 from artstyle_tf.workflows.tuning.shared_pictures import StudyPictures
 from artstyle_tf.workflows.tuning.study_pictures import pictures_of_folds
 
@@ -69,26 +67,22 @@ def train_trial(job: TrialJob, link: TrialLink) -> dict[str, Any]:
     return result
 
 
-def train_on_splits(
+def _validate(
     config: TrainingExperiment,
-    prepared: PreparedPictures,
-    class_names: tuple[str, ...],
+    pictures: StudyPictures,
     place: RunDirectory,
     report: Callable[[int, float], None],
-) -> tuple[NetworkTraining[Any, Any], Trainer]:
-    """Trains on the training pictures; the validation pictures judge each epoch.
+    *,
+    wants_predictions: bool,
+) -> _Judged:
+    """The training pictures teach, the validation pictures judge each epoch.
 
     It is the training of a run, without all that is not needed to know how well it works: no point
     to resume from, and no floor unless the start is made of it.
-
-    Args:
-        config: of the training.
-        prepared: all pictures; those of the test split are not looked at.
-        class_names: in the order of the class ids.
-        place: for the history.
-        report: gets epoch and validation macro-F1.
     """
-    training = open_training(config, prepared, class_names, place, Invocation(), with_test=False)
+    training = open_training(
+        config, pictures.prepared, pictures.class_names, place, Invocation(), with_test=False
+    )
     inputs = training.inputs
     start_style(training.network, inputs)
     objective = training.objective()
@@ -109,20 +103,6 @@ def train_on_splits(
     if start is not None:
         trainer.start_from(*start)
     trainer.train()
-    return training, trainer
-
-
-def _validate(
-    config: TrainingExperiment,
-    pictures: StudyPictures,
-    place: RunDirectory,
-    report: Callable[[int, float], None],
-    *,
-    wants_predictions: bool,
-) -> _Judged:
-    training, trainer = train_on_splits(
-        config, pictures.prepared, pictures.class_names, place, report
-    )
     predictions = np.empty(0, int)
     if wants_predictions:
         predictions = training.probabilities("val", 1.0).argmax(axis=1)
