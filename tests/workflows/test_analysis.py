@@ -50,14 +50,9 @@ def json_from(capsys):
 
 
 @pytest.fixture(scope="module")
-def worked_once(tmp_path_factory, write_pictures, name_tiny_network):
+def worked_once(first_workplace):
     """A workplace with a classifier, an embedding and an analysis."""
-    folder = tmp_path_factory.mktemp("analyzed")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        name_tiny_network(patch)
-        Path("config.yaml").write_text(CONFIG)
-        write_pictures(Path("pictures"), STYLES)
+    with first_workplace(STYLES, {"config.yaml": CONFIG}) as folder:
         style_head = ["model.dimension=4", "model.head=style", "model.style.width=4"]
         for kind, more in (("direct", []), ("triplet", style_head)):
             options = ["--config", "config.yaml", "--run-name", kind, *more, "--quiet"]
@@ -67,10 +62,8 @@ def worked_once(tmp_path_factory, write_pictures, name_tiny_network):
 
 
 @pytest.fixture
-def workplace(worked_once, tmp_path, monkeypatch, tiny_network_by_name):
-    shutil.copytree(worked_once, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def workplace(worked_once, enter_copy):
+    return enter_copy(worked_once)
 
 
 @pytest.fixture

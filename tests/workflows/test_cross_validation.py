@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -58,13 +57,8 @@ def cross_validate(*arguments):
 
 
 @pytest.fixture(scope="module")
-def validated_once(tmp_path_factory, write_pictures, name_tiny_network):
-    folder = tmp_path_factory.mktemp("validated")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        name_tiny_network(patch)
-        Path("config.yaml").write_text(CONFIG)
-        write_pictures(Path("pictures"), STYLES)
+def validated_once(first_workplace):
+    with first_workplace(STYLES, {"config.yaml": CONFIG}) as folder:
         for style in Path("pictures").iterdir():
             for number, file in enumerate(sorted(style.iterdir())):
                 file.rename(file.with_name(f"{style.name}-{number // 3}_{number}.png"))
@@ -74,10 +68,9 @@ def validated_once(tmp_path_factory, write_pictures, name_tiny_network):
 
 
 @pytest.fixture
-def validated(validated_once, tmp_path, monkeypatch, tiny_network_by_name):
+def validated(validated_once, enter_copy):
     """The JSON of a finished cross-validation, in a workplace of the test's own."""
-    shutil.copytree(validated_once, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
+    enter_copy(validated_once)
     return json.loads(Path("outputs/cross_validation/first/metrics.json").read_text())
 
 

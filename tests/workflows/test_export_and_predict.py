@@ -53,24 +53,18 @@ def answer(capsys, verb, *arguments):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, write_pictures, name_tiny_network):
-    folder = tmp_path_factory.mktemp("trained")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        name_tiny_network(patch)
-        write_pictures(Path("pictures"), STYLES)
-        for kind, config in RUNS.items():
-            Path(f"{kind}.yaml").write_text(config)
+def trained(first_workplace):
+    configs = {f"{kind}.yaml": config for kind, config in RUNS.items()}
+    with first_workplace(STYLES, configs) as folder:
+        for kind in RUNS:
             assert call(f"train-{kind}", "--config", f"{kind}.yaml", "--run-name", kind) == 0
     return folder
 
 
 @pytest.fixture
-def workplace(trained, tmp_path, monkeypatch):
+def workplace(trained, enter_copy):
     """Finished runs in a folder of the test's own."""
-    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    return enter_copy(trained)
 
 
 @pytest.fixture

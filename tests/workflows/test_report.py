@@ -48,24 +48,17 @@ def json_from(capsys):
 
 
 @pytest.fixture(scope="module")
-def worked_once(tmp_path_factory, write_pictures, name_tiny_network):
+def worked_once(first_workplace):
     """A workplace with a classifier and an embedding, each with its report."""
-    folder = tmp_path_factory.mktemp("reported")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        name_tiny_network(patch)
-        Path("config.yaml").write_text(CONFIG)
-        write_pictures(Path("pictures"), STYLES)
+    with first_workplace(STYLES, {"config.yaml": CONFIG}) as folder:
         assert train("direct") == 0
         assert train("triplet", "model.dimension=4") == 0
     return folder
 
 
 @pytest.fixture
-def workplace(worked_once, tmp_path, monkeypatch, tiny_network_by_name):
-    shutil.copytree(worked_once, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def workplace(worked_once, enter_copy):
+    return enter_copy(worked_once)
 
 
 def page_of(run):

@@ -61,23 +61,17 @@ def json_from(capsys):
 
 
 @pytest.fixture(scope="module")
-def trained_once(tmp_path_factory, write_pictures, name_tiny_network):
-    """A workplace with a finished run; a training takes seconds, a copy of it does not."""
-    folder = tmp_path_factory.mktemp("trained")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        name_tiny_network(patch)
-        Path("config.yaml").write_text(CONFIG)
-        write_pictures(Path("pictures"), STYLES)
+def trained_once(first_workplace):
+    """A workplace with a finished run."""
+    with first_workplace(STYLES, {"config.yaml": CONFIG}) as folder:
         assert train("--run-name", "first", "--quiet") == 0
     return folder
 
 
 @pytest.fixture
-def trained(trained_once, tmp_path, monkeypatch, tiny_network_by_name):
+def trained(trained_once, enter_copy):
     """The JSON of a finished run, in a workplace of the test's own."""
-    shutil.copytree(trained_once, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
+    enter_copy(trained_once)
     return json.loads(Path("outputs/models/first/metrics.json").read_text())
 
 
