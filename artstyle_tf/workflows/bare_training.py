@@ -84,5 +84,5 @@ def open_training(
     """
     network, splits, order = open_untrained(config, prepared, class_names, with_test=with_test)
     inputs, _ = choose_inputs(config, network, splits, order, place, invocation)
-    training = TRAININGS[config.kind]
-    return training(config, network, splits, inputs, class_names, place, invocation)
+    kind = TRAININGS[config.kind]
+    return kind(config, network, splits, inputs, class_names, place, invocation)

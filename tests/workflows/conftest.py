@@ -54,7 +54,7 @@ def first_workplace(
 
 
 @pytest.fixture
-def enter_copy(tmp_path, monkeypatch, tiny_network_by_name) -> Callable[[Path], Path]:
+def enter_copy(tmp_path, monkeypatch) -> Callable[[Path], Path]:
     """Function: goes to a copy of a folder, which belongs to the test alone, and returns it."""
 
     def enter(folder: Path) -> Path:

@@ -62,7 +62,7 @@ def worked_once(first_workplace):
 
 
 @pytest.fixture
-def workplace(worked_once, enter_copy):
+def workplace(worked_once, enter_copy, tiny_network_by_name):
     return enter_copy(worked_once)
 
 

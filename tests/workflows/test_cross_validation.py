@@ -68,7 +68,7 @@ def validated_once(first_workplace):
 
 
 @pytest.fixture
-def validated(validated_once, enter_copy):
+def validated(validated_once, enter_copy, tiny_network_by_name):
     """The JSON of a finished cross-validation, in a workplace of the test's own."""
     enter_copy(validated_once)
     return json.loads(Path("outputs/cross_validation/first/metrics.json").read_text())

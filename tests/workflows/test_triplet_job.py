@@ -69,7 +69,7 @@ def trained_once(first_workplace):
 
 
 @pytest.fixture
-def trained(trained_once, enter_copy):
+def trained(trained_once, enter_copy, tiny_network_by_name):
     """The JSON of a finished run, in a workplace of the test's own."""
     enter_copy(trained_once)
     return json.loads(Path("outputs/models/first/metrics.json").read_text())
