@@ -1,8 +1,10 @@
-"""Ctrl-C without harm: it waits until native code is not in the middle of something."""
+"""Ctrl-C without harm, for a program and for the processes that it starts."""
 
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -56,6 +58,23 @@ def _wait_for_safe_point(number: int, frame: FrameType | None) -> None:
         _wanted.clear()
         signal.default_int_handler(number, frame)
     _wanted.set()
+
+
+def end_with_parent() -> None:
+    """Leaves it to the parent process when this one ends; called once, at its start.
+
+    Ctrl-C reaches all processes of a terminal: from now on the parent alone decides what happens.
+    If the parent is killed this process ends too, because nobody would hear its results.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextlib.contextmanager

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import gc
 import importlib
-import multiprocessing
 import os
-import signal
 import sys
-import threading
 import traceback
 from multiprocessing.connection import Connection
 from typing import Any
+
+from artstyle_tf.interruption import end_with_parent
 
 
 class TrialPrunedError(Exception):
@@ -56,8 +55,7 @@ def serve(connection: Connection, function: str, job: Any, log_file: str, num_th
     # What the server has imported stays. Looking through it for garbage takes time in every trial,
     # and copies the pages that it lies on, which are shared until somebody writes to them.
     gc.freeze()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started it
-    _end_with_parent()
+    end_with_parent()
     _print_into(log_file)
     _limit_threads(num_threads)
     module, _, name = function.partition(":")
@@ -73,18 +71,6 @@ def serve(connection: Connection, function: str, job: Any, log_file: str, num_th
     sys.stderr.flush()
     # Without the clean-up that threads of TensorFlow can block.
     os._exit(0)
-
-
-def _end_with_parent() -> None:
-    """Nobody would hear the result of a trial whose parent was killed."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _print_into(log_file: str) -> None:

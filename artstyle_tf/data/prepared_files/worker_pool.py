@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,6 +13,7 @@ from typing import Any, TypeVar
 
 from artstyle_tf.data.large_pictures import share_turns
 from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.interruption import end_with_parent
 from artstyle_tf.threads import map_ahead, usable_cores
 
 Task = TypeVar("Task")
@@ -110,14 +108,4 @@ class WorkerPool:
 
 def _set_up_worker(turn_of_large_pictures: AbstractContextManager[Any]) -> None:
     share_turns(turn_of_large_pictures)
-    # Ctrl-C reaches all processes of a terminal; the main one decides what happens.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """Leaves no process behind when the main one is killed: its queue would never end."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    end_with_parent()
