@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import multiprocessing
-import signal
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -27,6 +26,7 @@ from artstyle_tf.data.demo_styles.studio import (
 )
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import cannot_write, write_json
+from artstyle_tf.interruption import end_with_parent
 from artstyle_tf.reporting import SILENT, Reporter
 from artstyle_tf.threads import usable_cores
 
@@ -140,7 +140,7 @@ def _draw_all(
 
 
 def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    end_with_parent()
     cv2.setNumThreads(1)  # one process a core is enough
 
 

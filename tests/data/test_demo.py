@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from process_sessions import wait_until_session_is_empty
 
 from artstyle_tf.data import demo
 from artstyle_tf.data.demo import PICTURES_PER_STYLE, draw_picture, write_demo_set
@@ -242,6 +245,30 @@ class TestWholeOrAbsent:
         monkeypatch.setattr(demo, "_draw_all", draw_while_another_finishes)
         assert write_demo_set(folder, pictures_per_style=_FEW) == 6
         assert [path.name for path in tmp_path.iterdir()] == ["images"]
+
+    @pytest.mark.slow
+    @pytest.mark.skipif(os.name == "nt", reason="kills with a signal")
+    def test_a_killed_program_leaves_no_process_that_draws(self, tmp_path):
+        program = tmp_path / "program.py"
+        program.write_text(
+            "from pathlib import Path\n"
+            "from artstyle_tf.data import demo\n"
+            "if __name__ == '__main__':\n"
+            "    demo.usable_cores = lambda: 2\n"
+            f"    demo.write_demo_set(Path({str(tmp_path / 'images')!r}))\n"
+        )
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        process = subprocess.Popen(
+            [sys.executable, program], env=environment, start_new_session=True
+        )
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob(".images.*/images/*/*.jpg")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.kill()
+        process.communicate(timeout=20)
+        assert list(tmp_path.glob(".images.*/images/*/*.jpg"))
+        assert not (tmp_path / "images").exists()
+        wait_until_session_is_empty(process.pid)
 
 
 class TestUserErrors:

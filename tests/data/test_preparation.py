@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from process_sessions import wait_until_session_is_empty
 
 from artstyle_tf.data.augmentation import augment_picture, seed_for
 from artstyle_tf.data.image_index import index_images
@@ -445,7 +446,7 @@ def test_a_killed_program_leaves_nothing_half_written(tmp_path, how):
     assert len(done) >= 5
     for path in done:
         read_picture(destination / path)
-    _wait_until_session_is_empty(process.pid)
+    wait_until_session_is_empty(process.pid)
 
     shares = {"train": 0.7, "val": 0.3}
     from artstyle_tf.data.splitting import split_pictures
@@ -455,17 +456,6 @@ def test_a_killed_program_leaves_nothing_half_written(tmp_path, how):
     kept = {path: changed for path, changed in done.items() if "+" not in path}
     assert {path: _times(destination)[path] for path in kept} == kept
     assert len(_times(destination)) == len(prepared.manifest) == 60
-
-
-def _wait_until_session_is_empty(session: int) -> None:
-    deadline = time.monotonic() + 15
-    while time.monotonic() < deadline:
-        try:
-            os.killpg(session, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.1)
-    raise AssertionError("worker processes are still there")
 
 
 def test_other_settings_redo_only_what_they_change(root, destination):
