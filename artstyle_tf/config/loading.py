@@ -78,9 +78,10 @@ def validate(schema: type[SchemaType], content: Any, *, source: str) -> SchemaTy
     try:
         return schema.model_validate_json(json.dumps(content))
     except ValidationError as error:
-        problems = [_describe(schema, problem) for problem in error.errors()]
-        shown = "; ".join(problems[:_MOST_ERRORS_SHOWN])
-        more = len(problems) - _MOST_ERRORS_SHOWN
+        # Only those that are shown: looking for similar names takes time for each.
+        problems = error.errors()[:_MOST_ERRORS_SHOWN]
+        shown = "; ".join(_describe(schema, problem) for problem in problems)
+        more = error.error_count() - _MOST_ERRORS_SHOWN
         raise ArtstyleError(
             f"The configuration ({source}, with overrides) is not valid: {shown}"
             + (f"; and {more} more" if more > 0 else ""),

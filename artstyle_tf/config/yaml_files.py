@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,24 @@ import yaml
 from artstyle_tf.errors import ArtstyleError
 
 _MOST_VALUES = 100_000
+_MOST_KEYS_SHOWN = 5
+
+# A config is a few kilobytes. Reading YAML takes about 8 seconds for a megabyte.
+_MOST_BYTES = 2**18
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
     """PyYAML lets the last of two equal keys win without a word."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        repeated = sorted({key for key in keys if isinstance(key, str) and keys.count(key) > 1})
+        counts = Counter(key.value for key, _ in node.value if isinstance(key.value, str))
+        repeated = sorted(key for key, count in counts.items() if count > 1)
         if repeated:
+            shown = ", ".join(repeated[:_MOST_KEYS_SHOWN])
+            more = len(repeated) - _MOST_KEYS_SHOWN
+            shown += f" and {more} more" if more > 0 else ""
             raise yaml.constructor.ConstructorError(
-                None, None, f"key given twice: {', '.join(repeated)}", node.start_mark
+                None, None, f"key given twice: {shown}", node.start_mark
             )
         return super().construct_mapping(node, deep)
 
@@ -32,7 +40,16 @@ def read_yaml(file: Path) -> dict[str, Any]:
         ArtstyleError: if the file is missing, is not YAML, or is not a mapping.
     """
     try:
-        text = file.read_text(encoding="utf-8")
+        with file.open("rb") as opened:
+            start = opened.read(_MOST_BYTES + 1)
+        if len(start) > _MOST_BYTES:
+            raise ArtstyleError(
+                f"The config file {file} is too large for a config",
+                received=f"more than {_MOST_BYTES // 2**10} KiB",
+                expected="keys and values, a few kilobytes",
+                fix=_suggest_file(file),
+            )
+        text = start.decode("utf-8")
     except OSError as error:
         raise ArtstyleError(
             f"Cannot read the config file {file}",

@@ -8,6 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from artstyle_tf.config import loading
 from artstyle_tf.config.experiment import DirectExperiment
 from artstyle_tf.config.loading import different_keys, dump_yaml, load_config
 from artstyle_tf.config.tuning import TUNE_EXPERIMENTS
@@ -126,6 +127,34 @@ def test_a_broken_file_is_named(tmp_path, content, expected):
     with pytest.raises(ArtstyleError, match=expected) as raised:
         load_config(DirectExperiment, file)
     assert str(file) in str(raised.value)
+
+
+def test_thousands_of_wrong_keys_are_counted_and_only_five_looked_at(tmp_path, monkeypatch):
+    """Each suggestion compares names; suggesting for all keys took minutes."""
+    looked_at = []
+    monkeypatch.setattr(
+        loading, "_did_you_mean", lambda schema, location: looked_at.append(location) or ""
+    )
+    file = tmp_path / "config.yaml"
+    file.write_text("".join(f"key{number}: 1\n" for number in range(5000)))
+    with pytest.raises(ArtstyleError, match=r"unknown key 'key0'.*and 4995 more"):
+        load_config(DirectExperiment, file)
+    assert len(looked_at) == 5
+
+
+def test_thousands_of_repeated_keys_are_counted(tmp_path):
+    file = tmp_path / "config.yaml"
+    file.write_text("".join(f"key{number}: 1\n" for number in range(3000)) * 2)
+    with pytest.raises(ArtstyleError, match=r"given twice: key0, key1, .* and 2995 more"):
+        load_config(DirectExperiment, file)
+
+
+def test_a_file_that_is_no_config_by_its_size_is_not_parsed(tmp_path, monkeypatch):
+    monkeypatch.setattr("yaml.load", lambda *args, **kwargs: pytest.fail("parsed"))
+    file = tmp_path / "config.yaml"
+    file.write_text("# a comment\n" * 30_000)
+    with pytest.raises(ArtstyleError, match=r"too large for a config.*256 KiB"):
+        load_config(DirectExperiment, file)
 
 
 def test_a_missing_file_names_its_neighbours(tmp_path):
