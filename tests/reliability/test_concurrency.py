@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -14,13 +16,15 @@ from results import TRAIN, files_of, leftovers, training_result
 from artstyle_tf import locks
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.export.prediction_file import PredictionFile
-from artstyle_tf.locks import held, is_held
+from artstyle_tf.locks import LOCK_FILES, held, is_held
 from artstyle_tf.training.activation_table import ActivationTable
 from artstyle_tf.training.cache_folder import remove_table, stored_tables
 from artstyle_tf.training.run_directory import create_run_directory, plan_run_directory
 from artstyle_tf.training.run_state import read_state
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="forks and kills")
+
+TEXT = {"stdout": subprocess.PIPE, "text": True, "check": True}
 
 HOLDER = """
 import sys, time
@@ -70,6 +74,58 @@ def test_the_lock_of_a_killed_program_is_free_and_known_to_be_stale(tmp_path, ho
     with held(tmp_path / ".lock", busy=refuse, stale=dead.append):
         pass
     assert len(dead) == 1  # this one has ended in order
+
+
+NO_LOCKS = [errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL, errno.EIO, errno.ENOSYS]
+
+
+@pytest.fixture(params=NO_LOCKS, ids=errno.errorcode.get)
+def no_system_locks(request, monkeypatch):
+    """A file system that refuses locks, as some network disks do."""
+
+    def flock(descriptor, operation):
+        raise OSError(request.param, os.strerror(request.param))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+
+
+def test_without_locks_of_the_system_a_marker_keeps_others_out(tmp_path, no_system_locks):
+    lock = tmp_path / ".lock"
+    lock.touch()  # left by an earlier program, when there were locks: it says nothing
+    with held(lock, busy=refuse):
+        assert is_held(lock)
+        with pytest.raises(RuntimeError, match=rf"process {os.getpid()} on"):
+            held(lock, busy=refuse).__enter__()
+    assert not is_held(lock)
+    with held(lock, busy=refuse):
+        pass
+    assert {entry.name for entry in tmp_path.iterdir()} <= LOCK_FILES
+
+
+def test_the_marker_of_a_killed_program_keeps_nobody_out(tmp_path, no_system_locks):
+    lock = tmp_path / ".lock"
+    program = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], **TEXT)
+    (tmp_path / ".lock-marker").write_text(f"{int(program.stdout)}\n{socket.gethostname()}\n")
+    assert not is_held(lock)
+    with held(lock, busy=refuse):
+        assert is_held(lock)
+
+
+def test_the_marker_of_another_host_is_named_because_nobody_can_know(tmp_path, no_system_locks):
+    marker = tmp_path / ".lock-marker"
+    marker.write_text("7\nelsewhere\n")
+    with pytest.raises(RuntimeError, match=rf"process 7 on elsewhere.*remove {marker}"):
+        held(tmp_path / ".lock", busy=refuse).__enter__()
+
+
+def test_a_run_on_a_file_system_without_locks_begins(tmp_path, no_system_locks):
+    """It was refused with advice about rights, and the next try said that it existed already."""
+    run = plan_run_directory(tmp_path, "run", kind="direct", resume=False, overwrite=False)
+    create_run_directory(run, overwrite=False)
+    with run.running():
+        assert read_state(run.path) == "running"
+    assert read_state(run.path) == "finished"
+    assert leftovers(tmp_path) == []
 
 
 def test_waiting_ends_with_the_holder(tmp_path, holder, monkeypatch):
