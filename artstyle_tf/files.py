@@ -56,8 +56,13 @@ def remove_leftovers(folder: Path) -> None:
     Only for who is alone in the folder: others may be writing these files.
     """
     for file in folder.rglob(".*.partial*"):
-        if _TEMPORARY_NAME.fullmatch(file.name) and file.is_file():
+        if is_leftover(file) and file.is_file():
             _forget(file)
+
+
+def is_leftover(file: Path) -> bool:
+    """Whether a file has the name that `replaced_atomically` gives to what is not finished."""
+    return _TEMPORARY_NAME.fullmatch(file.name) is not None
 
 
 def sync(file: Path) -> None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from artstyle_tf.locks import LOCK_FILE, held
-from artstyle_tf.training.activation_table import DESCRIPTION_FILE
+from artstyle_tf.files import is_leftover
+from artstyle_tf.locks import LOCK_FILE, LOCK_FILES, held
+from artstyle_tf.training.activation_table import DESCRIPTION_FILE, table_key
+
+# Shards are named by their checksums: BLAKE2b of 16 bytes, in hex.
+_SHARD_NAME = re.compile(r"[0-9a-f]{32}\.(npy|json)")
 
 # The disk is never filled to the last byte: other programs, and the run itself, write too.
 _DISK_RESERVE_BYTES = 200 * 2**20
@@ -42,21 +47,41 @@ def trunk_cache_folder(outputs: str, folder: str | None) -> Path:
 
 
 def stored_tables(root: Path) -> list[StoredTable]:
-    """All tables in a folder, the least recently used first; empty if there is no folder."""
+    """All tables in a folder, the least recently used first; empty if there is no folder.
+
+    A folder is a table only if its name is the digest of what its description says, so that no
+    folder of somebody else is listed, counted or removed. Links are not followed.
+    """
     tables = []
     for description_file in root.glob(f"*/{DESCRIPTION_FILE}"):
         folder = description_file.parent
-        with contextlib.suppress(OSError, ValueError):  # just removed by another program
+        # Just removed by another program, or no description.
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            description = json.loads(description_file.read_text(encoding="utf-8"))
+            if folder.is_symlink() or folder.name != table_key(description):
+                continue
             tables.append(
                 StoredTable(
                     key=folder.name,
                     folder=folder,
-                    description=json.loads(description_file.read_text(encoding="utf-8")),
-                    size_bytes=sum(file.stat().st_size for file in folder.iterdir()),
+                    description=description,
+                    size_bytes=sum(file.lstat().st_size for file in _own_files(folder)),
                     last_used=description_file.stat().st_mtime,
                 )
             )
     return sorted(tables, key=lambda table: (table.last_used, table.key))
+
+
+def _own_files(folder: Path) -> list[Path]:
+    """What the cache has written into the folder of a table; nothing that others put there."""
+    return [
+        file
+        for file in folder.iterdir()
+        if file.name == DESCRIPTION_FILE
+        or file.name in LOCK_FILES
+        or _SHARD_NAME.fullmatch(file.name)
+        or is_leftover(file)
+    ]
 
 
 def remove_table(table: StoredTable) -> bool:
@@ -87,9 +112,8 @@ def _leave_alone(holder: str) -> None:
 
 def _remove_files(table: StoredTable) -> None:
     # The description goes last: as long as it is there, an interrupted removal can be repeated.
-    shards = [*table.folder.glob("*.npy"), *table.folder.glob("*.json"), *table.folder.glob(".*")]
-    shards.sort(key=lambda file: file.name == DESCRIPTION_FILE)
-    for file in shards:
+    own = sorted(_own_files(table.folder), key=lambda file: file.name == DESCRIPTION_FILE)
+    for file in own:
         with contextlib.suppress(FileNotFoundError):
             file.unlink()
     with contextlib.suppress(OSError):  # somebody has put a file of their own there

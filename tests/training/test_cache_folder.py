@@ -96,3 +96,33 @@ def test_rows_that_are_being_read_survive_their_removal(make_table):
     table.refresh()
     remove_table(stored_tables(table.folder.parent)[0])
     assert (table.read(["3"]) == 3).all()
+
+
+def test_what_others_put_into_the_cache_folder_stays(make_table, tmp_path):
+    """Any folder that held a table.json was cleared with all its .npy, .json and hidden files."""
+    root = tmp_path / "cache"
+    table = make_table("mine")
+    guests = [table.folder / name for name in ("notes.json", "measurements.npy", ".hidden")]
+    foreign = root / "thesis"
+    foreign.mkdir()
+    elsewhere = tmp_path / "elsewhere"
+    guests += [foreign / name for name in ("table.json", "data.npy", ".git")]
+    for guest in guests:
+        guest.write_text("{}")
+    table.folder.rename(elsewhere)
+    (root / elsewhere.name).symlink_to(elsewhere)
+    (root / table.folder.name).symlink_to(elsewhere)
+    assert stored_tables(root) == []
+    (root / table.folder.name).unlink()
+    elsewhere.rename(table.folder)
+
+    (stored,) = stored_tables(root)
+    assert stored.size_bytes < 2 * 10 * ROW_BYTES
+    assert remove_table(stored)
+    assert stored_tables(root) == []
+    assert [guest for guest in guests if not guest.exists()] == []
+    assert sorted(file.name for file in table.folder.iterdir()) == [
+        ".hidden",
+        "measurements.npy",
+        "notes.json",
+    ]
