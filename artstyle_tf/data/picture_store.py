@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -26,12 +28,21 @@ class PictureStore:
         paths: files that `decode_picture` reads, in the order of their numbers.
         image_size_px: side S of the square pictures, in pixels.
         aspect: how a picture becomes a square; see `resize_picture`.
+        digests: SHA-256 in hex of each file as it is expected; None to take what there is. A file
+            is compared each time it is read, so that a preparation with other settings that runs
+            meanwhile cannot change what is learned, or what is cached under the old digest.
     """
 
     def __init__(
-        self, paths: Sequence[Path], *, image_size_px: int, aspect: AspectPolicy = "squash"
+        self,
+        paths: Sequence[Path],
+        *,
+        image_size_px: int,
+        aspect: AspectPolicy = "squash",
+        digests: Sequence[str] | None = None,
     ) -> None:
         self._paths = tf.constant([str(path) for path in paths], dtype=tf.string)
+        self._digests = None if digests is None else tf.constant(list(digests), dtype=tf.string)
         self._num_pictures = len(paths)
         self._image_size_px = image_size_px
         self._aspect: AspectPolicy = aspect
@@ -82,16 +93,22 @@ class PictureStore:
         """
         if self._pictures is not None:
             return self._pictures[number]  # pyright: ignore[reportIndexIssue]
-        return self._read(self._paths[number])  # pyright: ignore[reportIndexIssue]
+        return self._read(number)
 
-    def _read(self, path: tf.Tensor) -> tf.Tensor:
-        picture = decode_picture(tf.io.read_file(path))
+    def _read(self, number: tf.Tensor | int) -> tf.Tensor:
+        path = self._paths[number]  # pyright: ignore[reportIndexIssue]
+        content = tf.io.read_file(path)
+        if self._digests is not None:
+            digest = self._digests[number]  # pyright: ignore[reportIndexIssue]
+            content = tf.numpy_function(_unchanged, [content, digest, path], tf.string)
+            content = tf.ensure_shape(content, [])
+        picture = decode_picture(content)
         return resize_picture(picture, image_size_px=self._image_size_px, aspect=self._aspect)
 
     def _read_all(self, description: str, reporter: Reporter) -> tf.Tensor:
         shape = (self._num_pictures, self._image_size_px, self._image_size_px, 3)
         pictures = np.empty(shape, dtype=np.uint8)
-        dataset = tf.data.Dataset.from_tensor_slices(self._paths)
+        dataset = tf.data.Dataset.range(self._num_pictures)
         dataset = dataset.map(self._read, num_parallel_calls=usable_cores())
         batches = untuned(dataset.prefetch(_BATCH_FOR_FILLING)).as_numpy_iterator()
         tracked = reporter.track(batches, total=self._num_pictures, description=description)
@@ -100,6 +117,21 @@ class PictureStore:
         with tf.device("cpu"):
             return tf.constant(pictures)
 
+
+def _unchanged(content: Any, digest: Any, path: Any) -> bytes:
+    """The content of a file, if it is the one that was prepared.
+
+    Raises:
+        ValueError: if it is not; TensorFlow makes an InvalidArgumentError of it.
+    """
+    # Outside a graph TensorFlow hands out arrays of one element.
+    found, expected, name = (np.asarray(each).item() for each in (content, digest, path))
+    if hashlib.sha256(found).hexdigest().encode() != expected:
+        raise ValueError(f"{_HAS_CHANGED}: {name.decode(errors='backslashreplace')}")
+    return found
+
+
+_HAS_CHANGED = "The file has changed since it was prepared"
 
 # What TensorFlow says of files that are gone, damaged, not allowed, or on a disk that fails.
 _ERRORS_OF_FILES = (
@@ -113,6 +145,7 @@ _ERRORS_OF_FILES = (
 # Names of the operations, and what the system says; the same errors can be mistakes of a program.
 _WORDS_OF_THE_SYSTEM = ("No such file", "Permission denied", "Unknown image file")
 _SIGNS_OF_READING = (*_WORDS_OF_THE_SYSTEM, "ReadFile", "DecodeImage", "DecodeJpeg")
+_CHANGED_FILE = re.compile(rf"{_HAS_CHANGED}: ([^\n]+)")
 _PLACE_IN_THE_GRAPH = re.compile(r"\(\d+\) [A-Z_]+: |\{\{.*?\}\}\s*")
 
 
@@ -126,6 +159,14 @@ def errors_of_reading() -> Iterator[None]:
     try:
         yield
     except _ERRORS_OF_FILES as error:
+        if (changed := _CHANGED_FILE.search(str(error.message))) is not None:
+            raise ArtstyleError(
+                "A prepared image has changed while it was used",
+                received=changed[1],
+                expected="the file that was there at the start; has another program prepared the "
+                "same folder with other settings?",
+                fix="start again, with another data.prepared for one of the two",
+            ) from error
         if not any(sign in str(error) for sign in _SIGNS_OF_READING):
             raise
         raise ArtstyleError(

@@ -48,6 +48,7 @@ def read_splits(
             [prepared.root / path for path in rows["path"]],
             image_size_px=image_size_px,
             aspect=data.aspect,
+            digests=list(rows["digest"]),
         )
         labels = class_ids(rows["label"], class_names)
         splits[str(split)] = SplitPictures(rows.reset_index(drop=True), labels, store)

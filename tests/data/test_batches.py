@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,7 @@ from PIL import Image
 
 from artstyle_tf.data.batches import evaluation_batches, steps_per_epoch, training_batches
 from artstyle_tf.data.epoch_order import ShuffledOrder
-from artstyle_tf.data.picture_store import PictureStore
+from artstyle_tf.data.picture_store import PictureStore, errors_of_reading
 from artstyle_tf.errors import ArtstyleError
 
 
@@ -31,6 +33,13 @@ def store_of(paths, *, in_memory=True):
     store = PictureStore(paths, image_size_px=8)
     store.keep_in_memory(budget_mb=1 if in_memory else 0)
     return store
+
+
+def read_all(store, *, in_memory):
+    with errors_of_reading():
+        store.keep_in_memory(budget_mb=1 if in_memory else 0)
+        for _ in evaluation_batches(store, np.arange(len(store)), batch_size=4):
+            pass
 
 
 def take_epochs(store, count, *, seed=3, **options):
@@ -108,6 +117,17 @@ def test_a_picture_that_vanished_is_named(paths):
     paths[3].unlink()
     with pytest.raises(ArtstyleError, match=r"3 ö\.png"):
         store_of(paths)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_a_picture_that_was_prepared_anew_meanwhile_is_not_used(paths, in_memory):
+    """The training went on with the other pixels, and cached them under the old digest."""
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
+    store = PictureStore(paths, image_size_px=8, digests=digests)
+    assert int(store.load(3)[0, 0, 0]) == 30
+    Image.new("RGB", (8, 8), (99,) * 3).save(paths[3])
+    with pytest.raises(ArtstyleError, match=r"has changed while it was used.*3 ö\.png"):
+        read_all(store, in_memory=in_memory)
 
 
 @settings(deadline=None)

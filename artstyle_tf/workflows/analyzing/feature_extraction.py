@@ -91,6 +91,7 @@ class _Computation:
             [self._source.prepared.root / path for path in rows["path"]],
             image_size_px=self._source.image_size_px,
             aspect=self._source.aspect,
+            digests=list(rows["digest"]),
         )
         unknown = np.zeros(len(rows), np.int32)  # the labels do not matter here
         batches = evaluation_batches(store, unknown, batch_size=self._batch_size)
