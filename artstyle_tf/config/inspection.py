@@ -24,13 +24,15 @@ FailOn = Literal[
     "warning",
     "note",
     "cannot_be_split",
+    "cannot_be_trained",
+    "one_style",
     "unreadable",
     "truncated",
     "exact_duplicates_across_styles",
     "near_duplicates_across_styles",
     "duplicates_across_splits",
-    "one_style",
     "empty_style",
+    "styles_called_like_splits",
     "imbalance",
     "small_style",
     "misnamed",
@@ -52,6 +54,7 @@ FailOn = Literal[
     "ignored_files",
     "groups",
     "styles_differ",
+    "split_by_folders",
 ]
 
 

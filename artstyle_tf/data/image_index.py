@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,15 +12,16 @@ import pandas as pd
 
 from artstyle_tf.data.picture_groups import compile_group_pattern, find_groups
 from artstyle_tf.data.picture_tables import examples
+from artstyle_tf.data.split_folders import FolderLayout, recognize_layout
+from artstyle_tf.data.style_folders import (
+    PICTURE_SUFFIXES,
+    check_root,
+    check_styles,
+    style_folders,
+)
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.reporting import SILENT, Reporter
 from artstyle_tf.threads import map_in_threads
-
-PICTURE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp"}
-    | {".gif", ".bmp", ".dib", ".tif", ".tiff", ".avif"}
-)
-
 
 _HASHING_THREADS = 8  # More than cores: on network disks the threads mostly wait.
 
@@ -32,7 +34,7 @@ class ImageIndex:
         root: the folder.
         pictures: sorted by path; columns path (relative to root, with /), label (the style folder's
             name), group (pictures that must stay together), digest (SHA-256 of the file, hex),
-            size_bytes.
+            size_bytes; and folder_split (train, val or test) where the folders are a split.
         ignored: sorted by path; columns path, reason.
     """
 
@@ -66,11 +68,12 @@ def index_images(
         reporter: where progress and what was ignored go.
 
     Returns:
-        The index, independent of the order in which the file system lists files.
+        The index, independent of the order in which the file system lists files. Folders of a
+        split, above the styles or below, are recognized; see `split_folders`.
 
     Raises:
-        ArtstyleError: if there are not enough styles with pictures, or the groups cannot be
-            determined.
+        ArtstyleError: if there are not enough styles with pictures, the folders look like a split
+            and contradict it, or the groups cannot be determined.
     """
     root = Path(root)
     if group_pattern is not None and group_file is not None:
@@ -79,36 +82,24 @@ def index_images(
             received=f"group_pattern={group_pattern!r}, group_file={str(group_file)!r}",
         )
     pattern = None if group_pattern is None else compile_group_pattern(group_pattern)
-    _check_root(root)
+    check_root(root)
     files, ignored = _list_files(root)
-    _check_styles(root, files, fewest_styles)
+    layout = recognize_layout(files)
+    check_styles(root, map(layout.label, files), fewest_styles)
     pictures = _hash_files(root, files, ignored, reporter)
-    _check_styles(root, list(pictures["path"]), fewest_styles)
-    for style in set(_style_folders(root)).difference(pictures["label"], ignored):
-        ignored[_printable(style)] = "a folder without pictures"
+    pictures["label"] = pictures["path"].map(layout.label)
+    check_styles(root, pictures["label"], fewest_styles)
+    for folder in _empty_folders(root, layout, pictures["path"], ignored):
+        ignored[_printable(folder)] = "a folder without pictures"
     pictures["group"] = find_groups(
         list(pictures["path"]), root=root, pattern=pattern, file=group_file, reporter=reporter
     )
     pictures = pictures[["path", "label", "group", "digest", "size_bytes"]]
+    if layout.splits:
+        pictures["folder_split"] = pictures["path"].map(layout.split)
     index = ImageIndex(root, pictures, _table_of_ignored(ignored))
     _report(index, reporter)
     return index
-
-
-def how_to_add_pictures(root: Path) -> str:
-    """The advice for a user without pictures."""
-    return f"put pictures into {root.as_posix()}/<style>/, one folder per style, or try --demo"
-
-
-def _check_root(root: Path) -> None:
-    if root.is_dir():
-        return
-    raise ArtstyleError(
-        "There are no pictures",
-        received=f"{root}, which {'is a file' if root.exists() else 'does not exist'}",
-        expected="a folder with one folder per style",
-        fix=how_to_add_pictures(root),
-    )
 
 
 def _list_files(root: Path) -> tuple[list[str], dict[str, str]]:
@@ -176,39 +167,6 @@ def _printable(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
-def _check_styles(root: Path, files: list[str], fewest_styles: int) -> None:
-    styles = sorted({path.split("/", 1)[0] for path in files})
-    if len(styles) >= fewest_styles:
-        return
-    folders = _style_folders(root)
-    if len(styles) == 1:
-        raise ArtstyleError(
-            "There is only one style, so there is nothing to tell apart",
-            received=f"pictures in {root / styles[0]} alone",
-            expected="at least two folders with pictures",
-            fix=how_to_add_pictures(root),
-        )
-    lying_in_root = sum(path.suffix.lower() in PICTURE_SUFFIXES for path in root.iterdir())
-    if folders:
-        received = f"{len(folders)} folders without pictures in {root}: {examples(folders)}"
-    elif lying_in_root:
-        received = f"{lying_in_root} pictures lying in {root} itself, and no folders"
-    else:
-        received = f"the empty folder {root}"
-    raise ArtstyleError(
-        "There are no pictures",
-        received=received,
-        expected="one folder with pictures per style",
-        fix=how_to_add_pictures(root),
-    )
-
-
-def _style_folders(root: Path) -> list[str]:
-    return sorted(
-        entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith(".")
-    )
-
-
 def _hash_files(
     root: Path, files: list[str], ignored: dict[str, str], reporter: Reporter
 ) -> pd.DataFrame:
@@ -227,8 +185,20 @@ def _hash_files(
         if isinstance(result, OSError):
             ignored[path] = f"cannot be opened: {result.strerror or result}"
         else:
-            rows.append((path, path.split("/", 1)[0], *result))
-    return pd.DataFrame(rows, columns=["path", "label", "digest", "size_bytes"])
+            rows.append((path, *result))
+    return pd.DataFrame(rows, columns=["path", "digest", "size_bytes"])
+
+
+def _empty_folders(
+    root: Path, layout: FolderLayout, paths: Iterable[str], ignored: Mapping[str, str]
+) -> list[str]:
+    """Folders that would be a style, or a part of a split, if they held images."""
+    filled = {"/".join(path.split("/")[:depth]) for path in paths for depth in (1, 2)}
+    candidates = style_folders(root)
+    if layout.splits:
+        tops = [top for top in candidates if top in filled]
+        candidates += [f"{top}/{name}" for top in tops for name in style_folders(root / top)]
+    return [folder for folder in candidates if folder not in filled and folder not in ignored]
 
 
 def _table_of_ignored(ignored: dict[str, str]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from artstyle_tf.data.image_index import PICTURE_SUFFIXES
+from artstyle_tf.data.style_folders import PICTURE_SUFFIXES
 from artstyle_tf.errors import ArtstyleError
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)

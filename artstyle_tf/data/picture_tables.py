@@ -11,9 +11,8 @@ from typing import Any
 
 import pandas as pd
 
+from artstyle_tf.data.examples import examples as examples
 from artstyle_tf.errors import ArtstyleError
-
-_MOST_EXAMPLES = 3
 
 
 def read_picture_table(path: Path, *, columns: Sequence[str], what: str) -> pd.DataFrame:
@@ -103,11 +102,3 @@ def match_pictures(
         return None
 
     return [find(path) for path in listed]
-
-
-def examples(values: Iterable[object]) -> str:
-    """Names up to three values and says how many more there are."""
-    everything = [str(value) for value in values]
-    rest = len(everything) - _MOST_EXAMPLES
-    shown = ", ".join(everything[:_MOST_EXAMPLES])
-    return f"{shown} and {rest} more" if rest > 0 else shown

@@ -15,6 +15,7 @@ from artstyle_tf.data.prepared_files.journal import Row
 from artstyle_tf.data.prepared_files.manifest import PreparedPictures, read_prepared, without_suffix
 from artstyle_tf.data.prepared_files.names import child_name, name_prepared_pictures
 from artstyle_tf.data.prepared_files.up_sampling import Child, UpSampling, plan_children
+from artstyle_tf.data.trainability import check_trainable
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.reporting import SILENT, Reporter
 
@@ -138,15 +139,4 @@ def _check_classes(
             "None of the pictures can be used",
             received=examples(f"{path} ({reason})" for path, reason in sorted(rejected.items())),
         )
-    usable = {(row["label"], row["split"]) for row in originals}
-    used_splits = set(pictures["split"])
-    for label in sorted(pictures["label"].unique()):
-        for split in ("train", "val"):
-            if split in used_splits and (label, split) not in usable:
-                listed = (pictures["label"] == label) & (pictures["split"] == split)
-                raise ArtstyleError(
-                    f"The style {label} has no usable picture in {split}",
-                    received=f"{listed.sum()} pictures, none of which can be read",
-                    expected="at least one",
-                    fix="add pictures to the style, correct the split file, or take the style away",
-                )
+    check_trainable(pictures, rejected)

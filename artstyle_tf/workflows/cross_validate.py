@@ -10,7 +10,7 @@ import pandas as pd
 
 from artstyle_tf.config.experiment import CrossValidationConfig, TrainingExperiment
 from artstyle_tf.config.loading import dump_yaml
-from artstyle_tf.data.folds import assign_folds, check_folds, split_fold
+from artstyle_tf.data.folds import assign_folds, split_fold
 from artstyle_tf.data.image_index import ImageIndex
 from artstyle_tf.data.preparation import PreparedPictures
 from artstyle_tf.errors import ArtstyleError
@@ -23,8 +23,10 @@ from artstyle_tf.training.run_directory import RunDirectory, create_run_director
 from artstyle_tf.workflows.bare_training import TRAININGS
 from artstyle_tf.workflows.evaluation import evaluate_probabilities, write_evaluation
 from artstyle_tf.workflows.folds.fold_pictures import (
+    check_divisible,
     clusters_of,
     pictures_to_divide,
+    rows_before_preparation,
     without_test,
 )
 from artstyle_tf.workflows.folds.fold_results import (
@@ -58,15 +60,17 @@ def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
     index, pictures = index_and_split(config.data, reporter)
     schemes = _choose_schemes(config.cross_validation, index, reporter)
     class_names = index.class_names
+    settings = config.cross_validation
+    _check(pictures, class_names, settings, schemes)
     # What can be wrong with the network is asked for before the pictures are prepared.
     TRAININGS[config.kind].build_network(config, num_classes=len(class_names))
     with stopwatch.stage("preparation"):
         prepared = prepare(config.data, index, pictures, reporter)
-    folded = pictures_to_divide(prepared, pictures, class_names, config.cross_validation)
+    folded = pictures_to_divide(prepared, pictures, class_names, settings)
     clusters = {scheme: clusters_of(folded.rows, scheme) for scheme in schemes}
-    num_folds = config.cross_validation.num_folds
-    for of_scheme in clusters.values():
-        check_folds(folded.labels, of_scheme, num_folds=num_folds, class_names=class_names)
+    num_folds = settings.num_folds
+    # Again, because some pictures may have turned out to be unreadable.
+    check_divisible(folded.rows, class_names, schemes=schemes, num_folds=num_folds)
     if not invocation.resume:
         create_run_directory(place, overwrite=invocation.overwrite)
     with place.running():
@@ -80,7 +84,7 @@ def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
                     _train_folds(
                         config, scheme, repeat, clusters[scheme], folded, place, invocation
                     )
-                    for repeat in range(config.cross_validation.repeats)
+                    for repeat in range(settings.repeats)
                 ]
             results.append(pool(scheme, clusters[scheme], repeats))
         with stopwatch.stage("evaluation"):
@@ -98,7 +102,7 @@ def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
             "gap": _gap(results, folded.labels),
             "num_pictures": len(folded.rows),
             "num_folds": num_folds,
-            "num_repeats": config.cross_validation.repeats,
+            "num_repeats": settings.repeats,
             "unreadable": prepared.rejected.to_dict(orient="records"),
             "figures": str(place.figures),
             "seconds": stopwatch.seconds(),
@@ -112,8 +116,9 @@ def plan(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
     place = _plan_run(config, invocation)
     index, pictures = index_and_split(config.data, invocation.reporter)
     schemes = _choose_schemes(config.cross_validation, index, invocation.reporter)
-    TRAININGS[config.kind].build_network(config, num_classes=len(index.class_names))
     settings = config.cross_validation
+    _check(pictures, index.class_names, settings, schemes)
+    TRAININGS[config.kind].build_network(config, num_classes=len(index.class_names))
     return {
         "dry_run": True,
         "run": str(place.path),
@@ -169,6 +174,16 @@ def _choose_schemes(
             fix=fix,
         )
     return wanted or ("random",)
+
+
+def _check(
+    pictures: pd.DataFrame,
+    class_names: Sequence[str],
+    settings: CrossValidationConfig,
+    schemes: Sequence[str],
+) -> None:
+    rows = rows_before_preparation(pictures, settings)
+    check_divisible(rows, class_names, schemes=schemes, num_folds=settings.num_folds)
 
 
 def _train_folds(

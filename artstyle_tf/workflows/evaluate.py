@@ -11,6 +11,7 @@ import pandas as pd
 
 from artstyle_tf.config.experiment import EvaluateExperiment, TripletExperiment
 from artstyle_tf.data.batches import evaluation_batches, steps_per_epoch
+from artstyle_tf.data.given_split import judged_part
 from artstyle_tf.data.image_index import index_images
 from artstyle_tf.data.picture_store import PictureStore
 from artstyle_tf.errors import ArtstyleError
@@ -119,7 +120,8 @@ def plan(config: EvaluateExperiment, invocation: Invocation) -> dict[str, Any]:
     run_directory = find_run(config.run, config.outputs, purpose="evaluated")
     name, folder, _ = _plan_evaluation(config, run_directory)
     if config.images is not None:
-        num_pictures = len(index_images(Path(config.images), reporter=invocation.reporter).pictures)
+        index = index_images(Path(config.images), reporter=invocation.reporter)
+        num_pictures = len(judged_part(index, invocation.reporter).pictures)
     else:
         num_pictures = len(rows_of_split(chosen_split(config, run_directory), run_directory))
     return {

@@ -11,11 +11,23 @@ import pandas as pd
 from artstyle_tf.config.data import DataConfig
 from artstyle_tf.config.experiment import DirectExperiment
 from artstyle_tf.data.demo import write_demo_set
+from artstyle_tf.data.given_split import (
+    FOLDER_SPLIT,
+    check_split_file_agrees,
+    is_split_already,
+    split_by_folders,
+)
 from artstyle_tf.data.image_index import ImageIndex, index_images
 from artstyle_tf.data.leaks import count_leaks
 from artstyle_tf.data.near_duplicates import find_near_duplicates
 from artstyle_tf.data.preparation import PreparedPictures, UpSampling, prepare_pictures
+from artstyle_tf.data.split_folders import (
+    styles_like_splits_in_words,
+    styles_named_like_splits,
+)
 from artstyle_tf.data.splitting import SPLITS, read_split, split_pictures
+from artstyle_tf.data.style_folders import check_styles
+from artstyle_tf.data.trainability import check_trainable
 from artstyle_tf.reporting import Reporter
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.leak_check import check_leaks
@@ -70,17 +82,26 @@ def summarise(result: dict[str, Any]) -> str:
 
 
 def index_and_split(data: DataConfig, reporter: Reporter) -> tuple[ImageIndex, pd.DataFrame]:
-    """Finds the pictures and says which split each belongs to.
+    """Finds the pictures, says which split each belongs to, and checks that this can be learned.
 
     Returns:
-        The index, and its pictures with the column `split`; and `looks_like`, which is equal for
-        pictures that look the same, unless that is to be ignored.
+        The index, without what a split file leaves out; and its pictures with the column `split`,
+        and `looks_like`, which is equal for pictures that look the same, unless that is to be
+        ignored.
+
+    Raises:
+        ArtstyleError: if there are no pictures, or they cannot be split or trained on.
     """
     index = find_pictures(data, reporter)
     if data.near_duplicates == "keep_together":
         sets = find_near_duplicates(index.root, list(index.pictures["path"]), reporter)
         index = dataclasses.replace(index, pictures=index.pictures.assign(looks_like=sets))
-    return index, divide(data, index, reporter)
+    pictures = divide(data, index, reporter)
+    check_styles(index.root, pictures["label"], fewest_styles=2)
+    check_trainable(pictures)
+    is_used = index.pictures["path"].isin(pictures["path"])
+    used = index.pictures[is_used].reset_index(drop=True)
+    return dataclasses.replace(index, pictures=used), pictures
 
 
 def find_pictures(data: DataConfig, reporter: Reporter, *, fewest_styles: int = 2) -> ImageIndex:
@@ -88,21 +109,30 @@ def find_pictures(data: DataConfig, reporter: Reporter, *, fewest_styles: int = 
     images = Path(data.images)
     if data.demo_set:
         write_demo_set(images, reporter=reporter)
-    return index_images(
+    index = index_images(
         images,
         group_pattern=data.group_pattern,
         group_file=None if data.group_file is None else Path(data.group_file),
         fewest_styles=fewest_styles,
         reporter=reporter,
     )
+    if not is_split_already(index) and styles_named_like_splits(index.class_names):
+        reporter.warn(styles_like_splits_in_words(index.class_names))
+    return index
 
 
 def divide(data: DataConfig, index: ImageIndex, reporter: Reporter) -> pd.DataFrame:
-    """The pictures of an index with the column `split`, by the given file or by shares."""
-    if data.split_file is not None:
-        return read_split(Path(data.split_file), index, reporter)
+    """The pictures of an index with the column `split`: by a file, by their folders or by shares."""
     fractions = {name: getattr(data.split, name) for name in SPLITS}
-    return split_pictures(index.pictures, fractions=fractions, seed=data.split.seed)
+    seed = data.split.seed
+    if data.split_file is not None:
+        pictures = read_split(Path(data.split_file), index, reporter)
+        if is_split_already(index):
+            check_split_file_agrees(index, pictures, data.split_file)
+        return pictures.drop(columns=FOLDER_SPLIT, errors="ignore")
+    if is_split_already(index):
+        return split_by_folders(index, fractions=fractions, seed=seed, reporter=reporter)
+    return split_pictures(index.pictures, fractions=fractions, seed=seed)
 
 
 def prepare(

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from artstyle_tf.config.experiment import EvaluateExperiment, TrainingExperiment
+from artstyle_tf.data.given_split import judged_part
 from artstyle_tf.data.image_index import index_images
 from artstyle_tf.data.preparation import PreparedPictures, prepare_pictures
 from artstyle_tf.errors import ArtstyleError
@@ -55,7 +56,7 @@ def other_pictures(
         ArtstyleError: if there are styles that the run does not know, or no pictures.
     """
     class_names = run_directory.read_class_names()
-    index = index_images(images, reporter=invocation.reporter)
+    index = judged_part(index_images(images, reporter=invocation.reporter), invocation.reporter)
     unknown = sorted(set(index.class_names) - set(class_names))
     if unknown:
         raise ArtstyleError(

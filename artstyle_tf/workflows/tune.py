@@ -59,9 +59,11 @@ def plan(config: TuneExperiment, invocation: Invocation) -> dict[str, Any]:
     """Checks space, engine and pictures and says what `run` would do; writes nothing."""
     job = _TuningJob(config, invocation)
     tuning, space = config.tuning, job.space
-    from artstyle_tf.workflows.prepare_data import count_splits, index_and_split
+    # Here, because they import TensorFlow, see above; a plan forks no process.
+    from artstyle_tf.workflows.prepare_data import count_splits
+    from artstyle_tf.workflows.tuning.study_pictures import check_study
 
-    _, pictures = index_and_split(config.data, invocation.reporter)
+    _, pictures = check_study(job.base, tuning.objective, invocation.reporter)
     return {
         "dry_run": True,
         "study": str(job.place.path),

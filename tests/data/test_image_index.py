@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from artstyle_tf.data.image_index import how_to_add_pictures, index_images
+from artstyle_tf.data.image_index import index_images
+from artstyle_tf.data.style_folders import how_to_add_pictures
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.reporting import Reporter
 

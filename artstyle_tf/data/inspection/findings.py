@@ -10,13 +10,15 @@ SEVERITIES = ("error", "warning", "note")
 
 SEVERITY_OF = {
     "cannot_be_split": "error",
+    "cannot_be_trained": "error",
+    "one_style": "error",
     "unreadable": "error",
     "truncated": "error",
     "exact_duplicates_across_styles": "error",
     "near_duplicates_across_styles": "error",
     "duplicates_across_splits": "error",
-    "one_style": "warning",
     "empty_style": "warning",
+    "styles_called_like_splits": "warning",
     "imbalance": "warning",
     "small_style": "warning",
     "misnamed": "warning",
@@ -38,6 +40,7 @@ SEVERITY_OF = {
     "ignored_files": "note",
     "groups": "note",
     "styles_differ": "note",
+    "split_by_folders": "note",
 }
 """Every code that a finding can have."""
 

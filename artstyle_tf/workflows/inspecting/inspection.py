@@ -19,6 +19,7 @@ from artstyle_tf.data.inspection.troubles import Limits, find_misnamed_strangers
 from artstyle_tf.data.leaks import find_leaks
 from artstyle_tf.data.picture_groups import connected, find_groups, suggest_group_pattern
 from artstyle_tf.data.stratification import stratify
+from artstyle_tf.data.trainability import check_trainable
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.metrics.style_tests import compare_pairs, compare_styles, group_means
 from artstyle_tf.plots.class_distribution import NOT_SPLIT
@@ -40,6 +41,7 @@ class Inspection:
         histograms: of the `Survey`.
         counts: int, styles in the index; columns train, val, test, or "not split".
         why_not_split: what kept the folder from being split, or None.
+        why_not_trained: what would keep the split from being trained on, or None.
         guessed_pattern: of groups, found in the names of the files where the user told none.
         has_groups: whether any two pictures belong together.
         troubles: of `find_troubles`.
@@ -57,6 +59,7 @@ class Inspection:
     histograms: dict[str, np.ndarray]
     counts: pd.DataFrame
     why_not_split: str | None
+    why_not_trained: str | None
     guessed_pattern: str | None
     has_groups: bool
     troubles: pd.DataFrame
@@ -114,6 +117,7 @@ def inspect(
         histograms=survey.histograms,
         counts=_counts(pictures),
         why_not_split=why_not,
+        why_not_trained=_why_not_trained(pictures),
         guessed_pattern=pattern,
         has_groups=known,
         troubles=pd.concat([find_troubles(pictures, limits), strangers], ignore_index=True),
@@ -148,6 +152,16 @@ def split_if_possible(
         return divide(config.data, index, reporter), None
     except ArtstyleError as error:
         return pictures.assign(split=""), str(error)
+
+
+def _why_not_trained(pictures: pd.DataFrame) -> str | None:
+    """What a training would refuse once it has read all images, or None."""
+    divided = pictures[pictures["split"] != ""]
+    try:
+        check_trainable(divided, divided.loc[~divided["is_readable"], "path"])
+    except ArtstyleError as error:
+        return str(error)
+    return None
 
 
 def _guess_groups(index: ImageIndex, pictures: pd.DataFrame) -> tuple[str | None, pd.DataFrame]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from artstyle_tf.config.inspection import InspectExperiment
+from artstyle_tf.data.given_split import describe_given_split, is_split_already
 from artstyle_tf.data.image_index import ImageIndex
 from artstyle_tf.data.inspection.file_properties import most_telling_property
 from artstyle_tf.data.inspection.findings import Finding, by_severity
@@ -20,6 +21,7 @@ from artstyle_tf.data.inspection.style_findings import (
     describe_up_sampling,
 )
 from artstyle_tf.data.leaks import count_leaks, leaks_in_words
+from artstyle_tf.data.split_folders import styles_like_splits_in_words, styles_named_like_splits
 from artstyle_tf.workflows.inspecting.augmentation_preview import AugmentationPreview
 from artstyle_tf.workflows.inspecting.inspection import Inspection
 
@@ -43,6 +45,7 @@ def collect_findings(
     pairs_of_pictures = inspection.by_pair.get("unit") == "picture"
     findings = [
         *_split_findings(inspection),
+        *_folder_findings(index),
         *describe_counts(
             inspection.counts,
             imbalance_above=limits.imbalance_above,
@@ -70,6 +73,8 @@ def _split_findings(inspection: Inspection) -> list[Finding]:
     if inspection.why_not_split is not None and len(inspection.counts) > 1:
         text = f"The folder cannot be split as it is. {inspection.why_not_split}"
         findings.append(Finding("cannot_be_split", 1, text))
+    if inspection.why_not_trained is not None:
+        findings.append(Finding("cannot_be_trained", 1, inspection.why_not_trained))
     divided = inspection.pictures[inspection.pictures["split"] != ""]
     told, leaks = leaks_in_words(inspection.leaks, divided), inspection.leaks
     copies = leaks.loc[leaks["kind"] == "duplicates_across_splits", "pictures"]
@@ -81,6 +86,17 @@ def _split_findings(inspection: Inspection) -> list[Finding]:
         if kind in told:
             findings.append(Finding(kind, count_leaks(leaks)[kind], told[kind], tuple(names)))
     return findings
+
+
+def _folder_findings(index: ImageIndex) -> list[Finding]:
+    """Whether the folders are a split, or only called so."""
+    if is_split_already(index):
+        return [Finding("split_by_folders", 1, describe_given_split(index))]
+    styles = index.class_names
+    if styles_named_like_splits(styles):
+        text = styles_like_splits_in_words(styles)
+        return [Finding("styles_called_like_splits", len(styles), text, styles)]
+    return []
 
 
 def _groups(config: InspectExperiment, inspection: Inspection) -> list[Finding]:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from artstyle_tf.config.experiment import TrainingExperiment
+from artstyle_tf.config.experiment import CrossValidationConfig, TrainingExperiment
 from artstyle_tf.config.tuning import ObjectiveConfig
-from artstyle_tf.data.folds import check_folds
+from artstyle_tf.data.image_index import ImageIndex
 from artstyle_tf.data.preparation import PreparedPictures
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.reporting import SILENT, Reporter
@@ -21,7 +21,11 @@ from artstyle_tf.workflows.bare_training import TRAININGS, open_untrained
 from artstyle_tf.workflows.fitting.activation_plan import ActivationPlan, ActivationRequest
 from artstyle_tf.workflows.fitting.cached_inputs import CachedInputs, open_cached_inputs
 from artstyle_tf.workflows.fitting.training_inputs import PictureInputs
-from artstyle_tf.workflows.folds.fold_pictures import clusters_of, pictures_to_divide
+from artstyle_tf.workflows.folds.fold_pictures import (
+    check_divisible,
+    pictures_to_divide,
+    rows_before_preparation,
+)
 from artstyle_tf.workflows.folds.fold_training import FoldPictures
 from artstyle_tf.workflows.leak_check import check_leaks, has_groups, suggest_groups
 from artstyle_tf.workflows.prepare_data import index_and_split, prepare
@@ -34,6 +38,31 @@ def prepare_study(
     """Indexes, splits and prepares the pictures, and checks that the objective can be asked."""
     config, objective = job
     reporter = _reporter_to(link)
+    index, table = check_study(config, objective, reporter)
+    pictures = StudyPictures(prepare(config.data, index, table, reporter), table, index.class_names)
+    if objective.scheme != "validation":
+        # Again, because some pictures may have turned out to be unreadable.
+        rows = pictures_of_folds(config, pictures).rows
+        _check_folds(rows, objective, index.class_names)
+    return pictures
+
+
+def check_study(
+    config: TrainingExperiment, objective: ObjectiveConfig, reporter: Reporter
+) -> tuple[ImageIndex, pd.DataFrame]:
+    """Indexes and splits the pictures, and checks whatever can be before they are prepared.
+
+    Args:
+        config: of the study's base experiment.
+        objective: of the study.
+        reporter: gets the progress.
+
+    Returns:
+        The index, and its pictures with their splits.
+
+    Raises:
+        ArtstyleError: if the pictures do not allow the objective, or the network cannot be built.
+    """
     index, table = index_and_split(config.data, reporter)
     check_leaks(index, table, reporter)
     if objective.scheme == "group" and not has_groups(index):
@@ -47,24 +76,31 @@ def prepare_study(
             "There are no validation pictures to judge trials by",
             fix="give the split some, or take tuning.objective.scheme=random",
         )
-    # What can be wrong with the network is asked for before the pictures are prepared.
-    TRAININGS[config.kind].build_network(config, num_classes=len(index.class_names))
-    pictures = StudyPictures(prepare(config.data, index, table, reporter), table, index.class_names)
     if objective.scheme != "validation":
-        folded = pictures_of_folds(config, pictures)
-        check_folds(
-            folded.labels,
-            clusters_of(folded.rows, objective.scheme),
-            num_folds=objective.num_folds,
-            class_names=index.class_names,
-        )
-    return pictures
+        rows = rows_before_preparation(table, _folding(config))
+        _check_folds(rows, objective, index.class_names)
+    TRAININGS[config.kind].build_network(config, num_classes=len(index.class_names))
+    return index, table
+
+
+def _check_folds(
+    rows: pd.DataFrame, objective: ObjectiveConfig, class_names: Sequence[str]
+) -> None:
+    check_divisible(
+        rows, class_names, schemes=[objective.scheme], num_folds=objective.num_folds
+    )
+
+
+def _folding(config: TrainingExperiment) -> CrossValidationConfig:
+    """Folds of a study are made of all but the test split."""
+    return config.cross_validation.model_copy(update={"with_test_split": False})
 
 
 def pictures_of_folds(config: TrainingExperiment, pictures: StudyPictures) -> FoldPictures:
     """What a trial that is cross-validated divides: all but the test split."""
-    folding = config.cross_validation.model_copy(update={"with_test_split": False})
-    return pictures_to_divide(pictures.prepared, pictures.table, pictures.class_names, folding)
+    return pictures_to_divide(
+        pictures.prepared, pictures.table, pictures.class_names, _folding(config)
+    )
 
 
 def fill_trunk_cache(
