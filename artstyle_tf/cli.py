@@ -9,6 +9,7 @@ import io
 import json
 import logging
 import os
+import pkgutil
 import re
 import sys
 import tempfile
@@ -25,6 +26,9 @@ from artstyle_tf.reporting import Reporter
 from artstyle_tf.system_errors import explained
 from artstyle_tf.verbs import VERBS, Verb
 from artstyle_tf.workflows.invocation import Invocation
+
+# By name: it imports modules that would import more, if they were asked for more.
+_EARLY_CHECKS = "artstyle_tf.workflows.early_checks"
 
 EXIT_DONE = 0
 EXIT_BUG = 1
@@ -86,6 +90,7 @@ def _run_verb(verb: Verb, parsed: argparse.Namespace, invocation: Invocation) ->
     # What a library prints must not get between the user and the result.
     printed = io.StringIO()
     with contextlib.redirect_stdout(sys.stderr if not parsed.quiet else printed):
+        _check_early(verb, config, invocation)
         workflow = _import_quietly(verb.workflow)
         act = workflow.plan if parsed.dry_run else workflow.run
         with interrupted_at_safe_points():
@@ -95,6 +100,12 @@ def _run_verb(verb: Verb, parsed: argparse.Namespace, invocation: Invocation) ->
     else:
         print(workflow.summarise(result))
     return EXIT_FOUND if result.get("failed_on") else EXIT_DONE
+
+
+def _check_early(verb: Verb, config: Any, invocation: Invocation) -> None:
+    """Refuses what can be refused without what takes seconds to import."""
+    if verb.early_check is not None:
+        pkgutil.resolve_name(f"{_EARLY_CHECKS}:{verb.early_check}")(config, invocation)
 
 
 def _import_quietly(module: str) -> Any:

@@ -124,6 +124,24 @@ def cannot_write(path: Path | str, error: Exception) -> ArtstyleError:
     return ArtstyleError(f"Cannot write {path}", received=received, fix=fix)
 
 
+def check_can_write(path: Path) -> None:
+    """Checks that a file or folder could be created here, without creating anything.
+
+    Raises:
+        ArtstyleError: if a file stands where a folder should be, or the folder is read-only.
+    """
+    existing = path.absolute()
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    number = None
+    if existing != path.absolute() and not existing.is_dir():
+        number = errno.ENOTDIR
+    elif not os.access(existing, os.W_OK):
+        number = errno.EACCES
+    if number is not None:
+        raise cannot_write(path, OSError(number, os.strerror(number)))
+
+
 def is_about_room_or_rights(error: OSError) -> bool:
     """Whether it is the user's to mend: a full disk, a folder or file that may not be written."""
     return error.errno in _NO_ROOM | _NOT_ALLOWED

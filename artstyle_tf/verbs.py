@@ -53,6 +53,8 @@ class Verb:
         schema: of its config; several if the config's `kind` chooses.
         workflow: module with `plan(config, invocation)`, `run(config, invocation)`, both giving
             a JSON object, and `summarise(result)`, giving text.
+        early_check: function of `workflows.early_checks` that is called before the workflow is
+            imported.
         config_file: default for --config, in the configs folder.
         demo_config_file: the config that --demo stands for.
         options: of the command line, beside those that all verbs have.
@@ -66,6 +68,7 @@ class Verb:
     schema: type[Schema] | Mapping[str, type[Schema]]
     workflow: str
     config_file: str
+    early_check: str | None = None
     demo_config_file: str | None = None
     options: tuple[Option, ...] = ()
     positional: Option | None = None
@@ -87,6 +90,7 @@ VERBS = {
             summary="Index, split and clean a folder of pictures, one sub-folder per style.",
             schema=TRAINING_EXPERIMENTS,
             workflow="artstyle_tf.workflows.prepare_data",
+            early_check="check_preparation",
             config_file="direct.yaml",
             demo_config_file="demo.yaml",
         ),
@@ -95,6 +99,7 @@ VERBS = {
             summary="Look at the pictures first: counts, measures, faults, copies, shortcuts.",
             schema=InspectExperiment,
             workflow="artstyle_tf.workflows.inspect_data",
+            early_check="check_inspection",
             config_file="inspect.yaml",
             demo_config_file="demo_inspect.yaml",
             options=(
@@ -118,6 +123,7 @@ VERBS = {
             summary="Train and evaluate a style classifier; prepares the pictures when needed.",
             schema=DirectExperiment,
             workflow="artstyle_tf.workflows.train_direct",
+            early_check="check_training",
             config_file="direct.yaml",
             demo_config_file="demo.yaml",
             writes_a_run=True,
@@ -127,6 +133,7 @@ VERBS = {
             summary="Train and evaluate an embedding in which similar styles lie together.",
             schema=TripletExperiment,
             workflow="artstyle_tf.workflows.train_triplet",
+            early_check="check_training",
             config_file="triplet.yaml",
             demo_config_file="demo_triplet.yaml",
             writes_a_run=True,
@@ -136,6 +143,7 @@ VERBS = {
             summary="Train on folds: what to expect of other pictures, and of other groups.",
             schema=TRAINING_EXPERIMENTS,
             workflow="artstyle_tf.workflows.cross_validate",
+            early_check="check_cross_validation",
             config_file="direct.yaml",
             demo_config_file="demo.yaml",
             options=(
@@ -156,6 +164,7 @@ VERBS = {
             summary="Search settings, and train the best again before a winner is named.",
             schema=TUNE_EXPERIMENTS,
             workflow="artstyle_tf.workflows.tune",
+            early_check="check_tuning",
             config_file="tune_direct.yaml",
             demo_config_file="demo_tune.yaml",
             options=(
@@ -170,6 +179,7 @@ VERBS = {
             summary="Measure a trained run on its own test split or on a folder of style folders.",
             schema=EvaluateExperiment,
             workflow="artstyle_tf.workflows.evaluate",
+            early_check="check_evaluation",
             config_file="evaluate.yaml",
             options=(
                 Option("--run", "run", "folder of the run, e.g. outputs/models/demo"),
@@ -183,6 +193,7 @@ VERBS = {
             summary="Make a run ready for TensorFlow Serving and other runtimes.",
             schema=ExportExperiment,
             workflow="artstyle_tf.workflows.export_model",
+            early_check="check_export",
             config_file="export.yaml",
             options=(
                 Option("--run", "run", "folder of the run, e.g. outputs/models/demo"),
@@ -204,6 +215,7 @@ VERBS = {
             summary="Say which style pictures have, by a run or by a server.",
             schema=PredictExperiment,
             workflow="artstyle_tf.workflows.predict",
+            early_check="check_prediction",
             config_file="predict.yaml",
             positional=Option("PICTURES", "pictures", "files, folders, patterns; - reads stdin"),
             options=(
@@ -220,6 +232,7 @@ VERBS = {
             summary="Look at a network's features: maps, clusters, doubtful labels, classifiers.",
             schema=AnalyzeExperiment,
             workflow="artstyle_tf.workflows.analyze_features",
+            early_check="check_analysis",
             config_file="analysis.yaml",
             options=(
                 Option("--run", "run", "folder of the run, e.g. outputs/models/demo"),
@@ -239,6 +252,7 @@ VERBS = {
             summary="Compare runs, classifiers of features and the floor on the same pictures.",
             schema=CompareExperiment,
             workflow="artstyle_tf.workflows.compare",
+            early_check="check_comparison",
             config_file="compare.yaml",
             options=(
                 Option(
@@ -254,6 +268,7 @@ VERBS = {
             summary="Write a page of a run to open and to mail, and one of several side by side.",
             schema=ReportExperiment,
             workflow="artstyle_tf.workflows.report",
+            early_check="check_report",
             config_file="report.yaml",
             options=(Option("--runs", "runs", "folders of finished runs", takes_several=True),),
         ),

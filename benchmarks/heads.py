@@ -73,7 +73,7 @@ def _networks(
     head: str, backbone_name: str, side: int, folder: Path
 ) -> dict[tuple[str, str], Callable[[np.ndarray], Any]]:
     """(head, runtime) -> the network in it."""
-    from artstyle_tf.export.formats.export_format import missing_packages
+    from artstyle_tf.export.formats.format_packages import missing_packages
     from artstyle_tf.export.formats.registry import FORMATS
     from artstyle_tf.export.frozen_graph import freeze
     from artstyle_tf.models.backbones import build_backbone
@@ -90,7 +90,7 @@ def _networks(
     frozen = freeze(model, ("logits",))
     networks: dict[tuple[str, str], Callable[[np.ndarray], Any]] = {(head, "tensorflow"): frozen}
     form = FORMATS["openvino"]
-    if not missing_packages(form):
+    if not missing_packages(form.name):
         place = folder / head
         place.mkdir()
         networks[head, "openvino"] = form.open(form.write(frozen, place, lambda: ()))

@@ -153,7 +153,7 @@ def _networks(
     """Every way to run the network, and what is not installed."""
     import tensorflow as tf
 
-    from artstyle_tf.export.formats.export_format import missing_packages
+    from artstyle_tf.export.formats.format_packages import missing_packages
     from artstyle_tf.export.formats.registry import FORMATS
     from artstyle_tf.export.frozen_graph import freeze
     from artstyle_tf.export.saved_model import write_saved_model
@@ -172,7 +172,7 @@ def _networks(
     shape = (served.image_size_px, served.image_size_px, 3)
     examples = [generator.uniform(0, 255, shape).astype(np.float32) for _ in range(4)]
     for name, form in FORMATS.items():
-        missing = missing_packages(form)
+        missing = missing_packages(form.name)
         if missing:
             left_out[name] = f"no {', '.join(missing)}"
             continue

@@ -136,9 +136,9 @@ def tiny_backbone():
 @pytest.fixture(scope="session")
 def name_tiny_network():
     """Function (monkeypatch): lets `model.backbone=tiny` build the tiny network."""
-    from artstyle_tf.models import backbones
+    from artstyle_tf.models.backbone_registry import BUILDERS
 
-    return lambda patch: patch.setitem(backbones._BUILDERS, "tiny", build_tiny_network)
+    return lambda patch: patch.setitem(BUILDERS, "tiny", build_tiny_network)
 
 
 @pytest.fixture

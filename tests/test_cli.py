@@ -27,6 +27,8 @@ def workflow(monkeypatch):
     )
     module.run = lambda config, invocation: module.act(config, invocation)
     monkeypatch.setattr(cli, "_import_quietly", lambda name: module)
+    # What is refused before: tests/workflows/test_early_checks.py
+    monkeypatch.setattr(cli, "_check_early", lambda verb, config, invocation: None)
     return module
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from artstyle_tf.data.examples import examples as examples
+from artstyle_tf.data.table_files import unreadable_table
 from artstyle_tf.errors import ArtstyleError
 
 
@@ -34,11 +35,7 @@ def read_picture_table(path: Path, *, columns: Sequence[str], what: str) -> pd.D
         # utf-8-sig because spreadsheets write a byte order mark in front of the first column.
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except OSError as error:
-        raise ArtstyleError(
-            f"The {what} cannot be read",
-            received=f"{path}: {error.strerror or error}",
-            expected=expected,
-        ) from error
+        raise unreadable_table(path, error, columns=columns, what=what) from error
     except ValueError as error:  # pandas' parser errors and wrong encodings are ValueErrors.
         raise ArtstyleError(
             f"The {what} is not a CSV file in UTF-8", received=f"{path}: {error}", expected=expected

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
 
-from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.models.backbone_registry import BUILDERS, check_backbone
 from artstyle_tf.models.blocks import Block, find_blocks
-from artstyle_tf.models.compact import build_compact_network
 from artstyle_tf.models.weights import load_weights
 
 
@@ -30,18 +30,6 @@ class Backbone:
     blocks: tuple[Block, ...]
 
 
-_BUILDERS: dict[str, Callable[..., keras.Model]] = {
-    **{f"efficientnet_b{n}": getattr(keras.applications, f"EfficientNetB{n}") for n in range(8)},
-    **{
-        f"efficientnet_v2_{size.lower()}": getattr(keras.applications, f"EfficientNetV2{size}")
-        for size in ("B0", "B1", "B2", "B3", "S", "M", "L")
-    },
-    "compact": build_compact_network,
-}
-
-BACKBONE_NAMES = tuple(_BUILDERS)
-
-
 def build_backbone(name: str, *, image_size_px: int, weights: str | None) -> Backbone:
     """Builds a backbone without its ImageNet head.
 
@@ -59,21 +47,12 @@ def build_backbone(name: str, *, image_size_px: int, weights: str | None) -> Bac
     Raises:
         ArtstyleError: if the name is unknown, or the weights cannot be found or do not fit.
     """
-    if name not in _BUILDERS:
-        raise ArtstyleError(
-            "The backbone is not known",
-            received=f"model.backbone={name}",
-            expected=f"one of {', '.join(BACKBONE_NAMES)}",
-        )
-    if name == "compact" and weights == "imagenet":
-        raise ArtstyleError(
-            "There are no ImageNet weights for the compact network",
-            received="model.weights=imagenet",
-            fix="train it from random weights (model.weights=null), or choose an EfficientNet",
-        )
-    model = _BUILDERS[name](
-        include_top=False, weights=None, input_shape=(image_size_px, image_size_px, 3)
+    check_backbone(name, weights)
+    registered = BUILDERS[name]
+    builder: Callable[..., keras.Model] = (
+        pkgutil.resolve_name(registered) if isinstance(registered, str) else registered
     )
+    model = builder(include_top=False, weights=None, input_shape=(image_size_px, image_size_px, 3))
     if weights is not None:
-        load_weights(model, weights, name=name, builder=_BUILDERS[name])
+        load_weights(model, weights, name=name, builder=builder)
     return Backbone(name=name, model=model, blocks=find_blocks(model))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import socket
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +12,10 @@ import keras
 import numpy as np
 
 from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.models.backbone_registry import check_imagenet_weights, check_weights_file
 
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406])
 IMAGENET_STD = np.array([0.229, 0.224, 0.225])
-
-_WEIGHTS_HOST = "storage.googleapis.com"
-_CONNECTION_TIMEOUT_SECONDS = 3.0
 
 
 def load_weights(
@@ -47,44 +43,14 @@ def load_weights(
 def _load_imagenet_weights(
     model: keras.Model, name: str, builder: Callable[..., keras.Model]
 ) -> None:
-    if not _imagenet_file_is_cached(model) and not _weights_host_answers():
-        raise ArtstyleError(
-            f"The ImageNet weights of {name} are not on this machine and cannot be downloaded "
-            f"(no connection to the Keras weight host within {_CONNECTION_TIMEOUT_SECONDS:g} s)",
-            fix=f"(1) put the file {model.name}_notop.h5 into {_keras_cache_folder()}, or "
-            "(2) give the path of a weights file: model.weights=PATH, or "
-            "(3) start from random weights: model.weights=null",
-        )
+    check_imagenet_weights(name)
     pretrained = builder(include_top=False, weights="imagenet", input_shape=model.input_shape[1:])
     # The two differ only by a Rescaling layer, which holds no weights.
     model.set_weights(pretrained.get_weights())
 
 
-def _keras_cache_folder() -> Path:
-    return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
-
-
-def _imagenet_file_is_cached(model: keras.Model) -> bool:
-    # keras.applications: "efficientnetb0_notop.h5", "efficientnetv2-b0_notop.h5".
-    return (_keras_cache_folder() / f"{model.name}_notop.h5").is_file()
-
-
-def _weights_host_answers() -> bool:
-    """Keras itself would try for minutes; a user without a network should know within seconds."""
-    try:
-        socket.create_connection((_WEIGHTS_HOST, 443), _CONNECTION_TIMEOUT_SECONDS).close()
-    except OSError:
-        return False
-    return True
-
-
 def _load_weights_file(model: keras.Model, file: Path, name: str) -> None:
-    if not file.is_file():
-        raise ArtstyleError(
-            "The weights file does not exist",
-            received=f"model.weights={file}",
-            expected="imagenet, null, or the path of a .h5 or .weights.h5 file",
-        )
+    check_weights_file(file)
     try:
         with warnings.catch_warnings():
             # Before it gives up on a foreign file, Keras warns once for each of its containers.

@@ -10,13 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from artstyle_tf.data.picture_tables import csv_text
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import cannot_write, read_json, replaced_atomically, write_json, write_text
-from artstyle_tf.metrics.calibration import Calibration
-from artstyle_tf.training.model_files import load_head, load_model
 from artstyle_tf.training.run_state import (
     STATE_FILE,
     alone_in_run,
@@ -25,9 +20,11 @@ from artstyle_tf.training.run_state import (
     state_kept,
 )
 
-if TYPE_CHECKING:  # only models need Keras, which takes seconds to import
+if TYPE_CHECKING:  # names and places are asked for first, which has to be quick
     import keras
+    import pandas as pd
 
+    from artstyle_tf.metrics.calibration import Calibration
 _COLUMNS_OF_PICTURES = ("path", "label", "split", "source", "source_digest", "parent", "digest")
 
 
@@ -140,6 +137,8 @@ class RunDirectory:
         Raises:
             ArtstyleError: if it is missing or damaged.
         """
+        from artstyle_tf.training.model_files import load_head, load_model
+
         model = load_model(self.model_file)
         if before_refit and self.first_head_file.is_file():
             load_head(model, self.first_head_file)
@@ -161,6 +160,8 @@ class RunDirectory:
         """The run's calibration; None for a run of before there was one."""
         if not self.calibration_file.is_file():
             return None
+        from artstyle_tf.metrics.calibration import Calibration
+
         return Calibration(**read_json(self.calibration_file))
 
     def read_pictures(self) -> pd.DataFrame:
@@ -169,6 +170,8 @@ class RunDirectory:
         Raises:
             ArtstyleError: if the table is missing or damaged.
         """
+        import pandas as pd
+
         try:
             table = pd.read_csv(self.pictures_file, dtype=str, keep_default_na=False)
             lacking = [name for name in _COLUMNS_OF_PICTURES if name not in table]
@@ -190,6 +193,8 @@ class RunDirectory:
 
     def write_table(self, file: Path, table: pd.DataFrame) -> None:
         """Writes a CSV atomically."""
+        from artstyle_tf.data.picture_tables import csv_text
+
         write_text(file, csv_text(table))
 
     def write_config(self, text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,10 +10,9 @@ from artstyle_tf.analysis.classifier_files import can_save_classifiers
 from artstyle_tf.analysis.feature_network import OUTPUT, build_feature_network
 from artstyle_tf.config.experiment import AnalyzeExperiment
 from artstyle_tf.config.loading import dump_yaml
-from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import write_json, write_text
 from artstyle_tf.reporting import Reporter
-from artstyle_tf.workflows.analyzing.analysis_source import chosen_run, open_source
+from artstyle_tf.workflows.analyzing.analysis_source import open_source
 from artstyle_tf.workflows.analyzing.analyzed_pictures import (
     AnalyzedPictures,
     read_analyzed_pictures,
@@ -22,12 +20,11 @@ from artstyle_tf.workflows.analyzing.analyzed_pictures import (
 from artstyle_tf.workflows.analyzing.feature_classifiers import train_classifiers
 from artstyle_tf.workflows.analyzing.feature_extraction import extract_features
 from artstyle_tf.workflows.analyzing.picture_analysis import PictureAnalysis
-from artstyle_tf.workflows.evaluate import free_name
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.prepare_data import count_splits
-from artstyle_tf.workflows.training_run import read_run_config
+from artstyle_tf.workflows.result_places import analysis_outputs, plan_analysis
+from artstyle_tf.workflows.run_finding import ANALYSIS_FILE, find_analyzed_run, read_run_config
 
-RESULT_FILE = "analysis.json"
 CONFIG_FILE = "config.yaml"
 CLASSIFIERS_FOLDER = "classifiers"
 
@@ -35,14 +32,14 @@ CLASSIFIERS_FOLDER = "classifiers"
 def run(config: AnalyzeExperiment, invocation: Invocation) -> dict[str, Any]:
     """Extracts features and looks at them in all ways; returns the contract that --json prints."""
     stopwatch, reporter = invocation.stopwatch, invocation.reporter
-    folder, figures = _plan_analysis(config)
+    folder, figures = plan_analysis(config)
     _warn_about_learnt_features(config, reporter)
     with open_source(config, invocation) as source:
         network = build_feature_network(source.model, config.layer)
         shards = extract_features(
             source,
             network,
-            root=_outputs(config) / "features",
+            root=analysis_outputs(config) / "features",
             batch_size=config.batch_size,
             invocation=invocation,
         )
@@ -78,14 +75,14 @@ def run(config: AnalyzeExperiment, invocation: Invocation) -> dict[str, Any]:
         "figures": str(figures),
         "seconds": stopwatch.seconds(),
     }
-    write_json(folder / RESULT_FILE, answer)
+    write_json(folder / ANALYSIS_FILE, answer)
     return answer
 
 
 def plan(config: AnalyzeExperiment, invocation: Invocation) -> dict[str, Any]:
     """Checks network, layer and pictures and says what `run` would do; writes nothing."""
-    folder, _ = _plan_analysis(config)
-    if chosen_run(config) is None:
+    folder, _ = plan_analysis(config)
+    if find_analyzed_run(config) is None:
         return {
             "dry_run": True,
             "backbone": config.backbone,
@@ -137,7 +134,7 @@ def summarise(result: dict[str, Any]) -> str:
 
 def _warn_about_learnt_features(config: AnalyzeExperiment, reporter: Reporter) -> None:
     """What is out of fold here need not be new to the network."""
-    run_directory = chosen_run(config)
+    run_directory = find_analyzed_run(config)
     if run_directory is None or config.images is not None:
         return
     if config.layer == OUTPUT or read_run_config(run_directory).training.phases:
@@ -167,30 +164,6 @@ def _train_classifiers(
         title=analysis.title,
         reporter=reporter,
     )
-
-
-def _outputs(config: AnalyzeExperiment) -> Path:
-    """The outputs folder: as configured, or that of the run."""
-    if config.outputs is not None:
-        return Path(config.outputs)
-    run_directory = chosen_run(config)
-    return Path("outputs") if run_directory is None else run_directory.path.parent.parent
-
-
-def _plan_analysis(config: AnalyzeExperiment) -> tuple[Path, Path]:
-    """Folder and figures of this analysis; earlier ones are left alone."""
-    run_directory = chosen_run(config)
-    outputs = _outputs(config)
-    analyses = outputs / "analyses"
-    name = config.run_name
-    if name is None:
-        source = config.backbone if run_directory is None else run_directory.path.name
-        name = free_name(analyses, f"{source}-{config.layer}".replace("/", "_"), RESULT_FILE)
-    elif (analyses / name / RESULT_FILE).exists():
-        raise ArtstyleError(
-            f"The analysis {analyses / name} exists already", fix="choose another --run-name"
-        )
-    return analyses / name, outputs / "figs" / "analyses" / name
 
 
 def _scores_in_brief(entry: dict[str, Any]) -> dict[str, str]:

@@ -29,11 +29,9 @@ from artstyle_tf.workflows.comparing.comparison_tables import (
     markdown_table,
 )
 from artstyle_tf.workflows.comparing.contenders import Contender, read_contenders
-from artstyle_tf.workflows.evaluate import free_name
 from artstyle_tf.workflows.invocation import Invocation
+from artstyle_tf.workflows.result_places import COMPARISON_FILE, plan_comparison
 from artstyle_tf.workflows.training_run import NAME_IN_RESULT
-
-RESULT_FILE = "comparison.json"
 
 _FALSE_ALARMS = 0.05  # probability of one or more among all pairs
 
@@ -42,7 +40,7 @@ def run(config: CompareExperiment, invocation: Invocation) -> dict[str, Any]:
     """Scores all models on the pictures they share; returns what --json prints."""
     contenders = read_contenders(config, invocation.reporter)
     compared = compare_contenders(contenders, seed=config.seed, reporter=invocation.reporter)
-    folder, figures = _plan_comparison(config)
+    folder, figures = plan_comparison(config)
     answer = {
         **compared,
         "results": str(folder),
@@ -99,7 +97,7 @@ def plan(config: CompareExperiment, invocation: Invocation) -> dict[str, Any]:
         "dry_run": True,
         "models": [contender.name for contender in contenders],
         "num_pictures": {part: len(table) for part, table in shared.items()},
-        "would_write": str(_plan_comparison(config)[0]),
+        "would_write": str(plan_comparison(config)[0]),
     }
 
 
@@ -116,18 +114,6 @@ def summarise(result: dict[str, Any]) -> str:
         lines += [_sentence(entry) for entry in result["verdicts"][part]] + [""]
     lines += [f"Figures: {result['figures']}", f"Results: {result['results']}"]
     return "\n".join(lines)
-
-
-def _plan_comparison(config: CompareExperiment) -> tuple[Path, Path]:
-    """Folder and figures of this comparison; earlier ones are left alone."""
-    outputs = Path(config.outputs or "outputs")
-    comparisons = outputs / "comparisons"
-    name = config.run_name or free_name(comparisons, "comparison", RESULT_FILE)
-    if (comparisons / name / RESULT_FILE).exists():
-        raise ArtstyleError(
-            f"The comparison {comparisons / name} exists already", fix="choose another --run-name"
-        )
-    return comparisons / name, outputs / "figs" / "comparisons" / name
 
 
 def _shared_pictures(
@@ -272,7 +258,7 @@ def _write(answer: dict[str, Any], folder: Path, figures: Path) -> None:
     ]
     write_text(folder / "comparison.md", "\n".join(page))
     write_text(folder / "comparison.csv", comparison_csv(models).to_csv(index=False))
-    write_json(folder / RESULT_FILE, answer)
+    write_json(folder / COMPARISON_FILE, answer)
 
 
 def _sentence(entry: dict[str, Any]) -> str:

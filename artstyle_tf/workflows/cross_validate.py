@@ -11,6 +11,7 @@ import pandas as pd
 from artstyle_tf.config.experiment import CrossValidationConfig, TrainingExperiment
 from artstyle_tf.config.loading import dump_yaml
 from artstyle_tf.data.folds import assign_folds, split_fold
+from artstyle_tf.data.given_split import is_split_already
 from artstyle_tf.data.image_index import ImageIndex
 from artstyle_tf.data.preparation import PreparedPictures
 from artstyle_tf.errors import ArtstyleError
@@ -49,19 +50,19 @@ from artstyle_tf.workflows.folds.fold_training import (
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.leak_check import has_groups, suggest_groups
 from artstyle_tf.workflows.prepare_data import index_and_split, prepare
+from artstyle_tf.workflows.run_planning import plan_folds
 from artstyle_tf.workflows.split_pictures import read_splits
-from artstyle_tf.workflows.training_run import plan_run
 
 
 def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
     """Trains on all folds of all schemes; returns the contract that --json prints."""
     reporter, stopwatch = invocation.reporter, invocation.stopwatch
-    place = _plan_run(config, invocation)
+    place = plan_folds(config, invocation)
     index, pictures = index_and_split(config.data, reporter)
     schemes = _choose_schemes(config.cross_validation, index, reporter)
     class_names = index.class_names
     settings = config.cross_validation
-    _check(pictures, class_names, settings, schemes)
+    _check(index, pictures, settings, schemes, reporter)
     # What can be wrong with the network is asked for before the pictures are prepared.
     TRAININGS[config.kind].build_network(config, num_classes=len(class_names))
     with stopwatch.stage("preparation"):
@@ -113,11 +114,11 @@ def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
 
 def plan(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
     """Checks names, pictures, groups and weights and says what `run` would do; writes nothing."""
-    place = _plan_run(config, invocation)
+    place = plan_folds(config, invocation)
     index, pictures = index_and_split(config.data, invocation.reporter)
     schemes = _choose_schemes(config.cross_validation, index, invocation.reporter)
     settings = config.cross_validation
-    _check(pictures, index.class_names, settings, schemes)
+    _check(index, pictures, settings, schemes, invocation.reporter)
     TRAININGS[config.kind].build_network(config, num_classes=len(index.class_names))
     return {
         "dry_run": True,
@@ -155,10 +156,6 @@ def summarise(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _plan_run(config: TrainingExperiment, invocation: Invocation) -> RunDirectory:
-    return plan_run(config, invocation, sort="-folds", folder="cross_validation")
-
-
 def _choose_schemes(
     settings: CrossValidationConfig, index: ImageIndex, reporter: Reporter
 ) -> tuple[str, ...]:
@@ -177,13 +174,17 @@ def _choose_schemes(
 
 
 def _check(
+    index: ImageIndex,
     pictures: pd.DataFrame,
-    class_names: Sequence[str],
     settings: CrossValidationConfig,
     schemes: Sequence[str],
+    reporter: Reporter,
 ) -> None:
     rows = rows_before_preparation(pictures, settings)
-    check_divisible(rows, class_names, schemes=schemes, num_folds=settings.num_folds)
+    if is_split_already(index):
+        which = "all" if settings.with_test_split else "the training and validation"
+        reporter.info(f"Folds are made of {which} images; the split of the folders is not used.")
+    check_divisible(rows, index.class_names, schemes=schemes, num_folds=settings.num_folds)
 
 
 def _train_folds(

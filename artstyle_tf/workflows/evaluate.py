@@ -14,11 +14,9 @@ from artstyle_tf.data.batches import evaluation_batches, steps_per_epoch
 from artstyle_tf.data.given_split import judged_part
 from artstyle_tf.data.image_index import index_images
 from artstyle_tf.data.picture_store import PictureStore
-from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.training.gallery import Gallery, load_gallery
 from artstyle_tf.training.prediction import predict
 from artstyle_tf.training.run_directory import RunDirectory
-from artstyle_tf.workflows.answers.served_run import find_run
 from artstyle_tf.workflows.embedding_evaluation import (
     evaluate_embeddings,
     write_embedding_evaluation,
@@ -29,6 +27,8 @@ from artstyle_tf.workflows.evaluation import (
     write_evaluation,
 )
 from artstyle_tf.workflows.invocation import Invocation
+from artstyle_tf.workflows.result_places import plan_evaluation
+from artstyle_tf.workflows.run_finding import find_run, read_run_config
 from artstyle_tf.workflows.run_pictures import (
     chosen_pictures,
     chosen_split,
@@ -36,7 +36,6 @@ from artstyle_tf.workflows.run_pictures import (
     rows_of_split,
 )
 from artstyle_tf.workflows.split_pictures import read_splits
-from artstyle_tf.workflows.training_run import read_run_config
 
 
 def run(config: EvaluateExperiment, invocation: Invocation) -> dict[str, Any]:
@@ -156,31 +155,9 @@ def _plan_evaluation(
     config: EvaluateExperiment, run_directory: RunDirectory
 ) -> tuple[str, Path, Path]:
     """Name, folder and figures of this evaluation; earlier ones are left alone."""
-    home = run_directory
-    if config.outputs is not None:
-        home = run_directory.moved_to(Path(config.outputs))
-    evaluations = home.path / "evaluations"
-    name = config.run_name
-    if name is None:
-        images = None if config.images is None else Path(config.images).resolve().name
-        name = free_name(evaluations, images or chosen_split(config, run_directory))
-    elif (evaluations / name).exists():
-        raise ArtstyleError(
-            f"The evaluation {evaluations / name} exists already", fix="choose another --run-name"
-        )
-    return name, evaluations / name, home.figures / "evaluations" / name
-
-
-def free_name(folder: Path, base: str, result: str = "") -> str:
-    """The first of `base`, `base-2`, `base-3`, ... that is not in the folder yet.
-
-    Args:
-        folder: of all results of this sort.
-        base: the name wanted.
-        result: a file that only finished ones have; the place of an interrupted one is taken.
-    """
-    name, number = base, 1
-    while (folder / name / result).exists():
-        number += 1
-        name = f"{base}-{number}"
-    return name
+    if config.images is not None:
+        name = Path(config.images).resolve().name
+    else:
+        name = config.run_name or chosen_split(config, run_directory)
+    folder, figures = plan_evaluation(config, run_directory, name)
+    return folder.name, folder, figures

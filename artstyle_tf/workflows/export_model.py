@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from artstyle_tf.config.serving import ExportExperiment
-from artstyle_tf.export.formats.export_format import require_packages
+from artstyle_tf.export.formats.format_packages import check_formats
 from artstyle_tf.export.formats.registry import FORMATS
 from artstyle_tf.export.frozen_graph import FrozenGraph, freeze
 from artstyle_tf.export.model_card import model_card
@@ -20,10 +20,11 @@ from artstyle_tf.export.served_run import ServedRun
 from artstyle_tf.files import write_text
 from artstyle_tf.serving.instructions import check_model_name, write_serving_instructions
 from artstyle_tf.training.run_directory import RunDirectory
-from artstyle_tf.workflows.answers.served_run import find_run, load_served_run, read_own_pictures
+from artstyle_tf.workflows.answers.served_run import load_served_run, read_own_pictures
 from artstyle_tf.workflows.exporting.export_table import ExportTable
 from artstyle_tf.workflows.exporting.model_facts import collect_model_facts
 from artstyle_tf.workflows.invocation import Invocation
+from artstyle_tf.workflows.run_finding import find_run
 
 
 def run(config: ExportExperiment, invocation: Invocation) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def run(config: ExportExperiment, invocation: Invocation) -> dict[str, Any]:
     reporter, stopwatch = invocation.reporter, invocation.stopwatch
     run_directory = find_run(config.run, config.outputs, purpose="exported")
     folder = _folder(config, run_directory)
-    names = _formats(config)
+    names = check_formats(config.formats)
     # What can be missing is asked for before anything is written.
     facts = collect_model_facts(run_directory, config, pd.DataFrame())
     check_model_name(run_directory.path.name)
@@ -66,7 +67,7 @@ def plan(config: ExportExperiment, invocation: Invocation) -> dict[str, Any]:
     """Checks the run and the formats; writes nothing."""
     del invocation  # other verbs need it here
     run_directory = find_run(config.run, config.outputs, purpose="exported")
-    names = _formats(config)
+    names = check_formats(config.formats)
     collect_model_facts(run_directory, config, pd.DataFrame())
     return {
         "dry_run": True,
@@ -98,14 +99,6 @@ def _folder(config: ExportExperiment, run_directory: RunDirectory) -> Path:
     if config.outputs is not None:
         home = run_directory.moved_to(Path(config.outputs))
     return home.path / "export"
-
-
-def _formats(config: ExportExperiment) -> list[str]:
-    """Names of the wanted formats, whose packages are there."""
-    names = [name for name in FORMATS if name in config.formats or "all" in config.formats]
-    for name in names:
-        require_packages(FORMATS[name])
-    return names
 
 
 def _open_table(

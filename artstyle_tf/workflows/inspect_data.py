@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,9 +13,7 @@ from artstyle_tf.data.inspection.survey import survey_pictures
 from artstyle_tf.files import write_json
 from artstyle_tf.training.environment import describe_environment
 from artstyle_tf.training.run_directory import (
-    RunDirectory,
     create_run_directory,
-    plan_run_directory,
 )
 from artstyle_tf.workflows.inspecting.augmentation_preview import (
     AugmentationPreview,
@@ -28,12 +25,13 @@ from artstyle_tf.workflows.inspecting.inspection_findings import collect_finding
 from artstyle_tf.workflows.inspecting.inspection_tables import write_tables
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.prepare_data import find_pictures
+from artstyle_tf.workflows.run_planning import plan_inspection
 
 
 def run(config: InspectExperiment, invocation: Invocation) -> dict[str, Any]:
     """Looks at every picture once; returns the contract that --json prints."""
     reporter, stopwatch = invocation.reporter, invocation.stopwatch
-    place = _plan_run(config, invocation)
+    place = plan_inspection(config, invocation)
     with stopwatch.stage("index"):
         index = find_pictures(config.data, reporter, fewest_styles=1)
     create_run_directory(place, overwrite=invocation.overwrite)
@@ -71,7 +69,7 @@ def run(config: InspectExperiment, invocation: Invocation) -> dict[str, Any]:
 
 def plan(config: InspectExperiment, invocation: Invocation) -> dict[str, Any]:
     """Lists the pictures and says what `run` would look at; writes nothing."""
-    place = _plan_run(config, invocation)
+    place = plan_inspection(config, invocation)
     index = find_pictures(config.data, invocation.reporter, fewest_styles=1)
     return {
         "dry_run": True,
@@ -110,17 +108,6 @@ def summarise(result: dict[str, Any]) -> str:
     if result["failed_on"]:
         lines.append(f"Failed, as asked with --fail-on: {', '.join(result['failed_on'])}")
     return "\n".join(lines)
-
-
-def _plan_run(config: InspectExperiment, invocation: Invocation) -> RunDirectory:
-    return plan_run_directory(
-        Path(config.outputs),
-        config.run_name,
-        kind="inspection",
-        resume=False,
-        overwrite=invocation.overwrite,
-        folder="inspections",
-    )
 
 
 def _describe(inspection: Inspection, preview: AugmentationPreview | None) -> dict[str, Any]:

@@ -39,12 +39,12 @@ from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.leak_check import check_leaks
 from artstyle_tf.workflows.logs.after_training import publish_run
 from artstyle_tf.workflows.prepare_data import count_splits, index_and_split, prepare
+from artstyle_tf.workflows.run_planning import plan_run
 from artstyle_tf.workflows.split_pictures import SplitPictures, read_splits
 from artstyle_tf.workflows.training_run import (
     NAME_IN_RESULT,
     choose_inputs,
     describe_run,
-    plan_run,
     save_and_note_the_first,
     tensorboard_folder,
 )

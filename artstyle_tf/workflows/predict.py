@@ -15,8 +15,7 @@ from typing import Any
 import pandas as pd
 
 from artstyle_tf.config.serving import PredictExperiment
-from artstyle_tf.data.picture_listing import list_pictures
-from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.data.picture_listing import STDIN, check_names, list_pictures
 from artstyle_tf.export.prediction_file import PredictionFile
 from artstyle_tf.serving.connection import open_client
 from artstyle_tf.threads import in_batches
@@ -28,9 +27,11 @@ from artstyle_tf.workflows.answers.answering import (
 )
 from artstyle_tf.workflows.answers.grad_cam_overlays import GradCamOverlays
 from artstyle_tf.workflows.answers.prediction_runtime import open_runtime
-from artstyle_tf.workflows.answers.served_run import find_run, load_served_run
+from artstyle_tf.workflows.answers.served_run import load_served_run
 from artstyle_tf.workflows.answers.server_answering import ServerAnswering
+from artstyle_tf.workflows.answers.who_answers import check_who_answers
 from artstyle_tf.workflows.invocation import Invocation
+from artstyle_tf.workflows.run_finding import find_run
 
 DO_NOT_KNOW = "don't know"
 
@@ -80,8 +81,7 @@ def plan(config: PredictExperiment, invocation: Invocation) -> dict[str, Any]:
     """Checks the pictures and the run; answers nothing, writes nothing."""
     del invocation  # other verbs need it here
     paths = list_pictures(_names(config.pictures))
-    if config.url is None:
-        find_run(config.run, config.outputs, purpose="asked")
+    check_who_answers(config)
     return {
         "dry_run": True,
         "would_ask": config.url or config.run,
@@ -120,13 +120,9 @@ def _shortened(path: str) -> str:
 
 def _names(pictures: Sequence[str]) -> Iterator[str]:
     """What is named on the command line, and on stdin where it says "-"."""
-    if not pictures:
-        raise ArtstyleError(
-            "Which pictures?",
-            expected="files, folders or patterns; - for a list on stdin, one a line",
-        )
+    check_names(pictures)
     for name in pictures:
-        if name == "-":
+        if name == STDIN:
             yield from (line.rstrip("\r\n") for line in sys.stdin if line.strip())
         else:
             yield name
@@ -150,8 +146,7 @@ def _numbered() -> Iterator[str]:
 
 
 def _open(config: PredictExperiment, num_pictures: int, invocation: Invocation) -> Answering:
-    if config.run is not None and config.url is not None:
-        raise ArtstyleError("Either a run answers or a server", expected="--run DIR or --url URL")
+    check_who_answers(config)
     if config.url is not None:
         return _open_server(config, config.url)
     run_directory = find_run(config.run, config.outputs, purpose="asked")
@@ -170,10 +165,6 @@ def _open(config: PredictExperiment, num_pictures: int, invocation: Invocation) 
 
 
 def _open_server(config: PredictExperiment, url: str) -> ServerAnswering:
-    if config.grad_cam is not None:
-        raise ArtstyleError(
-            "A server does not show where it looks", fix="ask the run itself: --run DIR"
-        )
     client = open_client(
         url,
         model_name=config.model_name,

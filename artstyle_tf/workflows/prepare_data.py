@@ -122,7 +122,7 @@ def find_pictures(data: DataConfig, reporter: Reporter, *, fewest_styles: int = 
 
 
 def divide(data: DataConfig, index: ImageIndex, reporter: Reporter) -> pd.DataFrame:
-    """The pictures of an index with the column `split`: by a file, by their folders or by shares."""
+    """The pictures of an index with the column `split`: by a file, by folders or by shares."""
     fractions = {name: getattr(data.split, name) for name in SPLITS}
     seed = data.split.seed
     if data.split_file is not None:

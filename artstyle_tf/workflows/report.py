@@ -6,22 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from artstyle_tf.config.report import ReportExperiment
-from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.training.run_directory import RunDirectory, open_run
-from artstyle_tf.workflows.answers.served_run import how_to_find_a_run
-from artstyle_tf.workflows.exporting.model_facts import read_results
+from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.workflows.invocation import Invocation
-from artstyle_tf.workflows.reporting.overview_report import plan_overview, write_overview
+from artstyle_tf.workflows.reporting.overview_report import write_overview
 from artstyle_tf.workflows.reporting.run_report import (
     REPORT_FILE,
     ReportSettings,
     write_run_report,
 )
+from artstyle_tf.workflows.result_places import plan_overview
+from artstyle_tf.workflows.run_finding import find_reported_runs
 
 
 def run(config: ReportExperiment, invocation: Invocation) -> dict[str, Any]:
     """Writes the pages; returns what --json prints."""
-    runs = _find_runs(config)
+    runs = find_reported_runs(config)
     overview = _overview_file(config, runs)
     settings = ReportSettings(
         most_pictures=config.most_pictures,
@@ -53,7 +52,7 @@ def run(config: ReportExperiment, invocation: Invocation) -> dict[str, Any]:
 def plan(config: ReportExperiment, invocation: Invocation) -> dict[str, Any]:
     """Checks the runs and says what `run` would write, without writing."""
     del invocation  # other verbs need it here
-    runs = _find_runs(config)
+    runs = find_reported_runs(config)
     overview = _overview_file(config, runs)
     homes = [_home(directory, config) for directory in runs]
     files = [home.path / REPORT_FILE for home in homes] + ([overview] if overview else [])
@@ -67,20 +66,6 @@ def summarise(result: dict[str, Any]) -> str:
     files = [*result["reports"], *([result["overview"]] if result["overview"] else [])]
     sizes = zip(files, result["size_bytes"], strict=True)
     return "\n".join(f"Report: {file} ({size / 1e6:.1f} MB)" for file, size in sizes)
-
-
-def _find_runs(config: ReportExperiment) -> list[RunDirectory]:
-    """The runs that --runs names, all of them finished."""
-    if not config.runs:
-        raise ArtstyleError(
-            "Which runs should be reported?",
-            expected="--runs DIR DIR ...",
-            fix=how_to_find_a_run(config.outputs),
-        )
-    runs = [open_run(Path(path)) for path in dict.fromkeys(config.runs)]
-    for directory in runs:
-        read_results(directory)
-    return list({directory.path: directory for directory in runs}.values())
 
 
 def _outputs(config: ReportExperiment) -> Path | None:

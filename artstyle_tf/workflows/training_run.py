@@ -9,89 +9,27 @@ from pathlib import Path
 import keras
 import pandas as pd
 
-from artstyle_tf.config.experiment import TRAINING_EXPERIMENTS, TrainingExperiment
-from artstyle_tf.config.loading import different_keys, dump_yaml, load_config
+from artstyle_tf.config.experiment import TrainingExperiment
+from artstyle_tf.config.loading import dump_yaml
 from artstyle_tf.data.epoch_order import EpochOrder
 from artstyle_tf.data.preparation import PreparedPictures
-from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import read_json, write_json
 from artstyle_tf.models.network import Network
 from artstyle_tf.models.weights import weights_digest
 from artstyle_tf.plots.class_distribution import plot_class_distribution
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.training.cache_decision import CacheDecision
-from artstyle_tf.training.callbacks.tensorboard_log import check_tensorboard, has_tensorboard
 from artstyle_tf.training.environment import describe_environment
-from artstyle_tf.training.run_directory import RunDirectory, plan_run_directory
+from artstyle_tf.training.run_directory import RunDirectory
+from artstyle_tf.training.tensorboard_check import has_tensorboard
 from artstyle_tf.workflows.fitting.cached_inputs import open_cached_inputs
 from artstyle_tf.workflows.fitting.training_inputs import PictureInputs, TrainingInputs
 from artstyle_tf.workflows.invocation import Invocation
-from artstyle_tf.workflows.logs.mlflow_check import check_mlflow
 from artstyle_tf.workflows.prepare_data import count_pictures
 from artstyle_tf.workflows.split_pictures import SplitPictures
 
-# Where a run lies, and what is made of it when it is finished.
-_MAY_DIFFER = {
-    "run_name",
-    "outputs",
-    "report",
-    "training.tensorboard",
-    "training.mlflow",
-}
-
 NAME_IN_RESULT = {"val": "validation", "test": "test"}
 """Splits that a run is measured on, as they are called in its results."""
-
-
-def plan_run(
-    config: TrainingExperiment,
-    invocation: Invocation,
-    *,
-    sort: str = "",
-    folder: str = "models",
-) -> RunDirectory:
-    """Finds the directory of the run; a resumed one has to have the same config.
-
-    Args:
-        config: of the run.
-        invocation: how the program was called.
-        sort: what the name of a nameless run says beside the kind of training.
-        folder: of the outputs, for runs of this sort.
-    """
-    if config.training.tensorboard is True:
-        check_tensorboard()
-    if config.training.mlflow is not None:
-        check_mlflow()
-    run_directory = plan_run_directory(
-        Path(config.outputs),
-        config.run_name,
-        kind=config.kind + sort,
-        resume=invocation.resume,
-        overwrite=invocation.overwrite,
-        folder=folder,
-    )
-    if invocation.resume:
-        _check_same_config(config, run_directory)
-    return run_directory
-
-
-def _check_same_config(config: TrainingExperiment, run_directory: RunDirectory) -> None:
-    """Half a run of one plan and half of another would be neither."""
-    if not run_directory.config_file.is_file():
-        return  # killed before it had written anything: it begins anew
-    started = load_config(type(config), run_directory.config_file)
-    changed = different_keys(started, config, ignore=_MAY_DIFFER)
-    if changed:
-        raise ArtstyleError(
-            f"The run {run_directory.path} was started with another configuration",
-            received=f"other values for {', '.join(changed)}",
-            fix=f"continue it with --config {run_directory.config_file}, or start a new run",
-        )
-
-
-def read_run_config(run_directory: RunDirectory) -> TrainingExperiment:
-    """The config of a run of any kind."""
-    return load_config(TRAINING_EXPERIMENTS[run_directory.read_kind()], run_directory.config_file)
 
 
 def choose_inputs(

@@ -205,13 +205,13 @@ def _import_everything() -> None:
     import importlib
     import runpy
 
-    from artstyle_tf.models import backbones
+    from artstyle_tf.models.backbone_registry import BUILDERS
     from artstyle_tf.verbs import VERBS
 
     for verb in VERBS.values():
         importlib.import_module(verb.workflow)
     shared = runpy.run_path(str(_TESTS / "conftest.py"))  # by its path: others are called so, too
-    backbones._BUILDERS["tiny"] = shared["build_tiny_network"]
+    BUILDERS["tiny"] = shared["build_tiny_network"]
 
 
 if __name__ == "__main__":

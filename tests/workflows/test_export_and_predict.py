@@ -17,7 +17,7 @@ from PIL import Image
 
 from artstyle_tf.cli import main
 from artstyle_tf.export.formats import registry
-from artstyle_tf.export.formats.export_format import missing_packages
+from artstyle_tf.export.formats.format_packages import missing_packages
 from artstyle_tf.workflows import predict as predict_workflow
 from artstyle_tf.workflows.answers import prediction_runtime
 
@@ -223,8 +223,8 @@ def test_the_card_takes_the_gap_from_a_cross_validation(workplace, capsys):
 @pytest.mark.parametrize("name", registry.FORMATS)
 def test_every_format_says_what_keras_says(workplace, name, capsys):
     form = registry.FORMATS[name]
-    if missing_packages(form):
-        pytest.skip(f"{', '.join(missing_packages(form))} not installed")
+    if missing_packages(form.name):
+        pytest.skip(f"{', '.join(missing_packages(form.name))} not installed")
     options = ["--run", run_folder("direct"), "--formats", name, "num_timing_rounds=1"]
     result = answer(capsys, "export-model", *options, "largest_macro_f1_loss=1")
     rows = {row["format"]: row for row in result["formats"]}

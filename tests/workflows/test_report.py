@@ -24,7 +24,7 @@ from artstyle_tf.workflows.logs import after_training
 from artstyle_tf.workflows.logs.mlflow_check import has_mlflow
 from artstyle_tf.workflows.reporting.run_reading import read_run_facts
 from artstyle_tf.workflows.reporting.tuning_reading import read_tuning
-from artstyle_tf.workflows.training_run import read_run_config
+from artstyle_tf.workflows.run_finding import read_run_config
 
 CONFIG = """
 data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore}

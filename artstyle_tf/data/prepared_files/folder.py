@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from artstyle_tf.data.picture_tables import examples
+from artstyle_tf.data.examples import examples
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import cannot_write, remove_leftovers, write_json
 from artstyle_tf.locks import LOCK_FILE, held
@@ -29,8 +29,25 @@ def open_folder(root: Path, destination: Path) -> None:
         destination: folder for prepared pictures.
 
     Raises:
-        ArtstyleError: if it lies among the pictures, holds something else or pictures from another
-            root, or cannot be written.
+        ArtstyleError: as `check_destination`, or if it cannot be written.
+    """
+    check_destination(root, destination)
+    try:
+        destination.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(destination, error) from error
+
+
+def check_destination(root: Path, destination: Path) -> None:
+    """Checks that a folder may hold the prepared pictures of another; creates nothing.
+
+    Args:
+        root: folder of the pictures.
+        destination: folder for prepared pictures; need not exist.
+
+    Raises:
+        ArtstyleError: if it lies among the pictures, or holds something else or pictures from
+            another root.
     """
     inside = destination.resolve()
     if inside == root.resolve() or root.resolve() in inside.parents:
@@ -40,11 +57,8 @@ def open_folder(root: Path, destination: Path) -> None:
             expected="a folder of its own, so that its files are not taken for a style",
             fix="choose another folder with data.prepared=...",
         )
-    try:
-        destination.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(destination, error) from error
-    _check_owner(root, destination)
+    if destination.is_dir():
+        _check_owner(root, destination)
 
 
 def claim_folder(root: Path, destination: Path, settings: dict[str, Any]) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.export.frozen_graph import FrozenGraph
 
 RunNetwork = Callable[[np.ndarray], list[np.ndarray]]
@@ -30,11 +28,6 @@ class ExportFormat(Protocol):
         """Of the format, and of its folder in the export."""
         ...
 
-    @property
-    def packages(self) -> tuple[str, ...]:
-        """What has to be installed for writing and running, by the names of their imports."""
-        ...
-
     def write(self, network: FrozenGraph, folder: Path, training_pictures: Pictures) -> Path:
         """Writes the network into a folder that exists; returns the file to open."""
         ...
@@ -42,30 +35,3 @@ class ExportFormat(Protocol):
     def open(self, file: Path) -> RunNetwork:
         """Makes what `write` wrote ready to run on all cores; outputs in the network's order."""
         ...
-
-
-def missing_packages(form: ExportFormat) -> list[str]:
-    """Packages that the format needs and that are not installed."""
-    return [name for name in form.packages if not _is_installed(name)]
-
-
-def require_packages(form: ExportFormat) -> None:
-    """Makes sure that the format can be used.
-
-    Raises:
-        ArtstyleError: if a package is missing.
-    """
-    missing = missing_packages(form)
-    if missing:
-        raise ArtstyleError(
-            f"The format {form.name} needs packages that are not installed",
-            received=f"no {', '.join(missing)}",
-            fix="pip install 'artstyle-tf[formats]', or leave the format out",
-        )
-
-
-def _is_installed(package: str) -> bool:
-    try:
-        return importlib.util.find_spec(package) is not None
-    except ModuleNotFoundError:  # the parent of a sub-package
-        return False

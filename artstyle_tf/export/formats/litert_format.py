@@ -24,7 +24,6 @@ class LiteRtFormat:
     """One file, model.tflite, in float32; any batch size, one picture is the fastest."""
 
     name = "litert"
-    packages = ("ai_edge_litert",)
 
     def write(self, network: FrozenGraph, folder: Path, training_pictures: Pictures) -> Path:
         """Writes the network into a folder that exists; returns the file to open."""

@@ -16,7 +16,6 @@ class OnnxFormat:
     """One file, model.onnx; input "pixels", any batch size."""
 
     name = "onnx"
-    packages = ("tf2onnx", "onnx", "onnxruntime")
 
     def write(self, network: FrozenGraph, folder: Path, training_pictures: Pictures) -> Path:
         """Writes the network into a folder that exists; returns the file to open."""

@@ -21,8 +21,6 @@ class OpenVinoFormat:
         precision: in which it runs; the files are the same.
     """
 
-    packages = ("openvino",)
-
     def __init__(self, name: str, precision: Precision) -> None:
         self.name = name
         self._precision: Precision = precision

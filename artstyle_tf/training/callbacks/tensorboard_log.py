@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.training.tensorboard_check import check_tensorboard
 
 
 class TensorBoardLog(keras.callbacks.TensorBoard):
@@ -30,22 +29,3 @@ class TensorBoardLog(keras.callbacks.TensorBoard):
         """Leaves out what is no number, such as the text of an alarm."""
         numbers = {name: value for name, value in (logs or {}).items() if isinstance(value, Real)}
         super().on_epoch_end(epoch, numbers)
-
-
-def has_tensorboard() -> bool:
-    """Whether TensorBoard is installed."""
-    return importlib.util.find_spec("tensorboard") is not None
-
-
-def check_tensorboard() -> None:
-    """Refuses before any work is done.
-
-    Raises:
-        ArtstyleError: if TensorBoard is not installed.
-    """
-    if not has_tensorboard():
-        raise ArtstyleError(
-            "TensorBoard is not installed",
-            received="training.tensorboard=true",
-            fix="pip install tensorboard, or set training.tensorboard=false",
-        )

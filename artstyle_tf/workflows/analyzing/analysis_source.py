@@ -13,14 +13,11 @@ import keras
 from artstyle_tf.config.experiment import AnalyzeExperiment
 from artstyle_tf.data.decoding import AspectPolicy
 from artstyle_tf.data.preparation import PreparedPictures
-from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.models.backbones import build_backbone
-from artstyle_tf.training.run_directory import RunDirectory, open_run
-from artstyle_tf.workflows.answers.served_run import how_to_find_a_run
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.prepare_data import index_and_split, prepare
+from artstyle_tf.workflows.run_finding import find_analyzed_run, read_run_config
 from artstyle_tf.workflows.run_pictures import all_rows, other_pictures, own_pictures
-from artstyle_tf.workflows.training_run import read_run_config
 
 
 @dataclass(frozen=True)
@@ -47,26 +44,10 @@ class AnalysisSource:
         return int(self.model.input_shape[1])
 
 
-def chosen_run(config: AnalyzeExperiment) -> RunDirectory | None:
-    """The run that is analysed; None for a bare backbone.
-
-    Raises:
-        ArtstyleError: if neither or both are named, or there is no such run.
-    """
-    if (config.run is None) == (config.backbone is None):
-        raise ArtstyleError(
-            "Whose features should be analysed?",
-            received="neither a run nor a backbone" if config.run is None else "both",
-            expected="--run DIR, or --backbone NAME with data.images=DIR",
-            fix=how_to_find_a_run(config.outputs),
-        )
-    return None if config.run is None else open_run(Path(config.run))
-
-
 @contextmanager
 def open_source(config: AnalyzeExperiment, invocation: Invocation) -> Iterator[AnalysisSource]:
     """Finds network and pictures; those of another folder go away afterwards."""
-    run = chosen_run(config)
+    run = find_analyzed_run(config)
     if run is None:
         yield _bare_backbone(config, invocation)
         return

@@ -11,7 +11,8 @@ from typing import Any
 
 from artstyle_tf.config.serving import RuntimeName
 from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.export.formats.export_format import RunNetwork, missing_packages, require_packages
+from artstyle_tf.export.formats.export_format import RunNetwork
+from artstyle_tf.export.formats.format_packages import missing_packages, require_packages
 from artstyle_tf.export.formats.registry import FORMATS
 from artstyle_tf.export.frozen_graph import FrozenGraph, freeze
 from artstyle_tf.export.measurement import (
@@ -77,8 +78,8 @@ def open_runtime(
 def _open(name: str, frozen: FrozenGraph, folder: Path) -> RunNetwork:
     if name == TENSORFLOW:
         return frozen
+    require_packages(name)
     form = FORMATS[name]
-    require_packages(form)
     kept = folder / name
     file = next((file for file in kept.glob("model.*") if file.suffix != ".bin"), None)
     if file is None:
@@ -100,7 +101,7 @@ def _choose(
     except ArtstyleError as error:
         reporter.info(f"TensorFlow answers; to try faster runtimes: {error}")
         return None
-    names = [name for name in _WORTH_TRYING if not missing_packages(FORMATS[name])]
+    names = [name for name in _WORTH_TRYING if not missing_packages(name)]
     reporter.info(f"Once for this run: which of {', '.join([TENSORFLOW, *names])} is fastest?")
     networks: dict[str, RunNetwork] = {TENSORFLOW: frozen}
     for name in names:

@@ -3,38 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from artstyle_tf.config.experiment import TripletExperiment
-from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.export.served_run import ServedRun, network_of
 from artstyle_tf.training.gallery import load_gallery
-from artstyle_tf.training.run_directory import RunDirectory, open_run
+from artstyle_tf.training.run_directory import RunDirectory
+from artstyle_tf.workflows.run_finding import read_run_config
 from artstyle_tf.workflows.run_pictures import own_pictures, rows_of_split
 from artstyle_tf.workflows.split_pictures import read_splits
-from artstyle_tf.workflows.training_run import read_run_config
-
-
-def find_run(run: str | None, outputs: str | None, *, purpose: str) -> RunDirectory:
-    """The run that --run names.
-
-    Raises:
-        ArtstyleError: if it names none, with those that there are.
-    """
-    if run is not None:
-        return open_run(Path(run))
-    raise ArtstyleError(
-        f"Which run should be {purpose}?", expected="--run DIR", fix=how_to_find_a_run(outputs)
-    )
-
-
-def how_to_find_a_run(outputs: str | None) -> str:
-    """The advice for a user who has named none."""
-    models = Path(outputs or "outputs") / "models"
-    known = sorted(file.parent.name for file in models.glob("*/config.yaml"))
-    return f"in {models} there are {', '.join(known)}" if known else "train a model first"
 
 
 def load_served_run(run_directory: RunDirectory) -> ServedRun:

@@ -20,9 +20,15 @@ from artstyle_tf.metrics.neighbours import nearest_neighbours
 from artstyle_tf.reporting import Reporter
 from artstyle_tf.training.gallery import load_gallery
 from artstyle_tf.training.run_directory import RunDirectory, open_run
-from artstyle_tf.workflows.analyze_features import CLASSIFIERS_FOLDER, RESULT_FILE
+from artstyle_tf.workflows.analyze_features import CLASSIFIERS_FOLDER
 from artstyle_tf.workflows.fitting.floor import FLOOR_PREDICTIONS_FILE
-from artstyle_tf.workflows.training_run import NAME_IN_RESULT, read_run_config
+from artstyle_tf.workflows.run_finding import (
+    ANALYSIS_FILE,
+    find_compared_folders,
+    is_analysis,
+    read_run_config,
+)
+from artstyle_tf.workflows.training_run import NAME_IN_RESULT
 
 KIND_IN_WORDS = {"direct": "direct classifier", "triplet": "metric learning"}
 _REPEATS = 5
@@ -63,22 +69,15 @@ def read_contenders(
         ArtstyleError: if a folder is neither a finished run nor an analysis of one, or there are
             fewer than two contenders.
     """
-    if not config.runs:
-        models = Path(config.outputs or "outputs") / "models"
-        known = sorted(file.parent.name for file in models.glob("*/metrics.json"))
-        raise ArtstyleError(
-            "Which runs should be compared?",
-            expected="--runs DIR DIR ..., folders of runs and of analyses",
-            fix=f"in {models} there are {', '.join(known)}" if known else "train a model first",
-        )
+    folders = find_compared_folders(config)
     timed = _TimedRuns(config.timed_pictures if measure else 0, reporter)
     contenders: list[Contender] = []
     floors: list[Contender] = []
-    for folder in dict.fromkeys(Path(path).resolve() for path in config.runs):
-        if (folder / RESULT_FILE).is_file():
+    for folder in folders:
+        if is_analysis(folder):
             contenders += _classifiers(folder, config.classifiers, timed)
             continue
-        run = _finished(open_run(folder))
+        run = open_run(folder)
         contenders.append(_run(run, timed))
         floors += _floor(run, timed, reporter)
     contenders = _with_different_names(contenders + _different(floors))
@@ -147,16 +146,6 @@ def _best_times(models: Sequence[keras.Model], pictures: np.ndarray) -> list[flo
     return np.min(taken[1:], axis=0).tolist()  # the first pass, which compiles, does not count
 
 
-def _finished(run: RunDirectory) -> RunDirectory:
-    if not run.metrics_file.is_file():
-        raise ArtstyleError(
-            f"The run {run.path} has no results yet",
-            expected="a finished run",
-            fix="finish it with --resume, or leave it out",
-        )
-    return run
-
-
 def _read_predictions(folder: Path, file_name: str) -> dict[str, pd.DataFrame]:
     found = {}
     for part in NAME_IN_RESULT.values():
@@ -199,7 +188,7 @@ def _floor(run: RunDirectory, timed: _TimedRuns, reporter: Reporter) -> Iterator
 def _classifiers(
     folder: Path, wanted: Sequence[str] | None, timed: _TimedRuns
 ) -> Iterator[Contender]:
-    analysis = read_json(folder / RESULT_FILE)
+    analysis = read_json(folder / ANALYSIS_FILE)
     if analysis["run"] is None or not analysis.get("classifiers"):
         raise ArtstyleError(
             f"The analysis {folder} has no classifiers of a run's features",

@@ -14,7 +14,7 @@ from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.export.model_card import ModelFacts
 from artstyle_tf.files import read_json
 from artstyle_tf.training.run_directory import RunDirectory
-from artstyle_tf.workflows.training_run import read_run_config
+from artstyle_tf.workflows.run_finding import read_results, read_run_config
 
 
 def collect_model_facts(
@@ -49,21 +49,6 @@ def _count_pictures(run_directory: RunDirectory, class_names: tuple[str, ...]) -
     counts = pd.crosstab(rows["label"], rows["split"])
     splits = [split for split in ("train", "val", "test") if split in counts]
     return counts.reindex(index=list(class_names), fill_value=0)[splits]
-
-
-def read_results(run_directory: RunDirectory) -> dict[str, Any]:
-    """metrics.json of a run.
-
-    Raises:
-        ArtstyleError: if the run is not finished.
-    """
-    if not run_directory.metrics_file.is_file():
-        raise ArtstyleError(
-            f"The run {run_directory.path} is not finished",
-            expected=f"a finished run with {run_directory.metrics_file.name}",
-            fix="continue it with --resume",
-        )
-    return read_json(run_directory.metrics_file)
 
 
 def _read_cross_validation(

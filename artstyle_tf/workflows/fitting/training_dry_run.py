@@ -12,7 +12,7 @@ from artstyle_tf.workflows.fitting.training_plan import unpack_phases
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.leak_check import check_leaks
 from artstyle_tf.workflows.prepare_data import count_splits, index_and_split
-from artstyle_tf.workflows.training_run import plan_run
+from artstyle_tf.workflows.run_planning import plan_run
 
 
 def plan_training(

@@ -18,26 +18,11 @@ from artstyle_tf.reporting import Reporter
 from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.workflows.compare import compare_contenders
 from artstyle_tf.workflows.comparing.contenders import read_contenders
-from artstyle_tf.workflows.evaluate import free_name
 from artstyle_tf.workflows.reporting.prepared_files import PreparedFiles
 from artstyle_tf.workflows.reporting.run_reading import read_run_facts
-from artstyle_tf.workflows.reporting.run_report import REPORT_FILE, ReportSettings
+from artstyle_tf.workflows.reporting.run_report import ReportSettings
 
 _SIDE_PX = 144
-
-
-def plan_overview(outputs: Path, name: str | None) -> Path:
-    """Where the page goes; earlier ones are left alone.
-
-    Raises:
-        ArtstyleError: if there is one of this name.
-    """
-    folder = outputs / "reports"
-    name = name or free_name(folder, "overview", REPORT_FILE)
-    file = folder / name / REPORT_FILE
-    if file.exists():
-        raise ArtstyleError(f"The report {file} exists already", fix="choose another --run-name")
-    return file
 
 
 def write_overview(

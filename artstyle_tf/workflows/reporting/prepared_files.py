@@ -7,8 +7,8 @@ from pathlib import Path
 
 from artstyle_tf.report.run_facts import RunFacts
 from artstyle_tf.training.run_directory import RunDirectory
+from artstyle_tf.workflows.run_finding import read_run_config
 from artstyle_tf.workflows.run_pictures import prepared_root
-from artstyle_tf.workflows.training_run import read_run_config
 
 
 class PreparedFiles:

@@ -27,8 +27,7 @@ from artstyle_tf.workflows.reporting.explained_pictures import (
 from artstyle_tf.workflows.reporting.further_reading import read_further_results
 from artstyle_tf.workflows.reporting.prepared_files import PreparedFiles
 from artstyle_tf.workflows.reporting.run_reading import read_run_facts
-
-REPORT_FILE = "report.html"
+from artstyle_tf.workflows.result_places import REPORT_FILE
 
 _MOST_QUERIES = 12
 _LARGE_PX = 224

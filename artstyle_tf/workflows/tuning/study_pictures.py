@@ -86,9 +86,7 @@ def check_study(
 def _check_folds(
     rows: pd.DataFrame, objective: ObjectiveConfig, class_names: Sequence[str]
 ) -> None:
-    check_divisible(
-        rows, class_names, schemes=[objective.scheme], num_folds=objective.num_folds
-    )
+    check_divisible(rows, class_names, schemes=[objective.scheme], num_folds=objective.num_folds)
 
 
 def _folding(config: TrainingExperiment) -> CrossValidationConfig:

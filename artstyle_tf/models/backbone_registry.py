@@ -1,0 +1,115 @@
+"""Backbones by name, and where their weights are, without Keras, so that mistakes show at once.
+
+A backbone is built in `backbones`, its weights are loaded in `weights`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from artstyle_tf.errors import ArtstyleError
+
+_EFFICIENTNETS = {f"efficientnet_b{n}": f"EfficientNetB{n}" for n in range(8)}
+_EFFICIENTNETS_V2 = {
+    f"efficientnet_v2_{size.lower()}": f"EfficientNetV2{size}"
+    for size in ("B0", "B1", "B2", "B3", "S", "M", "L")
+}
+
+BUILDERS: dict[str, str | Callable[..., Any]] = {
+    **{
+        name: f"keras.applications:{builder}"
+        for name, builder in (_EFFICIENTNETS | _EFFICIENTNETS_V2).items()
+    },
+    "compact": "artstyle_tf.models.compact:build_compact_network",
+}
+"""Name -> the function that builds the network, or where it is, as "module:name"."""
+
+BACKBONE_NAMES = tuple(BUILDERS)
+
+_WEIGHTS_HOST = "storage.googleapis.com"
+_CONNECTION_TIMEOUT_SECONDS = 3.0
+
+
+def check_backbone(name: str, weights: str | None) -> None:
+    """Checks that there is such a backbone, and that its weights are within reach.
+
+    Args:
+        name: one of `BACKBONE_NAMES`.
+        weights: "imagenet", the path of a weights file without top, or None for random weights.
+
+    Raises:
+        ArtstyleError: if the name is unknown, the file is missing, or ImageNet weights are neither
+            here nor to be downloaded.
+    """
+    if name not in BUILDERS:
+        raise ArtstyleError(
+            "The backbone is not known",
+            received=f"model.backbone={name}",
+            expected=f"one of {', '.join(BACKBONE_NAMES)}",
+        )
+    if name == "compact" and weights == "imagenet":
+        raise ArtstyleError(
+            "There are no ImageNet weights for the compact network",
+            received="model.weights=imagenet",
+            fix="train it from random weights (model.weights=null), or choose an EfficientNet",
+        )
+    if weights == "imagenet":
+        check_imagenet_weights(name)
+    elif weights is not None:
+        check_weights_file(Path(weights))
+
+
+def check_weights_file(file: Path) -> None:
+    """Checks that a weights file exists; what is in it shows when it is loaded.
+
+    Raises:
+        ArtstyleError: if it does not.
+    """
+    if not file.is_file():
+        raise ArtstyleError(
+            "The weights file does not exist",
+            received=f"model.weights={file}",
+            expected="imagenet, null, or the path of a .h5 or .weights.h5 file",
+        )
+
+
+def check_imagenet_weights(name: str) -> None:
+    """Checks that the ImageNet weights of a backbone are on this machine or can be downloaded.
+
+    Keras itself would try for minutes; a user without a network should know within seconds.
+
+    Raises:
+        ArtstyleError: naming the ways out.
+    """
+    file = imagenet_file(name)
+    if file.is_file() or _weights_host_answers():
+        return
+    raise ArtstyleError(
+        f"The ImageNet weights of {name} are not on this machine and cannot be downloaded "
+        f"(no connection to the Keras weight host within {_CONNECTION_TIMEOUT_SECONDS:g} s)",
+        fix=f"(1) put the file {file.name} into {file.parent}, or "
+        "(2) give the path of a weights file: model.weights=PATH, or "
+        "(3) start from random weights: model.weights=null",
+    )
+
+
+def imagenet_file(name: str) -> Path:
+    """Where Keras keeps the ImageNet weights of a backbone once they are downloaded.
+
+    keras.applications calls its networks "efficientnetb0" and "efficientnetv2-b0".
+    """
+    network = name.replace("_v2_", "v2-").replace("_", "")
+    folder = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
+    return folder / f"{network}_notop.h5"
+
+
+def _weights_host_answers() -> bool:
+    try:
+        socket.create_connection((_WEIGHTS_HOST, 443), _CONNECTION_TIMEOUT_SECONDS).close()
+    except OSError:
+        return False
+    return True
