@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -42,6 +42,46 @@ def check_folds(
             "groups (a picture without siblings is a group of its own)",
             fix="take fewer folds, add pictures to the style, or take its folder away",
         )
+
+
+def check_learned_in_every_fold(
+    labels: np.ndarray,
+    clusters: np.ndarray,
+    *,
+    num_folds: int,
+    class_names: Sequence[str],
+    validation_share: float,
+    seeds: Iterable[int],
+) -> None:
+    """Whether every style is learned from whichever fold is left out: large groups may prevent it.
+
+    Args:
+        labels: int [N], class ids in [0, C).
+        clusters: int [N], equal for images that must not be in two folds.
+        num_folds: folds.
+        class_names: of the class ids.
+        validation_share: as for `split_fold`.
+        seeds: of the repeats.
+
+    Raises:
+        ArtstyleError: naming the first fold and the styles.
+    """
+    for seed in seeds:
+        folds = assign_folds(labels, clusters, num_folds=num_folds, seed=seed)
+        for number in range(num_folds):
+            splits = split_fold(
+                labels, clusters, folds, number, validation_share=validation_share, seed=seed
+            )
+            learned = np.bincount(labels[splits == "train"], minlength=len(class_names))
+            lacking = [name for name, count in zip(class_names, learned, strict=True) if not count]
+            if lacking:
+                raise ArtstyleError(
+                    f"The pictures cannot be divided into {num_folds} folds",
+                    received=f"nothing of {examples(lacking)} to learn from when fold "
+                    f"{number + 1} is left out",
+                    expected="pictures of every style in several groups that are not too large",
+                    fix="add pictures of other groups, try another seed, or take the style away",
+                )
 
 
 def assign_folds(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+_ALMOST_NONE = 1e-6
+
 
 def stratify(
     labels: np.ndarray, groups: np.ndarray, shares: np.ndarray, generator: np.random.Generator
@@ -16,7 +18,8 @@ def stratify(
     smallest group that another part can spare; if there is none, it stays missing.
 
     Args:
-        labels: int [N], in [0, C), each class at least as often as there are shares.
+        labels: int [N], in [0, C). A class with fewer members than there are shares is in as many
+            parts as it has members.
         groups: int [N].
         shares: float [S], above 0, with sum 1.
         generator: shuffles.
@@ -32,13 +35,13 @@ def stratify(
 
 
 def _quotas(count: int, shares: np.ndarray) -> np.ndarray:
-    """Divides a number by largest remainders, at least one for each share."""
+    """Divides a number by largest remainders, at least one for each share if that is possible."""
     exact = count * shares
     quotas = np.floor(exact + 1e-9).astype(int)
     # Stable, so that equal remainders go to train before val before test.
     by_remainder = np.argsort(-(exact - quotas).round(9), kind="stable")
     quotas[by_remainder[: count - quotas.sum()]] += 1
-    while quotas.min() < 1:
+    while count >= len(shares) and quotas.min() < 1:
         quotas[quotas.argmin()] += 1
         quotas[quotas.argmax()] -= 1
     return quotas
@@ -63,7 +66,9 @@ def _place_groups(
         # The growth of sum((filled - quota)^2 / quota), in which relative gaps count, and twice
         # counts^2 / quota on top: a validation split that one artist fills judges that artist.
         counts, gap = counts[:, None], filled[classes] - quotas[classes]
-        growth = counts * (2 * gap + counts + 2 * counts) / quotas[classes]
+        # A part that is to have none of a class takes it last.
+        quota = np.maximum(quotas[classes], _ALMOST_NONE)
+        growth = counts * (2 * gap + counts + 2 * counts) / quota
         split = int(np.argmin(growth.sum(axis=0)))
         chosen[pictures] = split
         filled[classes, split] += counts[:, 0]

@@ -11,7 +11,6 @@ import pandas as pd
 from artstyle_tf.config.experiment import CrossValidationConfig, TrainingExperiment
 from artstyle_tf.config.loading import dump_yaml
 from artstyle_tf.data.folds import assign_folds, split_fold
-from artstyle_tf.data.given_split import is_split_already
 from artstyle_tf.data.image_index import ImageIndex
 from artstyle_tf.data.preparation import PreparedPictures
 from artstyle_tf.errors import ArtstyleError
@@ -27,6 +26,7 @@ from artstyle_tf.workflows.folds.fold_pictures import (
     check_divisible,
     clusters_of,
     pictures_to_divide,
+    report_unused_split,
     rows_before_preparation,
     without_test,
 )
@@ -62,7 +62,8 @@ def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
     schemes = _choose_schemes(config.cross_validation, index, reporter)
     class_names = index.class_names
     settings = config.cross_validation
-    _check(index, pictures, settings, schemes, reporter)
+    report_unused_split(index, settings, reporter)
+    _check_folds(config, rows_before_preparation(pictures, settings), class_names, schemes)
     # What can be wrong with the network is asked for before the pictures are prepared.
     TRAININGS[config.kind].build_network(config, num_classes=len(class_names))
     with stopwatch.stage("preparation"):
@@ -71,7 +72,7 @@ def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
     clusters = {scheme: clusters_of(folded.rows, scheme) for scheme in schemes}
     num_folds = settings.num_folds
     # Again, because some pictures may have turned out to be unreadable.
-    check_divisible(folded.rows, class_names, schemes=schemes, num_folds=num_folds)
+    _check_folds(config, folded.rows, class_names, schemes)
     if not invocation.resume:
         create_run_directory(place, overwrite=invocation.overwrite)
     with place.running():
@@ -118,7 +119,9 @@ def plan(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
     index, pictures = index_and_split(config.data, invocation.reporter)
     schemes = _choose_schemes(config.cross_validation, index, invocation.reporter)
     settings = config.cross_validation
-    _check(index, pictures, settings, schemes, invocation.reporter)
+    report_unused_split(index, settings, invocation.reporter)
+    rows = rows_before_preparation(pictures, settings)
+    _check_folds(config, rows, index.class_names, schemes)
     TRAININGS[config.kind].build_network(config, num_classes=len(index.class_names))
     return {
         "dry_run": True,
@@ -173,18 +176,21 @@ def _choose_schemes(
     return wanted or ("random",)
 
 
-def _check(
-    index: ImageIndex,
-    pictures: pd.DataFrame,
-    settings: CrossValidationConfig,
+def _check_folds(
+    config: TrainingExperiment,
+    rows: pd.DataFrame,
+    class_names: Sequence[str],
     schemes: Sequence[str],
-    reporter: Reporter,
 ) -> None:
-    rows = rows_before_preparation(pictures, settings)
-    if is_split_already(index):
-        which = "all" if settings.with_test_split else "the training and validation"
-        reporter.info(f"Folds are made of {which} images; the split of the folders is not used.")
-    check_divisible(rows, index.class_names, schemes=schemes, num_folds=settings.num_folds)
+    settings = config.cross_validation
+    check_divisible(
+        config,
+        rows,
+        class_names,
+        schemes=schemes,
+        num_folds=settings.num_folds,
+        repeats=settings.repeats,
+    )
 
 
 def _train_folds(

@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artstyle_tf.data.folds import assign_folds, check_folds, split_fold
+from artstyle_tf.data.folds import (
+    assign_folds,
+    check_folds,
+    check_learned_in_every_fold,
+    split_fold,
+)
 from artstyle_tf.errors import ArtstyleError
 
 SEEDS = st.integers(0, 2**16)
@@ -79,3 +84,20 @@ def test_small_styles_are_named():
     assert "C with 10 pictures in 2 groups" in str(caught.value)
     assert "A with" not in str(caught.value)
     check_folds(labels[:10], clusters[:10], num_folds=5, class_names=["A"])
+
+
+def test_a_style_with_fewer_members_than_parts_is_in_as_many_parts():
+    labels = np.array([0, 1, 1, 2, 2, 2, 2, 2, 2])
+    folds = assign_folds(labels, np.arange(len(labels)), num_folds=5, seed=0)
+    assert [len(set(folds[labels == label])) for label in range(3)] == [1, 2, 5]
+
+
+def test_a_style_that_a_fold_takes_away_entirely_is_refused():
+    # Large groups that hold several styles: all of style 2 is in one fold, or would only decide.
+    labels = np.array([0, 1, 2, 1, 1, 2, 1, 1, 1, 0, 2, 0, 0, 2, 0])
+    clusters = np.array([3, 3, 0, 4, 0, 2, 4, 3, 1, 3, 0, 4, 2, 3, 4])
+    check_folds(labels, clusters, num_folds=2, class_names="abc")
+    settings = {"class_names": "abc", "validation_share": 0.2, "seeds": [0]}
+    with pytest.raises(ArtstyleError, match="nothing of c to learn from when fold 1 is left out"):
+        check_learned_in_every_fold(labels, clusters, num_folds=2, **settings)
+    check_learned_in_every_fold(labels, np.arange(len(labels)), num_folds=2, **settings)

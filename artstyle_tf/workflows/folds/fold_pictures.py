@@ -7,10 +7,13 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from artstyle_tf.config.experiment import CrossValidationConfig
-from artstyle_tf.data.folds import check_folds
+from artstyle_tf.config.experiment import CrossValidationConfig, TrainingExperiment
+from artstyle_tf.data.folds import check_folds, check_learned_in_every_fold
+from artstyle_tf.data.given_split import is_split_already
+from artstyle_tf.data.image_index import ImageIndex
 from artstyle_tf.data.picture_groups import connected
 from artstyle_tf.data.preparation import PreparedPictures
+from artstyle_tf.reporting import Reporter
 from artstyle_tf.workflows.folds.fold_training import FoldPictures
 from artstyle_tf.workflows.split_pictures import class_ids
 
@@ -43,15 +46,23 @@ def pictures_to_divide(
 
 
 def check_divisible(
-    rows: pd.DataFrame, class_names: Sequence[str], *, schemes: Iterable[str], num_folds: int
+    config: TrainingExperiment,
+    rows: pd.DataFrame,
+    class_names: Sequence[str],
+    *,
+    schemes: Iterable[str],
+    num_folds: int,
+    repeats: int = 1,
 ) -> None:
     """Checks that folds can be made, of prepared pictures or before.
 
     Args:
+        config: of the training; says the seed and the share of validation.
         rows: columns label, group, source_digest and looks_like.
         class_names: in the order of the class ids.
         schemes: "random" or "group".
         num_folds: folds.
+        repeats: each with folds and a seed of its own.
 
     Raises:
         ArtstyleError: naming the styles that are too small.
@@ -60,6 +71,14 @@ def check_divisible(
     for scheme in schemes:
         clusters = clusters_of(rows, scheme)
         check_folds(labels, clusters, num_folds=num_folds, class_names=class_names)
+        check_learned_in_every_fold(
+            labels,
+            clusters,
+            num_folds=num_folds,
+            class_names=class_names,
+            validation_share=config.cross_validation.validation_share,
+            seeds=[config.seed + repeat for repeat in range(repeats)],
+        )
 
 
 def rows_before_preparation(
@@ -80,3 +99,12 @@ def clusters_of(rows: pd.DataFrame, scheme: str) -> np.ndarray:
     """Pictures that must not be divided: copies; in the group scheme groups, too."""
     copies = (rows["source_digest"], rows["looks_like"])
     return connected(*copies) if scheme == "random" else connected(*copies, rows["group"])
+
+
+def report_unused_split(
+    index: ImageIndex, settings: CrossValidationConfig, reporter: Reporter
+) -> None:
+    """Says that a split which the folders give is not used."""
+    if is_split_already(index):
+        which = "all" if settings.with_test_split else "the training and validation"
+        reporter.info(f"Folds are made of {which} images; the split of the folders is not used.")

@@ -43,7 +43,7 @@ def prepare_study(
     if objective.scheme != "validation":
         # Again, because some pictures may have turned out to be unreadable.
         rows = pictures_of_folds(config, pictures).rows
-        _check_folds(rows, objective, index.class_names)
+        _check_folds(config, rows, objective, index.class_names)
     return pictures
 
 
@@ -78,15 +78,20 @@ def check_study(
         )
     if objective.scheme != "validation":
         rows = rows_before_preparation(table, _folding(config))
-        _check_folds(rows, objective, index.class_names)
+        _check_folds(config, rows, objective, index.class_names)
     TRAININGS[config.kind].build_network(config, num_classes=len(index.class_names))
     return index, table
 
 
 def _check_folds(
-    rows: pd.DataFrame, objective: ObjectiveConfig, class_names: Sequence[str]
+    config: TrainingExperiment,
+    rows: pd.DataFrame,
+    objective: ObjectiveConfig,
+    class_names: Sequence[str],
 ) -> None:
-    check_divisible(rows, class_names, schemes=[objective.scheme], num_folds=objective.num_folds)
+    check_divisible(
+        config, rows, class_names, schemes=[objective.scheme], num_folds=objective.num_folds
+    )
 
 
 def _folding(config: TrainingExperiment) -> CrossValidationConfig:
