@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.models import backbone_registry
 from artstyle_tf.models import weights as weights_module
 from artstyle_tf.models.backbones import build_backbone
 from artstyle_tf.models.weights import IMAGENET_MEAN, IMAGENET_STD, weights_digest
@@ -127,7 +128,7 @@ def test_cached_imagenet_weights_need_no_network(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "efficientnetb0_notop.h5").touch()
-    monkeypatch.setattr(weights_module, "_weights_host_answers", lambda: pytest.fail("asked"))
+    monkeypatch.setattr(backbone_registry, "_weights_host_answers", lambda: pytest.fail("asked"))
     bare = keras.applications.EfficientNetB0(
         include_top=False, weights=None, input_shape=(32, 32, 3)
     )
