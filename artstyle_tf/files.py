@@ -147,6 +147,11 @@ def is_about_room_or_rights(error: OSError) -> bool:
     return error.errno in _NO_ROOM | _NOT_ALLOWED
 
 
+def is_about_room(error: OSError) -> bool:
+    """Whether a disk is full, or as full as this user may make it."""
+    return error.errno in _NO_ROOM
+
+
 def _room_in_words(path: Path | str) -> str:
     existing = next(folder for folder in Path(path).absolute().parents if folder.exists())
     with contextlib.suppress(OSError):

@@ -9,19 +9,24 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import importlib.util
 import json
-import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pydantic
+
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import write_json
-from artstyle_tf.tuning.search_space import Parameter, SearchSpace, different_entries
+from artstyle_tf.locks import held
+from artstyle_tf.tuning.keras_tuner_oracle import METRIC, build_oracle, decoded, encoded, quiet
+from artstyle_tf.tuning.repeats import Recipes
+from artstyle_tf.tuning.search_space import SearchSpace
 from artstyle_tf.tuning.study import Proposal, TrialRecord
+from artstyle_tf.tuning.study_identity import must_be_noted
 
-_METRIC = "macro_f1"
+_TRIALS_OF_A_STUDY = pydantic.TypeAdapter(list[TrialRecord])
 
 
 class KerasTunerStudy:
@@ -35,12 +40,14 @@ class KerasTunerStudy:
         seed: of the oracle.
         startup_trials: drawn at random first.
         retries: how often a trial is made again whose process was killed.
+        recipes: tells which trials would train the same; by their values if None.
 
     Raises:
-        ArtstyleError: if keras-tuner is not installed, or the file is about something else.
+        ArtstyleError: if keras-tuner is not installed, the file is about something else, or another
+            process works on it.
     """
 
-    metrics: Sequence[str] = (_METRIC,)
+    metrics: Sequence[str] = (METRIC,)
 
     def __init__(
         self,
@@ -52,8 +59,13 @@ class KerasTunerStudy:
         seed: int,
         startup_trials: int,
         retries: int,
+        recipes: Recipes | None = None,
     ) -> None:
         self.num_trials = num_trials
+        self.recipes = recipes or Recipes(space, num_trials=num_trials)
+        self._lock = contextlib.ExitStack()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._lock.enter_context(held(file.with_name("keras-tuner.lock"), busy=_in_use))
         self._file = file
         self._space = space
         self._retries = retries
@@ -61,11 +73,16 @@ class KerasTunerStudy:
         self._times_killed: dict[int, int] = {}
         self._steps: dict[int, dict[int, float]] = {}
         self._records: dict[int, TrialRecord] = {}
+        self._has_no_more_to_propose = False
         self._about = json.loads(json.dumps({"space": space.describe(), **basis}))
-        trials = self._read()
+        try:
+            trials = self._read()
+        except ArtstyleError:
+            self._lock.close()
+            raise
         # Every random value takes the next seed; a study that goes on must not draw them again.
         drawn = len(trials) * len(space.keys)
-        self._oracle = _build_oracle(space, num_trials, seed + drawn, startup_trials)
+        self._oracle = build_oracle(space, num_trials, seed + drawn, startup_trials)
         for record in trials:
             self._records[record.number] = record
             self._tell_oracle(record)
@@ -78,7 +95,7 @@ class KerasTunerStudy:
             proposal = self._again.pop(0)
         else:
             number = len(self._records)
-            if number >= self.num_trials:
+            if number >= self.num_trials or self.recipes.are_exhausted(self.records()):
                 return None
             values = self._propose(number)
             if values is None:
@@ -106,6 +123,12 @@ class KerasTunerStudy:
         self._end(proposal, "failed", seconds, reason=reason)
         self._tell_oracle(self._records[proposal.number])
 
+    def repeat(self, proposal: Proposal, known: TrialRecord) -> None:
+        """See `study.Study`."""
+        self._steps[proposal.number] = dict(known.steps)
+        self._end(proposal, "complete", 0.0, scores=dict(known.scores), repeat_of=known.trained)
+        self._tell_oracle(self._records[proposal.number])
+
     def put_back(self, proposal: Proposal, reason: str, *, at_fault: bool) -> bool:
         """See `study.Study`."""
         number = proposal.number
@@ -123,23 +146,42 @@ class KerasTunerStudy:
 
     def is_finished(self) -> bool:
         """See `study.Study`."""
-        states = [record.state for record in self._records.values()]
-        return not self._again and "running" not in states
+        records = self.records()
+        if self._again or any(record.state == "running" for record in records):
+            return False
+        has_all = len(records) >= self.num_trials or self.recipes.are_exhausted(records)
+        return has_all or self._has_no_more_to_propose
+
+    @property
+    def ended_early(self) -> str | None:
+        """See `study.Study`."""
+        records = self.records()
+        if len(records) >= self.num_trials or not self.is_finished():
+            return None
+        if self.recipes.are_exhausted(records):
+            return self.recipes.end_in_words(len(records), self.num_trials)
+        return (
+            f"{len(records)} of {self.num_trials} trials were made: KerasTuner has stopped, because"
+            " it drew 20 times in a row what it had proposed before; tuning.engine=optuna goes on"
+        )
 
     def records(self) -> list[TrialRecord]:
         """See `study.Study`."""
         return [self._records[number] for number in sorted(self._records)]
 
     def close(self) -> None:
-        """Everything is on disk."""
+        """Everything is on disk; others may work on it now."""
+        self._lock.close()
 
     def _propose(self, number: int) -> dict[str, Any] | None:
-        with _quiet():
+        with quiet():
             trial = self._oracle.create_trial(_name(number))
         if trial.status != "RUNNING":
-            return None  # every combination has been tried
+            # While trials are being made it may learn something that lets it go on.
+            self._has_no_more_to_propose = not self._oracle.ongoing_trials
+            return None
         drawn = trial.hyperparameters.values
-        tokens = self._space.draw(lambda parameter: _decoded(parameter, drawn[parameter.key]))
+        tokens = self._space.draw(lambda parameter: decoded(parameter, drawn[parameter.key]))
         return self._space.values_of(tokens)
 
     def _end(self, proposal: Proposal, state: str, seconds: float, **more: Any) -> None:
@@ -164,24 +206,38 @@ class KerasTunerStudy:
             return []
         try:
             known = json.loads(self._file.read_text(encoding="utf-8"))
-            about, trials = known["about"], known["trials"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ArtstyleError(
-                f"The study {self._file} is damaged",
-                received=str(error),
-                fix="move it away, or choose another --run-name",
-            ) from error
-        if about != self._about:
-            raise ArtstyleError(
-                f"The study {self._file} is about something else",
-                received=f"other values for {', '.join(different_entries(about, self._about))}",
-                expected="the space and the experiment that it was begun with",
-                fix="choose another --run-name, or undo the change",
-            )
-        return [
-            TrialRecord(**{**trial, "steps": {int(n): v for n, v in trial["steps"].items()}})
-            for trial in trials
-        ]
+            about = known["about"]
+            trials = _TRIALS_OF_A_STUDY.validate_python(known["trials"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise self._damaged(error) from error
+        must_be_noted(
+            about,
+            self._about,
+            study=str(self._file),
+            has_trials=bool(trials),
+            has_scores=any(record.state == "complete" for record in trials),
+        )
+        try:
+            for record in trials:
+                self._check(record)
+        except (ValueError, KeyError) as error:
+            raise self._damaged(error) from error
+        return trials
+
+    def _damaged(self, error: Exception) -> ArtstyleError:
+        return ArtstyleError(
+            f"The study {self._file} is damaged",
+            received=" ".join(str(error).split())[:300],
+            fix="move it away, or choose another --run-name",
+        )
+
+    def _check(self, record: TrialRecord) -> None:
+        """Raises ValueError or KeyError for a trial that this program cannot have written."""
+        for key, value in record.values.items():
+            if not self._space[key].holds(value):
+                raise ValueError(f"trial {record.number} has {key}={value!r}")
+        if record.state == "complete" and not math.isfinite(record.scores[METRIC]):
+            raise ValueError(f"trial {record.number} has no score")
 
     def _tell_oracle(self, record: TrialRecord) -> None:
         """Enters how a trial ended, whether this oracle has proposed it or one before."""
@@ -192,7 +248,7 @@ class KerasTunerStudy:
         if trial is None:
             parameters = oracle.hyperparameters.copy()
             parameters.values = {
-                key: _encoded(self._space[key], value) for key, value in record.values.items()
+                key: encoded(self._space[key], value) for key, value in record.values.items()
             }
             trial = keras_tuner_trial.Trial(parameters, trial_id=name)
             oracle.trials[name] = trial
@@ -203,93 +259,20 @@ class KerasTunerStudy:
             trial.status = "FAILED"
         elif record.state == "complete":
             trial.status = "COMPLETED"
-            trial.metrics.register(_METRIC, direction="max")
-            trial.metrics.update(_METRIC, record.scores[_METRIC], step=0)
+            trial.metrics.register(METRIC, direction="max")
+            trial.metrics.update(METRIC, record.scores[METRIC], step=0)
             oracle.score_trial(trial)
-
-
-def check_keras_tuner() -> None:
-    """Says how to install it.
-
-    Raises:
-        ArtstyleError: if it is not installed.
-    """
-    if importlib.util.find_spec("keras_tuner") is None:
-        raise ArtstyleError(
-            "The engine keras_tuner needs the package keras-tuner",
-            received="tuning.engine=keras_tuner, and it is not installed",
-            fix="pip install 'artstyle-tf[keras-tuner]', or take tuning.engine=optuna",
-        )
-
-
-def _build_oracle(space: SearchSpace, num_trials: int, seed: int, startup_trials: int) -> Any:
-    check_keras_tuner()
-    with _quiet():
-        import keras_tuner
-
-        class Oracle(keras_tuner.oracles.BayesianOptimizationOracle):
-            """Keeps nothing on disk; this study does."""
-
-            def save(self, *arguments: Any) -> None:
-                pass
-
-            def _save_trial(self, trial: Any) -> None:
-                pass
-
-        parameters = keras_tuner.HyperParameters()
-        for parameter in space.parameters:
-            with contextlib.ExitStack() as conditions:
-                for key, values in parameter.when.items():
-                    wanted = [_encoded(space[key], value) for value in values]
-                    conditions.enter_context(parameters.conditional_scope(key, wanted))
-                _declare(parameters, parameter)
-        oracle = Oracle(
-            objective=keras_tuner.Objective(_METRIC, "max"),
-            max_trials=num_trials,
-            num_initial_points=max(1, startup_trials),
-            hyperparameters=parameters,
-            allow_new_entries=False,
-            tune_new_entries=False,
-            seed=max(1, seed),  # 0 would be drawn anew
-        )
-        oracle.verbose = 0
-    return oracle
-
-
-def _declare(parameters: Any, parameter: Parameter) -> None:
-    """Enters a parameter into KerasTuner's space."""
-    low, high, step = parameter.low, parameter.high, parameter.step
-    sampling = "log" if parameter.log else "linear"
-    if parameter.kind == "categorical":
-        choices = [_encoded(parameter, choice) for choice in parameter.choices]
-        parameters.Choice(parameter.key, choices)
-    elif parameter.kind == "int":
-        step = None if parameter.log else int(step or 1)
-        parameters.Int(parameter.key, int(low), int(high), step=step, sampling=sampling)
-    else:
-        parameters.Float(parameter.key, low, high, step=step, sampling=sampling)
-
-
-def _encoded(parameter: Parameter, value: Any) -> Any:
-    """Choices as text: KerasTuner wants all of one type."""
-    return json.dumps(value, sort_keys=True) if parameter.kind == "categorical" else value
-
-
-def _decoded(parameter: Parameter, drawn: Any) -> Any:
-    """A token of the space."""
-    if parameter.kind != "categorical":
-        return int(drawn) if parameter.kind == "int" else float(drawn)  # they may be NumPy's
-    encoded = [_encoded(parameter, choice) for choice in parameter.choices]
-    return parameter.tokens[encoded.index(drawn)]
 
 
 def _name(number: int) -> str:
     return f"{number:06d}"
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """KerasTuner calls `threading.currentThread`, and its Gaussian process may not converge."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+def _in_use(holder: str) -> None:
+    raise ArtstyleError(
+        "Another command works on this study",
+        received=holder,
+        expected="one command at a time, because KerasTuner shares no database",
+        fix="wait for it, raise its --workers, choose another --run-name, or take "
+        "tuning.engine=optuna",
+    )

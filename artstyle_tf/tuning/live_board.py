@@ -69,6 +69,8 @@ class LiveBoard:
             text = self._scores(record)
         else:
             text = f"{record.state}, {record.reason}"
+        if record.repeat_of is not None:
+            return f"{text}, as trial {record.repeat_of}, which trained the same"
         return text if record.seconds is None else f"{text}, {format_seconds(record.seconds)}"
 
     def _scores(self, record: TrialRecord) -> str:

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from artstyle_tf.tuning.optuna_storage import without_warnings
+from artstyle_tf.tuning.workers import is_dead
 
 if TYPE_CHECKING:  # Optuna is imported late
     from optuna import Study
+    from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial
+
+_TIME_TO_PUT_BACK = timedelta(seconds=2)
 
 SURPLUS = "surplus"
 """Attribute of a trial that two workers have begun at once where one was wanted."""
 
 
+def retry_history(trial: FrozenTrial) -> list[int]:
+    """Numbers of the trials that were made before with its values, first to last."""
+    history = trial.system_attrs.get("retry_history", [])
+    whole = isinstance(history, list) and all(isinstance(number, int) for number in history)
+    return history if whole else []  # whatever else stands there, this program did not write it
+
+
 def counted_trials(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """Without those that are made again under another number, and those too many."""
-    again = {n for trial in trials for n in trial.system_attrs.get("retry_history", [])}
+    again = {number for trial in trials for number in retry_history(trial)}
     successors: dict[int, int] = {}
     counted = []
     for trial in trials:
-        history = trial.system_attrs.get("retry_history", [])
+        history = retry_history(trial)
         # Two workers may have put the same trial back.
         first = not history or successors.setdefault(history[-1], trial.number) == trial.number
         if first and trial.number not in again and SURPLUS not in trial.user_attrs:
@@ -35,3 +47,68 @@ def put_back_again(study: Study, trial: FrozenTrial, *, limit: int | None) -> No
 
     with without_warnings():
         RetryHeartbeatStaleTrialCallback(max_retry=limit)(study, trial)
+
+
+class Retries:
+    """Lets trials be made again whose process or worker was killed.
+
+    Args:
+        study: of Optuna.
+        storage: of the study.
+        limit: how often a trial is made again that may be to blame.
+    """
+
+    def __init__(self, study: Study, storage: RDBStorage, limit: int) -> None:
+        self._study = study
+        self._storage = storage
+        self._limit = limit
+
+    def retry(self, trial: FrozenTrial, reason: str, *, at_fault: bool) -> bool:
+        """Ends a trial and lets it be made again; says whether it will be."""
+        from optuna.exceptions import UpdateFinishedTrialError
+        from optuna.trial import TrialState
+
+        limit = self._limit if at_fault else None
+        try:
+            self._storage.set_trial_user_attr(trial._trial_id, "reason", reason)
+            self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        except UpdateFinishedTrialError:
+            return True  # another worker has noticed, too
+        put_back_again(self._study, trial, limit=limit)
+        return limit is None or len(retry_history(trial)) < limit
+
+    def bury_the_dead(self, own: Container[int]) -> None:
+        """Takes over trials whose worker has not been heard of, or is known to be gone.
+
+        Args:
+            own: numbers of the trials of this worker.
+        """
+        import optuna
+
+        with without_warnings():
+            optuna.storages.fail_stale_trials(self._study)
+        for trial in self._study.get_trials(deepcopy=False):
+            if trial.state.name != "RUNNING" or trial.number in own:
+                continue
+            worker = trial.user_attrs.get("worker")
+            if is_dead(worker) if worker else self._is_old(trial):
+                self.retry(trial, "its worker was killed", at_fault=True)
+        for trial in self.forgotten():
+            ended = trial.datetime_complete
+            if ended is not None and datetime.now() - ended > _TIME_TO_PUT_BACK:
+                put_back_again(self._study, trial, limit=self._limit)
+
+    def forgotten(self) -> list[FrozenTrial]:
+        """Trials whose worker died, and then the one who was about to put them back."""
+        return [
+            trial
+            for trial in counted_trials(self._study.get_trials(deepcopy=False))
+            if trial.state.name == "FAIL"
+            and "seconds" not in trial.user_attrs  # nobody has said how it ended
+            and len(retry_history(trial)) < self._limit
+        ]
+
+    def _is_old(self, trial: FrozenTrial) -> bool:
+        """Killed in the moment between asking and the first sign of life."""
+        grace = timedelta(seconds=self._storage.grace_period or 0)
+        return trial.datetime_start is None or datetime.now() - trial.datetime_start > grace

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.tuning.search_space import Parameter, SearchSpace, different_entries, digest_of
+from artstyle_tf.tuning.search_space import Parameter, SearchSpace
+from artstyle_tf.tuning.study_identity import must_be_noted
 
 if TYPE_CHECKING:  # Optuna is imported late
     from optuna import Study
@@ -33,19 +33,15 @@ def check_unchanged(study: Study, space: SearchSpace, basis: Mapping[str, Any]) 
         ArtstyleError: naming what has changed.
     """
     wanted = {"space": space.describe(), **basis}
-    known = study.user_attrs.get("about")
-    if known is None:
+    states = {trial.state.name for trial in study.get_trials(deepcopy=False)}
+    if must_be_noted(
+        study.user_attrs.get("about"),
+        wanted,
+        study=study.study_name,
+        has_trials=bool(states),
+        has_scores=bool(states & {"COMPLETE", "PRUNED"}),
+    ):
         study.set_user_attr("about", wanted)
-        return
-    if digest_of(known) == digest_of(wanted):
-        return
-    changed = different_entries(known, wanted)
-    raise ArtstyleError(
-        f"The study {study.study_name} is about something else",
-        received=f"other values for {', '.join(changed)}",
-        expected="the space and the experiment that it was begun with",
-        fix="choose another --run-name, or undo the change",
-    )
 
 
 def distribution_of(parameter: Parameter) -> BaseDistribution:

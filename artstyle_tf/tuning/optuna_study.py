@@ -5,23 +5,24 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from artstyle_tf.tuning.optuna_retries import SURPLUS, counted_trials, put_back_again
+from artstyle_tf.tuning.optuna_retries import SURPLUS, Retries, counted_trials, retry_history
 from artstyle_tf.tuning.optuna_space import check_unchanged, suggest
 from artstyle_tf.tuning.optuna_storage import close_storage, without_warnings
+from artstyle_tf.tuning.repeats import Recipes
 from artstyle_tf.tuning.samplers import PrunerName, SamplerName, build_pruner, build_sampler
 from artstyle_tf.tuning.search_space import SearchSpace, digest_of
 from artstyle_tf.tuning.study import DIRECTIONS, Proposal, TrialRecord
-from artstyle_tf.tuning.workers import is_dead, this_worker
+from artstyle_tf.tuning.workers import this_worker
 
 if TYPE_CHECKING:  # Optuna is imported late
     from optuna import Study
     from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial, Trial
 
-_TIME_TO_PUT_BACK = timedelta(seconds=2)
+REPEAT_OF = "repeat_of"
+"""Attribute of a trial that has taken over the outcome of another."""
 
 
 class OptunaStudy:
@@ -46,6 +47,7 @@ class OptunaStudy:
         warmup_steps: see `samplers`.
         most_steps: that a trial reports.
         retries: how often a trial is made again whose worker was killed.
+        recipes: tells which trials would train the same; by their values if None.
 
     Raises:
         ArtstyleError: if the study of this name has another space or basis.
@@ -69,6 +71,7 @@ class OptunaStudy:
         warmup_steps: int = 0,
         most_steps: int = 1,
         retries: int = 2,
+        recipes: Recipes | None = None,
     ) -> None:
         import optuna
         from optuna.study import StudyDirection
@@ -76,9 +79,9 @@ class OptunaStudy:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.metrics = tuple(metrics)
         self.num_trials = num_trials
+        self.recipes = recipes or Recipes(space, num_trials=num_trials)
         self._storage = storage
         self._space = space
-        self._retries = retries
         self._trials: dict[int, Trial] = {}
         self._worker = this_worker()
         with without_warnings():
@@ -95,7 +98,8 @@ class OptunaStudy:
                 load_if_exists=True,
             )
         check_unchanged(self._study, space, basis)
-        self._bury_the_dead()
+        self._retries = Retries(self._study, storage, retries)
+        self._retries.bury_the_dead(self._trials)
         self._study.sampler = build_sampler(
             sampler, seed=self._seed(seed), startup_trials=startup_trials
         )
@@ -108,6 +112,8 @@ class OptunaStudy:
         trials = self._counted()
         waiting = any(trial.state == TrialState.WAITING for trial in trials)
         if self._is_late() or (len(trials) >= self.num_trials and not waiting):
+            return None
+        if not waiting and self.recipes.are_exhausted(self.records()):
             return None
         with without_warnings():
             trial = self._study.ask()
@@ -145,17 +151,29 @@ class OptunaStudy:
         """See `study.Study`."""
         self._tell(proposal, "FAIL", seconds, reason=reason)
 
+    def repeat(self, proposal: Proposal, known: TrialRecord) -> None:
+        """See `study.Study`."""
+        trial = self._trials[proposal.number]
+        with self._unless_taken_over():
+            trial.set_user_attr(REPEAT_OF, known.trained)
+            for step, value in known.steps.items() if len(self.metrics) == 1 else ():
+                trial.report(value, step)
+        if known.state == "complete":
+            self.complete(proposal, known.scores, 0.0)
+        else:
+            self.prune(proposal, known.reason or "", 0.0)
+
     def put_back(self, proposal: Proposal, reason: str, *, at_fault: bool) -> bool:
         """See `study.Study`."""
         del self._trials[proposal.number]
         trial = next(t for t in self._all() if t.number == proposal.number)
-        return self._retry(trial, reason, limit=self._retries if at_fault else None)
+        return self._retries.retry(trial, reason, at_fault=at_fault)
 
     def keep_alive(self, proposals: Iterable[Proposal]) -> None:
         """See `study.Study`."""
         for proposal in proposals:
             self._storage.record_heartbeat(self._trials[proposal.number]._trial_id)
-        self._bury_the_dead()
+        self._retries.bury_the_dead(self._trials)
 
     def is_finished(self) -> bool:
         """See `study.Study`."""
@@ -166,9 +184,21 @@ class OptunaStudy:
             return False
         if self._is_late():
             return True
-        if TrialState.WAITING in states or self._forgotten():
+        if TrialState.WAITING in states or self._retries.forgotten():
             return False
-        return len(states) >= self.num_trials
+        return len(states) >= self.num_trials or self.recipes.are_exhausted(self.records())
+
+    @property
+    def ended_early(self) -> str | None:
+        """See `study.Study`."""
+        records = self.records()
+        if len(records) >= self.num_trials:
+            return None
+        if self.recipes.are_exhausted(records):
+            return self.recipes.end_in_words(len(records), self.num_trials)
+        if self._is_late():
+            return f"{len(records)} of {self.num_trials} trials were made before the timeout"
+        return None
 
     def records(self) -> list[TrialRecord]:
         """See `study.Study`."""
@@ -185,7 +215,7 @@ class OptunaStudy:
     def _record(self, trial: FrozenTrial) -> TrialRecord:
         states = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
         state = states.get(trial.state.name, "running")
-        history = trial.system_attrs.get("retry_history", [])
+        history = retry_history(trial)
         complete = state == "complete"
         return TrialRecord(
             number=trial.number,
@@ -196,6 +226,7 @@ class OptunaStudy:
             seconds=trial.user_attrs.get("seconds"),
             reason=None if complete else trial.user_attrs.get("reason"),
             retry_of=history[0] if history else None,
+            repeat_of=trial.user_attrs.get(REPEAT_OF),
         )
 
     def _tell(
@@ -228,50 +259,6 @@ class OptunaStudy:
 
     def _counted(self) -> list[FrozenTrial]:
         return counted_trials(self._all())
-
-    def _forgotten(self) -> list[FrozenTrial]:
-        """Trials whose worker died, and then the one who was about to put them back."""
-        return [
-            trial
-            for trial in self._counted()
-            if trial.state.name == "FAIL"
-            and "seconds" not in trial.user_attrs  # nobody has said how it ended
-            and len(trial.system_attrs.get("retry_history", [])) < self._retries
-        ]
-
-    def _retry(self, trial: FrozenTrial, reason: str, *, limit: int | None) -> bool:
-        from optuna.exceptions import UpdateFinishedTrialError
-        from optuna.trial import TrialState
-
-        try:
-            self._storage.set_trial_user_attr(trial._trial_id, "reason", reason)
-            self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
-        except UpdateFinishedTrialError:
-            return True  # another worker has noticed, too
-        put_back_again(self._study, trial, limit=limit)
-        return limit is None or len(trial.system_attrs.get("retry_history", [])) < limit
-
-    def _bury_the_dead(self) -> None:
-        """Takes over trials whose worker has not been heard of, or is known to be gone."""
-        import optuna
-
-        with without_warnings():
-            optuna.storages.fail_stale_trials(self._study)
-        for trial in self._all():
-            if trial.state.name != "RUNNING" or trial.number in self._trials:
-                continue
-            worker = trial.user_attrs.get("worker")
-            if is_dead(worker) if worker else self._is_old(trial):
-                self._retry(trial, "its worker was killed", limit=self._retries)
-        for trial in self._forgotten():
-            ended = trial.datetime_complete
-            if ended is not None and datetime.now() - ended > _TIME_TO_PUT_BACK:
-                put_back_again(self._study, trial, limit=self._retries)
-
-    def _is_old(self, trial: FrozenTrial) -> bool:
-        """Killed in the moment between asking and the first sign of life."""
-        grace = timedelta(seconds=self._storage.grace_period or 0)
-        return trial.datetime_start is None or datetime.now() - trial.datetime_start > grace
 
     def _seed(self, seed: int) -> int:
         """The seed itself for a new study: with one worker it can be repeated.

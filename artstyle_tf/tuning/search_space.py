@@ -50,6 +50,12 @@ class Parameter:
         """What an optimiser has drawn for a value."""
         return _token(value) if self.kind == "categorical" else value
 
+    def holds(self, value: Any) -> bool:
+        """Whether the value may have been drawn."""
+        if self.kind == "categorical":
+            return _token(value) in self.tokens
+        return isinstance(value, int | float) and self.low <= value <= self.high
+
     def examples(self) -> list[Any]:
         """Values from all corners of the range: both ends, or every choice."""
         if self.kind == "categorical":
@@ -63,6 +69,25 @@ class Parameter:
         if self.kind == "int":
             return list(range(int(self.low), int(self.high) + 1, int(self.step or 1)))
         return None
+
+    def on_grid(self, value: Any) -> Any:
+        """The value as `tokens_up_to` gives it: optimisers round steps of floats differently."""
+        if self.kind != "float" or not self.step or self.low == self.high:
+            return value
+        return self.low + self.step * round((value - self.low) / self.step)
+
+    def tokens_up_to(self, most: int) -> list[Any] | None:
+        """Every number or token that may be drawn; None if there are more than `most`."""
+        if self.kind == "categorical":
+            return list(dict.fromkeys(self.tokens))
+        if self.low == self.high:
+            return [self.low]
+        if self.kind == "float" and self.step is None:
+            return None
+        step = self.step or 1
+        # A little more, because 0.3 / 0.1 is 2.9999999999999996.
+        last = int((self.high - self.low) / step + 1e-9)
+        return None if last >= most else [self.low + step * n for n in range(last + 1)]
 
 
 class SearchSpace:
@@ -79,7 +104,10 @@ class SearchSpace:
         self.parameters = _in_order(list(parameters))
 
     def __getitem__(self, key: str) -> Parameter:
-        return next(parameter for parameter in self.parameters if parameter.key == key)
+        found = next((parameter for parameter in self.parameters if parameter.key == key), None)
+        if found is None:
+            raise KeyError(key)
+        return found
 
     @property
     def keys(self) -> list[str]:
@@ -100,6 +128,24 @@ class SearchSpace:
             if self._is_active(parameter, drawn):
                 drawn[parameter.key] = suggest(parameter)
         return drawn
+
+    def combinations(self, most: int) -> list[dict[str, Any]] | None:
+        """The values of every trial that there can be; None if there are more than `most`."""
+        found: list[dict[str, Any]] = [{}]
+        for parameter in self.parameters:
+            tokens = parameter.tokens_up_to(most)
+            extended: list[dict[str, Any]] = []
+            for drawn in found:
+                if not self._is_active(parameter, drawn):
+                    extended.append(drawn)
+                elif tokens is None:
+                    return None
+                else:
+                    extended += [{**drawn, parameter.key: token} for token in tokens]
+                if len(extended) > most:
+                    return None
+            found = extended
+        return [self.values_of(tokens) for tokens in found]
 
     def values_of(self, tokens: Mapping[str, Any]) -> dict[str, Any]:
         """Key -> what its token stands for."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:  # it speaks of trials, too
+    from artstyle_tf.tuning.repeats import Recipes
 
 TrialState = Literal["complete", "pruned", "failed", "running"]
 
@@ -38,6 +41,8 @@ class TrialRecord:
         seconds: it took.
         reason: why it failed or was pruned.
         retry_of: number of the trial that was killed and is made again here.
+        repeat_of: number of the trial whose outcome this one has taken over, because it would have
+            trained the same.
     """
 
     number: int
@@ -48,6 +53,12 @@ class TrialRecord:
     seconds: float | None = None
     reason: str | None = None
     retry_of: int | None = None
+    repeat_of: int | None = None
+
+    @property
+    def trained(self) -> int:
+        """Number of the trial that was trained: its own, unless it repeats one."""
+        return self.number if self.repeat_of is None else self.repeat_of
 
 
 class Study(Protocol):
@@ -83,6 +94,10 @@ class Study(Protocol):
         """Notes that a trial went wrong."""
         ...
 
+    def repeat(self, proposal: Proposal, known: TrialRecord) -> None:
+        """Takes over the outcome of a trial that trained the same, complete or pruned."""
+        ...
+
     def put_back(self, proposal: Proposal, reason: str, *, at_fault: bool) -> bool:
         """Lets a trial that was killed be made again, by whoever asks next.
 
@@ -102,6 +117,16 @@ class Study(Protocol):
 
     def is_finished(self) -> bool:
         """Whether all trials are made, and nobody is at work on one."""
+        ...
+
+    @property
+    def recipes(self) -> Recipes:
+        """Tells which trials would train the same."""
+        ...
+
+    @property
+    def ended_early(self) -> str | None:
+        """Why a finished study has fewer trials than were wanted; None if it has all."""
         ...
 
     def records(self) -> list[TrialRecord]:
@@ -131,6 +156,14 @@ def best_first(records: Iterable[TrialRecord], metrics: Sequence[str]) -> list[T
             if not any(_dominates(other, record, metrics) for other in complete)
         ]
     return sorted(complete, key=lambda record: (-record.scores[metrics[0]], record.number))
+
+
+def different_recipes(best: Iterable[TrialRecord], recipes: Recipes) -> list[TrialRecord]:
+    """Of trials that train the same only the first, in the order given."""
+    different: dict[str, TrialRecord] = {}
+    for record in best:
+        different.setdefault(recipes.name(record.values), record)
+    return list(different.values())
 
 
 def _dominates(one: TrialRecord, other: TrialRecord, metrics: Sequence[str]) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from artstyle_tf.errors import ArtstyleError
@@ -68,12 +70,14 @@ class _Loop:
         self._reporter = reporter
         self._proposals: dict[Any, Proposal] = {}
         self._failures_at_first: list[str] | None = []
+        self._waiting_for_twin: set[int] = set()
         self._last_beat = 0.0
 
     def run(self) -> None:
         try:
             with self._board.shown():
                 while True:
+                    self._look_for_twins()
                     self._begin_trials()
                     if not self._proposals and self._study.is_finished():
                         return
@@ -86,19 +90,45 @@ class _Loop:
             raise
 
     def _begin_trials(self) -> None:
-        while self._processes.has_room:
+        # Who waits for the outcome of a twin takes no place, but may not be all that there is.
+        most_waiting = self._processes.num_workers
+        while self._processes.has_room and len(self._waiting_for_twin) < most_waiting:
             proposal = self._study.ask()
             if proposal is None:
                 return
             self._proposals[proposal.number] = proposal
-            try:
-                job = self._job_of(proposal)
-            except ArtstyleError as error:
-                self._end(proposal.number)
-                self._fail(proposal, str(error), 0.0)
-                continue
-            self._processes.start(proposal.number, self._function, job)
-            self._board.show(self._study.records())
+            if not self._takes_over(proposal):
+                self._start(proposal)
+
+    def _look_for_twins(self) -> None:
+        """Ends the waiting of trials whose twin has ended, or will not."""
+        for number in sorted(self._waiting_for_twin):
+            if self._processes.has_room and not self._takes_over(self._proposals[number]):
+                self._waiting_for_twin.discard(number)
+                self._start(self._proposals[number])
+
+    def _takes_over(self, proposal: Proposal) -> bool:
+        """Whether another trial trains, or has trained, the same, so that this one need not."""
+        twin = self._study.recipes.find_twin(proposal, self._study.records())
+        if twin is None:
+            return False
+        if twin.state == "running":
+            self._waiting_for_twin.add(proposal.number)
+            return True
+        self._waiting_for_twin.discard(proposal.number)
+        self._study.repeat(self._end(proposal.number), twin)
+        self._board.finished(proposal.number, self._study.records())
+        return True
+
+    def _start(self, proposal: Proposal) -> None:
+        try:
+            job = self._job_of(proposal)
+        except ArtstyleError as error:
+            self._end(proposal.number)
+            self._fail(proposal, str(error), 0.0)
+            return
+        self._processes.start(proposal.number, self._function, job)
+        self._board.show(self._study.records())
 
     def _hear(self, event: Event) -> None:
         if event.kind == "message":
@@ -106,15 +136,24 @@ class _Loop:
             return
         if event.kind == "report":
             step, value = event.content
-            hopeless = self._study.report(self._proposals[event.key], step, value)
+            # What is not finite is no score, and the trial will say so when it ends.
+            hopeless = math.isfinite(value) and self._study.report(
+                self._proposals[event.key], step, value
+            )
             self._processes.answer(event.key, give_up=hopeless)
             return
         proposal = self._end(event.key)
         if event.kind == "done":
-            self._failures_at_first = None
-            self._study.complete(proposal, event.content, event.seconds)
+            self._complete(proposal, event.content, event.seconds)
         elif event.kind == "pruned":
             self._study.prune(proposal, event.content, event.seconds)
+        elif event.kind == "failed" and event.content["no_room"]:
+            self._study.put_back(proposal, event.content["reason"], at_fault=False)
+            raise ArtstyleError(
+                "A trial could not write its files, and would fail again",
+                received=event.content["reason"],
+                fix="free some space and give the same command again, which continues",
+            )
         elif event.kind == "failed":
             self._fail(proposal, event.content["reason"], event.seconds)
         else:
@@ -124,6 +163,13 @@ class _Loop:
 
     def _end(self, number: Any) -> Proposal:
         return self._proposals.pop(number)
+
+    def _complete(self, proposal: Proposal, scores: Mapping[str, float], seconds: float) -> None:
+        if not all(math.isfinite(scores[metric]) for metric in self._study.metrics):
+            self._fail(proposal, "its score is not a finite number", seconds)
+            return
+        self._failures_at_first = None
+        self._study.complete(proposal, scores, seconds)
 
     def _fail(self, proposal: Proposal, reason: str, seconds: float) -> None:
         self._study.fail(proposal, reason, seconds)
@@ -149,6 +195,8 @@ class _Loop:
 
     def _give_back(self) -> None:
         self._processes.stop()
-        for proposal in self._proposals.values():
-            self._study.put_back(proposal, "interrupted", at_fault=False)
+        # If the database is why all ends here, its trials are found by whoever continues.
+        with contextlib.suppress(ArtstyleError):
+            for proposal in self._proposals.values():
+                self._study.put_back(proposal, "interrupted", at_fault=False)
         self._proposals.clear()

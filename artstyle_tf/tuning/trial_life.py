@@ -10,6 +10,7 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
+from artstyle_tf.files import is_about_room
 from artstyle_tf.interruption import end_with_parent
 
 
@@ -92,9 +93,19 @@ def _limit_threads(num_threads: int) -> None:
 def _describe_failure(error: BaseException) -> dict[str, Any]:
     from artstyle_tf.errors import ArtstyleError
 
+    known = {"error": None, "no_room": _is_for_lack_of_room(error)}
     if isinstance(error, ArtstyleError):
-        return {"reason": str(error), "error": error}
+        return {**known, "reason": str(error), "error": error}
     if isinstance(error, MemoryError):
-        return {"reason": f"out of memory: {error}", "error": None}
+        return {**known, "reason": f"out of memory: {error}"}
     text = " ".join(f"{type(error).__name__}: {error}".split())
-    return {"reason": text[:500], "error": None}
+    return {**known, "reason": text[:500]}
+
+
+def _is_for_lack_of_room(error: BaseException | None) -> bool:
+    """Whether a full disk is behind it, which is not the fault of what the trial tries."""
+    while error is not None:
+        if isinstance(error, OSError) and is_about_room(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

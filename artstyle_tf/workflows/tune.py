@@ -6,7 +6,7 @@ This process proposes trials and remembers them; TensorFlow is only in those tha
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +15,41 @@ import pandas as pd
 from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.config.loading import dump_yaml
 from artstyle_tf.config.tuning import TuneExperiment
+from artstyle_tf.data.image_index import ImageIndex
+from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import write_json, write_text
 from artstyle_tf.threads import usable_cores
 from artstyle_tf.tuning.importances import parameter_importances
-from artstyle_tf.tuning.live_board import LiveBoard, short_value
-from artstyle_tf.tuning.search_space import SearchSpace
-from artstyle_tf.tuning.study import Study, TrialRecord, best_first
+from artstyle_tf.tuning.live_board import LiveBoard
+from artstyle_tf.tuning.study import Study, TrialRecord, best_first, different_recipes
 from artstyle_tf.tuning.study_loop import run_study
 from artstyle_tf.tuning.trial_processes import TrialProcesses
 from artstyle_tf.workflows.invocation import Invocation
+from artstyle_tf.workflows.prepare_data import count_splits, index_and_split
+from artstyle_tf.workflows.tuning.folder_owner import check_owner, claim_folder, folder_description
+from artstyle_tf.workflows.tuning.image_identity import identity_of
 from artstyle_tf.workflows.tuning.study_confirmation import choose_candidates, train_again
 from artstyle_tf.workflows.tuning.study_engine import check_engine, open_study
 from artstyle_tf.workflows.tuning.study_folder import StudyFolder
 from artstyle_tf.workflows.tuning.study_plan import (
     base_experiment,
     check_space,
+    description_of,
     groups_to_fill,
     trial_config,
     unpack_space,
 )
 from artstyle_tf.workflows.tuning.study_results import draw_figures, write_trials
+from artstyle_tf.workflows.tuning.study_summary import (
+    best_entry,
+    no_valid_trial,
+    range_in_words,
+    record_entry,
+    summarise,
+)
 from artstyle_tf.workflows.tuning.study_verdict import Verdict, judge, judge_without_training
+
+__all__ = ["plan", "run", "summarise"]
 
 # By name, because they import TensorFlow, and processes can only be forked from one that has not
 # used it.
@@ -59,46 +73,23 @@ def plan(config: TuneExperiment, invocation: Invocation) -> dict[str, Any]:
     """Checks space, engine and pictures and says what `run` would do; writes nothing."""
     job = _TuningJob(config, invocation)
     tuning, space = config.tuning, job.space
-    # Here, because they import TensorFlow, see above; a plan forks no process.
-    from artstyle_tf.workflows.prepare_data import count_splits
+    # Here, because it imports TensorFlow, see above; a plan forks no process.
     from artstyle_tf.workflows.tuning.study_pictures import check_study
 
-    _, pictures = check_study(job.base, tuning.objective, invocation.reporter)
+    index, pictures = job.find_images()
+    check_study(job.base, tuning.objective, index, pictures, invocation.reporter)
     return {
         "dry_run": True,
         "study": str(job.place.path),
         "engine": tuning.engine,
         "space": {
-            parameter.key: _range_in_words(space, parameter.key) for parameter in space.parameters
+            parameter.key: range_in_words(space, parameter.key) for parameter in space.parameters
         },
         "objective": list(tuning.objective.metrics),
         "num_trials": tuning.num_trials,
         "workers": job.num_workers,
         "num_pictures": count_splits(pictures),
     }
-
-
-def summarise(result: dict[str, Any]) -> str:
-    """The result as text."""
-    if result.get("dry_run"):
-        lines = [f"{key}: {value}" for key, value in result.items() if key != "dry_run"]
-        return "Dry run: nothing was written.\n" + "\n".join(lines)
-    states = ", ".join(f"{count} {state}" for state, count in result["trials"].items() if count)
-    lines = [f"Trials:  {states}"]
-    if result["best"] is None:
-        return "\n".join([*lines, f"Results: {result['study']}"])
-    values = {key: short_value(value) for key, value in result["best"]["values"].items()}
-    width = max(map(len, values), default=0)
-    lines += [
-        f"Winner:  trial {result['best']['trial']}",
-        *(f"  {key:<{width}}  {value}" for key, value in values.items()),
-        *result["confirmation"],
-        *(f"{text[0].upper()}{text[1:]}." for text in result["verdicts"]),
-        f"Config:  {result['best_config']}",
-        f"Figures: {result['figures']}",
-        f"Results: {result['study']} ({result['seconds']['total']:.0f} s)",
-    ]
-    return "\n".join(lines)
 
 
 class _TuningJob:
@@ -121,12 +112,32 @@ class _TuningJob:
         self.num_threads = max(1, usable_cores() // self.num_workers)
 
     def run(self) -> dict[str, Any]:
+        with self.invocation.stopwatch.stage("preparation"):
+            index, table = self.find_images()
+        about = {**description_of(self.config), **identity_of(table)}
         with contextlib.closing(
-            open_study(self.config, self.base, self.space, self.place)
+            open_study(self.config, self.base, self.space, self.place, basis=about)
         ) as study:
-            return self._run(study)
+            claim_folder(self.place, self._folder_description(about))
+            return self._run(study, index, table)
 
-    def _run(self, study: Study) -> dict[str, Any]:
+    def find_images(self) -> tuple[ImageIndex, pd.DataFrame]:
+        """Lists and splits the images, and checks that the folder is not another study's.
+
+        Raises:
+            ArtstyleError: if it is, before anything is written.
+        """
+        about = description_of(self.config)
+        check_owner(self.place, self._folder_description(about))
+        index, table = index_and_split(self.config.data, self.invocation.reporter)
+        about |= identity_of(table)
+        check_owner(self.place, self._folder_description(about))
+        return index, table
+
+    def _folder_description(self, about: Mapping[str, Any]) -> dict[str, Any]:
+        return folder_description(self.tuning, {"space": self.space.describe(), **about})
+
+    def _run(self, study: Study, index: ImageIndex, table: pd.DataFrame) -> dict[str, Any]:
         invocation, tuning, reporter = self.invocation, self.tuning, self.invocation.reporter
         write_text(self.place.config_file, dump_yaml(self.config))
         processes = TrialProcesses(
@@ -138,7 +149,7 @@ class _TuningJob:
         with invocation.stopwatch.stage("preparation"):
             self._pictures = processes.run_alone(
                 f"{_STUDY_PICTURES}:prepare_study",
-                (self.base, tuning.objective),
+                (self.base, tuning.objective, index, table),
                 reporter.info,
                 what="preparing the pictures",
             )
@@ -156,19 +167,28 @@ class _TuningJob:
                     heartbeat_seconds=tuning.heartbeat_seconds,
                     reporter=reporter,
                 )
-        finally:
-            write_trials(self.place, study.records(), self.space, study.metrics)
+        except BaseException:
+            # What has ended it is worth telling, not that there is no table either.
+            with contextlib.suppress(ArtstyleError):
+                self._write_trials(study)
+            raise
+        self._write_trials(study)
+        if study.ended_early is not None:
+            reporter.info(f"{study.ended_early}.")
         return self._finish(study, processes)
+
+    def _write_trials(self, study: Study) -> None:
+        write_trials(self.place, study.records(), self.space, study.metrics)
 
     def _finish(self, study: Study, processes: TrialProcesses) -> dict[str, Any]:
         invocation, place = self.invocation, self.place
         records = study.records()
-        best = best_first(records, study.metrics)
-        verdict = None
-        if best:
-            with invocation.stopwatch.stage("confirmation"):
-                verdict = self._judge(best, processes)
-            self._write_winner(best, verdict)
+        best = different_recipes(best_first(records, study.metrics), study.recipes)
+        if not best:
+            raise no_valid_trial(records)
+        with invocation.stopwatch.stage("confirmation"):
+            verdict = self._judge(best, processes)
+        self._write_winner(best, verdict)
         with invocation.stopwatch.stage("figures"):
             importances = parameter_importances(records, self.space, seed=self.config.seed)
             draw_figures(
@@ -178,20 +198,21 @@ class _TuningJob:
                 study.metrics,
                 importances,
                 scheme=self.tuning.objective.scheme,
-                lines={} if verdict is None else verdict.lines,
+                lines=verdict.lines,
             )
         result = {
             "study": str(place.path),
             "kind": self.config.kind,
             "engine": self.tuning.engine,
             "trials": pd.Series([record.state for record in records]).value_counts().to_dict(),
-            "best": None if verdict is None else _best_entry(best, verdict),
-            "front": [_record_entry(record) for record in best] if len(study.metrics) > 1 else [],
-            "recipes": [] if verdict is None else verdict.recipes,
-            "confirmation": [] if verdict is None else verdict.sentences,
-            "verdicts": [] if verdict is None else verdict.verdicts,
+            "ended_early": study.ended_early,
+            "best": best_entry(best, verdict),
+            "front": [record_entry(record) for record in best] if len(study.metrics) > 1 else [],
+            "recipes": verdict.recipes,
+            "confirmation": verdict.sentences,
+            "verdicts": verdict.verdicts,
             "importances": importances,
-            "best_config": None if verdict is None else str(place.best_config_file),
+            "best_config": str(place.best_config_file),
             "figures": str(place.figures),
             "seconds": invocation.stopwatch.seconds(),
         }
@@ -239,7 +260,7 @@ class _TuningJob:
             f"# python scripts/train_{self.config.kind}.py --config {self.place.best_config_file}\n"
         )
         write_text(self.place.best_config_file, note + dump_yaml(winner))
-        write_json(self.place.best_file, _best_entry(best, verdict))
+        write_json(self.place.best_file, best_entry(best, verdict))
 
     def _fill(
         self, processes: TrialProcesses, groups: Sequence[Sequence[TrainingExperiment]]
@@ -261,26 +282,3 @@ class _TuningJob:
         if self.tuning.objective.scheme == "validation":
             return int((splits == "val").sum())
         return int((splits != "test").sum())
-
-
-def _best_entry(best: Sequence[TrialRecord], verdict: Verdict) -> dict[str, Any]:
-    record = next(record for record in best if record.number == verdict.winner)
-    confirmed = next((r for r in verdict.recipes if r["trial"] == record.number), None)
-    return {
-        **_record_entry(record),
-        "confirmed_macro_f1": None if confirmed is None else confirmed["mean"],
-    }
-
-
-def _record_entry(record: TrialRecord) -> dict[str, Any]:
-    return {"trial": record.number, "values": record.values, "scores": record.scores}
-
-
-def _range_in_words(space: SearchSpace, key: str) -> str:
-    parameter = space[key]
-    if parameter.kind == "categorical":
-        words = " | ".join(str(token) for token in parameter.tokens)
-    else:
-        words = f"{parameter.low:g} to {parameter.high:g}" + (", log" if parameter.log else "")
-    conditions = [f"{name} in {list(values)}" for name, values in parameter.when.items()]
-    return words + (f", if {' and '.join(conditions)}" if conditions else "")

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.tuning import optuna_study as optuna_study_module
+from artstyle_tf.tuning import optuna_retries
 from artstyle_tf.tuning.keras_tuner_search import KerasTunerStudy
 from artstyle_tf.tuning.optuna_retries import put_back_again
 from artstyle_tf.tuning.optuna_storage import close_storage, open_storage, with_driver
@@ -36,7 +36,10 @@ def open_study(request, tmp_path):
         def open_it(space=SPACE, **changes):
             arguments = {**COMMON, **changes}
             if request.param == "keras_tuner":
-                return KerasTunerStudy(tmp_path / "study.json", space, **arguments)
+                stack.close()  # one at a time works on it
+                study = KerasTunerStudy(tmp_path / "study.json", space, **arguments)
+                stack.callback(study.close)
+                return study
             return stack.enter_context(optuna_study(tmp_path, space, **arguments))
 
         yield open_it
@@ -151,7 +154,7 @@ def test_a_trial_that_a_dying_worker_did_not_put_back_is_made_again(tmp_path, mo
     with optuna_study(tmp_path, **arguments) as study:
         first = study.ask()
         with monkeypatch.context() as patch:  # killed at this moment
-            patch.setattr(optuna_study_module, "put_back_again", lambda *_, **__: None)
+            patch.setattr(optuna_retries, "put_back_again", lambda *_, **__: None)
             study.put_back(first, "killed", at_fault=True)
         assert not study.is_finished()
     time.sleep(2.1)

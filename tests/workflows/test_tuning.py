@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -120,6 +121,42 @@ def test_a_changed_space_is_refused(tuned, monkeypatch, capsys):
     assert "other values for training.optimizer" in refused(
         capsys, "training.optimizer.weight_decay=0.5"
     )
+
+
+def test_other_images_and_another_engine_are_refused_and_nothing_is_overwritten(
+    tuned, study, monkeypatch, capsys, write_pictures
+):
+    monkeypatch.chdir(tuned)
+    before = {
+        file: file.read_bytes()
+        for file in study.iterdir()
+        if file.suffix != ".db" and file.is_file()
+    }
+    write_pictures(tuned / "others", {"bold": 12, "fine": 12}, seed=1)
+    others = ["data.images=others", "data.prepared=others prepared"]
+    assert "other values for images. " in refused(capsys, *others)
+    assert "other values for images. " in refused(capsys, *others, "--dry-run")
+    said = refused(capsys, "tuning.engine=keras_tuner")
+    assert "holds a study with tuning.engine=optuna" in said
+    assert "--run-name" in said
+    assert not (tuned / "others prepared").exists()
+    assert {file: file.read_bytes() for file in before} == before
+
+
+def test_a_study_of_nan_names_no_winner(tmp_path, write_pictures):
+    write_pictures(tmp_path / "pictures", {"bold": 8, "fine": 8})
+    (tmp_path / "tune.yaml").write_text(CONFIG)
+    phases = "training.phases=[{unfreeze_blocks: all, epochs: 1, learning_rate: 1e30}]"
+    space = "tuning.space={training.batch_size: {type: categorical, choices: [8]}}"
+    answer = tune(phases, space, "--trials", "3", "--json", cwd=tmp_path)
+    assert answer.returncode == 2, answer.stderr
+    assert "No trial has a score" in json.loads(answer.stdout)["error"]
+    assert "nan after epoch 1" in answer.stderr
+    assert "Traceback" not in answer.stderr
+    study = tmp_path / "outputs" / "param-optim-direct" / "tiny"
+    (trial,) = pd.read_csv(study / "trials.csv").to_dict("records")
+    assert (trial["state"], trial["macro_f1"]) == ("failed", pytest.approx(math.nan, nan_ok=True))
+    assert not list(study.glob("best.*"))
 
 
 def refused(capsys, *arguments):

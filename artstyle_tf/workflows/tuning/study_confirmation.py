@@ -47,7 +47,7 @@ class Candidate:
 def choose_candidates(
     base: TrainingExperiment, best: Sequence[TrialRecord], settings: ConfirmationConfig
 ) -> list[Candidate]:
-    """The best trials, and the baseline if there is one.
+    """The best different recipes, and the baseline if there is one.
 
     Args:
         base: the experiment around which was searched.
@@ -57,14 +57,14 @@ def choose_candidates(
     Raises:
         ArtstyleError: if the changes are no keys of the experiment.
     """
-    candidates = [
-        Candidate(
-            f"trial {record.number}",
-            trial_config(base, {**record.values, **settings.changes}),
-            record.number,
-        )
-        for record in best[: settings.top]
-    ]
+    different: dict[str, Candidate] = {}
+    for record in best:
+        config = trial_config(base, {**record.values, **settings.changes})
+        recipe = digest_of(config.model_dump(mode="json"))
+        # The changes may take away in what two trials differed.
+        if len(different) < settings.top and recipe not in different:
+            different[recipe] = Candidate(f"trial {record.number}", config, record.number)
+    candidates = list(different.values())
     if settings.baseline is not None and candidates:
         config = trial_config(base, {**settings.changes, **settings.baseline})
         candidates.append(Candidate(BASELINE, config, None))

@@ -27,6 +27,11 @@ class StudyFolder:
         return self.path / "config.yaml"
 
     @property
+    def identity_file(self) -> Path:
+        """Whose tables these are: images, split, space, experiment, engine and database."""
+        return self.path / "identity.json"
+
+    @property
     def database(self) -> Path:
         """Of Optuna, unless the study is in another database."""
         return self.path / "study.db"

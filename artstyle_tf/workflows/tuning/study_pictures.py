@@ -28,17 +28,17 @@ from artstyle_tf.workflows.folds.fold_pictures import (
 )
 from artstyle_tf.workflows.folds.fold_training import FoldPictures
 from artstyle_tf.workflows.leak_check import check_leaks, has_groups, suggest_groups
-from artstyle_tf.workflows.prepare_data import index_and_split, prepare
+from artstyle_tf.workflows.prepare_data import prepare
 from artstyle_tf.workflows.tuning.shared_pictures import StudyPictures
 
 
 def prepare_study(
-    job: tuple[TrainingExperiment, ObjectiveConfig], link: TrialLink
+    job: tuple[TrainingExperiment, ObjectiveConfig, ImageIndex, pd.DataFrame], link: TrialLink
 ) -> StudyPictures:
-    """Indexes, splits and prepares the pictures, and checks that the objective can be asked."""
-    config, objective = job
+    """Prepares the pictures of a split index, and checks that the objective can be asked."""
+    config, objective, index, table = job
     reporter = _reporter_to(link)
-    index, table = check_study(config, objective, reporter)
+    check_study(config, objective, index, table, reporter)
     pictures = StudyPictures(prepare(config.data, index, table, reporter), table, index.class_names)
     if objective.scheme != "validation":
         # Again, because some pictures may have turned out to be unreadable.
@@ -48,22 +48,24 @@ def prepare_study(
 
 
 def check_study(
-    config: TrainingExperiment, objective: ObjectiveConfig, reporter: Reporter
-) -> tuple[ImageIndex, pd.DataFrame]:
-    """Indexes and splits the pictures, and checks whatever can be before they are prepared.
+    config: TrainingExperiment,
+    objective: ObjectiveConfig,
+    index: ImageIndex,
+    table: pd.DataFrame,
+    reporter: Reporter,
+) -> None:
+    """Checks whatever can be before the pictures are prepared.
 
     Args:
         config: of the study's base experiment.
         objective: of the study.
+        index: of the pictures.
+        table: of the pictures with their splits.
         reporter: gets the progress.
-
-    Returns:
-        The index, and its pictures with their splits.
 
     Raises:
         ArtstyleError: if the pictures do not allow the objective, or the network cannot be built.
     """
-    index, table = index_and_split(config.data, reporter)
     check_leaks(index, table, reporter)
     if objective.scheme == "group" and not has_groups(index):
         raise ArtstyleError(
@@ -80,7 +82,6 @@ def check_study(
         rows = rows_before_preparation(table, _folding(config))
         _check_folds(config, rows, objective, index.class_names)
     TRAININGS[config.kind].build_network(config, num_classes=len(index.class_names))
-    return index, table
 
 
 def _check_folds(

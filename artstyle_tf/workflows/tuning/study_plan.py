@@ -28,7 +28,7 @@ _PLACES_AT_THE_TOP = ("outputs", "run_name")
 _PLACES = {
     "data": ("images", "prepared", "split_file", "group_file", "preparation_workers"),
     "model": ("weights",),
-    "training": ("trunk_cache",),
+    "training": ("trunk_cache", "tensorboard", "mlflow"),
 }
 
 

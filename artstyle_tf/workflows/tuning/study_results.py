@@ -42,13 +42,15 @@ def write_trials(
                 "last_macro_f1": last,
                 "seconds": record.seconds,
                 "retry_of": record.retry_of,
+                "repeat_of": record.repeat_of,
                 "reason": record.reason,
                 **{key: record.values.get(key) for key in space.keys},
             }
         )
     table = pd.DataFrame(rows)
     if rows:
-        table["retry_of"] = table["retry_of"].astype("Int64")  # whole numbers, some missing
+        for column in ("retry_of", "repeat_of"):
+            table[column] = table[column].astype("Int64")  # whole numbers, some missing
     write_text(place.trials_file, table.to_csv(index=False))
 
 
