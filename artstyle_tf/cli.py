@@ -16,12 +16,13 @@ import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import artstyle_tf
 from artstyle_tf.config.loading import dump_yaml, load_config
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.interruption import interrupted_at_safe_points
+from artstyle_tf.redaction import redacted
 from artstyle_tf.reporting import Reporter
 from artstyle_tf.system_errors import explained
 from artstyle_tf.verbs import VERBS, Verb
@@ -70,7 +71,7 @@ def main(arguments: Sequence[str] | None = None, *, verb: str | None = None) -> 
     except Exception as error:
         if (explanation := explained(error)) is not None:
             return _tell_mistake(explanation, parsed)
-        traceback.print_exc()
+        print(redacted(traceback.format_exc()), file=sys.stderr, end="")
         print("This is a bug in artstyle_tf. Please report the lines above.", file=sys.stderr)
         return EXIT_BUG
 
@@ -196,13 +197,20 @@ def _interrupted(verb: Verb) -> str:
     return f"Interrupted. Nothing is half-written; {how}."
 
 
+class _Parser(argparse.ArgumentParser):
+    """What it does not understand may be an address with a password."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(redacted(message))
+
+
 def _parse(arguments: list[str], verb: str | None) -> argparse.Namespace:
     if verb is None:
         verb, arguments = _choose_verb(arguments[:1]), arguments[1:]
         program = f"artstyle {verb}"
     else:
         program = None  # argparse takes the name of the script
-    parser = argparse.ArgumentParser(program, description=VERBS[verb].summary, epilog=_EPILOG)
+    parser = _Parser(program, description=VERBS[verb].summary, epilog=_EPILOG)
     _add_options(parser, VERBS[verb])
     # Intermixed, because people write options before, between and after the overrides.
     parsed = parser.parse_intermixed_args(arguments)
@@ -213,7 +221,7 @@ def _parse(arguments: list[str], verb: str | None) -> argparse.Namespace:
 def _choose_verb(arguments: list[str]) -> str:
     """The first word after `artstyle`; --help and --version answer here."""
     verbs = "\n".join(f"  {verb.name:16} {verb.summary}" for verb in VERBS.values())
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="artstyle",
         description=artstyle_tf.__doc__,
         epilog=f"verbs:\n{verbs}\n\nartstyle VERB --help shows the options of a verb.",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from artstyle_tf.redaction import redacted
+
 
 class ArtstyleError(Exception):
     """Something the user can put right.
 
     The command line prints the message without a traceback and exits with code 2, so the message
     has to say everything: what happened, what was received, what was expected, how to fix it.
+    Passwords in addresses are left out of it.
 
     Args:
         happened: one sentence without its full stop, e.g. "There are no pictures to learn from".
@@ -39,6 +42,8 @@ class ArtstyleError(Exception):
             None if self.expected is None else f"Expected: {self.expected}",
             None if self.fix is None else f"Fix: {self.fix}",
         ]
-        return " ".join(
-            part if part.endswith((".", "?", "!")) else f"{part}." for part in parts if part
+        return redacted(
+            " ".join(
+                part if part.endswith((".", "?", "!")) else f"{part}." for part in parts if part
+            )
         )

@@ -114,7 +114,7 @@ def cannot_write(path: Path | str, error: Exception) -> ArtstyleError:
     number = getattr(error, "errno", None)
     fix = "make the folder writable, free some space, or choose another folder with --outputs"
     if number in _NO_ROOM:
-        received = f"{received}; {_room_in_words(path)}"
+        received = f"{received}; {room_in_words(path)}"
         fix = (
             "free some space, or choose another folder with --outputs; what is complete is kept "
             "and found again"
@@ -152,7 +152,8 @@ def is_about_room(error: OSError) -> bool:
     return error.errno in _NO_ROOM
 
 
-def _room_in_words(path: Path | str) -> str:
+def room_in_words(path: Path | str) -> str:
+    """How much is free where a path lies."""
     existing = next(folder for folder in Path(path).absolute().parents if folder.exists())
     with contextlib.suppress(OSError):
         return f"{shutil.disk_usage(existing).free / 2**20:.1f} MiB are free in {existing}"

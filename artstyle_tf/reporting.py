@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import TextIO, TypeVar
 
 from artstyle_tf.interruption import safe_point
+from artstyle_tf.redaction import redacted
 
 Item = TypeVar("Item")
 
@@ -95,7 +96,7 @@ class Reporter:
                 self._write(f"{description}: {done}/{total} {unit}{left_text}")
 
     def _write(self, message: str) -> None:
-        print(message, file=self._stream, flush=True)
+        print(redacted(message), file=self._stream, flush=True)
 
 
 SILENT = Reporter(quiet=True)

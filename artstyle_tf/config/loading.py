@@ -16,6 +16,7 @@ from artstyle_tf.config.base import Schema
 from artstyle_tf.config.dotted_keys import set_value
 from artstyle_tf.config.yaml_files import read_value, read_yaml
 from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.redaction import without_passwords
 
 SchemaType = TypeVar("SchemaType", bound=Schema)
 
@@ -112,8 +113,13 @@ def with_values(config: SchemaType, values: Mapping[str, Any], *, source: str) -
 
 
 def dump_yaml(config: Schema) -> str:
-    """The config as YAML that `load_config` reads back to an equal config."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    """The config as YAML that `load_config` reads back to an equal config.
+
+    Only passwords in addresses are left out: the file is for everybody, and whoever loads it gives
+    them in the environment.
+    """
+    content = without_passwords(config.model_dump(mode="json"))
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 
 
 def different_keys(first: Schema, second: Schema, *, ignore: set[str]) -> list[str]:
@@ -127,7 +133,10 @@ def different_keys(first: Schema, second: Schema, *, ignore: set[str]) -> list[s
     Returns:
         The keys, sorted; a list or a mapping that one of them lacks counts as one key.
     """
-    one, other = (_flatten(config.model_dump(mode="json")) for config in (first, second))
+    # One of them may have been written and read, without its passwords.
+    one, other = (
+        _flatten(without_passwords(config.model_dump(mode="json"))) for config in (first, second)
+    )
     keys = {key for key in one.keys() | other.keys() if one.get(key) != other.get(key)}
     return sorted(
         key for key in keys if not any(f"{key}.".startswith(f"{name}.") for name in ignore)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import filelock
 
 from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.tuning.storage_faults import check_address, said_by_database
 
 if TYPE_CHECKING:  # Optuna is imported late
     from optuna.storages import RDBStorage
@@ -36,11 +37,14 @@ def open_storage(
     Raises:
         ArtstyleError: if the database cannot be reached, or its driver is missing.
     """
+    from optuna.exceptions import StorageInternalError
     from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
     from sqlalchemy.exc import SQLAlchemyError
 
     arguments = {}
-    if url is None:
+    if url is not None:
+        check_address(url)
+    else:
         _create_sqlite(file)
         url = f"sqlite:///{file}"
     if url.startswith("sqlite"):
@@ -57,18 +61,22 @@ def open_storage(
                 grace_period=_MISSED_BEATS * heartbeat_seconds,
                 heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=retries),
             )
-    except (SQLAlchemyError, ImportError, RuntimeError) as error:
+    except (SQLAlchemyError, StorageInternalError, ImportError, RuntimeError) as error:
         raise ArtstyleError(
             "The database of the study cannot be opened",
-            received=" ".join(str(getattr(error, "orig", None) or error).split())[:300],
-            expected="postgresql://user:password@host:5432/database, a database that exists",
+            received=said_by_database(error, url),
+            expected="postgresql://user@host:5432/database, a database that exists; the password "
+            "in PGPASSWORD or ~/.pgpass",
             fix="check that the server answers and tuning.storage is right; null is a SQLite file",
         ) from error
 
 
 def close_storage(storage: RDBStorage) -> None:
-    """Gives the connections back."""
-    storage.remove_session()
+    """Gives the connections back, as far as the database is still there."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    with contextlib.suppress(SQLAlchemyError):
+        storage.remove_session()
     storage.engine.dispose()
 
 

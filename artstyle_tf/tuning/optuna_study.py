@@ -7,12 +7,14 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from artstyle_tf.tuning.optuna_retries import SURPLUS, Retries, counted_trials, retry_history
+from artstyle_tf.tuning.optuna_records import REPEAT_OF, record_of
+from artstyle_tf.tuning.optuna_retries import SURPLUS, Retries, counted_trials
 from artstyle_tf.tuning.optuna_space import check_unchanged, suggest
 from artstyle_tf.tuning.optuna_storage import close_storage, without_warnings
 from artstyle_tf.tuning.repeats import Recipes
 from artstyle_tf.tuning.samplers import PrunerName, SamplerName, build_pruner, build_sampler
 from artstyle_tf.tuning.search_space import SearchSpace, digest_of
+from artstyle_tf.tuning.storage_faults import explains_storage_faults, storage_faults_explained
 from artstyle_tf.tuning.study import DIRECTIONS, Proposal, TrialRecord
 from artstyle_tf.tuning.workers import this_worker
 
@@ -20,9 +22,6 @@ if TYPE_CHECKING:  # Optuna is imported late
     from optuna import Study
     from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial, Trial
-
-REPEAT_OF = "repeat_of"
-"""Attribute of a trial that has taken over the outcome of another."""
 
 
 class OptunaStudy:
@@ -84,27 +83,29 @@ class OptunaStudy:
         self._space = space
         self._trials: dict[int, Trial] = {}
         self._worker = this_worker()
-        with without_warnings():
-            self._study: Study = optuna.create_study(
-                study_name=name,
-                storage=storage,
-                pruner=build_pruner(
-                    pruner,
-                    most_steps=most_steps,
-                    startup_trials=pruner_startup_trials,
-                    warmup_steps=warmup_steps,
-                ),
-                directions=[StudyDirection[DIRECTIONS[metric].upper()] for metric in metrics],
-                load_if_exists=True,
+        with storage_faults_explained(storage):
+            with without_warnings():
+                self._study: Study = optuna.create_study(
+                    study_name=name,
+                    storage=storage,
+                    pruner=build_pruner(
+                        pruner,
+                        most_steps=most_steps,
+                        startup_trials=pruner_startup_trials,
+                        warmup_steps=warmup_steps,
+                    ),
+                    directions=[StudyDirection[DIRECTIONS[metric].upper()] for metric in metrics],
+                    load_if_exists=True,
+                )
+            check_unchanged(self._study, space, basis)
+            self._retries = Retries(self._study, storage, retries)
+            self._retries.bury_the_dead(self._trials)
+            self._study.sampler = build_sampler(
+                sampler, seed=self._seed(seed), startup_trials=startup_trials
             )
-        check_unchanged(self._study, space, basis)
-        self._retries = Retries(self._study, storage, retries)
-        self._retries.bury_the_dead(self._trials)
-        self._study.sampler = build_sampler(
-            sampler, seed=self._seed(seed), startup_trials=startup_trials
-        )
-        self._deadline = self._agree_on_deadline(timeout_seconds)
+            self._deadline = self._agree_on_deadline(timeout_seconds)
 
+    @explains_storage_faults
     def ask(self) -> Proposal | None:
         """See `study.Study`."""
         from optuna.trial import TrialState
@@ -129,6 +130,7 @@ class OptunaStudy:
         self._trials[trial.number] = trial
         return Proposal(trial.number, self._space.values_of(tokens))
 
+    @explains_storage_faults
     def report(self, proposal: Proposal, step: int, value: float) -> bool:
         """See `study.Study`."""
         trial = self._trials[proposal.number]
@@ -139,18 +141,22 @@ class OptunaStudy:
             return trial.should_prune()
         return True
 
+    @explains_storage_faults
     def complete(self, proposal: Proposal, scores: Mapping[str, float], seconds: float) -> None:
         """See `study.Study`."""
         self._tell(proposal, "COMPLETE", seconds, [scores[metric] for metric in self.metrics])
 
+    @explains_storage_faults
     def prune(self, proposal: Proposal, reason: str, seconds: float) -> None:
         """See `study.Study`."""
         self._tell(proposal, "PRUNED", seconds, reason=reason)
 
+    @explains_storage_faults
     def fail(self, proposal: Proposal, reason: str, seconds: float) -> None:
         """See `study.Study`."""
         self._tell(proposal, "FAIL", seconds, reason=reason)
 
+    @explains_storage_faults
     def repeat(self, proposal: Proposal, known: TrialRecord) -> None:
         """See `study.Study`."""
         trial = self._trials[proposal.number]
@@ -163,18 +169,21 @@ class OptunaStudy:
         else:
             self.prune(proposal, known.reason or "", 0.0)
 
+    @explains_storage_faults
     def put_back(self, proposal: Proposal, reason: str, *, at_fault: bool) -> bool:
         """See `study.Study`."""
         del self._trials[proposal.number]
         trial = next(t for t in self._all() if t.number == proposal.number)
         return self._retries.retry(trial, reason, at_fault=at_fault)
 
+    @explains_storage_faults
     def keep_alive(self, proposals: Iterable[Proposal]) -> None:
         """See `study.Study`."""
         for proposal in proposals:
             self._storage.record_heartbeat(self._trials[proposal.number]._trial_id)
         self._retries.bury_the_dead(self._trials)
 
+    @explains_storage_faults
     def is_finished(self) -> bool:
         """See `study.Study`."""
         from optuna.trial import TrialState
@@ -189,6 +198,7 @@ class OptunaStudy:
         return len(states) >= self.num_trials or self.recipes.are_exhausted(self.records())
 
     @property
+    @explains_storage_faults
     def ended_early(self) -> str | None:
         """See `study.Study`."""
         records = self.records()
@@ -200,34 +210,20 @@ class OptunaStudy:
             return f"{len(records)} of {self.num_trials} trials were made before the timeout"
         return None
 
+    @explains_storage_faults
     def records(self) -> list[TrialRecord]:
         """See `study.Study`."""
         from optuna.trial import TrialState
 
         return [
-            self._record(trial) for trial in self._counted() if trial.state != TrialState.WAITING
+            record_of(trial, self._space, self.metrics)
+            for trial in self._counted()
+            if trial.state != TrialState.WAITING
         ]
 
     def close(self) -> None:
         """See `study.Study`."""
         close_storage(self._storage)
-
-    def _record(self, trial: FrozenTrial) -> TrialRecord:
-        states = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
-        state = states.get(trial.state.name, "running")
-        history = retry_history(trial)
-        complete = state == "complete"
-        return TrialRecord(
-            number=trial.number,
-            state=state,  # pyright: ignore[reportArgumentType]
-            values=self._space.values_of(trial.params),
-            scores=dict(zip(self.metrics, trial.values, strict=True)) if complete else {},
-            steps=dict(trial.intermediate_values),
-            seconds=trial.user_attrs.get("seconds"),
-            reason=None if complete else trial.user_attrs.get("reason"),
-            retry_of=history[0] if history else None,
-            repeat_of=trial.user_attrs.get(REPEAT_OF),
-        )
 
     def _tell(
         self,
@@ -276,7 +272,7 @@ class OptunaStudy:
             return None
         known = self._study.user_attrs.get("deadline")
         others = any(trial.state.name == "RUNNING" for trial in self._all())
-        if known is not None and others:
+        if isinstance(known, int | float) and others:
             return known
         deadline = time.time() + timeout_seconds
         self._study.set_user_attr("deadline", deadline)

@@ -12,6 +12,7 @@ from typing import Any
 
 from artstyle_tf.files import is_about_room
 from artstyle_tf.interruption import end_with_parent
+from artstyle_tf.redaction import redacted
 
 
 class TrialPrunedError(Exception):
@@ -66,7 +67,7 @@ def serve(connection: Connection, function: str, job: Any, log_file: str, num_th
     except TrialPrunedError as pruned:
         connection.send(("pruned", str(pruned)))
     except BaseException as error:
-        traceback.print_exc()
+        print(redacted(traceback.format_exc()), file=sys.stderr, end="")
         connection.send(("failed", _describe_failure(error)))
     sys.stdout.flush()
     sys.stderr.flush()
@@ -99,7 +100,7 @@ def _describe_failure(error: BaseException) -> dict[str, Any]:
     if isinstance(error, MemoryError):
         return {**known, "reason": f"out of memory: {error}"}
     text = " ".join(f"{type(error).__name__}: {error}".split())
-    return {**known, "reason": text[:500]}
+    return {**known, "reason": redacted(text)[:500]}
 
 
 def _is_for_lack_of_room(error: BaseException | None) -> bool:

@@ -18,6 +18,7 @@ from artstyle_tf.config.tuning import TuneExperiment
 from artstyle_tf.data.image_index import ImageIndex
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import write_json, write_text
+from artstyle_tf.redaction import has_password
 from artstyle_tf.threads import usable_cores
 from artstyle_tf.tuning.importances import parameter_importances
 from artstyle_tf.tuning.live_board import LiveBoard
@@ -112,6 +113,12 @@ class _TuningJob:
         self.num_threads = max(1, usable_cores() // self.num_workers)
 
     def run(self) -> dict[str, Any]:
+        if self.tuning.storage is not None and has_password(self.tuning.storage):
+            self.invocation.reporter.warn(
+                "tuning.storage holds a password, which others on this machine see in the list of "
+                "processes or the config file that it comes from. PGPASSWORD or ~/.pgpass keep it "
+                "to yourself; nothing that is written holds it"
+            )
         with self.invocation.stopwatch.stage("preparation"):
             index, table = self.find_images()
         about = {**description_of(self.config), **identity_of(table)}

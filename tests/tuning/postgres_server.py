@@ -6,11 +6,13 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -35,9 +37,37 @@ def _ordinary_user() -> str | None:
     return None
 
 
+class PostgresServer:
+    """A server that can be stopped and started again."""
+
+    def __init__(self, command: list[str], port: int, user: str | None, password: str) -> None:
+        self._command = command
+        self._user = user
+        self.url = f"postgresql://tester@127.0.0.1:{port}/postgres"
+        self.url_with_password = self.url.replace("tester@", f"tester:{quote(password, safe='')}@")
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        nowhere = subprocess.DEVNULL
+        self._process = subprocess.Popen(
+            self._command, cwd="/", user=self._user, stdout=nowhere, stderr=nowhere
+        )
+        _wait_for(self.url_with_password)
+
+    def stop(self) -> None:
+        """Throws everybody out."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(20)
+
+
 @contextlib.contextmanager
-def running_postgres(folder: Path) -> Iterator[str]:
-    """Starts a server and gives the URL of an empty database; skips where there is none."""
+def running_postgres(folder: Path, *, password: str | None = None) -> Iterator[PostgresServer]:
+    """Starts a server with an empty database; skips where there is none.
+
+    Args:
+        folder: for its files.
+        password: that it asks for; None lets everybody in.
+    """
     binaries = _binaries()
     if binaries is None:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
@@ -45,10 +75,12 @@ def running_postgres(folder: Path) -> Iterator[str]:
     user = _ordinary_user()
     if os.geteuid() == 0 and user is None:
         pytest.skip("PostgreSQL does not run as root, and there is no other user")
-    data = folder / "data"
+    data, password_file = folder / "data", folder / "password"
     data.mkdir()
+    password_file.write_text(password or "none")
     if user is not None:
         shutil.chown(data, user)
+        shutil.chown(password_file, user)
         for parent in (folder, *folder.parents[:3]):
             with contextlib.suppress(OSError):
                 parent.chmod(parent.stat().st_mode | 0o011)
@@ -56,21 +88,18 @@ def running_postgres(folder: Path) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = {"cwd": "/", "user": user, "capture_output": True, "text": True}
-    make = [binaries / "initdb", "-D", data, "-U", "tester", "-A", "trust", "--no-sync"]
+    make = [binaries / "initdb", "-D", data, "-U", "tester", "--no-sync"]
+    make += ["-A", "trust" if password is None else "scram-sha-256", "--pwfile", password_file]
     made = subprocess.run(make, **options)
     assert made.returncode == 0, made.stderr
     serve = [binaries / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-F"]
     serve += ["-c", "unix_socket_directories="]
-    server = subprocess.Popen(
-        serve, cwd="/", user=user, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    server = PostgresServer([str(part) for part in serve], port, user, password or "none")
     try:
-        url = f"postgresql://tester@127.0.0.1:{port}/postgres"
-        _wait_for(url)
-        yield url
+        server.start()
+        yield server
     finally:
-        server.terminate()
-        server.wait(20)
+        server.stop()
 
 
 def _wait_for(url: str) -> None:

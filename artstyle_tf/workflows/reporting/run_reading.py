@@ -12,6 +12,7 @@ import yaml
 
 from artstyle_tf.data.leaks import leaks_in_words
 from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.redaction import redacted
 from artstyle_tf.report.run_facts import PART_OF_SPLIT, Judged, RunFacts
 from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.workflows.exporting.model_facts import read_results
@@ -41,7 +42,8 @@ def read_run_facts(run: RunDirectory) -> RunFacts:
 def _read(run: RunDirectory, results: dict[str, Any]) -> RunFacts:
     rows = all_rows(run)
     originals = rows[rows["parent"] == ""].reset_index(drop=True)
-    config_text = run.config_file.read_text(encoding="utf-8")
+    # Earlier versions wrote passwords of addresses, too.
+    config_text = redacted(run.config_file.read_text(encoding="utf-8"))
     return RunFacts(
         name=run.path.name,
         kind=run.read_kind(),

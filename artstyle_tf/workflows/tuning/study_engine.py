@@ -14,6 +14,7 @@ from artstyle_tf.tuning.optuna_study import OptunaStudy
 from artstyle_tf.tuning.repeats import Recipes
 from artstyle_tf.tuning.samplers import check_sampler
 from artstyle_tf.tuning.search_space import SearchSpace
+from artstyle_tf.tuning.storage_faults import check_address
 from artstyle_tf.tuning.study import Study
 from artstyle_tf.workflows.tuning.study_folder import StudyFolder
 from artstyle_tf.workflows.tuning.study_plan import num_steps, trial_config
@@ -30,6 +31,7 @@ def check_engine(tuning: TuningConfig) -> None:
         return
     check_sampler(tuning.sampler.name)
     if tuning.storage is not None:
+        check_address(tuning.storage)
         with_driver(tuning.storage)
 
 

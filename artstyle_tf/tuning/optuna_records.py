@@ -1,0 +1,63 @@
+"""Optuna's trials, as a study tells them.
+
+They come from a database that other programs can write to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.tuning.optuna_retries import retry_history
+from artstyle_tf.tuning.search_space import SearchSpace
+from artstyle_tf.tuning.study import TrialRecord
+
+if TYPE_CHECKING:  # Optuna is imported late
+    from optuna.trial import FrozenTrial
+
+REPEAT_OF = "repeat_of"
+"""Attribute of a trial that has taken over the outcome of another."""
+
+_STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+
+
+def record_of(trial: FrozenTrial, space: SearchSpace, metrics: Sequence[str]) -> TrialRecord:
+    """What became of a trial.
+
+    Args:
+        trial: of Optuna.
+        space: that its values are from.
+        metrics: objectives.
+
+    Raises:
+        ArtstyleError: if this program cannot have made it.
+    """
+    state = _STATES.get(trial.state.name, "running")
+    history = retry_history(trial)
+    complete = state == "complete"
+    attributes = trial.user_attrs
+    try:
+        return TrialRecord(
+            number=trial.number,
+            state=state,  # pyright: ignore[reportArgumentType]
+            values=space.values_of(trial.params),
+            scores=dict(zip(metrics, trial.values, strict=True)) if complete else {},
+            steps=dict(trial.intermediate_values),
+            seconds=_number(attributes.get("seconds")),
+            reason=None if complete or "reason" not in attributes else str(attributes["reason"]),
+            retry_of=history[0] if history else None,
+            repeat_of=_number(attributes.get(REPEAT_OF)),
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise ArtstyleError(
+            f"Trial {trial.number} of the study was not made by this program",
+            received=f"values {trial.params}, scores {trial.values}",
+            expected=f"values of {', '.join(space.keys)}",
+            fix="choose another --run-name for a new study",
+        ) from error
+
+
+def _number(attribute: Any) -> Any:
+    """An attribute that should be a number; None if somebody has written something else."""
+    return attribute if isinstance(attribute, int | float) else None

@@ -1,0 +1,199 @@
+"""A database that fails in the middle is one message, and the same command continues."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+from postgres_server import running_postgres
+from test_repeats import InstantProcesses, run
+from test_studies import COMMON, SPACE, make, optuna_study
+
+from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.tuning.optuna_storage import close_storage, open_storage
+from artstyle_tf.tuning.optuna_study import OptunaStudy
+from artstyle_tf.tuning.storage_faults import check_address, said_by_database
+from artstyle_tf.tuning.workers import is_dead, this_worker
+
+sys.path.append(str(Path(__file__).parents[1] / "reliability"))
+from small_disks import small_disk
+
+PASSWORD = "s3:cret/@%40"
+
+
+@contextlib.contextmanager
+def study_in(url, folder):
+    storage = open_storage(url, folder / "study.db", heartbeat_seconds=1, retries=1)
+    try:
+        yield OptunaStudy("s", storage, SPACE, metrics=["macro_f1"], **COMMON)
+    finally:
+        close_storage(storage)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A PostgreSQL that asks for a password."""
+    with running_postgres(tmp_path_factory.mktemp("guarded"), password=PASSWORD) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _no_password(monkeypatch, tmp_path):
+    monkeypatch.delenv("PGPASSWORD", raising=False)
+    monkeypatch.setenv("PGPASSFILE", str(tmp_path / "pgpass"))
+
+
+def test_a_password_comes_from_the_environment_or_its_file(server, tmp_path, monkeypatch):
+    with (
+        pytest.raises(ArtstyleError, match=r"cannot be opened.*PGPASSWORD"),
+        study_in(server.url, tmp_path),
+    ):
+        pass
+    with study_in(server.url_with_password, tmp_path) as study:
+        make(study, most=1)
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    with study_in(server.url, tmp_path) as study:
+        assert len(study.records()) == 1
+    monkeypatch.delenv("PGPASSWORD")
+    escaped = PASSWORD.replace(":", r"\:")
+    (tmp_path / "pgpass").write_text(f"127.0.0.1:*:*:tester:{escaped}\n")
+    (tmp_path / "pgpass").chmod(0o600)
+    with study_in(server.url, tmp_path) as study:
+        assert len(study.records()) == 1
+
+
+@pytest.mark.parametrize("wrong", ["wr%40ng", "wrong"])
+def test_a_wrong_password_is_not_repeated(server, tmp_path, wrong):
+    url = server.url.replace("tester@", f"tester:{wrong}@")
+    with pytest.raises(ArtstyleError, match="cannot be opened") as caught, study_in(url, tmp_path):
+        pass
+    assert "wr@ng" not in str(caught.value)
+    assert "wrong" not in str(caught.value)
+
+
+def test_a_server_that_is_stopped_in_the_middle(server, tmp_path):
+    with study_in(server.url_with_password, tmp_path) as study:
+
+        def stop_after_two(values):
+            if len(processes.trained) == 2:
+                server.stop()
+            return {"macro_f1": 0.5}
+
+        processes = InstantProcesses(1, stop_after_two)
+        try:
+            with pytest.raises(ArtstyleError, match=r"does not answer any more.*continues") as told:
+                run(study, processes)
+            assert "cret" not in str(told.value)
+            for act in (study.ask, study.is_finished, study.records, lambda: study.ended_early):
+                with pytest.raises(ArtstyleError, match="does not answer any more"):
+                    act()
+        finally:
+            server.start()
+    with study_in(server.url_with_password, tmp_path) as study:
+        run(study, InstantProcesses(1))
+        assert [record.state for record in study.records()].count("complete") == 6
+
+
+def test_a_full_disk_in_the_middle(tmp_path):
+    with small_disk(tmp_path / "disk", 16384) as disk:
+        with optuna_study(disk.folder, **{**COMMON, "num_trials": 30}) as study:
+            make(study, most=2)
+            fill(disk.folder / "ballast")
+            with pytest.raises(ArtstyleError, match=r"cannot be saved.*MiB are free.*continues"):
+                make(study)
+            assert len(study.records()) >= 2
+        (disk.folder / "ballast").unlink()
+        with optuna_study(disk.folder, **{**COMMON, "num_trials": 30}) as study:
+            run(study, InstantProcesses(1))
+            assert [record.state for record in study.records()] == ["complete"] * 30
+
+
+def fill(file):
+    with contextlib.suppress(OSError), file.open("wb", buffering=0) as ballast:
+        while True:
+            ballast.write(bytes(512))
+
+
+@pytest.mark.parametrize(
+    "worker", [5, None, "", "host", "host:", [1], {"a": 1}, "HERE:x", "HERE:²", "HERE:-1", "HERE:0"]
+)
+def test_a_worker_of_another_shape_is_not_known_to_be_dead(worker, tmp_path):
+    if isinstance(worker, str):
+        worker = worker.replace("HERE", socket.gethostname())
+    assert not is_dead(worker)
+    with optuna_study(tmp_path, **COMMON) as study:
+        study.ask()
+        trial = study._study.get_trials(deepcopy=False)[0]
+        study._storage.set_trial_user_attr(trial._trial_id, "worker", worker)
+        study._storage.set_trial_user_attr(trial._trial_id, "seconds", "long")
+        study._storage.set_trial_user_attr(trial._trial_id, "repeat_of", "another")
+        study._study.set_user_attr("deadline", "tomorrow")
+    with optuna_study(tmp_path, **COMMON, timeout_seconds=100) as study:
+        assert study.records()[0].state == "running"
+        make(study)
+
+
+def test_who_is_dead():
+    assert not is_dead(this_worker())
+    assert is_dead(f"{socket.gethostname()}:{2**40}")
+    assert not is_dead(f"elsewhere:{2**22}")
+
+
+def test_a_trial_of_another_program_is_said_to_be_one(tmp_path):
+    import optuna
+
+    with optuna_study(tmp_path, **COMMON) as study:
+        study._study.add_trial(
+            optuna.create_trial(
+                value=1.0,
+                params={"x": 1},
+                distributions={"x": optuna.distributions.IntDistribution(0, 2)},
+            )
+        )
+        with pytest.raises(ArtstyleError, match="Trial 0 of the study was not made by this"):
+            study.records()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me@host:port/art",
+        "postgresql://me@host:/art",
+        "postgresql://me@host:70000/art",
+        "postgresql://me@host:0/art",
+        "postgresql://me@host:²/art",
+        "postgresql://me:s3@cret@host/art",
+        "postgresql://me:s3/cret@host/art",
+        "postgresql://me:s3cret@[::1/art",
+        "host/art",
+        "",
+    ],
+)
+def test_what_is_no_address_is_refused_without_its_password(url):
+    with pytest.raises(ArtstyleError, match=r"not the address of a database") as caught:
+        check_address(url)
+    assert "cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me@host/art",
+        "postgresql+psycopg://me:s3%40cret@[::1]:5432/art?sslmode=require",
+        "postgresql://host:5432/art",
+        "postgresql:///art",
+        "sqlite:////tmp/study.db",
+    ],
+)
+def test_what_is_an_address_is_taken(url):
+    check_address(url)
+
+
+def test_what_a_driver_says_holds_no_password():
+    error = ValueError("cannot resolve p@ss or p%40ss in postgresql://me:p%40ss@host/art")
+    assert said_by_database(error, "postgresql://me:p%40ss@host/art") == (
+        "cannot resolve *** or *** in postgresql://me:***@host/art"
+    )
