@@ -106,10 +106,11 @@ def explains_storage_faults(
 
 
 def _explained(error: Exception, storage: RDBStorage) -> ArtstyleError:
+    from sqlalchemy.exc import SQLAlchemyError
+
     address = storage.engine.url
-    cause = error
-    while cause.__cause__ is not None and not hasattr(cause, "orig"):  # Optuna wraps SQLAlchemy's
-        cause = cause.__cause__  # pyright: ignore[reportAssignmentType]
+    # Optuna wraps what SQLAlchemy raises.
+    cause = error.__cause__ if isinstance(error.__cause__, SQLAlchemyError) else error
     received = said_by_database(cause, address.render_as_string(hide_password=False))
     if address.get_backend_name() != "sqlite":
         return ArtstyleError(

@@ -43,14 +43,12 @@ from artstyle_tf.workflows.tuning.study_plan import (
 from artstyle_tf.workflows.tuning.study_results import draw_figures, write_trials
 from artstyle_tf.workflows.tuning.study_summary import (
     best_entry,
+    in_words,
     no_valid_trial,
     range_in_words,
     record_entry,
-    summarise,
 )
 from artstyle_tf.workflows.tuning.study_verdict import Verdict, judge, judge_without_training
-
-__all__ = ["plan", "run", "summarise"]
 
 # By name, because they import TensorFlow, and processes can only be forked from one that has not
 # used it.
@@ -91,6 +89,11 @@ def plan(config: TuneExperiment, invocation: Invocation) -> dict[str, Any]:
         "workers": job.num_workers,
         "num_pictures": count_splits(pictures),
     }
+
+
+def summarise(result: dict[str, Any]) -> str:
+    """The result as text."""
+    return in_words(result)
 
 
 class _TuningJob:

@@ -13,6 +13,7 @@ from test_repeats import InstantProcesses, run
 from test_studies import COMMON, SPACE, make, optuna_study
 
 from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.tuning import optuna_study as optuna_study_module
 from artstyle_tf.tuning.optuna_storage import close_storage, open_storage
 from artstyle_tf.tuning.optuna_study import OptunaStudy
 from artstyle_tf.tuning.storage_faults import check_address, said_by_database
@@ -74,7 +75,10 @@ def test_a_wrong_password_is_not_repeated(server, tmp_path, wrong):
     assert "wrong" not in str(caught.value)
 
 
-def test_a_server_that_is_stopped_in_the_middle(server, tmp_path):
+def test_a_server_that_is_stopped_in_the_middle(server, tmp_path, monkeypatch):
+    # By the time the same command is given again, the first process is gone.
+    gone = f"{socket.gethostname()}:{2**40}"
+    monkeypatch.setattr(optuna_study_module, "this_worker", lambda: gone)
     with study_in(server.url_with_password, tmp_path) as study:
 
         def stop_after_two(values):
@@ -92,6 +96,7 @@ def test_a_server_that_is_stopped_in_the_middle(server, tmp_path):
                     act()
         finally:
             server.start()
+    monkeypatch.undo()
     with study_in(server.url_with_password, tmp_path) as study:
         run(study, InstantProcesses(1))
         assert [record.state for record in study.records()].count("complete") == 6

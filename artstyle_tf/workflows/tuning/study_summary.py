@@ -13,7 +13,7 @@ from artstyle_tf.tuning.study import TrialRecord
 from artstyle_tf.workflows.tuning.study_verdict import Verdict
 
 
-def summarise(result: dict[str, Any]) -> str:
+def in_words(result: dict[str, Any]) -> str:
     """The result as text."""
     if result.get("dry_run"):
         lines = [f"{key}: {value}" for key, value in result.items() if key != "dry_run"]
