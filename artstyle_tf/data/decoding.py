@@ -6,9 +6,13 @@ from typing import Literal
 
 import tensorflow as tf
 
-from artstyle_tf.data.orientation import exif_orientation, turn_upright
+from artstyle_tf.data.image_headers.image_header import ImageHeader
+from artstyle_tf.data.image_headers.reading import read_header
+from artstyle_tf.data.orientation import orientation_of, turn_upright
 
 AspectPolicy = Literal["squash", "crop", "pad"]
+
+_PIXELS_OF_A_STRIP = 2**19
 
 
 def decode_picture(image_bytes: tf.Tensor) -> tf.Tensor:
@@ -27,14 +31,17 @@ def decode_picture(image_bytes: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(picture, [None, None, 3])
 
 
-def decode_unprepared_picture(image_bytes: tf.Tensor) -> tf.Tensor:
+def decode_unprepared_picture(
+    image_bytes: tf.Tensor, header: ImageHeader | None = None
+) -> tf.Tensor:
     """Decodes a file as it comes, nearly as `data.preparation` would have shown it.
 
-    Turned by EXIF if it is a JPEG, transparent parts on white. What TensorFlow cannot do is left
-    out: embedded colour profiles, TIFF and AVIF.
+    Turned by EXIF or XMP, transparent parts on white. What TensorFlow cannot do is left out:
+    embedded color profiles, TIFF and AVIF.
 
     Args:
         image_bytes: scalar string, the content of a JPEG, PNG, GIF (first frame), BMP or WebP.
+        header: of this file, if it has been read already.
 
     Returns:
         uint8 [H, W, 3], RGB; of a prepared picture the same as `decode_picture`.
@@ -42,9 +49,14 @@ def decode_unprepared_picture(image_bytes: tf.Tensor) -> tf.Tensor:
     Raises:
         tf.errors.InvalidArgumentError: if the bytes are no whole picture.
     """
-    picture = tf.io.decode_image(image_bytes, channels=0, expand_animations=False)
+    if header is None:
+        header = read_header(image_bytes)
+    check = tf.debugging.Assert(tf.equal(header.fault, ""), [header.fault])
+    with tf.control_dependencies([check]):
+        content = tf.identity(header.content)
+    picture = tf.io.decode_image(content, channels=0, expand_animations=False)
     picture = tf.ensure_shape(picture, [None, None, None])
-    picture = turn_upright(picture, exif_orientation(image_bytes))
+    picture = turn_upright(picture, orientation_of(image_bytes, header))
     num_channels = tf.shape(picture)[2]
     has_alpha = tf.reduce_any(tf.equal(num_channels, [2, 4]))  # grey or RGB before it
     colours = tf.cond(has_alpha, lambda: _on_white(picture), lambda: picture)
@@ -81,7 +93,31 @@ def resize_picture(picture: tf.Tensor, *, image_size_px: int, aspect: AspectPoli
 
 
 def _on_white(picture: tf.Tensor) -> tf.Tensor:
-    """uint8 [H, W, C + 1] with transparency last -> uint8 [H, W, C], rounded as Pillow does."""
+    """uint8 [H, W, C + 1] with transparency last -> uint8 [H, W, C], rounded as Pillow does.
+
+    Strip by strip, because wider numbers take 20 times the memory of the picture.
+    """
+    height, width, num_channels = tf.unstack(tf.shape(picture))
+    rows = tf.maximum(_PIXELS_OF_A_STRIP // tf.maximum(width, 1), 1)
+    num_strips = (height + rows - 1) // rows
+    strips = tf.TensorArray(
+        tf.uint8, size=num_strips, element_shape=[None, None, None], infer_shape=False
+    )
+
+    def add_strip(number: tf.Tensor, strips: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+        strip = _strip_on_white(picture[number * rows : (number + 1) * rows])
+        return number + 1, strips.write(number, strip)
+
+    _, strips = tf.while_loop(
+        lambda number, _: number < num_strips,
+        add_strip,
+        (tf.constant(0), strips),
+        parallel_iterations=1,
+    )
+    return tf.reshape(strips.concat(), [height, width, num_channels - 1])
+
+
+def _strip_on_white(picture: tf.Tensor) -> tf.Tensor:
     levels = tf.cast(picture, tf.int32)
     colours, alpha = tf.split(levels, [tf.shape(levels)[2] - 1, 1], axis=2)
     mixed = colours * alpha + 255 * (255 - alpha) + 128

@@ -8,7 +8,8 @@ import tensorflow as tf
 from PIL import Image
 
 from artstyle_tf.data.decoding import decode_picture, decode_unprepared_picture
-from artstyle_tf.data.orientation import exif_orientation, turn_upright
+from artstyle_tf.data.image_headers.reading import read_header
+from artstyle_tf.data.orientation import orientation_of, turn_upright
 from artstyle_tf.data.picture_reading import decode_picture as decode_by_pillow
 
 GENERATOR = np.random.default_rng(0)
@@ -30,6 +31,10 @@ def with_orientation(number, *, maker=None, big_endian=False):
     if maker is not None:
         exif[MAKER] = maker
     return encode(Image.fromarray(PIXELS), "JPEG", exif=exif)
+
+
+def exif_orientation(content):
+    return orientation_of(content, read_header(content))
 
 
 def decode(content):
