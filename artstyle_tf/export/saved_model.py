@@ -10,17 +10,24 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from artstyle_tf.data.image_headers.reading import MOST_SIDE_PX
+from artstyle_tf.export.batch_decoding import MAX_PIXELS
 from artstyle_tf.export.frozen_graph import FrozenGraph
 from artstyle_tf.export.served_run import ServedRun
 from artstyle_tf.export.serving_signature import ServingModule
 from artstyle_tf.export.warm_up import write_warm_up
-from artstyle_tf.files import cannot_write
+from artstyle_tf.files import cannot_write, write_json
 
 LABELS = "labels.txt"
 """Asset: the class names in the order of the probabilities, one a line."""
 
+LIMITS = Path("assets.extra") / "limits.json"
+"""What the model refuses, for those who want to know it without asking."""
 
-def write_saved_model(run: ServedRun, network: FrozenGraph, versions: Path) -> Path:
+
+def write_saved_model(
+    run: ServedRun, network: FrozenGraph, versions: Path, *, max_pixels: int = MAX_PIXELS
+) -> Path:
     """Writes the next version; a server that watches the folder sees it whole or not at all.
 
     The weights are constants of the graph, the gallery too; nothing outside the folder is needed.
@@ -29,6 +36,7 @@ def write_saved_model(run: ServedRun, network: FrozenGraph, versions: Path) -> P
         run: what to serve.
         network: `run.network`, frozen.
         versions: folder whose sub-folders are versions 1, 2, ...
+        max_pixels: width x height above which the model refuses an image before it decodes it.
 
     Returns:
         Folder of the new version.
@@ -39,11 +47,12 @@ def write_saved_model(run: ServedRun, network: FrozenGraph, versions: Path) -> P
     with _next_version(versions) as (temporary, final):
         labels = temporary.parent / LABELS
         labels.write_text("".join(f"{name}\n" for name in run.class_names), encoding="utf-8")
-        module = ServingModule(run, network, labels)
+        module = ServingModule(run, network, labels, max_pixels=max_pixels)
         # Nobody differentiates a served model, and constants cannot be part of a custom gradient.
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(module, str(temporary), module.signatures, options)
         write_warm_up(temporary, run.image_size_px)
+        write_json(temporary / LIMITS, {"max_pixels": max_pixels, "max_side_px": MOST_SIDE_PX})
     return final
 
 

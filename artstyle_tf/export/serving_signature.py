@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from artstyle_tf.data.decoding import decode_unprepared_picture, resize_picture
+from artstyle_tf.export.batch_decoding import MAX_PIXELS, OK, decode_batch
 from artstyle_tf.export.frozen_graph import FrozenGraph
 from artstyle_tf.export.served_run import ServedRun
 from artstyle_tf.metrics.neighbours import rank_weights
@@ -18,11 +18,6 @@ IMAGE_BYTES = "image_bytes"
 
 PIXELS = "pixels"
 """Input of `from_pixels`."""
-
-_HEADER_BYTES = 32
-_MARKS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8")
-_24_BITS = b"\x18\0"
-_ANIMATED = 2
 
 
 class ServingModule(tf.Module):
@@ -37,19 +32,30 @@ class ServingModule(tf.Module):
         embedding: float32 [B, D].
         accepted: bool [B], whether the run is sure enough to answer; if it is calibrated.
         neighbour_ids, neighbour_distances: string and float32 [B, k], if it has a gallery.
+    `serving_default` also gives
+        status: string [B], `batch_decoding.OK` or why there is no answer for this file. Then its
+            label is "", its confidence 0, it is not accepted, and all its numbers are 0.
 
-    A request that is empty or holds something that is no picture is refused as a whole, with the
-    position of the first such thing.
+    A request that is empty is refused.
 
     Args:
         run: what to serve.
         network: `run.network`, frozen.
         labels_file: asset, the class names, one a line.
+        max_pixels: larger images are refused before they are decoded.
     """
 
-    def __init__(self, run: ServedRun, network: FrozenGraph, labels_file: Path) -> None:
+    def __init__(
+        self,
+        run: ServedRun,
+        network: FrozenGraph,
+        labels_file: Path,
+        *,
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
         super().__init__()
         self.labels = tf.saved_model.Asset(str(labels_file))
+        self._max_pixels = max_pixels
         self._run = run
         self._network = network
         size = run.image_size_px
@@ -67,26 +73,17 @@ class ServingModule(tf.Module):
         return {"serving_default": self.serving_default, "from_pixels": self.from_pixels}
 
     def _answer_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        pictures = tf.map_fn(
-            self._read,
-            _only_pictures(_not_empty(image_bytes)),
-            fn_output_signature=tf.TensorSpec([*self._shape], tf.uint8),
+        status, images = decode_batch(
+            _not_empty(image_bytes),
+            image_size_px=self._run.image_size_px,
+            aspect=self._run.aspect,
+            max_pixels=self._max_pixels,
         )
-        return self._answer(tf.cast(pictures, tf.float32))
+        answer = self._answer(tf.cast(images, tf.float32))
+        return {**_only_where(tf.equal(status, OK), answer), "status": status}
 
     def _answer_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         return self._answer(_not_empty(pixels))
-
-    @property
-    def _shape(self) -> tuple[int, int, int]:
-        return (self._run.image_size_px, self._run.image_size_px, 3)
-
-    def _read(self, image_bytes: tf.Tensor) -> tf.Tensor:
-        return resize_picture(
-            decode_unprepared_picture(image_bytes),
-            image_size_px=self._run.image_size_px,
-            aspect=self._run.aspect,
-        )
 
     def _answer(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         outputs = self._network.function(pixels)
@@ -141,43 +138,16 @@ def _not_empty(inputs: tf.Tensor) -> tf.Tensor:
     return _after(check, inputs)
 
 
-def _only_pictures(image_bytes: tf.Tensor) -> tf.Tensor:
-    is_known = _is_known(image_bytes)
-    first = tf.argmax(tf.cast(tf.logical_not(is_known), tf.int32))
-    message = tf.strings.join(
-        [
-            "Input ",
-            tf.strings.as_string(first),
-            f" of {IMAGE_BYTES}, counted from 0, is no picture that is read here. Expected: bytes "
-            "of a JPEG, PNG, GIF, WebP without animation or BMP of 24 bits; in JSON as base64",
-        ]
-    )
-    return _after(tf.debugging.Assert(tf.reduce_all(is_known), [message]), image_bytes)
+def _only_where(is_ok: tf.Tensor, answer: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """The answer with nothing but zeros, "" and False in the rows that are not ok.
 
-
-def _is_known(image_bytes: tf.Tensor) -> tf.Tensor:
-    """Which files TensorFlow decodes rightly, seen from their first bytes: bool [B].
-
-    TensorFlow 2.21 writes beyond its buffer at an animated WebP, which ends the server, takes the
-    numbers of a BMP's palette for grey levels and the unused byte of 32 bits for transparency.
+    The names of the classes stay, which are no answer.
     """
-    header = tf.strings.join(
-        [tf.strings.substr(image_bytes, 0, _HEADER_BYTES), b"\0" * _HEADER_BYTES]
-    )
-
-    def has(position: int, mark: bytes) -> tf.Tensor:
-        return tf.equal(tf.strings.substr(header, position, len(mark)), mark)
-
-    # The container of WebP: RIFF, size, WEBP, VP8X, size, flags.
-    flags = tf.io.decode_raw(tf.strings.substr(header, 20, 1), tf.uint8)[:, 0]
-    is_animated = has(12, b"VP8X") & (
-        tf.bitwise.bitwise_and(flags, tf.constant(_ANIMATED, tf.uint8)) > 0
-    )
-    is_known = has(0, b"RIFF") & has(8, b"WEBP") & ~is_animated
-    is_known |= has(0, b"BM") & has(28, _24_BITS)
-    for mark in _MARKS:
-        is_known |= has(0, mark)
-    return is_known
+    kept = {}
+    for name, values in answer.items():
+        rows = tf.reshape(is_ok, [-1] + [1] * (values.shape.rank - 1))
+        kept[name] = values if name == "classes" else tf.where(rows, values, tf.zeros_like(values))
+    return kept
 
 
 def _after(check: Any, inputs: tf.Tensor) -> tf.Tensor:

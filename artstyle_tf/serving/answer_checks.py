@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 
 from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.serving.served_signature import KNOWN_OUTPUTS, ServedSignature, TensorDescription
+from artstyle_tf.serving.served_signature import (
+    KNOWN_OUTPUTS,
+    OK,
+    STATUS,
+    ServedSignature,
+    TensorDescription,
+)
 
 _TOLERANCE = 1e-3
 
@@ -25,7 +31,8 @@ def checked_answer(
         server: its address, for the message.
 
     Returns:
-        The outputs that this program knows: str, float32 or bool, [B, ...].
+        The outputs that this program knows: str, float32 or bool, [B, ...]. Rows whose status is
+        not `OK` hold no answer.
 
     Raises:
         ArtstyleError: if an output is missing, of another type or shape, not finite, or if
@@ -37,10 +44,11 @@ def checked_answer(
             for name, description in signature.outputs.items()
             if name in KNOWN_OUTPUTS
         }
-        _check_probabilities(checked["probabilities"], checked["confidence"])
-        _check_labels(checked["label"], checked["classes"], checked["probabilities"])
-        if "neighbour_distances" in checked:
-            _check_distances(checked["neighbour_distances"])
+        answered = {name: values[_is_answered(checked)] for name, values in checked.items()}
+        _check_probabilities(answered["probabilities"], answered["confidence"])
+        _check_labels(answered["label"], answered["classes"], answered["probabilities"])
+        if "neighbour_distances" in answered:
+            _check_distances(answered["neighbour_distances"])
     except _SurpriseError as surprise:
         raise surprising_answer(server, str(surprise)) from surprise
     return checked
@@ -57,6 +65,16 @@ def surprising_answer(server: str, surprise: str) -> ArtstyleError:
 
 class _SurpriseError(Exception):
     """What is wrong with an answer."""
+
+
+def _is_answered(checked: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Which rows hold an answer: bool [B]; all of an export that gives no status."""
+    if STATUS not in checked:
+        return np.ones(len(checked["label"]), bool)
+    status = checked[STATUS]
+    if (np.char.strip(status) == "").any():
+        raise _SurpriseError("a status without a word")
+    return status == OK
 
 
 def _checked_output(
@@ -111,6 +129,8 @@ def _as_text(name: str, array: np.ndarray) -> np.ndarray:
 
 
 def _check_probabilities(probabilities: np.ndarray, confidences: np.ndarray) -> None:
+    if not probabilities.size:
+        return
     sums = probabilities.sum(axis=1, dtype=np.float64)
     wrong = np.abs(sums - 1) > _TOLERANCE
     if (probabilities < 0).any() or wrong.any():
@@ -124,6 +144,8 @@ def _check_probabilities(probabilities: np.ndarray, confidences: np.ndarray) -> 
 
 
 def _check_labels(labels: np.ndarray, classes: np.ndarray, probabilities: np.ndarray) -> None:
+    if not labels.size:
+        return
     if classes.shape != probabilities.shape:
         raise _SurpriseError(
             f"{classes.shape[1]} classes and {probabilities.shape[1]} probabilities"

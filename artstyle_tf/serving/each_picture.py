@@ -1,10 +1,18 @@
-"""Answers for each picture, also where one bad picture fails a whole batch."""
+"""Answers for each picture, also where one bad picture fails a whole batch.
+
+A server of an export that gives a status answers the others; one of before refuses the batch.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from artstyle_tf.serving.prediction_client import PredictionClient, RequestRefused
+from artstyle_tf.serving.prediction_client import (
+    PredictionClient,
+    RequestRefused,
+    plain_message,
+)
+from artstyle_tf.serving.served_signature import OK, STATUS
 
 Answer = dict[str, np.ndarray]
 """The outputs of one picture: `PredictionClient.predict` without the first axis."""
@@ -49,4 +57,10 @@ def _ask_again(client: PredictionClient, picture: bytes) -> Answer | str:
 
 def _rows(outputs: dict[str, np.ndarray]) -> list[Answer | str]:
     count = len(outputs["label"])
-    return [{name: values[row] for name, values in outputs.items()} for row in range(count)]
+    statuses = outputs[STATUS].tolist() if STATUS in outputs else [OK] * count
+    return [
+        {name: values[row] for name, values in outputs.items()}
+        if status == OK
+        else plain_message(status)
+        for row, status in enumerate(statuses)
+    ]

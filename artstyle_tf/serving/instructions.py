@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.files import cannot_write, write_text
+from artstyle_tf.files import cannot_write, read_json, write_text
 from artstyle_tf.serving.served_signature import (
     KNOWN_OUTPUTS,
     SERVING_DEFAULT,
@@ -25,6 +25,15 @@ SERVING_FOLDER = "serving"
 SERVING_IMAGE = "tensorflow/serving:2.21.0"
 """Docker image whose TensorFlow has the minor version of ours."""
 
+SERVING_USER = "10001:10001"
+"""User and group of the server; nobody's on most machines, and not root."""
+
+SERVING_MEMORY = "4g"
+"""Limit of the server: the libraries, two batches at once and four images that are decoded."""
+
+SERVING_PROCESSES = 1024
+"""Limit of processes and threads; TensorFlow starts several for each core."""
+
 _FILES = (
     "README.md",
     "docker-run.sh",
@@ -34,6 +43,7 @@ _FILES = (
     "rest_client.py",
     "grpc_client.py",
 )
+_LIMITS = Path("assets.extra") / "limits.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TOO_LONG_TO_SHOW = {"embedding"}
 _MEANINGS = {
@@ -47,6 +57,7 @@ _MEANINGS = {
     "accepted": "whether the model is sure enough to answer",
     "neighbour_ids": "nearest pictures of the gallery, the nearest first",
     "neighbour_distances": "L2 distances of these pictures",
+    "status": '"ok", or why this file is not answered; then all the rest of it is empty or 0',
 }
 
 
@@ -56,13 +67,16 @@ class _Template(string.Template):
     delimiter = "@@"
 
 
-def write_serving_instructions(export: Path, saved_model: Path, *, model_name: str) -> Path:
+def write_serving_instructions(
+    export: Path, saved_model: Path, *, model_name: str, differences: str = ""
+) -> Path:
     """Writes the folder `serving`; its examples are made for what the model takes and gives.
 
     Args:
         export: folder that holds `saved_model`, the folder of versions.
         saved_model: folder of the version, whose signatures are read.
         model_name: as which it is to be served.
+        differences: Markdown, where the model's answers differ from those of the run.
 
     Returns:
         The folder.
@@ -78,6 +92,11 @@ def write_serving_instructions(export: Path, saved_model: Path, *, model_name: s
     values = {
         "model_name": model_name,
         "image": SERVING_IMAGE,
+        "user": SERVING_USER,
+        "memory": SERVING_MEMORY,
+        "processes": str(SERVING_PROCESSES),
+        "differences": differences,
+        **{name: str(limit) for name, limit in read_json(saved_model / _LIMITS).items()},
         "signatures": _signature_tables(signatures),
         "inputs": _listed(served.inputs),
         "outputs": _listed(served.outputs),

@@ -66,6 +66,8 @@ class PredictionClient(Protocol):
             label: str [B]. probabilities: float32 [B, C]. confidence: float32 [B].
             embedding: float32 [B, D]. accepted: bool [B], if the model is calibrated.
             neighbour_ids, neighbour_distances: str and float32 [B, k], if it has a gallery.
+            status: str [B], whether there is an answer, if the export gives one; see
+            `served_signature.STATUS`.
 
         Raises:
             RequestRefused: if the server will not answer this batch.

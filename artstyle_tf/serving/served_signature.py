@@ -15,6 +15,12 @@ SERVING_DEFAULT = "serving_default"
 IMAGE_BYTES = "image_bytes"
 """Its input; TensorFlow Serving takes base64 for names that end so."""
 
+STATUS = "status"
+"""Its output that says of each file whether it was answered; exports of before it have none."""
+
+OK = "ok"
+"""The status of a file that was answered; anything else is the reason why not."""
+
 Shape = tuple[int | None, ...]
 
 
@@ -59,6 +65,7 @@ _POSSIBLE = {
     "accepted": TensorDescription("bool", (None,)),
     "neighbour_ids": TensorDescription("string", (None, None)),
     "neighbour_distances": TensorDescription("float32", (None, None)),
+    STATUS: TensorDescription("string", (None,)),
 }
 KNOWN_OUTPUTS = {**_NEEDED, **_POSSIBLE}
 """What this program's models say; others are ignored."""

@@ -22,6 +22,10 @@ from artstyle_tf.serving.instructions import check_model_name, write_serving_ins
 from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.workflows.answers.served_run import load_served_run, read_own_pictures
 from artstyle_tf.workflows.exporting.export_table import ExportTable
+from artstyle_tf.workflows.exporting.measured_differences import (
+    describe_differences,
+    measure_differences,
+)
 from artstyle_tf.workflows.exporting.model_facts import collect_model_facts
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.run_finding import find_run
@@ -40,8 +44,18 @@ def run(config: ExportExperiment, invocation: Invocation) -> dict[str, Any]:
     with stopwatch.stage("saved_model"):
         reporter.info("Writing the SavedModel")
         frozen = freeze(served.network, served.output_names)
-        saved_model = write_saved_model(served, frozen, folder / "saved_model")
-        serving = write_serving_instructions(folder, saved_model, model_name=served.name)
+        saved_model = write_saved_model(
+            served, frozen, folder / "saved_model", max_pixels=config.max_pixels
+        )
+    with stopwatch.stage("differences"):
+        reporter.info("Comparing files as they are with prepared ones")
+        differences = measure_differences(served, run_directory, saved_model)
+    serving = write_serving_instructions(
+        folder,
+        saved_model,
+        model_name=served.name,
+        differences=describe_differences(differences),
+    )
     table = pd.DataFrame()
     if names:
         with stopwatch.stage("formats"):
@@ -57,6 +71,10 @@ def run(config: ExportExperiment, invocation: Invocation) -> dict[str, Any]:
         "saved_model": str(saved_model),
         "serving": str(serving),
         "model_card": str(card),
+        "max_pixels": config.max_pixels,
+        "differences": differences
+        if isinstance(differences, str)
+        else differences.to_dict(orient="records"),
         "formats": table.astype(object).where(table.notna(), None).to_dict(orient="records"),
         "refused": [] if table.empty else table["format"][table["refused"].notna()].tolist(),
         "seconds": stopwatch.seconds(),

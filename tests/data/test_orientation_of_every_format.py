@@ -102,7 +102,9 @@ FILES = {
     "JPEG, XMP": jpeg_with((0xE1, XMP_IN_JPEG + xmp(6))),
     "JPEG, XMP element": jpeg_with((0xE1, XMP_IN_JPEG + xmp(8, as_element=True))),
     "JPEG, upright by EXIF": jpeg_with((0xE1, XMP_IN_JPEG + xmp(6)), (0xE1, EXIF + exif(1))),
-    "JPEG, fill bytes": jpeg_with((0xE1, EXIF + exif(6))).replace(b"\xff\xe1", b"\xff" * 4 + b"\xe1"),
+    "JPEG, fill bytes": jpeg_with((0xE1, EXIF + exif(6))).replace(
+        b"\xff\xe1", b"\xff" * 4 + b"\xe1"
+    ),
     "JPEG, in a comment": jpeg_with((0xFE, EXIF + exif(6))),
     "JPEG, long number": jpeg_with((0xE1, EXIF + exif(6, kind=4, big_endian=True))),
 }

@@ -97,3 +97,44 @@ def test_what_the_model_cannot_have_said_is_refused(changes, said):
     with pytest.raises(ArtstyleError, match="http://museum has answered what") as caught:
         check(**changes)
     assert said in str(caught.value)
+
+
+WITH_STATUS = ServedSignature(
+    SIGNATURE.inputs, {**SIGNATURE.outputs, "status": TensorDescription("string", (None,))}
+)
+NO_ANSWER = {
+    "status": ["ok", "too large: 9 x 9 pixels, more than 80"],
+    "label": ["Rococo", ""],
+    "probabilities": [[0.5, 0.25, 0.25], [0, 0, 0]],
+    "confidence": [0.5, 0],
+    "embedding": [[1, 0], [0, 0]],
+    "accepted": [False, False],
+    "neighbour_ids": [["a", "b"], ["", ""]],
+    "neighbour_distances": [[0, 0.5], [0, 0]],
+}
+
+
+def check_status(**changes):
+    answer = ANSWER | NO_ANSWER | changes
+    return checked_answer(answer, WITH_STATUS, num_pictures=2, server="http://museum")
+
+
+def test_a_row_that_is_no_answer_is_not_checked_as_one():
+    assert check_status()["status"].tolist() == NO_ANSWER["status"]
+    nothing = {"status": ["damaged"] * 2, "label": ["", ""], "confidence": [0, 0]}
+    check_status(**nothing, probabilities=[[0, 0, 0]] * 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"status": ["ok", "ok"]}, "with a sum of 0"),
+        ({"status": ["ok", " "]}, "a status without a word"),
+        ({"status": [True, False]}, "status of type bool, where the model gives string"),
+        ({"label": ["photo", ""]}, "a label that is not the most probable class"),
+    ],
+)
+def test_the_rows_that_are_answered_are_checked(changes, said):
+    with pytest.raises(ArtstyleError) as caught:
+        check_status(**changes)
+    assert said in str(caught.value)

@@ -44,6 +44,20 @@ def test_one_bad_picture_among_many_costs_few_requests():
     assert client.requests == 1 + 2 * 6 + 1  # all, six times two halves, the bad one once more
 
 
+class Kind:
+    """Says of each file whether it is answered, as exports do now."""
+
+    def predict(self, pictures):
+        status = np.array(["ok" if p == b"good" else "damaged: \n it\x20is" for p in pictures])
+        return {"label": np.array(["x"] * len(pictures)), "status": status}
+
+
+def test_a_status_is_the_reason_why_there_is_no_answer():
+    first, second = predict_each(Kind(), [b"bad", b"good"])
+    assert first == "damaged: it is"
+    assert second["label"] == "x"
+
+
 def test_a_batch_without_a_bad_picture_is_one_request():
     client = Fussy()
     predict_each(client, [b"good"] * 64)

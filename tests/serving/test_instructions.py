@@ -15,7 +15,12 @@ import pytest
 import yaml
 
 from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.serving.instructions import SERVING_IMAGE, write_serving_instructions
+from artstyle_tf.serving.instructions import (
+    SERVING_IMAGE,
+    SERVING_MEMORY,
+    SERVING_USER,
+    write_serving_instructions,
+)
 from artstyle_tf.serving.served_signature import KNOWN_OUTPUTS
 
 
@@ -84,9 +89,14 @@ def test_the_rest_example_runs_as_it_is(name, folders, server_of, picture_files)
     script = (sys.executable, "-I", "-S", folders[name] / "rest_client.py")
     done = run(*script, *picture_files, server=server.url)
     check_shown(done.stdout, picture_files, server.export.answer)
-    failed = run(*script, script[-1], server=server.url, is_right=False)
-    assert "Input 0 of image_bytes" in failed.stderr
-    assert "Traceback" not in failed.stderr
+    failed = run(*script, script[-1], picture_files[0], server=server.url, is_right=False)
+    assert failed.stdout.startswith(f"{script[-1]}\n  status: no image that is read here")
+    check_shown(
+        failed.stdout[failed.stdout.index(f"{picture_files[0]}") :],
+        picture_files[:1],
+        server.export.answer,
+    )
+    assert not failed.stderr
 
 
 def test_the_grpc_example_runs_as_it_is(folders, server_of, picture_files, monkeypatch, capsys):
@@ -95,11 +105,13 @@ def test_the_grpc_example_runs_as_it_is(folders, server_of, picture_files, monke
     script = folders["triplet"] / "grpc_client.py"
     monkeypatch.setenv("SERVER", server.url.removeprefix("grpc://"))
     monkeypatch.setattr("sys.argv", [str(script), *map(str, picture_files)])
-    runpy.run_path(str(script), run_name="__main__")
+    with pytest.raises(SystemExit, match="0"):
+        runpy.run_path(str(script), run_name="__main__")
     check_shown(capsys.readouterr().out, picture_files, server.export.answer)
     monkeypatch.setattr("sys.argv", [str(script), str(script)])
-    with pytest.raises(SystemExit, match=r"INVALID_ARGUMENT: .*Input 0 of image_bytes"):
+    with pytest.raises(SystemExit, match="1"):
         runpy.run_path(str(script), run_name="__main__")
+    assert "status: no image that is read here" in capsys.readouterr().out
 
 
 def test_the_examples_import_nothing_of_this_program(folders):
@@ -164,7 +176,7 @@ def test_everything_is_written_for_this_export(name, folders, exports):
     default, pixels = readme.split("Signature `")[1:]
     for table in (default, pixels):
         said = set(re.findall(r"\| output \| `(\w+)` \|", table))
-        assert said == set(exports[name].answer)
+        assert said == set(exports[name].answer) - ({"status"} if table is pixels else set())
     assert "| `image_bytes` | string [B] |" in default
     size = exports[name].size_px
     assert f"| `pixels` | float32 [B, {size}, {size}, 3] |" in pixels
@@ -250,10 +262,49 @@ def test_docker_run_passes_what_the_image_expects(folders, tmp_path, monkeypatch
     }
 
 
+def test_the_server_gets_what_it_needs_and_no_more(folders, tmp_path, monkeypatch):
+    (tmp_path / "docker").write_text(DOCKER)
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    arguments = run(folders["direct"] / "docker-run.sh", server="").stdout.splitlines()
+    options = arguments[: arguments.index(SERVING_IMAGE)]
+    named = dict(zip(options, options[1:], strict=False))
+    service = yaml.safe_load((folders["direct"] / "compose.yaml").read_text())["services"][
+        "serving"
+    ]
+    assert "--read-only" in options
+    assert service["read_only"] is True
+    assert named["--cap-drop"] == "ALL" == service["cap_drop"][0]
+    assert named["--security-opt"] == "no-new-privileges:true" == service["security_opt"][0]
+    assert named["--user"] == SERVING_USER
+    assert int(SERVING_USER.split(":")[0]) > 0
+    assert service["user"] == f"${{SERVING_USER:-{SERVING_USER}}}"
+    assert named["--memory"] == named["--memory-swap"] == SERVING_MEMORY
+    assert service["mem_limit"] == service["memswap_limit"] == f"${{MEMORY:-{SERVING_MEMORY}}}"
+    assert named["--pids-limit"] == str(service["pids_limit"])
+    assert named["--tmpfs"] == service["tmpfs"][0]
+    assert "noexec" in named["--tmpfs"]
+    assert not {"--privileged", "--network", "--cap-add"} & set(options)
+
+
+def test_everybody_can_read_what_the_servers_user_reads(folders, exports):
+    for name, folder in folders.items():
+        for file in (folder / "batching_parameters.txt", *exports[name].saved_model.rglob("*")):
+            assert file.stat().st_mode & 0o004, file
+
+
+def test_the_readme_says_how_to_pin_the_image_and_what_is_refused(folders):
+    readme = (folders["direct"] / "README.md").read_text()
+    assert f"docker image inspect --format '{{{{index .RepoDigests 0}}}}' {SERVING_IMAGE}" in readme
+    assert "more than 25000000 pixels" in readme
+    for kind in ("TIFF", "animated WebP", "GIF whose first image", "BMP with a palette"):
+        assert kind in readme
+
+
 def test_compose_says_the_same(folders):
     folder = folders["direct"]
     service = yaml.safe_load((folder / "compose.yaml").read_text())["services"]["serving"]
-    assert service["image"] == SERVING_IMAGE
+    assert service["image"] == f"${{IMAGE:-{SERVING_IMAGE}}}"
     assert {"--model_name=direct", "--model_base_path=/models/direct"} <= set(service["command"])
     assert set(service["ports"]) == {"127.0.0.1:8501:8501", "127.0.0.1:8500:8500"}
     for volume in service["volumes"]:

@@ -1,7 +1,8 @@
 """GIF: the size, and the file cut off behind its first image.
 
 TensorFlow decodes all images of an animation before it takes the first one, so the others are cut
-off. It shows transparent pixels in the color of their number, so that color is made white.
+off. It leaves transparent pixels black, so what says that there are some is left out, and their
+color is made white.
 
 Source: CompuServe, Graphics Interchange Format, version 89a.
 """
@@ -39,18 +40,17 @@ def read_gif_header(content: tf.Tensor) -> ImageHeader:
     descriptor = bytes_at(content, image, _IMAGE_DESCRIPTOR)
     corner, sides = descriptor[1:5], descriptor[5:9]
     fills_screen = tf.reduce_all(sides == screen[:4]) & tf.reduce_all(corner == 0)
-    local = image + _IMAGE_DESCRIPTOR
-    data = local + _table_bytes(descriptor[9])
+    data = image + _IMAGE_DESCRIPTOR + _table_bytes(descriptor[9])
     end = _behind_blocks(raw, data + 1)  # one byte says how long codes are
-    first = tf.strings.join([part(content, 0, end), b";"])
-    table = tf.where(_has_table(descriptor[9]), local, _SCREEN_END)
+    first = tf.strings.join([part(content, 0, colors), part(content, image, end), b";"])
+    table = tf.where(_has_table(descriptor[9]), colors + _IMAGE_DESCRIPTOR, _SCREEN_END)
     table_bytes = _table_bytes(tf.where(_has_table(descriptor[9]), descriptor[9], screen[4]))
     color = table + 3 * transparent
     is_in_table = (transparent >= 0) & (3 * transparent < table_bytes)
     first = tf.cond(is_in_table, lambda: _with_white(first, color), lambda: first)
     fault = tf.where(fills_screen, "", "a GIF whose first image does not fill its screen")
-    fault = tf.where(image < tf.size(raw), fault, "damaged: a GIF without an image")
     fault = tf.where(end < 0, "damaged: a GIF without an end", fault)
+    fault = tf.where(image < tf.size(raw), fault, "damaged: a GIF without an image")
     return header_of(
         first,
         width=tf.maximum(little_endian(sides[:2]), little_endian(screen[:2])),

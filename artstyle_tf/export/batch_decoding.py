@@ -1,0 +1,73 @@
+"""Files of a request -> images of the network's size, each of which may be refused alone.
+
+Inside a TensorFlow graph an operation that fails ends the whole request, and a decoder allocates
+what a header asks for. So headers are read before anything is decoded, and what fails in a decoder
+nevertheless is left out by a dataset that ignores errors, inside of the graph.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from artstyle_tf.data.decoding import AspectPolicy, decode_unprepared_picture, resize_picture
+from artstyle_tf.data.image_headers.reading import DAMAGED, read_header, too_large
+
+OK = "ok"
+"""Status of an image that is answered; anything else is the reason why it is not."""
+
+MAX_PIXELS = 25_000_000
+"""Width x height; decoding one such image takes up to about 300 MB."""
+
+_IMAGES_AT_ONCE = 2
+
+
+def decode_batch(
+    image_bytes: tf.Tensor, *, image_size_px: int, aspect: AspectPolicy, max_pixels: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Decode what can be decoded.
+
+    Args:
+        image_bytes: string [B], files as they come.
+        image_size_px: side S of the result.
+        aspect: how an image becomes a square.
+        max_pixels: larger images are refused before they are decoded.
+
+    Returns:
+        status: string [B], `OK` or the reason; pixels: uint8 [B, S, S, 3], zeros where it is not
+        `OK`.
+    """
+    square = [image_size_px, image_size_px, 3]
+
+    def decode(number: tf.Tensor, content: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        header = read_header(content)
+        fault = tf.where(header.fault == "", too_large(header, max_pixels), header.fault)
+        pixels = tf.cond(
+            fault == "",
+            lambda: resize_picture(
+                decode_unprepared_picture(content, header),
+                image_size_px=image_size_px,
+                aspect=aspect,
+            ),
+            lambda: tf.zeros(square, tf.uint8),
+        )
+        return number, tf.where(fault == "", OK, fault), tf.ensure_shape(pixels, square)
+
+    count = tf.shape(image_bytes, out_type=tf.int64)[0]
+    numbered = tf.data.Dataset.from_tensor_slices((tf.range(count), image_bytes))
+    decoded = numbered.map(decode, num_parallel_calls=_IMAGES_AT_ONCE, deterministic=False)
+    # One more that always comes, because nothing could be taken from no elements.
+    sentinel = tf.data.Dataset.from_tensors((count, OK, tf.zeros(square, tf.uint8)))
+    gathered = decoded.ignore_errors().concatenate(sentinel).batch(count + 1)
+    numbers, statuses, pixels = gathered.with_options(_plain_options()).get_single_element()
+    rows = numbers[:, tf.newaxis]
+    status = tf.tensor_scatter_nd_update(tf.fill([count + 1], DAMAGED), rows, statuses)
+    all_pixels = tf.scatter_nd(rows, pixels, tf.stack([count + 1, *square]))
+    return status[:count], tf.reshape(all_pixels[:count], [-1, *square])
+
+
+def _plain_options() -> tf.data.Options:
+    """Optimizing the graph of a dataset anew takes longer than decoding some images."""
+    options = tf.data.Options()
+    options.experimental_optimization.apply_default_optimizations = False
+    options.autotune.enabled = False
+    return options
