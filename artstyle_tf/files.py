@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import math
 import os
 import re
 import shutil
@@ -78,8 +79,58 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes JSON atomically, with two spaces of indentation and a final newline."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Writes JSON atomically, with two spaces of indentation and a final newline.
+
+    Raises:
+        ArtstyleError: if it cannot be written, or holds NaN or infinity.
+    """
+    write_text(path, json_text(content, str(path), indent=2) + "\n")
+
+
+def json_text(
+    content: Any, what: str, *, indent: int | None = None, encoding: str = "utf-8"
+) -> str:
+    """JSON that every other program can read and the encoding can hold.
+
+    Args:
+        content: mappings, sequences, strings, numbers.
+        what: it is, for the error.
+        indent: spaces; None for one line.
+        encoding: of where it goes; characters that it lacks are written as escapes.
+
+    Raises:
+        ArtstyleError: if a number is NaN or infinite, for which JSON has no form.
+    """
+    try:
+        text = json.dumps(content, indent=indent, ensure_ascii=False, allow_nan=False)
+    except ValueError as error:
+        place = _first_not_finite(content)
+        if place is None:
+            raise
+        raise ArtstyleError(
+            f"{what} would hold a number that is not finite",
+            received=f"{place[0].removeprefix('.')} = {place[1]}",
+            fix="look at the steps before: something has diverged or divided by zero",
+        ) from error
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:  # also a file name that is no text, which has lone surrogates
+        return json.dumps(content, indent=indent, allow_nan=False)
+    return text
+
+
+def _first_not_finite(content: Any, place: str = "") -> tuple[str, float] | None:
+    """Where the first NaN or infinity of nested values is, and which."""
+    if isinstance(content, float) and not math.isfinite(content):
+        return place, content
+    if isinstance(content, dict):
+        inner = [(f"{place}.{key}", value) for key, value in content.items()]
+    elif isinstance(content, (list, tuple)):
+        inner = [(f"{place}[{number}]", value) for number, value in enumerate(content)]
+    else:
+        return None
+    found = (_first_not_finite(value, name) for name, value in inner)
+    return next((entry for entry in found if entry is not None), None)
 
 
 def read_json(path: Path) -> Any:

@@ -47,8 +47,9 @@ def test_a_folder_that_cannot_be_written_is_the_users_to_mend(tmp_path):
 
 
 def test_json_that_other_programs_cannot_read_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="JSON"):
-        write_json(tmp_path / "metrics.json", {"macro_f1": float("nan")})
+    content = {"validation": {"scores": [0.5, float("nan")]}}
+    with pytest.raises(ArtstyleError, match=r"validation\.scores\[1\] = nan"):
+        write_json(tmp_path / "metrics.json", content)
     assert list(tmp_path.iterdir()) == []
     write_json(tmp_path / "metrics.json", {"name": "Ölbild"})
     assert json.loads((tmp_path / "metrics.json").read_text("utf-8")) == {"name": "Ölbild"}

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize
 
+from artstyle_tf.finite_numbers import check_finite
 from artstyle_tf.metrics.uncertainty import (
     NUM_DRAWS,
     Interval,
@@ -21,6 +22,8 @@ from artstyle_tf.metrics.uncertainty import (
 )
 
 NUM_BINS = 15
+
+_FIX_OF_NETWORK = "train again, with a smaller learning rate"
 
 _TEMPERATURES = (0.05, 20.0)
 
@@ -98,8 +101,12 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
     Returns:
         In [0.05, 20].
+
+    Raises:
+        NotFiniteError: if a logit is not finite.
     """
     logits = np.asarray(logits, np.float64)
+    check_finite(logits, "the logits that a temperature is fitted to", fix=_FIX_OF_NETWORK)
     of_label = logits[np.arange(len(labels)), labels]
 
     def negative_log_likelihood(log_temperature: float) -> float:

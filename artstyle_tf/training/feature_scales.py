@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from artstyle_tf.finite_numbers import check_finite
 from artstyle_tf.models.features import FeatureGroup
 
 _SMALLEST_SCALE = 1e-6
@@ -23,6 +24,9 @@ def feature_scales(features: np.ndarray, groups: Sequence[FeatureGroup] | None) 
         features: float [N, D].
         groups: in order; their sizes add up to D. None for one group without a common scale.
 
+    Raises:
+        NotFiniteError: if a feature is not finite.
+
     Returns:
         float64 [D], positive; 1 for what does not vary, which stays at zero once it is centred.
     """
@@ -31,6 +35,11 @@ def feature_scales(features: np.ndarray, groups: Sequence[FeatureGroup] | None) 
         raise ValueError(
             f"`groups` should add up to the {features.shape[1]} features. Received: {groups}"
         )
+    check_finite(
+        features,
+        "the features that a head is fitted to",
+        fix="check model.weights, which may be damaged or made for another input",
+    )
     variances = features.var(axis=0, dtype=np.float64)
     ends = np.cumsum([group.size for group in groups])
     scales = [

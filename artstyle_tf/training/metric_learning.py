@@ -23,6 +23,8 @@ class MetricLearning(Objective):
     """
 
     history_columns = (*COLUMNS, "alarm")
+    # Batches of validation pictures without a pair have no loss, which says nothing of the network.
+    finite_logs = ("loss", "mean_distance", "val_macro_f1")
 
     def __init__(
         self,
@@ -61,6 +63,11 @@ class MetricLearning(Objective):
     def restarts_phase(self) -> bool:
         """Whether the guard has just taken an epoch back."""
         return self._guard is not None and self._guard.requests_restart
+
+    @property
+    def takes_epochs_back(self) -> bool:
+        """While there is a guard that has not given up."""
+        return self._guard is not None and self._guard.reason_to_stop is None
 
     @property
     def reason_to_stop(self) -> str | None:

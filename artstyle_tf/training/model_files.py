@@ -9,6 +9,7 @@ import numpy as np
 
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import replaced_atomically
+from artstyle_tf.finite_numbers import NotFiniteError, all_finite
 from artstyle_tf.npz_files import read_npz
 
 if TYPE_CHECKING:  # Keras takes seconds to import, and not all who know a run need it
@@ -21,7 +22,7 @@ def load_model(file: Path) -> keras.Model:
     """Reads a network that Keras has saved.
 
     Raises:
-        ArtstyleError: if it is missing or damaged, or holds code.
+        ArtstyleError: if it is missing or damaged, holds code, or weights that are not finite.
     """
     # A truncated .keras file makes Keras say "File not found", so that is asked first.
     if not file.is_file():
@@ -33,7 +34,7 @@ def load_model(file: Path) -> keras.Model:
     import keras
 
     try:
-        return keras.models.load_model(file, compile=False, safe_mode=True)
+        model = keras.models.load_model(file, compile=False, safe_mode=True)
     except Exception as error:  # zipfile, HDF5 and Keras raise almost anything on damaged files
         said = " ".join(str(error).split())
         if any(sign in said.lower() for sign in _SIGNS_OF_CODE):
@@ -50,12 +51,35 @@ def load_model(file: Path) -> keras.Model:
             received=said[:200],
             fix="train it again",
         ) from error
+    check_model(model, f"The model {file} holds weights that are not finite")
+    return model
+
+
+def check_model(model: keras.Model, happened: str) -> None:
+    """Refuses a network of which no answer means anything.
+
+    Raises:
+        NotFiniteError: if one of its weights is not finite.
+    """
+    if not all_finite(model.get_weights()):
+        raise NotFiniteError(
+            happened,
+            received="NaN or infinity",
+            fix="train again, with a smaller learning rate",
+        )
 
 
 def save_head(head: keras.layers.Dense, file: Path) -> None:
-    """Writes the weights of a head as .npz, as a whole or not at all."""
+    """Writes the weights of a head as .npz, as a whole or not at all.
+
+    Raises:
+        NotFiniteError: if one of them is not finite.
+    """
+    kernel, bias = np.asarray(head.kernel), np.asarray(head.bias)
+    if not all_finite([kernel, bias]):
+        raise NotFiniteError(f"The head would not be finite, so {file} was not written")
     with replaced_atomically(file) as temporary, temporary.open("wb") as opened:
-        np.savez(opened, kernel=np.asarray(head.kernel), bias=np.asarray(head.bias))
+        np.savez(opened, kernel=kernel, bias=bias)
 
 
 def load_head(model: keras.Model, file: Path) -> None:

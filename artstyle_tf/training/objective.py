@@ -18,10 +18,12 @@ class Objective(ABC):
 
     Attributes:
         history_columns: further keys of the logs that belong into the history.
+        finite_logs: keys of the logs that have to be finite; training ends where they are not.
         class_weight: class id -> weight of its pictures; None for equal weights.
     """
 
     history_columns: Sequence[str] = ()
+    finite_logs: Sequence[str] = ("loss", "val_loss", "macro_f1", "val_macro_f1")
     class_weight: Mapping[int, float] | None = None
 
     @abstractmethod
@@ -44,6 +46,11 @@ class Objective(ABC):
     @property
     def restarts_phase(self) -> bool:
         """Whether `fit` was stopped to go on at once with another loss or learning rate."""
+        return False
+
+    @property
+    def takes_epochs_back(self) -> bool:
+        """Whether an epoch that went wrong is taken back, and training goes on."""
         return False
 
     @property

@@ -40,10 +40,10 @@ def fit_projection(
         the logits' own principal components are kept; columns that nothing is left for are 0.
     """
     features = np.asarray(features, dtype=np.float64)
+    scale = feature_scales(features, groups)  # which refuses what is not finite
     blocks = [_class_directions(features, probe_kernel, probe_bias, most=dimension)]
     room = dimension - blocks[0][1].size
     if room and share_of_components:
-        scale = feature_scales(features, groups)
         blocks.append(_components(features, scale, most=room, length=share_of_components))
     kernel = np.concatenate([block[0] for block in blocks], axis=1)
     bias = np.concatenate([block[1] for block in blocks])

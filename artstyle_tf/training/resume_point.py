@@ -11,6 +11,7 @@ import numpy as np
 
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import replaced_atomically
+from artstyle_tf.finite_numbers import NotFiniteError, all_finite
 from artstyle_tf.npz_files import read_npz
 
 _FORMAT = 3
@@ -34,7 +35,12 @@ class ResumePoint:
 
 
 def save_resume_point(path: Path, point: ResumePoint) -> None:
-    """Writes the point to one .npz file: it is there as a whole or not at all."""
+    """Writes the point to one .npz file: it is there as a whole or not at all.
+
+    Raises:
+        NotFiniteError: if a number in it is not finite; nothing good could come of it.
+    """
+    _check_finite(point, f"The point to resume from would not be finite, so {path} stays as it was")
     arrays = {
         f"{group}_{number:05d}": array
         for group in ("weights", "best_weights", "optimizer")
@@ -49,7 +55,8 @@ def load_resume_point(path: Path) -> ResumePoint:
     """Reads what `save_resume_point` wrote.
 
     Raises:
-        ArtstyleError: if the file is damaged or from another version of the program.
+        ArtstyleError: if the file is damaged, from another version of the program, or holds numbers
+            that are not finite.
     """
     try:
         file = read_npz(path)
@@ -71,7 +78,20 @@ def load_resume_point(path: Path) -> ResumePoint:
             expected=f"format {_FORMAT}",
             fix="train again with --overwrite",
         )
-    return ResumePoint(state=header["state"], **groups)
+    point = ResumePoint(state=header["state"], **groups)
+    _check_finite(point, f"The training that {path} belongs to has diverged")
+    return point
+
+
+def _check_finite(point: ResumePoint, happened: str) -> None:
+    for group in ("weights", "best_weights", "optimizer"):
+        if not all_finite(getattr(point, group)):
+            raise NotFiniteError(
+                happened,
+                received=f"NaN or infinity in the {group.replace('_', ' ')}",
+                fix="begin a new run, or this one with --overwrite, with a smaller learning rate "
+                "in training.phases",
+            )
 
 
 def _group(array_name: str) -> str:

@@ -123,7 +123,10 @@ class RunDirectory:
             self.resume_file.unlink(missing_ok=True)
 
     def save_model(self, model: keras.Model) -> None:
-        """Writes the model atomically."""
+        """Writes the model atomically; one whose weights are not finite is refused."""
+        from artstyle_tf.training.model_files import check_model
+
+        check_model(model, f"The network is not finite any more; {self.model_file} is not saved")
         with replaced_atomically(self.model_file) as temporary:
             model.save(temporary)
 

@@ -14,6 +14,7 @@ from artstyle_tf.reporting import SILENT, Reporter
 from artstyle_tf.training.batch_memory import memory_errors_explained
 from artstyle_tf.training.callbacks.after_each_epoch import AfterEachEpoch
 from artstyle_tf.training.callbacks.best_model import BestModel
+from artstyle_tf.training.callbacks.divergence_check import DivergenceCheck
 from artstyle_tf.training.callbacks.early_stopping import EarlyStopping
 from artstyle_tf.training.callbacks.epoch_report import EpochReport
 from artstyle_tf.training.callbacks.history_log import HistoryLog
@@ -133,6 +134,7 @@ class Trainer:
         self._tensorboard_folder = tensorboard_folder
         self._further_callbacks = further_callbacks
         self._report = EpochReport(reporter, total_epochs=num_epochs(plan.phases))
+        self._divergence = DivergenceCheck(objective, self.best, num_epochs(plan.phases))
         self._optimizer_to_restore: list[Any] = []
         self._planned_epochs_before_optimizer = 0
 
@@ -190,7 +192,8 @@ class Trainer:
         return self._objective.reason_to_stop or self.early_stopping.reason
 
     def _train_phase(self, phase: Phase) -> None:
-        self.history.phase_name = self._report.phase_name = phase.name
+        for callback in (self.history, self._report, self._divergence):
+            callback.phase_name = phase.name
         if self.unfreezing.phase_is_over:
             return  # resumed between the phase's last epoch and the next phase
         apply_phase(
@@ -250,12 +253,14 @@ class Trainer:
         )
 
     def _callbacks(self, optimizer: LayerwiseAdamW) -> list[keras.callbacks.Callback]:
-        # The order matters: the moving average has to be in place before the best model is saved,
-        # and the point to resume from comes last because it holds what the others know.
+        # The order matters: what takes an epoch back or ends training comes before what keeps it,
+        # the moving average has to be in place before the best model is saved, and the point to
+        # resume from comes last because it holds what the others know.
         callbacks: list[keras.callbacks.Callback] = [
             SafePointAfterEachBatch(),
             ReseedRandomLayers(self._network.model, self._plan.seed),
             *self._objective.callbacks(),
+            self._divergence,
             self.unfreezing,
             self.early_stopping,
             self.best,

@@ -43,6 +43,7 @@ from artstyle_tf.workflows.folds.fold_training import (
     Fold,
     FoldPictures,
     FoldResult,
+    divergence_named,
     load_fold_result,
     save_fold_result,
     train_fold,
@@ -227,7 +228,8 @@ def _train_folds(
             )
             seeded = config.model_copy(update={"seed": seed})
             home = RunDirectory(file.with_suffix(""), place.figures)
-            result = train_fold(seeded, fold, pictures, home, invocation)
+            with divergence_named(f"Fold {number + 1} of {num_folds}{of_repeat}"):
+                result = train_fold(seeded, fold, pictures, home, invocation)
             save_fold_result(file, result)
             home.resume_file.unlink(missing_ok=True)
         results.append(load_fold_result(file))

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from artstyle_tf.data.picture_tables import csv_text
 from artstyle_tf.files import write_json, write_text
+from artstyle_tf.finite_numbers import check_finite
 from artstyle_tf.metrics.calibration import (
     Calibration,
     calibration_intervals,
@@ -102,8 +103,17 @@ def evaluate_probabilities(
 
     Returns:
         Scores and predictions.
+
+    Raises:
+        NotFiniteError: if a probability is not finite.
     """
     labels, rows = pictures.labels, pictures.rows
+    check_finite(
+        probabilities,
+        "the network's answers",
+        names=rows["source"].to_list(),
+        fix="train again, with a smaller learning rate",
+    )
     predicted = probabilities.argmax(axis=1)
     predictions = pd.DataFrame(
         {

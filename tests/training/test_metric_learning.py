@@ -10,6 +10,7 @@ import pytest
 from artstyle_tf.data.balanced_batches import BalancedOrder
 from artstyle_tf.data.batches import training_batches
 from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.finite_numbers import NotFiniteError
 from artstyle_tf.losses.registry import build_metric_loss
 from artstyle_tf.models.embedding_model import build_embedding_model, copy_backbone_weights
 from artstyle_tf.training.callbacks.collapse_guard import CollapseGuard, CollapseLimits
@@ -231,10 +232,47 @@ def test_a_run_with_a_collapse_resumes_to_the_same_weights(
 
 
 def test_a_network_that_overflows_is_an_alarm_and_no_crash(make_trainer):
-    trainer, network, _ = make_trainer([Phase(None, 2, 0.005)])
-    network.head.kernel.assign(np.full_like(network.head.kernel, np.nan))
+    trainer, network, objective = make_trainer([Phase(None, 2, 0.005)])
+    ours = objective.callbacks
+    objective.callbacks = lambda: [_Overflow(network, {1}), *ours()]
     trainer.train()
-    assert trainer.history.table()["alarm"].str.contains("not finite").all()
+    alarms = trainer.history.table()["alarm"]
+    assert alarms.notna().tolist() == [False, True]
+    assert "not finite" in alarms[1]
+    assert np.isfinite(network.head.kernel).all()
+
+
+def test_a_network_that_always_overflows_is_no_result(make_trainer, tmp_path):
+    trainer, network, objective = make_trainer([Phase(None, 9, 0.005)])
+    ours = objective.callbacks
+    objective.callbacks = lambda: [_Overflow(network, set(range(9))), *ours()]
+    trainer.start_from("projection", objective.start())
+    with pytest.raises(NotFiniteError, match=r"epoch 5 of 9 .*The weights of the start .*kept"):
+        trainer.train()
+    assert trainer.history.table()["alarm"].notna().sum() == 4
+    saved = keras.models.load_model(tmp_path / "run" / "model.keras", compile=False)
+    assert all(np.isfinite(weights).all() for weights in saved.get_weights())
+
+
+def test_a_network_that_overflows_without_a_guard_ends_the_training(make_trainer):
+    trainer, network, objective = make_trainer([Phase(None, 2, 0.005)])
+    objective._guard = None
+    ours = objective.callbacks
+    objective.callbacks = lambda: [_Overflow(network, {0}), *ours()]
+    with pytest.raises(NotFiniteError, match=r"epoch 1 of 2 .*the embedding is not finite"):
+        trainer.train()
+
+
+class _Overflow(keras.callbacks.Callback):
+    def __init__(self, network, epochs):
+        super().__init__()
+        self._head = network.head
+        self._epochs = epochs
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch in self._epochs:
+            for variable in (self._head.kernel, self.model.optimizer.variables[-1]):
+                variable.assign(np.full_like(np.asarray(variable), np.nan))
 
 
 def test_the_backbone_of_a_trained_network_is_taken_over(tiny_backbone):

@@ -8,6 +8,7 @@ import pytest
 from artstyle_tf.data.batches import evaluation_batches, training_batches
 from artstyle_tf.data.epoch_order import ShuffledOrder
 from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.finite_numbers import NotFiniteError
 from artstyle_tf.models.classifier import build_classifier
 from artstyle_tf.training.classification import Classification
 from artstyle_tf.training.phases import Phase
@@ -257,12 +258,87 @@ def test_the_overfitting_gap_ends_the_plan(make_trainer):
     assert "0.200 above validation" in trainer.early_stopping.reason
 
 
-def test_a_broken_loss_ends_the_plan_and_keeps_what_was_best(make_trainer):
-    trainer, _ = make_trainer(some_plan([Phase(None, 9, 1e-3)]))
-    trainer.early_stopping.set_model(keras.Sequential())
-    logs = {"loss": float("nan"), "macro_f1": 0.1, "val_macro_f1": 0.1}
-    trainer.early_stopping.on_epoch_end(0, logs)
-    assert "smaller learning rate" in trainer.early_stopping.reason
+class _Spoil(keras.callbacks.Callback):
+    """Makes something NaN at the end of an epoch, as late as that: the logs are finite."""
+
+    def __init__(self, spoil, epoch=1):
+        super().__init__()
+        self._spoil = spoil
+        self._epoch = epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == self._epoch:
+            self._spoil(self.model, logs)
+
+
+def _assign_nan(variable):
+    variable.assign(np.full_like(keras.ops.convert_to_numpy(variable), np.nan))
+
+
+SPOILERS = {
+    "the loss": lambda model, logs: logs.update(loss=float("nan")),
+    "the validation loss": lambda model, logs: logs.update(val_loss=float("inf")),
+    "the validation macro-F1": lambda model, logs: logs.update(val_macro_f1=float("nan")),
+    "weights": lambda model, logs: _assign_nan(model.trainable_variables[0]),
+    "the optimizer's moments": lambda model, logs: _assign_nan(model.optimizer.variables[-1]),
+}
+
+
+def everything_saved_is_finite(folder):
+    with np.load(folder / "resume.npz") as file:
+        arrays = [file[name] for name in file.files if name != "header"]
+    saved = keras.models.load_model(folder / "model.keras", compile=False).get_weights()
+    return all(np.isfinite(array).all() for array in [*arrays, *saved])
+
+
+@pytest.mark.parametrize("what", SPOILERS)
+def test_what_is_not_finite_ends_training_and_is_never_kept(make_trainer, tmp_path, what):
+    trainer, _ = make_trainer(some_plan([Phase(0, 4, 0.01)]))
+    trainer._objective.callbacks = lambda: [_Spoil(SPOILERS[what])]
+    with pytest.raises(NotFiniteError, match=f"epoch 2 of 4 .*{what}.*smaller learning rate"):
+        trainer.train()
+    assert trainer.best.epoch == 1
+    assert len(trainer.history.rows) == 1
+    assert everything_saved_is_finite(tmp_path / "run")
+    resumed, _ = make_trainer(some_plan([Phase(0, 4, 0.01)]))
+    assert resumed.resume()
+    assert resumed.unfreezing.epoch == 1  # the last good one
+
+
+def test_a_learning_rate_that_is_far_too_large_names_epoch_and_batch(make_trainer, tmp_path):
+    settings = OptimizerSettings(warmup_fraction=0.0, clip_norm=None)
+    trainer, _ = make_trainer(some_plan([Phase(None, 3, 1e30)], optimizer=settings))
+    with pytest.raises(
+        NotFiniteError, match=r"epoch 1 of 3 \(all blocks\), batch 2: .* No weights were kept"
+    ) as raised:
+        trainer.train()
+    assert "clip_norm=1" in str(raised.value)  # it is off here
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+@pytest.mark.parametrize("spoiled", ["weights", "score"])
+def test_a_start_that_is_not_finite_is_refused(make_trainer, tmp_path, spoiled):
+    trainer, classifier = make_trainer()
+    if spoiled == "weights":
+        _assign_nan(classifier.head.kernel)
+    score = float("nan") if spoiled == "score" else 0.5
+    with pytest.raises(NotFiniteError, match="epoch 0"):
+        trainer.start_from("start", {"val_macro_f1": score})
+    assert not (tmp_path / "run" / "model.keras").exists()
+    assert not (tmp_path / "run" / "resume.npz").exists()
+
+
+def test_a_point_to_resume_from_of_before_there_was_a_check_is_refused(make_trainer, tmp_path):
+    trainer, _ = make_trainer()
+    trainer.start_from("start", {"val_macro_f1": 0.5})
+    file = tmp_path / "run" / "resume.npz"
+    with np.load(file) as point:
+        arrays = {name: point[name] for name in point.files}
+    arrays["best_weights_00000"] = np.full_like(arrays["best_weights_00000"], np.inf)
+    np.savez(file, **arrays)
+    resumed, _ = make_trainer()
+    with pytest.raises(NotFiniteError, match=r"has diverged\. .*best weights"):
+        resumed.resume()
 
 
 def test_a_plateau_ends_its_phase_and_the_next_one_begins(make_trainer):

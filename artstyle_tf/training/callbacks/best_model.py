@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
+
+from artstyle_tf.finite_numbers import NotFiniteError, all_finite
 
 
 class BestModel(keras.callbacks.Callback):
@@ -44,14 +47,29 @@ class BestModel(keras.callbacks.Callback):
             self.offer(epoch + 1, logs["val_macro_f1"])
 
     def offer(self, epoch: int, score: float) -> None:
-        """Keeps the present weights if their score is the best so far."""
+        """Keeps the present weights if their score is the best so far.
+
+        Raises:
+            NotFiniteError: if the score or one of the weights is not finite; what was best stays.
+        """
+        if not math.isfinite(score):
+            raise _not_finite(f"The validation macro-F1 of epoch {epoch} is {score}")
         if score > self.score:
-            self.score, self.epoch = float(score), epoch
+            weights = self._whole_model.get_weights()
+            if not all_finite(weights):
+                raise _not_finite(f"The network of epoch {epoch} has weights that are not finite")
             is_first = not self.weights
-            self.weights = self._whole_model.get_weights()
+            self.score, self.epoch, self.weights = float(score), epoch, weights
             if is_first and self._save is not None:  # nothing has to be put back
                 self._save(self._whole_model)
             self._is_saved = is_first
+
+    def describe(self) -> str:
+        """What is kept so far, for people."""
+        if not self.weights:
+            return "No weights were kept"
+        of = "the start" if self.epoch == 0 else f"epoch {self.epoch}"
+        return f"The weights of {of} (validation macro-F1 {self.score:.3f}) are kept"
 
     def write(self) -> None:
         """Saves the best network, if that has not been done; the present weights stay."""
@@ -79,3 +97,11 @@ class BestModel(keras.callbacks.Callback):
         self.score, self.epoch = state["score"], state["epoch"]
         self.weights = weights
         self._is_saved = False
+
+
+def _not_finite(happened: str) -> NotFiniteError:
+    return NotFiniteError(
+        happened,
+        expected="finite numbers",
+        fix="check model.weights, which may be damaged, or take a smaller learning rate",
+    )

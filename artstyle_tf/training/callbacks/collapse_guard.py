@@ -9,9 +9,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from artstyle_tf.finite_numbers import all_finite
 from artstyle_tf.reporting import SILENT, Reporter
 
 _NEARLY_ALL = 0.95
+
+_NOT_FINITE = "loss, weights or embeddings are not finite any more"
 
 
 @dataclass(frozen=True)
@@ -101,10 +104,11 @@ class CollapseGuard(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Looks at the limits; an alarm is entered into the logs."""
         logs = {} if logs is None else logs
-        alarm = self._alarm(logs)
+        weights = self._network_model.get_weights()
+        alarm = self._alarm(logs) if all_finite(weights) else _NOT_FINITE
         if alarm is None:
             self._best = max(self._best, logs["val_macro_f1"])
-            self._good_weights = self._network_model.get_weights()
+            self._good_weights = weights
             return
         logs["alarm"] = alarm
         self._network_model.set_weights(self._good_weights)
@@ -128,7 +132,7 @@ class CollapseGuard(keras.callbacks.Callback):
         loss, distance, rank = logs["loss"], logs["mean_distance"], logs["embedding_rank"]
         score = logs["val_macro_f1"]
         if not (math.isfinite(loss) and math.isfinite(distance)):
-            return "loss or embeddings are not finite any more"
+            return _NOT_FINITE
         if distance < self._smallest_distance:
             return (
                 f"the mean distance between pictures is {distance:.2f} "

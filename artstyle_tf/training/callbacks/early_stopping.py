@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import keras
 
 
 class EarlyStopping(keras.callbacks.Callback):
-    """Stops by patience on validation macro-F1, by the overfitting gap, and at a broken loss.
+    """Stops by patience on validation macro-F1 and by the overfitting gap.
 
     Unlike `keras.callbacks.EarlyStopping` it counts across several `fit` calls, so that a new
     phase does not give a hopeless run new patience; and it says why it stopped.
@@ -50,8 +49,6 @@ class EarlyStopping(keras.callbacks.Callback):
         self._best = val_macro_f1
 
     def _reason_to_stop(self, logs: dict[str, Any]) -> str | None:
-        if not math.isfinite(logs["loss"]):
-            return "the loss is not a number any more; a smaller learning rate may help"
         gap = logs["macro_f1"] - logs["val_macro_f1"]
         if self.max_overfitting_gap is not None and gap > self.max_overfitting_gap:
             return (

@@ -37,7 +37,7 @@ from artstyle_tf.workflows.fitting.activation_plan import (
     ActivationRequest,
     row_keys,
 )
-from artstyle_tf.workflows.fitting.training_inputs import PictureInputs
+from artstyle_tf.workflows.fitting.training_inputs import PictureInputs, check_features
 from artstyle_tf.workflows.split_pictures import SplitPictures
 
 
@@ -80,7 +80,9 @@ class CachedInputs:
     def features(self, split: str) -> np.ndarray:
         """What the head reads of the plain pictures with the present weights, float32 [N, D]."""
         rows = self._activations(self._plan.for_features(split))[0]
-        return self._predict(self._to_features, rows, split)
+        features = self._predict(self._to_features, rows, split)
+        check_features(features, split, self._splits[split])
+        return features
 
     @cached_property
     def _to_features(self) -> keras.Model:

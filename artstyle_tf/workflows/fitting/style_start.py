@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from artstyle_tf.finite_numbers import check_finite
 from artstyle_tf.models.network import Network
 from artstyle_tf.models.splitting import branch_moments
 from artstyle_tf.models.style_head import principal_projection
@@ -18,7 +19,13 @@ def start_style(network: Network, inputs: TrainingInputs) -> None:
     branches = network.features.branches
     if not branches:
         return
-    means = branch_moments(network, inputs.mean_row("train"))
+    mean_row = inputs.mean_row("train")
+    check_finite(
+        mean_row[None],
+        "the activations of the train images",
+        fix="check model.weights, which may be damaged or made for another input",
+    )
+    means = branch_moments(network, mean_row)
     for branch, mean in zip(branches, means, strict=True):
         projection = principal_projection(mean, width=branch.pooling.width)
         branch.pooling.projection.assign(projection)

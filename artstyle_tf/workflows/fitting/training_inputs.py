@@ -19,6 +19,7 @@ from artstyle_tf.data.batches import (
 )
 from artstyle_tf.data.epoch_order import EpochOrder
 from artstyle_tf.data.views import NO_VIEWS, Views
+from artstyle_tf.finite_numbers import check_finite
 from artstyle_tf.models.network import Network
 from artstyle_tf.models.splitting import build_trunk
 from artstyle_tf.reporting import SILENT, Reporter
@@ -79,7 +80,9 @@ class PictureInputs:
 
     def features(self, split: str) -> np.ndarray:
         """What the head reads of the plain pictures with the present weights, float32 [N, D]."""
-        return self._predict(self._to_features, split, f"Features of {split} pictures")
+        features = self._predict(self._to_features, split, f"Features of {split} pictures")
+        check_features(features, split, self._splits[split])
+        return features
 
     @cached_property
     def _to_features(self) -> keras.Model:
@@ -141,6 +144,20 @@ class PictureInputs:
             reporter=self._reporter,
         )
         return self._splits[split]
+
+
+def check_features(features: np.ndarray, split: str, pictures: SplitPictures) -> None:
+    """Refuses features of which no head can be fitted.
+
+    Raises:
+        NotFiniteError: if one of them is not finite.
+    """
+    check_finite(
+        features,
+        f"the features of {split} images",
+        names=pictures.rows["source"].to_list(),
+        fix="check model.weights, which may be damaged or made for another input",
+    )
 
 
 def configured_views(data: DataConfig) -> Views:

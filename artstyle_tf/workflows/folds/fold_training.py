@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.data.preparation import PreparedPictures
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import replaced_atomically
+from artstyle_tf.finite_numbers import NotFiniteError
 from artstyle_tf.npz_files import read_npz
 from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.workflows.bare_training import open_training
@@ -115,6 +117,17 @@ def train_fold(
         floor_predictions=floor.predictions["test"],
         best_epoch=np.array(trainer.best.epoch),
     )
+
+
+@contextmanager
+def divergence_named(where: str) -> Iterator[None]:
+    """Says in which fold a training diverged."""
+    try:
+        yield
+    except NotFiniteError as error:
+        raise NotFiniteError(
+            f"{where}: {error.happened}", received=error.received, fix=error.fix
+        ) from error
 
 
 def save_fold_result(path: Path, result: FoldResult) -> None:

@@ -1,0 +1,103 @@
+"""Ends training when a number is not finite any more."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+
+from artstyle_tf.finite_numbers import NotFiniteError, all_finite
+from artstyle_tf.training.callbacks.best_model import BestModel
+from artstyle_tf.training.objective import Objective
+
+_IN_WORDS = {
+    "loss": "the loss",
+    "val_loss": "the validation loss",
+    "macro_f1": "the macro-F1",
+    "val_macro_f1": "the validation macro-F1",
+    "mean_distance": "the embedding",
+}
+
+
+class DivergenceCheck(keras.callbacks.Callback):
+    """Looks at the loss of each batch, and once an epoch at scores, weights and the optimizer.
+
+    It has to run before whatever keeps the weights of an epoch. The scores alone do not tell: a
+    network of NaN still names a class for each image, and macro-F1 is finite.
+
+    Args:
+        objective: what is learnt; may take an epoch back.
+        best: what is kept so far.
+        total_epochs: epochs of the whole plan.
+
+    Attributes:
+        phase_name: the phase that is being trained.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        best: BestModel,
+        total_epochs: int,
+    ) -> None:
+        super().__init__()
+        self._objective = objective
+        self._best = best
+        self._total_epochs = total_epochs
+        self._epoch = 0
+        self._first_batch: int | None = None
+        self.phase_name = ""
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Notes where training stands."""
+        self._epoch, self._first_batch = epoch, None
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Looks at the mean loss of the epoch so far, which stays NaN once it is.
+
+        Raises:
+            NotFiniteError: if the loss is not finite and nobody takes the epoch back.
+        """
+        loss = float((logs or {}).get("loss", 0.0))
+        if math.isfinite(loss) or self._first_batch is not None:
+            return
+        self._first_batch = batch + 1
+        if not self._objective.takes_epochs_back:  # else it has to be judged first
+            raise self._error(f"the loss is {loss}")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Looks at everything.
+
+        Raises:
+            NotFiniteError: if something is not finite and nobody has taken the epoch back.
+        """
+        logs = logs or {}
+        watched = self._objective.finite_logs
+        wrong = [name for name in watched if not math.isfinite(logs.get(name, 0.0))]
+        is_taken_back = "alarm" in logs and self._objective.takes_epochs_back
+        if wrong and not is_taken_back:
+            raise self._error(f"{_IN_WORDS[wrong[0]]} is not finite")
+        if not all_finite(map(_array, self.model.weights)):
+            raise self._error("weights are not finite")
+        # Where an epoch is taken back, training goes on with a new optimizer.
+        if not is_taken_back and not all_finite(map(_array, self.model.optimizer.variables)):
+            raise self._error("the optimizer's moments are not finite")
+
+    def _error(self, what: str) -> NotFiniteError:
+        batch = "" if self._first_batch is None else f", batch {self._first_batch}"
+        optimizer = self.model.optimizer
+        rate = float(_array(optimizer.learning_rate))
+        clip = ", and training.optimizer.clip_norm=1" if optimizer.global_clipnorm is None else ""
+        return NotFiniteError(
+            f"Training diverged in epoch {self._epoch + 1} of {self._total_epochs} "
+            f"({self.phase_name}){batch}: {what}. {self._best.describe()}",
+            received=f"a learning rate of {rate:g} at that moment",
+            fix="begin a new run with a smaller learning rate in training.phases, e.g. a tenth"
+            f"{clip}; --resume keeps the learning rate and would end in the same way",
+        )
+
+
+def _array(variable: Any) -> np.ndarray:
+    return keras.ops.convert_to_numpy(variable)
