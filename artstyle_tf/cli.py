@@ -14,17 +14,26 @@ import re
 import sys
 import tempfile
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import artstyle_tf
+from artstyle_tf.command_line import parse_command_line
 from artstyle_tf.config.loading import dump_yaml, load_config
 from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.interruption import interrupted_at_safe_points
+from artstyle_tf.files import json_text
+from artstyle_tf.interruption import EXIT_INTERRUPTED, ended_at_once, interrupted_at_safe_points
 from artstyle_tf.redaction import redacted
 from artstyle_tf.reporting import Reporter
+from artstyle_tf.standard_streams import (
+    UndeliveredError,
+    deliver,
+    encoding_of_stdout,
+    prepare_standard_streams,
+)
 from artstyle_tf.system_errors import explained
+from artstyle_tf.temporary_folder import provide_temporary_folder
 from artstyle_tf.verbs import VERBS, Verb
 from artstyle_tf.workflows.invocation import Invocation
 
@@ -35,7 +44,8 @@ EXIT_DONE = 0
 EXIT_BUG = 1
 EXIT_FOUND = 1
 EXIT_USER_MISTAKE = 2
-EXIT_INTERRUPTED = 130
+EXIT_READER_LEFT = 141
+"""128 + SIGPIPE: what a shell says of a program whose reader, such as `head`, has left."""
 
 
 def main(arguments: Sequence[str] | None = None, *, verb: str | None = None) -> int:
@@ -46,11 +56,22 @@ def main(arguments: Sequence[str] | None = None, *, verb: str | None = None) -> 
         verb: fixed by a script; the first argument if None.
 
     Returns:
-        Exit code: 0 done, 2 the user's mistake, 130 interrupted, 1 our bug, or what --fail-on names
-        was found.
+        Exit code: 0 done, 2 the user's mistake, 130 interrupted, 141 done but the reader of stdout
+        has left, 1 our bug, or what --fail-on names was found.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    parsed = _parse(arguments, verb)
+    prepare_standard_streams()
+    try:
+        parsed = parse_command_line(arguments, verb)
+        return _run_parsed(parsed)
+    except UndeliveredError as error:
+        if error.reader_has_left:
+            return EXIT_READER_LEFT
+        print(f"Error: {_undelivered(error)}", file=sys.stderr)
+        return EXIT_USER_MISTAKE
+
+
+def _run_parsed(parsed: argparse.Namespace) -> int:
     reporter = Reporter(quiet=parsed.quiet)
     invocation = Invocation(
         reporter=reporter,
@@ -59,15 +80,13 @@ def main(arguments: Sequence[str] | None = None, *, verb: str | None = None) -> 
     )
     try:
         return _run_verb(VERBS[parsed.verb], parsed, invocation)
+    except UndeliveredError:
+        raise
     except ArtstyleError as error:
         return _tell_mistake(error, parsed)
     except KeyboardInterrupt:
         print(_interrupted(VERBS[parsed.verb]), file=sys.stderr)
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # Somebody closed our stdout, as `head` does; Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_DONE
     except Exception as error:
         if (explanation := explained(error)) is not None:
             return _tell_mistake(explanation, parsed)
@@ -79,27 +98,39 @@ def main(arguments: Sequence[str] | None = None, *, verb: str | None = None) -> 
 def _tell_mistake(error: ArtstyleError, parsed: argparse.Namespace) -> int:
     print(f"Error: {error}", file=sys.stderr)
     if parsed.json:
-        print(json.dumps({"error": str(error)}, ensure_ascii=False))
+        with contextlib.suppress(UndeliveredError):  # the mistake is what counts
+            deliver(json_text({"error": str(error)}, "stdout", encoding=encoding_of_stdout()))
     return EXIT_USER_MISTAKE
 
 
+def _undelivered(error: UndeliveredError) -> ArtstyleError:
+    return ArtstyleError(
+        "The result could not be written to stdout",
+        received=error.cause.strerror or str(error.cause),
+        fix="let stdout go where there is room; what the command writes into files is complete",
+    )
+
+
 def _run_verb(verb: Verb, parsed: argparse.Namespace, invocation: Invocation) -> int:
-    config = load_config(verb.schema, _config_file(verb, parsed), _overrides(verb, parsed))
+    with ended_at_once(_tell_that_nothing_was_begun):
+        config = load_config(verb.schema, _config_file(verb, parsed), _overrides(verb, parsed))
     if parsed.print_config:
-        print(dump_yaml(config), end="")
+        deliver(dump_yaml(config))
         return EXIT_DONE
     # What a library prints must not get between the user and the result.
     printed = io.StringIO()
+    provide_temporary_folder(_folder_of_results(config))
     with contextlib.redirect_stdout(sys.stderr if not parsed.quiet else printed):
         _check_early(verb, config, invocation)
-        workflow = _import_quietly(verb.workflow)
+        with ended_at_once(_tell_that_nothing_was_begun):  # TensorFlow takes seconds
+            workflow = _import_quietly(verb.workflow)
         act = workflow.plan if parsed.dry_run else workflow.run
         with interrupted_at_safe_points():
             result: dict[str, Any] = act(config, invocation)
     if parsed.json:
-        print(json.dumps(result, ensure_ascii=False, allow_nan=False))
+        deliver(json_text(result, "the result", encoding=encoding_of_stdout()))
     else:
-        print(workflow.summarise(result))
+        deliver(workflow.summarise(result))
     return EXIT_FOUND if result.get("failed_on") else EXIT_DONE
 
 
@@ -107,6 +138,25 @@ def _check_early(verb: Verb, config: Any, invocation: Invocation) -> None:
     """Refuses what can be refused without what takes seconds to import."""
     if verb.early_check is not None:
         pkgutil.resolve_name(f"{_EARLY_CHECKS}:{verb.early_check}")(config, invocation)
+
+
+def _folder_of_results(config: Any) -> Path:
+    """Where a verb may write: its outputs folder, else the run that it is about."""
+    for name in ("outputs", "run"):
+        folder = getattr(config, name, None)
+        if isinstance(folder, str):
+            return Path(folder)
+    return Path("outputs")
+
+
+def _tell_that_nothing_was_begun() -> None:
+    """Writes to stderr, also while it is kept apart, from a signal's handler."""
+    with contextlib.suppress(OSError):
+        os.write(_apart.get("stderr", 2), b"Interrupted before anything was begun.\n")
+
+
+_apart: dict[str, int] = {}
+"""The descriptor of stderr while `_import_quietly` has put another file in its place."""
 
 
 def _import_quietly(module: str) -> Any:
@@ -120,7 +170,7 @@ def _import_quietly(module: str) -> Any:
         return sys.modules[module]
     sys.stderr.flush()
     with _temporary_file() as captured:
-        stderr = os.dup(2)
+        stderr = _apart["stderr"] = os.dup(2)
         os.dup2(captured.fileno(), 2)
         try:
             workflow = importlib.import_module(module)
@@ -131,10 +181,12 @@ def _import_quietly(module: str) -> Any:
             return workflow
         except BaseException:
             captured.seek(0)
-            os.write(stderr, captured.read())
+            with contextlib.suppress(OSError):
+                os.write(stderr, captured.read())
             raise
         finally:
             os.dup2(stderr, 2)
+            del _apart["stderr"]
             os.close(stderr)
 
 
@@ -195,79 +247,3 @@ def _interrupted(verb: Verb) -> str:
     elif verb.writes_a_run:
         how = "the same command begins anew, with --overwrite if the run has a name"
     return f"Interrupted. Nothing is half-written; {how}."
-
-
-class _Parser(argparse.ArgumentParser):
-    """What it does not understand may be an address with a password."""
-
-    def error(self, message: str) -> NoReturn:
-        super().error(redacted(message))
-
-
-def _parse(arguments: list[str], verb: str | None) -> argparse.Namespace:
-    if verb is None:
-        verb, arguments = _choose_verb(arguments[:1]), arguments[1:]
-        program = f"artstyle {verb}"
-    else:
-        program = None  # argparse takes the name of the script
-    parser = _Parser(program, description=VERBS[verb].summary, epilog=_EPILOG)
-    _add_options(parser, VERBS[verb])
-    # Intermixed, because people write options before, between and after the overrides.
-    parsed = parser.parse_intermixed_args(arguments)
-    parsed.verb = verb
-    return parsed
-
-
-def _choose_verb(arguments: list[str]) -> str:
-    """The first word after `artstyle`; --help and --version answer here."""
-    verbs = "\n".join(f"  {verb.name:16} {verb.summary}" for verb in VERBS.values())
-    parser = _Parser(
-        prog="artstyle",
-        description=artstyle_tf.__doc__,
-        epilog=f"verbs:\n{verbs}\n\nartstyle VERB --help shows the options of a verb.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=artstyle_tf.__version__)
-    parser.add_argument("verb", metavar="VERB", choices=VERBS, help="what to do; see below")
-    return parser.parse_args(arguments).verb
-
-
-_EPILOG = (
-    "Exit codes: 0 done, 2 a mistake in the input, 130 interrupted, 1 a bug, or what --fail-on is "
-    "about. Results go to stdout, everything else to stderr."
-)
-
-
-def _keys(verb: Verb) -> set[str]:
-    """The top-level keys of the config."""
-    schemas = verb.schema.values() if isinstance(verb.schema, Mapping) else [verb.schema]
-    return {key for schema in schemas for key in schema.model_fields}
-
-
-def _add_options(parser: argparse.ArgumentParser, verb: Verb) -> None:
-    add = parser.add_argument
-    names, explained = "key=value", "dotted keys, e.g. model.image_size_px=320"
-    if verb.positional is not None:
-        names = f"{verb.positional.name}|{names}"
-        explained = f"{verb.positional.help}; {explained}"
-    add("overrides", nargs="*", metavar=names, help=explained)
-    add("--config", type=Path, metavar="FILE", help=f"default: configs/{verb.config_file}")
-    for option in verb.options:
-        metavar = option.name.removeprefix("--").upper()
-        nargs = "+" if option.takes_several else None
-        add(option.name, metavar=metavar, help=option.help, type=option.type, nargs=nargs)
-    if verb.demo_config_file is not None:
-        text = f"use the built-in demo pictures (configs/{verb.demo_config_file})"
-        add("--demo", action="store_true", help=text)
-    if "run_name" in _keys(verb):
-        text = "folder name of the results; default: chosen for you"
-        add("--run-name", metavar="NAME", help=text)
-    add("--outputs", metavar="DIR", help="where results go; default: outputs")
-    if verb.writes_a_run and verb.resumes:
-        add("--resume", action="store_true", help="continue the interrupted run of this name")
-    if verb.writes_a_run:
-        add("--overwrite", action="store_true", help="replace an earlier run of this name")
-    add("--print-config", action="store_true", help="print the resolved config and stop")
-    add("--dry-run", action="store_true", help="check the input, say what would be done, stop")
-    add("--json", action="store_true", help="print one JSON object on stdout")
-    add("--quiet", action="store_true", help="no messages and no progress, only warnings")

@@ -18,7 +18,11 @@ from artstyle_tf.errors import ArtstyleError
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
-_TEMPORARY_NAME = re.compile(r"\..*\.\d+\.partial(\.\w+)?", re.DOTALL)
+TEMPORARY_NAME = re.compile(r"\..*\.(\d+)\.partial(\.\w+)?", re.DOTALL)
+"""Of a file that is being written; the group is the number of the process."""
+
+_must_stay: dict[Path, tuple[Path, tuple[int, int]]] = {}
+"""Folder -> a file or folder by which it is recognized, and its device and number."""
 
 
 @contextlib.contextmanager
@@ -35,8 +39,9 @@ def replaced_atomically(path: Path) -> Iterator[Path]:
         The temporary path to write to.
 
     Raises:
-        ArtstyleError: if the folder cannot be written.
+        ArtstyleError: if the folder cannot be written, or a folder that `must_stay` is gone.
     """
+    _check_what_must_stay(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,6 +56,48 @@ def replaced_atomically(path: Path) -> Iterator[Path]:
         _forget(temporary)
 
 
+@contextlib.contextmanager
+def must_stay(folder: Path, witness: Path) -> Iterator[None]:
+    """Inside, nothing is written below the folder when it was removed or replaced.
+
+    Otherwise it would be made anew, a program would end well, and most of its results would not be
+    there.
+
+    Args:
+        folder: that exists.
+        witness: by whose identity the folder is recognized: a file in it that nobody writes, or
+            the folder itself.
+    """
+    key = folder.absolute()
+    _must_stay[key] = (witness.absolute(), _identity(witness))
+    try:
+        yield
+    finally:
+        _must_stay.pop(key, None)
+
+
+def _check_what_must_stay(path: Path) -> None:
+    for folder in path.absolute().parents:
+        if folder not in _must_stay:
+            continue
+        witness, identity = _must_stay[folder]
+        try:
+            is_same = _identity(witness) == identity
+        except OSError as error:
+            is_same = not isinstance(error, (FileNotFoundError, NotADirectoryError))
+        if not is_same:
+            raise ArtstyleError(
+                f"The folder {folder} was removed or replaced while this program was at work",
+                expected="a folder that is left alone until the program has ended",
+                fix="give the command again, as a new run",
+            )
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
 def remove_leftovers(folder: Path) -> None:
     """Removes what killed programs have left of `replaced_atomically`, at any depth.
 
@@ -63,7 +110,7 @@ def remove_leftovers(folder: Path) -> None:
 
 def is_leftover(file: Path) -> bool:
     """Whether a file has the name that `replaced_atomically` gives to what is not finished."""
-    return _TEMPORARY_NAME.fullmatch(file.name) is not None
+    return TEMPORARY_NAME.fullmatch(file.name) is not None
 
 
 def sync(file: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -19,18 +20,22 @@ class Reporter:
     """Messages and progress on a stream: a bar on a terminal, plain lines elsewhere.
 
     Args:
-        stream: where to write; stderr by default, so that stdout stays free for results.
+        stream: where to write; stderr by default, so that stdout stays free for results. What
+            it does not take is dropped: the work does not depend on who watches.
         quiet: suppress everything but warnings.
     """
 
     def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
-        self._stream = stream if stream is not None else sys.stderr
+        self._given_stream = stream
         self.quiet = quiet
 
     @property
     def is_terminal(self) -> bool:
         """Whether a person may be watching a terminal that can redraw a line."""
-        return self._stream.isatty()
+        try:
+            return self._stream is not None and self._stream.isatty()
+        except (OSError, ValueError):  # closed
+            return False
 
     def info(self, message: str) -> None:
         """Says what is being done."""
@@ -96,7 +101,14 @@ class Reporter:
                 self._write(f"{description}: {done}/{total} {unit}{left_text}")
 
     def _write(self, message: str) -> None:
-        print(redacted(message), file=self._stream, flush=True)
+        if self._stream is not None:
+            with contextlib.suppress(OSError, ValueError):  # nobody reads, no room, closed
+                print(redacted(message), file=self._stream, flush=True)
+
+    @property
+    def _stream(self) -> TextIO | None:
+        """Asked for anew, because stderr is replaced while programs start and tests run."""
+        return self._given_stream if self._given_stream is not None else sys.stderr
 
 
 SILENT = Reporter(quiet=True)

@@ -12,6 +12,12 @@ def explained(error: Exception) -> ArtstyleError | None:
     """The error for a person, if it is about the machine and not about this program."""
     if is_out_of_memory(error):
         return not_enough_memory("There is not enough memory", error)
+    if isinstance(error, FileNotFoundError) and "temporary directory" in str(error):
+        return ArtstyleError(
+            "There is no folder for temporary files",
+            received=error.strerror or str(error),
+            fix="set the variable TMPDIR to a folder that can be written, or --outputs",
+        )
     if isinstance(error, OSError) and is_about_room_or_rights(error):
         return cannot_write(error.filename or "a file", error)
     return None

@@ -179,3 +179,18 @@ def test_the_verb_comes_first_on_the_common_command(workflow, capsys):
     with pytest.raises(SystemExit) as raised:
         cli.main(["fly"])
     assert raised.value.code == 2
+
+
+def test_a_broken_pipe_inside_the_work_is_no_success(workflow, capsys):
+    def broken(config, invocation):
+        raise BrokenPipeError("a worker's")
+
+    workflow.act = broken
+    assert train() == 1
+    assert "BrokenPipeError" in capsys.readouterr().err
+
+
+def test_a_result_that_is_not_finite_is_told_by_its_place(workflow, capsys):
+    workflow.act = lambda config, invocation: {"test": {"macro_f1": float("nan")}}
+    assert train("--json") == 2
+    assert "test.macro_f1 = nan" in capsys.readouterr().err

@@ -5,6 +5,8 @@ import io
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -116,3 +118,78 @@ def test_what_takes_too_long_is_stopped():
     with limited_to(60):
         assert pattern.search("xxx")
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+@pytest.fixture
+def handlers():
+    """Whatever a test sets comes back."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
+def test_requests_are_heard_by_a_background_job_which_is_deaf_to_ctrl_c(handlers, number):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    reached = []
+    with pytest.raises(KeyboardInterrupt), interrupted_at_safe_points():
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        signal.raise_signal(getattr(signal, number))
+        reached.append("after the request")
+        safe_point()
+        reached.append("after the safe point")
+    assert reached == ["after the request"]
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
+def test_requests_never_take_effect_at_once(number):
+    # `timeout` sends two, systemd SIGTERM and SIGHUP.
+    reached = []
+    with pytest.raises(KeyboardInterrupt), interrupted_at_safe_points():
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(getattr(signal, number))
+        reached.append("after both")
+        safe_point()
+    assert reached == ["after both"]
+
+
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
+def test_what_was_ignored_at_the_start_stays_ignored(handlers, number):
+    signal.signal(getattr(signal, number), signal.SIG_IGN)  # as under nohup
+    with interrupted_at_safe_points():
+        signal.raise_signal(getattr(signal, number))
+        safe_point()
+    assert signal.getsignal(getattr(signal, number)) is signal.SIG_IGN
+
+
+def test_a_handler_of_somebody_else_is_left_alone(handlers):
+    heard = []
+    signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+    with interrupted_at_safe_points():
+        signal.raise_signal(signal.SIGTERM)
+        safe_point()
+    assert heard == [signal.SIGTERM]
+
+
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
+def test_before_the_work_a_request_ends_the_process_at_once(number):
+    code = f"""
+import signal
+import subprocess
+import sys
+from artstyle_tf.interruption import ended_at_once, interrupted_at_safe_points, safe_point
+with ended_at_once(lambda: print("told", flush=True)):
+    try:
+        with interrupted_at_safe_points():
+            signal.raise_signal(signal.{number})
+            print("waits", flush=True)
+            safe_point()
+    except KeyboardInterrupt:
+        signal.raise_signal(signal.{number})
+    print("not reached")
+"""
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (answer.returncode, answer.stdout) == (130, "waits\ntold\n"), answer.stderr

@@ -9,6 +9,7 @@ import multiprocessing
 import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import cv2
@@ -26,8 +27,9 @@ from artstyle_tf.data.demo_styles.studio import (
 )
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import cannot_write, write_json
-from artstyle_tf.interruption import end_with_parent
+from artstyle_tf.interruption import end_with_parent, safe_point
 from artstyle_tf.reporting import SILENT, Reporter
+from artstyle_tf.standard_streams import prepare_standard_streams
 from artstyle_tf.threads import usable_cores
 
 # 600 pictures in the proportions of the reference's 1,422.
@@ -135,11 +137,19 @@ def _draw_all(
         initializer=_start_worker,
     ) as processes:
         drawn = processes.map(_draw_and_save, jobs, chunksize=4)
-        for _ in reporter.track(drawn, total=len(jobs), description="Drawing pictures"):
-            pass
+        try:
+            for _ in reporter.track(drawn, total=len(jobs), description="Drawing pictures"):
+                pass
+        except BrokenProcessPool as error:
+            safe_point()  # whoever wants the program to end may have told all of its processes
+            raise ArtstyleError(
+                "A process that draws pictures died, perhaps because memory ran out",
+                fix="give the same command again",
+            ) from error
 
 
 def _start_worker() -> None:
+    prepare_standard_streams()
     end_with_parent()
     cv2.setNumThreads(1)  # one process a core is enough
 

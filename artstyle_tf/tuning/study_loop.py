@@ -142,6 +142,8 @@ class _Loop:
             )
             self._processes.answer(event.key, give_up=hopeless)
             return
+        if event.kind == "killed":
+            safe_point()  # by who wants the whole program to end: then the trial is given back
         proposal = self._end(event.key)
         if event.kind == "done":
             self._complete(proposal, event.content, event.seconds)

@@ -11,8 +11,9 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from artstyle_tf.files import is_about_room
-from artstyle_tf.interruption import end_with_parent
+from artstyle_tf.interruption import end_with_parent, ignore_requests_to_end
 from artstyle_tf.redaction import redacted
+from artstyle_tf.standard_streams import prepare_standard_streams
 
 
 class TrialPrunedError(Exception):
@@ -58,6 +59,8 @@ def serve(connection: Connection, function: str, job: Any, log_file: str, num_th
     # and copies the pages that it lies on, which are shared until somebody writes to them.
     gc.freeze()
     end_with_parent()
+    ignore_requests_to_end()
+    prepare_standard_streams()  # the disk of the log may be full
     _print_into(log_file)
     _limit_threads(num_threads)
     module, _, name = function.partition(":")

@@ -175,6 +175,7 @@ class TrialProcesses:
                     elif event.kind == "failed" and event.content["error"] is not None:
                         raise event.content["error"]
                     else:
+                        safe_point()  # whoever wants the program to end may have killed it
                         raise RuntimeError(f"{what}: {event.content}")
                 safe_point()
         finally:

@@ -7,7 +7,6 @@ import hashlib
 import itertools
 import json
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from artstyle_tf.config.serving import PredictExperiment
 from artstyle_tf.data.picture_listing import STDIN, check_names, list_pictures
 from artstyle_tf.export.prediction_file import PredictionFile
 from artstyle_tf.serving.connection import open_client
+from artstyle_tf.standard_streams import lines_of_stdin
 from artstyle_tf.threads import in_batches
 from artstyle_tf.workflows.answers.answering import (
     Answering,
@@ -123,7 +123,7 @@ def _names(pictures: Sequence[str]) -> Iterator[str]:
     check_names(pictures)
     for name in pictures:
         if name == STDIN:
-            yield from (line.rstrip("\r\n") for line in sys.stdin if line.strip())
+            yield from lines_of_stdin()
         else:
             yield name
 

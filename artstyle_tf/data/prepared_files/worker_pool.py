@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from artstyle_tf.data.large_pictures import share_turns
 from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.interruption import end_with_parent
+from artstyle_tf.interruption import end_with_parent, safe_point
+from artstyle_tf.standard_streams import prepare_standard_streams
 from artstyle_tf.threads import map_ahead, usable_cores
 
 Task = TypeVar("Task")
@@ -87,6 +88,7 @@ class WorkerPool:
         try:
             yield from map_ahead(executor, function, tasks, num_ahead=num_ahead)
         except BrokenProcessPool as error:
+            safe_point()  # whoever wants the program to end may have told all of its processes
             raise ArtstyleError(
                 "A worker process died, perhaps because memory ran out",
                 fix="start again, what is done is kept; use fewer workers with"
@@ -108,4 +110,5 @@ class WorkerPool:
 
 def _set_up_worker(turn_of_large_pictures: AbstractContextManager[Any]) -> None:
     share_turns(turn_of_large_pictures)
+    prepare_standard_streams()
     end_with_parent()
