@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from artstyle_tf.export.served_run import ServedRun
 from artstyle_tf.export.serving_signature import ServingModule
 from artstyle_tf.export.warm_up import write_warm_up
 from artstyle_tf.files import cannot_write, write_json
+from artstyle_tf.partial_folders import partial_folder
 
 LABELS = "labels.txt"
 """Asset: the class names in the order of the probabilities, one a line."""
@@ -66,17 +65,13 @@ def latest_version(versions: Path) -> Path | None:
 def _next_version(versions: Path) -> Iterator[tuple[Path, Path]]:
     """A place to write to, beside the folder, and where it goes when all went well."""
     final = versions / str(max(_known_versions(versions), default=0) + 1)
-    workplace = versions.with_name(f".{versions.name}.{os.getpid()}.partial")
     try:
-        shutil.rmtree(workplace, ignore_errors=True)
-        workplace.mkdir(parents=True)
-        versions.mkdir(exist_ok=True)
-        yield workplace / "model", final
-        (workplace / "model").rename(final)
+        with partial_folder(versions) as workplace:
+            versions.mkdir(exist_ok=True)
+            yield workplace / "model", final
+            (workplace / "model").rename(final)
     except (OSError, tf.errors.OpError) as error:  # TensorFlow writes with its own file system
         raise cannot_write(final, error) from error
-    finally:
-        shutil.rmtree(workplace, ignore_errors=True)
 
 
 def _known_versions(versions: Path) -> list[int]:

@@ -16,7 +16,9 @@ from artstyle_tf.training.run_state import (
     STATE_FILE,
     alone_in_run,
     empty_run,
+    free_name,
     is_just_begun,
+    new_folder,
     state_kept,
 )
 
@@ -35,10 +37,12 @@ class RunDirectory:
     Attributes:
         path: outputs/models/<run>.
         figures: outputs/figs/<run>.
+        has_chosen_name: the user has not named the run, so another name would do.
     """
 
     path: Path
     figures: Path
+    has_chosen_name: bool = False
 
     def moved_to(self, outputs: Path) -> RunDirectory:
         """The paths the run would have in another outputs folder."""
@@ -235,10 +239,11 @@ def plan_run_directory(
             "--resume needs the name of the run to continue",
             fix=f"add --run-name NAME; the runs are the folders in {outputs / folder}",
         )
-    name = name or _name_by_time(outputs / folder, kind)
+    is_nameless = name is None
+    name = name or free_name(outputs / folder, f"{kind}-{datetime.now():%Y%m%d-%H%M%S}")
     # Runs of different sorts may have one name, and --overwrite must not take the other's figures.
     sort = [] if folder == "models" else [folder]
-    run = RunDirectory(outputs / folder / name, Path(outputs, "figs", *sort, name))
+    run = RunDirectory(outputs / folder / name, Path(outputs, "figs", *sort, name), is_nameless)
     # A run that was interrupted before its first epoch has nothing to resume from, and starts anew.
     finished = run.metrics_file.is_file() and not run.resume_file.is_file()
     if resume and (finished or not (run.config_file.is_file() or is_just_begun(run.path))):
@@ -256,18 +261,11 @@ def plan_run_directory(
     return run
 
 
-def _name_by_time(folder: Path, kind: str) -> str:
-    """A name that is free, also when two begin in one second or the clock goes back."""
-    name = base = f"{kind}-{datetime.now():%Y%m%d-%H%M%S}"
-    number = 1
-    while (folder / name).exists():
-        number += 1
-        name = f"{base}-{number}"
-    return name
-
-
-def create_run_directory(run: RunDirectory, *, overwrite: bool) -> None:
+def create_run_directory(run: RunDirectory, *, overwrite: bool) -> RunDirectory:
     """Creates the folders.
+
+    Returns:
+        The run; under another name if it is nameless and another program has just taken its.
 
     Raises:
         ArtstyleError: if they cannot be created, another process has just done so, or a run that
@@ -277,10 +275,12 @@ def create_run_directory(run: RunDirectory, *, overwrite: bool) -> None:
         if overwrite and run.path.is_dir():
             empty_run(run.path, run.figures)
         else:
-            run.path.mkdir(parents=True, exist_ok=False)
+            path = new_folder(run.path, may_be_renamed=run.has_chosen_name)
+            run = dataclasses.replace(run, path=path, figures=run.figures.with_name(path.name))
         run.figures.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(run.path, error) from error
+    return run
 
 
 def open_run(path: Path) -> RunDirectory:

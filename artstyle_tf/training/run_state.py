@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.files import cannot_write, read_json_if_whole, remove_leftovers, write_json
+from artstyle_tf.files import (
+    cannot_write,
+    must_stay,
+    read_json_if_whole,
+    remove_leftovers,
+    write_json,
+)
 from artstyle_tf.locks import HOLDER_SUFFIX, LOCK_FILE, held, is_held
 
 STATE_FILE = "run.json"
@@ -39,7 +45,45 @@ def alone_in_run(folder: Path) -> Iterator[None]:
             remove_leftovers(folder)
         except OSError as error:
             raise cannot_write(folder, error) from error
+        lock = folder / LOCK_FILE
+        stack.enter_context(must_stay(folder, lock if lock.is_file() else folder))
         yield
+
+
+def free_name(folder: Path, base: str) -> str:
+    """The name, or the name with a number, that nothing in the folder has.
+
+    It is taken also when two programs begin in one second, or the clock goes back.
+    """
+    name, number = base, 1
+    while (folder / name).exists():
+        number += 1
+        name = f"{base}-{number}"
+    return name
+
+
+def new_folder(path: Path, *, may_be_renamed: bool) -> Path:
+    """Creates a folder, and the folders above it.
+
+    Args:
+        path: of the folder.
+        may_be_renamed: whether a number is added if another program has just made such a folder.
+
+    Returns:
+        Its path.
+
+    Raises:
+        OSError: if it cannot be created.
+    """
+    made = path
+    while True:
+        try:
+            made.mkdir(parents=True, exist_ok=False)
+            return made
+        except FileExistsError:
+            if not may_be_renamed:
+                raise
+            made = path.with_name(free_name(path.parent, path.name))
 
 
 def empty_run(folder: Path, figures: Path) -> None:

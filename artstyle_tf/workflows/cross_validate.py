@@ -75,7 +75,7 @@ def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
     # Again, because some pictures may have turned out to be unreadable.
     _check_folds(config, folded.rows, class_names, schemes)
     if not invocation.resume:
-        create_run_directory(place, overwrite=invocation.overwrite)
+        place = create_run_directory(place, overwrite=invocation.overwrite)
     with place.running():
         place.write_config(dump_yaml(config))
         place.write_class_names(class_names)

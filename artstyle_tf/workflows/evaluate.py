@@ -14,6 +14,7 @@ from artstyle_tf.data.batches import evaluation_batches, steps_per_epoch
 from artstyle_tf.data.given_split import judged_part
 from artstyle_tf.data.image_index import index_images
 from artstyle_tf.data.picture_store import PictureStore
+from artstyle_tf.files import must_stay
 from artstyle_tf.training.gallery import Gallery, load_gallery
 from artstyle_tf.training.prediction import predict
 from artstyle_tf.training.run_directory import RunDirectory
@@ -41,6 +42,13 @@ from artstyle_tf.workflows.split_pictures import read_splits
 def run(config: EvaluateExperiment, invocation: Invocation) -> dict[str, Any]:
     """Loads the run's model, predicts, measures, writes; returns what --json prints."""
     run_directory = find_run(config.run, config.outputs, purpose="evaluated")
+    with must_stay(run_directory.path, run_directory.config_file):
+        return _evaluate(config, run_directory, invocation)
+
+
+def _evaluate(
+    config: EvaluateExperiment, run_directory: RunDirectory, invocation: Invocation
+) -> dict[str, Any]:
     trained = read_run_config(run_directory)
     class_names = run_directory.read_class_names()
     name, folder, figures = _plan_evaluation(config, run_directory)

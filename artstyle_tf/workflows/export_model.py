@@ -17,7 +17,8 @@ from artstyle_tf.export.frozen_graph import FrozenGraph, freeze
 from artstyle_tf.export.model_card import model_card
 from artstyle_tf.export.saved_model import write_saved_model
 from artstyle_tf.export.served_run import ServedRun
-from artstyle_tf.files import write_text
+from artstyle_tf.files import must_stay, write_text
+from artstyle_tf.partial_folders import remove_abandoned_files
 from artstyle_tf.serving.instructions import check_model_name, write_serving_instructions
 from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.workflows.answers.served_run import load_served_run, read_own_pictures
@@ -33,14 +34,22 @@ from artstyle_tf.workflows.run_finding import find_run
 
 def run(config: ExportExperiment, invocation: Invocation) -> dict[str, Any]:
     """Writes the SavedModel, what serves it, other formats and the card."""
-    reporter, stopwatch = invocation.reporter, invocation.stopwatch
     run_directory = find_run(config.run, config.outputs, purpose="exported")
+    with must_stay(run_directory.path, run_directory.config_file):
+        return _export(config, run_directory, invocation)
+
+
+def _export(
+    config: ExportExperiment, run_directory: RunDirectory, invocation: Invocation
+) -> dict[str, Any]:
+    reporter, stopwatch = invocation.reporter, invocation.stopwatch
     folder = _folder(config, run_directory)
     names = check_formats(config.formats)
     # What can be missing is asked for before anything is written.
     facts = collect_model_facts(run_directory, config, pd.DataFrame())
     check_model_name(run_directory.path.name)
     served = load_served_run(run_directory)
+    remove_abandoned_files(folder)
     with stopwatch.stage("saved_model"):
         reporter.info("Writing the SavedModel")
         frozen = freeze(served.network, served.output_names)

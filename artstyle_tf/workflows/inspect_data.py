@@ -34,7 +34,7 @@ def run(config: InspectExperiment, invocation: Invocation) -> dict[str, Any]:
     place = plan_inspection(config, invocation)
     with stopwatch.stage("index"):
         index = find_pictures(config.data, reporter, fewest_styles=1)
-    create_run_directory(place, overwrite=invocation.overwrite)
+    place = create_run_directory(place, overwrite=invocation.overwrite)
     with place.running():
         place.write_config(dump_yaml(config))
         write_json(place.environment_file, {**describe_environment(), "kind": "inspection"})

@@ -235,7 +235,7 @@ def run_training(
     order = kind.order(config, splits["train"])
     inputs, decision = choose_inputs(config, network, splits, order, place, invocation)
     if not invocation.resume:
-        create_run_directory(place, overwrite=invocation.overwrite)
+        place = create_run_directory(place, overwrite=invocation.overwrite)
     training = kind(config, network, splits, inputs, class_names, place, invocation)
     with place.running():
         describe_run(place, config, class_names, pictures, prepared, network, decision)

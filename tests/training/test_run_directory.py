@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import json
+import shutil
+from datetime import datetime
 
 import keras
 import numpy as np
 import pytest
 
 from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.finite_numbers import NotFiniteError
+from artstyle_tf.training import run_directory
+from artstyle_tf.training.model_files import save_head
 from artstyle_tf.training.run_directory import (
     create_run_directory,
     open_run,
@@ -50,6 +55,52 @@ def test_two_that_start_at_once_do_not_mix(tmp_path):
     create_run_directory(first, overwrite=False)
     with pytest.raises(ArtstyleError, match="Cannot write"):
         create_run_directory(second, overwrite=False)
+
+
+def test_two_nameless_runs_of_one_second_both_get_a_name(tmp_path, monkeypatch):
+    class Noon(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return cls(2030, 1, 2, 12)
+
+    monkeypatch.setattr(run_directory, "datetime", Noon)
+    planned = [plan(tmp_path, None) for _ in range(3)]  # as by programs that prepare at once
+    runs = [create_run_directory(run, overwrite=False) for run in planned]
+    names = [f"direct-20300102-120000{end}" for end in ("", "-2", "-3")]
+    assert [run.path.name for run in runs] == [run.figures.name for run in runs] == names
+    assert all(run.path.is_dir() and run.figures.is_dir() for run in runs)
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_run_whose_folder_is_removed_does_not_end_well(tmp_path, replaced):
+    run = create(tmp_path)
+
+    def work():
+        with run.running():
+            run.write_config("seed: 1")
+            shutil.rmtree(run.path)
+            if replaced:
+                create(tmp_path)
+
+    with pytest.raises(ArtstyleError, match="removed or replaced"):
+        work()
+    assert run.path.exists() == replaced
+    assert not run.state_file.exists()
+
+
+def test_a_model_that_is_not_finite_is_neither_saved_nor_read(tmp_path):
+    run = create(tmp_path)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    run.save_model(model)
+    model.layers[0].kernel.assign([[np.nan], [1.0]])
+    with pytest.raises(NotFiniteError, match="not finite any more"):
+        run.save_model(model)
+    assert np.isfinite(run.load_model().get_weights()[0]).all()
+    with pytest.raises(NotFiniteError, match="was not written"):
+        save_head(model.layers[0], run.first_head_file)
+    model.save(run.model_file)  # by an older version
+    with pytest.raises(NotFiniteError, match="holds weights that are not finite"):
+        run.load_model()
 
 
 def test_resume_needs_an_interrupted_run_with_a_name(tmp_path):
