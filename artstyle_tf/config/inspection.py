@@ -31,6 +31,7 @@ FailOn = Literal[
     "exact_duplicates_across_styles",
     "near_duplicates_across_styles",
     "duplicates_across_splits",
+    "mirrored_across_splits",
     "empty_style",
     "styles_called_like_splits",
     "imbalance",

@@ -10,6 +10,7 @@ not mistaken for another one among a hundred thousand.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,7 +34,11 @@ MOST_DIFFERENT_BITS = 44
 pictures differ in 86 bits at least; stronger compression, half the size, grey for colour in 12 at
 most, brighter or more contrast in 40, turned by a degree in 42, without its outer 2 % in 52."""
 
-_FREQUENCIES = 16
+NUM_FREQUENCIES = 16
+"""In each direction; all but the mean make the hash, row by row."""
+
+_DIGITS = 64
+_HASH_AS_TEXT = re.compile(rf"[0-9a-f]{{{_DIGITS}}}")
 _THUMBNAIL_PX = 64
 _LEAST_CONTRAST = 3.0  # of 255; what is flatter has nothing that could look the same
 _ROWS_AT_ONCE = 2048
@@ -126,6 +131,42 @@ def near_pairs(hashes: np.ndarray, *, most_different_bits: int = MOST_DIFFERENT_
     return np.concatenate(pairs)
 
 
+def hashes_as_text(hashes: np.ndarray, is_usable: np.ndarray) -> list[str]:
+    """Hashes as cells of a table.
+
+    Args:
+        hashes: bool [N, 255].
+        is_usable: bool [N].
+
+    Returns:
+        N strings of 64 hexadecimal digits; "" for what has no hash.
+    """
+    packed = np.packbits(hashes, axis=1)
+    return [
+        row.tobytes().hex() if usable else "" for row, usable in zip(packed, is_usable, strict=True)
+    ]
+
+
+def hashes_from_text(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Reads what `hashes_as_text` made.
+
+    Returns:
+        bool [N, 255], and bool [N], which rows have a hash.
+
+    Raises:
+        ValueError: if one of them is no hash.
+    """
+    hashes = np.zeros((len(texts), NUM_BITS), dtype=bool)
+    is_usable = np.array([text != "" for text in texts], dtype=bool)
+    for number in np.flatnonzero(is_usable):
+        text = texts[number]
+        if not _HASH_AS_TEXT.fullmatch(text):
+            raise ValueError(f"{text[:80]!r} is no perceptual hash of {_DIGITS} hexadecimal digits")
+        packed = np.frombuffer(bytes.fromhex(text), dtype=np.uint8)
+        hashes[number] = np.unpackbits(packed)[:NUM_BITS]
+    return hashes, is_usable
+
+
 def perceptual_hash(content: bytes) -> np.ndarray | None:
     """The hash of one picture, from the bytes of its file.
 
@@ -139,7 +180,7 @@ def perceptual_hash(content: bytes) -> np.ndarray | None:
         grey = decode_grey_thumbnail(content, side_px=_THUMBNAIL_PX).astype(np.float32)
     if grey.std() < _LEAST_CONTRAST:
         return None
-    lowest = fft.dctn(grey, norm="ortho")[:_FREQUENCIES, :_FREQUENCIES].ravel()
+    lowest = fft.dctn(grey, norm="ortho")[:NUM_FREQUENCIES, :NUM_FREQUENCIES].ravel()
     without_mean = lowest[1:]  # brightness says nothing about what is seen
     return without_mean > np.median(without_mean)
 

@@ -28,7 +28,11 @@ from artstyle_tf.workflows.comparing.comparison_tables import (
     latex_table,
     markdown_table,
 )
-from artstyle_tf.workflows.comparing.contenders import Contender, read_contenders
+from artstyle_tf.workflows.comparing.contenders import (
+    Contender,
+    read_contenders,
+    warn_about_known_images,
+)
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.result_places import COMPARISON_FILE, plan_comparison
 from artstyle_tf.workflows.training_run import NAME_IN_RESULT
@@ -68,6 +72,7 @@ def compare_contenders(
         ArtstyleError: if they share no pictures.
     """
     shared = _shared_pictures(contenders, reporter)
+    warn_about_known_images(shared, contenders, reporter)
     scored = {part: _score(table, contenders, seed) for part, table in shared.items()}
     models = [
         {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -126,6 +127,7 @@ def write_embedding_evaluation(
     folder: Path,
     figures: Path,
     title: str,
+    further: Mapping[str, Any] | None = None,
 ) -> None:
     """Writes what `write_evaluation` does, the embeddings, and figures of their space.
 
@@ -140,8 +142,17 @@ def write_embedding_evaluation(
         folder: for tables.
         figures: for figures.
         title: of the figures.
+        further: JSON values that metrics.json holds beside the scores.
     """
-    write_evaluation(evaluation, pictures, class_names, folder=folder, figures=figures, title=title)
+    write_evaluation(
+        evaluation,
+        pictures,
+        class_names,
+        folder=folder,
+        figures=figures,
+        title=title,
+        further=further,
+    )
     paths = pictures.rows["path"].to_numpy(dtype=str)
     measured = Gallery(embeddings, pictures.labels, picture_ids(pictures), paths)
     save_gallery(folder / EMBEDDINGS_FILE, measured)

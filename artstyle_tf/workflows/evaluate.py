@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from artstyle_tf.config.experiment import EvaluateExperiment, TripletExperiment
+from artstyle_tf.config.experiment import (
+    EvaluateExperiment,
+    TrainingExperiment,
+    TripletExperiment,
+)
 from artstyle_tf.data.batches import evaluation_batches, steps_per_epoch
 from artstyle_tf.data.given_split import judged_part
 from artstyle_tf.data.image_index import index_images
 from artstyle_tf.data.picture_store import PictureStore
-from artstyle_tf.files import must_stay
+from artstyle_tf.data.picture_tables import csv_text
+from artstyle_tf.files import must_stay, write_text
 from artstyle_tf.training.gallery import Gallery, load_gallery
 from artstyle_tf.training.prediction import predict
 from artstyle_tf.training.run_directory import RunDirectory
@@ -23,11 +29,13 @@ from artstyle_tf.workflows.embedding_evaluation import (
     write_embedding_evaluation,
 )
 from artstyle_tf.workflows.evaluation import (
+    Evaluation,
     evaluate_logits,
     format_metrics,
     write_evaluation,
 )
 from artstyle_tf.workflows.invocation import Invocation
+from artstyle_tf.workflows.known_images import TABLE_FILE, find_known_images
 from artstyle_tf.workflows.result_places import plan_evaluation
 from artstyle_tf.workflows.run_finding import find_run, read_run_config
 from artstyle_tf.workflows.run_pictures import (
@@ -36,7 +44,7 @@ from artstyle_tf.workflows.run_pictures import (
     prepared_root,
     rows_of_split,
 )
-from artstyle_tf.workflows.split_pictures import read_splits
+from artstyle_tf.workflows.split_pictures import SplitPictures, read_splits
 
 
 def run(config: EvaluateExperiment, invocation: Invocation) -> dict[str, Any]:
@@ -52,8 +60,8 @@ def _evaluate(
     trained = read_run_config(run_directory)
     class_names = run_directory.read_class_names()
     name, folder, figures = _plan_evaluation(config, run_directory)
-    asks_validation = config.images is None and chosen_split(config, run_directory) == "val"
-    model = run_directory.load_model(before_refit=asks_validation)
+    own_split = None if config.images is not None else chosen_split(config, run_directory)
+    model = run_directory.load_model(before_refit=own_split == "val")
     with chosen_pictures(config, run_directory, trained, invocation) as prepared:
         splits = read_splits(
             prepared,
@@ -62,6 +70,9 @@ def _evaluate(
             image_size_px=trained.model.image_size_px,
         )
         (pictures,) = splits.values()
+        known = find_known_images(
+            run_directory, trained, prepared, invocation.reporter, own_split=own_split
+        )
         outputs = predict(
             model,
             evaluation_batches(pictures.store, pictures.labels, batch_size=config.batch_size),
@@ -69,32 +80,39 @@ def _evaluate(
             description="Evaluating pictures",
             reporter=invocation.reporter,
         )
-        title = f"{run_directory.path.name}: {name}"
-        where = {"folder": folder, "figures": figures, "title": title}
-        if isinstance(trained, TripletExperiment):
-            gallery = load_gallery(run_directory.gallery_file)
-            evaluation = evaluate_embeddings(
-                outputs,
-                pictures,
-                gallery,
-                class_names,
-                num_neighbours=trained.training.num_neighbours,
-                calibration=run_directory.read_calibration(),
-            )
-            show = _show_gallery(gallery, run_directory, trained)
-            write_embedding_evaluation(
-                evaluation, outputs, pictures, gallery, class_names, show=show, **where
-            )
-        else:
-            calibration = run_directory.read_calibration()
-            evaluation = evaluate_logits(outputs, pictures, class_names, calibration)
-            write_evaluation(evaluation, pictures, class_names, **where)
+        measured = _Measured(run_directory, trained, class_names)
+        evaluation = measured.evaluate(outputs, pictures)
+        of_new = None
+        if len(known.table) and known.num_left:
+            new = dataclasses.replace(prepared, manifest=prepared.manifest[~known.is_known])
+            (new_pictures,) = read_splits(
+                new, class_names, trained.data, image_size_px=trained.model.image_size_px
+            ).values()
+            of_new = _as_block(measured.evaluate(outputs[~known.is_known], new_pictures))
+        table = folder / TABLE_FILE if len(known.table) else None
+        about_known = {"known_images": known.counts(table), "without_known_images": of_new}
+        if table is not None:
+            write_text(table, csv_text(known.table))
+        measured.write(
+            evaluation,
+            outputs,
+            pictures,
+            folder=folder,
+            figures=figures,
+            title=f"{run_directory.path.name}: {name}",
+            further=about_known,
+        )
+    warnings = [*_about_own_split(own_split), *known.warnings()]
+    for warning in warnings:
+        invocation.reporter.warn(warning)
     return {
         "run": str(run_directory.path),
         "evaluated": name,
         "metrics": evaluation.metrics,
         "intervals": evaluation.intervals,
         "num_pictures": len(pictures),
+        **about_known,
+        "warnings": warnings,
         "unreadable": prepared.rejected.to_dict(orient="records"),
         "per_class": _as_json(evaluation.per_class),
         "results": str(folder),
@@ -103,13 +121,82 @@ def _evaluate(
     }
 
 
+class _Measured:
+    """A run that is measured by its logits, or by the neighbours of its embeddings.
+
+    Args:
+        run: its directory.
+        trained: its config.
+        class_names: C names.
+    """
+
+    def __init__(
+        self, run: RunDirectory, trained: TrainingExperiment, class_names: Sequence[str]
+    ) -> None:
+        self._run, self._trained, self._class_names = run, trained, class_names
+        self._calibration = run.read_calibration()
+        is_triplet = isinstance(trained, TripletExperiment)
+        self._gallery = load_gallery(run.gallery_file) if is_triplet else None
+
+    def evaluate(self, outputs: np.ndarray, pictures: SplitPictures) -> Evaluation:
+        """Scores of N images by the outputs of the network, float32 [N, D]."""
+        trained, gallery = self._trained, self._gallery
+        if gallery is None or not isinstance(trained, TripletExperiment):
+            return evaluate_logits(outputs, pictures, self._class_names, self._calibration)
+        return evaluate_embeddings(
+            outputs,
+            pictures,
+            gallery,
+            self._class_names,
+            num_neighbours=trained.training.num_neighbours,
+            calibration=self._calibration,
+        )
+
+    def write(
+        self, evaluation: Evaluation, outputs: np.ndarray, pictures: SplitPictures, **where: Any
+    ) -> None:
+        """Writes tables and figures; `where` as for `write_evaluation`."""
+        if self._gallery is None:
+            write_evaluation(evaluation, pictures, self._class_names, **where)
+            return
+        show = _show_gallery(self._gallery, self._run, self._trained)
+        write_embedding_evaluation(
+            evaluation, outputs, pictures, self._gallery, self._class_names, show=show, **where
+        )
+
+
+def _as_block(evaluation: Evaluation) -> dict[str, Any]:
+    """Scores as JSON values, for results that hold several of them."""
+    return {
+        "num_images": len(evaluation.predictions),
+        "metrics": evaluation.metrics,
+        "intervals": evaluation.intervals,
+        "per_class": _as_json(evaluation.per_class),
+    }
+
+
+def _about_own_split(split: str | None) -> list[str]:
+    """What the run has done with the images of its split before."""
+    if split == "train":
+        return [
+            "These are the images that the run has learned from: the scores say how well it "
+            "remembers them, not how good it is."
+        ]
+    if split == "val":
+        return [
+            "These images have chosen the run's epoch, temperature or threshold: scores on them "
+            "are a little too good."
+        ]
+    return []
+
+
 def _as_json(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows of a table; what is not known is null, because JSON has no NaN."""
     return table.astype(object).where(table.notna(), None).to_dict(orient="records")
 
 
 def _show_gallery(
-    gallery: Gallery, run_directory: RunDirectory, trained: TripletExperiment
+    gallery: Gallery, run_directory: RunDirectory, trained: TrainingExperiment
 ) -> Callable[[int], np.ndarray] | None:
     """How to look at the gallery's pictures; None if they are not here."""
     root = prepared_root(run_directory, trained)
@@ -144,19 +231,34 @@ def summarise(result: dict[str, Any]) -> str:
     """The result as text."""
     if result.get("dry_run"):
         return "\n".join(f"{key}: {value}" for key, value in result.items() if key != "dry_run")
-    per_class = pd.DataFrame(result["per_class"])
+    per_class, name = pd.DataFrame(result["per_class"]), result["evaluated"]
+    scores = {name: result["metrics"]}
+    intervals = {name: result["intervals"]}
+    known, of_new = result["known_images"], result["without_known_images"]
+    if of_new is not None:
+        without = f"without {known['num_images']} known images"
+        scores[without], intervals[without] = of_new["metrics"], of_new["intervals"]
     lines = [
         per_class.to_string(index=False, float_format=lambda value: f"{value:.3f}"),
         "",
-        format_metrics(
-            {result["evaluated"]: result["metrics"]}, {result["evaluated"]: result["intervals"]}
-        ),
+        format_metrics(scores, intervals),
         f"Pictures: {result['num_pictures']}",
+        *_known_in_words(known),
         f"Results:  {result['results']}",
         f"Figures:  {result['figures']}",
     ]
     lines += [f"Unreadable: {row['path']} ({row['reason']})" for row in result["unreadable"]]
     return "\n".join(lines)
+
+
+def _known_in_words(known: dict[str, Any]) -> list[str]:
+    if not known["num_images"]:
+        return []
+    left = f"{known['num_new']} are new" if known["num_new"] else "none is left to evaluate it on"
+    return [
+        f"Known:    {known['num_images']} images that the run has seen before; {left}",
+        f"          {known['table']}",
+    ]
 
 
 def _plan_evaluation(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -157,9 +157,20 @@ def write_evaluation(
     folder: Path,
     figures: Path,
     title: str,
+    further: Mapping[str, Any] | None = None,
 ) -> None:
-    """Writes metrics.json, predictions.csv, per_class.csv, confusion_matrix.csv and figures."""
-    scores = {**evaluation.metrics, "intervals": evaluation.intervals}
+    """Writes metrics.json, predictions.csv, per_class.csv, confusion_matrix.csv and figures.
+
+    Args:
+        evaluation: of the pictures.
+        pictures: N pictures.
+        class_names: C names.
+        folder: for tables.
+        figures: for figures.
+        title: of the figures.
+        further: JSON values that metrics.json holds beside the scores.
+    """
+    scores = {**evaluation.metrics, "intervals": evaluation.intervals, **(further or {})}
     write_json(folder / "metrics.json", scores)
     predictions = csv_text(evaluation.predictions, float_format="%.6f")
     write_text(folder / "predictions.csv", predictions)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from artstyle_tf.data.image_index import ImageIndex
+from artstyle_tf.data.known_images import MOST_DIFFERENT_BITS_OF_COPIES, turned_pairs
 from artstyle_tf.data.leaks import find_leaks, warn_about_leaks
+from artstyle_tf.data.near_duplicates import hashes_from_text
 from artstyle_tf.data.picture_groups import suggest_group_pattern
+from artstyle_tf.data.picture_tables import examples
 from artstyle_tf.reporting import Reporter
 
 
@@ -26,6 +30,36 @@ def check_leaks(index: ImageIndex, pictures: pd.DataFrame, reporter: Reporter) -
     if not has_groups(index):
         suggest_groups(index, reporter)
     return leaks
+
+
+def warn_about_turned_copies(pictures: pd.DataFrame, reporter: Reporter) -> None:
+    """Says so if images that folds may divide are mirrored or turned copies of each other.
+
+    Args:
+        pictures: columns path, and looks_like and perceptual_hash unless they are to be ignored.
+        reporter: gets the warning.
+    """
+    if "looks_like" not in pictures:
+        return
+    hashes, is_usable = hashes_from_text(pictures["perceptual_hash"].tolist())
+    numbers = np.flatnonzero(is_usable)
+    pairs = numbers[
+        turned_pairs(
+            hashes[numbers], hashes[numbers], most_different_bits=MOST_DIFFERENT_BITS_OF_COPIES
+        )
+    ]
+    looks = pictures["looks_like"].to_numpy()
+    first, second = pairs[:, 0], pairs[:, 1]
+    pairs = pairs[(first < second) & (looks[first] != looks[second])]
+    if len(pairs) == 0:
+        return
+    paths = pictures["path"].to_numpy()
+    named = [f"{paths[one]} and {paths[other]}" for one, other in pairs]
+    what = "pair of images is" if len(pairs) == 1 else "pairs of images are"
+    reporter.warn(
+        f"{len(pairs)} {what} the same mirrored or turned, and may lie in different folds: scores "
+        f"flatter. {examples(named)}. Remove one of each, or name them in data.group_file."
+    )
 
 
 def has_groups(index: ImageIndex) -> bool:

@@ -223,7 +223,7 @@ def run_training(
     reporter, stopwatch = invocation.reporter, invocation.stopwatch
     # What can be wrong is asked for before anything is written, the cheap things first.
     place = plan_run(config, invocation)
-    index, pictures = index_and_split(config.data, reporter)
+    index, pictures = index_and_split(config.data, reporter, hashed=True)
     leaks = check_leaks(index, pictures, reporter)
     class_names = index.class_names
     network = kind.build_network(config, num_classes=len(class_names))

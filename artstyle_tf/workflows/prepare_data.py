@@ -19,7 +19,7 @@ from artstyle_tf.data.given_split import (
 )
 from artstyle_tf.data.image_index import ImageIndex, index_images
 from artstyle_tf.data.leaks import count_leaks
-from artstyle_tf.data.near_duplicates import find_near_duplicates
+from artstyle_tf.data.near_duplicates import hashes_as_text, join_near_pairs, perceptual_hashes
 from artstyle_tf.data.preparation import PreparedPictures, UpSampling, prepare_pictures
 from artstyle_tf.data.split_folders import (
     styles_like_splits_in_words,
@@ -81,21 +81,33 @@ def summarise(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def index_and_split(data: DataConfig, reporter: Reporter) -> tuple[ImageIndex, pd.DataFrame]:
+def index_and_split(
+    data: DataConfig, reporter: Reporter, *, hashed: bool = False
+) -> tuple[ImageIndex, pd.DataFrame]:
     """Finds the pictures, says which split each belongs to, and checks that this can be learned.
 
+    Args:
+        data: where they are, and how they are split.
+        reporter: where progress and warnings go.
+        hashed: whether perceptual hashes are wanted even where near duplicates are to be ignored.
+
     Returns:
-        The index, without what a split file leaves out; and its pictures with the column `split`,
+        The index, without what a split file leaves out; and its pictures with the column `split`;
         and `looks_like`, which is equal for pictures that look the same, unless that is to be
-        ignored.
+        ignored; and `perceptual_hash`, if either asks for it.
 
     Raises:
         ArtstyleError: if there are no pictures, or they cannot be split or trained on.
     """
     index = find_pictures(data, reporter)
-    if data.near_duplicates == "keep_together":
-        sets = find_near_duplicates(index.root, list(index.pictures["path"]), reporter)
-        index = dataclasses.replace(index, pictures=index.pictures.assign(looks_like=sets))
+    keep_together = data.near_duplicates == "keep_together"
+    if keep_together or hashed:
+        files = [index.root / path for path in index.pictures["path"]]
+        hashes, is_usable = perceptual_hashes(files, reporter)
+        hashed_pictures = index.pictures.assign(perceptual_hash=hashes_as_text(hashes, is_usable))
+        if keep_together:
+            hashed_pictures["looks_like"] = join_near_pairs(hashes, is_usable)
+        index = dataclasses.replace(index, pictures=hashed_pictures)
     pictures = divide(data, index, reporter)
     check_styles(index.root, pictures["label"], fewest_styles=2)
     check_trainable(pictures)

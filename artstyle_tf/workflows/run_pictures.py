@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,7 +66,6 @@ def other_pictures(
             expected=f"folders named {', '.join(class_names)}",
             fix="rename or move these folders",
         )
-    _warn_about_known_pictures(index.pictures, run_directory, invocation)
     return prepare_pictures(
         index.pictures.assign(split="test"),
         root=index.root,
@@ -74,20 +74,6 @@ def other_pictures(
         num_workers=trained.data.preparation_workers,
         reporter=invocation.reporter,
     )
-
-
-def _warn_about_known_pictures(
-    pictures: pd.DataFrame, run_directory: RunDirectory, invocation: Invocation
-) -> None:
-    """A model knows the pictures it has learnt from; a score on them says little."""
-    known = run_directory.read_pictures()
-    learnt = set(known.loc[known["split"] == "train", "source_digest"])
-    num_learnt = sum(digest in learnt for digest in pictures["digest"])
-    if num_learnt:
-        invocation.reporter.warn(
-            f"{num_learnt} of these {len(pictures)} pictures were used to train the run; "
-            "the score flatters the model"
-        )
 
 
 def own_pictures(
@@ -107,7 +93,7 @@ def own_pictures(
     readable = []
     rejected = []
     for row in rows.itertuples():
-        reason = _why_not_the_same(root / str(row.path), str(row.digest))
+        reason = _why_not_the_same(root, str(row.path), str(row.digest))
         readable.append(reason is None)
         if reason is not None:
             rejected.append({"path": row.source, "reason": reason})
@@ -134,12 +120,25 @@ def prepared_root(run_directory: RunDirectory, trained: TrainingExperiment) -> P
     return Path(environment["prepared_pictures"])
 
 
-def _why_not_the_same(file: Path, digest: str) -> str | None:
+def file_below(root: Path, path: str, digest: str) -> Path | None:
+    """The file that a run's table names; None if it is gone, changed, or not in the folder."""
+    return root / path if _why_not_the_same(root, path, digest) is None else None
+
+
+def _why_not_the_same(root: Path, path: str, digest: str) -> str | None:
+    if leads_out(path):
+        return "leads out of the folder of the images"
     try:
-        found = hashlib.sha256(file.read_bytes()).hexdigest()
+        with (root / path).open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         return error.strerror or str(error)
     return None if found == digest else "changed since the run"
+
+
+def leads_out(path: str) -> bool:
+    """Whether a relative path, from a table that somebody may have changed, is none."""
+    return Path(path).is_absolute() or os.pardir in Path(path).parts or not path
 
 
 def rows_of_split(split: str, run_directory: RunDirectory) -> pd.DataFrame:

@@ -84,7 +84,11 @@ def describe_run(
     run_directory.write_class_names(class_names)
     split_columns = pictures[["path", "label", "split", "group"]]
     run_directory.write_table(run_directory.split_file, split_columns)
-    run_directory.write_table(run_directory.pictures_file, prepared.manifest)
+    hashes = dict(zip(pictures["path"], pictures["perceptual_hash"], strict=True))
+    manifest = prepared.manifest
+    # By which copies of these images are found later, wherever the images are then.
+    manifest = manifest.assign(perceptual_hash=manifest["source"].map(hashes))
+    run_directory.write_table(run_directory.pictures_file, manifest)
     environment = {
         **describe_environment(),
         "kind": config.kind,

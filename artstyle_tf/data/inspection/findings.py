@@ -17,6 +17,7 @@ SEVERITY_OF = {
     "exact_duplicates_across_styles": "error",
     "near_duplicates_across_styles": "error",
     "duplicates_across_splits": "error",
+    "mirrored_across_splits": "warning",
     "empty_style": "warning",
     "styles_called_like_splits": "warning",
     "imbalance": "warning",

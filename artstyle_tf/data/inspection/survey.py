@@ -18,7 +18,12 @@ from artstyle_tf.data.inspection.file_facts import (
     suffix_fits,
 )
 from artstyle_tf.data.inspection.pixel_measures import NUM_BINS, PixelMeasures, measure_pixels
-from artstyle_tf.data.near_duplicates import NUM_BITS, join_near_pairs, perceptual_hash
+from artstyle_tf.data.near_duplicates import (
+    NUM_BITS,
+    hashes_as_text,
+    join_near_pairs,
+    perceptual_hash,
+)
 from artstyle_tf.data.picture_reading import (
     UnreadablePictureError,
     decode_picture,
@@ -51,8 +56,8 @@ class Survey:
             size_bytes); is_readable and reason; those of `FileFacts`; fits_suffix, ends_properly,
             width_px, height_px (as the picture is shown), aspect (width / height), megapixels,
             bytes_per_pixel; those of `PixelMeasures`, with border (its kind) and border_share (the
-            mean of its four shares); looks_like (equal for pictures that look the same). What a
-            file did not give is NaN or "".
+            mean of its four shares); looks_like (equal for pictures that look the same) and
+            perceptual_hash (as text). What a file did not give is NaN or "".
         histograms: style -> float64 [3, 64], mean over its readable pictures of the shares of
             pixels in each bin of red, green and blue.
     """
@@ -116,6 +121,7 @@ def survey_pictures(
     table = pd.concat([pictures, seen_table], axis=1)
     table["bytes_per_pixel"] = table["size_bytes"] / (table["megapixels"] * 1e6)
     table["looks_like"] = join_near_pairs(hashes, is_usable)
+    table["perceptual_hash"] = hashes_as_text(hashes, is_usable)
     num_readable = table.groupby("label")["is_readable"].sum()
     return Survey(table, {style: sums[style] / num_readable[style] for style in sorted(sums)})
 

@@ -59,6 +59,13 @@ def _about_leaks(facts: RunFacts, further: FurtherResults) -> Iterator[Step]:
             "so the score is too good. Remove the copies, or keep them on one side.",
             "data.near_duplicates=keep_together",
         )
+    if leaks.get("mirrored_across_splits"):
+        yield Step(
+            "fix",
+            f"{_sets(leaks['mirrored_across_splits'])} are mirrored or turned copies of each other "
+            "but lie in several splits, so the score is too good. Remove the copies that "
+            "leaks.csv of the run names, or keep them together with data.group_file.",
+        )
     if leaks.get("duplicates_across_styles"):
         yield Step(
             "fix",

@@ -15,6 +15,7 @@ from artstyle_tf.data.decoding import AspectPolicy
 from artstyle_tf.data.preparation import PreparedPictures
 from artstyle_tf.models.backbones import build_backbone
 from artstyle_tf.workflows.invocation import Invocation
+from artstyle_tf.workflows.known_images import find_known_images
 from artstyle_tf.workflows.prepare_data import index_and_split, prepare
 from artstyle_tf.workflows.run_finding import find_analyzed_run, read_run_config
 from artstyle_tf.workflows.run_pictures import all_rows, other_pictures, own_pictures
@@ -63,7 +64,11 @@ def open_source(config: AnalyzeExperiment, invocation: Invocation) -> Iterator[A
         return
     with tempfile.TemporaryDirectory(prefix="artstyle-") as temporary:
         folder = Path(temporary) / "prepared"
-        yield source(other_pictures(Path(config.images), folder, run, trained, invocation))
+        prepared = other_pictures(Path(config.images), folder, run, trained, invocation)
+        known = find_known_images(run, trained, prepared, invocation.reporter)
+        for warning in known.warnings():
+            invocation.reporter.warn(warning)
+        yield source(prepared)
 
 
 def _bare_backbone(config: AnalyzeExperiment, invocation: Invocation) -> AnalysisSource:

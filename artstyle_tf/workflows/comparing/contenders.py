@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
@@ -14,14 +14,16 @@ import pandas as pd
 from artstyle_tf.analysis.classifiers import CLASSIFIER_IN_WORDS
 from artstyle_tf.analysis.feature_network import POOLED, build_feature_network
 from artstyle_tf.config.experiment import CompareExperiment
+from artstyle_tf.data.picture_tables import examples
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import read_json
 from artstyle_tf.metrics.neighbours import nearest_neighbours
-from artstyle_tf.reporting import Reporter
+from artstyle_tf.reporting import SILENT, Reporter
 from artstyle_tf.training.gallery import load_gallery
 from artstyle_tf.training.run_directory import RunDirectory, open_run
 from artstyle_tf.workflows.analyze_features import CLASSIFIERS_FOLDER
 from artstyle_tf.workflows.fitting.floor import FLOOR_PREDICTIONS_FILE
+from artstyle_tf.workflows.known_images import copies_in_own_split
 from artstyle_tf.workflows.run_finding import (
     ANALYSIS_FILE,
     find_compared_folders,
@@ -46,6 +48,7 @@ class Contender:
         training_seconds: from pictures or features to the model; None if unknown.
         milliseconds: that one picture takes, in batches; decoding is not counted.
         size_bytes: of all files that a prediction needs.
+        known: part -> paths of images that equal one that the model has seen in its training.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Contender:
     training_seconds: float | None
     milliseconds: float
     size_bytes: int
+    known: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def read_contenders(
@@ -89,6 +93,30 @@ def read_contenders(
             fix="name more folders after --runs",
         )
     return contenders
+
+
+def warn_about_known_images(
+    shared: Mapping[str, pd.DataFrame], contenders: Sequence[Contender], reporter: Reporter
+) -> None:
+    """Says which models have seen images that they are compared on.
+
+    Args:
+        shared: part -> table of the images that count, with the column path.
+        contenders: that are compared.
+        reporter: gets the warnings.
+    """
+    for part, table in shared.items():
+        counts = {
+            each.name: int(table["path"].isin(each.known.get(part, frozenset())).sum())
+            for each in contenders
+        }
+        found = [f"{name} {count}" for name, count in counts.items() if count]
+        if found:
+            reporter.warn(
+                f"Of the {len(table)} {part} images that are compared, some equal images that a "
+                f"model has seen in its training, which flatters it: {examples(found)}. "
+                "evaluate.py gives a run's scores without them."
+            )
 
 
 class _TimedRuns:
@@ -164,7 +192,17 @@ def _run(run: RunDirectory, timed: _TimedRuns) -> Contender:
         training_seconds=read_json(run.metrics_file)["seconds"].get("training"),
         milliseconds=timed.whole(run),
         size_bytes=sum(file.stat().st_size for file in files if file.is_file()),
+        known=_known(run),
     )
+
+
+def _known(run: RunDirectory) -> Mapping[str, frozenset[str]]:
+    """Images of each part that equal one that the run has seen in its training."""
+    trained = read_run_config(run)
+    return {
+        part: copies_in_own_split(run, trained, split, SILENT)
+        for split, part in NAME_IN_RESULT.items()
+    }
 
 
 def _floor(run: RunDirectory, timed: _TimedRuns, reporter: Reporter) -> Iterator[Contender]:
@@ -182,6 +220,7 @@ def _floor(run: RunDirectory, timed: _TimedRuns, reporter: Reporter) -> Iterator
         training_seconds=metrics["seconds"].get("floor"),
         milliseconds=milliseconds,
         size_bytes=_BYTES_A_WEIGHT * num_weights,
+        known=_known(run),
     )
 
 
@@ -206,6 +245,7 @@ def _classifiers(
             training_seconds=entry["search_seconds"] + entry["fit_seconds"],
             milliseconds=timed.whole(run) + entry["milliseconds_a_picture"],
             size_bytes=run.model_file.stat().st_size + (entry["size_bytes"] or 0),
+            known=_known(run),
         )
 
 

@@ -78,9 +78,11 @@ def _split_findings(inspection: Inspection) -> list[Finding]:
     divided = inspection.pictures[inspection.pictures["split"] != ""]
     told, leaks = leaks_in_words(inspection.leaks, divided), inspection.leaks
     copies = leaks.loc[leaks["kind"] == "duplicates_across_splits", "pictures"]
+    mirrored = leaks.loc[leaks["kind"] == "mirrored_across_splits", "pictures"]
     splits = divided.groupby("group")["split"].nunique()
     for kind, names in (
         ("duplicates_across_splits", copies),
+        ("mirrored_across_splits", mirrored),
         ("group_across_splits", splits.index[splits > 1]),
     ):
         if kind in told:

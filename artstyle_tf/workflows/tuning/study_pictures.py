@@ -27,7 +27,12 @@ from artstyle_tf.workflows.folds.fold_pictures import (
     rows_before_preparation,
 )
 from artstyle_tf.workflows.folds.fold_training import FoldPictures
-from artstyle_tf.workflows.leak_check import check_leaks, has_groups, suggest_groups
+from artstyle_tf.workflows.leak_check import (
+    check_leaks,
+    has_groups,
+    suggest_groups,
+    warn_about_turned_copies,
+)
 from artstyle_tf.workflows.prepare_data import prepare
 from artstyle_tf.workflows.tuning.shared_pictures import StudyPictures
 
@@ -81,6 +86,7 @@ def check_study(
     if objective.scheme != "validation":
         rows = rows_before_preparation(table, _folding(config))
         _check_folds(config, rows, objective, index.class_names)
+        warn_about_turned_copies(table[table["split"] != "test"], reporter)
     TRAININGS[config.kind].build_network(config, num_classes=len(index.class_names))
 
 
