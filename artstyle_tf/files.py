@@ -240,6 +240,11 @@ def check_can_write(path: Path) -> None:
         raise cannot_write(path, OSError(number, os.strerror(number)))
 
 
+def leads_out(path: str) -> bool:
+    """Whether a path, from a table that somebody may have changed, is none below a folder."""
+    return not path or "\0" in path or Path(path).is_absolute() or os.pardir in Path(path).parts
+
+
 def is_about_room_or_rights(error: OSError) -> bool:
     """Whether it is the user's to mend: a full disk, a folder or file that may not be written."""
     return error.errno in _NO_ROOM | _NOT_ALLOWED

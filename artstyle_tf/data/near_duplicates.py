@@ -158,8 +158,9 @@ def hashes_from_text(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """
     hashes = np.zeros((len(texts), NUM_BITS), dtype=bool)
     is_usable = np.array([text != "" for text in texts], dtype=bool)
-    for number in np.flatnonzero(is_usable):
-        text = texts[number]
+    for number, text in enumerate(texts):
+        if not text:
+            continue
         if not _HASH_AS_TEXT.fullmatch(text):
             raise ValueError(f"{text[:80]!r} is no perceptual hash of {_DIGITS} hexadecimal digits")
         packed = np.frombuffer(bytes.fromhex(text), dtype=np.uint8)

@@ -121,13 +121,15 @@ def _what(facts: ModelFacts) -> str:
 
 
 def _scores(facts: ModelFacts) -> str:
-    intervals = facts.results["intervals"]
+    intervals = facts.results.get("intervals", {})
     splits = [name for name in ("test", "validation") if name in facts.results]
     rows = [
         {
             "score": metric.replace("_", " ").replace(" f1", "-F1"),
             **{
-                split: _with_interval(facts.results[split][metric], intervals[split][metric])
+                split: _with_interval(
+                    facts.results[split][metric], intervals.get(split, {}).get(metric)
+                )
                 for split in splits
             },
         }
@@ -162,7 +164,9 @@ def _group_gap(facts: ModelFacts) -> str:
 
 def _floor(facts: ModelFacts) -> str:
     split, _ = _best_known(facts)
-    floor = facts.results["floor"][split]
+    floor = facts.results.get("floor", {}).get(split)
+    if floor is None:
+        return "The run was made before runs were compared with a floor."
     return (
         "Beside it, logistic regression on the frozen network reaches macro-F1 "
         f"{floor['macro_f1']:.3f} ({split}): {floor['verdict']}."
@@ -170,7 +174,9 @@ def _floor(facts: ModelFacts) -> str:
 
 
 def _reject_option(facts: ModelFacts) -> str:
-    calibration = facts.results["calibration"]
+    calibration = facts.results.get("calibration")
+    if calibration is None:
+        return "The run was made before there was a threshold: every answer is given."
     accuracy = f"{calibration['wanted_accuracy']:.0%}"
     if calibration["threshold"] is None:
         return f"No confidence is high enough for an accuracy of {accuracy}: nothing is `accepted`."
@@ -218,12 +224,16 @@ def _formats(formats: pd.DataFrame) -> str:
 
 def _environment(facts: ModelFacts) -> str:
     environment = facts.environment
-    packages = environment["packages"]
-    versions = ", ".join(f"{name} {packages[name]}" for name in ("tensorflow", "keras", "numpy"))
-    return f"artstyle_tf {environment['artstyle_tf']}, {versions}, seed {environment['seed']}."
+    packages = environment.get("packages", {})
+    shown = ("tensorflow", "keras", "numpy")
+    versions = "".join(f"{name} {packages[name]}, " for name in shown if name in packages)
+    own = environment.get("artstyle_tf", "of an unknown version")
+    return f"artstyle_tf {own}, {versions}seed {environment.get('seed', 'unknown')}."
 
 
-def _with_interval(value: float, interval: Sequence[float]) -> str:
+def _with_interval(value: float, interval: Sequence[float] | None) -> str:
+    if interval is None:
+        return f"{value:.3f}"
     return f"{value:.3f} ({interval[0]:.3f}-{interval[1]:.3f})"
 
 

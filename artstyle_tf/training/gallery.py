@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.files import replaced_atomically
+from artstyle_tf.files import leads_out, replaced_atomically
 from artstyle_tf.npz_files import read_npz
+from artstyle_tf.training.run_directory import RunDirectory
 
 
 @dataclass(frozen=True)
@@ -45,18 +46,67 @@ def save_gallery(path: Path, gallery: Gallery) -> None:
         )
 
 
-def load_gallery(path: Path) -> Gallery:
+def load_gallery(path: Path, *, num_classes: int | None = None) -> Gallery:
     """Reads what `save_gallery` wrote.
 
+    Args:
+        path: of the file.
+        num_classes: C, that the labels have to be below; None if that is not known.
+
     Raises:
-        ArtstyleError: if the file is missing or damaged.
+        ArtstyleError: if the file is missing or damaged, or holds what no gallery can hold.
     """
     try:
         arrays = read_npz(path)
-        return Gallery(**{name: arrays[name] for name in Gallery.__dataclass_fields__})
+        gallery = Gallery(**{name: arrays[name] for name in Gallery.__dataclass_fields__})
+        _check(gallery, num_classes)
+        return gallery
     except (OSError, ValueError, KeyError) as error:
         raise ArtstyleError(
             f"The gallery {path} cannot be read",
             received=" ".join(str(error).split()),
             fix="train the run again; resume it if it was interrupted",
         ) from error
+
+
+def load_run_gallery(run: RunDirectory) -> Gallery:
+    """The gallery of a triplet run.
+
+    Raises:
+        ArtstyleError: if it is missing or damaged, or does not belong to the run.
+    """
+    return load_gallery(run.gallery_file, num_classes=len(run.read_class_names()))
+
+
+_LARGEST_DEVIATION = 1e-2  # of the length of a row from 1, float16 and all
+
+
+def _check(gallery: Gallery, num_classes: int | None) -> None:
+    """Raises ValueError, with the array that is wrong."""
+    embeddings, labels = gallery.embeddings, gallery.labels
+    if embeddings.ndim != 2 or embeddings.dtype != np.float32 or 0 in embeddings.shape:
+        raise ValueError(
+            f"embeddings: should be float32 [N, D], not {embeddings.dtype} {embeddings.shape}"
+        )
+    for name, kind, kind_in_words in (
+        ("labels", "i", "integers"),
+        ("ids", "U", "strings"),
+        ("paths", "U", "strings"),
+    ):
+        array = getattr(gallery, name)
+        if array.shape != (len(embeddings),) or array.dtype.kind != kind:
+            raise ValueError(
+                f"{name}: should be {len(embeddings)} {kind_in_words}, not {array.dtype} "
+                f"{array.shape}"
+            )
+    if not np.isfinite(embeddings).all():
+        raise ValueError("embeddings: should be finite")
+    lengths = np.linalg.norm(embeddings, axis=1)
+    if ((np.abs(lengths - 1) > _LARGEST_DEVIATION) & (lengths != 0)).any():
+        raise ValueError("embeddings: should have rows of length 1")
+    if labels.min() < 0 or (num_classes is not None and labels.max() >= num_classes):
+        most = "" if num_classes is None else f" and below {num_classes}, the number of styles"
+        raise ValueError(f"labels: should be 0 or more{most}")
+    outside = [path for path in gallery.paths.tolist() if leads_out(path)]
+    if outside:
+        raise ValueError(f"paths: {outside[0]!r} leads out of the folder of the images")

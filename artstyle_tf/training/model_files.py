@@ -92,8 +92,10 @@ def load_head(model: keras.Model, file: Path) -> None:
 
     try:
         weights = read_npz(file)
+        if not all(np.isfinite(weights[name]).all() for name in ("kernel", "bias")):
+            raise ValueError("kernel and bias should hold finite numbers")
         model.get_layer(HEAD_NAME).set_weights([weights["kernel"], weights["bias"]])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise ArtstyleError(
             f"The head {file}, by which the validation pictures were judged, cannot be read",
             received=" ".join(str(error).split())[:200],

@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.files import cannot_write, read_json, replaced_atomically, write_json, write_text
+from artstyle_tf.files import cannot_write, replaced_atomically, write_json, write_text
+from artstyle_tf.training.run_files import (
+    Environment,
+    read_calibration,
+    read_checked,
+    read_class_names,
+)
 from artstyle_tf.training.run_state import (
     STATE_FILE,
     alone_in_run,
@@ -27,7 +33,6 @@ if TYPE_CHECKING:  # names and places are asked for first, which has to be quick
     import pandas as pd
 
     from artstyle_tf.metrics.calibration import Calibration
-_COLUMNS_OF_PICTURES = ("path", "label", "split", "source", "source_digest", "parent", "digest")
 
 
 @dataclass(frozen=True)
@@ -157,7 +162,7 @@ class RunDirectory:
 
     def read_class_names(self) -> tuple[str, ...]:
         """Class names in the order of the logits."""
-        return tuple(read_json(self.class_names_file))
+        return read_class_names(self.class_names_file)
 
     def write_calibration(self, calibration: Calibration) -> None:
         """Writes calibration.json."""
@@ -167,9 +172,7 @@ class RunDirectory:
         """The run's calibration; None for a run of before there was one."""
         if not self.calibration_file.is_file():
             return None
-        from artstyle_tf.metrics.calibration import Calibration
-
-        return Calibration(**read_json(self.calibration_file))
+        return read_calibration(self.calibration_file)
 
     def read_pictures(self) -> pd.DataFrame:
         """The prepared pictures the run used, all columns as str.
@@ -177,26 +180,17 @@ class RunDirectory:
         Raises:
             ArtstyleError: if the table is missing or damaged.
         """
-        import pandas as pd
+        from artstyle_tf.training.run_tables import read_pictures
 
-        try:
-            table = pd.read_csv(self.pictures_file, dtype=str, keep_default_na=False)
-            lacking = [name for name in _COLUMNS_OF_PICTURES if name not in table]
-            if lacking:
-                raise ValueError(f"no column {', '.join(lacking)}")
-            return table
-        except (OSError, ValueError) as error:
-            raise ArtstyleError(
-                f"The run's list of its pictures, {self.pictures_file}, cannot be read",
-                received=" ".join(str(error).split())[:200],
-                fix="train the run again",
-            ) from error
+        return read_pictures(self.pictures_file, self.read_class_names())
+
+    def read_environment(self) -> Environment:
+        """With what the run was made."""
+        return read_checked(self.environment_file, Environment)
 
     def read_kind(self) -> str:
         """What was trained: "direct" or "triplet"."""
-        return read_json(self.environment_file).get(
-            "kind", "direct"
-        )  # the first runs were all direct and did not say
+        return self.read_environment().kind
 
     def write_table(self, file: Path, table: pd.DataFrame) -> None:
         """Writes a CSV atomically."""

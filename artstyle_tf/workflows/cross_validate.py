@@ -49,11 +49,7 @@ from artstyle_tf.workflows.folds.fold_training import (
     train_fold,
 )
 from artstyle_tf.workflows.invocation import Invocation
-from artstyle_tf.workflows.leak_check import (
-    has_groups,
-    suggest_groups,
-    warn_about_turned_copies,
-)
+from artstyle_tf.workflows.leak_check import has_groups, suggest_groups, warn_about_turned
 from artstyle_tf.workflows.prepare_data import index_and_split, prepare
 from artstyle_tf.workflows.run_planning import plan_folds
 from artstyle_tf.workflows.split_pictures import read_splits
@@ -78,7 +74,7 @@ def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
     num_folds = settings.num_folds
     # Again, because some pictures may have turned out to be unreadable.
     _check_folds(config, folded.rows, class_names, schemes)
-    warn_about_turned_copies(without_test(pictures, settings), reporter)
+    warn_about_turned(without_test(pictures, settings), reporter)
     if not invocation.resume:
         place = create_run_directory(place, overwrite=invocation.overwrite)
     with place.running():

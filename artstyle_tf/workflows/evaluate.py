@@ -21,7 +21,7 @@ from artstyle_tf.data.image_index import index_images
 from artstyle_tf.data.picture_store import PictureStore
 from artstyle_tf.data.picture_tables import csv_text
 from artstyle_tf.files import must_stay, write_text
-from artstyle_tf.training.gallery import Gallery, load_gallery
+from artstyle_tf.training.gallery import Gallery, load_run_gallery
 from artstyle_tf.training.prediction import predict
 from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.workflows.embedding_evaluation import (
@@ -41,10 +41,12 @@ from artstyle_tf.workflows.run_finding import find_run, read_run_config
 from artstyle_tf.workflows.run_pictures import (
     chosen_pictures,
     chosen_split,
+    file_below,
     prepared_root,
     rows_of_split,
 )
 from artstyle_tf.workflows.split_pictures import SplitPictures, read_splits
+from artstyle_tf.workflows.training_run import load_run_model
 
 
 def run(config: EvaluateExperiment, invocation: Invocation) -> dict[str, Any]:
@@ -61,7 +63,8 @@ def _evaluate(
     class_names = run_directory.read_class_names()
     name, folder, figures = _plan_evaluation(config, run_directory)
     own_split = None if config.images is not None else chosen_split(config, run_directory)
-    model = run_directory.load_model(before_refit=own_split == "val")
+    measured = _Measured(run_directory, trained, class_names)
+    model = load_run_model(run_directory, trained, before_refit=own_split == "val")
     with chosen_pictures(config, run_directory, trained, invocation) as prepared:
         splits = read_splits(
             prepared,
@@ -80,7 +83,6 @@ def _evaluate(
             description="Evaluating pictures",
             reporter=invocation.reporter,
         )
-        measured = _Measured(run_directory, trained, class_names)
         evaluation = measured.evaluate(outputs, pictures)
         of_new = None
         if len(known.table) and known.num_left:
@@ -136,7 +138,7 @@ class _Measured:
         self._run, self._trained, self._class_names = run, trained, class_names
         self._calibration = run.read_calibration()
         is_triplet = isinstance(trained, TripletExperiment)
-        self._gallery = load_gallery(run.gallery_file) if is_triplet else None
+        self._gallery = load_run_gallery(run) if is_triplet else None
 
     def evaluate(self, outputs: np.ndarray, pictures: SplitPictures) -> Evaluation:
         """Scores of N images by the outputs of the network, float32 [N, D]."""
@@ -200,8 +202,12 @@ def _show_gallery(
 ) -> Callable[[int], np.ndarray] | None:
     """How to look at the gallery's pictures; None if they are not here."""
     root = prepared_root(run_directory, trained)
-    paths = [root / path for path in gallery.paths]
-    if not all(path.is_file() for path in paths):
+    # Only what is in the run's table goes into a figure, and only as it was then.
+    table = run_directory.read_pictures()
+    digests = dict(zip(table["path"], table["digest"], strict=True))
+    found = [file_below(root, path, digests.get(path, "")) for path in gallery.paths.tolist()]
+    paths = [file for file in found if file is not None]
+    if len(paths) < len(found):
         return None
     store = PictureStore(
         paths, image_size_px=trained.model.image_size_px, aspect=trained.data.aspect

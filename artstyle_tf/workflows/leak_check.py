@@ -32,7 +32,7 @@ def check_leaks(index: ImageIndex, pictures: pd.DataFrame, reporter: Reporter) -
     return leaks
 
 
-def warn_about_turned_copies(pictures: pd.DataFrame, reporter: Reporter) -> None:
+def warn_about_turned(pictures: pd.DataFrame, reporter: Reporter) -> None:
     """Says so if images that folds may divide are mirrored or turned copies of each other.
 
     Args:

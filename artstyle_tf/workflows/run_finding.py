@@ -14,8 +14,8 @@ from artstyle_tf.config.experiment import (
 from artstyle_tf.config.loading import load_config
 from artstyle_tf.config.report import ReportExperiment
 from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.files import read_json
 from artstyle_tf.training.run_directory import RunDirectory, open_run
+from artstyle_tf.training.run_files import Metrics, read_values
 
 ANALYSIS_FILE = "analysis.json"
 """What a finished analysis has."""
@@ -88,7 +88,7 @@ def read_results(run_directory: RunDirectory) -> dict[str, Any]:
             expected=f"a finished run with {run_directory.metrics_file.name}",
             fix="continue it with --resume",
         )
-    return read_json(run_directory.metrics_file)
+    return read_values(run_directory.metrics_file, Metrics)
 
 
 def find_reported_runs(config: ReportExperiment) -> list[RunDirectory]:

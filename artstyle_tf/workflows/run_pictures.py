@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from artstyle_tf.data.given_split import judged_part
 from artstyle_tf.data.image_index import index_images
 from artstyle_tf.data.preparation import PreparedPictures, prepare_pictures
 from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.files import read_json
+from artstyle_tf.files import leads_out
 from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.workflows.invocation import Invocation
 
@@ -116,8 +115,8 @@ def prepared_root(run_directory: RunDirectory, trained: TrainingExperiment) -> P
     configured = Path(trained.data.prepared)
     if configured.is_dir():
         return configured
-    environment = read_json(run_directory.environment_file)
-    return Path(environment["prepared_pictures"])
+    where = run_directory.read_environment().prepared_pictures
+    return configured if where is None else Path(where)
 
 
 def file_below(root: Path, path: str, digest: str) -> Path | None:
@@ -134,11 +133,6 @@ def _why_not_the_same(root: Path, path: str, digest: str) -> str | None:
     except OSError as error:
         return error.strerror or str(error)
     return None if found == digest else "changed since the run"
-
-
-def leads_out(path: str) -> bool:
-    """Whether a relative path, from a table that somebody may have changed, is none."""
-    return Path(path).is_absolute() or os.pardir in Path(path).parts or not path
 
 
 def rows_of_split(split: str, run_directory: RunDirectory) -> pd.DataFrame:

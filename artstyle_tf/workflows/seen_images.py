@@ -15,7 +15,7 @@ from artstyle_tf.data.near_duplicates import hashes_from_text, perceptual_hashes
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import read_json_if_whole
 from artstyle_tf.reporting import Reporter
-from artstyle_tf.training.gallery import load_gallery
+from artstyle_tf.training.gallery import load_run_gallery
 from artstyle_tf.training.run_directory import RunDirectory, open_run
 from artstyle_tf.workflows.run_finding import read_run_config
 from artstyle_tf.workflows.run_pictures import file_below, prepared_root
@@ -94,7 +94,7 @@ def _with_gallery(rows: pd.DataFrame, run: RunDirectory) -> pd.DataFrame:
     """Neighbours that vote are learned from, whatever the table of images says."""
     if not run.gallery_file.is_file():
         return rows
-    gallery = load_gallery(run.gallery_file)
+    gallery = load_run_gallery(run)
     learned = set(rows.loc[rows["use"] == LEARNED, "source_digest"])
     further = [n for n, digest in enumerate(gallery.ids) if str(digest) not in learned]
     added = pd.DataFrame(

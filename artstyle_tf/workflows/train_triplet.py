@@ -53,6 +53,7 @@ from artstyle_tf.workflows.network_training import (
     run_training,
 )
 from artstyle_tf.workflows.split_pictures import SplitPictures, originals
+from artstyle_tf.workflows.training_run import load_run_model, read_run_config
 
 
 def run(config: TripletExperiment, invocation: Invocation) -> dict[str, Any]:
@@ -92,7 +93,8 @@ class TripletTraining(NetworkTraining[TripletExperiment, EmbeddingModel]):
         )
         check_phases(unpack_phases(config.training), backbone)
         if initial_run is not None:
-            copy_backbone_weights(initial_run.load_model(), backbone, origin=str(initial_run.path))
+            initial_model = load_run_model(initial_run, read_run_config(initial_run))
+            copy_backbone_weights(initial_model, backbone, origin=str(initial_run.path))
         return build_embedding_model(
             backbone,
             dimension=model.dimension,

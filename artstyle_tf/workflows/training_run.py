@@ -13,14 +13,17 @@ from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.config.loading import dump_yaml
 from artstyle_tf.data.epoch_order import EpochOrder
 from artstyle_tf.data.preparation import PreparedPictures
-from artstyle_tf.files import read_json, write_json
+from artstyle_tf.files import write_json
+from artstyle_tf.models.classifier import HEAD_NAME
 from artstyle_tf.models.network import Network
 from artstyle_tf.models.weights import weights_digest
 from artstyle_tf.plots.class_distribution import plot_class_distribution
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.training.cache_decision import CacheDecision
 from artstyle_tf.training.environment import describe_environment
+from artstyle_tf.training.gallery import load_run_gallery
 from artstyle_tf.training.run_directory import RunDirectory
+from artstyle_tf.training.run_files import not_as_expected
 from artstyle_tf.training.tensorboard_check import has_tensorboard
 from artstyle_tf.workflows.fitting.cached_inputs import open_cached_inputs
 from artstyle_tf.workflows.fitting.training_inputs import PictureInputs, TrainingInputs
@@ -30,6 +33,57 @@ from artstyle_tf.workflows.split_pictures import SplitPictures
 
 NAME_IN_RESULT = {"val": "validation", "test": "test"}
 """Splits that a run is measured on, as they are called in its results."""
+
+
+def load_run_model(
+    run_directory: RunDirectory, trained: TrainingExperiment, *, before_refit: bool = False
+) -> keras.Model:
+    """The network of a run, which has to fit what the run says of itself.
+
+    Args:
+        run_directory: of the run.
+        trained: its config.
+        before_refit: see `RunDirectory.load_model`.
+
+    Raises:
+        ArtstyleError: if it is missing or damaged, or belongs to another run.
+    """
+    size_px, class_names = trained.model.image_size_px, run_directory.read_class_names()
+    model = run_directory.load_model(before_refit=before_refit)
+    if getattr(model, "input_shape", None) != (None, size_px, size_px, 3):
+        raise not_as_expected(
+            run_directory.model_file,
+            "input",
+            f"{getattr(model, 'input_shape', None)}, but {run_directory.config_file.name} says "
+            f"that images have {size_px} x {size_px} pixels",
+        )
+    is_classifier = model.layers[-1].name == HEAD_NAME
+    if is_classifier != (trained.kind == "direct") or len(model.output_shape) != 2:
+        what = "a classifier" if is_classifier else "no classifier"
+        raise not_as_expected(
+            run_directory.model_file, "network", f"{what}, but the run is of kind {trained.kind}"
+        )
+    if is_classifier and model.output_shape[-1] != len(class_names):
+        raise not_as_expected(
+            run_directory.class_names_file,
+            "content",
+            f"{len(class_names)} styles, but the network tells {model.output_shape[-1]} apart",
+        )
+    if not is_classifier:
+        _check_gallery(run_directory, int(model.output_shape[-1]))
+    return model
+
+
+def _check_gallery(run_directory: RunDirectory, dimension: int) -> None:
+    if not run_directory.gallery_file.is_file():
+        return  # who needs it says so
+    found = load_run_gallery(run_directory).embeddings.shape[1]
+    if found != dimension:
+        raise not_as_expected(
+            run_directory.gallery_file,
+            "embeddings",
+            f"{found} dimensions, but the network gives {dimension}",
+        )
 
 
 def choose_inputs(
@@ -53,8 +107,9 @@ def choose_inputs(
     mode = config.training.trunk_cache.mode
     if invocation.resume and run_directory.environment_file.is_file():
         # A run ends as it has begun: kept activations are rounded a little.
-        started = read_json(run_directory.environment_file)
-        mode = "always" if started["trunk_cache"]["use"] else "never"
+        started = run_directory.read_environment().trunk_cache
+        if started is not None:
+            mode = "always" if started.use else "never"
     plain = PictureInputs(config, network, splits, order, invocation.reporter)
     cached, decision = open_cached_inputs(
         config,

@@ -25,7 +25,8 @@ DIRECT = f"""{DATA}
 model: {{backbone: tiny, weights: null, image_size_px: 32, head: pooled}}
 training: {{phases: [], tensorboard: false}}
 """
-TRIPLET = f"""{DATA}
+# Hashes are kept also where near duplicates are to be ignored.
+TRIPLET = f"""{DATA.replace("split_file", "near_duplicates: ignore, split_file")}
 model: {{backbone: tiny, weights: null, image_size_px: 32, dimension: 8}}
 training:
   tensorboard: false

@@ -19,6 +19,7 @@ from artstyle_tf.workflows.known_images import find_known_images
 from artstyle_tf.workflows.prepare_data import index_and_split, prepare
 from artstyle_tf.workflows.run_finding import find_analyzed_run, read_run_config
 from artstyle_tf.workflows.run_pictures import all_rows, other_pictures, own_pictures
+from artstyle_tf.workflows.training_run import load_run_model
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def open_source(config: AnalyzeExperiment, invocation: Invocation) -> Iterator[A
         return
     trained = read_run_config(run)
     # Validation pictures are asked, too, and what has learnt them would seem to be sure.
-    model, class_names = run.load_model(before_refit=True), run.read_class_names()
+    model, class_names = load_run_model(run, trained, before_refit=True), run.read_class_names()
 
     def source(prepared: PreparedPictures) -> AnalysisSource:
         return AnalysisSource(run.path.name, model, prepared, class_names, trained.data.aspect)

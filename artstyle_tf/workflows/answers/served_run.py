@@ -8,11 +8,12 @@ import numpy as np
 
 from artstyle_tf.config.experiment import TripletExperiment
 from artstyle_tf.export.served_run import ServedRun, network_of
-from artstyle_tf.training.gallery import load_gallery
+from artstyle_tf.training.gallery import load_run_gallery
 from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.workflows.run_finding import read_run_config
 from artstyle_tf.workflows.run_pictures import own_pictures, rows_of_split
 from artstyle_tf.workflows.split_pictures import read_splits
+from artstyle_tf.workflows.training_run import load_run_model
 
 
 def load_served_run(run_directory: RunDirectory) -> ServedRun:
@@ -23,15 +24,19 @@ def load_served_run(run_directory: RunDirectory) -> ServedRun:
     """
     trained = read_run_config(run_directory)
     is_triplet = isinstance(trained, TripletExperiment)
+    # The network comes last: it takes longest to read.
+    class_names = run_directory.read_class_names()
+    calibration = run_directory.read_calibration()
+    gallery = load_run_gallery(run_directory) if is_triplet else None
     return ServedRun(
         name=run_directory.path.name,
-        network=network_of(run_directory.load_model()),
-        class_names=run_directory.read_class_names(),
+        network=network_of(load_run_model(run_directory, trained)),
+        class_names=class_names,
         image_size_px=trained.model.image_size_px,
         aspect=trained.data.aspect,
         max_side_px=trained.data.max_side_px,
-        calibration=run_directory.read_calibration(),
-        gallery=load_gallery(run_directory.gallery_file) if is_triplet else None,
+        calibration=calibration,
+        gallery=gallery,
         num_neighbours=trained.training.num_neighbours if is_triplet else 0,
     )
 

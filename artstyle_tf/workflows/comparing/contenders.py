@@ -16,11 +16,12 @@ from artstyle_tf.analysis.feature_network import POOLED, build_feature_network
 from artstyle_tf.config.experiment import CompareExperiment
 from artstyle_tf.data.picture_tables import examples
 from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.files import read_json
 from artstyle_tf.metrics.neighbours import nearest_neighbours
 from artstyle_tf.reporting import SILENT, Reporter
-from artstyle_tf.training.gallery import load_gallery
+from artstyle_tf.training.gallery import load_run_gallery
 from artstyle_tf.training.run_directory import RunDirectory, open_run
+from artstyle_tf.training.run_files import Analysis, Metrics, not_as_expected, read_checked
+from artstyle_tf.training.run_tables import read_predictions
 from artstyle_tf.workflows.analyze_features import CLASSIFIERS_FOLDER
 from artstyle_tf.workflows.fitting.floor import FLOOR_PREDICTIONS_FILE
 from artstyle_tf.workflows.known_images import copies_in_own_split
@@ -30,7 +31,7 @@ from artstyle_tf.workflows.run_finding import (
     is_analysis,
     read_run_config,
 )
-from artstyle_tf.workflows.training_run import NAME_IN_RESULT
+from artstyle_tf.workflows.training_run import NAME_IN_RESULT, load_run_model
 
 KIND_IN_WORDS = {"direct": "direct classifier", "triplet": "metric learning"}
 _REPEATS = 5
@@ -145,14 +146,14 @@ class _TimedRuns:
             self._whole[run.path], self._pooled[run.path] = 0.0, (0.0, 0)
             return
         self._reporter.info(f"Timing {run.path.name} on {self._num_pictures} pictures.")
-        model = run.load_model()
+        model = load_run_model(run, read_run_config(run))
         generator = np.random.default_rng(0)
         shape = (self._num_pictures, *model.input_shape[1:])
         pictures = generator.uniform(0, 255, shape).astype(np.float32)
         pooled = build_feature_network(model, POOLED).model
         seconds, seconds_pooled = _best_times([model, pooled], pictures)
         if run.gallery_file.is_file():
-            gallery, embeddings = load_gallery(run.gallery_file), model.predict_on_batch(pictures)
+            gallery, embeddings = load_run_gallery(run), model.predict_on_batch(pictures)
             started = time.perf_counter()
             nearest_neighbours(embeddings, gallery.embeddings, num_neighbours=5)
             seconds += time.perf_counter() - started
@@ -179,9 +180,13 @@ def _read_predictions(folder: Path, file_name: str) -> dict[str, pd.DataFrame]:
     for part in NAME_IN_RESULT.values():
         file = folder / part / file_name
         if file.is_file():
-            table = pd.read_csv(file, dtype=str, keep_default_na=False)
+            table = read_predictions(file, with_confidence=False)
             found[part] = table[["path", "label", "prediction"]]
     return found
+
+
+def _seconds(run: RunDirectory, stage: str) -> float | None:
+    return read_checked(run.metrics_file, Metrics).seconds.get(stage)
 
 
 def _run(run: RunDirectory, timed: _TimedRuns) -> Contender:
@@ -189,7 +194,7 @@ def _run(run: RunDirectory, timed: _TimedRuns) -> Contender:
     return Contender(
         name=f"{KIND_IN_WORDS[run.read_kind()]} ({run.path.name})",
         predictions=_read_predictions(run.path, "predictions.csv"),
-        training_seconds=read_json(run.metrics_file)["seconds"].get("training"),
+        training_seconds=_seconds(run, "training"),
         milliseconds=timed.whole(run),
         size_bytes=sum(file.stat().st_size for file in files if file.is_file()),
         known=_known(run),
@@ -212,12 +217,11 @@ def _floor(run: RunDirectory, timed: _TimedRuns, reporter: Reporter) -> Iterator
         return
     milliseconds, num_weights = timed.pooled(run)
     size_px = read_run_config(run).model.image_size_px
-    metrics = read_json(run.metrics_file)
-    refitted = ", refitted" if metrics.get("refitted") else ""
+    refitted = ", refitted" if read_checked(run.metrics_file, Metrics).refitted else ""
     yield Contender(
         name=f"floor ({size_px} px{refitted})",
         predictions=predictions,
-        training_seconds=metrics["seconds"].get("floor"),
+        training_seconds=_seconds(run, "floor"),
         milliseconds=milliseconds,
         size_bytes=_BYTES_A_WEIGHT * num_weights,
         known=_known(run),
@@ -227,24 +231,26 @@ def _floor(run: RunDirectory, timed: _TimedRuns, reporter: Reporter) -> Iterator
 def _classifiers(
     folder: Path, wanted: Sequence[str] | None, timed: _TimedRuns
 ) -> Iterator[Contender]:
-    analysis = read_json(folder / ANALYSIS_FILE)
-    if analysis["run"] is None or not analysis.get("classifiers"):
+    analysis = read_checked(folder / ANALYSIS_FILE, Analysis)
+    if analysis.run is None or not analysis.classifiers:
         raise ArtstyleError(
             f"The analysis {folder} has no classifiers of a run's features",
             fix="make one with analyze_features.py --run DIR and without classifiers=null",
         )
-    path = Path(analysis["run"])
+    path = Path(analysis.run)
     # Relative to where the analysis was made; else beside it.
     run = open_run(path if path.is_dir() else folder.parent.parent / "models" / path.name)
-    for name, entry in analysis["classifiers"].items():
+    for name, entry in analysis.classifiers.items():
+        if name not in CLASSIFIER_IN_WORDS:
+            raise not_as_expected(folder / ANALYSIS_FILE, "classifiers", f"unknown {name[:80]!r}")
         if wanted is not None and name not in wanted:
             continue
         yield Contender(
-            name=f"{CLASSIFIER_IN_WORDS[name]} ({run.path.name}, {analysis['layer']})",
+            name=f"{CLASSIFIER_IN_WORDS[name]} ({run.path.name}, {analysis.layer})",
             predictions=_read_predictions(folder / CLASSIFIERS_FOLDER / name, "predictions.csv"),
-            training_seconds=entry["search_seconds"] + entry["fit_seconds"],
-            milliseconds=timed.whole(run) + entry["milliseconds_a_picture"],
-            size_bytes=run.model_file.stat().st_size + (entry["size_bytes"] or 0),
+            training_seconds=entry.search_seconds + entry.fit_seconds,
+            milliseconds=timed.whole(run) + entry.milliseconds_a_picture,
+            size_bytes=run.model_file.stat().st_size + (entry.size_bytes or 0),
             known=_known(run),
         )
 

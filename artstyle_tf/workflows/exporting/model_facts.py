@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,8 @@ from artstyle_tf.config.experiment import TrainingExperiment, TripletExperiment
 from artstyle_tf.config.serving import ExportExperiment
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.export.model_card import ModelFacts
-from artstyle_tf.files import read_json
 from artstyle_tf.training.run_directory import RunDirectory
+from artstyle_tf.training.run_files import CrossValidation, Environment, read_values
 from artstyle_tf.workflows.run_finding import read_results, read_run_config
 
 
@@ -37,7 +36,7 @@ def collect_model_facts(
         pictures=_count_pictures(run_directory, class_names),
         results=read_results(run_directory),
         cross_validation=_read_cross_validation(config.cross_validation, trained),
-        environment=read_json(run_directory.environment_file),
+        environment=read_values(run_directory.environment_file, Environment),
         formats=formats,
         licence=config.licence,
     )
@@ -56,14 +55,14 @@ def _read_cross_validation(
 ) -> dict[str, Any] | None:
     if folder is None:
         return None
-    try:
-        found = json.loads((Path(folder) / "metrics.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    file = Path(folder) / "metrics.json"
+    if not file.is_file():
         raise ArtstyleError(
             f"{folder} holds no finished cross-validation",
-            received=str(error),
+            received=f"no {file}",
             expected="a folder that cross_validate.py made",
-        ) from error
+        )
+    found = read_values(file, CrossValidation)
     if found.get("kind") != trained.kind:
         raise ArtstyleError(
             f"The cross-validation {folder} is of another kind than the run",

@@ -85,7 +85,11 @@ def read_kept_features(run: RunDirectory, facts: RunFacts) -> KeptFeatures:
     """Embeddings of all pictures or, of a classifier, log probabilities of those that judge."""
     files = {"train": run.gallery_file}
     files |= {split: run.path / part / EMBEDDINGS_FILE for split, part in PART_OF_SPLIT.items()}
-    read = {split: load_gallery(file) for split, file in files.items() if file.is_file()}
+    read = {
+        split: load_gallery(file, num_classes=len(facts.class_names))
+        for split, file in files.items()
+        if file.is_file()
+    }
     if not read:
         return _log_probabilities(facts)
     source_of = dict(zip(facts.pictures["path"], facts.pictures["source"], strict=True))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,14 @@ from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.redaction import redacted
 from artstyle_tf.report.run_facts import PART_OF_SPLIT, Judged, RunFacts
 from artstyle_tf.training.run_directory import RunDirectory
+from artstyle_tf.training.run_files import Environment, State, read_values
+from artstyle_tf.training.run_tables import (
+    read_curve,
+    read_history,
+    read_leaks,
+    read_per_class,
+    read_predictions,
+)
 from artstyle_tf.workflows.exporting.model_facts import read_results
 from artstyle_tf.workflows.run_pictures import all_rows
 
@@ -50,8 +58,8 @@ def _read(run: RunDirectory, results: dict[str, Any]) -> RunFacts:
         folder=as_typed(run.path),
         class_names=run.read_class_names(),
         results=results,
-        environment=_read_json(run.environment_file),
-        times=_read_json(run.state_file) if run.state_file.is_file() else {},
+        environment=read_values(run.environment_file, Environment),
+        times=read_values(run.state_file, State) if run.state_file.is_file() else {},
         config=yaml.safe_load(config_text),
         config_text=config_text,
         pictures=originals,
@@ -71,39 +79,30 @@ def as_typed(path: Path) -> str:
 def _read_judged(run: RunDirectory, results: dict[str, Any]) -> Judged:
     part = next(part for part in reversed(PART_OF_SPLIT.values()) if part in results)
     folder = run.path / part
-    predictions = pd.read_csv(
-        folder / "predictions.csv",
-        keep_default_na=False,
-        dtype={"path": str, "label": str, "prediction": str},
-    )
-    per_class = pd.read_csv(folder / "per_class.csv", dtype={"class": str}, na_filter=False)
-    numbers = [name for name in per_class if name != "class"]
-    per_class[numbers] = per_class[numbers].apply(pd.to_numeric, errors="coerce")
+    class_names = run.read_class_names()
     return Judged(
         part=part,
-        predictions=predictions,
-        per_class=per_class,
-        reliability=_read_optional(folder / "reliability.csv"),
-        risk_coverage=_read_optional(folder / "risk_coverage.csv"),
+        predictions=read_predictions(folder / "predictions.csv", class_names, with_confidence=True),
+        per_class=read_per_class(folder / "per_class.csv", class_names),
+        reliability=_read_optional(folder / "reliability.csv", ("confidence", "accuracy", "count")),
+        risk_coverage=_read_optional(
+            folder / "risk_coverage.csv", ("threshold", "coverage", "accuracy")
+        ),
     )
 
 
-def _read_optional(file: Path) -> pd.DataFrame | None:
-    return pd.read_csv(file).dropna() if file.is_file() else None
+def _read_optional(file: Path, columns: Sequence[str]) -> pd.DataFrame | None:
+    return read_curve(file, columns) if file.is_file() else None
 
 
 def _read_history(file: Path) -> pd.DataFrame:
     if not file.is_file():
         return pd.DataFrame(columns=list(_HISTORY))
-    return pd.read_csv(file, dtype={"phase": str})
+    return read_history(file)
 
 
 def _read_leaks(run: RunDirectory, pictures: pd.DataFrame) -> dict[str, str]:
     file = run.path / "leaks.csv"
     if not file.is_file():
         return {}
-    return leaks_in_words(pd.read_csv(file, dtype=str, keep_default_na=False), pictures)
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    return json.loads(file.read_text(encoding="utf-8"))
+    return leaks_in_words(read_leaks(file), pictures)

@@ -31,7 +31,7 @@ from artstyle_tf.workflows.leak_check import (
     check_leaks,
     has_groups,
     suggest_groups,
-    warn_about_turned_copies,
+    warn_about_turned,
 )
 from artstyle_tf.workflows.prepare_data import prepare
 from artstyle_tf.workflows.tuning.shared_pictures import StudyPictures
@@ -86,7 +86,7 @@ def check_study(
     if objective.scheme != "validation":
         rows = rows_before_preparation(table, _folding(config))
         _check_folds(config, rows, objective, index.class_names)
-        warn_about_turned_copies(table[table["split"] != "test"], reporter)
+        warn_about_turned(table[table["split"] != "test"], reporter)
     TRAININGS[config.kind].build_network(config, num_classes=len(index.class_names))
 
 
