@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.files import cannot_write, replaced_atomically, write_json, write_text
+from artstyle_tf.files import replaced_atomically, write_json, write_text
+from artstyle_tf.training import replaced_run
 from artstyle_tf.training.run_files import (
     Environment,
     read_calibration,
@@ -21,10 +21,6 @@ from artstyle_tf.training.run_files import (
 from artstyle_tf.training.run_state import (
     STATE_FILE,
     alone_in_run,
-    empty_run,
-    free_name,
-    is_just_begun,
-    new_folder,
     state_kept,
 )
 
@@ -43,11 +39,13 @@ class RunDirectory:
         path: outputs/models/<run>.
         figures: outputs/figs/<run>.
         has_chosen_name: the user has not named the run, so another name would do.
+        kind: what is made there, for a run that is being made.
     """
 
     path: Path
     figures: Path
     has_chosen_name: bool = False
+    kind: str | None = None
 
     def moved_to(self, outputs: Path) -> RunDirectory:
         """The paths the run would have in another outputs folder."""
@@ -126,10 +124,24 @@ class RunDirectory:
         Raises:
             ArtstyleError: if another program is making the run, or it cannot be written.
         """
-        with alone_in_run(self.path):
-            with state_kept(self.path):
-                yield
-            self.resume_file.unlink(missing_ok=True)
+        has_begun = False
+        try:
+            with alone_in_run(self.path):
+                has_begun = True
+                with state_kept(self.path, self.kind):
+                    yield
+                self.resume_file.unlink(missing_ok=True)
+                replaced_run.forget(self.path, self.figures)
+        except Exception:
+            if has_begun and not self._can_be_continued():
+                with suppress(OSError):  # the error that is told is the one that matters
+                    replaced_run.put_back(self.path, self.figures)
+            raise
+
+    def _can_be_continued(self) -> bool:
+        """Whether something is there that --resume would not have to make again."""
+        folds = self.path / "folds"
+        return self.resume_file.exists() or self.model_file.exists() or folds.exists()
 
     def save_model(self, model: keras.Model) -> None:
         """Writes the model atomically; one whose weights are not finite is refused."""
@@ -203,80 +215,6 @@ class RunDirectory:
         write_text(self.config_file, text)
 
 
-def plan_run_directory(
-    outputs: Path,
-    name: str | None,
-    *,
-    kind: str,
-    resume: bool,
-    overwrite: bool,
-    folder: str = "models",
-) -> RunDirectory:
-    """Chooses the directory of a new run, or finds that of an interrupted one. Writes nothing.
-
-    Args:
-        outputs: the outputs folder.
-        name: of the run; None for `<kind>-<date>-<time>`.
-        kind: of the run, e.g. "direct".
-        resume: the run has to exist and to be unfinished.
-        overwrite: the run may exist.
-        folder: of the outputs, for runs of this sort.
-
-    Returns:
-        Its paths.
-
-    Raises:
-        ArtstyleError: if an earlier run would be overwritten, or there is nothing to resume.
-    """
-    if resume and name is None:
-        raise ArtstyleError(
-            "--resume needs the name of the run to continue",
-            fix=f"add --run-name NAME; the runs are the folders in {outputs / folder}",
-        )
-    is_nameless = name is None
-    name = name or free_name(outputs / folder, f"{kind}-{datetime.now():%Y%m%d-%H%M%S}")
-    # Runs of different sorts may have one name, and --overwrite must not take the other's figures.
-    sort = [] if folder == "models" else [folder]
-    run = RunDirectory(outputs / folder / name, Path(outputs, "figs", *sort, name), is_nameless)
-    # A run that was interrupted before its first epoch has nothing to resume from, and starts anew.
-    finished = run.metrics_file.is_file() and not run.resume_file.is_file()
-    if resume and (finished or not (run.config_file.is_file() or is_just_begun(run.path))):
-        raise ArtstyleError(
-            f"The run {run.path} is finished" if finished else f"There is no run {run.path}",
-            expected="an interrupted run",
-            fix="leave --resume out" + (" and choose another --run-name" if finished else ""),
-        )
-    if run.path.exists() and not resume and not overwrite:
-        raise ArtstyleError(
-            f"The run {run.path} exists already",
-            fix="choose another --run-name, continue it with --resume, or replace it with "
-            "--overwrite",
-        )
-    return run
-
-
-def create_run_directory(run: RunDirectory, *, overwrite: bool) -> RunDirectory:
-    """Creates the folders.
-
-    Returns:
-        The run; under another name if it is nameless and another program has just taken its.
-
-    Raises:
-        ArtstyleError: if they cannot be created, another process has just done so, or a run that
-            is to be overwritten is still being made.
-    """
-    try:
-        if overwrite and run.path.is_dir():
-            empty_run(run.path, run.figures)
-        else:
-            path = new_folder(run.path, may_be_renamed=run.has_chosen_name)
-            run = dataclasses.replace(run, path=path, figures=run.figures.with_name(path.name))
-        run.figures.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(run.path, error) from error
-    return run
-
-
 def open_run(path: Path) -> RunDirectory:
     """Finds a run that exists, from its folder in outputs/models.
 
@@ -288,7 +226,7 @@ def open_run(path: Path) -> RunDirectory:
     run = RunDirectory(path=path, figures=figures)
     if not run.config_file.is_file():
         models = path.parent if path.parent.is_dir() else Path("outputs/models")
-        known = sorted(folder.parent.name for folder in models.glob("*/config.yaml"))
+        known = sorted(folder.parent.name for folder in models.glob("[!.]*/config.yaml"))
         raise ArtstyleError(
             f"{path} is not a run",
             expected="a folder that train_direct.py or train_triplet.py made",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -17,16 +16,21 @@ from artstyle_tf.files import (
     remove_leftovers,
     write_json,
 )
-from artstyle_tf.locks import HOLDER_SUFFIX, LOCK_FILE, held, is_held
+from artstyle_tf.locks import LOCK_FILE, LOCK_FILES, held, is_held
 
 STATE_FILE = "run.json"
+KNOWN_STATES = frozenset({"running", "finished", "interrupted", "failed"})
 
-_FIRST_FILES = frozenset({STATE_FILE, LOCK_FILE, LOCK_FILE + HOLDER_SUFFIX})
+_FIRST_FILES = LOCK_FILES | {STATE_FILE}
 
 
 @contextmanager
-def alone_in_run(folder: Path) -> Iterator[None]:
+def alone_in_run(folder: Path, *, may_go: bool = False) -> Iterator[None]:
     """Keeps other programs out of the folder of a run, which exists, while the body works.
+
+    Args:
+        folder: of the run.
+        may_go: whether the body may rename or remove the folder.
 
     Raises:
         ArtstyleError: if another program is in it, or it cannot be written.
@@ -45,68 +49,16 @@ def alone_in_run(folder: Path) -> Iterator[None]:
             remove_leftovers(folder)
         except OSError as error:
             raise cannot_write(folder, error) from error
-        lock = folder / LOCK_FILE
-        stack.enter_context(must_stay(folder, lock if lock.is_file() else folder))
+        if not may_go:
+            lock = folder / LOCK_FILE
+            stack.enter_context(must_stay(folder, lock if lock.is_file() else folder))
         yield
 
 
-def free_name(folder: Path, base: str) -> str:
-    """The name, or the name with a number, that nothing in the folder has.
-
-    It is taken also when two programs begin in one second, or the clock goes back.
-    """
-    name, number = base, 1
-    while (folder / name).exists():
-        number += 1
-        name = f"{base}-{number}"
-    return name
-
-
-def new_folder(path: Path, *, may_be_renamed: bool) -> Path:
-    """Creates a folder, and the folders above it.
-
-    Args:
-        path: of the folder.
-        may_be_renamed: whether a number is added if another program has just made such a folder.
-
-    Returns:
-        Its path.
-
-    Raises:
-        OSError: if it cannot be created.
-    """
-    made = path
-    while True:
-        try:
-            made.mkdir(parents=True, exist_ok=False)
-            return made
-        except FileExistsError:
-            if not may_be_renamed:
-                raise
-            made = path.with_name(free_name(path.parent, path.name))
-
-
-def empty_run(folder: Path, figures: Path) -> None:
-    """Removes what an earlier run has left, but for the lock, so that no other can slip in.
-
-    Raises:
-        ArtstyleError: if a program is making the run at the moment.
-        OSError: if something cannot be removed.
-    """
-    with alone_in_run(folder):
-        if figures.exists():
-            shutil.rmtree(figures)
-        for entry in folder.iterdir():
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
-            elif not entry.name.startswith(LOCK_FILE):
-                entry.unlink()
-
-
 @contextmanager
-def state_kept(folder: Path) -> Iterator[None]:
-    """Notes in the folder of a run that it is running, and how the body ends."""
-    _write_state(folder, "running")
+def state_kept(folder: Path, kind: str | None = None) -> Iterator[None]:
+    """Notes in the folder of a run that it is running, what is made, and how the body ends."""
+    _write_state(folder, "running", {} if kind is None else {"kind": kind})
     try:
         yield
     except KeyboardInterrupt:
@@ -123,7 +75,7 @@ def read_state(folder: Path) -> str | None:
 
     A run whose program was killed has had no time to say so: it is interrupted.
     """
-    state = _known(folder).get("state")
+    state = read_notes(folder).get("state")
     if state == "running" and not is_held(folder / LOCK_FILE):
         return "interrupted"
     return state
@@ -136,7 +88,8 @@ def is_just_begun(folder: Path) -> bool:
     )
 
 
-def _known(folder: Path) -> dict[str, Any]:
+def read_notes(folder: Path) -> dict[str, Any]:
+    """What run.json says: state, kind, started, changed; empty if there is none."""
     return read_json_if_whole(folder / STATE_FILE) or {}
 
 
@@ -145,7 +98,7 @@ def _note_end(folder: Path, state: str) -> None:
         _write_state(folder, state)
 
 
-def _write_state(folder: Path, state: str) -> None:
-    known, now = _known(folder), datetime.now().astimezone().isoformat(timespec="seconds")
+def _write_state(folder: Path, state: str, more: Mapping[str, str] | None = None) -> None:
+    known, now = read_notes(folder), datetime.now().astimezone().isoformat(timespec="seconds")
     changes = {"state": state, "started": known.get("started", now), "changed": now}
-    write_json(folder / STATE_FILE, {**known, **changes})
+    write_json(folder / STATE_FILE, {**known, **(more or {}), **changes})

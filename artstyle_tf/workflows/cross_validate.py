@@ -19,7 +19,8 @@ from artstyle_tf.plots.fold_scores import plot_fold_scores
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.reporting import Reporter
 from artstyle_tf.training.environment import describe_environment
-from artstyle_tf.training.run_directory import RunDirectory, create_run_directory
+from artstyle_tf.training.run_creation import create_run_directory
+from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.workflows.bare_training import TRAININGS
 from artstyle_tf.workflows.evaluation import evaluate_probabilities, write_evaluation
 from artstyle_tf.workflows.folds.fold_pictures import (

@@ -12,9 +12,7 @@ from artstyle_tf.data.inspection.findings import SEVERITIES, those_to_fail_on
 from artstyle_tf.data.inspection.survey import survey_pictures
 from artstyle_tf.files import write_json
 from artstyle_tf.training.environment import describe_environment
-from artstyle_tf.training.run_directory import (
-    create_run_directory,
-)
+from artstyle_tf.training.run_creation import create_run_directory
 from artstyle_tf.workflows.inspecting.augmentation_preview import (
     AugmentationPreview,
     preview_augmentation,

@@ -23,7 +23,8 @@ from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.plots.training_curves import plot_training_curves
 from artstyle_tf.training.model_files import save_head
 from artstyle_tf.training.objective import Objective
-from artstyle_tf.training.run_directory import RunDirectory, create_run_directory
+from artstyle_tf.training.run_creation import create_run_directory
+from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.training.trainer import Trainer
 from artstyle_tf.workflows.evaluation import Evaluation
 from artstyle_tf.workflows.fitting.floor import (

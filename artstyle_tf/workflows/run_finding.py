@@ -37,7 +37,7 @@ def find_run(run: str | None, outputs: str | None, *, purpose: str) -> RunDirect
 def how_to_find_a_run(outputs: str | None) -> str:
     """The advice for a user who has named none."""
     models = Path(outputs or "outputs") / "models"
-    known = sorted(file.parent.name for file in models.glob("*/config.yaml"))
+    known = sorted(file.parent.name for file in models.glob("[!.]*/config.yaml"))
     return f"in {models} there are {', '.join(known)}" if known else "train a model first"
 
 
@@ -117,7 +117,7 @@ def find_compared_folders(config: CompareExperiment) -> list[Path]:
     """
     if not config.runs:
         models = Path(config.outputs or "outputs") / "models"
-        known = sorted(file.parent.name for file in models.glob("*/metrics.json"))
+        known = sorted(file.parent.name for file in models.glob("[!.]*/metrics.json"))
         raise ArtstyleError(
             "Which runs should be compared?",
             expected="--runs DIR DIR ..., folders of runs and of analyses",

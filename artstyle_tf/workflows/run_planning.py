@@ -9,7 +9,8 @@ from artstyle_tf.config.inspection import InspectExperiment
 from artstyle_tf.config.loading import different_keys, load_config
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import check_can_write
-from artstyle_tf.training.run_directory import RunDirectory, plan_run_directory
+from artstyle_tf.training.run_creation import plan_run_directory
+from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.training.tensorboard_check import check_tensorboard
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.logs.mlflow_check import check_mlflow

@@ -19,7 +19,7 @@ from artstyle_tf.export.prediction_file import PredictionFile
 from artstyle_tf.locks import LOCK_FILES, held, is_held
 from artstyle_tf.training.activation_table import ActivationTable
 from artstyle_tf.training.cache_folder import remove_table, stored_tables
-from artstyle_tf.training.run_directory import create_run_directory, plan_run_directory
+from artstyle_tf.training.run_creation import create_run_directory, plan_run_directory
 from artstyle_tf.training.run_state import read_state
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="forks and kills")

@@ -16,7 +16,7 @@ from artstyle_tf.cli import main
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.export.prediction_file import PredictionFile
 from artstyle_tf.files import cannot_write, replaced_atomically, write_text
-from artstyle_tf.training.run_directory import create_run_directory, plan_run_directory
+from artstyle_tf.training.run_creation import create_run_directory, plan_run_directory
 from artstyle_tf.workflows import prepare_data
 
 ROOM_IN_KB = 512

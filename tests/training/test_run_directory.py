@@ -10,13 +10,10 @@ import pytest
 
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.finite_numbers import NotFiniteError
-from artstyle_tf.training import run_directory
+from artstyle_tf.training import run_creation
 from artstyle_tf.training.model_files import save_head
-from artstyle_tf.training.run_directory import (
-    create_run_directory,
-    open_run,
-    plan_run_directory,
-)
+from artstyle_tf.training.run_creation import create_run_directory, plan_run_directory
+from artstyle_tf.training.run_directory import open_run
 
 
 def plan(outputs, name="first", *, resume=False, overwrite=False):
@@ -41,13 +38,14 @@ def test_planning_writes_nothing(tmp_path):
 
 def test_an_earlier_run_is_not_overwritten_without_being_asked(tmp_path):
     run = create(tmp_path)
-    (run.path / "model.keras").write_text("precious")
+    with run.running():
+        (run.path / "model.keras").write_text("precious")
     with pytest.raises(ArtstyleError, match=r"exists already.*--overwrite"):
         plan(tmp_path)
     again = plan(tmp_path, overwrite=True)
     assert (run.path / "model.keras").exists()  # planning deletes nothing
     create_run_directory(again, overwrite=True)
-    assert [entry.name for entry in again.path.iterdir()] == [".lock"]
+    assert list(again.path.iterdir()) == []
 
 
 def test_two_that_start_at_once_do_not_mix(tmp_path):
@@ -63,7 +61,7 @@ def test_two_nameless_runs_of_one_second_both_get_a_name(tmp_path, monkeypatch):
         def now(cls, tz=None):
             return cls(2030, 1, 2, 12)
 
-    monkeypatch.setattr(run_directory, "datetime", Noon)
+    monkeypatch.setattr(run_creation, "datetime", Noon)
     planned = [plan(tmp_path, None) for _ in range(3)]  # as by programs that prepare at once
     runs = [create_run_directory(run, overwrite=False) for run in planned]
     names = [f"direct-20300102-120000{end}" for end in ("", "-2", "-3")]
