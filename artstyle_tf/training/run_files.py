@@ -111,7 +111,8 @@ class _Scores(BaseModel):
     """Scores of a part; those of embeddings and of calibration beside them."""
 
     model_config = ConfigDict(strict=True, extra="allow")
-    __pydantic_extra__: dict[str, Number] = Field(init=False)
+    # pydantic's way to say what further fields hold.
+    __pydantic_extra__: dict[str, Number] = Field(init=False)  # pyright: ignore[reportIncompatibleVariableOverride]
 
     macro_f1: Share
     accuracy: Share

@@ -52,8 +52,9 @@ from artstyle_tf.workflows.network_training import (
     NetworkTraining,
     run_training,
 )
+from artstyle_tf.workflows.run_finding import read_run_config
 from artstyle_tf.workflows.split_pictures import SplitPictures, originals
-from artstyle_tf.workflows.training_run import load_run_model, read_run_config
+from artstyle_tf.workflows.training_run import load_run_model
 
 
 def run(config: TripletExperiment, invocation: Invocation) -> dict[str, Any]:

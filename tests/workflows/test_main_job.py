@@ -209,7 +209,7 @@ def test_evaluate_on_another_folder_lists_what_cannot_be_read(trained, capsys, w
 
 def test_evaluate_warns_when_the_model_has_learnt_from_the_pictures(trained, capsys):
     assert evaluate("--run", trained["run"], "--images", "pictures", "--quiet") == 0
-    assert "were used to train the run" in capsys.readouterr().err
+    assert "The run has learned from 40" in capsys.readouterr().err
 
 
 def test_evaluate_refuses_styles_the_model_does_not_know(trained, capsys, write_pictures):

@@ -243,6 +243,15 @@ def test_folds_and_comparisons_say_what_they_cannot_keep_apart(workplace, capsys
     assert call("cross-validate", *folds, "--dry-run") == 0
 
 
+def test_an_inspection_finds_the_mirrored_copy(workplace, capsys):
+    options = ["data.images=pictures", "data.split_file=split.csv", "--run-name", "look"]
+    assert call("inspect-data", *options, "--fail-on", "mirrored_across_splits") == 1
+    summary = json.loads(Path("outputs/inspections/look/summary.json").read_text())
+    findings = {found["code"]: found for found in summary["findings"]}
+    assert findings["mirrored_across_splits"]["count"] == 1
+    assert "bold/00.png; bold/13.png" in findings["mirrored_across_splits"]["examples"]
+
+
 def test_an_analysis_of_images_it_has_learned_from_says_so(mixed, capsys):
     options = ["--run", "outputs/models/direct", "--images", mixed, "--dry-run"]
     assert call("analyze-features", *options) == 0
