@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from artstyle_tf.data.image_listing import (
+    Ignored,
+    list_images,
+    printable,
+    report_ignored,
+    unopened,
+)
 from artstyle_tf.data.picture_groups import compile_group_pattern, find_groups
-from artstyle_tf.data.picture_tables import examples
 from artstyle_tf.data.split_folders import FolderLayout, recognize_layout
 from artstyle_tf.data.style_folders import (
-    PICTURE_SUFFIXES,
     check_root,
     check_styles,
     style_folders,
@@ -35,7 +39,8 @@ class ImageIndex:
         pictures: sorted by path; columns path (relative to root, with /), label (the style folder's
             name), group (pictures that must stay together), digest (SHA-256 of the file, hex),
             size_bytes; and folder_split (train, val or test) where the folders are a split.
-        ignored: sorted by path; columns path, reason.
+        ignored: sorted by path; columns path, reason, needs_attention (bool: may be an image that
+            somebody misses).
     """
 
     root: Path
@@ -84,91 +89,43 @@ def index_images(
     pattern = None if group_pattern is None else compile_group_pattern(group_pattern)
     check_root(root)
     files, ignored = _list_files(root)
+    report_ignored(ignored, reporter)  # first, because it may be why there is nothing else
+    listed = dict(ignored)
     layout = recognize_layout(files)
     check_styles(root, map(layout.label, files), fewest_styles)
     pictures = _hash_files(root, files, ignored, reporter)
     pictures["label"] = pictures["path"].map(layout.label)
     check_styles(root, pictures["label"], fewest_styles)
     for folder in _empty_folders(root, layout, pictures["path"], ignored):
-        ignored[_printable(folder)] = "a folder without pictures"
+        ignored[folder] = Ignored("a folder without pictures", needs_attention=True)
     pictures["group"] = find_groups(
         list(pictures["path"]), root=root, pattern=pattern, file=group_file, reporter=reporter
     )
     pictures = pictures[["path", "label", "group", "digest", "size_bytes"]]
     if layout.splits:
         pictures["folder_split"] = pictures["path"].map(layout.split)
-    index = ImageIndex(root, pictures, _table_of_ignored(ignored))
-    _report(index, reporter)
-    return index
+    report_ignored({path: ignored[path] for path in ignored.keys() - listed}, reporter)
+    return ImageIndex(root, pictures, _table_of_ignored(ignored))
 
 
-def _list_files(root: Path) -> tuple[list[str], dict[str, str]]:
-    """Walks through the style folders; returns paths of possible pictures, and what was ignored."""
+def _list_files(root: Path) -> tuple[list[str], dict[str, Ignored]]:
+    """Paths of possible pictures in style folders, and what was ignored."""
+    listing = list_images(root)
     files: list[str] = []
-    ignored: dict[str, str] = {}
-    seen = {_identity(root): "."}
-    waiting = [""]
-    while waiting:
-        folder = waiting.pop()
-        for entry in _entries(root, folder, ignored):
-            path = f"{folder}{entry.name}"
-            reason = _reason_to_ignore(entry, seen, in_root=folder == "")
-            if reason is not None:
-                ignored[_printable(path)] = reason
-            elif entry.is_dir():
-                seen[_identity(Path(entry.path))] = path
-                waiting.append(f"{path}/")
-            else:
-                files.append(path)
-    return sorted(files), ignored
-
-
-def _entries(root: Path, folder: str, ignored: dict[str, str]) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(root / folder) as entries:
-            # Sorted, because of two links to one folder only the first counts. Real folders come
-            # before links.
-            return sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name))
-    except OSError as error:
-        if not folder:
-            raise ArtstyleError("The pictures cannot be listed", received=str(error)) from error
-        ignored[folder.rstrip("/")] = f"cannot be opened: {error.strerror or error}"
-        return []
-
-
-def _reason_to_ignore(
-    entry: os.DirEntry[str], seen: dict[tuple[int, int], str], *, in_root: bool
-) -> str | None:
-    if entry.name.startswith("."):
-        return "hidden"
-    if _printable(entry.name) != entry.name:
-        return "its name is not valid UTF-8"
-    try:
-        if entry.is_dir():
-            already = seen.get(_identity(Path(entry.path)))
-            return None if already is None else f"leads to the folder {already} again"
-        if not entry.is_file():  # A named pipe would be waited for without end.
-            leads_nowhere = entry.is_symlink() and not Path(entry.path).exists()
-            return "a broken link" if leads_nowhere else "not a regular file"
-    except OSError as error:
-        return f"cannot be opened: {error.strerror or error}"
-    suffix = Path(entry.name).suffix.lower()
-    if suffix not in PICTURE_SUFFIXES:
-        return f"not a picture ({suffix or 'no suffix'})"
-    return "lies beside the style folders, not in one" if in_root else None
-
-
-def _identity(folder: Path) -> tuple[int, int]:
-    status = folder.stat()
-    return status.st_dev, status.st_ino
-
-
-def _printable(name: str) -> str:
-    return name.encode("utf-8", "backslashreplace").decode()
+    ignored = dict(listing.ignored)
+    for path in listing.files:
+        if printable(path) != path:
+            ignored[printable(path)] = Ignored("its name is not valid UTF-8", needs_attention=True)
+        elif "/" not in path:
+            reason = "lies beside the style folders, not in one"
+            ignored[path] = Ignored(reason, needs_attention=True)
+        else:
+            files.append(path)
+    return files, ignored
 
 
 def _hash_files(
-    root: Path, files: list[str], ignored: dict[str, str], reporter: Reporter
+    root: Path, files: list[str], ignored: dict[str, Ignored], reporter: Reporter
 ) -> pd.DataFrame:
     def fingerprint(path: str) -> tuple[str, int] | OSError:
         try:
@@ -183,14 +140,14 @@ def _hash_files(
     tracked = reporter.track(results, total=len(files), description="Looking at the files")
     for path, result in zip(files, tracked, strict=True):
         if isinstance(result, OSError):
-            ignored[path] = f"cannot be opened: {result.strerror or result}"
+            ignored[path] = unopened(result)
         else:
             rows.append((path, *result))
     return pd.DataFrame(rows, columns=["path", "digest", "size_bytes"])
 
 
 def _empty_folders(
-    root: Path, layout: FolderLayout, paths: Iterable[str], ignored: Mapping[str, str]
+    root: Path, layout: FolderLayout, paths: Iterable[str], ignored: Mapping[str, Ignored]
 ) -> list[str]:
     """Folders that would be a style, or a part of a split, if they held images."""
     filled = {"/".join(path.split("/")[:depth]) for path in paths for depth in (1, 2)}
@@ -198,15 +155,14 @@ def _empty_folders(
     if layout.splits:
         tops = [top for top in candidates if top in filled]
         candidates += [f"{top}/{name}" for top in tops for name in style_folders(root / top)]
-    return [folder for folder in candidates if folder not in filled and folder not in ignored]
+    return [
+        printable(folder)
+        for folder in candidates
+        if folder not in filled and printable(folder) not in ignored
+    ]
 
 
-def _table_of_ignored(ignored: dict[str, str]) -> pd.DataFrame:
-    return pd.DataFrame(sorted(ignored.items()), columns=["path", "reason"], dtype=str)
-
-
-def _report(index: ImageIndex, reporter: Reporter) -> None:
-    # Hidden files are a file system's own business; naming them would hide what matters.
-    worth_saying = index.ignored[index.ignored["reason"] != "hidden"]
-    for reason, rows in worth_saying.groupby("reason"):
-        reporter.info(f"Ignored, {reason}: {examples(rows['path'])}.")
+def _table_of_ignored(ignored: dict[str, Ignored]) -> pd.DataFrame:
+    rows = [(path, why.reason, why.needs_attention) for path, why in sorted(ignored.items())]
+    table = pd.DataFrame(rows, columns=["path", "reason", "needs_attention"])
+    return table.astype({"path": str, "reason": str, "needs_attention": bool})

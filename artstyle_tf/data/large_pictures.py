@@ -14,7 +14,7 @@ MAX_PIXELS = 100_000_000
 
 # What some decoders hold while they work; with these limits none takes more than a gigabyte.
 _MOST_BYTES_WHILE_LOADING = 800_000_000
-_BYTES_PER_PIXEL_WHILE_LOADING = {"WEBP": 20, "AVIF": 12, "progressive": 10}
+_BYTES_PER_PIXEL_WHILE_LOADING = {"WEBP": 20, "AVIF": 12, "HEIF": 12, "progressive": 10}
 
 _LARGE_PIXELS = 16_000_000
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import zlib
 
+from artstyle_tf.data.file_kinds import HEAD_BYTES, HEIC, kind_of
+from artstyle_tf.data.heif_files import has_heif
+
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -22,13 +25,16 @@ def fault_of_png(png: bytes) -> str | None:
 
 
 def what_it_is_instead(content: bytes) -> str:
-    """What a file is that no decoder knows."""
-    start = content[:512].lstrip().lower()
-    if start.startswith((b"<!doctype html", b"<html")):
-        return "not a picture but a web page"
-    if start.startswith((b"<svg", b"<?xml")):
-        return "not a picture of pixels but SVG or XML"
-    return "not a picture in a format that is read here (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF)"
+    """What a file is that no decoder can open."""
+    kind = kind_of(content[:HEAD_BYTES])
+    if kind is None:
+        return (
+            "not a picture in a format that is read here"
+            " (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC)"
+        )
+    if kind.is_read or (kind is HEIC and has_heif()):
+        return f"cannot be decoded: it begins like {kind.name}, but is damaged"
+    return str(kind)
 
 
 def why_it_failed(error: Exception) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from artstyle_tf.data.colour_conversion import needed_profile, strips_in_srgb
+from artstyle_tf.data.heif_files import HEIF_FORMAT, fault_of_heif, opens_heif
 from artstyle_tf.data.large_pictures import MAX_PIXELS, most_pixels
 from artstyle_tf.data.picture_faults import fault_of_png, what_it_is_instead, why_it_failed
 from artstyle_tf.data.picture_pixels import pixels_of
@@ -21,8 +22,11 @@ from artstyle_tf.data.picture_reduction import reduced_size
 
 # Pillow knows many more, some of which start other programs (EPS) or are no pictures (PDF).
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF")
-_LOSSY_FORMATS = frozenset({"JPEG", "MPO", "WEBP", "AVIF"})
+_LOSSY_FORMATS = frozenset({"JPEG", "MPO", "WEBP", "AVIF", HEIF_FORMAT})
 _LOSSLESS_WEBP = b"VP8L"
+
+# What decoders pass over.
+_FAULTS = {"PNG": fault_of_png, HEIF_FORMAT: fault_of_heif}
 
 _END_OF_JPEG = b"\xff\xd9"
 _END_OF_PNG = b"IEND\xaeB`\x82"
@@ -78,8 +82,8 @@ class DecodedPicture:
 def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Reads a picture as it is meant to be seen: turned by EXIF, on white, in sRGB.
 
-    JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF; of several frames the first; grey, palette, CMYK, LAB,
-    1, 8, 16 and 32 bits per channel, with or without transparency.
+    JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, with pillow-heif HEIC; of several frames the first;
+    grey, palette, CMYK, LAB, 1, 8, 16 and 32 bits per channel, with or without transparency.
 
     Args:
         path: the file, whatever its suffix.
@@ -205,10 +209,14 @@ def count_pixels(content: bytes) -> int:
     try:
         with _one_reason(content), _warning_filters, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            with Image.open(io.BytesIO(content), formats=_formats_of(content)) as image:
                 return image.width * image.height
     except UnreadablePictureError:
         return 0
+
+
+def _formats_of(content: bytes) -> tuple[str, ...]:
+    return (*_FORMATS, HEIF_FORMAT) if opens_heif(content) else _FORMATS
 
 
 @contextlib.contextmanager
@@ -220,7 +228,7 @@ def _opened(content: bytes, max_pixels: int) -> Iterator[Image.Image]:
     """
     with _warning_filters, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        image = Image.open(io.BytesIO(content), formats=_FORMATS)
+        image = Image.open(io.BytesIO(content), formats=_formats_of(content))
         _refuse_too_many_pixels(image, max_pixels)
         if image.format == "TIFF":
             image.load()  # The one decoder that still warns, and turns the picture, while it loads.
@@ -243,7 +251,8 @@ def _decode(image: Image.Image, content: bytes, max_side_px: int | None) -> Deco
     # Loading comes first: only then are all of PNG's chunks and the true mode known.
     image.load()
     file_format = image.format or ""
-    fault = fault_of_png(content) if file_format == "PNG" else None
+    check = _FAULTS.get(file_format)
+    fault = None if check is None else check(content)
     if fault is not None:
         raise UnreadablePictureError(fault)
     is_plain = _is_plain(image, content)

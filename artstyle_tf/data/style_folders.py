@@ -6,12 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from artstyle_tf.data.examples import examples
+from artstyle_tf.data.image_listing import IMAGE_SUFFIXES
 from artstyle_tf.errors import ArtstyleError
-
-PICTURE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp"}
-    | {".gif", ".bmp", ".dib", ".tif", ".tiff", ".avif"}
-)
 
 
 def check_image_folder(root: Path, *, fewest_styles: int = 2) -> None:
@@ -67,7 +63,7 @@ def check_styles(root: Path, styles: Iterable[str], fewest_styles: int) -> None:
             expected="at least two folders with pictures",
             fix=how_to_add_pictures(root),
         )
-    lying_in_root = sum(path.suffix.lower() in PICTURE_SUFFIXES for path in root.iterdir())
+    lying_in_root = sum(path.suffix.lower() in IMAGE_SUFFIXES for path in root.iterdir())
     if folders:
         received = f"{len(folders)} folders without pictures in {root}: {examples(folders)}"
     elif lying_in_root:

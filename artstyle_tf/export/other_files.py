@@ -74,7 +74,7 @@ def wide_gamut_profile() -> bytes:
         name: b"XYZ \0\0\0\0" + b"".join(map(_fixed_point, xyz)) for name, xyz in _PRIMARIES.items()
     }
     curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(_GAMMA * 256)) + bytes(2)
-    tags |= {name: curve for name in (b"rTRC", b"gTRC", b"bTRC")}
+    tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve)
     title = b"wide gamut\0"
     described = b"desc\0\0\0\0" + struct.pack(">I", len(title)) + title + bytes(79)
     tags[b"desc"] = described + bytes(-len(described) % 4)

@@ -159,6 +159,35 @@ class PredictionFile:
                         yield row
 
 
+def write_left_out(
+    output: Path, unreadable: Sequence[Mapping[str, str]], ignored: Sequence[Mapping[str, str]]
+) -> Path | None:
+    """Writes which files have no prediction, beside those that have one.
+
+    Args:
+        output: of the predictions, e.g. answers.csv.
+        unreadable: path and reason of files that could not be read.
+        ignored: path and reason of files and folders that were not tried.
+
+    Returns:
+        The CSV file with the columns path, status and reason, e.g. answers.left_out.csv; None if
+        nothing was left out.
+    """
+    file = output.with_name(f"{output.stem}.left_out.csv")
+    if not unreadable and not ignored:
+        file.unlink(missing_ok=True)  # of an earlier output of this name
+        return None
+    with (
+        replaced_atomically(file) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as written,
+    ):
+        writer = csv.writer(written)
+        writer.writerow(["path", "status", "reason"])
+        for status, rows in ((_UNREADABLE, unreadable), ("ignored", ignored)):
+            writer.writerows([row["path"], status, row["reason"]] for row in rows)
+    return file
+
+
 _ROWS_SHOWN = 20
 
 

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import itertools
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,9 @@ from typing import Any
 import pandas as pd
 
 from artstyle_tf.config.serving import PredictExperiment
+from artstyle_tf.data.image_listing import printable, report_ignored
 from artstyle_tf.data.picture_listing import STDIN, check_names, list_pictures
-from artstyle_tf.export.prediction_file import PredictionFile
+from artstyle_tf.export.prediction_file import PredictionFile, write_left_out
 from artstyle_tf.serving.connection import open_client
 from artstyle_tf.standard_streams import lines_of_stdin
 from artstyle_tf.threads import in_batches
@@ -41,7 +41,9 @@ _LONGEST_PATH = 48
 def run(config: PredictExperiment, invocation: Invocation) -> dict[str, Any]:
     """Answers for all pictures; returns what --json prints."""
     reporter, stopwatch = invocation.reporter, invocation.stopwatch
-    paths = list_pictures(_names(config.pictures))
+    named = list_pictures(_names(config.pictures))
+    paths = named.files
+    report_ignored(named.ignored, reporter)
     output = _output(config, paths)
     with stopwatch.stage("opening"):
         answering = _open(config, len(paths), invocation)
@@ -51,7 +53,7 @@ def run(config: PredictExperiment, invocation: Invocation) -> dict[str, Any]:
         PredictionFile(output, {**answering.description, **settings}) as predictions,
         stopwatch.stage("answering"),
     ):
-        waiting = [path for path in paths if _printable(path) not in predictions.done]
+        waiting = [path for path in paths if printable(path) not in predictions.done]
         if len(waiting) < len(paths):
             reporter.info(f"{len(paths) - len(waiting)} pictures are answered already")
         answers = answer_files(
@@ -63,15 +65,21 @@ def run(config: PredictExperiment, invocation: Invocation) -> dict[str, Any]:
         tracked = reporter.track(answers, total=len(waiting), description="Answering")
         for batch in in_batches(tracked, config.batch_size):
             predictions.add([_row(path, said, config) for path, said in batch])
+        num_found = len(predictions.done.union(map(printable, paths))) + len(named.ignored)
         unreadable, counts, first = predictions.finish()
+    ignored = [{"path": path, "reason": why.reason} for path, why in sorted(named.ignored.items())]
+    left_out = write_left_out(output, unreadable, ignored)
     if unreadable:
         reporter.warn(f"{len(unreadable)} files cannot be used as pictures; see the end")
     return {
         "answered_by": answering.description,
         "output": str(output),
+        "num_found": num_found,
         "num_pictures": sum(counts.values()),
         "answers": dict(sorted(counts.items())),
         "unreadable": unreadable,
+        "ignored": ignored,
+        "left_out": None if left_out is None else str(left_out),
         "first": first,
         "seconds": stopwatch.seconds(),
     }
@@ -79,14 +87,15 @@ def run(config: PredictExperiment, invocation: Invocation) -> dict[str, Any]:
 
 def plan(config: PredictExperiment, invocation: Invocation) -> dict[str, Any]:
     """Checks the pictures and the run; answers nothing, writes nothing."""
-    del invocation  # other verbs need it here
-    paths = list_pictures(_names(config.pictures))
+    named = list_pictures(_names(config.pictures))
+    report_ignored(named.ignored, invocation.reporter)
     check_who_answers(config)
     return {
         "dry_run": True,
         "would_ask": config.url or config.run,
-        "num_pictures": len(paths),
-        "output": str(_output(config, paths)),
+        "num_pictures": len(named.files),
+        "ignored": len(named.ignored),
+        "output": str(_output(config, named.files)),
     }
 
 
@@ -110,6 +119,11 @@ def summarise(result: dict[str, Any]) -> str:
         lines[-1:] = [f"... and {result['num_pictures'] - len(shown)} more", ""]
     counts = ", ".join(f"{name} {count}" for name, count in result["answers"].items())
     lines += [f"Answers: {counts or 'none'}", f"Written: {result['output']}"]
+    if result["left_out"] is not None:
+        lines.append(
+            f"Left out: {len(result['unreadable'])} unreadable and {len(result['ignored'])} ignored"
+            f" of {result['num_found']} found; see {result['left_out']}"
+        )
     lines += [f"Unreadable: {row['path']} ({row['reason']})" for row in result["unreadable"]]
     return "\n".join(lines)
 
@@ -132,7 +146,7 @@ def _output(config: PredictExperiment, paths: Sequence[Path]) -> Path:
     """Where predictions go. The same command finds again what it has begun."""
     if config.output is not None:
         return Path(config.output)
-    asked = [config.run, config.url, config.top_k, config.threshold, *map(_printable, paths)]
+    asked = [config.run, config.url, config.top_k, config.threshold, *map(printable, paths)]
     digest = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:8]
     name = "server" if config.url else Path(config.run or "run").resolve().name
     folder = Path(config.outputs) / "predictions"
@@ -177,14 +191,14 @@ def _open_server(config: PredictExperiment, url: str) -> ServerAnswering:
 def _row(path: Path, said: Prediction | str, config: PredictExperiment) -> dict[str, Any]:
     """What is kept of one picture."""
     if isinstance(said, str):
-        return {"path": _printable(path), "unreadable": said}
+        return {"path": printable(path), "unreadable": said}
     is_sure = said.accepted
     if config.threshold is not None:
         is_sure = said.confidence >= config.threshold
     order = said.probabilities.argsort(kind="stable")[::-1][: config.top_k]
     names = said.class_names
     row = {
-        "path": _printable(path),
+        "path": printable(path),
         "answer": DO_NOT_KNOW if is_sure is False else said.label,
         "label": said.label,
         "confidence": round(said.confidence, 6),
@@ -196,8 +210,3 @@ def _row(path: Path, said: Prediction | str, config: PredictExperiment) -> dict[
             {"id": name, "distance": round(distance, 6)} for name, distance in said.neighbours
         ]
     return row
-
-
-def _printable(path: Path) -> str:
-    """A file's name may be no valid text."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -71,7 +71,7 @@ def summarise(result: dict[str, Any]) -> str:
     counts = pd.DataFrame.from_dict(result["per_class"], orient="index")
     lines = [counts.to_string()]
     if result["ignored"]:
-        lines.append(f"Ignored: {result['ignored']} files that are no pictures.")
+        lines.append(f"Ignored: {result['ignored']} files and folders, for the reasons above.")
     if result.get("dry_run"):
         lines.append(f"Dry run: would prepare these pictures in {result['would_prepare']}.")
         return "\n".join(lines)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms, JpegImagePlugin
 
+from artstyle_tf.data.heif_files import HEIF_FORMAT, HEIF_SUFFIXES
 from artstyle_tf.data.picture_reading import opened_picture
 
 _SUFFIXES = {
@@ -22,6 +23,7 @@ _SUFFIXES = {
     "DIB": {".bmp", ".dib"},
     "TIFF": {".tif", ".tiff"},
     "AVIF": {".avif"},
+    HEIF_FORMAT: HEIF_SUFFIXES,
 }
 _SUBSAMPLING = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 _NO_LIMIT = 10**18
