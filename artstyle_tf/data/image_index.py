@@ -18,11 +18,8 @@ from artstyle_tf.data.image_listing import (
 )
 from artstyle_tf.data.picture_groups import compile_group_pattern, find_groups
 from artstyle_tf.data.split_folders import FolderLayout, recognize_layout
-from artstyle_tf.data.style_folders import (
-    check_root,
-    check_styles,
-    style_folders,
-)
+from artstyle_tf.data.style_folders import check_root, check_styles, style_folders
+from artstyle_tf.data.style_names import warn_of_near_equal_styles
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.reporting import SILENT, Reporter
 from artstyle_tf.threads import map_in_threads
@@ -105,6 +102,7 @@ def index_images(
     if layout.splits:
         pictures["folder_split"] = pictures["path"].map(layout.split)
     report_ignored({path: ignored[path] for path in ignored.keys() - listed}, reporter)
+    warn_of_near_equal_styles(pictures["label"].value_counts().to_dict(), reporter)
     return ImageIndex(root, pictures, _table_of_ignored(ignored))
 
 

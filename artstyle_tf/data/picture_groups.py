@@ -11,7 +11,12 @@ import pandas as pd
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from artstyle_tf.data.picture_tables import examples, match_pictures, read_picture_table
+from artstyle_tf.data.picture_tables import (
+    examples,
+    match_pictures,
+    read_picture_table,
+    same_text,
+)
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.interruption import limited_to
 from artstyle_tf.reporting import Reporter
@@ -57,7 +62,26 @@ def find_groups(
         by_path = _groups_of_file(paths, root, Path(file), reporter)
     elif pattern is not None:
         by_path = _groups_of_names(paths, pattern)
-    return [by_path.get(path) or path for path in paths]
+    return with_one_spelling([by_path.get(path) or path for path in paths], paths)
+
+
+def with_one_spelling(groups: Iterable[str], paths: Sequence[str]) -> list[str]:
+    """Names groups alike that differ only in blanks around them or in how accents are stored.
+
+    An artist who is two groups for that would lie on both sides of a split.
+
+    Args:
+        groups: of N pictures.
+        paths: of the pictures; a picture that is a group of its own keeps its exact path.
+
+    Returns:
+        N names, each the first spelling of its group.
+    """
+    first: dict[str, str] = {}
+    return [
+        group if group == path else first.setdefault(same_text(group), group)
+        for group, path in zip(groups, paths, strict=True)
+    ]
 
 
 def compile_group_pattern(group_pattern: str) -> re.Pattern[str]:
@@ -178,5 +202,5 @@ def _groups_of_file(
     return {
         match: group
         for match, group in zip(matched, table["group"], strict=True)
-        if match is not None
+        if match is not None and group.strip()
     }

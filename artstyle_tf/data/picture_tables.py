@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import posixpath
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from artstyle_tf.data.csv_reading import read_csv_rows
 from artstyle_tf.data.examples import examples as examples
-from artstyle_tf.data.table_files import unreadable_table
 from artstyle_tf.errors import ArtstyleError
 
 
@@ -25,45 +25,37 @@ def read_picture_table(path: Path, *, columns: Sequence[str], what: str) -> pd.D
         what: the file's role for messages, e.g. "split file".
 
     Returns:
-        Strings without surrounding blanks; an empty cell is "", and a style called "NA" stays so.
+        Exact strings: blanks at the ends of a cell may belong to a name. An empty cell is "", and
+        a style called "NA" stays so.
 
     Raises:
         ArtstyleError: if the file is missing, not a CSV file, or lacks a column or any row.
     """
-    expected = f"a CSV file with the columns {', '.join(columns)}"
-    try:
-        # utf-8-sig because spreadsheets write a byte order mark in front of the first column.
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except OSError as error:
-        raise unreadable_table(path, error, columns=columns, what=what) from error
-    except ValueError as error:  # pandas' parser errors and wrong encodings are ValueErrors.
+    path = Path(path)
+    names, rows = read_csv_rows(path, columns=columns, what=what)
+    if not rows:
         raise ArtstyleError(
-            f"The {what} is not a CSV file in UTF-8", received=f"{path}: {error}", expected=expected
-        ) from error
-    table = table.fillna("").rename(columns=lambda name: str(name).strip())
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        raise ArtstyleError(
-            f"The {what} {path} lacks the column {', '.join(missing)}",
-            received=f"columns {', '.join(table.columns)}",
-            expected=expected,
+            f"The {what} {path} names no pictures",
+            expected=f"a CSV file with the columns {', '.join(columns)}",
         )
-    if table.empty:
-        raise ArtstyleError(f"The {what} {path} names no pictures", expected=expected)
-    return table.apply(lambda column: column.str.strip())
+    kept = [
+        position for position, name in enumerate(names) if name and name not in names[:position]
+    ]
+    cells = [[row[position] for position in kept] for row in rows]
+    return pd.DataFrame(cells, columns=[names[position] for position in kept], dtype=str)
 
 
 def csv_text(table: pd.DataFrame, **options: Any) -> str:
-    """A table without its index as CSV that comes back as it was, whatever files are called.
+    """A table as CSV that comes back as it was, whatever files and styles are called.
 
     Args:
-        table: of pictures.
-        options: of `DataFrame.to_csv`.
+        table: of pictures or styles.
+        options: of `DataFrame.to_csv`; the index is left out unless they ask for it.
     """
-    text = table.to_csv(index=False, lineterminator="\n", **options)
+    options = {"index": "index_label" in options, "lineterminator": "\n", **options}
+    text = table.to_csv(**options)
     if "\r" in text:  # which pandas does not quote, and takes for the end of a line
-        options["quoting"] = csv.QUOTE_NONNUMERIC
-        text = table.to_csv(index=False, lineterminator="\n", **options)
+        text = table.to_csv(**{**options, "quoting": csv.QUOTE_NONNUMERIC})
     return text
 
 
@@ -82,20 +74,52 @@ def match_pictures(
     Returns:
         For each listed path the known one, or None.
     """
-    # macOS stores "é" as two characters, most other systems as one.
-    known_by_form = {unicodedata.normalize("NFC", path): path for path in known}
-    bases = ("", f"{Path(folder).resolve().as_posix()}/")
-    # With links followed and with links as the user wrote them.
-    roots = (f"{Path(root).resolve().as_posix()}/", f"{Path(root).absolute().as_posix()}/")
+    known = list(known)
+    finders = [_Finder(known, root, folder, change) for change in (str, same_text)]
 
     def find(path: str) -> str | None:
-        for written in (path, path.replace("\\", "/")):
-            for base in bases:
-                candidate = posixpath.normpath(base + unicodedata.normalize("NFC", written))
-                for start in roots:
-                    candidate = candidate.removeprefix(start)
-                if candidate in known_by_form:
-                    return known_by_form[candidate]
+        # As it is written first: blanks at the ends and the form of an accent may tell names apart.
+        for finder in finders:
+            for written in (path, path.replace("\\", "/")):
+                found = finder.find(written)
+                if found is not None:
+                    return found
         return None
 
     return [find(path) for path in listed]
+
+
+class _Finder:
+    """Finds paths that are equal after a change of both sides."""
+
+    def __init__(
+        self, known: Sequence[str], root: Path, folder: Path, change: Callable[[str], str]
+    ) -> None:
+        self._change = change
+        self._known: dict[str, str | None] = {}
+        for path in known:
+            changed = change(path)
+            # Of two names that the change makes equal, none can be meant by it.
+            self._known[changed] = None if changed in self._known else path
+        self._bases = ("", f"{Path(folder).resolve().as_posix()}/")
+        # With links followed and with links as the user wrote them.
+        roots = (Path(root).resolve(), Path(root).absolute())
+        self._roots = [change(f"{place.as_posix()}/") for place in roots]
+
+    def find(self, written: str) -> str | None:
+        for base in self._bases:
+            candidate = self._change(posixpath.normpath(base + written))
+            for start in self._roots:
+                candidate = candidate.removeprefix(start)
+            found = self._known.get(candidate)
+            if found is not None:
+                return found
+        return None
+
+
+def same_text(text: str) -> str:
+    """What two spellings of one name have in common: no blanks around, accents in one form.
+
+    macOS stores "é" as two characters, most other systems as one.
+    """
+    return unicodedata.normalize("NFC", text).strip()

@@ -9,8 +9,14 @@ import numpy as np
 import pandas as pd
 
 from artstyle_tf.data.image_index import ImageIndex
-from artstyle_tf.data.picture_groups import connected
-from artstyle_tf.data.picture_tables import csv_text, examples, match_pictures, read_picture_table
+from artstyle_tf.data.picture_groups import connected, with_one_spelling
+from artstyle_tf.data.picture_tables import (
+    csv_text,
+    examples,
+    match_pictures,
+    read_picture_table,
+    same_text,
+)
 from artstyle_tf.data.stratification import stratify
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import write_text
@@ -88,7 +94,12 @@ def read_split(path: Path, index: ImageIndex, reporter: Reporter = SILENT) -> pd
     path = Path(path)
     table = _matched_rows(path, index)
     pictures = index.pictures.merge(table, on="path")
-    contradicting = pictures[pictures["label"] != pictures["listed_label"]]
+    names = set(index.pictures["label"])
+    agrees = [
+        _is_called(style, listed, names)
+        for style, listed in zip(pictures["label"], pictures["listed_label"], strict=True)
+    ]
+    contradicting = pictures[~np.array(agrees, dtype=bool)]
     _refuse(
         f"The split file {path} contradicts the folders",
         contradicting["path"] + " is called " + contradicting["listed_label"],
@@ -101,9 +112,10 @@ def read_split(path: Path, index: ImageIndex, reporter: Reporter = SILENT) -> pd
                 expected="pictures in train, to learn from, and in val, to decide by",
             )
     if "listed_group" in pictures:
-        pictures["group"] = pictures["listed_group"].where(
-            pictures["listed_group"] != "", pictures["group"]
+        listed = pictures["listed_group"].where(
+            pictures["listed_group"].str.strip() != "", pictures["group"]
         )
+        pictures["group"] = with_one_spelling(listed, list(pictures["path"]))
     _warn_about_what_is_left_out(path, index, pictures, reporter)
     return pictures[[*index.pictures.columns, "split"]].sort_values("path", ignore_index=True)
 
@@ -111,6 +123,7 @@ def read_split(path: Path, index: ImageIndex, reporter: Reporter = SILENT) -> pd
 def _matched_rows(path: Path, index: ImageIndex) -> pd.DataFrame:
     """The rows of a split file, with path as in the index and listed_label, listed_group, split."""
     table = read_picture_table(path, columns=("path", "label", "split"), what="split file")
+    table["split"] = table["split"].str.strip()
     _refuse(
         f"The split file {path} uses words that are no split",
         table.loc[~table["split"].isin(SPLITS), "split"].drop_duplicates(),
@@ -134,6 +147,11 @@ def _matched_rows(path: Path, index: ImageIndex) -> pd.DataFrame:
     table["path"] = table["match"].astype(known.dtype)
     ours = [column for column in ("path", "label", "split", "group") if column in table]
     return table[ours].rename(columns={"label": "listed_label", "group": "listed_group"})
+
+
+def _is_called(style: str, listed: str, names: set[str]) -> bool:
+    """Whether a cell names a style folder, perhaps with blanks or accents stored otherwise."""
+    return style == listed or (listed not in names and same_text(style) == same_text(listed))
 
 
 def _refuse(

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from artstyle_tf.config.experiment import CompareExperiment
-from artstyle_tf.data.picture_tables import examples
+from artstyle_tf.data.picture_tables import csv_text, examples
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import write_json, write_text
 from artstyle_tf.metrics.classification import classification_summary, confusion_matrix
@@ -262,7 +262,7 @@ def _write(answer: dict[str, Any], folder: Path, figures: Path) -> None:
         "",
     ]
     write_text(folder / "comparison.md", "\n".join(page))
-    write_text(folder / "comparison.csv", comparison_csv(models).to_csv(index=False))
+    write_text(folder / "comparison.csv", csv_text(comparison_csv(models)))
     write_json(folder / COMPARISON_FILE, answer)
 
 

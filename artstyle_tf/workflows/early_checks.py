@@ -20,10 +20,10 @@ from artstyle_tf.config.inspection import InspectExperiment
 from artstyle_tf.config.report import ReportExperiment
 from artstyle_tf.config.serving import ExportExperiment, PredictExperiment
 from artstyle_tf.config.tuning import TuneExperiment
+from artstyle_tf.data.csv_reading import read_csv_rows
 from artstyle_tf.data.picture_listing import check_names
 from artstyle_tf.data.prepared_files.folder import check_destination
 from artstyle_tf.data.style_folders import check_image_folder
-from artstyle_tf.data.table_files import check_table_file
 from artstyle_tf.export.formats.format_packages import check_formats, require_packages
 from artstyle_tf.files import check_can_write
 from artstyle_tf.models.backbone_registry import check_backbone
@@ -159,7 +159,7 @@ def _check_images(data: DataConfig, *, fewest_styles: int = 2) -> None:
         (data.group_file, ("path", "group"), "group file"),
     ):
         if file is not None:
-            check_table_file(Path(file), columns=columns, what=what)
+            read_csv_rows(Path(file), columns=columns, what=what)
 
 
 def _check_prepared(data: DataConfig) -> None:

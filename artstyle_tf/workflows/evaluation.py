@@ -174,9 +174,9 @@ def write_evaluation(
     write_json(folder / "metrics.json", scores)
     predictions = csv_text(evaluation.predictions, float_format="%.6f")
     write_text(folder / "predictions.csv", predictions)
-    write_text(folder / "per_class.csv", evaluation.per_class.to_csv(index=False))
+    write_text(folder / "per_class.csv", csv_text(evaluation.per_class))
     confusion = pd.DataFrame(evaluation.confusion, index=class_names, columns=class_names)
-    write_text(folder / "confusion_matrix.csv", confusion.to_csv(index_label="label"))
+    write_text(folder / "confusion_matrix.csv", csv_text(confusion, index_label="label"))
     for normalised in (False, True):
         name = "confusion_matrix_normalised" if normalised else "confusion_matrix"
         figure = plot_confusion_matrix(

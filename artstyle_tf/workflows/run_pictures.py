@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from artstyle_tf.config.experiment import EvaluateExperiment, TrainingExperiment
 from artstyle_tf.data.given_split import judged_part
 from artstyle_tf.data.image_index import index_images
 from artstyle_tf.data.preparation import PreparedPictures, prepare_pictures
+from artstyle_tf.data.style_names import distinct_names, nearest_style
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import leads_out
 from artstyle_tf.training.run_directory import RunDirectory
@@ -63,7 +64,7 @@ def other_pictures(
             f"{images} holds styles that the model does not know",
             received=", ".join(unknown[:5]),
             expected=f"folders named {', '.join(class_names)}",
-            fix="rename or move these folders",
+            fix=_how_to_rename(unknown, class_names),
         )
     return prepare_pictures(
         index.pictures.assign(split="test"),
@@ -73,6 +74,16 @@ def other_pictures(
         num_workers=trained.data.preparation_workers,
         reporter=invocation.reporter,
     )
+
+
+def _how_to_rename(unknown: Sequence[str], class_names: Sequence[str]) -> str:
+    """Advice for folders that the model does not know; some may be styles in another spelling."""
+    for folder in unknown:
+        style = nearest_style(folder, class_names)
+        if style is not None:
+            found, wanted = distinct_names([folder, style])
+            return f"rename {found} to {wanted}"
+    return "rename or move these folders"
 
 
 def own_pictures(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from artstyle_tf.data.image_listing import HIDDEN
 from artstyle_tf.data.inspection.findings import Finding
 from artstyle_tf.data.picture_tables import examples
 
@@ -102,12 +103,16 @@ def describe_ignored(ignored: pd.DataFrame) -> list[Finding]:
         noun = "1 folder holds" if len(names) == 1 else f"{len(names)} folders hold"
         text = f"{noun} no pictures and will be no style: {examples(names)}."
         findings.append(Finding("empty_style", len(names), text, tuple(names)))
-    rest = ignored[~is_empty & (ignored["reason"] != "hidden")]
-    if len(rest):
-        noun = "1 file was" if len(rest) == 1 else f"{len(rest)} files were"
-        told = rest["path"] + " (" + rest["reason"] + ")"
-        text = f"{noun} ignored: {examples(told)}."
-        findings.append(Finding("ignored_files", len(rest), text, tuple(told)))
+    rest = ignored[~is_empty & (ignored["reason"] != HIDDEN)]
+    # An image with another suffix is "misnamed" already.
+    is_missed = rest["needs_attention"] & ~rest["reason"].str.startswith("not a picture")
+    for code, rows in (("images_not_read", rest[is_missed]), ("ignored_files", rest[~is_missed])):
+        if len(rows):
+            noun = "1 file was" if len(rows) == 1 else f"{len(rows)} files were"
+            told = rows["path"] + " (" + rows["reason"] + ")"
+            but = ", although they may be images" if code == "images_not_read" else ""
+            text = f"{noun} ignored{but}: {examples(told)}."
+            findings.append(Finding(code, len(rows), text, tuple(told)))
     return findings
 
 

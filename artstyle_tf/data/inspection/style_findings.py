@@ -7,6 +7,7 @@ import pandas as pd
 
 from artstyle_tf.data.inspection.findings import Finding
 from artstyle_tf.data.picture_tables import examples
+from artstyle_tf.data.style_names import HOW_TO_MERGE, describe_near_equal, near_equal_styles
 
 _WIDEST = 1.96 * 0.5  # half of a 95 % interval of a share of one half, times root of n
 _SHOWN_GROUPS = 3
@@ -47,6 +48,24 @@ def describe_counts(
         text += _and_more(len(told) - _SHOWN_GROUPS)
         findings.append(Finding("small_style", len(small), text, tuple(small.index)))
     return findings
+
+
+def describe_near_equal_styles(counts: pd.DataFrame) -> list[Finding]:
+    """Styles that may be one, because their folders have nearly the same name.
+
+    Args:
+        counts: see `describe_counts`.
+    """
+    totals = {str(style): int(total) for style, total in counts.sum(axis=1).items()}
+    sets = near_equal_styles(list(totals))
+    if not sets:
+        return []
+    told = [describe_near_equal(members, totals) for members in sets]
+    rest = len(told) - _SHOWN_GROUPS
+    more = f"; and {rest} more such sets" if rest > 0 else ""
+    text = f"Styles have nearly the same name: {'; '.join(told[:_SHOWN_GROUPS])}{more}."
+    text = f"{text} {HOW_TO_MERGE}"
+    return [Finding("near_equal_styles", len(sets), text, tuple(told))]
 
 
 def describe_groups(

@@ -13,6 +13,7 @@ from artstyle_tf.analysis.classifier_files import can_save_classifiers, save_cla
 from artstyle_tf.analysis.classifier_search import FoundClassifier, search_classifier
 from artstyle_tf.analysis.classifiers import CLASSIFIER_IN_WORDS
 from artstyle_tf.config.analysis import ClassifiersConfig
+from artstyle_tf.data.picture_tables import csv_text
 from artstyle_tf.files import write_json, write_text
 from artstyle_tf.metrics.classification import classification_summary, confusion_matrix
 from artstyle_tf.metrics.uncertainty import classification_intervals
@@ -101,7 +102,7 @@ def _measure_and_write(
                 "prediction": np.array(part.class_names)[predicted],
             }
         )
-        write_text(folder / name / "predictions.csv", table.to_csv(index=False))
+        write_text(folder / name / "predictions.csv", csv_text(table))
     write_text(folder / "draws.csv", found.draws.to_csv(index=False, float_format="%.6g"))
     if can_save_classifiers():
         file = folder / "classifier.skops"

@@ -20,6 +20,7 @@ from artstyle_tf.analysis.label_doubts import LabelDoubts
 from artstyle_tf.analysis.notable_pictures import most_ambiguous, most_typical
 from artstyle_tf.analysis.projection import PROJECTION_IN_WORDS, principal_components
 from artstyle_tf.config.analysis import ClusteringConfig
+from artstyle_tf.data.picture_tables import csv_text
 from artstyle_tf.files import write_json, write_text
 from artstyle_tf.plots.clusters import plot_contingency, plot_silhouettes
 from artstyle_tf.plots.prediction_gallery import plot_prediction_gallery
@@ -89,7 +90,7 @@ def write_clusters(
     counts = contingency(pictures.labels, clustering.clusters, num_classes=len(names))
     columns = [f"cluster {number + 1}" for number in range(counts.shape[1])]
     table = pd.DataFrame(counts, index=list(names), columns=columns)
-    write_text(folder / "contingency.csv", table.to_csv(index_label="label"))
+    write_text(folder / "contingency.csv", csv_text(table, index_label="label"))
     silhouettes = {str(number): value for number, value in clustering.silhouettes.items()}
     write_json(folder / "clusters.json", {**scores, "silhouettes": silhouettes})
     save_figure(plot_contingency(counts, names, title=title), figures / "contingency.png")
@@ -173,7 +174,7 @@ def write_label_doubts(
             "group": rows["group"].to_numpy(),
         }
     )
-    write_text(folder / "label_doubts.csv", table.to_csv(index=False, float_format="%.4f"))
+    write_text(folder / "label_doubts.csv", csv_text(table, float_format="%.4f"))
     shown = class_labels(pictures.class_names, longest=16)
     of_styles = [
         (n, order[pictures.labels[order] == n][:COLUMNS_OF_SHEETS]) for n in range(len(names))

@@ -17,6 +17,7 @@ from artstyle_tf.data.inspection.style_findings import (
     describe_counts,
     describe_groups,
     describe_measures,
+    describe_near_equal_styles,
     describe_shortcut,
     describe_up_sampling,
 )
@@ -51,6 +52,7 @@ def collect_findings(
             imbalance_above=limits.imbalance_above,
             small_style_below=limits.small_style_below,
         ),
+        *describe_near_equal_styles(inspection.counts),
         *describe_troubles(inspection.troubles, inspection.pictures),
         *describe_copies(inspection.copies),
         *_shortcut(config, inspection),
