@@ -20,6 +20,7 @@ _BYTE_ORDER_MARKS = (
 )
 _SAVE_AS_UTF_8 = "save it as CSV in UTF-8 (a spreadsheet calls that 'CSV UTF-8')"
 _LONGEST_SHOWN = 120
+_LONGEST_HEADER = 10_000  # below what csv takes as one cell
 
 
 def read_csv_rows(
@@ -42,10 +43,11 @@ def read_csv_rows(
     """
     expected = f"a CSV file with the columns {', '.join(columns)}"
     text = _read_text(path, what, expected)
+    _check_separator(text, path, columns=columns, what=what, expected=expected)
     rows = _parsed(text, path, what, expected)
     number, header = next(rows, (0, []))
     names = [name.strip() for name in header]
-    _check_header(names, text, path, columns=columns, what=what, expected=expected)
+    _check_header(names, path, columns=columns, what=what, expected=expected)
     table = []
     for number, row in rows:
         if any(row[len(names) :]):
@@ -53,6 +55,13 @@ def read_csv_rows(
                 f"Line {number} of the {what} {path} has more cells than the first line",
                 received=f"{len(row)} cells, {len(names)} columns: {_shown(','.join(row))}",
                 fix='put cells that hold a comma into quotes: "Paris, 1912.jpg"',
+            )
+        separator = _separator_of_row(row, names)
+        if separator is not None:
+            raise ArtstyleError(
+                f"Line {number} of the {what} {path} is separated by {separator}",
+                received=_shown(row[0]),
+                expected="commas, as in the first line",
             )
         if any(row):
             table.append([*row, *([""] * (len(names) - len(row)))][: len(names)])
@@ -126,8 +135,24 @@ def _parsed(text: str, path: Path, what: str, expected: str) -> Iterator[tuple[i
         ) from error
 
 
+def _check_separator(
+    text: str, path: Path, *, columns: Sequence[str], what: str, expected: str
+) -> None:
+    """Looks at the first line before it is parsed, because quotes then mean something else."""
+    first_line = next(iter(text.lstrip("\r\n").splitlines()), "")[:_LONGEST_HEADER]
+    names = {name.strip() for name in next(csv.reader([first_line]), [])}
+    separator = None if names.issuperset(columns) else _separator_of(first_line, columns)
+    if separator is not None:
+        raise ArtstyleError(
+            f"The {what} {path} is separated by {separator}",
+            received=f"the first line {_shown(first_line)}",
+            expected=f"{expected}, separated by commas",
+            fix="save it again with commas; cells that hold a comma go into quotes",
+        )
+
+
 def _check_header(
-    names: list[str], text: str, path: Path, *, columns: Sequence[str], what: str, expected: str
+    names: list[str], path: Path, *, columns: Sequence[str], what: str, expected: str
 ) -> None:
     missing = [column for column in columns if column not in names]
     twice = [column for column in columns if names.count(column) > 1]
@@ -139,15 +164,6 @@ def _check_header(
         )
     if not missing:
         return
-    first_line = next(iter(text.lstrip("\r\n").splitlines()), "")
-    separator = _separator_of(first_line, columns)
-    if separator is not None:
-        raise ArtstyleError(
-            f"The {what} {path} is separated by {separator}",
-            received=f"the first line {_shown(first_line)}",
-            expected=f"{expected}, separated by commas",
-            fix="save it again with commas; cells that hold a comma go into quotes",
-        )
     raise ArtstyleError(
         f"The {what} {path} lacks the column {', '.join(missing)}",
         received=f"columns {_shown(', '.join(names))}",
@@ -164,7 +180,16 @@ def _separator_of(line: str, columns: Sequence[str]) -> str | None:
         cells = {cell.strip(" \"'").lower() for cell in line.split(separator)}
         if len(cells) > 1 and cells.intersection(columns):
             return name
-    return None
+    # Without a header it may be known by its number of cells.
+    return _separator_of_row([line] if "," not in line else [], columns)
+
+
+def _separator_of_row(row: Sequence[str], columns: Sequence[str]) -> str | None:
+    """What separates the one cell that commas leave, if it has enough of that for all columns."""
+    if len(row) != 1 or len(columns) < 2:
+        return None
+    enough = len(columns) - 1
+    return next((name for mark, name in _SEPARATORS.items() if row[0].count(mark) >= enough), None)
 
 
 def _fix_of_header(names: list[str], columns: Sequence[str]) -> str | None:

@@ -41,23 +41,28 @@ def _register() -> bool:
 
 
 def fault_of_heif(heif: bytes) -> str | None:
-    """Checks what libheif skips: it shows gray where a download has left zeros instead of data.
+    """Checks what libheif skips: it shows gray where tiles are missing or are zeros.
 
-    The last byte of coded HEVC data is never zero (ITU-T H.265, 7.3.2.11: a stop bit ends it).
+    Boxes of ISO/IEC 14496-12 say how long they are. The last byte of coded HEVC data is never zero
+    (ITU-T H.265, 7.3.2.11: a stop bit ends it), but a download may have been given its size first.
 
     Args:
         heif: a file that libheif can open.
     """
-    start, end = 0, 0
-    while start + 16 <= len(heif):
+    start, end_of_data = 0, 0
+    while start + 8 <= len(heif):
         size, kind = int.from_bytes(heif[start : start + 4], "big"), heif[start + 4 : start + 8]
         if size == 1:  # then 64 bits follow
             size = int.from_bytes(heif[start + 8 : start + 16], "big")
-        start = len(heif) if size < 8 else min(start + size, len(heif))
+        if size < 8:  # up to the end of the file
+            size = len(heif) - start
+        start += size
         if kind == b"mdat":
-            end = start
-    data = heif[max(0, end - _MOST_ZEROS_AT_THE_END) : end]
-    if len(data) == _MOST_ZEROS_AT_THE_END and not any(data):
-        missing = end - len(heif[:end].rstrip(b"\0"))
-        return f"the file is cut off ({missing} bytes at the end of its data are zeros)"
+            end_of_data = start
+    if end_of_data > len(heif):
+        return f"the file is cut off ({end_of_data - len(heif)} bytes are missing)"
+    data = heif[:end_of_data]
+    num_zeros = len(data) - len(data.rstrip(b"\0"))
+    if num_zeros > _MOST_ZEROS_AT_THE_END:
+        return f"the file is cut off ({num_zeros} bytes at the end of its data are zeros)"
     return None

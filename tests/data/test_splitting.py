@@ -295,5 +295,7 @@ def test_split_files_that_are_no_tables(index, tmp_path):
 
 def test_semicolons_are_explained(index, tmp_path):
     (tmp_path / "s.csv").write_text("path;label;split\na;b;c\n")
-    with pytest.raises(ArtstyleError, match="Received: columns path;label;split"):
+    with pytest.raises(
+        ArtstyleError, match=r"separated by semicolons\. Received: .*path;label;split"
+    ):
         read_split(tmp_path / "s.csv", index)

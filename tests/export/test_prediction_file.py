@@ -6,7 +6,7 @@ import json
 import pytest
 
 from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.export.prediction_file import PredictionFile
+from artstyle_tf.export.prediction_file import PredictionFile, write_left_out
 
 MAKER = {"run": "first", "top_k": 2}
 
@@ -103,3 +103,17 @@ def test_no_picture_at_all_is_an_empty_file(tmp_path):
         predictions.add([{"path": "broken", "unreadable": "cut off"}])
         predictions.finish()
     assert (tmp_path / "out.csv").read_text() == ""
+
+
+def test_what_has_no_prediction_is_listed_beside(tmp_path):
+    output = tmp_path / "out.jsonl"
+    unreadable = [{"path": 'a "b"\n,c', "reason": "the file is empty"}]
+    ignored = [{"path": "ö.jp2", "reason": "JPEG 2000, not read here"}]
+    file = write_left_out(output, unreadable, ignored)
+    assert file == tmp_path / "out.left_out.csv"
+    assert read_csv(file) == [
+        {"path": 'a "b"\n,c', "status": "unreadable", "reason": "the file is empty"},
+        {"path": "ö.jp2", "status": "ignored", "reason": "JPEG 2000, not read here"},
+    ]
+    assert write_left_out(output, [], []) is None
+    assert list(tmp_path.iterdir()) == []  # nothing that speaks of another prediction

@@ -408,3 +408,49 @@ def test_overlays_show_where_it_looks(mixed, kind, capsys):
     for file in written:
         with Image.open(file) as image:
             assert image.size == (64, 32)
+
+
+def test_every_file_of_a_folder_is_accounted_for(workplace, capsys):
+    pillow_heif = pytest.importorskip("pillow_heif", reason="pip install 'artstyle-tf[heif]'")
+    folder = Path("visit")
+    folder.mkdir()
+    source = Image.open(sorted(Path("pictures/bold").iterdir())[0]).convert("RGB")
+    source.save(folder / "1.jpg")
+    pillow_heif.from_pillow(source).save(folder / "2.HEIC", quality=95)
+    source.save(folder / "3.jp2")
+    (folder / "4.jpg").write_bytes(b"")
+    (folder / "5.txt").write_text("notes")
+    (folder / ".6.jpg").write_bytes(b"")
+    (folder / "more").symlink_to(Path("pictures/fine").resolve())
+    result = answer(capsys, "predict", "--run", run_folder("direct"), folder, "--output", "v.csv")
+    assert result["num_found"] == 26
+    assert result["num_pictures"] == 22 == len(read_csv("v.csv"))
+    assert [row["path"] for row in result["unreadable"]] == ["visit/4.jpg"]
+    assert {row["path"]: row["reason"] for row in result["ignored"]} == {
+        "visit/.6.jpg": "hidden",
+        "visit/3.jp2": "JPEG 2000, not read here; convert it to PNG, TIFF or JPEG",
+        "visit/5.txt": "not a picture (.txt)",
+    }
+    assert len(read_csv(result["left_out"])) == 4
+    rows = read_csv("v.csv").set_index("path")
+    assert rows.loc["visit/2.HEIC", "label"] == rows.loc["visit/1.jpg", "label"]
+    # The warning is there even when quiet, and the summary names the table.
+    assert call("predict", "--run", run_folder("direct"), folder, "--output", "w.csv") == 0
+    said = capsys.readouterr()
+    assert "Warning: 1 ignored: JPEG 2000" in said.err
+    assert "Left out: 1 unreadable and 3 ignored of 26 found; see w.left_out.csv" in said.out
+
+
+def test_a_dry_run_counts_what_would_be_ignored(workplace, capsys):
+    Path("pictures/fine/notes.txt").write_text("notes")
+    options = ["--run", run_folder("direct"), "pictures", "--dry-run"]
+    planned = answer(capsys, "predict", *options)
+    assert (planned["num_pictures"], planned["ignored"]) == (52, 1)
+
+
+def test_a_style_in_another_spelling_is_explained(workplace, capsys):
+    Path("other").mkdir()
+    for style, name in (("bold", "Bold "), ("fine", "fine")):
+        shutil.copytree(Path("pictures") / style, Path("other") / name)
+    assert call("evaluate", "--run", run_folder("direct"), "--images", "other") == 2
+    assert "rename 'Bold ' to 'bold'" in capsys.readouterr().err
