@@ -99,6 +99,7 @@ def plant(root: Path) -> dict[str, set[str]]:
         },
         "frame": {put("naive/wood.jpg", encoded(framed(1009)))},
         "colour_profile": {put("naive/wide.jpg", encoded(scenery(1010), icc_profile=profile))},
+        "images_not_read": {put("naive/scan.jp2", encoded(scenery(1011), "JPEG2000"))},
         "ignored_files": {"baroque/notes.txt", "naive/jpeg.txt"},
         "empty_style": {"void"},
         "small_style": set(STYLES),

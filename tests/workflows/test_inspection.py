@@ -89,6 +89,7 @@ def test_every_planted_fault_is_found_and_nothing_else_is(planted):
     assert set(SEVERITY_OF) - set(found) == {
         # What this folder is free of.
         *("cannot_be_split", "duplicates_across_splits", "group_across_splits", "one_style"),
+        "near_equal_styles",
         *("groups_in_names", "file_shortcut", "groups", "styles_differ"),
         *("cannot_be_trained", "styles_called_like_splits", "split_by_folders"),
         "mirrored_across_splits",
@@ -273,3 +274,17 @@ def test_a_dry_run_says_what_would_be_looked_at_and_writes_nothing(tmp_path):
     assert (plan["num_pictures"], plan["num_styles"]) == (2, 2)
     assert not (tmp_path / "outputs").exists()
     assert "nothing was written" in inspect_data.summarise(plan)
+
+
+def test_styles_that_may_be_one_and_images_that_are_not_read(tmp_path, without_figures):
+    names = ["Cubism", "cubism ", "Fauvism"]
+    images = write(tmp_path / "pictures", *(f"{style}/{n}.jpg" for style in names for n in "123"))
+    (images / "Fauvism/scan.jp2").write_bytes(encoded(scenery(1), "JPEG2000"))
+    (images / "Fauvism/notes.txt").touch()
+    found = codes(look(images, tmp_path))
+    assert found["near_equal_styles"]["severity"] == "warning"
+    assert "'Cubism' (3 images), 'cubism ' (3 images)" in found["near_equal_styles"]["text"]
+    assert found["images_not_read"]["severity"] == "warning"
+    (example,) = found["images_not_read"]["examples"]
+    assert example.startswith("Fauvism/scan.jp2 (JPEG 2000")
+    assert found["ignored_files"]["count"] == 1
