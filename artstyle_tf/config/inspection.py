@@ -53,6 +53,7 @@ FailOn = Literal[
     "border",
     "frame",
     "colour_profile",
+    "decoder_warnings",
     "grey_pictures",
     "ignored_files",
     "groups",

@@ -6,19 +6,32 @@ import contextlib
 import functools
 import io
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms
 
+from artstyle_tf.data.gray_levels import GrayScale, is_deep_gray
+from artstyle_tf.data.png_colours import described_profile
+
 _PIXELS_AT_ONCE = 1_000_000
+
+# Levels: the many profiles of sRGB differ by less, gamma 2.2 differs by more.
+_SAME_COLOR = 3
+
+_COLOR_MODES = frozenset({"RGB", "RGBA", "RGBa", "P", "PA"})
 
 
 def needed_profile(image: Image.Image) -> bytes | None:
-    """The embedded colour profile, unless it is absent, sRGB or unreadable."""
+    """The colour profile of a file, unless it is absent, sRGB or unreadable.
+
+    Args:
+        image: loaded; a PNG can describe its colours without a profile.
+    """
     profile = image.info.get("icc_profile")
-    if not isinstance(profile, bytes) or not profile or _is_srgb(profile):
-        return None
-    return profile
+    if isinstance(profile, bytes) and profile:
+        return None if _is_srgb(profile) else profile
+    return described_profile(image) if image.format == "PNG" else None
 
 
 def strips_in_srgb(
@@ -51,21 +64,41 @@ def strips_in_srgb(
     else:
         boxes = ((0, top, width, min(top + rows, height)) for top in range(0, height, rows))
         parts = ((box[1], image.crop(box)) for box in boxes)
-    if _is_deep_grey(image):
-        limits = _range_of_values(image, rows)
+    if is_deep_gray(image):
+        scale = GrayScale(image, rows)
         for top, part in parts:
-            yield top, Image.fromarray(_to_8_bits(np.asarray(part), limits)).convert("RGB")
+            yield top, _from_deep_gray(part, scale, profile)
         return
+    if profile is not None and _is_gray_profile(profile) and image.mode in _COLOR_MODES:
+        # Pillow shows some gray files in color, whose profile is right; of others it is a mistake.
+        tops = range(0, height, rows)
+        is_gray = all(_has_no_color(image.crop((0, y, width, min(y + rows, height)))) for y in tops)
+        profile = profile if is_gray else None
     for top, part in parts:
         yield top, _to_srgb(part, profile)
 
 
-def _is_deep_grey(image: Image.Image) -> bool:
-    return image.mode.startswith("I") or image.mode == "F"
+def _from_deep_gray(part: Image.Image, scale: GrayScale, profile: bytes | None) -> Image.Image:
+    brightness = scale.brightness(part)
+    converted = None
+    if profile is not None:
+        # Of 16 bits: in 8 bits of linear light all that is dark would be a few levels.
+        with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
+            deep = Image.fromarray(np.round(brightness * 65535).astype(np.uint16))
+            converted = _profile_transform(profile, "I;16").apply(deep)
+    if converted is None:
+        converted = Image.fromarray(np.round(brightness * 255).astype(np.uint8))
+    opaque = converted.convert("RGB")
+    is_transparent = scale.is_transparent(part)
+    if is_transparent is not None:
+        opaque.paste((255, 255, 255), mask=Image.fromarray(is_transparent))
+    return opaque
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     if image.has_transparency_data or image.mode in ("La", "RGBa"):
+        if image.mode == "La":
+            image = image.convert("LA")
         with_alpha = image.convert("RGBA")
         opaque = _in_srgb(with_alpha.convert("RGB"), profile)
         on_white = Image.new("RGB", image.size, "white")
@@ -78,50 +111,62 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return _in_srgb(image, profile)
 
 
-def _range_of_values(image: Image.Image, rows: int) -> tuple[float, float]:
-    """Which grey values of more than 8 bits mean black and white.
-
-    Those of uint16 use its whole range. What int32 and float32 mean is not written in a file, so
-    the smallest usual range that holds all values is taken: 0..1 (float only), 0..255, 0..65535,
-    else from the smallest to the largest value.
-    """
-    width, height = image.size
-    low, high = np.inf, -np.inf
-    for top in range(0, height, rows):
-        values = np.asarray(image.crop((0, top, width, min(top + rows, height))))
-        if values.dtype == np.uint16:
-            return 0.0, 65535.0
-        finite = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
-        low, high = min(low, finite.min()), max(high, finite.max())
-    ranges = ([1.0] if image.mode == "F" else []) + [255.0, 65535.0]
-    low = min(low, 0.0)
-    if low == 0:
-        high = next((limit for limit in ranges if high <= limit), high)
-    return low, high
-
-
-def _to_8_bits(values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
-    """Grey values [H, W] from black to white -> uint8 [H, W]."""
-    low, high = limits
-    scaled = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
-    return np.round((scaled - low) / max(high - low, 1e-12) * 255).astype(np.uint8)
-
-
 @functools.lru_cache(maxsize=64)
 def _is_srgb(profile: bytes) -> bool:
+    """Whether a profile is named like sRGB and does what its name says.
+
+    One that does the same under another name is followed, which changes nothing.
+    """
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        return "srgb" in ImageCms.getProfileDescription(opened).lower()
+        if "srgb" not in ImageCms.getProfileDescription(opened).lower():
+            return False
+        samples = _lattice(_color_space(opened))
+        if samples is None:
+            return False
+        followed = np.asarray(_profile_transform(profile, samples.mode).apply(samples))
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return True  # An unreadable profile cannot be followed; sRGB is what viewers then assume.
+    plain = np.asarray(samples.convert("RGB"))
+    return bool(np.abs(followed.astype(int) - plain).max() <= _SAME_COLOR)
+
+
+def _color_space(opened: ImageCms.ImageCmsProfile) -> str:
+    core: Any = opened.profile
+    return core.xcolor_space.strip()
+
+
+def _lattice(color_space: str) -> Image.Image | None:
+    """Samples of all colors that a profile of a kind can describe."""
+    steps = np.arange(0, 256, 17, dtype=np.uint8)
+    if color_space == "GRAY":
+        return Image.fromarray(steps[None])
+    if color_space == "RGB":
+        colors = np.stack(np.meshgrid(steps, steps, steps), axis=-1)
+        return Image.fromarray(colors.reshape(len(steps), -1, 3))
+    return None
 
 
 def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     if profile is not None:
         # A profile for other channels than the picture has is a mistake of whoever embedded it.
         with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
+            if image.mode == "RGB" and _is_gray_profile(profile):
+                image = image.getchannel("R")
             return _profile_transform(profile, image.mode).apply(image)
     return image.convert("RGB")
+
+
+@functools.lru_cache(maxsize=64)
+def _is_gray_profile(profile: bytes) -> bool:
+    with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return _color_space(ImageCms.ImageCmsProfile(io.BytesIO(profile))) == "GRAY"
+    return False
+
+
+def _has_no_color(image: Image.Image) -> bool:
+    pixels = np.asarray(image.convert("RGB"))
+    return bool((pixels == pixels[:, :, :1]).all())
 
 
 @functools.lru_cache(maxsize=32)

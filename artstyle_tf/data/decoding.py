@@ -134,14 +134,26 @@ def _central_square(picture: tf.Tensor) -> tf.Tensor:
 
 def _resize_into_grey_square(picture: tf.Tensor, image_size_px: int) -> tf.Tensor:
     grey = 127.0
-    resized = tf.image.resize(
-        picture,
-        [image_size_px, image_size_px],
-        method="bilinear",
-        preserve_aspect_ratio=True,
-        antialias=True,
-    )
-    height, width = tf.unstack(tf.shape(resized)[:2])
+    size = _size_within(tf.shape(picture)[:2], image_size_px)
+    resized = tf.image.resize(picture, size, method="bilinear", antialias=True)
+    height, width = tf.unstack(size)
     top, left = (image_size_px - height) // 2, (image_size_px - width) // 2
     padded = tf.image.pad_to_bounding_box(resized - grey, top, left, image_size_px, image_size_px)
     return padded + grey
+
+
+def _size_within(size: tf.Tensor, image_size_px: int) -> tf.Tensor:
+    """The height and width that `tf.image.resize` gives a picture whose aspect ratio it preserves.
+
+    But for one that is so thin that it would round a side to nothing, and fail.
+
+    Args:
+        size: int32 [2], height and width.
+        image_size_px: of the square that it has to fit in.
+
+    Returns:
+        int32 [2], at least 1.
+    """
+    floats = tf.cast(size, tf.float32)
+    scale = tf.reduce_min(tf.cast(image_size_px, tf.float32) / floats)
+    return tf.maximum(tf.cast(tf.round(scale * floats), tf.int32), 1)

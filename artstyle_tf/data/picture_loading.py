@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from artstyle_tf.data.decoding import AspectPolicy, decode_picture, resize_picture
-from artstyle_tf.data.picture_reading import UnreadablePictureError, is_plain_jpeg, read_bytes
+from artstyle_tf.data.picture_reading import UnreadablePictureError, read_bytes, size_of_plain_jpeg
 from artstyle_tf.data.prepared_files.picture_writing import prepare_bytes
 from artstyle_tf.threads import in_batches, map_in_threads
 
@@ -66,7 +66,7 @@ class PictureLoader:
         try:
             squares = iter(self._to_squares(contents).numpy())
             return [next(squares) if isinstance(file, bytes) else file for file in files]
-        except tf.errors.InvalidArgumentError:
+        except tf.errors.OpError:
             return [
                 _attempt(self._load_with_care, file) if isinstance(file, bytes) else file
                 for file in files
@@ -76,11 +76,14 @@ class PictureLoader:
         """Reads one picture of which a neighbour may be damaged, or it is itself."""
         try:
             return self._to_squares([content]).numpy()[0]
-        except tf.errors.InvalidArgumentError:
-            # Its header was that of a plain JPEG; preparation, which decodes it all, says what is
-            # wrong or can read it all the same.
+        except tf.errors.OpError:
+            # Pillow, which preparation uses, says what is wrong or can read it all the same.
             prepared = prepare_bytes(content, max_side_px=self._max_side_px)
+        try:
             return self._to_squares([prepared]).numpy()[0]
+        except tf.errors.OpError as error:
+            message = str(error.message).splitlines()[0]
+            raise UnreadablePictureError(f"TensorFlow cannot use it: {message}") from error
 
 
 def load_prepared(
@@ -95,7 +98,7 @@ def load_prepared(
     def load_one(path: Path) -> bytes:
         content = read_bytes(path)
         # Most pictures need no preparation, and to see that takes much less than decoding twice.
-        if is_plain_jpeg(content, max_side_px=max_side_px):
+        if size_of_plain_jpeg(content, max_side_px=max_side_px) is not None:
             return content
         return prepare_bytes(content, max_side_px=max_side_px)
 

@@ -13,24 +13,23 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from artstyle_tf.data.colour_conversion import needed_profile, strips_in_srgb
+from artstyle_tf.data.colour_conversion import strips_in_srgb
 from artstyle_tf.data.heif_files import HEIF_FORMAT, fault_of_heif, opens_heif
+from artstyle_tf.data.jpeg_faults import fault_of_jpeg, is_whole_jpeg
 from artstyle_tf.data.large_pictures import MAX_PIXELS, most_pixels
-from artstyle_tf.data.picture_faults import fault_of_png, what_it_is_instead, why_it_failed
+from artstyle_tf.data.picture_faults import what_it_is_instead, why_it_failed
 from artstyle_tf.data.picture_pixels import pixels_of
 from artstyle_tf.data.picture_reduction import reduced_size
+from artstyle_tf.data.plain_files import is_plain_file
+from artstyle_tf.data.png_colours import scale_transparent_gray
+from artstyle_tf.data.png_faults import fault_of_png
+from artstyle_tf.data.tiff_faults import load_tiff
+from artstyle_tf.data.tiff_pages import fault_of_tiff, seek_full_resolution
 
 # Pillow knows many more, some of which start other programs (EPS) or are no pictures (PDF).
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF")
 _LOSSY_FORMATS = frozenset({"JPEG", "MPO", "WEBP", "AVIF", HEIF_FORMAT})
 _LOSSLESS_WEBP = b"VP8L"
-
-# What decoders pass over.
-_FAULTS = {"PNG": fault_of_png, HEIF_FORMAT: fault_of_heif}
-
-_END_OF_JPEG = b"\xff\xd9"
-_END_OF_PNG = b"IEND\xaeB`\x82"
-_PNG_OF_8_BIT_RGB = b"\x08\x02"
 
 _ORIENTATION_TAG = 0x0112
 _TURN_BY_ORIENTATION = {
@@ -70,6 +69,7 @@ class DecodedPicture:
         is_plain: whether any decoder makes the same pixels of the same bytes: 8-bit RGB JPEG or
             PNG, one frame, no rotation, no transparency, no colour profile but sRGB.
         is_reduced: whether the pixels are fewer than those of the file.
+        complaint: of the decoder, about what is not to be seen; "" for none.
     """
 
     pixels: np.ndarray
@@ -77,6 +77,7 @@ class DecodedPicture:
     is_lossy: bool
     is_plain: bool
     is_reduced: bool = False
+    complaint: str = ""
 
 
 def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -151,25 +152,31 @@ def decode_picture(
         return _decode(image, content, max_side_px)
 
 
-def is_plain_jpeg(content: bytes, *, max_side_px: int | None) -> bool:
-    """Whether bytes are a JPEG that needs no preparation, seen from its header alone.
+def size_of_plain_jpeg(content: bytes, *, max_side_px: int | None) -> tuple[int, int] | None:
+    """Width and height of a JPEG that needs no preparation.
+
+    Takes half as long as decoding it.
 
     Args:
         content: of a file.
         max_side_px: limit for both sides, or None.
 
     Returns:
-        What `DecodedPicture.is_plain` would say of a JPEG that is not damaged.
+        The size if `DecodedPicture.is_plain` would be true; None for everything else, and for a
+        JPEG that is damaged.
     """
     try:
         with _one_reason(content), _opened(content, MAX_PIXELS) as image:
-            return (
+            if (
                 image.format == "JPEG"
                 and (max_side_px is None or max(image.size) <= max_side_px)
-                and _is_plain(image, content)
-            )
+                and is_plain_file(image, content, _orientation(image))
+                and is_whole_jpeg(content)
+            ):
+                return image.size
     except UnreadablePictureError:
-        return False
+        pass
+    return None
 
 
 @contextlib.contextmanager
@@ -201,7 +208,7 @@ def _one_reason(content: bytes) -> Iterator[None]:
     except MemoryError as error:
         raise UnreadablePictureError("there is not enough memory to decode it") from error
     except Exception as error:  # Pillow's decoders raise almost anything on damaged files.
-        raise UnreadablePictureError(why_it_failed(error)) from error
+        raise UnreadablePictureError(why_it_failed(error, content)) from error
 
 
 def count_pixels(content: bytes) -> int:
@@ -229,9 +236,16 @@ def _opened(content: bytes, max_pixels: int) -> Iterator[Image.Image]:
     with _warning_filters, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         image = Image.open(io.BytesIO(content), formats=_formats_of(content))
+        if image.format == "TIFF":
+            seek_full_resolution(image)
+        if image.format == "PNG":
+            scale_transparent_gray(image)
         _refuse_too_many_pixels(image, max_pixels)
         if image.format == "TIFF":
-            image.load()  # The one decoder that still warns, and turns the picture, while it loads.
+            # The one decoder that still warns, and turns the picture, while it loads.
+            fault = fault_of_tiff(image) or load_tiff(image, content)
+            if fault is not None:
+                raise UnreadablePictureError(fault)
         with contextlib.suppress(Exception):  # EXIF is optional, and so is understanding it.
             image.getexif()
     with image:
@@ -248,44 +262,35 @@ def _refuse_too_many_pixels(image: Image.Image, max_pixels: int) -> None:
 
 
 def _decode(image: Image.Image, content: bytes, max_side_px: int | None) -> DecodedPicture:
-    # Loading comes first: only then are all of PNG's chunks and the true mode known.
-    image.load()
     file_format = image.format or ""
-    check = _FAULTS.get(file_format)
-    fault = None if check is None else check(content)
-    if fault is not None:
-        raise UnreadablePictureError(fault)
-    is_plain = _is_plain(image, content)
+    complaint = _complaint(file_format, content)
+    # Loading comes next: only then are all of PNG's chunks and the true mode known.
+    image.load()
+    is_plain = not complaint and is_plain_file(image, content, _orientation(image))
     return DecodedPicture(
         pixels=pixels_of(image, _orientation(image), max_side_px),
         is_reduced=reduced_size(*image.size, max_side_px) is not None,
         file_format=file_format,
         is_lossy=file_format in _LOSSY_FORMATS and content[12:16] != _LOSSLESS_WEBP,
         is_plain=is_plain,
+        complaint=complaint,
     )
 
 
-def _is_plain(image: Image.Image, content: bytes) -> bool:
-    """See `DecodedPicture`."""
-    return (
-        _orientation(image) not in _TURN_BY_ORIENTATION
-        and needed_profile(image) is None
-        and image.mode == "RGB"
-        and "transparency" not in image.info
-        and getattr(image, "n_frames", 1) == 1
-        and _is_common_file(image.format or "", content)
-    )
+def _complaint(file_format: str, content: bytes) -> str:
+    """What Pillow keeps to itself, and whatever is harmless of it.
 
-
-def _is_common_file(file_format: str, content: bytes) -> bool:
-    """Whether the coding itself is one that every decoder reads in the same way."""
-    # Decoders differ about a missing end, even where no pixel is missing.
-    if file_format == "JPEG":
-        return content.rstrip(b"\x00").endswith(_END_OF_JPEG)
-    if file_format == "PNG":
-        # Pillow shows 16-bit colour as 8-bit RGB; the file's header knows better.
-        return content[24:26] == _PNG_OF_8_BIT_RGB and content.endswith(_END_OF_PNG)
-    return False
+    Raises:
+        UnreadablePictureError: for what is to be seen.
+    """
+    reason = fault_of_heif(content) if file_format == HEIF_FORMAT else None
+    if reason is not None:
+        raise UnreadablePictureError(reason)
+    checks = {"JPEG": fault_of_jpeg, "MPO": fault_of_jpeg, "PNG": fault_of_png}
+    fault = checks[file_format](content) if file_format in checks else None
+    if fault is not None and fault.reason:
+        raise UnreadablePictureError(fault.reason)
+    return fault.message if fault is not None else ""
 
 
 def _orientation(image: Image.Image) -> int:

@@ -95,6 +95,9 @@ class PictureStore:
             return self._pictures[number]  # pyright: ignore[reportIndexIssue]
         return self._read(number)
 
+    def _path(self, number: int) -> str:
+        return self._paths.numpy()[number].decode()
+
     def _read(self, number: tf.Tensor | int) -> tf.Tensor:
         path = self._paths[number]  # pyright: ignore[reportIndexIssue]
         content = tf.io.read_file(path)
@@ -112,8 +115,19 @@ class PictureStore:
         dataset = dataset.map(self._read, num_parallel_calls=usable_cores())
         batches = untuned(dataset.prefetch(_BATCH_FOR_FILLING)).as_numpy_iterator()
         tracked = reporter.track(batches, total=self._num_pictures, description=description)
-        for number, picture in enumerate(tracked):
-            pictures[number] = picture
+        num_read = 0
+        try:
+            for picture in tracked:
+                pictures[num_read] = picture
+                num_read += 1
+        except tf.errors.InvalidArgumentError as error:
+            if _CHANGED_FILE.search(str(error.message)):
+                raise
+            raise ArtstyleError(
+                f"The prepared picture {self._path(num_read)} cannot be used",
+                received=_telling_line(str(error.message)),
+                fix="delete the file, then run scripts/prepare_data.py again",
+            ) from error
         with tf.device("cpu"):
             return tf.constant(pictures)
 

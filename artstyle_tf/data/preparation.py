@@ -71,7 +71,8 @@ def prepare_pictures(
             children: list[Row] = []
             if up_sampling is not None:
                 wanted = _child_rows(originals, up_sampling, seed)
-                children, _ = maker.make(wanted, "Augmenting pictures")
+                children, not_augmented = maker.make(wanted, "Augmenting pictures")
+                _warn_about_missing_children(not_augmented, reporter)
             return maker.finish([*originals, *children], rejected)
 
 
@@ -129,6 +130,12 @@ def _warn_about_rejected(rejected: Mapping[str, str], total: int, reporter: Repo
             f"{len(rejected)} of {total} pictures cannot be used:"
             f" {examples(f'{path} ({reason})' for path, reason in sorted(rejected.items()))}."
         )
+
+
+def _warn_about_missing_children(not_augmented: Mapping[str, str], reporter: Reporter) -> None:
+    if not_augmented:
+        named = examples(f"{path} ({reason})" for path, reason in sorted(not_augmented.items()))
+        reporter.warn(f"Used, but without some of their augmented copies: {named}.")
 
 
 def _check_classes(

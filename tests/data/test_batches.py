@@ -130,6 +130,12 @@ def test_a_picture_that_was_prepared_anew_meanwhile_is_not_used(paths, in_memory
         read_all(store, in_memory=in_memory)
 
 
+def test_a_picture_that_cannot_be_decoded_is_named(paths):
+    paths[3].write_bytes(b"\x89PNG\r\n\x1a\n and nothing else")
+    with pytest.raises(ArtstyleError, match=r"3 ö\.png cannot be used"):
+        store_of(paths)
+
+
 @settings(deadline=None)
 @given(st.integers(1, 10_000), st.integers(1, 512))
 def test_steps_cover_every_example_without_an_empty_batch(num_examples, batch_size):

@@ -45,11 +45,38 @@ def test_broken_bytes_raise(content):
 
 
 @pytest.mark.parametrize("aspect", ["squash", "crop", "pad"])
-@pytest.mark.parametrize("shape", [(20, 60), (60, 20), (7, 7), (1, 50)])
+@pytest.mark.parametrize("shape", [(20, 60), (60, 20), (7, 7), (1, 50), (1, 1)])
 def test_every_shape_becomes_the_square(aspect, shape):
     resized = resize_picture(tf.constant(gradient(*shape)), image_size_px=32, aspect=aspect)
     assert resized.shape == (32, 32, 3)
     assert resized.dtype == tf.uint8
+
+
+@pytest.mark.parametrize("shape", [(1, 700), (700, 1), (2, 30_000), (30_000, 2), (65, 1), (1, 65)])
+@pytest.mark.parametrize("aspect", ["squash", "crop", "pad"])
+def test_a_thin_picture_keeps_at_least_a_line(aspect, shape):
+    pixels = np.full((*shape, 3), 200, np.uint8)
+    resized = resize_picture(tf.constant(pixels), image_size_px=32, aspect=aspect).numpy()
+    if aspect != "pad":
+        assert (resized == 200).all()
+    else:
+        lines = resized if shape[0] < shape[1] else resized.swapaxes(0, 1)
+        assert ((lines == 200).all(axis=(1, 2))).sum() == 1
+        assert ((lines == 127).all(axis=(1, 2))).sum() == 31
+
+
+@pytest.mark.parametrize("shape", [(20, 61), (61, 20), (33, 32), (7, 300), (50, 49), (129, 1000)])
+def test_padding_resizes_as_tensorflow_does_where_that_works(shape):
+    pixels = tf.constant(gradient(*shape))
+    inside = tf.image.resize(
+        pixels, [32, 32], method="bilinear", preserve_aspect_ratio=True, antialias=True
+    ).numpy()
+    height, width = inside.shape[:2]
+    top, left = (32 - height) // 2, (32 - width) // 2
+    padded = resize_picture(pixels, image_size_px=32, aspect="pad").numpy()
+    np.testing.assert_array_equal(
+        padded[top : top + height, left : left + width], np.round(inside).astype(np.uint8)
+    )
 
 
 def test_a_picture_of_the_right_size_is_left_alone():

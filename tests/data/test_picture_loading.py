@@ -12,9 +12,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from artstyle_tf.data import picture_loading
 from artstyle_tf.data.decoding import decode_picture, resize_picture
 from artstyle_tf.data.picture_loading import PictureLoader, load_ahead, load_prepared
-from artstyle_tf.data.picture_reading import UnreadablePictureError, is_plain_jpeg
+from artstyle_tf.data.picture_reading import UnreadablePictureError, size_of_plain_jpeg
 from artstyle_tf.data.picture_reading import decode_picture as decode_by_pillow
 from artstyle_tf.data.prepared_files.picture_writing import (
     Target,
@@ -70,9 +71,10 @@ def test_a_picture_is_seen_as_if_it_had_been_prepared(tmp_path, name, max_side_p
 def test_a_header_tells_what_the_whole_file_tells(name):
     decoded = decode_by_pillow(FILES[name])
     expected = decoded.is_plain and decoded.file_format == "JPEG"
-    assert is_plain_jpeg(FILES[name], max_side_px=None) == expected
-    assert not is_plain_jpeg(FILES[name], max_side_px=59)
-    assert is_plain_jpeg(FILES[name], max_side_px=60) == expected
+    size = (60, 40) if expected else None
+    assert size_of_plain_jpeg(FILES[name], max_side_px=None) == size
+    assert size_of_plain_jpeg(FILES[name], max_side_px=59) is None
+    assert size_of_plain_jpeg(FILES[name], max_side_px=60) == size
 
 
 @pytest.mark.parametrize(
@@ -129,3 +131,29 @@ def test_loading_does_not_trace_anew_for_each_picture(tmp_path):
         loader.load([path])
     assert loader._to_squares.experimental_get_tracing_count() == 1
     assert tf.executing_eagerly()
+
+
+@pytest.mark.parametrize("aspect", ["squash", "crop", "pad"])
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP"])
+def test_thin_pictures_of_every_format_are_loaded(tmp_path, file_format, aspect):
+    paths = []
+    for width, height in [(1, 700), (700, 1), (1, 1), (2, 16_000), (16_000, 2)]:
+        paths.append(tmp_path / f"{width}x{height}")
+        Image.new("RGB", (width, height), (200, 100, 50)).save(paths[-1], file_format)
+    loader = PictureLoader(image_size_px=320, aspect=aspect, max_side_px=None)
+    for square in loader.load(paths):
+        assert square.shape == (320, 320, 3)
+        # A line of one pixel lies just before the middle of the padded square.
+        assert np.abs(square[159, 159].astype(int) - [200, 100, 50]).max() < 12
+
+
+def test_what_only_tensorflow_refuses_is_named_and_the_others_are_loaded(tmp_path, monkeypatch):
+    (tmp_path / "good.jpg").write_bytes(FILES["plain.jpg"])
+    (tmp_path / "odd.png").write_bytes(FILES["plain.png"])
+    unknown = b"\x89PNG\r\n\x1a\n and nothing else"
+    monkeypatch.setattr(picture_loading, "prepare_bytes", lambda *_, **__: unknown)
+    loader = PictureLoader(image_size_px=32, aspect="pad", max_side_px=None)
+    odd, good = loader.load([tmp_path / "odd.png", tmp_path / "good.jpg"])
+    assert isinstance(odd, UnreadablePictureError)
+    assert odd.reason.startswith("TensorFlow cannot use it")
+    assert good.shape == (32, 32, 3)

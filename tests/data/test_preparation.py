@@ -707,3 +707,30 @@ def test_the_real_pictures_are_copied_as_they_are(tmp_path):
     prepared = prepare_pictures(pictures, root=index.root, destination=tmp_path / "prepared")
     assert len(prepared.manifest) == 1208
     assert (prepared.manifest["digest"] == prepared.manifest["source_digest"]).all()
+
+
+def test_a_picture_that_is_too_long_to_augment_is_used_without_copies(tmp_path, destination):
+    root = tmp_path / "long"
+    for number in range(6):
+        _save(root, f"many/{number}.png", number)
+    for number in range(2):
+        shape = (40_000, 33, 3)
+        (root / "few").mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", shape[1::-1], (number, 0, 9)).save(root / f"few/tall{number}.png")
+    pictures = index_images(root).pictures
+    pictures["split"] = "train"
+    said = []
+
+    class Listener(Reporter):
+        def warn(self, text: str) -> None:
+            said.append(text)
+
+    # Of many copies some meet a warp, which OpenCV refuses above 32,767 pixels.
+    up_sampling = UpSampling("strong", 3.0, 0.0)
+    prepared = prepare_pictures(
+        pictures, root=root, destination=destination, up_sampling=up_sampling, reporter=Listener()
+    )
+    assert prepared.rejected.empty
+    originals = prepared.manifest[prepared.manifest["parent"] == ""]
+    assert len(originals) == 8
+    assert any(".png (cannot be augmented at 33 x 40000 pixels)" in text for text in said)

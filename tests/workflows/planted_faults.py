@@ -79,6 +79,7 @@ def plant(root: Path) -> dict[str, set[str]]:
         "truncated": {
             put("baroque/half.jpg", plain[: len(plain) // 2]),
             put("naive/half.png", encoded(scenery(1001), "PNG")[:9000]),
+            put("naive/half-with-end.jpg", plain[: len(plain) // 2] + b"\xff\xd9"),
             put("naive/endless.jpg", encoded(scenery(1002))[:-2] + bytes(64)),
         },
         "misnamed": {
@@ -100,6 +101,9 @@ def plant(root: Path) -> dict[str, set[str]]:
         "frame": {put("naive/wood.jpg", encoded(framed(1009)))},
         "colour_profile": {put("naive/wide.jpg", encoded(scenery(1010), icc_profile=profile))},
         "images_not_read": {put("naive/scan.jp2", encoded(scenery(1011), "JPEG2000"))},
+        "decoder_warnings": {
+            put("baroque/padded.jpg", encoded(scenery(1012))[:-2] + bytes(40) + b"\xff\xd9")
+        },
         "ignored_files": {"baroque/notes.txt", "naive/jpeg.txt"},
         "empty_style": {"void"},
         "small_style": set(STYLES),

@@ -98,13 +98,13 @@ def test_every_planted_fault_is_found_and_nothing_else_is(planted):
 
 def test_the_summary_counts_what_is_there(planted):
     _, result, outputs = planted
-    assert result["num_pictures"] == sum(STYLES.values()) + 19
+    assert result["num_pictures"] == sum(STYLES.values()) + 21
     assert result["num_styles"] == 3
     counts = {row["style"]: row["train"] + row["val"] + row["test"] for row in result["styles"]}
     assert result["imbalance"] == counts["naive"] / counts["rare"] == max(counts.values()) / 7
     readable = {row["style"]: row["readable"] for row in result["styles"]}
     assert readable["rare"] == 7
-    assert result["troubles"]["truncated"] == 3
+    assert result["troubles"]["truncated"] == 4
     assert result["troubles"]["exact_duplicates"] == 1
     run = outputs / "inspections" / "look"
     assert json.loads((run / "summary.json").read_text()) == json.loads(json.dumps(result))
@@ -155,7 +155,7 @@ def test_the_summary_in_words_begins_with_errors_and_says_where_things_are(plant
     text = inspect_data.summarise(result)
     assert text.index("\nErrors\n") < text.index("\nWarnings\n") < text.index("\nNotes\n")
     assert "of naive is by one group, zoe (12 of " in text
-    assert "3 pictures are cut off (2 of 3 will be left out)" in text
+    assert "4 pictures are cut off (3 of 4 will be left out)" in text
     assert result["figures"] in text
 
 

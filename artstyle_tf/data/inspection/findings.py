@@ -39,6 +39,7 @@ SEVERITY_OF = {
     "border": "note",
     "frame": "note",
     "colour_profile": "note",
+    "decoder_warnings": "note",
     "grey_pictures": "note",
     "ignored_files": "note",
     "groups": "note",

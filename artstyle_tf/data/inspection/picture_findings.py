@@ -29,6 +29,10 @@ _TROUBLES = {
         "has a colour profile other than sRGB; preparation follows it",
         "have a colour profile other than sRGB; preparation follows it",
     ),
+    "decoder_warnings": (
+        "makes the decoder warn, though no damage shows",
+        "make the decoder warn, though no damage shows",
+    ),
 }
 _COPIES = {
     "exact_duplicates": (

@@ -53,7 +53,8 @@ class Survey:
 
     Attributes:
         pictures: one row a picture: the columns of the index (path, label, group, digest,
-            size_bytes); is_readable and reason; those of `FileFacts`; fits_suffix, ends_properly,
+            size_bytes); is_readable and reason; complaint (of the decoder about
+            what is not to be seen); those of `FileFacts`; fits_suffix, ends_properly,
             width_px, height_px (as the picture is shown), aspect (width / height), megapixels,
             bytes_per_pixel; those of `PixelMeasures`, with border (its kind) and border_share (the
             mean of its four shares); looks_like (equal for pictures that look the same) and
@@ -73,6 +74,7 @@ class _Seen:
     reason: str
     facts: FileFacts | None = None
     ends_properly: bool = True
+    complaint: str = ""
     size_px: tuple[int, int] | None = None
     measures: PixelMeasures | None = None
     histogram: np.ndarray | None = None
@@ -142,6 +144,7 @@ def _see_picture(path: Path) -> _Seen:
         reason="",
         facts=facts,
         ends_properly=decoded.file_format != "JPEG" or jpeg_ends_properly(content),
+        complaint=decoded.complaint,
         size_px=(width, height),
         measures=measures,
         histogram=histogram,
@@ -163,7 +166,7 @@ _NUMBERS = [field.name for field in dataclasses.fields(PixelMeasures) if field.n
 _EMPTY_ROW: dict[str, Any] = {
     **dict.fromkeys(("is_readable", "has_exif", "is_progressive"), False),
     **dict.fromkeys(("fits_suffix", "ends_properly"), True),
-    **dict.fromkeys(("reason", "file_format", "mode"), ""),
+    **dict.fromkeys(("reason", "complaint", "file_format", "mode"), ""),
     **dict.fromkeys(("colour_profile", "chroma_subsampling", "border"), ""),
     **dict.fromkeys(("stored_width_px", "stored_height_px", "num_frames", "jpeg_quality"), np.nan),
     **dict.fromkeys(("width_px", "height_px", "aspect", "megapixels"), np.nan),
@@ -185,6 +188,7 @@ def _row(path: str, seen: _Seen) -> dict[str, Any]:
         row["border"] = seen.measures.border.kind
         row["border_share"] = float(np.mean(seen.measures.border.shares))
         row["ends_properly"] = seen.ends_properly
+        row["complaint"] = seen.complaint
     return row
 
 

@@ -42,17 +42,19 @@ def find_troubles(pictures: pd.DataFrame, limits: Limits) -> pd.DataFrame:
 
     Returns:
         One row for each picture and trouble, with the columns `COLUMNS`; code is "unreadable",
-        "truncated", "misnamed", "tiny", "huge", "animated", "nearly_uniform", "border", "frame"
-        or "colour_profile".
+        "truncated", "misnamed", "tiny", "huge", "animated", "nearly_uniform", "border", "frame",
+        "colour_profile" or "decoder_warnings".
     """
     readable = pictures[pictures["is_readable"]]
     is_uniform = readable["uniform_share"] >= limits.uniform_share
     profile = readable["colour_profile"]
+    ends_early = readable["complaint"].str.contains("remature end")
+    is_cut_off = ~readable["ends_properly"] | ends_early
     checks: list[tuple[str, pd.Series, str | Detail]] = [
         (
             "truncated",
-            ~readable["ends_properly"],
-            "the end of the file is missing, though its pixels are there",
+            is_cut_off,
+            _early_end_in_words,
         ),
         ("tiny", _shorter_side(readable) < limits.tiny_below_px, _size_in_words),
         ("huge", readable["megapixels"] > limits.huge_above_megapixels, _size_in_words),
@@ -64,6 +66,11 @@ def find_troubles(pictures: pd.DataFrame, limits: Limits) -> pd.DataFrame:
             "colour_profile",
             (profile != "") & ~profile.str.contains("srgb", case=False),
             lambda row: row.colour_profile,
+        ),
+        (
+            "decoder_warnings",
+            (readable["complaint"] != "") & ~is_cut_off,
+            lambda row: row.complaint,
         ),
     ]
     rows = _unreadable(pictures[~pictures["is_readable"]], limits)
@@ -123,6 +130,12 @@ def _rows(
 
 def _shorter_side(pictures: pd.DataFrame) -> pd.Series:
     return pictures[["width_px", "height_px"]].min(axis=1)
+
+
+def _early_end_in_words(row: Any) -> str:
+    if row.ends_properly:
+        return "its data ends early; less than 1% of it is missing, or its finest detail"
+    return "the end of the file is missing, though its pixels are there"
 
 
 def _content_in_words(row: Any) -> str:

@@ -21,6 +21,7 @@ from artstyle_tf.data.picture_reading import (
     count_pixels,
     decode_picture,
     read_bytes,
+    size_of_plain_jpeg,
 )
 from artstyle_tf.files import cannot_write, sync
 
@@ -109,6 +110,10 @@ def write_pictures(task: WritingTask) -> list[WrittenPicture] | RejectedPicture:
         if hashlib.sha256(content).hexdigest() != task.source_digest:
             raise UnreadablePictureError("the file changed after it was listed; prepare again")
         with alone_if_large(count_pixels(content)):
+            if not any(target.policy for target in task.targets):
+                size = size_of_plain_jpeg(content, max_side_px=task.max_side_px)
+                if size is not None:
+                    return [_store(task, target, content, ".jpg", size) for target in task.targets]
             picture = decode_picture(content, max_side_px=task.max_side_px)
             return [_write(task, target, picture, content) for target in task.targets]
     except UnreadablePictureError as error:
@@ -138,11 +143,24 @@ def _write(
 ) -> WrittenPicture:
     pixels = picture.pixels
     if target.policy:
-        pixels = augment_picture(pixels, policy=target.policy, seed=target.seed)
+        pixels = _augmented(pixels, target)
         encoded, suffix = _encode(pixels, as_jpeg=picture.is_lossy)
     else:
         encoded, suffix = _encode_original(picture, content)
-    return _store(task.folder, target, encoded, suffix, pixels)
+    height, width = pixels.shape[:2]
+    return _store(task, target, encoded, suffix, (width, height))
+
+
+def _augmented(pixels: np.ndarray, target: Target) -> np.ndarray:
+    import cv2  # only where it is loaded anyway
+
+    try:
+        return augment_picture(pixels, policy=target.policy, seed=target.seed)
+    except cv2.error as error:
+        # OpenCV has limits of its own: 32,767 pixels a side for warps, and for ratios.
+        height, width = pixels.shape[:2]
+        reason = f"cannot be augmented at {width} x {height} pixels"
+        raise UnreadablePictureError(reason) from error
 
 
 def _encode_original(picture: DecodedPicture, content: bytes) -> tuple[bytes, str]:
@@ -172,14 +190,13 @@ def _png(pixels: np.ndarray) -> bytes:
 
 
 def _store(
-    folder: Path, target: Target, content: bytes, suffix: str, pixels: np.ndarray
+    task: WritingTask, target: Target, content: bytes, suffix: str, size: tuple[int, int]
 ) -> WrittenPicture:
-    file = folder / (hashlib.sha256(target.name.encode()).hexdigest()[:32] + suffix)
+    file = task.folder / (hashlib.sha256(target.name.encode()).hexdigest()[:32] + suffix)
     try:
         file.write_bytes(content)
         sync(file)
     except OSError as error:
         raise cannot_write(file, error) from error
-    height, width = pixels.shape[:2]
     digest = hashlib.sha256(content).hexdigest()
-    return WrittenPicture(target, file, digest, width, height, len(content))
+    return WrittenPicture(target, file, digest, *size, len(content))
