@@ -5,6 +5,7 @@ Source: tensorflow_serving/apis/prediction_service.proto.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,11 @@ import numpy as np
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.serving.answer_checks import checked_answer, surprising_answer
 from artstyle_tf.serving.failures import HOW_TO_START, no_such_model, unexpected_status
-from artstyle_tf.serving.prediction_client import MOST_MESSAGE_BYTES, RequestRefused
+from artstyle_tf.serving.prediction_client import (
+    MOST_ANSWER_BYTES,
+    MOST_REQUEST_BYTES,
+    RequestRefused,
+)
 from artstyle_tf.serving.retries import PassingFailure, Retries
 from artstyle_tf.serving.served_signature import (
     IMAGE_BYTES,
@@ -29,8 +34,8 @@ _METADATA_FIELD = "signature_def"
 _REFUSED = {"INVALID_ARGUMENT", "RESOURCE_EXHAUSTED"}  # bad; too large, or more than fits in memory
 _MAY_PASS = {"UNAVAILABLE", "DEADLINE_EXCEEDED"}
 _CHANNEL_OPTIONS = (
-    ("grpc.max_send_message_length", MOST_MESSAGE_BYTES),
-    ("grpc.max_receive_message_length", MOST_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MOST_REQUEST_BYTES),
+    ("grpc.max_receive_message_length", MOST_ANSWER_BYTES),
     # `Retries` decides when to ask again; a channel that waits for longer would fail unasked.
     ("grpc.enable_retries", 0),
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -81,7 +86,7 @@ class GrpcClient:
         answer = self._ask(self._stub.Predict, request)
         try:
             outputs = {
-                name: tf.make_ndarray(value)
+                name: _array(value)
                 for name, value in answer.outputs.items()
                 if name in KNOWN_OUTPUTS
             }
@@ -147,6 +152,20 @@ class GrpcClient:
         if code == "NOT_FOUND":
             return no_such_model(self._address, message)
         return unexpected_status(self._address, code, message)
+
+
+def _array(value: Any) -> np.ndarray:
+    """A TensorProto's values; one value may stand for any number of equal ones, but not here.
+
+    Raises:
+        TypeError, ValueError, IndexError: if its values do not fit its shape.
+    """
+    import tensorflow as tf
+
+    sizes = [dim.size for dim in value.tensor_shape.dim]
+    if min(sizes, default=0) < 0 or math.prod(sizes) > MOST_ANSWER_BYTES:
+        raise ValueError("a shape that no answer has")
+    return tf.make_ndarray(value)
 
 
 def _import_grpc() -> tuple[Any, Any]:

@@ -10,9 +10,14 @@ import numpy as np
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.serving.served_signature import ServedSignature
 
-MOST_MESSAGE_BYTES = 256 * 2**20
-"""Of one request or answer; gRPC by itself takes answers of 4 MiB, some 800 long embeddings."""
+MOST_REQUEST_BYTES = 256 * 2**20
 
+MOST_ANSWER_BYTES = 32 * 2**20
+"""gRPC by itself takes 4 MiB, some 800 long embeddings. As JSON takes up to 25 times its size in
+memory, more would be a way to fill it."""
+
+_BYTES_OF_ANY_ANSWER = 2**20
+_BYTES_OF_A_PICTURE = 2**19
 
 _PLACES_IN_THE_GRAPH = re.compile(r"\{\{function_node [^}]*\}\}|\[\[\{\{node [^}]*\}\}.*?\]\]")
 _LONGEST_MESSAGE = 300
@@ -38,9 +43,20 @@ class RequestRefused(ArtstyleError):  # noqa: N818  the server is right to refus
         )
 
 
+def most_answer_bytes(num_pictures: int) -> int:
+    """How large an answer as JSON may be: some ten times what the longest embeddings take."""
+    return min(_BYTES_OF_ANY_ANSWER + num_pictures * _BYTES_OF_A_PICTURE, MOST_ANSWER_BYTES)
+
+
 def plain_message(message: str) -> str:
-    """What TensorFlow says, in one line and without the places in the graph."""
+    """What TensorFlow says, in one line and without the places in the graph.
+
+    What cannot be printed is replaced: the message may come from anybody.
+    """
     plain = " ".join(_PLACES_IN_THE_GRAPH.sub(" ", message).split())
+    plain = "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in plain
+    )
     return plain if len(plain) <= _LONGEST_MESSAGE else f"{plain[:_LONGEST_MESSAGE]}..."
 
 

@@ -14,7 +14,8 @@ import numpy as np
 from artstyle_tf.serving.answer_checks import checked_answer, surprising_answer
 from artstyle_tf.serving.failures import HOW_TO_START, no_such_model, unexpected_status
 from artstyle_tf.serving.http_connection import HttpAnswer, HttpConnection
-from artstyle_tf.serving.prediction_client import RequestRefused
+from artstyle_tf.serving.json_answers import decoded_json
+from artstyle_tf.serving.prediction_client import RequestRefused, most_answer_bytes
 from artstyle_tf.serving.retries import PassingFailure, Retries
 from artstyle_tf.serving.served_signature import (
     IMAGE_BYTES,
@@ -54,7 +55,7 @@ class RestClient:
             try:
                 definitions = content["metadata"]["signature_def"]["signature_def"]
                 signature = signature_of_json(definitions[SERVING_DEFAULT])
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
+            except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
                 raise surprising_answer(
                     str(self._address), f"metadata without the signature {SERVING_DEFAULT}"
                 ) from error
@@ -68,7 +69,12 @@ class RestClient:
         encoded = [{"b64": base64.b64encode(picture).decode("ascii")} for picture in pictures]
         request = {"signature_name": SERVING_DEFAULT, "inputs": {IMAGE_BYTES: encoded}}
         body = json.dumps(request).encode("ascii")
-        content = self._ask("POST", f"{self._address.model_path}:predict", body)
+        content = self._ask(
+            "POST",
+            f"{self._address.model_path}:predict",
+            body,
+            most_bytes=most_answer_bytes(len(pictures)),
+        )
         outputs = content.get("outputs") if isinstance(content, dict) else None
         if not isinstance(outputs, dict):
             raise surprising_answer(str(self._address), "JSON without outputs by name")
@@ -80,9 +86,18 @@ class RestClient:
         """See `PredictionClient`."""
         self._connection.close()
 
-    def _ask(self, method: str, path: str, body: bytes | None = None) -> Any:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        most_bytes: int = most_answer_bytes(0),
+    ) -> Any:
         answer = self._retries.call(
-            lambda: self._attempt(method, path, body), server=str(self._address), fix=HOW_TO_START
+            lambda: self._attempt(method, path, body, most_bytes),
+            server=str(self._address),
+            fix=HOW_TO_START,
         )
         if answer.status in _REFUSED and body is not None:
             raise RequestRefused(str(self._address), _error_of(answer))
@@ -91,12 +106,12 @@ class RestClient:
         if answer.status != _OK:
             raise unexpected_status(self._address, str(answer.status), _error_of(answer))
         try:
-            return json.loads(answer.body)
+            return decoded_json(answer.body)
         except ValueError as error:
-            raise surprising_answer(str(self._address), "no JSON") from error
+            raise surprising_answer(str(self._address), str(error)) from error
 
-    def _attempt(self, method: str, path: str, body: bytes | None) -> HttpAnswer:
-        answer = self._connection.request(method, path, body)
+    def _attempt(self, method: str, path: str, body: bytes | None, most_bytes: int) -> HttpAnswer:
+        answer = self._connection.request(method, path, body, most_bytes=most_bytes)
         if answer.status in _MAY_PASS:
             raise PassingFailure(f"{answer.status} {_error_of(answer)}".rstrip())
         return answer
@@ -105,6 +120,9 @@ class RestClient:
 def _error_of(answer: HttpAnswer) -> str:
     """The message of an error body; TensorFlow Serving sends {"error": "..."}, proxies HTML."""
     try:
-        return str(json.loads(answer.body)["error"])
+        message = decoded_json(answer.body)["error"]
     except (ValueError, KeyError, TypeError):
-        return answer.body[:200].decode("utf-8", errors="replace").strip()
+        message = None
+    if isinstance(message, str):
+        return message
+    return answer.body[:200].decode("utf-8", errors="replace").strip()

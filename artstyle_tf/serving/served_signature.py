@@ -152,7 +152,7 @@ def signature_of_json(definition: Mapping[str, Any]) -> ServedSignature:
     """The same from the JSON that TensorFlow Serving's REST API gives for a SignatureDef.
 
     Raises:
-        KeyError, TypeError, ValueError, AttributeError: if it is not of that form.
+        KeyError, TypeError, ValueError, AttributeError, OverflowError: if it is not of that form.
     """
 
     def describe(info: Mapping[str, Any]) -> TensorDescription:

@@ -15,9 +15,11 @@ _DEFAULT_PORTS = {"http": 80, "https": 443, "grpc": 8500}
 _PATH = re.compile(
     r"(?P<prefix>(?:/(?!v1/models/)[^/:]+)*?)"
     r"(?:/v1/models/(?P<name>[^/:]+)"
-    r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
+    r"(?:/versions/(?P<version>[0-9]{1,18})|/labels/(?P<label>[^/:]+))?"
     r"(?::predict|/metadata)?)?/?"
 )
+_HOST = re.compile(r"[A-Za-z0-9._~-]+|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._~-]+)?")
+_CREDENTIALS = re.compile(r"//[^/?#]*@")
 _EXAMPLES = (
     "http://HOST:8501, https://HOST or grpc://HOST:8500, with /v1/models/NAME behind it if "
     "another model is meant"
@@ -55,10 +57,12 @@ class ServerAddress:
     @property
     def model_path(self) -> str:
         """Path of the model in the REST API."""
-        path = f"{self.prefix}/v1/models/{quote(self.model_name, safe='')}"
+        path = f"{quote(self.prefix)}/v1/models/{quote(self.model_name, safe='')}"
         if self.version is not None:
             return f"{path}/versions/{self.version}"
-        return path if self.version_label is None else f"{path}/labels/{self.version_label}"
+        if self.version_label is None:
+            return path
+        return f"{path}/labels/{quote(self.version_label, safe='')}"
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.target}{self.model_path}"
@@ -77,8 +81,9 @@ def parse_address(url: str, *, model_name: str | None = None) -> ServerAddress:
     """
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
+        host, port = _ascii_host(parts.hostname or ""), parts.port
+        f"{parts.path}{model_name}".encode()
+    except ValueError:  # also UnicodeError: half of a pair of surrogates, e.g.
         _refuse(url)
     path = _PATH.fullmatch(parts.path)
     is_plain = not (parts.query or parts.fragment or "@" in parts.netloc)
@@ -99,11 +104,24 @@ def parse_address(url: str, *, model_name: str | None = None) -> ServerAddress:
         host=host,
         port=port or _DEFAULT_PORTS[parts.scheme],
         model_name=name,
-        prefix=path["prefix"],
+        prefix=unquote(path["prefix"]),
         version=int(version) if version else None,
-        version_label=path["label"],
+        version_label=unquote(path["label"]) if path["label"] else None,
     )
 
 
+def _ascii_host(host: str) -> str:
+    """A host as it stands in requests: names of other letters in the form of IDNA.
+
+    Raises:
+        ValueError: if it is no name.
+    """
+    ascii_host = host if host.isascii() else host.encode("idna").decode("ascii")
+    if not _HOST.fullmatch(ascii_host):
+        raise ValueError(host)
+    return ascii_host
+
+
 def _refuse(url: str) -> NoReturn:
-    raise ArtstyleError("This is no address of a server", received=url, expected=_EXAMPLES)
+    shown = _CREDENTIALS.sub("//***@", url).encode("utf-8", "backslashreplace").decode()
+    raise ArtstyleError("This is no address of a server", received=shown, expected=_EXAMPLES)

@@ -3,7 +3,8 @@
     python hostile_server.py SAVED_MODEL NUM_FILES MEGABYTES
 
 Prints JSON: how many files of each status, in how many requests the good ones were not answered as
-among good ones, and the statuses of the largest images that are allowed. Memory that the process asks for beyond MEGABYTES is refused by the system, which ends it.
+among good ones, and the statuses of the largest images that are allowed. The system refuses the
+process more memory than MEGABYTES, which ends it.
 """
 
 from __future__ import annotations

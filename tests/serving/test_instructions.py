@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import json
 import os
 import re
@@ -268,7 +269,7 @@ def test_the_server_gets_what_it_needs_and_no_more(folders, tmp_path, monkeypatc
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     arguments = run(folders["direct"] / "docker-run.sh", server="").stdout.splitlines()
     options = arguments[: arguments.index(SERVING_IMAGE)]
-    named = dict(zip(options, options[1:], strict=False))
+    named = dict(itertools.pairwise(options))
     service = yaml.safe_load((folders["direct"] / "compose.yaml").read_text())["services"][
         "serving"
     ]

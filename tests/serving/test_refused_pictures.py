@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "reliability"))
-from hostile_pictures import gif_of_frames, png_of_nothing  # noqa: E402
+from hostile_pictures import gif_of_frames, png_of_nothing
 
 PIXELS = np.kron(
     np.random.default_rng(0).integers(0, 256, (4, 6, 3)), np.ones((8, 8, 1), int)

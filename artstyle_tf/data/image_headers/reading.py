@@ -51,10 +51,8 @@ def too_large(header: ImageHeader, max_pixels: int) -> tf.Tensor:
     Returns:
         Scalar string; "" if it does not.
     """
-    size = tf.strings.join(
-        ["too large: ", tf.strings.as_string(header.width), " x "]
-        + [tf.strings.as_string(header.height), " pixels, "]
-    )
+    width, height = tf.strings.as_string(header.width), tf.strings.as_string(header.height)
+    size = tf.strings.join(["too large: ", width, " x ", height, " pixels, "])
     has_long_side = tf.maximum(header.width, header.height) > MOST_SIDE_PX
     # Sides first: their product could be more than 64 bits hold.
     has_many = ~has_long_side & (header.width * header.height > max_pixels)

@@ -1,0 +1,123 @@
+"""An HTTP server of a few lines that answers each request as a test wants, byte by byte."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+
+Answer = Callable[["Talk"], None]
+
+
+class Talk:
+    """One connection whose request has been read."""
+
+    def __init__(self, connection: socket.socket, is_over: threading.Event) -> None:
+        self.connection, self._is_over = connection, is_over
+
+    def send(self, *parts: bytes) -> None:
+        """Send at once."""
+        self.connection.sendall(b"".join(parts))
+
+    def trickle(self, part: bytes, seconds: float = 0.02) -> None:
+        """Send the same again and again until nobody listens any more, or the test is over."""
+        while not self._is_over.wait(seconds):
+            self.connection.sendall(part)
+
+    def pour(self, part: bytes) -> None:
+        """The same as fast as it goes."""
+        while not self._is_over.is_set():
+            self.connection.sendall(part)
+
+    def json(self, content: object) -> None:
+        """Send a whole answer."""
+        self.body(json.dumps(content).encode())
+
+    def body(self, body: bytes, status: bytes = b"200 OK") -> None:
+        """Send a whole answer."""
+        length = str(len(body)).encode()
+        self.send(b"HTTP/1.1 ", status, b"\r\nContent-Length: ", length, b"\r\n\r\n", body)
+
+
+class HostileServer:
+    """Answers the metadata of a good model, and any other request as `answer` does."""
+
+    def __init__(
+        self, metadata: object, answer: Answer, context: ssl.SSLContext | None = None
+    ) -> None:
+        self._metadata, self._answer, self._context = metadata, answer, context
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._is_over = threading.Event()
+        self.threads = [threading.Thread(target=self._accept)]
+        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        self.ended = threading.Event()
+        """Set when a client has ended a connection while it was being answered."""
+        self.threads[0].start()
+
+    def stop(self) -> None:
+        """End all connections."""
+        self._is_over.set()
+        with contextlib.suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        for thread in self.threads:
+            thread.join()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listening.accept()
+            except OSError:
+                return
+            self.threads.append(threading.Thread(target=self._talk, args=[connection]))
+            self.threads[-1].start()
+
+    def _talk(self, connection: socket.socket) -> None:
+        connection.settimeout(5)
+        with contextlib.ExitStack() as held:
+            held.enter_context(connection)
+            try:
+                if self._context is not None:
+                    connection = held.enter_context(
+                        self._context.wrap_socket(connection, server_side=True)
+                    )
+                while head := self._read_request(connection):
+                    talk = Talk(connection, self._is_over)
+                    if b"/metadata " in head and self._metadata is not None:
+                        talk.json(self._metadata)
+                    else:
+                        self._answer(talk)
+            except OSError:
+                self.ended.set()
+
+    def _read_request(self, connection: socket.socket) -> bytes:
+        content = b""
+        while b"\r\n\r\n" not in content:
+            part = connection.recv(2**16)
+            if not part:
+                return b""
+            content += part
+        head, body = content.split(b"\r\n\r\n", 1)
+        length = (
+            int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+            if (b"content-length: " in head.lower())
+            else 0
+        )
+        while len(body) < length:
+            body += connection.recv(2**16)
+        return head
+
+
+@contextlib.contextmanager
+def hostile_server(
+    metadata: object, answer: Answer, context: ssl.SSLContext | None = None
+) -> Iterator[HostileServer]:
+    """A server that is stopped at the end."""
+    server = HostileServer(metadata, answer, context)
+    try:
+        yield server
+    finally:
+        server.stop()
