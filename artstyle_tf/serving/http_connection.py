@@ -86,7 +86,7 @@ class HttpConnection:
             )
             is_whole = True
             return answer
-        except (TimeoutError, exceptions.TimeoutError):
+        except TimeoutError:
             raise PassingFailure(f"no answer within {self._timeout_seconds:g} s") from None
         except _ConnectionClosedError:
             raise PassingFailure("connection refused or closed") from None
@@ -130,12 +130,10 @@ class HttpConnection:
     def _attempt(self, request: _Request) -> HttpAnswer:
         try:
             return self._exchange(request)
-        except (exceptions.TimeoutError, TimeoutError):
-            raise
         except (exceptions.HTTPError, http.client.HTTPException, OSError) as error:
             cause = _cause_of(error)
-            if isinstance(cause, TimeoutError):
-                raise cause from None
+            if isinstance(cause, TimeoutError | exceptions.TimeoutError):
+                raise TimeoutError from None
             if isinstance(cause, http.client.IncompleteRead):
                 raise PassingFailure("half an answer") from None
             if isinstance(cause, ConnectionError):
@@ -207,12 +205,11 @@ def _noting(kind: type[Any], connections: Connections) -> type[Any]:
 
 def _cause_of(error: BaseException) -> BaseException:
     """What urllib3 has wrapped: it says more than the wrapping."""
-    while True:
-        inner = next(
-            (each for each in (*error.args, error.__cause__) if isinstance(each, BaseException)),
-            None,
-        )
-        is_wrapped = isinstance(error, exceptions.HTTPError) and inner is not None
-        if not is_wrapped or isinstance(error, http.client.IncompleteRead):
+    while isinstance(error, exceptions.HTTPError):
+        if isinstance(error, http.client.IncompleteRead):
             return error
-        error = inner
+        wrapped = [x for x in (*error.args, error.__cause__) if isinstance(x, BaseException)]
+        if not wrapped:
+            return error
+        error = wrapped[0]
+    return error

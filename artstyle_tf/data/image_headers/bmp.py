@@ -34,7 +34,7 @@ def read_bmp_header(content: tf.Tensor) -> ImageHeader:
     row = (3 * width + 3) // 4 * 4
     is_whole = offset + row * height <= tf.cast(length(content), tf.int64)
     fault = tf.where(is_known, "", "a BMP that is not of 24 bits without compression")
-    fault = tf.where(is_known & ~is_whole, "damaged: the file is cut off", fault)
+    fault = tf.where(is_known & tf.logical_not(is_whole), "damaged: the file is cut off", fault)
     return header_of(content, width, height, fault=fault)
 
 

@@ -19,18 +19,13 @@ def bytes_at(content: tf.Tensor, position: tf.Tensor | int, count: int) -> tf.Te
     Args:
         content: scalar string.
         position: int32 scalar; the first byte. Negative counts as the start.
-        count: of bytes.
+        count: of bytes, at least 1.
 
     Returns:
         int32 [count] in 0..255; zeros beyond the end.
     """
-    inside = tf.clip_by_value(position, 0, length(content))
-    return tf.cast(
-        tf.io.decode_raw(
-            tf.strings.substr(content, inside, count), tf.uint8, fixed_length=max(count, 1)
-        )[:count],
-        tf.int32,
-    )
+    found = tf.strings.substr(content, _inside(content, position), count)
+    return tf.cast(tf.io.decode_raw(found, tf.uint8, fixed_length=count), tf.int32)
 
 
 def big_endian(digits: tf.Tensor) -> tf.Tensor:
@@ -40,19 +35,22 @@ def big_endian(digits: tf.Tensor) -> tf.Tensor:
 
 def little_endian(digits: tf.Tensor) -> tf.Tensor:
     """Join bytes in the other order."""
-    weights = [256**power for power in range(digits.shape[0])]
+    weights = [256**power for power in range(int(digits.shape[0] or 0))]
     return tf.reduce_sum(tf.cast(digits, tf.int64) * tf.constant(weights, tf.int64))
+
+
+def _inside(content: tf.Tensor, position: tf.Tensor | int) -> tf.Tensor:
+    return tf.clip_by_value(tf.convert_to_tensor(position, tf.int32), 0, length(content))
 
 
 def has(content: tf.Tensor, position: tf.Tensor | int, mark: bytes) -> tf.Tensor:
     """Whether some bytes stand at a position: bool scalar."""
-    inside = tf.clip_by_value(position, 0, length(content))
-    return tf.equal(tf.strings.substr(content, inside, len(mark)), mark)
+    return tf.equal(tf.strings.substr(content, _inside(content, position), len(mark)), mark)
 
 
 def part(content: tf.Tensor, begin: tf.Tensor | int, end: tf.Tensor) -> tf.Tensor:
     """Cut out the bytes from `begin` to before `end`: scalar string."""
-    begin = tf.clip_by_value(begin, 0, length(content))
+    begin = _inside(content, begin)
     return tf.strings.substr(content, begin, tf.maximum(end - begin, 0))
 
 

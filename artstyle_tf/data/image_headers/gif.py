@@ -77,7 +77,7 @@ def _find_image(
         position: tf.Tensor, step: tf.Tensor, transparent: tf.Tensor
     ) -> tuple[tf.Tensor, ...]:
         head = bytes_at(content, position, 8)
-        noted = tf.where(head[3] % 2 == 1, head[6], -1)
+        noted = tf.where(tf.math.floormod(head[3], 2) == 1, head[6], -1)
         is_control = has(content, position, _GRAPHIC_CONTROL)
         behind = _behind_blocks(raw, position + 2)
         return (
@@ -137,4 +137,6 @@ def _has_table(flags: tf.Tensor) -> tf.Tensor:
 
 def _table_bytes(flags: tf.Tensor) -> tf.Tensor:
     """Size of the color table that follows, by the byte that says so."""
-    return tf.where(_has_table(flags), 3 * 2 ** (flags % 8 + 1), 0)
+    return tf.where(
+        _has_table(flags), 3 * tf.bitwise.left_shift(2, tf.math.floormod(flags, 8) + 1), 0
+    )

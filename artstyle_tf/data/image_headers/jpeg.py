@@ -10,13 +10,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from artstyle_tf.data.image_headers.byte_strings import (
-    add_clipped,
-    big_endian,
-    bytes_at,
-    has,
-    length,
-)
+from artstyle_tf.data.image_headers.byte_strings import big_endian, bytes_at, length
 from artstyle_tf.data.image_headers.image_header import ImageHeader, header_of
 
 MARK = b"\xff\xd8\xff"
@@ -45,18 +39,18 @@ def read_jpeg_header(content: tf.Tensor) -> ImageHeader:
     def next_segment(
         position: tf.Tensor, step: tf.Tensor, frame: tf.Tensor, exif: tf.Tensor
     ) -> tuple[tf.Tensor, ...]:
-        head = bytes_at(content, position, 4)
+        head = bytes_at(content, position, 4 + len(_EXIF))
         marker = head[1]
         # Anything may be left between segments, and a marker may begin with 0xff several times.
         is_marker = (head[0] == 0xFF) & (marker != 0xFF) & (marker != 0)
         is_frame = is_marker & _is_one_of(marker, _FRAME_HEADERS)
-        is_exif = is_marker & (marker == _APP1) & has(content, position + 4, _EXIF)
+        is_exif = tf.reduce_all(tf.equal(head[4:], list(_EXIF))) & (marker == _APP1) & is_marker
         is_last = is_marker & ((marker == _START_OF_SCAN) | (marker == _END_OF_IMAGE))
-        has_length = ~_is_one_of(marker, _WITHOUT_LENGTH)
-        segment = tf.where(has_length, tf.maximum(big_endian(head[2:]), 2), 0)
+        segment = tf.maximum(head[2] * 256 + head[3], 2)
+        segment = tf.where(_is_one_of(marker, _WITHOUT_LENGTH), 0, segment)
         step_size = tf.where(is_marker, segment + 2, 1)
         return (
-            tf.where(is_last, size, add_clipped(position, step_size)),
+            tf.where(is_last, size, position + step_size),
             step + 1,
             tf.where(is_frame & (frame == 0), position, frame),
             tf.where(is_exif & (exif == 0), position + 4 + len(_EXIF), exif),

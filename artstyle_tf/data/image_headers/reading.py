@@ -55,7 +55,7 @@ def too_large(header: ImageHeader, max_pixels: int) -> tf.Tensor:
     size = tf.strings.join(["too large: ", width, " x ", height, " pixels, "])
     has_long_side = tf.maximum(header.width, header.height) > MOST_SIDE_PX
     # Sides first: their product could be more than 64 bits hold.
-    has_many = ~has_long_side & (header.width * header.height > max_pixels)
+    has_many = tf.logical_not(has_long_side) & (header.width * header.height > max_pixels)
     reason = tf.where(has_long_side, size + f"where a side may have {MOST_SIDE_PX}", "")
     return tf.where(has_many, size + f"more than {max_pixels}", reason)
 

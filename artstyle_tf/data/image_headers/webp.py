@@ -25,7 +25,6 @@ _FIRST_CHUNK = 12
 _MOST_CHUNKS = 256
 _HAS_ANIMATION, _HAS_XMP, _HAS_EXIF = 0x02, 0x04, 0x08
 _EXIF_PREFIX = b"Exif\0\0"
-_14_BITS = 2**14 - 1
 
 
 def read_webp_header(content: tf.Tensor) -> ImageHeader:
@@ -48,7 +47,7 @@ def read_webp_header(content: tf.Tensor) -> ImageHeader:
         is_exif = has(content, position, b"EXIF") & (exif == 0)
         chunk = little_endian(bytes_at(content, position + 4, 4))
         return (
-            add_clipped(start, chunk + chunk % 2),
+            add_clipped(start, chunk + tf.math.floormod(chunk, 2)),
             step + 1,
             tf.maximum(sides, _sides_of(content, position)),
             tf.where(is_exif, start, exif),
@@ -74,16 +73,18 @@ def _sides_of(content: tf.Tensor, position: tf.Tensor) -> tf.Tensor:
     """Width and height that a chunk notes: int64 [2]; zeros if it notes none."""
     head = bytes_at(content, position + 8, 10)
     canvas = [little_endian(head[4:7]) + 1, little_endian(head[7:10]) + 1]
-    lossy = [
-        little_endian(head[6:8]) % (_14_BITS + 1),
-        little_endian(head[8:10]) % (_14_BITS + 1),
-    ]
+    lossy = [_14_bits(little_endian(head[6:8])), _14_bits(little_endian(head[8:10]))]
     packed = little_endian(head[1:5])
-    lossless = [packed % 2**14 + 1, packed // 2**14 % 2**14 + 1]
+    lossless = [_14_bits(packed) + 1, _14_bits(packed // 2**14) + 1]
     sides = tf.zeros([2], tf.int64)
     for name, found in ((b"VP8X", canvas), (b"VP8 ", lossy), (b"VP8L", lossless)):
         sides = tf.where(has(content, position, name), tf.stack(found), sides)
     return sides
+
+
+def _14_bits(number: tf.Tensor) -> tf.Tensor:
+    """The lowest of them."""
+    return tf.math.floormod(number, 2**14)
 
 
 def _is_set(flags: tf.Tensor, flag: int) -> tf.Tensor:
