@@ -16,10 +16,9 @@ import numpy as np
 import pandas as pd
 
 from artstyle_tf.analysis.out_of_fold import out_of_fold_probabilities
-from artstyle_tf.metrics.classification import per_class_report
-from artstyle_tf.metrics.clustered import draw_f1
-from artstyle_tf.metrics.comparison import Difference
-from artstyle_tf.metrics.uncertainty import percentile_interval
+from artstyle_tf.metrics.comparison import Difference, class_f1_interval, compare_models
+from artstyle_tf.metrics.exact_tests import FALSE_ALARMS
+from artstyle_tf.metrics.influence import class_f1
 from artstyle_tf.models.features import FeatureGroup
 from artstyle_tf.reporting import SILENT, Reporter
 from artstyle_tf.training.ridge_probe import fit_ridge_probe
@@ -27,7 +26,7 @@ from artstyle_tf.training.ridge_probe import fit_ridge_probe
 ALL, WITHOUT, ONLY = "all", "without", "only"
 """Values of the column `features`: all depths, all but one, one alone."""
 
-_FALSE_ALARMS = 0.05
+_TEST = ("p_value", "num_discordant", "accuracy_difference")
 
 _fit_ridge_regression = partial(fit_ridge_probe, ridge=1.0, balanced=True)
 
@@ -40,7 +39,6 @@ def leave_depths_out(
     groups: Sequence[FeatureGroup],
     *,
     class_names: Sequence[str],
-    seed: int,
     reporter: Reporter = SILENT,
 ) -> pd.DataFrame:
     """Out-of-fold scores of a ridge regression on all depths, all but one, and one alone.
@@ -52,18 +50,19 @@ def leave_depths_out(
         features: float [N, D].
         labels: int [N], class ids in [0, C).
         folds: int [N], from `data.folds.assign_folds`; what hangs together is in one fold.
-        clusters: int [N] in [0, G), equal for pictures that are drawn together by the bootstrap.
+        clusters: int [N] in [0, G), equal for images that are not independent.
         groups: two or more parts of D, each with the name of its depth.
         class_names: C names.
-        seed: of the bootstrap.
         reporter: where progress goes.
 
     Returns:
         One row for macro-F1 and one for each style that occurs, for each choice of depths:
         features (all, without, only); depth (empty for all); style (None for macro-F1); f1 in
         [0, 1]; lost, F1 of all depths less this one, negative if it is better so; lost_low and
-        lost_high, ends of the 95 % interval of the loss by a paired bootstrap of clusters, wide
-        enough to hold for all depths at once (Bonferroni). Depths are in the order of their groups.
+        lost_high, ends of the 95 % interval of the loss, for which a cluster counts as a whole,
+        wide enough to hold for all depths at once (Bonferroni); p_value, num_discordant and
+        accuracy_difference of the exact test, for macro-F1 only: see `metrics.comparison`.
+        Depths are in the order of their groups.
     """
     chosen = _choices_of_depths(groups)
     owner = np.repeat(np.arange(len(groups)), [group.size for group in groups])
@@ -80,24 +79,61 @@ def leave_depths_out(
             chosen, total=len(chosen), description="Leaving depths out", unit="choices"
         )
     ]
-    present = np.unique(labels)
-    draws = draw_f1(labels, predictions, clusters, num_classes=len(class_names), seed=seed)
-    draws = _with_mean_first(draws[..., present])
-    styles = [None, *(class_names[number] for number in present)]
-    scores = _with_mean_first(
-        np.array([_f1(labels, predicted, class_names)[present] for predicted in predictions])
-    )
-    level = 1.0 - _FALSE_ALARMS / len(groups)
+    level = 1.0 - FALSE_ALARMS / len(groups)
     rows = []
-    for (kind, depth, _), f1, drawn in zip(chosen, scores, draws, strict=True):
-        for number, style in enumerate(styles):
-            lost = draws[0, :, number] - drawn[:, number]
-            low, high = percentile_interval(lost[np.isfinite(lost)], level)
-            difference = scores[0, number] - f1[number]
-            rows.append((kind, depth, style, f1[number], difference, low, high))
-    return pd.DataFrame(
-        rows, columns=["features", "depth", "style", "f1", "lost", "lost_low", "lost_high"]
+    for (kind, depth, _), predicted in zip(chosen, predictions, strict=True):
+        rows += [
+            (kind, depth, *values)
+            for values in _losses(
+                labels, predictions[0], predicted, clusters, class_names=class_names, level=level
+            )
+        ]
+    table = pd.DataFrame(
+        rows, columns=["features", "depth", "style", "f1", "lost", "lost_low", "lost_high", *_TEST]
     )
+    # All depths lose nothing against themselves: that is no estimate.
+    table.loc[table["features"] == ALL, ["lost_low", "lost_high"]] = 0.0
+    return table
+
+
+def _losses(
+    labels: np.ndarray,
+    whole: np.ndarray,
+    reduced: np.ndarray,
+    clusters: np.ndarray,
+    *,
+    class_names: Sequence[str],
+    level: float,
+) -> list[tuple]:
+    """Style, F1, loss, its ends and what the exact test says: of all styles, then of each."""
+    num_classes = len(class_names)
+    lost = compare_models(
+        labels, [whole], [reduced], num_classes=num_classes, clusters=clusters, level=level
+    )
+    present = np.unique(labels)
+    f1 = {
+        name: class_f1(labels, predicted, num_classes=num_classes)[0]
+        for name, predicted in (("whole", whole), ("reduced", reduced))
+    }
+    macro = float(f1["reduced"][present].mean())
+    test = (lost.p_value, lost.num_discordant, lost.accuracy_difference)
+    rows: list[tuple] = [(None, macro, lost.difference, *lost.interval, *test)]
+    for number in present:
+        influences = [
+            class_f1(labels, predicted, num_classes=num_classes, only=number)[1]
+            for predicted in (whole, reduced)
+        ]
+        difference = float(f1["whole"][number] - f1["reduced"][number])
+        ends = class_f1_interval(
+            difference,
+            influences[0] - influences[1],
+            clusters,
+            num_clusters=len(np.unique(clusters[labels == number])),
+            level=level,
+        )
+        row = (class_names[number], float(f1["reduced"][number]), difference, *ends)
+        rows.append((*row, *[np.nan] * len(_TEST)))
+    return rows
 
 
 def depth_losses(table: pd.DataFrame) -> dict[str, Difference]:
@@ -107,8 +143,16 @@ def depth_losses(table: pd.DataFrame) -> dict[str, Difference]:
         table: from `leave_depths_out`.
     """
     rows = table[(table["features"] == WITHOUT) & table["style"].isna()]
-    values = zip(rows["depth"], rows["lost"], rows["lost_low"], rows["lost_high"], strict=True)
-    return {depth: Difference(lost, (low, high)) for depth, lost, low, high in values}
+    return {
+        str(row.depth): Difference(
+            float(row.lost),
+            (float(row.lost_low), float(row.lost_high)),
+            float(row.p_value),
+            int(row.num_discordant),
+            float(row.accuracy_difference),
+        )
+        for row in rows.itertuples()
+    }
 
 
 def _choices_of_depths(groups: Sequence[FeatureGroup]) -> list[tuple[str, str, list[int]]]:
@@ -119,12 +163,3 @@ def _choices_of_depths(groups: Sequence[FeatureGroup]) -> list[tuple[str, str, l
         *((WITHOUT, groups[out].depth, [n for n in numbers if n != out]) for out in numbers),
         *((ONLY, groups[kept].depth, [kept]) for kept in numbers),
     ]
-
-
-def _f1(labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str]) -> np.ndarray:
-    return per_class_report(labels, predicted, class_names=class_names)["f1"].to_numpy()
-
-
-def _with_mean_first(f1: np.ndarray) -> np.ndarray:
-    """Puts the mean over the classes, which are the last axis, before them."""
-    return np.concatenate([np.nanmean(f1, axis=-1, keepdims=True), f1], axis=-1)

@@ -18,6 +18,8 @@ from artstyle_tf.reporting import SILENT, Reporter
 
 ProjectionMethod = Literal["pca", "tsne", "umap"]
 
+FEWEST_TO_PROJECT = 4
+
 PROJECTION_IN_WORDS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 
 # Neighbourhoods hardly change with more, and their search takes as much longer.
@@ -56,11 +58,11 @@ def project(
 
     Source: McInnes et al. 2018, arXiv:1802.03426 (UMAP); van der Maaten and Hinton 2008 (t-SNE).
     """
-    if len(features) < 4:
+    if len(features) < FEWEST_TO_PROJECT:
         raise ArtstyleError(
             "There are too few pictures to project",
             received=f"{len(features)}",
-            expected="at least 4",
+            expected=f"at least {FEWEST_TO_PROJECT}",
         )
     reporter.info(f"Projecting {len(features):,} pictures with {PROJECTION_IN_WORDS[method]}.")
     features = np.asarray(features, dtype=np.float64)

@@ -128,6 +128,7 @@ class CompareExperiment(Schema):
     classifiers: tuple[ClassifierName, ...] | None = ("gradient_boosting",)
     outputs: str | None = None
     run_name: RunName | None = None
+    # Intervals are computed and no longer drawn; older configs still name it.
     seed: NonNegativeInt = 0
     timed_pictures: PositiveInt = 32
 

@@ -28,16 +28,11 @@ def check_folds(
     Raises:
         ArtstyleError: naming the styles that are too small.
     """
-    small = []
-    for label, name in enumerate(class_names):
-        of_class = clusters[labels == label]
-        num_clusters = len(np.unique(of_class))
-        if len(of_class) < num_folds or num_clusters < _FEWEST_CLUSTERS:
-            small.append(f"{name} with {len(of_class)} pictures in {num_clusters} groups")
+    small = too_small_for_folds(labels, clusters, num_folds=num_folds, class_names=class_names)
     if small:
         raise ArtstyleError(
             f"The pictures cannot be divided into {num_folds} folds",
-            received=examples(small),
+            received=examples(small.values()),
             expected=f"at least {num_folds} pictures of a style, in at least {_FEWEST_CLUSTERS} "
             "groups (a picture without siblings is a group of its own)",
             fix="take fewer folds, add pictures to the style, or take its folder away",
@@ -82,6 +77,29 @@ def check_learned_in_every_fold(
                     expected="pictures of every style in several groups that are not too large",
                     fix="add pictures of other groups, try another seed, or take the style away",
                 )
+
+
+def too_small_for_folds(
+    labels: np.ndarray, clusters: np.ndarray, *, num_folds: int, class_names: Sequence[str]
+) -> dict[int, str]:
+    """Find the styles that cannot be learned and evaluated in turn.
+
+    Args:
+        labels: int [N], class ids.
+        clusters: int [N], equal for images that must not be in two folds.
+        num_folds: folds.
+        class_names: of the class ids.
+
+    Returns:
+        Class id -> name and size of the style, in words.
+    """
+    small = {}
+    for label, name in enumerate(class_names):
+        of_class = clusters[labels == label]
+        num_clusters = len(np.unique(of_class))
+        if len(of_class) < num_folds or num_clusters < _FEWEST_CLUSTERS:
+            small[label] = f"{name} with {len(of_class)} pictures in {num_clusters} groups"
+    return small
 
 
 def assign_folds(

@@ -31,6 +31,7 @@ def prepare_pictures(
     up_sampling: UpSampling | None = None,
     seed: int = 42,
     num_workers: int | None = None,
+    to_train: bool = True,
     reporter: Reporter = SILENT,
 ) -> PreparedPictures:
     """Writes a clean RGB file for every picture, and augmented children for small classes.
@@ -46,14 +47,15 @@ def prepare_pictures(
         up_sampling: children for the classes of the training split, or None for none.
         seed: of the children.
         num_workers: processes; None for one per core.
+        to_train: whether a network is to be trained; else no style has to be in each split.
         reporter: where progress and a warning about unreadable pictures go.
 
     Returns:
         The prepared pictures and the rejected ones.
 
     Raises:
-        ArtstyleError: if the destination is not usable, or a class has no readable picture in the
-            training or the validation split.
+        ArtstyleError: if the destination is not usable, no picture can be read, or, to train, a
+            class has no readable picture in the training or the validation split.
     """
     root, destination = Path(root), Path(destination)
     open_folder(root, destination)
@@ -67,7 +69,9 @@ def prepare_pictures(
         with FileMaker(root, destination, max_side_px, num_workers, reporter) as maker:
             originals, rejected = maker.make(_original_rows(pictures), "Preparing pictures")
             _warn_about_rejected(rejected, len(pictures), reporter)
-            _check_classes(pictures, originals, rejected)
+            _check_usable(originals, rejected)
+            if to_train:
+                check_trainable(pictures, rejected)
             children: list[Row] = []
             if up_sampling is not None:
                 wanted = _child_rows(originals, up_sampling, seed)
@@ -138,12 +142,9 @@ def _warn_about_missing_children(not_augmented: Mapping[str, str], reporter: Rep
         reporter.warn(f"Used, but without some of their augmented copies: {named}.")
 
 
-def _check_classes(
-    pictures: pd.DataFrame, originals: list[Row], rejected: Mapping[str, str]
-) -> None:
+def _check_usable(originals: list[Row], rejected: Mapping[str, str]) -> None:
     if not originals:
         raise ArtstyleError(
             "None of the pictures can be used",
             received=examples(f"{path} ({reason})" for path, reason in sorted(rejected.items())),
         )
-    check_trainable(pictures, rejected)

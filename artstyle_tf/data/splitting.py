@@ -60,6 +60,45 @@ def split_pictures(
     return pictures.assign(split=names)
 
 
+def split_what_can_be(
+    pictures: pd.DataFrame, *, fractions: Mapping[str, float], seed: int, reporter: Reporter
+) -> pd.DataFrame:
+    """Split images that are only looked at: styles too small to be split stay whole, in train.
+
+    Args:
+        pictures: as for `split_pictures`.
+        fractions: likewise.
+        seed: likewise.
+        reporter: told what is not split.
+
+    Returns:
+        A copy with the column split, one of `SPLITS`.
+    """
+    splits, _ = _checked_fractions(fractions)
+    groups = pd.Series(_connected_groups(pictures), index=pictures.index)
+    num_groups = groups.groupby(pictures["label"]).nunique()
+    small = sorted(num_groups.index[num_groups < len(splits)])
+    is_small = pictures["label"].isin(small)
+    divided = pictures.assign(split="train")
+    if small:
+        reporter.warn(
+            f"Too small to be split, and therefore whole among the training images: "
+            f"{examples(small)}."
+        )
+    if not is_small.all():
+        try:
+            found = split_pictures(pictures[~is_small], fractions=fractions, seed=seed)
+        except ArtstyleError as error:
+            reporter.warn(f"All images count as training images. {error}")
+            return divided
+        divided.loc[found.index, "split"] = found["split"]
+        # A copy of an image that was split goes where that one is.
+        split_of_group = found["split"].groupby(groups[found.index]).first()
+        theirs = groups[is_small].map(split_of_group)
+        divided.loc[theirs.dropna().index, "split"] = theirs.dropna()
+    return divided
+
+
 def write_split(pictures: pd.DataFrame, path: Path) -> None:
     """Writes path, label, split and group as CSV, so that the split can be read and given again.
 

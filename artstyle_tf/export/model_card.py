@@ -179,7 +179,8 @@ def _reject_option(facts: ModelFacts) -> str:
         return "The run was made before there was a threshold: every answer is given."
     accuracy = f"{calibration['wanted_accuracy']:.0%}"
     if calibration["threshold"] is None:
-        return f"No confidence is high enough for an accuracy of {accuracy}: nothing is `accepted`."
+        reason = calibration.get("reason") or "no confidence is high enough on validation"
+        return f"No answer is `accepted`: an accuracy of {accuracy} cannot be claimed, {reason}."
     return (
         f"Answers with a confidence of at least {calibration['threshold']:.2f} are `accepted`: "
         f"{calibration['coverage']:.0%} of the validation pictures, {accuracy} of them right."

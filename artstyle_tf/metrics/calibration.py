@@ -1,7 +1,7 @@
 """Whether a confidence of 80 % means right four times out of five, and when not to answer.
 
 Sources: Guo et al. 2017, arXiv:1706.04599 (expected calibration error, temperature scaling);
-Brier 1950; Geifman and El-Yaniv 2017, arXiv:1705.08500 (risk and coverage).
+Brier 1950.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import optimize
+from scipy import optimize, stats
 
 from artstyle_tf.finite_numbers import check_finite
-from artstyle_tf.metrics.uncertainty import (
-    NUM_DRAWS,
-    Interval,
-    draw_means,
-    percentile_interval,
+from artstyle_tf.metrics.answer_threshold import (
+    confidences_of,
+    threshold_for_accuracy,
+    why_no_threshold,
 )
+from artstyle_tf.metrics.influence import stratified_variance
+from artstyle_tf.metrics.proportions import LEVEL, Interval, mean_interval
 
 NUM_BINS = 15
 
@@ -41,12 +42,14 @@ class Calibration:
         threshold: a picture is answered if the confidence is at least this; None if no threshold
             reaches the accuracy.
         coverage: share of the validation pictures that are answered.
+        reason: why there is no threshold; None where there is one, and for runs of before.
     """
 
     temperature: float
     wanted_accuracy: float
     threshold: float | None
     coverage: float
+    reason: str | None = None
 
     @property
     def lowest_accepted(self) -> float:
@@ -72,6 +75,10 @@ def calibrate(
         labels: int [N].
         temperature: that they were made with.
         wanted_accuracy: in (0, 1].
+
+    Returns:
+        With a threshold only where there are enough validation images to claim the accuracy; see
+        `fewest_answers`.
     """
     threshold, coverage = threshold_for_accuracy(probabilities, labels, accuracy=wanted_accuracy)
     return Calibration(
@@ -79,6 +86,7 @@ def calibrate(
         wanted_accuracy=wanted_accuracy,
         threshold=threshold if coverage else None,
         coverage=coverage,
+        reason=None if coverage else why_no_threshold(probabilities, labels, wanted_accuracy),
     )
 
 
@@ -133,7 +141,7 @@ def reliability(
     Returns:
         One row a bin that is not empty: lower, upper, confidence (mean), accuracy, count.
     """
-    confidences, is_right = _confidences(probabilities, labels)
+    confidences, is_right = confidences_of(probabilities, labels)
     bins = _bins(confidences, num_bins)
     table = pd.DataFrame({"bin": bins, "confidence": confidences, "accuracy": is_right})
     grouped = table.groupby("bin").agg(
@@ -168,78 +176,67 @@ def calibration_summary(probabilities: np.ndarray, labels: np.ndarray) -> dict[s
 
 
 def calibration_intervals(
-    probabilities: np.ndarray, labels: np.ndarray, *, seed: int, num_draws: int = NUM_DRAWS
+    probabilities: np.ndarray, labels: np.ndarray, *, level: float = LEVEL
 ) -> dict[str, Interval]:
-    """95 % intervals of the figures of `calibration_summary`; see `metrics.uncertainty`.
+    """Compute intervals of the figures of `calibration_summary`; see `metrics.uncertainty`.
 
-    The expected calibration error of few pictures is too large, because chance moves every bin away
-    from its confidence, and drawing them anew adds to it: the interval can lie above the figure.
+    Each image adds to the calibration error its distance of confidence and answer, with the sign of
+    its bin. Chance moves every bin away from its confidence, so that the error of few images is too
+    large; by how much on average (the mean of a folded normal distribution, Leone et al. 1961,
+    doi:10.1080/00401706.1961.10489974) is taken off the ends. One more image that is wrong at full
+    confidence keeps the interval from vanishing; for the log loss it is one that the model knows
+    nothing of.
 
     Args:
         probabilities: float [N, C], rows add up to 1.
-        labels: int [N]; the draws keep the numbers of each.
-        seed: of the draws.
-        num_draws: draws.
+        labels: int [N].
+        level: of confidence.
     """
-    labels = np.asarray(labels)
-    confidences, is_right = _confidences(probabilities, labels)
-    gaps = np.zeros((len(labels), NUM_BINS))
-    gaps[np.arange(len(labels)), _bins(confidences, NUM_BINS)] = confidences - is_right
+    labels, count = np.asarray(labels), len(labels)
+    num_strata = len(np.unique(labels))
     squares, losses = _brier_scores(probabilities, labels), _log_losses(probabilities, labels)
-    values = np.column_stack([squares, losses, gaps])
-    means = draw_means(values, labels, seed=seed, num_draws=num_draws)
+    ends = mean_interval(
+        float(squares.mean() / 2.0),
+        stratified_variance(squares / (2.0 * count), labels),
+        count,
+        num_strata,
+        level,
+    )
+    unknown = math.log(max(2, probabilities.shape[1]))
     return {
-        "expected_calibration_error": percentile_interval(np.abs(means[:, 2:]).sum(axis=1)),
-        "brier_score": percentile_interval(means[:, 0]),
-        "log_loss": percentile_interval(means[:, 1]),
+        "expected_calibration_error": _error_interval(probabilities, labels, level),
+        "brier_score": (2.0 * ends[0], 2.0 * ends[1]),
+        "log_loss": _normal_interval(
+            float(losses.mean()),
+            stratified_variance(losses / count, labels) + (unknown / (count + 1)) ** 2,
+            level,
+        ),
     }
 
 
-def risk_coverage(probabilities: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
-    """What is gained by answering only where the model is confident.
-
-    Args:
-        probabilities: float [N, C].
-        labels: int [N].
-
-    Returns:
-        One row for each threshold that changes anything, the highest first: threshold (answer if
-        the confidence is at least this), coverage (share of the pictures that are answered) and
-        accuracy among them.
-    """
-    confidences, is_right = _confidences(probabilities, labels)
-    order = np.argsort(-confidences, kind="stable")
-    answered = np.arange(1, len(labels) + 1)
-    table = pd.DataFrame(
-        {
-            "threshold": confidences[order],
-            "coverage": answered / len(labels),
-            "accuracy": np.cumsum(is_right[order]) / answered,
-        }
+def _error_interval(probabilities: np.ndarray, labels: np.ndarray, level: float) -> Interval:
+    confidences, is_right = confidences_of(probabilities, labels)
+    count = len(labels)
+    gaps, bins = (confidences - is_right) / count, _bins(confidences, NUM_BINS)
+    by_bin = np.bincount(bins, gaps, minlength=NUM_BINS)
+    error = float(np.abs(by_bin).sum())
+    # Variance within a bin; a bin of one image is as uncertain as that image is wrong.
+    spread = np.sqrt(np.bincount(bins, np.square(gaps), minlength=NUM_BINS))
+    known = spread > 0
+    size, noise = np.abs(by_bin[known]), spread[known]
+    folded = noise * np.sqrt(2.0 / np.pi) * np.exp(-np.square(size / noise) / 2.0) + size * (
+        1.0 - 2.0 * stats.norm.cdf(-size / noise)
     )
-    # Pictures of the same confidence are answered together or not at all.
-    return table.drop_duplicates("threshold", keep="last").reset_index(drop=True)
+    bias = float((folded - size).sum())
+    variance = stratified_variance(np.sign(by_bin)[bins] * gaps, labels) + 1.0 / (count + 1) ** 2
+    low, high = _normal_interval(error, variance, level)
+    return max(0.0, low - bias), min(1.0, max(error, high - bias))
 
 
-def threshold_for_accuracy(
-    probabilities: np.ndarray, labels: np.ndarray, *, accuracy: float
-) -> tuple[float, float]:
-    """The lowest confidence at which answering is right often enough.
-
-    Args:
-        probabilities: float [N, C].
-        labels: int [N].
-        accuracy: wanted among the answers, in (0, 1].
-
-    Returns:
-        Threshold and coverage; (inf, 0.0) if no threshold reaches the accuracy.
-    """
-    curve = risk_coverage(probabilities, labels)
-    enough = curve[curve["accuracy"] >= accuracy]
-    if enough.empty:
-        return float("inf"), 0.0
-    last = enough.iloc[-1]
-    return float(last["threshold"]), float(last["coverage"])
+def _normal_interval(mean: float, variance: float, level: float) -> Interval:
+    """Interval of a mean that is 0 or more."""
+    width = float(stats.norm.ppf((1.0 + level) / 2.0)) * math.sqrt(variance)
+    return max(0.0, mean - width), mean + width
 
 
 def _bins(confidences: np.ndarray, num_bins: int) -> np.ndarray:
@@ -255,9 +252,3 @@ def _brier_scores(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def _log_losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     of_label = np.asarray(probabilities, np.float64)[np.arange(len(labels)), labels]
     return -np.log(np.maximum(of_label, 1e-12))
-
-
-def _confidences(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    probabilities = np.asarray(probabilities)
-    is_right = probabilities.argmax(axis=1) == np.asarray(labels)
-    return probabilities.max(axis=1).astype(np.float64), is_right

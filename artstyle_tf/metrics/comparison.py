@@ -1,19 +1,30 @@
-"""Two models on the same pictures: is one better, or can they not be told apart?
+"""Two models on the same images: is one better, or can they not be told apart?
 
-Their mistakes are on the same pictures, so that differences are surer than the intervals of the two
-scores suggest: what is hard for one is hard for the other.
+Their mistakes are on the same images, so that differences are surer than the intervals of the two
+scores suggest: what is hard for one is hard for the other. A verdict needs two witnesses: the
+interval of the difference in macro-F1, which counts classes alike, and an exact test of the
+answers, which holds for any number of images.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
-from artstyle_tf.metrics.classification import classification_summary
-from artstyle_tf.metrics.uncertainty import NUM_DRAWS, Interval, percentile_interval
+from artstyle_tf.metrics.exact_tests import FALSE_ALARMS, fewest_to_tell, sign_flip_exact
+from artstyle_tf.metrics.influence import (
+    clustered_variance,
+    macro_f1,
+    num_effective_clusters,
+    stratified_variance,
+)
+from artstyle_tf.metrics.proportions import LEVEL, Interval
+
+# Bonett and Price: one more image on either side of the discordant ones.
+_PSEUDO_IMAGES = 2.0
 
 
 @dataclass(frozen=True)
@@ -22,32 +33,50 @@ class Difference:
 
     Attributes:
         difference: macro-F1 of the first less that of the second.
-        interval: of the difference, 95 % unless asked otherwise; by paired bootstrap.
+        interval: of the difference, 95 % unless asked otherwise.
+        p_value: of the exact test: how often chance alone would part the models as far in what
+            they name rightly, if both were equally good.
+        num_discordant: images, or groups of images, of which one model names more rightly than the
+            other.
+        accuracy_difference: accuracy of the first less that of the second, which is what the exact
+            test looks at.
     """
 
     difference: float
     interval: Interval
+    p_value: float
+    num_discordant: int
+    accuracy_difference: float
 
     @property
     def can_be_told_apart(self) -> bool:
-        """Whether 0 is outside the interval of the difference."""
-        return not self.interval[0] <= 0.0 <= self.interval[1]
+        """Whether interval and exact test agree that one is better."""
+        return self.is_told_apart_at(self.p_value)
+
+    @property
+    def has_too_few_images(self) -> bool:
+        """Whether no outcome of the exact test could have told them apart."""
+        return self.num_discordant < fewest_to_tell(FALSE_ALARMS)
+
+    def is_told_apart_at(self, p_value: float) -> bool:
+        """Whether interval and exact test agree, with a p-value that was adjusted."""
+        low, high = self.interval
+        if low <= 0.0 <= high:
+            return False
+        return p_value < FALSE_ALARMS and self.difference * self.accuracy_difference > 0
 
 
 @dataclass(frozen=True)
 class PairedComparison(Difference):
-    """The first model against the second, on the same pictures.
+    """The first model against the second, on the same images.
 
     Attributes:
-        only_first_right: pictures that only the first names rightly.
-        only_second_right: pictures that only the second names rightly.
-        p_value: of McNemar's exact test: how often chance alone would part the two numbers above
-            as far, if both models were equally good.
+        only_first_right: images that only the first names rightly.
+        only_second_right: images that only the second names rightly.
     """
 
     only_first_right: int
     only_second_right: int
-    p_value: float
 
 
 def compare_predictions(
@@ -56,89 +85,137 @@ def compare_predictions(
     second: np.ndarray,
     *,
     num_classes: int,
-    seed: int,
-    num_draws: int = NUM_DRAWS,
-    level: float = 0.95,
+    level: float = LEVEL,
 ) -> PairedComparison:
-    """Compares the predictions of two models for the same pictures.
+    """Compare the predictions of two models for the same images.
 
     Args:
         labels: int [N], class ids in [0, C).
         first: int [N], predictions of the first model.
         second: int [N], predictions of the second model.
         num_classes: C.
-        seed: of the draws.
-        num_draws: draws of the bootstrap.
-        level: share of the draws within the interval.
+        level: of the interval.
 
     Returns:
-        Difference, interval and test.
+        Difference, interval and McNemar's exact test.
     """
     labels, first, second = (np.asarray(array) for array in (labels, first, second))
-    scores = [
-        classification_summary(labels, predicted, num_classes=num_classes)["macro_f1"]
-        for predicted in (first, second)
-    ]
-    generator = np.random.default_rng(seed)
-    draws = _draw_differences(labels, first, second, num_classes, num_draws, generator)
-    only_first = int(((first == labels) & (second != labels)).sum())
-    only_second = int(((first != labels) & (second == labels)).sum())
+    found = compare_models(labels, [first], [second], num_classes=num_classes, level=level)
     return PairedComparison(
-        difference=scores[0] - scores[1],
-        interval=percentile_interval(draws, level),
-        only_first_right=only_first,
-        only_second_right=only_second,
-        p_value=mcnemar_exact(only_first, only_second),
+        difference=found.difference,
+        interval=found.interval,
+        p_value=found.p_value,
+        num_discordant=found.num_discordant,
+        accuracy_difference=found.accuracy_difference,
+        only_first_right=int(((first == labels) & (second != labels)).sum()),
+        only_second_right=int(((first != labels) & (second == labels)).sum()),
     )
 
 
-def mcnemar_exact(only_first_right: int, only_second_right: int) -> float:
-    """Two-sided p-value of McNemar's exact test; 1 if the models never differ.
+def compare_models(
+    labels: np.ndarray,
+    first: Sequence[np.ndarray],
+    second: Sequence[np.ndarray],
+    *,
+    num_classes: int,
+    clusters: np.ndarray | None = None,
+    seeds_vary: bool = False,
+    level: float = LEVEL,
+) -> Difference:
+    """Compare the mean macro-F1 of two kinds of models on the same images.
 
-    Source: McNemar 1947, doi:10.1007/BF02295996; Dietterich 1998 recommends it where a model can
-    be trained only once.
-    """
-    discordant = only_first_right + only_second_right
-    if not discordant:
-        return 1.0
-    return float(stats.binomtest(only_first_right, discordant).pvalue)
-
-
-def holm_adjusted(p_values: Mapping[str, float]) -> dict[str, float]:
-    """p-values for several comparisons at once, by Holm's step-down method.
+    The interval is that of Bonett and Price 2012, "Adjusted Wald confidence interval for a
+    difference of binomial proportions based on paired data", doi:10.3102/1076998611411915, with the
+    variance of the influence values in place of that of the discordant pairs: two more images, on
+    which the models differ in opposite ways, draw the difference towards 0 and keep the interval
+    from vanishing. The exact test flips what the models say of whole clusters; with single images
+    and one model each it is McNemar's.
 
     Args:
-        p_values: name of a comparison -> its own p-value.
-
-    Returns:
-        Name -> p-value to hold against 0.05, in the same order: the probability of one or more
-        false alarms among all of them stays below.
-
-    Source: Holm 1979, "A simple sequentially rejective multiple test procedure".
+        labels: int [N], class ids in [0, C).
+        first: one or more times int [N], predictions.
+        second: likewise; not necessarily as many.
+        num_classes: C.
+        clusters: int [N] in [0, G), equal for images that are not independent; None if all are.
+        seeds_vary: whether the models of a kind are trainings with different seeds, other ones of
+            which would give other scores.
+        level: of the interval.
     """
-    names = sorted(p_values, key=lambda name: p_values[name])
-    adjusted: dict[str, float] = {}
-    largest = 0.0
-    for position, name in enumerate(names):
-        largest = max(largest, (len(names) - position) * p_values[name])
-        adjusted[name] = min(1.0, largest)
-    return {name: adjusted[name] for name in p_values}
+    labels = np.asarray(labels)
+    scores = [
+        [macro_f1(labels, np.asarray(taken_for), num_classes=num_classes) for taken_for in kind]
+        for kind in (first, second)
+    ]
+    values = [[score.value for score in kind] for kind in scores]
+    means = [np.mean([score.influences for score in kind], axis=0) for kind in scores]
+    difference = float(np.mean(values[0]) - np.mean(values[1]))
+    if clusters is None:
+        variance = stratified_variance(means[0] - means[1], labels)
+        num_images = scores[0][0].num_images
+    else:
+        variance = clustered_variance(means[0] - means[1], clusters)
+        num_images = num_effective_clusters(labels, clusters)
+    variances = [variance]
+    degrees = [np.inf]
+    if seeds_vary:
+        variances += [float(np.var(of, ddof=1)) / len(of) for of in values if len(of) > 1]
+        degrees += [len(of) - 1 for of in values if len(of) > 1]
+    net = _net_right(labels, first, second)
+    of_cluster = net if clusters is None else _sums(net, clusters)
+    return Difference(
+        difference=difference,
+        interval=_difference_interval(difference, variances, degrees, num_images, level),
+        p_value=sign_flip_exact(of_cluster),
+        num_discordant=int(np.count_nonzero(of_cluster)),
+        accuracy_difference=float(net.sum() / (len(labels) * len(first) * len(second))),
+    )
 
 
-def verdict(comparison: Difference, names: Sequence[str]) -> str:
+def class_f1_interval(
+    difference: float,
+    influences: np.ndarray,
+    clusters: np.ndarray,
+    *,
+    num_clusters: int,
+    level: float,
+) -> Interval:
+    """Compute the interval of a difference in F1 of one class; see `compare_models`.
+
+    Args:
+        difference: of F1.
+        influences: float [N], of the first model less those of the second.
+        clusters: int [N] in [0, G).
+        num_clusters: that hold images of the class.
+        level: of the interval.
+    """
+    variance = clustered_variance(influences, clusters)
+    return _difference_interval(difference, [variance], [np.inf], num_clusters, level)
+
+
+def verdict(
+    comparison: Difference,
+    names: Sequence[str],
+    *,
+    adjusted_p_value: float | None = None,
+    unit: str = "images",
+) -> str:
     """The comparison in plain words.
 
     Args:
         comparison: of the first model with the second.
         names: of both models.
+        adjusted_p_value: of the exact test, where several comparisons are made at once; else its
+            own counts.
+        unit: what the exact test has counted, in the plural.
     """
     first, second = names
     low, high = (100.0 * end for end in comparison.interval)
     points = 100.0 * comparison.difference
-    if not comparison.can_be_told_apart:
+    p_value = comparison.p_value if adjusted_p_value is None else adjusted_p_value
+    if not comparison.is_told_apart_at(p_value):
         return (
-            f"{first} and {second} cannot be told apart: difference {points:.1f} points of "
-            f"macro-F1, interval {low:.1f} to {high:.1f}"
+            f"{first} and {second} cannot be told apart{why_not(comparison, p_value, unit)}: "
+            f"difference {points:.1f} points of macro-F1, interval {low:.1f} to {high:.1f}"
         )
     if points < 0:
         first, second, points, low, high = second, first, -points, -high, -low
@@ -148,29 +225,58 @@ def verdict(comparison: Difference, names: Sequence[str]) -> str:
     )
 
 
-def _draw_differences(
-    labels: np.ndarray,
-    first: np.ndarray,
-    second: np.ndarray,
-    num_classes: int,
-    num_draws: int,
-    generator: np.random.Generator,
-) -> np.ndarray:
-    """Differences of macro-F1 on pictures drawn anew within each class: float [num_draws].
+def outcome(comparison: Difference) -> str:
+    """The comparison in a word: "better", "worse" or "same" (they cannot be told apart)."""
+    if not comparison.can_be_told_apart:
+        return "same"
+    return "better" if comparison.difference > 0 else "worse"
 
-    Pictures of a class on which both models say the same are interchangeable, so that the draws
-    are multinomial over the pairs of answers that occur.
-    """
-    classes, support = np.unique(labels, return_counts=True)
-    right = np.zeros((2, num_draws, len(classes)))
-    predicted = np.zeros((2, num_draws, num_classes))
-    for row, (label, count) in enumerate(zip(classes, support, strict=True)):
-        answers = np.stack([first[labels == label], second[labels == label]], axis=1)
-        pairs, times = np.unique(answers, axis=0, return_counts=True)
-        drawn = generator.multinomial(count, times / count, size=num_draws)
-        for pair, numbers in zip(pairs, drawn.T, strict=True):
-            for model, answer in enumerate(pair):
-                predicted[model, :, answer] += numbers
-                right[model, :, row] += numbers * (answer == label)
-    scores = (2.0 * right / (support + predicted[:, :, classes])).mean(axis=2)
-    return scores[0] - scores[1]
+
+def why_not(comparison: Difference, p_value: float, unit: str = "images") -> str:
+    """Why a comparison has no verdict, to follow "cannot be told apart"; often nothing to add."""
+    if comparison.has_too_few_images:
+        return (
+            f", there are too few {unit} to tell (the models differ on "
+            f"{comparison.num_discordant}, at least {fewest_to_tell(FALSE_ALARMS)} are needed)"
+        )
+    low, high = comparison.interval
+    if low <= 0.0 <= high:
+        return ""
+    if p_value >= FALSE_ALARMS:
+        return f" (the exact test does not agree with the interval, p = {p_value:.2g})"
+    return " (macro-F1 and accuracy do not agree on which is better)"
+
+
+def _net_right(
+    labels: np.ndarray, first: Sequence[np.ndarray], second: Sequence[np.ndarray]
+) -> np.ndarray:
+    """How much more often the first models name each image rightly: whole numbers int64 [N]."""
+    rights = [
+        np.sum([np.asarray(said) == labels for said in kind], axis=0) for kind in (first, second)
+    ]
+    return rights[0] * len(second) - rights[1] * len(first)
+
+
+def _sums(values: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    return np.rint(np.bincount(clusters, values)).astype(np.int64)
+
+
+def _difference_interval(
+    difference: float,
+    variances: Sequence[float],
+    degrees: Sequence[float],
+    num_images: float,
+    level: float,
+) -> Interval:
+    """Ends of the interval; the first variance is that of the images."""
+    shrunk = num_images / (num_images + _PSEUDO_IMAGES)
+    of_images = variances[0] * shrunk**2 + _PSEUDO_IMAGES / (num_images + _PSEUDO_IMAGES) ** 2
+    parts = np.array([of_images, *variances[1:]])
+    # Satterthwaite 1946: few trainings say little of how much they vary.
+    freedom = parts.sum() ** 2 / max(float((parts**2 / np.array(degrees)).sum()), 1e-300)
+    width = float(stats.t.ppf((1.0 + level) / 2.0, min(freedom, 1e6)) * np.sqrt(parts.sum()))
+    centre = difference * shrunk
+    return (
+        float(max(min(centre - width, difference), -1.0)),
+        float(min(max(centre + width, difference), 1.0)),
+    )

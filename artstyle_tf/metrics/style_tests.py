@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from artstyle_tf.metrics.comparison import holm_adjusted
+from artstyle_tf.metrics.exact_tests import holm_adjusted
 
 FEWEST_OF_STYLE = 5
 """Of a style with fewer values nothing can be said."""

@@ -1,38 +1,38 @@
-"""How sure a score is: 95 % intervals by resampling the pictures.
+"""How sure a score is: 95 % intervals.
 
-An interval says how much the score would vary with other pictures of the same kind and the same
-model. It does not say what another training seed or another split would give.
+An interval says how much the score would vary with other images of the same kind and the same
+model. It does not say what another training seed or another split would give. Class sizes count as
+chosen: images vary within their true class.
 
-Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", percentile intervals; drawn
-within each true class, because the class sizes of a test set were chosen, not found.
+Shares (recall, precision) have intervals of proportions (`metrics.proportions`). Macro scores have
+the same interval on their effective number of images, from the variance of their linear part
+(`metrics.influence`). F1 of a class is 2 F* / (1 + F*), where F* = right / (right + missed +
+wrongly named) is a proportion: Lam, Gopal and Qian 2023, arXiv:2309.14621.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
-NUM_DRAWS = 10_000
-_MOST_VALUES_AT_ONCE = 2**23
+from artstyle_tf.metrics.influence import (
+    clustered_variance,
+    macro_f1,
+    num_effective_clusters,
+    stratified_variance,
+)
+from artstyle_tf.metrics.proportions import LEVEL, Interval, mean_interval, proportion_interval
 
-Interval = tuple[float, float]
 
-
-def classification_intervals(
-    confusion: np.ndarray, *, seed: int, num_draws: int = NUM_DRAWS, level: float = 0.95
-) -> dict[str, Interval]:
-    """Intervals of the figures of `metrics.classification.classification_summary`.
-
-    Drawing n pictures of a class with replacement and counting what they are taken for is one
-    multinomial draw from the class's row of the confusion matrix, so that no picture is needed.
+def classification_intervals(confusion: np.ndarray, *, level: float = LEVEL) -> dict[str, Interval]:
+    """Compute intervals of the figures of `metrics.classification.classification_summary`.
 
     Args:
         confusion: int [C, C], rows are the true classes.
-        seed: of the draws.
-        num_draws: draws.
-        level: share of the draws within an interval.
+        level: of confidence.
 
     Returns:
         Lower and upper end for macro_f1, accuracy, macro_precision and macro_recall.
@@ -40,148 +40,155 @@ def classification_intervals(
     Raises:
         ValueError: if the matrix is empty.
     """
-    confusion = np.asarray(confusion)
-    drawn = _draw_counts(confusion, num_draws, np.random.default_rng(seed))
-    scores = {f"macro_{name}": values.mean(axis=1) for name, values in drawn.scores().items()}
-    accuracy = drawn.right.sum(axis=1) / drawn.support.sum()
-    return _percentiles(pd.DataFrame({**scores, "accuracy": accuracy}), level)
+    labels, predictions = _images_of(confusion)
+    num_classes, is_right = len(confusion), labels == predictions
+    support = np.bincount(labels, minlength=num_classes)
+    predicted = np.bincount(predictions, minlength=num_classes)
+    num_scored = int((support > 0).sum())
+    recall = is_right / support[labels] / num_scored
+    return {
+        "macro_f1": macro_f1_interval(labels, [predictions], num_classes=num_classes, level=level),
+        "accuracy": mean_interval(
+            float(is_right.mean()),
+            stratified_variance(is_right / len(labels), labels),
+            len(labels),
+            num_scored,
+            level,
+        ),
+        "macro_precision": _macro_precision(labels, predictions, support, predicted, level),
+        "macro_recall": mean_interval(
+            float(np.clip(recall.sum(), 0, 1)),
+            stratified_variance(recall, labels),
+            num_scored**2 / float((1.0 / support[support > 0]).sum()),
+            num_scored,
+            level,
+        ),
+    }
 
 
-def per_class_intervals(
-    confusion: np.ndarray, *, seed: int, num_draws: int = NUM_DRAWS, level: float = 0.95
-) -> pd.DataFrame:
-    """Intervals of the figures of `metrics.classification.per_class_report`.
+def macro_f1_interval(
+    labels: np.ndarray,
+    predictions: Sequence[np.ndarray],
+    *,
+    num_classes: int,
+    clusters: np.ndarray | None = None,
+    level: float = LEVEL,
+) -> Interval:
+    """Compute the interval of macro-F1, or of its mean over several models on the same images.
+
+    Args:
+        labels: int [N], class ids in [0, C).
+        predictions: M times int [N].
+        num_classes: C.
+        clusters: int [N] in [0, G), equal for images that are not independent: twelve works of one
+            painter are recognized, or not, together, and are no twelve proofs. Without it images
+            vary one by one, within their true class.
+        level: of confidence.
+    """
+    scores = [macro_f1(labels, taken_for, num_classes=num_classes) for taken_for in predictions]
+    influences = np.mean([score.influences for score in scores], axis=0)
+    if clusters is None:
+        variance, num_images = stratified_variance(influences, labels), scores[0].num_images
+        num_independent = len(labels)
+    else:
+        variance = clustered_variance(influences, clusters)
+        num_images = num_effective_clusters(labels, clusters)
+        num_independent = int(clusters.max()) + 1
+    # Student's quantile in place of the normal one: of few images the variance is little known.
+    freedom = max(num_independent - scores[0].num_classes, 1)
+    tail = (1.0 + level) / 2.0
+    variance *= float(stats.t.ppf(tail, freedom) / stats.norm.ppf(tail)) ** 2
+    variance += float(np.mean([score.bias for score in scores])) ** 2
+    mean = float(np.mean([score.value for score in scores]))
+    return mean_interval(mean, variance, num_images, scores[0].num_classes, level)
+
+
+def per_class_intervals(confusion: np.ndarray, *, level: float = LEVEL) -> pd.DataFrame:
+    """Compute intervals of the figures of `metrics.classification.per_class_report`.
 
     Args:
         confusion: int [C, C], rows are the true classes.
-        seed: of the draws.
-        num_draws: draws.
-        level: share of the draws within an interval.
+        level: of confidence.
 
     Returns:
         C rows with the columns precision_low, precision_high, recall_low, recall_high, f1_low and
-        f1_high; NaN for a class without pictures.
+        f1_high; NaN for a class without images. Precision of a class that was never predicted is
+        not known: 0 to 1.
 
     Raises:
         ValueError: if the matrix is empty.
     """
-    drawn = _draw_counts(confusion, num_draws, np.random.default_rng(seed))
-    ends = [(1.0 - level) / 2.0, (1.0 + level) / 2.0]
+    confusion = np.asarray(confusion)
+    _images_of(confusion)
+    right, support = np.diag(confusion), confusion.sum(axis=1)
+    predicted = confusion.sum(axis=0)
+    either = support + predicted - right
     columns = {}
-    for name, values in drawn.scores().items():
-        low, high = np.quantile(values, ends, axis=0)
-        columns[f"{name}_low"], columns[f"{name}_high"] = low, high
-    table = pd.DataFrame(columns, index=drawn.classes).reindex(range(len(confusion)))
-    order = [f"{name}_{end}" for name in ("precision", "recall", "f1") for end in ("low", "high")]
-    return table[order]
+    for name, count in (("precision", predicted), ("recall", support), ("f1", either)):
+        ends = proportion_interval(right / np.maximum(count, 1), count, level)
+        for end, values in zip(("low", "high"), ends, strict=True):
+            values = 2.0 * values / (1.0 + values) if name == "f1" else values
+            columns[f"{name}_{end}"] = np.where(support > 0, values, np.nan)
+    return pd.DataFrame(columns)
 
 
 def mean_intervals(
-    values: pd.DataFrame,
-    strata: np.ndarray,
-    *,
-    seed: int,
-    num_draws: int = NUM_DRAWS,
-    level: float = 0.95,
+    values: pd.DataFrame, strata: np.ndarray, *, level: float = LEVEL
 ) -> dict[str, Interval]:
-    """Intervals of the means of values that each picture has, such as Recall@K.
+    """Compute intervals of the means of values in [0, 1] that each image has, such as Recall@K.
 
     Args:
-        values: one row a picture, one column a figure; rows with NaN are left out.
-        strata: [N], class of each picture; the draws keep the numbers of each.
-        seed: of the draws.
-        num_draws: draws.
-        level: share of the draws within an interval.
+        values: one row an image, one column a figure; rows with NaN are left out.
+        strata: [N], class of each image.
+        level: of confidence.
 
     Returns:
-        Lower and upper end for each column; 0 and 0 if no row is left.
+        Lower and upper end for each column; 0 and 1 if no row is left.
     """
     is_whole = values.notna().all(axis=1).to_numpy()
     known, strata = values.to_numpy(np.float64)[is_whole], np.asarray(strata)[is_whole]
     if not len(known):
-        return {str(name): (0.0, 0.0) for name in values.columns}
-    means = draw_means(known, strata, seed=seed, num_draws=num_draws)
-    return _percentiles(pd.DataFrame(means, columns=list(values.columns)), level)
+        return {str(name): (0.0, 1.0) for name in values.columns}
+    num_strata = len(np.unique(strata))
+    return {
+        str(name): mean_interval(
+            float(np.clip(column.mean(), 0, 1)),
+            stratified_variance(column / len(column), strata),
+            len(column),
+            num_strata,
+            level,
+        )
+        for name, column in zip(values.columns, known.T, strict=True)
+    }
 
 
-def draw_means(
-    values: np.ndarray, strata: np.ndarray, *, seed: int, num_draws: int = NUM_DRAWS
-) -> np.ndarray:
-    """Means of values of pictures that are drawn anew within each stratum.
-
-    Args:
-        values: float64 [N, K].
-        strata: [N], class of each picture.
-        seed: of the draws.
-        num_draws: draws.
-
-    Returns:
-        float64 [num_draws, K].
-    """
-    generator = np.random.default_rng(seed)
-    sums = np.zeros((num_draws, values.shape[1]))
-    for stratum in np.unique(strata):
-        members = values[strata == stratum]
-        at_once = max(1, _MOST_VALUES_AT_ONCE // len(members))
-        shares = np.full(len(members), 1.0 / len(members))
-        for start in range(0, num_draws, at_once):
-            draws = min(at_once, num_draws - start)
-            times = generator.multinomial(len(members), shares, size=draws)
-            sums[start : start + draws] += times @ members
-    return sums / len(values)
+def _macro_precision(
+    labels: np.ndarray,
+    predictions: np.ndarray,
+    support: np.ndarray,
+    predicted: np.ndarray,
+    level: float,
+) -> Interval:
+    """Precision varies among the images that were taken for a class."""
+    scored = support > 0
+    num_scored = int(scored.sum())
+    counts = np.maximum(predicted, 1)
+    is_right = (labels == predictions) & scored[predictions]
+    of_image = np.where(scored[predictions], is_right / counts[predictions], 0.0) / num_scored
+    mean = float(np.clip(of_image.sum(), 0, 1))
+    variance = stratified_variance(of_image, predictions)
+    # A class that was never predicted counts as 0, whatever it would be.
+    never = float((scored & (predicted == 0)).sum()) / num_scored
+    variance += (never * mean) ** 2
+    num_images = num_scored**2 / float((1.0 / counts[scored]).sum())
+    return mean_interval(mean, variance, num_images, num_scored, level)
 
 
-class _DrawnCounts(NamedTuple):
-    """Confusion matrices drawn anew, as far as scores need them, for the S classes with pictures.
-
-    Attributes:
-        classes: int [S], class ids.
-        support: int [S], pictures of each class.
-        right: int [num_draws, S].
-        predicted: int [num_draws, S], what was taken for the class.
-    """
-
-    classes: np.ndarray
-    support: np.ndarray
-    right: np.ndarray
-    predicted: np.ndarray
-
-    def scores(self) -> dict[str, np.ndarray]:
-        """f1, precision and recall float64 [num_draws, S]."""
-        return {
-            "f1": 2.0 * self.right / (self.support + self.predicted),
-            "precision": self.right / np.maximum(self.predicted, 1),
-            "recall": self.right / self.support,
-        }
-
-
-def _draw_counts(
-    confusion: np.ndarray, num_draws: int, generator: np.random.Generator
-) -> _DrawnCounts:
+def _images_of(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and predictions int [N] that a confusion matrix counts."""
     confusion = np.asarray(confusion)
-    classes = np.flatnonzero(confusion.sum(axis=1))
-    if not classes.size:
-        raise ValueError("`confusion` should count pictures. Received: zeros only")
-    support = confusion[classes].sum(axis=1)
-    right = np.empty((num_draws, classes.size), dtype=np.int64)
-    predicted = np.zeros((num_draws, classes.size), dtype=np.int64)
-    # Class by class, so that no more than one row of each drawn matrix is in memory.
-    for row, number in enumerate(classes):
-        shares = confusion[number] / support[row]
-        at_once = max(1, _MOST_VALUES_AT_ONCE // len(confusion))
-        for start in range(0, num_draws, at_once):
-            part = slice(start, min(start + at_once, num_draws))
-            drawn = generator.multinomial(support[row], shares, size=part.stop - start)
-            right[part, row] = drawn[:, number]
-            predicted[part] += drawn[:, classes]
-    return _DrawnCounts(classes, support, right, predicted)
-
-
-def percentile_interval(draws: np.ndarray, level: float = 0.95) -> Interval:
-    """What lies in the middle of the draws float [num_draws]."""
-    low, high = np.quantile(draws, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
-    return float(low), float(high)
-
-
-def _percentiles(draws: pd.DataFrame, level: float) -> dict[str, Interval]:
-    return {str(name): percentile_interval(draws[name], level) for name in draws.columns}
+    if not confusion.any():
+        raise ValueError("`confusion` should count images. Received: zeros only")
+    rows, columns = np.nonzero(confusion)
+    times = confusion[rows, columns]
+    return np.repeat(rows, times), np.repeat(columns, times)

@@ -49,6 +49,10 @@ def plot_depth_ablation(table: pd.DataFrame, depths: Sequence[str], *, title: st
         100.0 * np.stack([part[name].to_numpy() for part in parts], axis=1) for name in _VALUES
     )
     is_sure = (low > 0) | (high < 0)
+    if "p_value" in table:
+        # All styles together have an exact test, too, which has to agree.
+        values = np.stack([part["p_value"].to_numpy(np.float64) for part in parts], axis=1)
+        is_sure &= np.isnan(values) | (values < 0.05 / len(depths))
     figure, (axes,) = new_figure(
         max(_COLUMN_INCHES * len(depths), 4) + _LETTER_INCHES * max(map(len, labels)) + 1.2,
         _ROW_INCHES * (len(labels) + 1) + 1.9,

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+_FALSE_ALARMS = 0.05
+
 PART_OF_SPLIT = {"val": "validation", "test": "test"}
 """Splits that judge, as results call them."""
 
@@ -95,6 +97,20 @@ class RunFacts:
     def floor(self) -> Mapping[str, Any] | None:
         """What the floor scores on the part that judges, with the verdict."""
         return self.results.get("floor", {}).get(self.judged.part)
+
+
+def outcome_of(floor: Mapping[str, Any]) -> str:
+    """Whether the run is "better" or "worse" than the floor, or "same": it cannot be told.
+
+    Runs of before did not note it; there interval and exact test decide, as they do now.
+    """
+    if "outcome" in floor:
+        return str(floor["outcome"])
+    found = floor["trained_against_floor"]
+    low, high = found["interval"]
+    if found.get("p_value", 0.0) >= _FALSE_ALARMS:
+        return "same"
+    return "better" if low > 0 else "worse" if high < 0 else "same"
 
 
 class Confusion(NamedTuple):

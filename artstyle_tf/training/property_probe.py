@@ -17,8 +17,8 @@ import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
 
 from artstyle_tf.metrics.classification import classification_summary, per_class_report
-from artstyle_tf.metrics.clustered import draw_macro_f1
-from artstyle_tf.metrics.uncertainty import Interval, percentile_interval
+from artstyle_tf.metrics.proportions import Interval
+from artstyle_tf.metrics.uncertainty import macro_f1_interval
 
 _NUM_TREES = 50
 _SMALLEST_LEAF = 3
@@ -32,7 +32,7 @@ class PropertyProbe:
 
     Attributes:
         macro_f1: of the predictions for folds that were left out, pooled.
-        interval: of it, 95 %; whole clusters are drawn.
+        interval: of it, 95 %; a cluster counts as a whole.
         chance: mean macro-F1 of the same model with labels that were shuffled.
         per_style: columns class and f1, the largest first.
         importances: columns property and importance, the largest first: by how much the macro-F1
@@ -65,7 +65,7 @@ def probe_properties(
         clusters: int [N] in [0, G), equal for pictures that are not independent.
         folds: int [N]; no cluster in two of them.
         class_names: C names.
-        seed: of the forests, the shuffling and the draws.
+        seed: of the forests and the shuffling.
 
     Returns:
         Score, chance and what the score rests on; properties that all pictures share are left
@@ -93,7 +93,6 @@ def probe_properties(
             shuffled[:, columns] = generator.permutation(shuffled[:, columns])
             without[name][is_judged] = forest.predict(shuffled)
     score = _macro_f1(labels, plain, num_classes)
-    draws = draw_macro_f1(labels, [plain], clusters, num_classes=num_classes, seed=seed)
     importances = pd.DataFrame(
         {
             "property": properties,
@@ -104,7 +103,7 @@ def probe_properties(
     )
     return PropertyProbe(
         macro_f1=score,
-        interval=percentile_interval(draws[0], 0.95),
+        interval=macro_f1_interval(labels, [plain], num_classes=num_classes, clusters=clusters),
         chance=_chance(features, labels, folds, num_classes, seed, generator),
         per_style=per_class_report(labels, plain, class_names=class_names)[
             ["class", "f1"]

@@ -10,6 +10,7 @@ from artstyle_tf.analysis.classifier_files import can_save_classifiers
 from artstyle_tf.analysis.feature_network import OUTPUT, build_feature_network
 from artstyle_tf.config.experiment import AnalyzeExperiment
 from artstyle_tf.config.loading import dump_yaml
+from artstyle_tf.data.examples import examples
 from artstyle_tf.files import write_json, write_text
 from artstyle_tf.reporting import Reporter
 from artstyle_tf.workflows.analyzing.analysis_source import open_source
@@ -110,9 +111,18 @@ def summarise(result: dict[str, Any]) -> str:
         table = {name: _scores_in_brief(entry) for name, entry in result["classifiers"].items()}
         lines += [pd.DataFrame.from_dict(table, orient="index").to_string(na_rep="-"), ""]
     out_of_fold = result["out_of_fold"]
-    lines.append(
-        f"Out of fold: macro-F1 {out_of_fold['macro_f1']:.3f}, logistic regression on the features"
-    )
+    if out_of_fold is not None:
+        lines.append(
+            f"Out of fold: macro-F1 {out_of_fold['macro_f1']:.3f}, logistic regression on the "
+            "features"
+        )
+    else:
+        lines.append("Left out:    all that needs folds: it takes two styles that these can divide")
+    if result["styles_left_out"] and out_of_fold is not None:
+        lines.append(
+            f"Left out:    {examples(result['styles_left_out'])}: too few images for folds, so "
+            "that only maps and clusters show them"
+        )
     if result["depths"] is not None:
         lines.append(f"Depths:      {result['depths']['verdict']}")
     for name, words in (("fitted", "pictures that placed the centres"), ("held_out", "others")):
@@ -123,7 +133,11 @@ def summarise(result: dict[str, Any]) -> str:
                 f"{clusters[name]['purity']:.3f} ({words})"
             )
     lines += [
-        f"Doubts:      {result['num_doubted']} labels, see label_doubts.csv",
+        *(
+            []
+            if result["num_doubted"] is None
+            else [f"Doubts:      {result['num_doubted']} labels, see label_doubts.csv"]
+        ),
         *([f"Atlas:       {result['atlas']}"] if result["atlas"] else []),
         f"Figures:     {result['figures']}",
         f"Results:     {result['results']} ({result['seconds']['total']:.0f} s)",

@@ -16,7 +16,8 @@ from artstyle_tf.data.picture_tables import csv_text, examples
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import write_json, write_text
 from artstyle_tf.metrics.classification import classification_summary, confusion_matrix
-from artstyle_tf.metrics.comparison import compare_predictions, holm_adjusted, verdict
+from artstyle_tf.metrics.comparison import compare_predictions, verdict
+from artstyle_tf.metrics.exact_tests import FALSE_ALARMS, holm_adjusted
 from artstyle_tf.metrics.uncertainty import classification_intervals
 from artstyle_tf.plots.score_intervals import plot_score_intervals
 from artstyle_tf.plots.theme import save_figure
@@ -37,13 +38,11 @@ from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.result_places import COMPARISON_FILE, plan_comparison
 from artstyle_tf.workflows.training_run import NAME_IN_RESULT
 
-_FALSE_ALARMS = 0.05  # probability of one or more among all pairs
-
 
 def run(config: CompareExperiment, invocation: Invocation) -> dict[str, Any]:
     """Scores all models on the pictures they share; returns what --json prints."""
     contenders = read_contenders(config, invocation.reporter)
-    compared = compare_contenders(contenders, seed=config.seed, reporter=invocation.reporter)
+    compared = compare_contenders(contenders, reporter=invocation.reporter)
     folder, figures = plan_comparison(config)
     answer = {
         **compared,
@@ -55,14 +54,11 @@ def run(config: CompareExperiment, invocation: Invocation) -> dict[str, Any]:
     return answer
 
 
-def compare_contenders(
-    contenders: Sequence[Contender], *, seed: int, reporter: Reporter
-) -> dict[str, Any]:
+def compare_contenders(contenders: Sequence[Contender], *, reporter: Reporter) -> dict[str, Any]:
     """Scores models on the pictures they share, and every two of them against each other.
 
     Args:
         contenders: two or more.
-        seed: of the intervals.
         reporter: told if some pictures do not count.
 
     Returns:
@@ -73,7 +69,7 @@ def compare_contenders(
     """
     shared = _shared_pictures(contenders, reporter)
     warn_about_known_images(shared, contenders, reporter)
-    scored = {part: _score(table, contenders, seed) for part, table in shared.items()}
+    scored = {part: _score(table, contenders) for part, table in shared.items()}
     models = [
         {
             "name": contender.name,
@@ -87,9 +83,7 @@ def compare_contenders(
     ]
     return {
         "models": models,
-        "verdicts": {
-            part: _compare_pairs(table, contenders, seed) for part, table in shared.items()
-        },
+        "verdicts": {part: _compare_pairs(table, contenders) for part, table in shared.items()},
         "num_pictures": {part: len(table) for part, table in shared.items()},
     }
 
@@ -185,7 +179,7 @@ def _ids(table: pd.DataFrame, contenders: Sequence[Contender]) -> tuple[np.ndarr
     return labels, predictions, len(names)
 
 
-def _score(table: pd.DataFrame, contenders: Sequence[Contender], seed: int) -> dict[str, Any]:
+def _score(table: pd.DataFrame, contenders: Sequence[Contender]) -> dict[str, Any]:
     """Name of the model -> its scores and their intervals."""
     labels, predictions, num_classes = _ids(table, contenders)
     scores = {}
@@ -193,14 +187,12 @@ def _score(table: pd.DataFrame, contenders: Sequence[Contender], seed: int) -> d
         confusion = confusion_matrix(labels, predicted, num_classes=num_classes)
         scores[contender.name] = (
             classification_summary(labels, predicted, num_classes=num_classes),
-            classification_intervals(confusion, seed=seed),
+            classification_intervals(confusion),
         )
     return scores
 
 
-def _compare_pairs(
-    table: pd.DataFrame, contenders: Sequence[Contender], seed: int
-) -> list[dict[str, Any]]:
+def _compare_pairs(table: pd.DataFrame, contenders: Sequence[Contender]) -> list[dict[str, Any]]:
     """Every two models, with intervals and p-values that allow for there being several pairs.
 
     Intervals are wider by Bonferroni's method: the chance of any false "is better" among all pairs
@@ -216,8 +208,7 @@ def _compare_pairs(
             predictions[one],
             predictions[other],
             num_classes=num_classes,
-            seed=seed,
-            level=1 - _FALSE_ALARMS / len(numbers),
+            level=1 - FALSE_ALARMS / len(numbers),
         )
     p_values = {" / ".join(names): pair.p_value for names, pair in pairs.items()}
     adjusted = holm_adjusted(p_values)
@@ -226,7 +217,7 @@ def _compare_pairs(
             "pair": list(names),
             **dataclasses.asdict(pair),
             "adjusted_p_value": adjusted[" / ".join(names)],
-            "verdict": verdict(pair, names),
+            "verdict": verdict(pair, names, adjusted_p_value=adjusted[" / ".join(names)]),
         }
         for names, pair in pairs.items()
     ]
@@ -254,11 +245,12 @@ def _write(answer: dict[str, Any], folder: Path, figures: Path) -> None:
         )
         save_figure(figure, figures / f"comparison_{part}.png")
     page += [
-        "In brackets 95 % intervals by the bootstrap. Verdicts by the paired bootstrap: their",
-        "intervals hold for all pairs at once (Bonferroni). p-values by McNemar's exact test, that",
-        "of single pictures and not of styles, adjusted by Holm's method. Training: without",
-        "preparing pictures; of a classifier of features search and fit, without the network. A",
-        "picture: forward pass in batches and what follows it, without decoding.",
+        "In brackets 95 % intervals; docs/METRICS.md says how they are made. One model is called",
+        "better only if the interval of the difference, which holds for all pairs at once",
+        "(Bonferroni), and McNemar's exact test, adjusted by Holm's method, agree. The test is",
+        "that of single images and not of styles. Training: without preparing images; of a",
+        "classifier of features search and fit, without the network. A picture: forward pass in",
+        "batches and what follows it, without decoding.",
         "",
     ]
     write_text(folder / "comparison.md", "\n".join(page))

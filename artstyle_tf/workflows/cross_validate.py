@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -243,11 +244,7 @@ def _gap(results: Sequence[SchemeResult], labels: np.ndarray) -> dict[str, Any] 
     if set(by_scheme) != {"random", "group"}:
         return None
     gap = compare_schemes(by_scheme["random"], by_scheme["group"], labels)
-    return {
-        "difference": gap.difference,
-        "interval": gap.interval,
-        "verdict": describe_gap(gap),
-    }
+    return {**dataclasses.asdict(gap), "verdict": describe_gap(gap)}
 
 
 def _write_predictions(

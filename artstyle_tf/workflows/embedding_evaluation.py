@@ -28,9 +28,9 @@ from artstyle_tf.plots.neighbour_sheet import (
     plot_neighbour_sheet,
 )
 from artstyle_tf.plots.theme import class_labels, save_figure
+from artstyle_tf.reporting import Reporter
 from artstyle_tf.training.gallery import Gallery, save_gallery
 from artstyle_tf.workflows.evaluation import (
-    SEED_OF_INTERVALS,
     Evaluation,
     accepted_by,
     evaluate_probabilities,
@@ -45,6 +45,23 @@ EMBEDDINGS_FILE = "embeddings.npz"
 def picture_ids(pictures: SplitPictures) -> np.ndarray:
     """Equal for a picture, its augmented copies and its exact duplicates: str [N]."""
     return pictures.rows["source_digest"].to_numpy(dtype=str)
+
+
+def num_votes(num_neighbours: int, gallery: Gallery, reporter: Reporter) -> int:
+    """Count the neighbors that can vote: k, or all images of the gallery where there are fewer.
+
+    Args:
+        num_neighbours: k, as configured.
+        gallery: where neighbors come from.
+        reporter: told if k is reduced.
+    """
+    if len(gallery) >= num_neighbours:
+        return num_neighbours
+    reporter.warn(
+        f"training.num_neighbours={num_neighbours} is more than the {len(gallery)} training "
+        f"images: {len(gallery)} neighbors vote."
+    )
+    return len(gallery)
 
 
 def evaluate_embeddings(
@@ -89,8 +106,7 @@ def evaluate_embeddings(
         pictures.labels, by_prototype, num_classes=num_classes
     )
     prototype_intervals = classification_intervals(
-        confusion_matrix(pictures.labels, by_prototype, num_classes=num_classes),
-        seed=SEED_OF_INTERVALS,
+        confusion_matrix(pictures.labels, by_prototype, num_classes=num_classes)
     )
     of_queries = retrieval_scores(
         embeddings,
@@ -111,7 +127,7 @@ def evaluate_embeddings(
         intervals={
             **evaluation.intervals,
             **{f"prototype_{name}": prototype_intervals[name] for name in shown},
-            **mean_intervals(of_queries, pictures.labels, seed=SEED_OF_INTERVALS),
+            **mean_intervals(of_queries, pictures.labels),
         },
     )
 

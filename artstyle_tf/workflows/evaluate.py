@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,37 +12,27 @@ import pandas as pd
 
 from artstyle_tf.config.experiment import (
     EvaluateExperiment,
-    TrainingExperiment,
-    TripletExperiment,
 )
 from artstyle_tf.data.batches import evaluation_batches, steps_per_epoch
 from artstyle_tf.data.given_split import judged_part
 from artstyle_tf.data.image_index import index_images
-from artstyle_tf.data.picture_store import PictureStore
 from artstyle_tf.data.picture_tables import csv_text
 from artstyle_tf.files import must_stay, write_text
-from artstyle_tf.training.gallery import Gallery, load_run_gallery
+from artstyle_tf.reporting import Reporter
 from artstyle_tf.training.prediction import predict
 from artstyle_tf.training.run_directory import RunDirectory
-from artstyle_tf.workflows.embedding_evaluation import (
-    evaluate_embeddings,
-    write_embedding_evaluation,
-)
 from artstyle_tf.workflows.evaluation import (
     Evaluation,
-    evaluate_logits,
     format_metrics,
-    write_evaluation,
 )
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.known_images import TABLE_FILE, find_known_images
+from artstyle_tf.workflows.measured_run import MeasuredRun
 from artstyle_tf.workflows.result_places import plan_evaluation
 from artstyle_tf.workflows.run_finding import find_run, read_run_config
 from artstyle_tf.workflows.run_pictures import (
     chosen_pictures,
     chosen_split,
-    file_below,
-    prepared_root,
     rows_of_split,
 )
 from artstyle_tf.workflows.split_pictures import SplitPictures, read_splits
@@ -63,7 +53,7 @@ def _evaluate(
     class_names = run_directory.read_class_names()
     name, folder, figures = _plan_evaluation(config, run_directory)
     own_split = None if config.images is not None else chosen_split(config, run_directory)
-    measured = _Measured(run_directory, trained, class_names)
+    measured = MeasuredRun(run_directory, trained, class_names, invocation.reporter)
     model = load_run_model(run_directory, trained, before_refit=own_split == "val")
     with chosen_pictures(config, run_directory, trained, invocation) as prepared:
         splits = read_splits(
@@ -83,6 +73,7 @@ def _evaluate(
             description="Evaluating pictures",
             reporter=invocation.reporter,
         )
+        _warn_of_single_style(pictures, class_names, invocation.reporter)
         evaluation = measured.evaluate(outputs, pictures)
         of_new = None
         if len(known.table) and known.num_left:
@@ -112,6 +103,7 @@ def _evaluate(
         "evaluated": name,
         "metrics": evaluation.metrics,
         "intervals": evaluation.intervals,
+        **({} if measured.votes is None else {"num_neighbours": measured.votes}),
         "num_pictures": len(pictures),
         **about_known,
         "warnings": warnings,
@@ -121,50 +113,6 @@ def _evaluate(
         "figures": str(figures),
         "seconds": invocation.stopwatch.seconds(),
     }
-
-
-class _Measured:
-    """A run that is measured by its logits, or by the neighbours of its embeddings.
-
-    Args:
-        run: its directory.
-        trained: its config.
-        class_names: C names.
-    """
-
-    def __init__(
-        self, run: RunDirectory, trained: TrainingExperiment, class_names: Sequence[str]
-    ) -> None:
-        self._run, self._trained, self._class_names = run, trained, class_names
-        self._calibration = run.read_calibration()
-        is_triplet = isinstance(trained, TripletExperiment)
-        self._gallery = load_run_gallery(run) if is_triplet else None
-
-    def evaluate(self, outputs: np.ndarray, pictures: SplitPictures) -> Evaluation:
-        """Scores of N images by the outputs of the network, float32 [N, D]."""
-        trained, gallery = self._trained, self._gallery
-        if gallery is None or not isinstance(trained, TripletExperiment):
-            return evaluate_logits(outputs, pictures, self._class_names, self._calibration)
-        return evaluate_embeddings(
-            outputs,
-            pictures,
-            gallery,
-            self._class_names,
-            num_neighbours=trained.training.num_neighbours,
-            calibration=self._calibration,
-        )
-
-    def write(
-        self, evaluation: Evaluation, outputs: np.ndarray, pictures: SplitPictures, **where: Any
-    ) -> None:
-        """Writes tables and figures; `where` as for `write_evaluation`."""
-        if self._gallery is None:
-            write_evaluation(evaluation, pictures, self._class_names, **where)
-            return
-        show = _show_gallery(self._gallery, self._run, self._trained)
-        write_embedding_evaluation(
-            evaluation, outputs, pictures, self._gallery, self._class_names, show=show, **where
-        )
 
 
 def _as_block(evaluation: Evaluation) -> dict[str, Any]:
@@ -192,27 +140,23 @@ def _about_own_split(split: str | None) -> list[str]:
     return []
 
 
+def _warn_of_single_style(
+    pictures: SplitPictures, class_names: Sequence[str], reporter: Reporter
+) -> None:
+    """Scores over one style are about that style alone."""
+    present = np.unique(pictures.labels)
+    if len(present) > 1 or len(class_names) == 1:
+        return
+    reporter.warn(
+        f"All {len(pictures)} images are of one style, {class_names[int(present[0])]}: accuracy "
+        "and macro recall are its recall, macro precision is 1 as soon as one image is right, and "
+        "how often other styles are taken for it is not measured."
+    )
+
+
 def _as_json(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows of a table; what is not known is null, because JSON has no NaN."""
     return table.astype(object).where(table.notna(), None).to_dict(orient="records")
-
-
-def _show_gallery(
-    gallery: Gallery, run_directory: RunDirectory, trained: TrainingExperiment
-) -> Callable[[int], np.ndarray] | None:
-    """How to look at the gallery's pictures; None if they are not here."""
-    root = prepared_root(run_directory, trained)
-    # Only what is in the run's table goes into a figure, and only as it was then.
-    table = run_directory.read_pictures()
-    digests = dict(zip(table["path"], table["digest"], strict=True))
-    found = [file_below(root, path, digests.get(path, "")) for path in gallery.paths.tolist()]
-    paths = [file for file in found if file is not None]
-    if len(paths) < len(found):
-        return None
-    store = PictureStore(
-        paths, image_size_px=trained.model.image_size_px, aspect=trained.data.aspect
-    )
-    return lambda position: store.load(position).numpy()
 
 
 def plan(config: EvaluateExperiment, invocation: Invocation) -> dict[str, Any]:
@@ -220,7 +164,7 @@ def plan(config: EvaluateExperiment, invocation: Invocation) -> dict[str, Any]:
     run_directory = find_run(config.run, config.outputs, purpose="evaluated")
     name, folder, _ = _plan_evaluation(config, run_directory)
     if config.images is not None:
-        index = index_images(Path(config.images), reporter=invocation.reporter)
+        index = index_images(Path(config.images), reporter=invocation.reporter, fewest_styles=1)
         num_pictures = len(judged_part(index, invocation.reporter).pictures)
     else:
         num_pictures = len(rows_of_split(chosen_split(config, run_directory), run_directory))

@@ -14,33 +14,27 @@ from matplotlib.figure import Figure
 from artstyle_tf.data.picture_tables import csv_text
 from artstyle_tf.files import write_json, write_text
 from artstyle_tf.finite_numbers import check_finite
+from artstyle_tf.metrics.answer_threshold import risk_coverage
 from artstyle_tf.metrics.calibration import (
     Calibration,
     calibration_intervals,
     calibration_summary,
     probabilities_of,
     reliability,
-    risk_coverage,
 )
 from artstyle_tf.metrics.classification import (
     classification_summary,
     confusion_matrix,
     per_class_report,
 )
-from artstyle_tf.metrics.uncertainty import (
-    Interval,
-    classification_intervals,
-    per_class_intervals,
-)
+from artstyle_tf.metrics.proportions import Interval
+from artstyle_tf.metrics.uncertainty import classification_intervals, per_class_intervals
 from artstyle_tf.plots.calibration import plot_calibration
 from artstyle_tf.plots.confusion_matrix import plot_confusion_matrix
 from artstyle_tf.plots.per_class_scores import plot_per_class_scores
 from artstyle_tf.plots.prediction_gallery import choose_for_gallery, plot_prediction_gallery
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.workflows.split_pictures import SplitPictures, class_ids
-
-# Intervals are drawn at random; the same predictions always give the same ones.
-SEED_OF_INTERVALS = 0
 
 
 @dataclass(frozen=True)
@@ -132,13 +126,13 @@ def evaluate_probabilities(
             **calibration_summary(probabilities, labels),
         },
         intervals={
-            **classification_intervals(confusion, seed=SEED_OF_INTERVALS),
-            **calibration_intervals(probabilities, labels, seed=SEED_OF_INTERVALS),
+            **classification_intervals(confusion),
+            **calibration_intervals(probabilities, labels),
         },
         per_class=pd.concat(
             [
                 per_class_report(labels, predicted, class_names=class_names),
-                per_class_intervals(confusion, seed=SEED_OF_INTERVALS),
+                per_class_intervals(confusion),
             ],
             axis=1,
         ),
@@ -240,7 +234,8 @@ def summarise_calibration(calibration: dict[str, Any]) -> str:
     """What the reject option gives, as a line for people."""
     accuracy = f"{calibration['wanted_accuracy']:.0%}"
     if calibration["threshold"] is None:
-        return f"Reject:  no confidence is high enough for {accuracy} accuracy on validation"
+        reason = calibration.get("reason") or "no confidence is high enough on validation"
+        return f"Reject:  no threshold for {accuracy} accuracy, so no answer is accepted: {reason}"
     return (
         f"Reject:  at {accuracy} accuracy it answers {calibration['coverage']:.0%} of the "
         f"validation pictures (confidence from {calibration['threshold']:.2f})"

@@ -25,7 +25,12 @@ from artstyle_tf.data.split_folders import (
     styles_like_splits_in_words,
     styles_named_like_splits,
 )
-from artstyle_tf.data.splitting import SPLITS, read_split, split_pictures
+from artstyle_tf.data.splitting import (
+    SPLITS,
+    read_split,
+    split_pictures,
+    split_what_can_be,
+)
 from artstyle_tf.data.style_folders import check_styles
 from artstyle_tf.data.trainability import check_trainable
 from artstyle_tf.reporting import Reporter
@@ -99,21 +104,52 @@ def index_and_split(
     Raises:
         ArtstyleError: if there are no pictures, or they cannot be split or trained on.
     """
-    index = find_pictures(data, reporter)
-    keep_together = data.near_duplicates == "keep_together"
-    if keep_together or hashed:
-        files = [index.root / path for path in index.pictures["path"]]
-        hashes, is_usable = perceptual_hashes(files, reporter)
-        hashed_pictures = index.pictures.assign(perceptual_hash=hashes_as_text(hashes, is_usable))
-        if keep_together:
-            hashed_pictures["looks_like"] = join_near_pairs(hashes, is_usable)
-        index = dataclasses.replace(index, pictures=hashed_pictures)
+    index = _with_looks(data, find_pictures(data, reporter), reporter, hashed=hashed)
     pictures = divide(data, index, reporter)
     check_styles(index.root, pictures["label"], fewest_styles=2)
     check_trainable(pictures)
+    return _without_unused(index, pictures), pictures
+
+
+def index_and_split_what_can_be(
+    data: DataConfig, reporter: Reporter
+) -> tuple[ImageIndex, pd.DataFrame]:
+    """Find images that are only looked at; a style may be too small to be learned or evaluated.
+
+    Returns:
+        As `index_and_split`.
+
+    Raises:
+        ArtstyleError: if there are no images.
+    """
+    index = _with_looks(data, find_pictures(data, reporter, fewest_styles=1), reporter)
+    if data.split_file is not None or is_split_already(index):
+        pictures = divide(data, index, reporter)
+    else:
+        fractions = {name: getattr(data.split, name) for name in SPLITS}
+        pictures = split_what_can_be(
+            index.pictures, fractions=fractions, seed=data.split.seed, reporter=reporter
+        )
+    return _without_unused(index, pictures), pictures
+
+
+def _with_looks(
+    data: DataConfig, index: ImageIndex, reporter: Reporter, *, hashed: bool = False
+) -> ImageIndex:
+    keep_together = data.near_duplicates == "keep_together"
+    if not (keep_together or hashed):
+        return index
+    files = [index.root / path for path in index.pictures["path"]]
+    hashes, is_usable = perceptual_hashes(files, reporter)
+    hashed_pictures = index.pictures.assign(perceptual_hash=hashes_as_text(hashes, is_usable))
+    if keep_together:
+        hashed_pictures["looks_like"] = join_near_pairs(hashes, is_usable)
+    return dataclasses.replace(index, pictures=hashed_pictures)
+
+
+def _without_unused(index: ImageIndex, pictures: pd.DataFrame) -> ImageIndex:
     is_used = index.pictures["path"].isin(pictures["path"])
-    used = index.pictures[is_used].reset_index(drop=True)
-    return dataclasses.replace(index, pictures=used), pictures
+    return dataclasses.replace(index, pictures=index.pictures[is_used].reset_index(drop=True))
 
 
 def find_pictures(data: DataConfig, reporter: Reporter, *, fewest_styles: int = 2) -> ImageIndex:
@@ -148,9 +184,14 @@ def divide(data: DataConfig, index: ImageIndex, reporter: Reporter) -> pd.DataFr
 
 
 def prepare(
-    data: DataConfig, index: ImageIndex, pictures: pd.DataFrame, reporter: Reporter
+    data: DataConfig,
+    index: ImageIndex,
+    pictures: pd.DataFrame,
+    reporter: Reporter,
+    *,
+    to_train: bool = True,
 ) -> PreparedPictures:
-    """Writes the clean pictures, or finds that they are there already."""
+    """Writes the clean pictures, or finds that they are there already; see `prepare_pictures`."""
     up_sampling = None
     if data.up_sampling is not None:
         up_sampling = UpSampling(
@@ -166,6 +207,7 @@ def prepare(
         up_sampling=up_sampling,
         seed=data.preparation_seed,
         num_workers=data.preparation_workers,
+        to_train=to_train,
         reporter=reporter,
     )
 

@@ -39,7 +39,7 @@ def run(config: ReportExperiment, invocation: Invocation) -> dict[str, Any]:
     if overview is not None:
         invocation.reporter.info(f"Writing the overview of {len(runs)} runs")
         with invocation.stopwatch.stage("overview"):
-            write_overview(overview, runs, reports, settings, invocation.reporter)
+            write_overview(overview, runs, reports, invocation.reporter)
     files = [*reports, *([] if overview is None else [overview])]
     return {
         "reports": [str(report) for report in reports],

@@ -57,7 +57,9 @@ def other_pictures(
         ArtstyleError: if there are styles that the run does not know, or no pictures.
     """
     class_names = run_directory.read_class_names()
-    index = judged_part(index_images(images, reporter=invocation.reporter), invocation.reporter)
+    # One style is enough to measure its recall.
+    found = index_images(images, reporter=invocation.reporter, fewest_styles=1)
+    index = judged_part(found, invocation.reporter)
     unknown = sorted(set(index.class_names) - set(class_names))
     if unknown:
         raise ArtstyleError(

@@ -36,6 +36,7 @@ from artstyle_tf.training.run_directory import open_run
 from artstyle_tf.training.trainer import Trainer
 from artstyle_tf.workflows.embedding_evaluation import (
     evaluate_embeddings,
+    num_votes,
     picture_ids,
     write_embedding_evaluation,
 )
@@ -220,9 +221,16 @@ class TripletTraining(NetworkTraining[TripletExperiment, EmbeddingModel]):
         save_gallery(self.place.gallery_file, self.gallery)
 
     def further_results(self, trainer: Trainer) -> dict[str, Any]:
-        """Alarms of the guard; draws the health of the embedding."""
+        """Alarms of the guard, neighbors that vote; draws the health of the embedding."""
         history = trainer.history.table()
         health = plot_embedding_health(history, margin=self.config.training.loss.margin)
         save_figure(health, self.place.figures / "embedding_health.png")
         alarms = history["alarm"].dropna().tolist()
-        return {"alarms": alarms, "gallery": str(self.place.gallery_file)}
+        votes = num_votes(
+            self.config.training.num_neighbours, self.gallery, self.invocation.reporter
+        )
+        return {
+            "alarms": alarms,
+            "gallery": str(self.place.gallery_file),
+            "num_neighbours": votes,
+        }

@@ -253,7 +253,6 @@ class _TuningJob:
                 labels,
                 best,
                 num_classes=len(self._pictures.class_names),
-                seed=self.config.seed,
                 changed=bool(settings.changes),
             )
         for warning in verdict.warnings:

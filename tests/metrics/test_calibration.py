@@ -6,14 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
+from artstyle_tf.metrics.answer_threshold import (
+    fewest_answers,
+    risk_coverage,
+    threshold_for_accuracy,
+)
 from artstyle_tf.metrics.calibration import (
+    calibrate,
     calibration_intervals,
     calibration_summary,
     fit_temperature,
     probabilities_of,
     reliability,
-    risk_coverage,
-    threshold_for_accuracy,
 )
 
 
@@ -121,7 +125,7 @@ def test_the_threshold_answers_as_much_as_it_can():
     assert right[answered].mean() >= 0.9
     lower = probabilities.max(axis=1) >= threshold - 0.02
     assert right[lower].mean() < 0.905
-    assert threshold_for_accuracy(probabilities, (labels + 1) % 4, accuracy=1.0)[1] < 0.05
+    assert threshold_for_accuracy(probabilities, (labels + 1) % 4, accuracy=0.9)[1] < 0.05
 
 
 def test_an_accuracy_out_of_reach_answers_nothing():
@@ -129,20 +133,68 @@ def test_an_accuracy_out_of_reach_answers_nothing():
     assert threshold_for_accuracy(probabilities, np.array([1, 1]), accuracy=0.5) == (np.inf, 0.0)
 
 
-def test_intervals_are_those_of_drawing_pictures_one_by_one():
-    logits, labels = some_logits(count=300, temperature=2.0)
+@pytest.mark.parametrize(("accuracy", "count"), [(0.95, 59), (0.9, 29), (0.99, 299), (0.5, 5)])
+def test_an_accuracy_is_claimed_from_that_many_answers_on(accuracy, count):
+    assert fewest_answers(accuracy) == count
+    # So many right ones in a row are rarer than 5 % if fewer are right, one less is not.
+    assert accuracy**count <= 0.05 < accuracy ** (count - 1)
+    for number, is_claimed in ((count - 1, False), (count, True)):
+        probabilities = np.tile([0.9, 0.1], (number, 1))
+        labels = np.zeros(number, int)
+        found = calibrate(probabilities, labels, temperature=1.0, wanted_accuracy=accuracy)
+        assert (found.threshold is not None) == is_claimed
+        assert (found.reason is None) == is_claimed
+        assert found.accepts(np.array([0.95])) == [is_claimed]
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "num_right", "num_wrong", "reason"),
+    [
+        (0.95, 20, 0, "20 validation images are too few"),
+        (1.0, 900, 0, "no number of validation images can show that 100% are right"),
+        (0.95, 0, 90, "at no confidence 0.95 of the validation images are right"),
+        (0.95, 40, 90, "right only among the 42 most confident validation images"),
+    ],
+)
+def test_without_a_threshold_there_is_a_reason(accuracy, num_right, num_wrong, reason):
+    confidences = np.linspace(0.99, 0.6, num_right + num_wrong)
+    probabilities = np.stack([confidences, 1 - confidences], axis=1)
+    labels = np.repeat([0, 1], [num_right, num_wrong])
+    found = calibrate(probabilities, labels, temperature=1.0, wanted_accuracy=accuracy)
+    assert (found.threshold, found.coverage) == (None, 0.0)
+    assert reason in found.reason
+    assert not found.accepts(confidences).any()
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 12), st.integers(0, 1000), st.booleans())
+def test_intervals_have_a_width_and_hold_their_figure(count, seed, is_uniform):
+    generator = np.random.default_rng(seed)
+    probabilities = generator.dirichlet([0.3] * 3, count)
+    if is_uniform:
+        probabilities = np.full((count, 3), 1 / 3)
+    labels = generator.integers(0, 3, count)
+    scores = calibration_summary(probabilities, labels)
+    for name, (low, high) in calibration_intervals(probabilities, labels).items():
+        assert 0 <= low < high
+        assert low - 1e-9 <= scores[name] <= high + 1e-9
+
+
+def test_a_well_calibrated_model_may_have_no_error():
+    logits, labels = some_logits(count=100)
+    low, _ = calibration_intervals(probabilities_of(logits), labels)["expected_calibration_error"]
+    assert low < 0.02
+
+
+def test_of_many_pictures_intervals_are_those_of_drawing_them_one_by_one():
+    logits, labels = some_logits(count=3000, temperature=2.0)
     probabilities = probabilities_of(logits)
     generator = np.random.default_rng(1)
     drawn = []
-    for _ in range(1000):
-        chosen = np.concatenate(
-            [
-                generator.choice(np.flatnonzero(labels == label), (labels == label).sum())
-                for label in range(4)
-            ]
-        )
+    for _ in range(300):
+        chosen = generator.integers(0, 3000, 3000)
         drawn.append(list(calibration_summary(probabilities[chosen], labels[chosen]).values()))
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
-    found = calibration_intervals(probabilities, labels, seed=0)
+    found = calibration_intervals(probabilities, labels)
     assert list(found) == list(calibration_summary(probabilities, labels))
-    np.testing.assert_allclose(list(found.values()), np.stack([low, high], axis=1), atol=0.02)
+    np.testing.assert_allclose(list(found.values()), np.stack([low, high], axis=1), atol=0.025)

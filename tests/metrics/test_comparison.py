@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,11 +13,12 @@ from scipy import stats
 from artstyle_tf.metrics.classification import classification_summary
 from artstyle_tf.metrics.comparison import (
     PairedComparison,
+    compare_models,
     compare_predictions,
-    holm_adjusted,
-    mcnemar_exact,
+    outcome,
     verdict,
 )
+from artstyle_tf.metrics.exact_tests import fewest_to_tell, holm_adjusted, sign_flip_exact
 
 
 def some_predictions(seed, *, right=(0.8, 0.7), sizes=(30, 20, 40)):
@@ -31,7 +35,7 @@ def some_predictions(seed, *, right=(0.8, 0.7), sizes=(30, 20, 40)):
 
 def test_the_interval_is_that_of_drawing_pictures_in_pairs():
     labels, first, second = some_predictions(0)
-    ours = compare_predictions(labels, first, second, num_classes=3, seed=0)
+    ours = compare_predictions(labels, first, second, num_classes=3)
     generator = np.random.default_rng(1)
     drawn = []
     for _ in range(1500):
@@ -55,11 +59,11 @@ def test_the_interval_is_that_of_drawing_pictures_in_pairs():
 def test_swapping_the_models_swaps_the_signs(seed):
     labels, first, second = some_predictions(seed)
     one, other = (
-        compare_predictions(labels, *pair, num_classes=3, seed=0, num_draws=3000)
+        compare_predictions(labels, *pair, num_classes=3)
         for pair in ((first, second), (second, first))
     )
     assert one.difference == pytest.approx(-other.difference)
-    assert one.interval == pytest.approx((-other.interval[1], -other.interval[0]), abs=0.02)
+    assert one.interval == pytest.approx((-other.interval[1], -other.interval[0]))
     assert one.p_value == pytest.approx(other.p_value)
     assert (one.only_first_right, one.only_second_right) == (
         other.only_second_right,
@@ -69,18 +73,22 @@ def test_swapping_the_models_swaps_the_signs(seed):
 
 def test_the_same_predictions_cannot_be_told_apart():
     labels, first, _ = some_predictions(0)
-    same = compare_predictions(labels, first, first, num_classes=3, seed=0)
-    assert same == PairedComparison(0.0, (0.0, 0.0), 0, 0, 1.0)
+    same = compare_predictions(labels, first, first, num_classes=3)
+    low, high = same.interval
+    assert low == pytest.approx(-high)
+    # As sure as the rule of three: 0 of 90 images differ.
+    assert 0.02 < high < 0.05
+    assert (same.difference, same.p_value, same.num_discordant) == (0.0, 1.0, 0)
     assert not same.can_be_told_apart
 
 
 def test_pairing_is_surer_than_two_intervals():
     labels, first, second = some_predictions(2, right=(0.85, 0.75), sizes=(100, 100, 100))
-    paired = compare_predictions(labels, first, second, num_classes=3, seed=0)
+    paired = compare_predictions(labels, first, second, num_classes=3)
     shuffled = np.concatenate(
         [np.random.default_rng(0).permutation(second[labels == label]) for label in range(3)]
     )
-    unpaired = compare_predictions(labels, first, shuffled, num_classes=3, seed=0)
+    unpaired = compare_predictions(labels, first, shuffled, num_classes=3)
     assert np.diff(paired.interval) < 0.9 * np.diff(unpaired.interval)
 
 
@@ -89,13 +97,13 @@ def test_equal_models_are_told_apart_about_once_in_twenty():
     apart = []
     for seed in range(300):
         labels, first, second = some_predictions(seed, right=(0.75, 0.75), sizes=(60, 50, 70))
-        found = compare_predictions(labels, first, second, num_classes=3, seed=1, num_draws=500)
+        found = compare_predictions(labels, first, second, num_classes=3)
         apart.append(found.can_be_told_apart)
     assert 0.02 <= np.mean(apart) <= 0.09
 
 
 @pytest.mark.parametrize(("first", "second"), [(0, 0), (1, 0), (8, 2), (2, 8), (25, 25), (300, 40)])
-def test_mcnemar_is_the_exact_binomial_test(first, second):
+def test_of_single_pictures_the_exact_test_is_mcnemars(first, second):
     total = first + second
     expected = 1.0
     if total:
@@ -103,7 +111,58 @@ def test_mcnemar_is_the_exact_binomial_test(first, second):
             stats.binom.pmf(k, total, 0.5) for k in range(total + 1) if k <= min(first, second)
         )
         expected = min(1.0, 2 * tail)
-    assert mcnemar_exact(first, second) == pytest.approx(expected)
+    found = sign_flip_exact(np.repeat([1, -1, 0], [first, second, 5]))
+    assert found == pytest.approx(expected)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.integers(-6, 6), min_size=1, max_size=9))
+def test_of_clusters_it_counts_all_ways_of_turning_them_round(differences):
+    signs = np.array(list(itertools.product((1, -1), repeat=len(differences))))
+    sums = np.abs(signs @ np.abs(differences))
+    expected = (sums >= abs(sum(differences))).mean()
+    assert sign_flip_exact(np.array(differences)) == pytest.approx(expected)
+
+
+def test_twelve_works_of_one_artist_are_one_proof():
+    labels = np.repeat([0, 1], 24)
+    clusters = np.repeat(np.arange(4), 12)
+    wrong = np.where(clusters == 0, 1 - labels, labels)
+    single = compare_models(labels, [labels], [wrong], num_classes=2)
+    whole = compare_models(labels, [labels], [wrong], num_classes=2, clusters=clusters)
+    assert single.can_be_told_apart
+    assert (whole.p_value, whole.num_discordant) == (1.0, 1)
+    assert "too few groups of images to tell" in verdict(whole, "AB", unit="groups of images")
+    assert np.diff(whole.interval) > 2 * np.diff(single.interval)
+
+
+def test_fewer_than_six_pictures_never_tell():
+    assert fewest_to_tell(0.05) == 6
+    assert 2 * 0.5**5 >= 0.05 > 2 * 0.5**6
+
+
+def test_one_picture_is_no_verdict():
+    """Of a field report: the interval was -44.4 to -44.4, and the floor "better"."""
+    labels = np.array([0, 0, 0, 0, 1, 2])
+    found = compare_predictions(labels, np.array([0, 0, 0, 0, 1, 1]), labels, num_classes=3)
+    assert found.difference == pytest.approx(-4 / 9)
+    assert found.interval[0] < -0.6
+    assert found.interval[1] > 0.1
+    assert outcome(found) == "same"
+    said = verdict(found, ["the trained model", "the floor"])
+    assert "there are too few images to tell (the models differ on 1, at least 6" in said
+
+
+def test_interval_and_exact_test_have_to_agree():
+    sure = {"num_discordant": 30, "only_first_right": 20, "only_second_right": 10}
+    both = PairedComparison(0.05, (0.01, 0.09), 0.01, accuracy_difference=0.04, **sure)
+    assert outcome(both) == "better"
+    unsure = dataclasses.replace(both, p_value=0.2)
+    assert "the exact test does not agree with the interval, p = 0.2" in verdict(unsure, "AB")
+    assert "cannot be told apart" in verdict(both, "AB", adjusted_p_value=0.06)
+    opposite = dataclasses.replace(both, accuracy_difference=-0.04)
+    assert "macro-F1 and accuracy do not agree" in verdict(opposite, "AB")
+    assert outcome(dataclasses.replace(both, interval=(-0.01, 0.09))) == "same"
 
 
 def naive_holm(values):
@@ -137,10 +196,10 @@ def test_holm_on_a_textbook_example():
     ],
 )
 def test_the_verdict_is_in_plain_words(difference, interval, expected):
-    comparison = PairedComparison(difference, interval, 5, 3, 0.7)
+    comparison = PairedComparison(difference, interval, 0.01, 8, difference, 5, 3)
     assert expected in verdict(comparison, ["A", "B"])
 
 
 def test_a_table_of_pictures_will_do():
     labels, first, second = (pd.Series(array) for array in some_predictions(1))
-    assert compare_predictions(labels, first, second, num_classes=3, seed=0).p_value <= 1
+    assert compare_predictions(labels, first, second, num_classes=3).p_value <= 1

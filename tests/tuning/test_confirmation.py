@@ -25,10 +25,8 @@ def recipe(name, *shares_wrong, seed=0):
 
 def test_one_seed_each_agrees_with_the_paired_comparison():
     first, second = recipe("a", 0.1), recipe("b", 0.3, seed=1)
-    ours = compare_recipes(LABELS, first, second, num_classes=3, seed=0)
-    oracle = compare_predictions(
-        LABELS, first.predictions[0], second.predictions[0], num_classes=3, seed=0
-    )
+    ours = compare_recipes(LABELS, first, second, num_classes=3)
+    oracle = compare_predictions(LABELS, first.predictions[0], second.predictions[0], num_classes=3)
     assert ours.difference == pytest.approx(oracle.difference)
     assert ours.interval == pytest.approx(oracle.interval, abs=0.03)
     assert ours.can_be_told_apart
@@ -41,7 +39,7 @@ def test_seeds_that_differ_make_the_interval_wider():
     other = recipe("other", 0.25, 0.25, 0.25, seed=4)
 
     def width(one):
-        low, high = compare_recipes(LABELS, one, other, num_classes=3, seed=0).interval
+        low, high = compare_recipes(LABELS, one, other, num_classes=3).interval
         return high - low
 
     assert width(moody) > width(same) + 0.05
@@ -55,7 +53,7 @@ def test_the_mean_over_new_seeds_decides_not_the_search():
         TrialRecord(3, "complete", {}, scores={"macro_f1": 0.91}),
     ]
     assert [r.name for r in rank([lucky, solid])] == ["trial 3", "trial 7"]
-    verdict = judge([lucky, solid, baseline], LABELS, best, num_classes=3, seed=0, changed=False)
+    verdict = judge([lucky, solid, baseline], LABELS, best, num_classes=3, changed=False)
     assert verdict.winner == 3
     assert verdict.warnings == []
     assert "trial 3 is better than trial 7" in verdict.verdicts[0]
@@ -67,7 +65,7 @@ def test_the_mean_over_new_seeds_decides_not_the_search():
 def test_a_lead_inside_the_noise_is_warned_of():
     close = [recipe("trial 1", 0.20, 0.2), recipe("trial 2", 0.21, 0.2, seed=1)]
     best = [TrialRecord(n, "complete", {}, scores={"macro_f1": 0.8}) for n in (1, 2)]
-    verdict = judge(close, LABELS, best, num_classes=3, seed=0, changed=True)
+    verdict = judge(close, LABELS, best, num_classes=3, changed=True)
     assert "inside the noise" in verdict.warnings[0]
     assert "in the search" not in verdict.sentences[0]
 
@@ -79,7 +77,7 @@ def test_phases_that_never_helped_are_warned_of(best_epochs, is_warned_of):
     winner = dataclasses.replace(recipe("trial 1", 0.1, 0.1), best_epochs=best_epochs)
     loser = recipe("trial 2", 0.4, 0.4, seed=1)
     best = [TrialRecord(n, "complete", {}, scores={"macro_f1": 0.8}) for n in (1, 2)]
-    verdict = judge([winner, loser], LABELS, best, num_classes=3, seed=0, changed=True)
+    verdict = judge([winner, loser], LABELS, best, num_classes=3, changed=True)
     assert any("kept the first weights" in text for text in verdict.warnings) == is_warned_of
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from artstyle_tf.report.run_facts import FurtherResults, RunFacts, confusions
+from artstyle_tf.report.run_facts import FurtherResults, RunFacts, confusions, outcome_of
 
 URGENCY_IN_WORDS = {"fix": "Fix first", "improve": "Worth doing", "next": "Next"}
 
@@ -154,14 +154,14 @@ def _about_the_data(facts: RunFacts, further: FurtherResults) -> Iterator[Step]:
 def _about_the_floor(facts: RunFacts) -> Iterator[Step]:
     if facts.floor is None:
         return
-    low, high = facts.floor["trained_against_floor"]["interval"]
-    if high < 0:
+    outcome = outcome_of(facts.floor)
+    if outcome == "worse":
         yield Step(
             "fix",
             "Plain logistic regression on the frozen network is better than what was trained. "
             "Lower the learning rates, or train fewer blocks.",
         )
-    elif low <= 0:
+    elif outcome == "same":
         yield Step(
             "improve",
             "It cannot be told apart from plain logistic regression on the frozen network. More "

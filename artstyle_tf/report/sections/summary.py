@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from artstyle_tf.report.run_facts import RunFacts, confusions
+from artstyle_tf.report.run_facts import RunFacts, confusions, outcome_of
 from artstyle_tf.report.scales import Scale
 from artstyle_tf.report.sections.next_steps import Step
 
@@ -45,10 +45,8 @@ def _verdict(floor: Mapping[str, Any] | None) -> dict[str, str] | None:
     """Which way the comparison with the floor went, and the program's own words for it."""
     if floor is None:
         return None
-    low, high = floor["trained_against_floor"]["interval"]
-    outcome = "better" if low > 0 else "worse" if high < 0 else "same"
     said = str(floor["verdict"])
-    return {"outcome": outcome, "said": f"{said[0].upper()}{said[1:]}."}
+    return {"outcome": outcome_of(floor), "said": f"{said[0].upper()}{said[1:]}."}
 
 
 def _strip(facts: RunFacts) -> dict[str, Any]:
@@ -75,9 +73,10 @@ def _answers(calibration: Mapping[str, Any] | None) -> str | None:
         return None
     wanted = f"{100 * calibration['wanted_accuracy']:.0f} %"
     if calibration["threshold"] is None:
+        reason = calibration.get("reason") or "at no confidence are so many right"
         return (
-            f"No confidence was high enough for {wanted} right answers on the validation pictures, "
-            "so that the run marks none of its answers as accepted."
+            f"There is no confidence from which on the run can claim {wanted} right answers, so "
+            f"that it marks none of its answers as accepted: {reason}."
         )
     coverage = f"{100 * calibration['coverage']:.0f} %"
     return (

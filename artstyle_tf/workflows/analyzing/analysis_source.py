@@ -16,7 +16,7 @@ from artstyle_tf.data.preparation import PreparedPictures
 from artstyle_tf.models.backbones import build_backbone
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.known_images import find_known_images
-from artstyle_tf.workflows.prepare_data import index_and_split, prepare
+from artstyle_tf.workflows.prepare_data import index_and_split_what_can_be, prepare
 from artstyle_tf.workflows.run_finding import find_analyzed_run, read_run_config
 from artstyle_tf.workflows.run_pictures import all_rows, other_pictures, own_pictures
 from artstyle_tf.workflows.training_run import load_run_model
@@ -80,9 +80,9 @@ def _bare_backbone(config: AnalyzeExperiment, invocation: Invocation) -> Analysi
     data = config.data
     if config.images is not None:
         data = data.model_copy(update={"images": config.images})
-    index, pictures = index_and_split(data, invocation.reporter)
+    index, pictures = index_and_split_what_can_be(data, invocation.reporter)
     with invocation.stopwatch.stage("preparation"):
-        prepared = prepare(data, index, pictures, invocation.reporter)
+        prepared = prepare(data, index, pictures, invocation.reporter, to_train=False)
     return AnalysisSource(
         config.backbone, backbone.model, prepared, index.class_names, config.data.aspect
     )

@@ -11,7 +11,8 @@ import pandas as pd
 
 from artstyle_tf.analysis.feature_shards import FeatureShards
 from artstyle_tf.analysis.group_scaler import GroupScaler
-from artstyle_tf.data.folds import assign_folds, check_folds
+from artstyle_tf.data.examples import examples
+from artstyle_tf.data.folds import assign_folds, check_folds, too_small_for_folds
 from artstyle_tf.data.near_duplicates import find_near_duplicates
 from artstyle_tf.data.picture_groups import connected
 from artstyle_tf.data.picture_store import PictureStore
@@ -82,6 +83,44 @@ class AnalyzedPictures:
         """What hangs together: copies, and groups if asked for: int [N] in [0, G)."""
         copies = (self.rows["source_digest"], self.looks_like)
         return connected(*copies, self.rows["group"]) if by_group else connected(*copies)
+
+    def dividable(
+        self, *, num_folds: int, by_group: bool, what: str, reporter: Reporter
+    ) -> AnalyzedPictures | None:
+        """Leave out styles that are too small for folds, and say so.
+
+        Args:
+            num_folds: folds.
+            by_group: whether groups stay together.
+            what: is done on the folds, for the warning.
+            reporter: told which styles are left out.
+
+        Returns:
+            Images of the other styles; None if these are fewer than two.
+        """
+        clusters = self.clusters(by_group=by_group)
+        originals = ~self.is_copy
+        small = too_small_for_folds(
+            self.labels[originals],
+            clusters[originals],
+            num_folds=num_folds,
+            class_names=self.class_names,
+        )
+        present = set(np.unique(self.labels).tolist())
+        left_out = {label: told for label, told in small.items() if label in present}
+        if len(present) - len(left_out) < 2:
+            told = f"; too small are {examples(left_out.values())}" if left_out else ""
+            reporter.warn(
+                f"Left out: {what}. It takes two styles that {num_folds} folds can divide{told}."
+            )
+            return None
+        if not left_out:
+            return self
+        reporter.warn(
+            f"Without {examples(left_out.values())}: {what}. {num_folds} folds cannot divide so "
+            "few images."
+        )
+        return self.only(~np.isin(self.labels, list(left_out)))
 
     def folds(self, *, num_folds: int, by_group: bool, seed: int) -> np.ndarray:
         """Divides the pictures; copies, and groups if asked for, stay together: int [N].

@@ -19,7 +19,11 @@ from artstyle_tf.plots.projection_map import (
 from artstyle_tf.plots.theme import GREY
 from artstyle_tf.reporting import Reporter
 from artstyle_tf.workflows.analyzing.analyzed_pictures import AnalyzedPictures
-from artstyle_tf.workflows.analyzing.feature_views import GROUPS_IN_COLOUR, NOTE_OF_PREDICTIONS
+from artstyle_tf.workflows.analyzing.feature_views import (
+    GROUPS_IN_COLOUR,
+    NOTE_OF_PREDICTIONS,
+    correctness,
+)
 
 MOST_POINTS = 20_000
 """A browser shows so many without trouble; with thumbnails they make a page of some 60 MB."""
@@ -76,12 +80,14 @@ def write_atlas(
 
 def _colourings(table: pd.DataFrame) -> dict[str, Colouring]:
     clusters = [f"cluster {number:02d}" for number in table["cluster"]]
+    is_known = (table["prediction"] != "").to_numpy()
     is_right = (table["prediction"] == table["label"]).to_numpy()
+    predictions = table["prediction"].where(is_known, "not predicted")
     columns = {
         "style": largest_categories(table["label"].tolist(), most=MOST_CATEGORIES),
         "cluster": largest_categories(clusters, most=MOST_CATEGORIES),
-        "prediction": largest_categories(table["prediction"].tolist(), most=MOST_CATEGORIES),
-        "correctness": ((~is_right).astype(int), ["right", "wrong"]),
+        "prediction": largest_categories(predictions.tolist(), most=MOST_CATEGORIES),
+        "correctness": correctness(np.where(is_known, is_right, -1), np.ones(len(table), int)),
         "split": largest_categories(table["split"].tolist(), most=MOST_CATEGORIES),
     }
     if table["group"].duplicated().any():

@@ -12,11 +12,11 @@ from artstyle_tf.analysis.depth_ablation import ALL, ONLY, depth_losses, leave_d
 from artstyle_tf.data.picture_tables import csv_text
 from artstyle_tf.files import write_text
 from artstyle_tf.metrics.comparison import verdict
+from artstyle_tf.metrics.exact_tests import holm_adjusted
 from artstyle_tf.plots.depth_ablation import plot_depth_ablation
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.reporting import Reporter
 from artstyle_tf.workflows.analyzing.analyzed_pictures import AnalyzedPictures
-from artstyle_tf.workflows.evaluation import SEED_OF_INTERVALS
 
 
 def write_depths(
@@ -51,7 +51,6 @@ def write_depths(
         pictures.clusters(by_group=True),
         pictures.groups,
         class_names=pictures.class_names,
-        seed=SEED_OF_INTERVALS,
         reporter=reporter,
     )
     write_text(folder / "depths.csv", csv_text(table, float_format="%.4f"))
@@ -60,6 +59,7 @@ def write_depths(
     save_figure(plot_depth_ablation(table, depths, title=title), figures / "depths.png")
     losses = depth_losses(table)
     most_missed = max(losses, key=lambda depth: losses[depth].difference)
+    adjusted = holm_adjusted({depth: loss.p_value for depth, loss in losses.items()})
     together = table[table["style"].isna()]
     alone = together[together["features"] == ONLY].set_index("depth")["f1"]
     return {
@@ -68,12 +68,16 @@ def write_depths(
             {
                 "depth": depth,
                 **dataclasses.asdict(losses[depth]),
+                "adjusted_p_value": adjusted[depth],
                 "macro_f1_alone": float(alone[depth]),
             }
             for depth in depths
         ],
         "most_missed": most_missed,
         "verdict": verdict(
-            losses[most_missed], ["the head with all depths", f"the head without {most_missed}"]
+            losses[most_missed],
+            ["the head with all depths", f"the head without {most_missed}"],
+            adjusted_p_value=adjusted[most_missed],
+            unit="groups of images",
         ),
     }

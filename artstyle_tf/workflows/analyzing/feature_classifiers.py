@@ -21,7 +21,6 @@ from artstyle_tf.plots.score_intervals import plot_score_intervals
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.reporting import Reporter
 from artstyle_tf.workflows.analyzing.analyzed_pictures import AnalyzedPictures
-from artstyle_tf.workflows.evaluation import SEED_OF_INTERVALS
 from artstyle_tf.workflows.training_run import NAME_IN_RESULT
 
 _TIMED_ROWS = 256
@@ -45,7 +44,16 @@ def train_classifiers(
     Returns:
         Name of the classifier -> settings and scores, as JSON values.
     """
-    train = pictures.only(pictures.is_train)
+    train = pictures.only(pictures.is_train).dividable(
+        num_folds=settings.num_folds,
+        by_group=settings.by_group,
+        what="classifiers of features",
+        reporter=reporter,
+    )
+    if train is None:
+        return {}
+    # What they have never seen they cannot name: no score is made of it.
+    pictures = pictures.only(np.isin(pictures.labels, np.unique(train.labels)))
     folds = train.folds(num_folds=settings.num_folds, by_group=settings.by_group, seed=seed)
     results: dict[str, Any] = {}
     for name in settings.names:
@@ -94,7 +102,7 @@ def _measure_and_write(
         num_classes = len(part.class_names)
         result[name] = classification_summary(part.labels, predicted, num_classes=num_classes)
         confusion = confusion_matrix(part.labels, predicted, num_classes=num_classes)
-        result["intervals"][name] = classification_intervals(confusion, seed=SEED_OF_INTERVALS)
+        result["intervals"][name] = classification_intervals(confusion)
         table = pd.DataFrame(
             {
                 "path": part.rows["source"],

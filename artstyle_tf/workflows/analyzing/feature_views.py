@@ -53,11 +53,17 @@ def cluster_pictures(
     """
     reduced = principal_components(pictures.scaled(), _COMPONENTS_FOR_CLUSTERS, seed=seed)
     is_fitted = pictures.is_train
+    most = max(1, int(is_fitted.sum()) - 1)
     if settings.num_clusters is not None:
-        tried: Sequence[int] = [settings.num_clusters]
+        tried: Sequence[int] = [min(settings.num_clusters, most)]
     else:
-        most = min(settings.most_clusters, int(is_fitted.sum()) - 1)
-        tried = range(settings.fewest_clusters, most + 1)
+        tried = range(settings.fewest_clusters, min(settings.most_clusters, most) + 1) or [1]
+    wanted = settings.num_clusters or settings.fewest_clusters
+    if max(tried) < wanted:
+        reporter.warn(
+            f"{int(is_fitted.sum())} images are too few for {wanted} clusters: "
+            f"{max(tried)} {'is' if max(tried) == 1 else 'are'} made."
+        )
     found = cluster(reduced, is_fitted, tried, seed=seed, reporter=reporter)
 
     def scores(chosen: np.ndarray) -> dict[str, float] | None:
@@ -208,11 +214,10 @@ def write_maps(
     names = list(pictures.class_names)
     styles = [names[number] for number in pictures.labels]
     clusters = [f"cluster {number + 1:02d}" for number in clustering.clusters]
-    is_right = predictions == pictures.labels
     maps: dict[str, tuple[np.ndarray, list[str], str]] = {
         "style": (*largest_categories(styles, most=MOST_CATEGORIES), ""),
         "cluster": (*largest_categories(clusters, most=MOST_CATEGORIES), "K-Means"),
-        "correctness": ((~is_right).astype(int), ["right", "wrong"], NOTE_OF_PREDICTIONS),
+        "correctness": (*correctness(predictions, pictures.labels), NOTE_OF_PREDICTIONS),
     }
     groups = pictures.rows["group"]
     if groups.duplicated().any():
@@ -226,6 +231,19 @@ def write_maps(
             note=note,
         )
         save_figure(figure, figures / f"{method}_by_{name}.png")
+
+
+def correctness(predictions: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Say of each image whether it was predicted rightly: int [N] and what the numbers mean.
+
+    Args:
+        predictions: class ids int [N]; -1 for an image that was not predicted.
+        labels: int [N].
+    """
+    is_known = predictions >= 0
+    states = np.where(is_known, (predictions != labels).astype(int), 2)
+    names = ["right", "wrong"]
+    return states, names if is_known.all() else [*names, "not predicted"]
 
 
 def _write_sheet(

@@ -12,10 +12,10 @@ import pandas as pd
 
 from artstyle_tf.config.training import LinearProbeConfig
 from artstyle_tf.metrics.classification import classification_summary
-from artstyle_tf.metrics.comparison import compare_predictions, verdict
+from artstyle_tf.metrics.comparison import compare_predictions, outcome, verdict
 from artstyle_tf.training.linear_probe import fit_linear_probe
 from artstyle_tf.training.run_directory import RunDirectory
-from artstyle_tf.workflows.evaluation import SEED_OF_INTERVALS, Evaluation
+from artstyle_tf.workflows.evaluation import Evaluation
 from artstyle_tf.workflows.split_pictures import SplitPictures, class_ids
 from artstyle_tf.workflows.training_run import NAME_IN_RESULT
 
@@ -87,8 +87,8 @@ def compare_with_floor(
     """What the floor scores, and whether the trained network is better on the same pictures.
 
     Returns:
-        Name of the data set in the results -> the floor's scores, the paired comparison and the
-        verdict, as JSON values.
+        Name of the data set in the results -> the floor's scores, the paired comparison, its
+        outcome and the verdict, as JSON values.
     """
     found = {}
     for split, name in NAME_IN_RESULT.items():
@@ -100,11 +100,11 @@ def compare_with_floor(
             class_ids(evaluations[name].predictions["prediction"], class_names),
             floor.predictions[split],
             num_classes=len(class_names),
-            seed=SEED_OF_INTERVALS,
         )
         found[name] = {
             **floor.scores(split, labels),
             "trained_against_floor": dataclasses.asdict(comparison),
+            "outcome": outcome(comparison),
             "verdict": verdict(comparison, ["the trained model", "the floor"]),
         }
     return found

@@ -12,11 +12,18 @@ import pandas as pd
 
 from artstyle_tf.metrics.calibration import calibration_summary
 from artstyle_tf.metrics.classification import classification_summary
-from artstyle_tf.metrics.clustered import draw_macro_f1
-from artstyle_tf.metrics.comparison import Difference, verdict
-from artstyle_tf.metrics.uncertainty import percentile_interval
-from artstyle_tf.workflows.evaluation import SEED_OF_INTERVALS
+from artstyle_tf.metrics.comparison import (
+    Difference,
+    compare_models,
+    outcome,
+    verdict,
+    why_not,
+)
+from artstyle_tf.metrics.uncertainty import macro_f1_interval
 from artstyle_tf.workflows.folds.fold_training import FoldResult
+
+UNIT = "groups of images"
+"""What the exact test counts: images that were not divided, or a single one."""
 
 SCHEME_IN_WORDS = {"random": "random folds", "group": "folds without a common group"}
 
@@ -90,8 +97,8 @@ def summarise_scheme(result: SchemeResult, labels: np.ndarray) -> dict[str, Any]
         labels: int [N].
 
     Returns:
-        Means over the repeats of the scores of all pictures pooled; macro_f1_interval, in which
-        clusters are drawn as a whole; folds, with macro_f1 of each fold, mean and standard
+        Means over the repeats of the scores of all pictures pooled; macro_f1_interval, for which
+        a cluster counts as a whole; folds, with macro_f1 of each fold, mean and standard
         deviation; floor, with its macro_f1 and what the trained network is better by; answers,
         with accuracy and coverage if only confident pictures are answered.
     """
@@ -108,18 +115,20 @@ def summarise_scheme(result: SchemeResult, labels: np.ndarray) -> dict[str, Any]
         for predicted in result.floor_predictions
     ]
     means = {name: _mean(scores[name] for scores in repeats) for name in repeats[0]}
-    trained, floor = _draws(result, labels, result.clusters)
-    better_by = Difference(means["macro_f1"] - _mean(floors), percentile_interval(trained - floor))
+    of_images: dict[str, Any] = {"num_classes": num_classes, "clusters": result.clusters}
+    trained, floor = list(result.predictions), list(result.floor_predictions)
+    better_by = compare_models(labels, trained, floor, **of_images)
     return {
         **means,
-        "macro_f1_interval": percentile_interval(trained),
+        "macro_f1_interval": macro_f1_interval(labels, trained, **of_images),
         "repeats": [scores["macro_f1"] for scores in repeats],
         "folds": _spread(result, labels),
         "floor": {
             "macro_f1": _mean(floors),
-            "macro_f1_interval": percentile_interval(floor),
+            "macro_f1_interval": macro_f1_interval(labels, floor, **of_images),
             "trained_against_floor": dataclasses.asdict(better_by),
-            "verdict": verdict(better_by, ["the trained model", "the floor"]),
+            "outcome": outcome(better_by),
+            "verdict": verdict(better_by, ["the trained model", "the floor"], unit=UNIT),
         },
         "answers": _answers(result, labels),
     }
@@ -128,11 +137,15 @@ def summarise_scheme(result: SchemeResult, labels: np.ndarray) -> dict[str, Any]
 def compare_schemes(first: SchemeResult, second: SchemeResult, labels: np.ndarray) -> Difference:
     """What the first scheme scores above the second, on the same pictures.
 
-    The clusters of the second are drawn as a whole: they are the larger ones.
+    The clusters of the second count as wholes: they are the larger ones.
     """
-    draws = [_draws(result, labels, second.clusters)[0] for result in (first, second)]
-    scores = [mean_macro_f1(result, labels) for result in (first, second)]
-    return Difference(scores[0] - scores[1], percentile_interval(draws[0] - draws[1]))
+    return compare_models(
+        labels,
+        list(first.predictions),
+        list(second.predictions),
+        num_classes=first.probabilities.shape[2],
+        clusters=second.clusters,
+    )
 
 
 def mean_macro_f1(result: SchemeResult, labels: np.ndarray) -> float:
@@ -150,8 +163,9 @@ def describe_gap(gap: Difference) -> str:
     points = 100.0 * gap.difference
     if not gap.can_be_told_apart:
         return (
-            "random folds and folds without a common group cannot be told apart: difference "
-            f"{points:.1f} points of macro-F1, interval {low:.1f} to {high:.1f}"
+            "random folds and folds without a common group cannot be told apart"
+            f"{why_not(gap, gap.p_value, UNIT)}: difference {points:.1f} points of macro-F1, "
+            f"interval {low:.1f} to {high:.1f}"
         )
     if points < 0:
         return (
@@ -171,21 +185,6 @@ def fold_table(results: Sequence[SchemeResult], pictures: pd.DataFrame) -> pd.Da
         for repeat, folds in enumerate(result.folds):
             table[f"{result.scheme}_{repeat + 1}"] = folds + 1
     return table
-
-
-def _draws(
-    result: SchemeResult, labels: np.ndarray, clusters: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Macro-F1 of network and floor on clusters drawn anew, means over the repeats: [draws]."""
-    draws = draw_macro_f1(
-        labels,
-        [*result.predictions, *result.floor_predictions],
-        clusters,
-        num_classes=result.probabilities.shape[2],
-        seed=SEED_OF_INTERVALS,
-    )
-    num_repeats = len(result.folds)
-    return draws[:num_repeats].mean(axis=0), draws[num_repeats:].mean(axis=0)
 
 
 def _spread(result: SchemeResult, labels: np.ndarray) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from artstyle_tf.workflows.compare import compare_contenders
 from artstyle_tf.workflows.comparing.contenders import read_contenders
 from artstyle_tf.workflows.reporting.prepared_files import PreparedFiles
 from artstyle_tf.workflows.reporting.run_reading import read_run_facts
-from artstyle_tf.workflows.reporting.run_report import ReportSettings
 
 _SIDE_PX = 144
 
@@ -29,7 +28,6 @@ def write_overview(
     file: Path,
     runs: Sequence[RunDirectory],
     reports: Sequence[Path],
-    settings: ReportSettings,
     reporter: Reporter,
 ) -> None:
     """Writes the page.
@@ -38,11 +36,10 @@ def write_overview(
         file: of the page.
         runs: two or more, finished.
         reports: of each, which the page links to.
-        settings: seed of intervals.
         reporter: where progress goes.
     """
     facts = [read_run_facts(run) for run in runs]
-    comparison, why_not = _compare(runs, settings, reporter)
+    comparison, why_not = _compare(runs, reporter)
     paths = shown_paths(disagreements(facts))
     files = PreparedFiles(runs[0], facts[0])
     known = files.known(paths)
@@ -59,12 +56,12 @@ def write_overview(
 
 
 def _compare(
-    runs: Sequence[RunDirectory], settings: ReportSettings, reporter: Reporter
+    runs: Sequence[RunDirectory], reporter: Reporter
 ) -> tuple[dict[str, Any] | None, str | None]:
     """The comparison, or why there is none: a page about runs of different pictures has its use."""
     config = CompareExperiment(runs=tuple(str(run.path) for run in runs), classifiers=())
     try:
         contenders = read_contenders(config, reporter, measure=False)
-        return compare_contenders(contenders, seed=settings.seed, reporter=reporter), None
+        return compare_contenders(contenders, reporter=reporter), None
     except ArtstyleError as error:
         return None, str(error)

@@ -68,7 +68,6 @@ def judge(
     best: Sequence[TrialRecord],
     *,
     num_classes: int,
-    seed: int,
     changed: bool,
 ) -> Verdict:
     """The trial with the best mean over new seeds wins.
@@ -78,7 +77,6 @@ def judge(
         labels: int [N], of the pictures that judged them.
         best: trials, best first.
         num_classes: C.
-        seed: of the draws.
         changed: whether they were trained again with other settings than in the search.
     """
     found = rank([recipe for recipe in recipes if recipe.name != BASELINE])
@@ -88,7 +86,7 @@ def judge(
     winner = found[0]
     verdicts, warnings = [], []
     if len(found) > 1:
-        lead = compare_recipes(labels, winner, found[1], num_classes=num_classes, seed=seed)
+        lead = compare_recipes(labels, winner, found[1], num_classes=num_classes)
         verdicts.append(verdict(lead, [winner.name, found[1].name]))
         if not lead.can_be_told_apart:
             warnings.append(
@@ -102,7 +100,7 @@ def judge(
             "training.phases=[] gives such a network much sooner"
         )
     if baseline is not None:
-        gain = compare_recipes(labels, winner, baseline, num_classes=num_classes, seed=seed)
+        gain = compare_recipes(labels, winner, baseline, num_classes=num_classes)
         verdicts.append(verdict(gain, [f"the tuned recipe ({winner.name})", "the baseline"]))
     ranked = [*found, *([] if baseline is None else [baseline])]
     # With other settings than in the search its scores say nothing about those of the search.
