@@ -73,7 +73,6 @@ def _evaluate(
             description="Evaluating pictures",
             reporter=invocation.reporter,
         )
-        _warn_of_single_style(pictures, class_names, invocation.reporter)
         evaluation = measured.evaluate(outputs, pictures)
         of_new = None
         if len(known.table) and known.num_left:
@@ -83,6 +82,7 @@ def _evaluate(
             ).values()
             of_new = _as_block(measured.evaluate(outputs[~known.is_known], new_pictures))
         table = folder / TABLE_FILE if len(known.table) else None
+        about_votes = {} if measured.votes is None else {"num_neighbours": measured.votes}
         about_known = {"known_images": known.counts(table), "without_known_images": of_new}
         if table is not None:
             write_text(table, csv_text(known.table))
@@ -93,9 +93,13 @@ def _evaluate(
             folder=folder,
             figures=figures,
             title=f"{run_directory.path.name}: {name}",
-            further=about_known,
+            further={**about_votes, **about_known},
         )
-    warnings = [*_about_own_split(own_split), *known.warnings()]
+    warnings = [
+        *_about_own_split(own_split),
+        *_about_single_style(pictures, class_names),
+        *known.warnings(),
+    ]
     for warning in warnings:
         invocation.reporter.warn(warning)
     return {
@@ -103,7 +107,7 @@ def _evaluate(
         "evaluated": name,
         "metrics": evaluation.metrics,
         "intervals": evaluation.intervals,
-        **({} if measured.votes is None else {"num_neighbours": measured.votes}),
+        **about_votes,
         "num_pictures": len(pictures),
         **about_known,
         "warnings": warnings,
@@ -140,18 +144,16 @@ def _about_own_split(split: str | None) -> list[str]:
     return []
 
 
-def _warn_of_single_style(
-    pictures: SplitPictures, class_names: Sequence[str], reporter: Reporter
-) -> None:
-    """Scores over one style are about that style alone."""
+def _about_single_style(pictures: SplitPictures, class_names: Sequence[str]) -> list[str]:
+    """What scores over one style mean."""
     present = np.unique(pictures.labels)
-    if len(present) > 1 or len(class_names) == 1:
-        return
-    reporter.warn(
+    if len(present) > 1:
+        return []
+    return [
         f"All {len(pictures)} images are of one style, {class_names[int(present[0])]}: accuracy "
         "and macro recall are its recall, macro precision is 1 as soon as one image is right, and "
         "how often other styles are taken for it is not measured."
-    )
+    ]
 
 
 def _as_json(table: pd.DataFrame) -> list[dict[str, Any]]:
