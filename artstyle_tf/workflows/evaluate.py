@@ -18,7 +18,6 @@ from artstyle_tf.data.given_split import judged_part
 from artstyle_tf.data.image_index import index_images
 from artstyle_tf.data.picture_tables import csv_text
 from artstyle_tf.files import must_stay, write_text
-from artstyle_tf.reporting import Reporter
 from artstyle_tf.training.prediction import predict
 from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.workflows.evaluation import (

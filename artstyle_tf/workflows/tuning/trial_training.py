@@ -14,7 +14,6 @@ import numpy as np
 from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.config.tuning import ObjectiveConfig
 from artstyle_tf.data.folds import assign_folds, split_fold
-from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.metrics.classification import classification_summary
 from artstyle_tf.training.callbacks.report_score import ReportScore
 from artstyle_tf.training.run_directory import RunDirectory
@@ -104,7 +103,6 @@ def _validate(
     if start is not None:
         trainer.start_from(*start)
     trainer.train()
-    _check_finite(*training.network.model.get_weights())
     predictions = np.empty(0, int)
     if wants_predictions:
         predictions = training.probabilities("val", 1.0).argmax(axis=1)
@@ -139,7 +137,6 @@ def _cross_validate(
         fold = Fold(settings.scheme, 0, number, splits)
         home = RunDirectory(place.path / fold.name, place.figures)
         result = train_fold(config, fold, pictures, home, Invocation())
-        _check_finite(result.probabilities)
         predictions[result.positions] = result.probabilities.argmax(axis=1)
         judged = predictions >= 0
         score = classification_summary(
@@ -150,16 +147,3 @@ def _cross_validate(
         if number < settings.num_folds - 1:
             report(number + 1, score)
     return _Judged(score, pictures.labels, predictions, best_epoch=None)
-
-
-def _check_finite(*arrays: np.ndarray) -> None:
-    """A network of NaN answers with the first class, which scores like any other answer.
-
-    Raises:
-        ArtstyleError: if a value is NaN or infinite.
-    """
-    if not all(np.isfinite(array).all() for array in arrays):
-        raise ArtstyleError(
-            "The network holds values that are not finite",
-            fix="take a smaller learning rate, or training.optimizer.clip_norm=1.0",
-        )
