@@ -142,7 +142,7 @@ def test_a_saved_model_answers_as_evaluate_does(mixed, kind, capsys):
             continue
         content = Path(path).read_bytes()
         said = signatures["serving_default"](image_bytes=tf.constant([content]))
-        assert said["label"].numpy()[0].decode() == known["prediction"]
+        assert said["label"].numpy()[0].decode() == known["prediction"], said["status"]
         probabilities = [known[f"probability_{name}"] for name in sorted(STYLES)]
         largest = np.abs(said["probabilities"].numpy()[0] - probabilities).max()
         if Path(path).name in nearly:

@@ -138,5 +138,5 @@ def _has_table(flags: tf.Tensor) -> tf.Tensor:
 def _table_bytes(flags: tf.Tensor) -> tf.Tensor:
     """Size of the color table that follows, by the byte that says so."""
     return tf.where(
-        _has_table(flags), 3 * tf.bitwise.left_shift(2, tf.math.floormod(flags, 8) + 1), 0
+        _has_table(flags), 3 * tf.bitwise.left_shift(1, tf.math.floormod(flags, 8) + 1), 0
     )
