@@ -16,10 +16,12 @@ import yaml
 from PIL import Image
 
 from artstyle_tf.cli import main
+from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.export.formats import registry
 from artstyle_tf.export.formats.format_packages import missing_packages
 from artstyle_tf.workflows import predict as predict_workflow
 from artstyle_tf.workflows.answers import prediction_runtime
+from artstyle_tf.workflows.exporting import measured_differences
 
 DATA = """
 report: false
@@ -152,6 +154,38 @@ def test_a_saved_model_answers_as_evaluate_does(mixed, kind, capsys):
             assert bool(said["accepted"].numpy()[0]) == (known["accepted"] in (True, "True"))
     labels = Path(result["saved_model"], "assets/labels.txt").read_text().splitlines()
     assert labels == sorted(STYLES)
+
+
+def test_an_export_measures_where_the_graph_differs_from_preparation(workplace, capsys):
+    result = answer(capsys, "export-model", "--run", run_folder("direct"), "max_pixels=5000")
+    rows = {row["file"]: row for row in result["differences"]}
+    assert all(
+        row["answered"] == row["images"] > 1 for row in rows.values() if "120" not in row["file"]
+    )
+    for file in ("JPEG", "PNG", "BMP", "GIF, transparent", "PNG turned by EXIF"):
+        assert rows[file]["largest_difference"] <= 1e-6, file
+    # Profiles are not followed: it is worth something only if that is seen.
+    of_profile, of_plain = rows["PNG in Adobe RGB"], rows["PNG"]
+    assert of_profile["largest_difference"] > of_plain["largest_difference"]
+    assert rows["PNG of 120 x 120 pixels"]["answered"] == 0  # 14,400 pixels
+    readme = Path(result["serving"], "README.md").read_text()
+    assert "more than 5000 pixels" in readme
+    assert all(f"| {file} |" in readme for file in rows)
+    limits = json.loads(Path(result["saved_model"], "assets.extra/limits.json").read_text())
+    assert limits["max_pixels"] == 5000
+
+
+def test_without_its_images_an_export_says_that_nothing_was_measured(
+    workplace, capsys, monkeypatch
+):
+    def missing(*_, **__):
+        raise ArtstyleError("The images are gone")
+
+    monkeypatch.setattr(measured_differences, "read_own_pictures", missing)
+    result = answer(capsys, "export-model", "--run", run_folder("direct"))
+    assert result["differences"] == "The images are gone."
+    readme = Path(result["serving"], "README.md").read_text()
+    assert "How much that changes was not measured: The images are gone." in readme
 
 
 def test_an_embedding_is_served_with_its_neighbours(workplace, capsys):
