@@ -125,6 +125,7 @@ def test_what_no_part_has_foreseen_is_still_told_without_a_traceback(
         raise error
 
     monkeypatch.setattr(prepare_data, "run", fail)
+    monkeypatch.setattr("artstyle_tf.cli._check_early", lambda *of: None)  # there are no images
     assert main(["--json"], verb="prepare-data") == 2
     captured = capsys.readouterr()
     assert said in captured.err

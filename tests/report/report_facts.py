@@ -96,7 +96,7 @@ def make_judged(part: str = "test", seed: int = 0) -> Judged:
     per_class = pd.concat(
         [
             per_class_report(labels, predicted, class_names=STYLES),
-            per_class_intervals(confusion, seed=0),
+            per_class_intervals(confusion),
         ],
         axis=1,
     )
