@@ -230,7 +230,9 @@ def _error_interval(probabilities: np.ndarray, labels: np.ndarray, level: float)
     bias = float((folded - size).sum())
     variance = stratified_variance(np.sign(by_bin)[bins] * gaps, labels) + 1.0 / (count + 1) ** 2
     low, high = _normal_interval(error, variance, level)
-    return max(0.0, low - bias), min(1.0, max(error, high - bias))
+    # Of a model without any error all that is seen is chance, and more than what is seen suggests.
+    most_bias = float(noise.sum() * np.sqrt(2.0 / np.pi))
+    return max(0.0, low - most_bias), min(1.0, max(error, high - bias))
 
 
 def _normal_interval(mean: float, variance: float, level: float) -> Interval:

@@ -181,9 +181,13 @@ def test_intervals_have_a_width_and_hold_their_figure(count, seed, is_uniform):
 
 
 def test_a_well_calibrated_model_may_have_no_error():
-    logits, labels = some_logits(count=100)
-    low, _ = calibration_intervals(probabilities_of(logits), labels)["expected_calibration_error"]
-    assert low < 0.02
+    lows = []
+    for seed in range(40):
+        logits, labels = some_logits(count=100, seed=seed)
+        found = calibration_intervals(probabilities_of(logits), labels)
+        lows.append(found["expected_calibration_error"][0])
+    # Chance moves every bin: with the bias that the bins suggest, one in four lay above 0.002.
+    assert np.mean(np.array(lows) > 0.002) <= 0.05
 
 
 def test_of_many_pictures_intervals_are_those_of_drawing_them_one_by_one():
