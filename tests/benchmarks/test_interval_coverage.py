@@ -1,4 +1,4 @@
-"""A quick version of benchmarks/coverage.py: fixed seeds, few trials, the cells that fail first."""
+"""A quick benchmarks/interval_coverage.py: fixed seeds, few trials, the cells that fail first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LEAST = 0.90
 @pytest.fixture
 def coverage(monkeypatch):
     monkeypatch.syspath_prepend(BENCHMARKS)
-    import coverage as found
+    import interval_coverage as found
 
     return found
 

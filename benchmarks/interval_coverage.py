@@ -4,7 +4,7 @@ Images are drawn within each class from known rates, so that the truth is known:
 would be for the expected numbers. Wrong answers are spread evenly over the other classes. A table
 of shares of intervals that hold it is printed; docs/METRICS.md keeps the last one.
 
-    python benchmarks/coverage.py --trials 2000
+    python benchmarks/interval_coverage.py --trials 2000
 """
 
 from __future__ import annotations
