@@ -280,7 +280,10 @@ def _column(scores: dict[str, Any]) -> dict[str, str]:
         low, high = entry["macro_f1_interval"]
         return f"{entry['macro_f1']:.3f} ({low:.3f}-{high:.3f})"
 
-    accuracy = "-" if answers["accuracy"] is None else f"{answers['accuracy']:.1%}"
+    # The validation part of a fold may be too small for a threshold to be claimed.
+    answered = "none, no threshold"
+    if answers["accuracy"] is not None:
+        answered = f"{answers['coverage']:.1%}, {answers['accuracy']:.1%}"
     return {
         "macro-F1, pooled": with_interval(scores),
         "floor, pooled": with_interval(floor),
@@ -289,7 +292,7 @@ def _column(scores: dict[str, Any]) -> dict[str, str]:
         "macro precision": f"{scores['macro_precision']:.3f}",
         "macro recall": f"{scores['macro_recall']:.3f}",
         "expected calibration error": f"{scores['expected_calibration_error']:.3f}",
-        "answered, and right": f"{answers['coverage']:.1%}, {accuracy}",
+        "answered, and right": answered,
     }
 
 
