@@ -17,8 +17,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from artstyle_tf.interruption import interrupted_at_safe_points
-from artstyle_tf.reporting import Reporter
+from artstyle_tf.system.interruption import interrupted_at_safe_points
+from artstyle_tf.system.progress import Reporter
 from artstyle_tf.tuning.live_board import LiveBoard
 from artstyle_tf.tuning.optuna_storage import open_storage
 from artstyle_tf.tuning.optuna_study import OptunaStudy

@@ -16,7 +16,7 @@ from exit_codes import exit_code_of
 from side_by_side import measure_side_by_side, print_table, write_result
 from training_command import FinishedTraining, train
 
-from artstyle_tf.reporting import Reporter
+from artstyle_tf.system.progress import Reporter
 
 PLAIN = "plain Keras fit"
 COLD = "trunk cache, empty at first"

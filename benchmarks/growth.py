@@ -17,8 +17,8 @@ from exit_codes import exit_code_of
 from PIL import Image
 from training_command import train
 
-from artstyle_tf.files import write_json
-from artstyle_tf.reporting import Reporter
+from artstyle_tf.system.files import write_json
+from artstyle_tf.system.progress import Reporter
 
 NUM_STYLES = 8
 SIDE_PX = 320
@@ -135,7 +135,7 @@ def _print(rows: list[Measured]) -> None:
 
 
 def _write(options: argparse.Namespace, rows: list[Measured]) -> None:
-    from artstyle_tf.training.environment import describe_environment
+    from artstyle_tf.runs.environment import describe_environment
 
     content = {
         "benchmark": "growth",

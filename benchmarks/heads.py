@@ -19,7 +19,7 @@ import numpy as np
 from exit_codes import exit_code_of
 from side_by_side import measure_side_by_side, print_table, write_result
 
-from artstyle_tf.reporting import Reporter
+from artstyle_tf.system.progress import Reporter
 
 _CALLS = 20
 _WIDTH = 48  # of configs/direct.yaml
@@ -75,10 +75,10 @@ def _networks(
     """(head, runtime) -> the network in it."""
     from artstyle_tf.export.formats.format_packages import missing_packages
     from artstyle_tf.export.formats.registry import FORMATS
-    from artstyle_tf.export.frozen_graph import freeze
     from artstyle_tf.models.backbones import build_backbone
     from artstyle_tf.models.classifier import build_classifier
     from artstyle_tf.models.features import build_pooled_features, build_style_features
+    from artstyle_tf.trunk_cache.frozen_graph import freeze
 
     backbone = build_backbone(backbone_name, image_size_px=side, weights=None)
     features = (

@@ -23,11 +23,11 @@ from exit_codes import exit_code_of
 from PIL import Image
 from side_by_side import Comparison, measure_side_by_side, print_table, write_result
 
-from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.reporting import Reporter
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.progress import Reporter
 
 if TYPE_CHECKING:
-    from artstyle_tf.export.served_run import ServedRun
+    from artstyle_tf.runs.served_run import ServedRun
 
 BATCH_SIZE = 16
 SIDE_PX = 500
@@ -98,15 +98,15 @@ def _run(options: argparse.Namespace, reporter: Reporter) -> None:
 
 
 def _served(options: argparse.Namespace) -> ServedRun:
-    from artstyle_tf.training.run_directory import open_run
-    from artstyle_tf.workflows.answers.served_run import load_served_run
+    from artstyle_tf.runs.run_directory import open_run
+    from artstyle_tf.runs.run_model import load_served_run
 
     if options.run is not None:
         return load_served_run(open_run(options.run))
-    from artstyle_tf.export.served_run import ServedRun, network_of
     from artstyle_tf.models.backbones import build_backbone
     from artstyle_tf.models.classifier import build_classifier
     from artstyle_tf.models.features import build_style_features
+    from artstyle_tf.runs.served_run import ServedRun, network_of
 
     backbone = build_backbone(
         "efficientnet_v2_b0", image_size_px=options.image_size_px, weights=None
@@ -155,9 +155,9 @@ def _networks(
 
     from artstyle_tf.export.formats.format_packages import missing_packages
     from artstyle_tf.export.formats.registry import FORMATS
-    from artstyle_tf.export.frozen_graph import freeze
     from artstyle_tf.export.saved_model import write_saved_model
-    from artstyle_tf.export.served_run import keras_network
+    from artstyle_tf.runs.served_run import keras_network
+    from artstyle_tf.trunk_cache.frozen_graph import freeze
 
     frozen = freeze(served.network, served.output_names)
     version = write_saved_model(served, frozen, folder / "saved_model")
@@ -196,8 +196,8 @@ def _compare_reading(
 ) -> Comparison:
     """The way of predict.py over files beside the network alone on as many pictures."""
     from artstyle_tf.export.formats.registry import FORMATS
-    from artstyle_tf.export.frozen_graph import freeze
-    from artstyle_tf.workflows.answers.answering import RunAnswering, answer_files
+    from artstyle_tf.prediction.answering import RunAnswering, answer_files
+    from artstyle_tf.trunk_cache.frozen_graph import freeze
 
     network: Any = freeze(served.network, served.output_names)
     if options.runtime != "tensorflow":

@@ -17,8 +17,8 @@ from pathlib import Path
 from exit_codes import exit_code_of
 from side_by_side import Comparison, measure_side_by_side, print_table, write_result
 
-from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.reporting import Reporter
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.progress import Reporter
 
 IMAGE_SIZE_PX = 224
 BATCH_SIZE = 32
@@ -111,7 +111,7 @@ def _choose(
     images: Path | None, most_pictures: int, folder: Path, reporter: Reporter
 ) -> list[Path]:
     if images is None:
-        from artstyle_tf.data.demo import write_demo_set  # late, as TensorFlow is below
+        from artstyle_tf.demo.demo_set import write_demo_set  # late, as TensorFlow is below
 
         images = folder / "demo"
         write_demo_set(images, reporter=reporter)

@@ -14,10 +14,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from artstyle_tf.data.batches import training_batches
-from artstyle_tf.data.epoch_order import ShuffledOrder
-from artstyle_tf.data.picture_store import PictureStore
-from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.images.batches.batches import training_batches
+from artstyle_tf.images.batches.epoch_order import ShuffledOrder
+from artstyle_tf.images.batches.image_store import PictureStore
+from artstyle_tf.system.errors import ArtstyleError
 
 OneEpoch = Callable[[], float]
 """Reads every picture once; gives pictures/s."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from artstyle_tf.files import write_json
-from artstyle_tf.reporting import SILENT, Reporter
+from artstyle_tf.system.files import write_json
+from artstyle_tf.system.progress import SILENT, Reporter
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def write_result(
         ArtstyleError: if the file cannot be written.
     """
     # Imported late: it brings Keras, and --help must answer at once.
-    from artstyle_tf.training.environment import describe_environment
+    from artstyle_tf.runs.environment import describe_environment
 
     results = [
         {

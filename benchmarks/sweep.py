@@ -26,17 +26,17 @@ import pandas as pd
 from exit_codes import exit_code_of
 
 from artstyle_tf.config.loading import load_config
-from artstyle_tf.config.tuning import TUNE_EXPERIMENTS, TuneExperiment
-from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.files import write_json
-from artstyle_tf.reporting import Reporter
-from artstyle_tf.threads import usable_cores
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.files import write_json
+from artstyle_tf.system.progress import Reporter
+from artstyle_tf.system.threads import usable_cores
+from artstyle_tf.tuning.settings import TUNE_EXPERIMENTS, TuneExperiment
+from artstyle_tf.tuning.study_plan import base_experiment, trial_config, unpack_space
 from artstyle_tf.tuning.trial_processes import TrialProcesses
-from artstyle_tf.workflows.tuning.study_plan import base_experiment, trial_config, unpack_space
 
 _ROOT = Path(__file__).parents[1]
-_TRAIN = "artstyle_tf.workflows.tuning.trial_training:train_trial"
-_PREPARE = "artstyle_tf.workflows.tuning.study_pictures:prepare_study"
+_TRAIN = "artstyle_tf.tuning.trial_training:train_trial"
+_PREPARE = "artstyle_tf.tuning.study_images:prepare_study"
 
 
 def main() -> int:

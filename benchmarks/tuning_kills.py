@@ -23,8 +23,8 @@ from exit_codes import exit_code_of
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.files import write_json
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.files import write_json
 from artstyle_tf.tuning.optuna_storage import with_driver
 
 _STUDY = Path(__file__).with_name("cheap_study.py")

@@ -2,7 +2,7 @@
 
 import sys
 
-from artstyle_tf.cli import main
+from artstyle_tf.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main(verb="compare"))

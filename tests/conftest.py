@@ -29,12 +29,12 @@ from PIL import Image
 # alone with one of them.
 _LONGEST_FIRST = (
     "smoke",
-    "workflows",
+    "jobs",
     "training",
     "tuning",
     "reliability",
     "benchmarks",
-    "serving",
+    "prediction",
     "report",
 )
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from artstyle_tf.files import write_text
+from artstyle_tf.system.files import write_text
 
 # Bokeh's names of the shapes that matplotlib calls so, with a letter that looks like them.
 _MARKERS = {

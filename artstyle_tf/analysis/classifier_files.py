@@ -13,8 +13,8 @@ from typing import Any
 
 from sklearn.pipeline import Pipeline
 
-from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.files import replaced_atomically
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.files import replaced_atomically
 
 # skops knows scikit-learn's, NumPy's and SciPy's types, but leaves trees to us: numbers in a forged
 # one could point outside its memory, which crashes the program but runs no code.

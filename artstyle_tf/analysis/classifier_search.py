@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from artstyle_tf.analysis.classifiers import CLASSIFIER_IN_WORDS, build_classifier_pipeline
 from artstyle_tf.models.features import FeatureGroup
-from artstyle_tf.reporting import SILENT, Reporter
+from artstyle_tf.system.progress import SILENT, Reporter
 
 
 @dataclass(frozen=True)

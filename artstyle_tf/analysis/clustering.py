@@ -10,8 +10,8 @@ from sklearn import metrics
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.reporting import SILENT, Reporter
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.progress import SILENT, Reporter
 
 _STARTS = 10
 # The silhouette compares all pairs; so many pictures tell it well enough.

@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 
 from artstyle_tf.analysis.out_of_fold import out_of_fold_probabilities
+from artstyle_tf.heads.ridge import fit_ridge_probe
 from artstyle_tf.metrics.comparison import Difference, class_f1_interval, compare_models
 from artstyle_tf.metrics.exact_tests import FALSE_ALARMS
 from artstyle_tf.metrics.influence import class_f1
 from artstyle_tf.models.features import FeatureGroup
-from artstyle_tf.reporting import SILENT, Reporter
-from artstyle_tf.training.ridge_probe import fit_ridge_probe
+from artstyle_tf.system.progress import SILENT, Reporter
 
 ALL, WITHOUT, ONLY = "all", "without", "only"
 """Values of the column `features`: all depths, all but one, one alone."""
@@ -49,7 +49,7 @@ def leave_depths_out(
     Args:
         features: float [N, D].
         labels: int [N], class ids in [0, C).
-        folds: int [N], from `data.folds.assign_folds`; what hangs together is in one fold.
+        folds: int [N], from `images.splits.folds.assign_folds`; what hangs together is in one fold.
         clusters: int [N] in [0, G), equal for images that are not independent.
         groups: two or more parts of D, each with the name of its depth.
         class_names: C names.

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import keras
 
-from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.models.features import POOLING_NAME, FeatureGroup, feature_groups
 from artstyle_tf.models.style_head import StylePooling
+from artstyle_tf.system.errors import ArtstyleError
 
 HEAD, POOLED, OUTPUT = "head", "pooled", "output"
 """Names that every network knows: what its head reads, its pooled top, and what it answers."""
@@ -25,7 +25,7 @@ class FeatureNetwork:
     Attributes:
         model: float32 [B, S, S, 3] in 0..255 -> features float32 [B, D].
         layer: what was asked for.
-        groups: parts of D that are scaled as wholes; see `training.feature_scales`.
+        groups: parts of D that are scaled as wholes; see `heads.feature_scales`.
     """
 
     model: keras.Model

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from artstyle_tf.files import replaced_atomically, write_json
-from artstyle_tf.reporting import SILENT, Reporter
+from artstyle_tf.system.files import replaced_atomically, write_json
+from artstyle_tf.system.progress import SILENT, Reporter
 
 ROWS_IN_A_SHARD = 1024
 

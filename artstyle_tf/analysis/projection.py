@@ -13,8 +13,8 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
-from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.reporting import SILENT, Reporter
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.progress import SILENT, Reporter
 
 ProjectionMethod = Literal["pca", "tsne", "umap"]
 

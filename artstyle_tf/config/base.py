@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 
 def _parse_float(value: Any) -> Any:
@@ -33,3 +33,12 @@ class Schema(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+def _one_folder_name(name: str) -> str:
+    if not name or name.startswith(".") or any(character in '/\\:*?"<>|\0' for character in name):
+        raise ValueError('should be a plain folder name: no slash, no leading dot, none of :*?"<>|')
+    return name
+
+
+RunName = Annotated[str, AfterValidator(_one_folder_name)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.system.errors import ArtstyleError
 
 
 def set_value(content: dict[str, Any], key: str, value: Any) -> None:

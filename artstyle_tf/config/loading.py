@@ -15,8 +15,8 @@ from pydantic import BaseModel, ValidationError
 from artstyle_tf.config.base import Schema
 from artstyle_tf.config.dotted_keys import set_value
 from artstyle_tf.config.yaml_files import read_value, read_yaml
-from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.redaction import without_passwords
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.redaction import without_passwords
 
 SchemaType = TypeVar("SchemaType", bound=Schema)
 

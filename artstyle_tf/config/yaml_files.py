@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.system.errors import ArtstyleError
 
 _MOST_VALUES = 100_000
 _MOST_KEYS_SHOWN = 5

@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from artstyle_tf.data.decoding import AspectPolicy, decode_unprepared_picture, resize_picture
-from artstyle_tf.data.image_headers.reading import DAMAGED, read_header, too_large
+from artstyle_tf.images.reading.decoding import (
+    AspectPolicy,
+    decode_unprepared_picture,
+    resize_picture,
+)
+from artstyle_tf.images.reading.headers.reading import DAMAGED, read_header, too_large
 
 OK = "ok"
 """Status of an image that is answered; anything else is the reason why it is not."""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from artstyle_tf.export.served_run import Answers
 from artstyle_tf.metrics.classification import classification_summary
+from artstyle_tf.runs.served_run import Answers
 
 Answering = Callable[[np.ndarray], Answers]
 """Pixels float32 [B, S, S, 3] in 0..255 -> answers."""

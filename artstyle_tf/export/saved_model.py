@@ -8,14 +8,14 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from artstyle_tf.data.image_headers.reading import MOST_SIDE_PX
 from artstyle_tf.export.batch_decoding import MAX_PIXELS
-from artstyle_tf.export.frozen_graph import FrozenGraph
-from artstyle_tf.export.served_run import ServedRun
 from artstyle_tf.export.serving_signature import ServingModule
 from artstyle_tf.export.warm_up import write_warm_up
-from artstyle_tf.files import cannot_write, write_json
-from artstyle_tf.partial_folders import partial_folder
+from artstyle_tf.images.reading.headers.reading import MOST_SIDE_PX
+from artstyle_tf.runs.served_run import ServedRun
+from artstyle_tf.system.files import cannot_write, write_json
+from artstyle_tf.system.partial_folders import partial_folder
+from artstyle_tf.trunk_cache.frozen_graph import FrozenGraph
 
 LABELS = "labels.txt"
 """Asset: the class names in the order of the probabilities, one a line."""

@@ -8,10 +8,10 @@ from typing import Any
 import tensorflow as tf
 
 from artstyle_tf.export.batch_decoding import MAX_PIXELS, OK, decode_batch
-from artstyle_tf.export.frozen_graph import FrozenGraph
-from artstyle_tf.export.served_run import ServedRun
-from artstyle_tf.metrics.neighbours import rank_weights
-from artstyle_tf.training.gallery import Gallery
+from artstyle_tf.metrics.neighbors import rank_weights
+from artstyle_tf.runs.gallery import Gallery
+from artstyle_tf.runs.served_run import ServedRun
+from artstyle_tf.trunk_cache.frozen_graph import FrozenGraph
 
 IMAGE_BYTES = "image_bytes"
 """Input of `serving_default`; a name that ends so makes TensorFlow Serving decode base64."""
@@ -112,7 +112,7 @@ class ServingModule(tf.Module):
     def _ask_neighbours(
         self, embedding: tf.Tensor, gallery: Gallery
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        """The vote of `metrics.neighbours.knn_probabilities`, and who has voted."""
+        """The vote of `metrics.neighbors.knn_probabilities`, and who has voted."""
         rows = tf.constant(gallery.embeddings)
         squared = (
             tf.reduce_sum(tf.square(embedding), axis=1, keepdims=True)

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.system.errors import ArtstyleError
 
 
 @keras.saving.register_keras_serializable(package="artstyle_tf")

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
-from artstyle_tf.finite_numbers import check_finite
 from artstyle_tf.metrics.answer_threshold import (
     confidences_of,
     threshold_for_accuracy,
@@ -21,6 +20,7 @@ from artstyle_tf.metrics.answer_threshold import (
 )
 from artstyle_tf.metrics.influence import stratified_variance
 from artstyle_tf.metrics.proportions import LEVEL, Interval, mean_interval
+from artstyle_tf.system.finite_numbers import check_finite
 
 NUM_BINS = 15
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics
 
-from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.system.errors import ArtstyleError
 
 
 def classification_summary(

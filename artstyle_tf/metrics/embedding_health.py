@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from artstyle_tf.metrics.neighbours import squared_distances
+from artstyle_tf.metrics.neighbors import squared_distances
 
 _MOST_PAIRS_IN_A_HISTOGRAM = 2_000_000
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from artstyle_tf.metrics.neighbours import smallest_first, squared_distances
+from artstyle_tf.metrics.neighbors import smallest_first, squared_distances
 
 RECALL_AT = (1, 5, 10)
 

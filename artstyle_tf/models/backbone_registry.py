@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.system.errors import ArtstyleError
 
 _EFFICIENTNETS = {f"efficientnet_b{n}": f"EfficientNetB{n}" for n in range(8)}
 _EFFICIENTNETS_V2 = {

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.models.backbones import Backbone
 from artstyle_tf.models.features import Features, build_pooled_features
 from artstyle_tf.models.network import Network
 from artstyle_tf.models.style_head import SecondMoments, StylePooling
+from artstyle_tf.system.errors import ArtstyleError
 
 
 @dataclass(frozen=True)

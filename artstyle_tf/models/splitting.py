@@ -19,10 +19,10 @@ from typing import Any
 import keras
 from keras import ops
 
-from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.models.backbones import Backbone
 from artstyle_tf.models.features import StyleBranch
 from artstyle_tf.models.network import Network
+from artstyle_tf.system.errors import ArtstyleError
 
 
 def boundary_name(backbone: Backbone, boundary: int) -> str:

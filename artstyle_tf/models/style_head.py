@@ -20,8 +20,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.models.backbones import Backbone
+from artstyle_tf.system.errors import ArtstyleError
 
 # Where a block has more channels, its moments are larger than its map.
 _MOST_CHANNELS_BY_DEFAULT = 256

@@ -11,8 +11,8 @@ import h5py
 import keras
 import numpy as np
 
-from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.models.backbone_registry import check_imagenet_weights, check_weights_file
+from artstyle_tf.system.errors import ArtstyleError
 
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406])
 IMAGENET_STD = np.array([0.229, 0.224, 0.225])

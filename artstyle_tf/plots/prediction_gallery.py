@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from artstyle_tf.plots.picture_rows import plot_picture_rows
+from artstyle_tf.plots.image_rows import plot_picture_rows
 
 
 def choose_for_gallery(

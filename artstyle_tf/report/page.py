@@ -14,7 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from artstyle_tf.report.shelf import PictureShelf
-from artstyle_tf.reporting import format_seconds
+from artstyle_tf.system.progress import format_seconds
 
 
 def render_page(template: str, shelf: PictureShelf, context: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from artstyle_tf.system_errors import is_out_of_memory, not_enough_memory
+from artstyle_tf.system.os_errors import is_out_of_memory, not_enough_memory
 
 
 @contextlib.contextmanager

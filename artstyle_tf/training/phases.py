@@ -8,11 +8,11 @@ from typing import Any
 
 import keras
 
-from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.models.backbones import Backbone
 from artstyle_tf.models.blocks import layer_depths
 from artstyle_tf.models.network import Network
 from artstyle_tf.models.splitting import build_segment, build_top
+from artstyle_tf.system.errors import ArtstyleError
 
 
 @dataclass(frozen=True)

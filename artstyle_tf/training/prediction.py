@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from artstyle_tf.reporting import SILENT, Reporter
+from artstyle_tf.system.progress import SILENT, Reporter
 
 
 def predict(
@@ -23,7 +23,7 @@ def predict(
 
     Args:
         model: a model with one output of shape [B, D].
-        batches: (examples, labels) batches, as `data.batches.evaluation_batches` gives them.
+        batches: (examples, labels) batches, as `evaluation_batches` gives them.
         num_batches: how many there are.
         description: for the progress report.
         reporter: where progress goes.

@@ -10,7 +10,8 @@ from typing import Any
 import keras
 
 from artstyle_tf.models.network import Network
-from artstyle_tf.reporting import SILENT, Reporter
+from artstyle_tf.runs.resume_point import ResumePoint, load_resume_point, save_resume_point
+from artstyle_tf.system.progress import SILENT, Reporter
 from artstyle_tf.training.batch_memory import memory_errors_explained
 from artstyle_tf.training.callbacks.after_each_epoch import AfterEachEpoch
 from artstyle_tf.training.callbacks.best_model import BestModel
@@ -25,7 +26,6 @@ from artstyle_tf.training.callbacks.tensorboard_log import TensorBoardLog
 from artstyle_tf.training.objective import Objective
 from artstyle_tf.training.optimizers import LayerwiseAdamW, depth_multipliers
 from artstyle_tf.training.phases import Phase, apply_phase, build_phase_model, num_epochs
-from artstyle_tf.training.resume_point import ResumePoint, load_resume_point, save_resume_point
 from artstyle_tf.training.schedules import WarmupCosine
 
 

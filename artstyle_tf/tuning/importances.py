@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from artstyle_tf.tuning.optuna_space import distribution_of
 from artstyle_tf.tuning.search_space import SearchSpace
-from artstyle_tf.tuning.study import TrialRecord
+from artstyle_tf.tuning.trial_records import TrialRecord
 
 FEWEST_TRIALS = 4
 

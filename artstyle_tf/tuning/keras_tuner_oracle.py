@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.tuning.search_space import Parameter, SearchSpace
 
 METRIC = "macro_f1"

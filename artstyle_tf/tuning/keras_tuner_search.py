@@ -17,14 +17,14 @@ from typing import Any
 
 import pydantic
 
-from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.files import write_json
-from artstyle_tf.locks import held
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.files import write_json
+from artstyle_tf.system.locks import held
 from artstyle_tf.tuning.keras_tuner_oracle import METRIC, build_oracle, decoded, encoded, quiet
 from artstyle_tf.tuning.repeats import Recipes
 from artstyle_tf.tuning.search_space import SearchSpace
-from artstyle_tf.tuning.study import Proposal, TrialRecord
 from artstyle_tf.tuning.study_identity import must_be_noted
+from artstyle_tf.tuning.trial_records import Proposal, TrialRecord
 
 _TRIALS_OF_A_STUDY = pydantic.TypeAdapter(list[TrialRecord])
 

@@ -7,8 +7,9 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from artstyle_tf.reporting import Reporter, format_seconds
-from artstyle_tf.tuning.study import TrialRecord, best_first
+from artstyle_tf.system.progress import Reporter, format_seconds
+from artstyle_tf.tuning.study import best_first
+from artstyle_tf.tuning.trial_records import TrialRecord
 
 _BEST_SHOWN = 5
 _NAMES = {"macro_f1": "macro-F1", "training_seconds": "seconds"}

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.tuning.optuna_retries import retry_history
 from artstyle_tf.tuning.search_space import SearchSpace
-from artstyle_tf.tuning.study import TrialRecord
+from artstyle_tf.tuning.trial_records import TrialRecord
 
 if TYPE_CHECKING:  # Optuna is imported late
     from optuna.trial import FrozenTrial

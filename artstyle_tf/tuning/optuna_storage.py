@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import filelock
 
-from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.tuning.storage_faults import check_address, said_by_database
 
 if TYPE_CHECKING:  # Optuna is imported late

@@ -15,7 +15,8 @@ from artstyle_tf.tuning.repeats import Recipes
 from artstyle_tf.tuning.samplers import PrunerName, SamplerName, build_pruner, build_sampler
 from artstyle_tf.tuning.search_space import SearchSpace, digest_of
 from artstyle_tf.tuning.storage_faults import explains_storage_faults, storage_faults_explained
-from artstyle_tf.tuning.study import DIRECTIONS, Proposal, TrialRecord
+from artstyle_tf.tuning.study import DIRECTIONS
+from artstyle_tf.tuning.trial_records import Proposal, TrialRecord
 from artstyle_tf.tuning.workers import this_worker
 
 if TYPE_CHECKING:  # Optuna is imported late

@@ -10,9 +10,9 @@ import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.tuning.search_space import SearchSpace, digest_of
-from artstyle_tf.tuning.study import Proposal, TrialRecord
+from artstyle_tf.tuning.trial_records import Proposal, TrialRecord
 
 _MOST_COMBINATIONS = 1000
 

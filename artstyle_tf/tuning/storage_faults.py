@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.files import room_in_words
-from artstyle_tf.redaction import redacted
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.files import room_in_words
+from artstyle_tf.system.redaction import redacted
 
 if TYPE_CHECKING:  # Optuna is imported late
     from optuna.storages import RDBStorage

@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.interruption import safe_point
-from artstyle_tf.reporting import Reporter
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.interruption import safe_point
+from artstyle_tf.system.progress import Reporter
 from artstyle_tf.tuning.live_board import LiveBoard
-from artstyle_tf.tuning.study import Proposal, Study
+from artstyle_tf.tuning.study import Study
 from artstyle_tf.tuning.trial_processes import Event, TrialProcesses
+from artstyle_tf.tuning.trial_records import Proposal
 
 _SECONDS_BETWEEN_LOOKS = 0.5
 _MOST_FAILURES_AT_FIRST = 5

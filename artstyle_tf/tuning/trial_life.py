@@ -10,10 +10,10 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
-from artstyle_tf.files import is_about_room
-from artstyle_tf.interruption import end_with_parent, ignore_requests_to_end
-from artstyle_tf.redaction import redacted
-from artstyle_tf.standard_streams import prepare_standard_streams
+from artstyle_tf.system.files import is_about_room
+from artstyle_tf.system.interruption import end_with_parent, ignore_requests_to_end
+from artstyle_tf.system.redaction import redacted
+from artstyle_tf.system.standard_streams import prepare_standard_streams
 
 
 class TrialPrunedError(Exception):
@@ -95,7 +95,7 @@ def _limit_threads(num_threads: int) -> None:
 
 
 def _describe_failure(error: BaseException) -> dict[str, Any]:
-    from artstyle_tf.errors import ArtstyleError
+    from artstyle_tf.system.errors import ArtstyleError
 
     known = {"error": None, "no_room": _is_for_lack_of_room(error)}
     if isinstance(error, ArtstyleError):

@@ -21,7 +21,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Literal
 
-from artstyle_tf.interruption import safe_point
+from artstyle_tf.system.interruption import safe_point
 from artstyle_tf.tuning.trial_life import serve
 
 _SECONDS_TO_END = 5.0

@@ -18,10 +18,10 @@ from artstyle_tf.analysis.classifiers import (
     build_classifier_pipeline,
 )
 from artstyle_tf.analysis.group_scaler import GroupScaler
-from artstyle_tf.config.analysis import ClassifierName, ClassifiersConfig, ProjectionMethod
-from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.analysis.settings import ClassifierName, ClassifiersConfig, ProjectionMethod
+from artstyle_tf.heads.feature_scales import feature_scales
 from artstyle_tf.models.features import FeatureGroup
-from artstyle_tf.training.feature_scales import feature_scales
+from artstyle_tf.system.errors import ArtstyleError
 
 GROUPS = (FeatureGroup(5, has_one_scale=False), FeatureGroup(4, has_one_scale=True))
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import silhouette_samples
 
 from artstyle_tf.analysis.clustering import cluster, clustering_scores, contingency, silhouette
-from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.system.errors import ArtstyleError
 
 
 def blobs(sizes=(30, 20, 10), seed=0):

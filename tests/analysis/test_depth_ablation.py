@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from artstyle_tf.analysis.depth_ablation import depth_losses, leave_depths_out
-from artstyle_tf.data.folds import assign_folds
+from artstyle_tf.heads.ridge import fit_ridge_probe
+from artstyle_tf.images.splits.folds import assign_folds
 from artstyle_tf.metrics.classification import classification_summary
 from artstyle_tf.models.features import FeatureGroup
-from artstyle_tf.training.ridge_probe import fit_ridge_probe
 
 GROUPS = [
     FeatureGroup(4, has_one_scale=False, depth="top"),

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from artstyle_tf.analysis.notable_pictures import most_ambiguous, most_typical
+from artstyle_tf.analysis.notable_images import most_ambiguous, most_typical
 from artstyle_tf.analysis.out_of_fold import out_of_fold_probabilities
-from artstyle_tf.training.linear_probe import fit_linear_probe
+from artstyle_tf.heads.logistic import fit_linear_probe
 
 
 def blobs():

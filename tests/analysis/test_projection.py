@@ -5,7 +5,7 @@ import pytest
 
 from artstyle_tf.analysis import projection
 from artstyle_tf.analysis.projection import project
-from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.system.errors import ArtstyleError
 
 
 def two_blobs(each=15):

@@ -49,9 +49,9 @@ def test_every_public_definition_says_what_it_is():
 def test_the_config_knows_the_augmentation_policies_that_exist():
     from typing import get_args
 
-    from artstyle_tf.config.data import AspectPolicy, AugmentationPolicy
-    from artstyle_tf.data import decoding
-    from artstyle_tf.data.augmentation import POLICIES
+    from artstyle_tf.images.batches.augmentation import POLICIES
+    from artstyle_tf.images.reading import decoding
+    from artstyle_tf.images.settings import AspectPolicy, AugmentationPolicy
 
     assert set(get_args(AugmentationPolicy)) == set(POLICIES)
     assert set(get_args(AspectPolicy)) == set(get_args(decoding.AspectPolicy))

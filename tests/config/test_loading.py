@@ -8,12 +8,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from artstyle_tf.cli.verbs import VERBS
 from artstyle_tf.config import loading
 from artstyle_tf.config.experiment import DirectExperiment
 from artstyle_tf.config.loading import different_keys, dump_yaml, load_config
-from artstyle_tf.config.tuning import TUNE_EXPERIMENTS
-from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.verbs import VERBS
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.tuning.settings import TUNE_EXPERIMENTS
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from artstyle_tf.export.frozen_graph import freeze
 from artstyle_tf.models.classifier import build_classifier
 from artstyle_tf.models.splitting import build_trunk
+from artstyle_tf.trunk_cache.frozen_graph import freeze
 
 PICTURES = np.random.default_rng(0).uniform(0, 255, (5, 16, 16, 3)).astype(np.float32)
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from artstyle_tf.export.grad_cam import GradCam
 from artstyle_tf.models.backbones import build_backbone
 from artstyle_tf.models.classifier import build_classifier
 from artstyle_tf.models.features import build_style_features
 from artstyle_tf.plots.heat_overlay import overlay_heat
+from artstyle_tf.prediction.grad_cam import GradCam
 
 PICTURES = np.random.default_rng(0).uniform(0, 255, (3, 16, 16, 3)).astype(np.float32)
 

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.export.prediction_file import PredictionFile, write_left_out
+from artstyle_tf.prediction.prediction_file import PredictionFile, write_left_out
+from artstyle_tf.system.errors import ArtstyleError
 
 MAKER = {"run": "first", "top_k": 2}
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.losses.logit_adjustment import LogitAdjustedCrossEntropy
+from artstyle_tf.system.errors import ArtstyleError
 
 COUNTS = [255, 45, 100]
 

@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.metrics.classification import (
     classification_summary,
     confusion_matrix,
     per_class_report,
 )
+from artstyle_tf.system.errors import ArtstyleError
 
 # Class 0: 3 pictures, 2 found; class 1: 2 pictures, both found, and one of class 0 taken for it.
 LABELS = np.array([0, 0, 0, 1, 1])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
-from artstyle_tf.metrics import embedding_health, neighbours
+from artstyle_tf.metrics import embedding_health
+from artstyle_tf.metrics import neighbors as neighbours
 from artstyle_tf.metrics.embedding_health import (
     active_triplet_share,
     effective_rank,

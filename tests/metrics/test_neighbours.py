@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
-from artstyle_tf.metrics import neighbours as module
-from artstyle_tf.metrics.neighbours import (
+from artstyle_tf.metrics import neighbors as module
+from artstyle_tf.metrics.neighbors import (
     Neighbours,
     knn_probabilities,
     nearest_neighbours,

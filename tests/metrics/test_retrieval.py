@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from artstyle_tf.metrics import neighbours
+from artstyle_tf.metrics import neighbors as neighbours
 from artstyle_tf.metrics.retrieval import retrieval_scores, retrieval_summary
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "retrieval.json").read_text())

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 
-from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.models.backbones import build_backbone
 from artstyle_tf.models.blocks import layer_depths
 from artstyle_tf.models.classifier import build_classifier
@@ -18,6 +17,7 @@ from artstyle_tf.models.splitting import (
     build_trunk,
     cut_name,
 )
+from artstyle_tf.system.errors import ArtstyleError
 
 
 def classifier_of(backbone):

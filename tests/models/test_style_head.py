@@ -7,7 +7,6 @@ import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.models.backbones import build_backbone
 from artstyle_tf.models.classifier import build_classifier
 from artstyle_tf.models.embedding_model import copy_backbone_weights
@@ -19,6 +18,7 @@ from artstyle_tf.models.style_head import (
     choose_style_blocks,
     principal_projection,
 )
+from artstyle_tf.system.errors import ArtstyleError
 
 
 def some_maps(count=3, *, size=5, channels=6, seed=0):

@@ -6,11 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.models import backbone_registry
 from artstyle_tf.models import weights as weights_module
 from artstyle_tf.models.backbones import build_backbone
 from artstyle_tf.models.weights import IMAGENET_MEAN, IMAGENET_STD, weights_digest
+from artstyle_tf.system.errors import ArtstyleError
 
 
 def stored_variance(backbone):

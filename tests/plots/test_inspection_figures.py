@@ -10,7 +10,7 @@ import pytest
 from artstyle_tf.plots.bars import plot_bars
 from artstyle_tf.plots.channel_densities import plot_channel_densities
 from artstyle_tf.plots.class_distribution import NOT_SPLIT, plot_class_distribution
-from artstyle_tf.plots.picture_rows import plot_picture_rows
+from artstyle_tf.plots.image_rows import plot_picture_rows
 from artstyle_tf.plots.stacked_bars import REST, plot_stacked_bars
 from artstyle_tf.plots.style_boxes import plot_style_boxes
 from artstyle_tf.plots.style_differences import plot_style_differences

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from artstyle_tf.plots.neighbour_sheet import choose_queries, plot_neighbour_sheet
-from artstyle_tf.plots.picture_cells import CELL_INCHES
+from artstyle_tf.plots.image_cells import CELL_INCHES
+from artstyle_tf.plots.neighbor_sheet import choose_queries, plot_neighbour_sheet
 from artstyle_tf.plots.theme import BLACK, GREEN, GREY, RED, class_labels, house_style, save_figure
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.plots import theme
 from artstyle_tf.plots.theme import class_labels, house_style, new_figure, save_figure
+from artstyle_tf.system.errors import ArtstyleError
 
 
 def test_every_figure_is_made_without_pyplot():
@@ -23,7 +23,7 @@ from artstyle_tf.plots.class_distribution import plot_class_distribution
 from artstyle_tf.plots.confusion_matrix import plot_confusion_matrix
 from artstyle_tf.plots.distance_histogram import plot_distance_histogram
 from artstyle_tf.plots.embedding_health import plot_embedding_health
-from artstyle_tf.plots.neighbour_sheet import plot_neighbour_sheet
+from artstyle_tf.plots.neighbor_sheet import plot_neighbour_sheet
 from artstyle_tf.plots.per_class_scores import plot_per_class_scores
 from artstyle_tf.plots.prediction_gallery import plot_prediction_gallery
 from artstyle_tf.plots.theme import save_figure

@@ -179,7 +179,7 @@ def _become(request: dict[str, Any]) -> None:
         sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1) for number in (1, 2))
         if request["before"]:
             exec(request["before"], {})
-        from artstyle_tf.cli import main
+        from artstyle_tf.cli.main import main
 
         code = main(request["arguments"], verb=request["verb"])
         if _called:
@@ -205,11 +205,11 @@ def _import_everything() -> None:
     import importlib
     import runpy
 
+    from artstyle_tf.cli.verbs import VERBS
     from artstyle_tf.models.backbone_registry import BUILDERS
-    from artstyle_tf.verbs import VERBS
 
     for verb in VERBS.values():
-        importlib.import_module(verb.workflow)
+        importlib.import_module(verb.job)
     shared = runpy.run_path(str(_TESTS / "conftest.py"))  # by its path: others are called so, too
     BUILDERS["tiny"] = shared["build_tiny_network"]
 

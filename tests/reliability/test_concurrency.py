@@ -13,14 +13,14 @@ import time
 import pytest
 from results import TRAIN, files_of, leftovers, training_result
 
-from artstyle_tf import locks
-from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.export.prediction_file import PredictionFile
-from artstyle_tf.locks import LOCK_FILES, held, is_held
-from artstyle_tf.training.activation_table import ActivationTable
-from artstyle_tf.training.cache_folder import remove_table, stored_tables
-from artstyle_tf.training.run_creation import create_run_directory, plan_run_directory
-from artstyle_tf.training.run_state import read_state
+from artstyle_tf.prediction.prediction_file import PredictionFile
+from artstyle_tf.runs.run_creation import create_run_directory, plan_run_directory
+from artstyle_tf.runs.run_state import read_state
+from artstyle_tf.system import locks
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.locks import LOCK_FILES, held, is_held
+from artstyle_tf.trunk_cache.activation_table import ActivationTable
+from artstyle_tf.trunk_cache.cache_folder import remove_table, stored_tables
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="forks and kills")
 
@@ -29,7 +29,7 @@ TEXT = {"stdout": subprocess.PIPE, "text": True, "check": True}
 HOLDER = """
 import sys, time
 from pathlib import Path
-from artstyle_tf.locks import held
+from artstyle_tf.system.locks import held
 with held(Path(sys.argv[1]), busy=print):
     print("held", flush=True)
     time.sleep(60)

@@ -18,8 +18,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from artstyle_tf.cli import main
-from artstyle_tf.training.run_files import Metrics, read_checked
+from artstyle_tf.cli.main import main
+from artstyle_tf.runs.run_files import Metrics, read_checked
 
 DATA = """
 report: false

@@ -12,12 +12,12 @@ import pytest
 from results import TRAIN, check_as_uninterrupted, leftovers, resume
 from small_disks import small_disk
 
-from artstyle_tf.cli import main
-from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.export.prediction_file import PredictionFile
-from artstyle_tf.files import cannot_write, replaced_atomically, write_text
-from artstyle_tf.training.run_creation import create_run_directory, plan_run_directory
-from artstyle_tf.workflows import prepare_data
+from artstyle_tf.cli.main import main
+from artstyle_tf.images import prepare_data
+from artstyle_tf.prediction.prediction_file import PredictionFile
+from artstyle_tf.runs.run_creation import create_run_directory, plan_run_directory
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.files import cannot_write, replaced_atomically, write_text
 
 ROOM_IN_KB = 512
 MORE_THAN_FITS = 4 * ROOM_IN_KB * 1024
@@ -125,7 +125,9 @@ def test_what_no_part_has_foreseen_is_still_told_without_a_traceback(
         raise error
 
     monkeypatch.setattr(prepare_data, "run", fail)
-    monkeypatch.setattr("artstyle_tf.cli._check_early", lambda *of: None)  # there are no images
+    monkeypatch.setattr(
+        "artstyle_tf.cli.main._check_early", lambda *of: None
+    )  # there are no images
     assert main(["--json"], verb="prepare-data") == 2
     captured = capsys.readouterr()
     assert said in captured.err

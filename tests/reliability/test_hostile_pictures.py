@@ -22,11 +22,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from watched_memory import run_watched
 
-from artstyle_tf.data.image_index import index_images
-from artstyle_tf.data.near_duplicates import perceptual_hash
-from artstyle_tf.data.picture_reading import UnreadablePictureError, decode_picture, read_picture
-from artstyle_tf.data.preparation import prepare_pictures
-from artstyle_tf.data.splitting import read_split, split_pictures, write_split
+from artstyle_tf.images.index.image_index import index_images
+from artstyle_tf.images.index.near_duplicates import perceptual_hash
+from artstyle_tf.images.preparation.preparation import prepare_pictures
+from artstyle_tf.images.reading.image_reading import (
+    UnreadablePictureError,
+    decode_picture,
+    read_picture,
+)
+from artstyle_tf.images.splits.splitting import read_split, split_pictures, write_split
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="names and links that Windows has not")
 
@@ -170,8 +174,8 @@ def test_the_largest_pictures_take_less_than_a_gigabyte(tmp_path):
     program.write_text(
         "import sys\n"
         "from pathlib import Path\n"
-        "from artstyle_tf.data.near_duplicates import perceptual_hash\n"
-        "from artstyle_tf.data.prepared_files.picture_writing import prepare_bytes\n"
+        "from artstyle_tf.images.index.near_duplicates import perceptual_hash\n"
+        "from artstyle_tf.images.preparation.image_writing import prepare_bytes\n"
         "content = Path(sys.argv[1]).read_bytes()\n"
         "perceptual_hash(content)\n"
         "prepare_bytes(content, max_side_px=1024)\n"

@@ -17,7 +17,7 @@ from results import (
     training_result,
 )
 
-from artstyle_tf.npz_files import read_npz
+from artstyle_tf.system.npz_files import read_npz
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="forks and kills")
 

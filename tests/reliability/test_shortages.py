@@ -11,8 +11,8 @@ import tensorflow as tf
 from forked_programs import HAS_CALLED
 from results import TRAIN, check_as_uninterrupted, resume, training_result
 
-from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.system_errors import is_out_of_memory
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.os_errors import is_out_of_memory
 from artstyle_tf.training.batch_memory import largest_that_fits, memory_errors_explained
 
 NO_CACHE = ("training.trunk_cache.mode=never", "data.memory_budget_mb=0")

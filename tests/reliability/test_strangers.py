@@ -16,15 +16,15 @@ from PIL import Image
 
 from artstyle_tf.config.experiment import DirectExperiment, TripletExperiment
 from artstyle_tf.config.loading import load_config
-from artstyle_tf.data import picture_groups
-from artstyle_tf.data.image_index import index_images
-from artstyle_tf.data.prepared_files.manifest import read_prepared
-from artstyle_tf.data.splitting import read_split, split_pictures, write_split
-from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.npz_files import read_npz
-from artstyle_tf.training.gallery import load_gallery
-from artstyle_tf.training.model_files import load_model
-from artstyle_tf.training.resume_point import ResumePoint, load_resume_point, save_resume_point
+from artstyle_tf.images.index import groups as picture_groups
+from artstyle_tf.images.index.image_index import index_images
+from artstyle_tf.images.preparation.manifest import read_prepared
+from artstyle_tf.images.splits.splitting import read_split, split_pictures, write_split
+from artstyle_tf.runs.gallery import load_gallery
+from artstyle_tf.runs.model_files import load_model
+from artstyle_tf.runs.resume_point import ResumePoint, load_resume_point, save_resume_point
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.npz_files import read_npz
 
 FUZZ = settings(
     deadline=None,

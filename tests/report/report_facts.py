@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from artstyle_tf.data.thumbnail_uris import picture_uri
+from artstyle_tf.images.reading.thumbnail_uris import picture_uri
 from artstyle_tf.metrics.answer_threshold import risk_coverage
 from artstyle_tf.metrics.calibration import reliability
 from artstyle_tf.metrics.classification import confusion_matrix, per_class_report

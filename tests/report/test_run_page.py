@@ -20,7 +20,7 @@ from report_facts import (
     make_uris,
 )
 
-from artstyle_tf.data.thumbnail_uris import picture_uri
+from artstyle_tf.images.reading.thumbnail_uris import picture_uri
 from artstyle_tf.report.run_facts import FurtherResults
 from artstyle_tf.report.run_page import render_run_page
 from artstyle_tf.report.shelf import PictureShelf

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from artstyle_tf.reporting import Reporter
+from artstyle_tf.system.progress import Reporter
 from artstyle_tf.training.callbacks.collapse_guard import CollapseGuard, CollapseLimits
 
 GOOD = {

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from artstyle_tf.data.balanced_batches import BalancedOrder
-from artstyle_tf.data.batches import training_batches
-from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.finite_numbers import NotFiniteError
+from artstyle_tf.images.batches.balanced_batches import BalancedOrder
+from artstyle_tf.images.batches.batches import training_batches
 from artstyle_tf.losses.registry import build_metric_loss
 from artstyle_tf.models.embedding_model import build_embedding_model, copy_backbone_weights
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.finite_numbers import NotFiniteError
 from artstyle_tf.training.callbacks.collapse_guard import CollapseGuard, CollapseLimits
 from artstyle_tf.training.callbacks.embedding_scores import EmbeddingScores, LabelledPictures
 from artstyle_tf.training.metric_learning import MetricLearning

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.models.classifier import build_classifier
 from artstyle_tf.models.features import build_style_features
 from artstyle_tf.models.splitting import build_trunk
+from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.training.optimizers import depth_multipliers
 from artstyle_tf.training.phases import (
     Phase,

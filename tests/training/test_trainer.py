@@ -5,11 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from artstyle_tf.data.batches import evaluation_batches, training_batches
-from artstyle_tf.data.epoch_order import ShuffledOrder
-from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.finite_numbers import NotFiniteError
+from artstyle_tf.images.batches.batches import evaluation_batches, training_batches
+from artstyle_tf.images.batches.epoch_order import ShuffledOrder
 from artstyle_tf.models.classifier import build_classifier
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.finite_numbers import NotFiniteError
 from artstyle_tf.training.classification import Classification
 from artstyle_tf.training.phases import Phase
 from artstyle_tf.training.trainer import OptimizerSettings, Trainer, TrainingData, TrainingPlan

@@ -7,15 +7,16 @@ import contextlib
 import pytest
 from test_studies import COMMON, optuna_study
 
-from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.reporting import SILENT
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.progress import SILENT
 from artstyle_tf.tuning.keras_tuner_search import KerasTunerStudy
 from artstyle_tf.tuning.live_board import LiveBoard
 from artstyle_tf.tuning.repeats import Recipes
 from artstyle_tf.tuning.search_space import Parameter, SearchSpace
-from artstyle_tf.tuning.study import Proposal, TrialRecord, different_recipes
+from artstyle_tf.tuning.study import different_recipes
 from artstyle_tf.tuning.study_loop import run_study
 from artstyle_tf.tuning.trial_processes import Event
+from artstyle_tf.tuning.trial_records import Proposal, TrialRecord
 
 BATCH = Parameter("batch", "categorical", choices=(16, [64]))
 TWO = SearchSpace([BATCH])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.tuning.search_space import (
     Parameter,
     SearchSpace,
@@ -67,7 +67,7 @@ def test_a_description_tells_what_has_changed_and_nothing_else():
 
 def test_importances_find_the_parameter_that_matters():
     from artstyle_tf.tuning.importances import parameter_importances
-    from artstyle_tf.tuning.study import TrialRecord
+    from artstyle_tf.tuning.trial_records import TrialRecord
 
     rate = Parameter("rate", "float", low=1e-4, high=1e-2, log=True)
     idle = Parameter("idle", "categorical", choices=([1], [2]))

@@ -12,7 +12,7 @@ from postgres_server import running_postgres
 from test_repeats import InstantProcesses, run
 from test_studies import COMMON, SPACE, make, optuna_study
 
-from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.tuning import optuna_study as optuna_study_module
 from artstyle_tf.tuning.optuna_storage import close_storage, open_storage
 from artstyle_tf.tuning.optuna_study import OptunaStudy

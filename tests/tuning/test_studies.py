@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.tuning import optuna_retries
 from artstyle_tf.tuning.keras_tuner_search import KerasTunerStudy
 from artstyle_tf.tuning.optuna_retries import put_back_again
@@ -15,7 +15,8 @@ from artstyle_tf.tuning.optuna_storage import close_storage, open_storage, with_
 from artstyle_tf.tuning.optuna_study import OptunaStudy
 from artstyle_tf.tuning.samplers import build_pruner, build_sampler, check_sampler
 from artstyle_tf.tuning.search_space import Parameter, SearchSpace
-from artstyle_tf.tuning.study import TrialRecord, best_first
+from artstyle_tf.tuning.study import best_first
+from artstyle_tf.tuning.trial_records import TrialRecord
 
 SPACE = SearchSpace(
     [
@@ -241,7 +242,7 @@ def test_a_sampler_without_its_package_is_refused_at_once(monkeypatch):
 def test_every_sampler_and_pruner_of_the_config_exists():
     from typing import get_args
 
-    from artstyle_tf.config.tuning import PrunerConfig, SamplerConfig
+    from artstyle_tf.tuning.settings import PrunerConfig, SamplerConfig
 
     samplers = set(get_args(SamplerConfig.model_fields["name"].annotation)) - {"gp", "cmaes"}
     for name in samplers:

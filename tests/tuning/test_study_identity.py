@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from test_studies import COMMON, SPACE, make, optuna_study
 
-from artstyle_tf.config.tuning import TuningConfig
-from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.tuning.folder_owner import check_owner, claim_folder, folder_description
+from artstyle_tf.tuning.image_identity import identity_of
 from artstyle_tf.tuning.keras_tuner_search import KerasTunerStudy
-from artstyle_tf.workflows.tuning.folder_owner import check_owner, claim_folder, folder_description
-from artstyle_tf.workflows.tuning.image_identity import identity_of
-from artstyle_tf.workflows.tuning.study_folder import StudyFolder
+from artstyle_tf.tuning.settings import TuningConfig
+from artstyle_tf.tuning.study_folder import StudyFolder
 
 TABLE = pd.DataFrame(
     {

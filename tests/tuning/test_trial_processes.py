@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from artstyle_tf.tuning.trial_processes import TrialProcesses
-from artstyle_tf.workflows.tune import PRELOADED
+from artstyle_tf.tuning.tune import PRELOADED
 
 
 def look_around(job, link):

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from artstyle_tf.export.frozen_graph import FrozenGraph
+from artstyle_tf.trunk_cache.frozen_graph import FrozenGraph
 
 RunNetwork = Callable[[np.ndarray], list[np.ndarray]]
 """Pixels float32 [B, S, S, 3] in 0..255 -> one float32 array for each output of the network.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Collection
 
-from artstyle_tf.errors import ArtstyleError
+from artstyle_tf.system.errors import ArtstyleError
 
 FORMAT_PACKAGES = {
     "onnx": ("tf2onnx", "onnx", "onnxruntime"),

@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from artstyle_tf.export.formats.export_format import Pictures, RunNetwork
 from artstyle_tf.export.formats.quiet_conversion import quiet_conversion
-from artstyle_tf.export.frozen_graph import FrozenGraph
-from artstyle_tf.files import replaced_atomically
-from artstyle_tf.threads import usable_cores
+from artstyle_tf.system.files import replaced_atomically
+from artstyle_tf.system.threads import usable_cores
+from artstyle_tf.trunk_cache.frozen_graph import FrozenGraph
 
 # Of `models.style_head` and `models.features`, and the heads.
 _LAYERS_IN_FLOAT = ("_moments", "_style", "/features", "/head", "/projection", "/embedding")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from artstyle_tf.export.formats.export_format import Pictures, RunNetwork
 from artstyle_tf.export.formats.quiet_conversion import quiet_conversion
-from artstyle_tf.export.frozen_graph import INPUT_NAME, FrozenGraph
-from artstyle_tf.files import replaced_atomically
+from artstyle_tf.system.files import replaced_atomically
+from artstyle_tf.trunk_cache.frozen_graph import INPUT_NAME, FrozenGraph
 
 _OPSET = 18
 

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from artstyle_tf.export.formats.export_format import Pictures, RunNetwork
 from artstyle_tf.export.formats.quiet_conversion import quiet_conversion
-from artstyle_tf.export.frozen_graph import INPUT_NAME, FrozenGraph
-from artstyle_tf.training.openvino_runner import OpenVinoRunner, Precision, import_openvino
+from artstyle_tf.trunk_cache.frozen_graph import INPUT_NAME, FrozenGraph
+from artstyle_tf.trunk_cache.openvino_runner import OpenVinoRunner, Precision, import_openvino
 
 
 class OpenVinoFormat:

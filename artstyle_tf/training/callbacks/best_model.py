@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from artstyle_tf.finite_numbers import NotFiniteError, all_finite
+from artstyle_tf.system.finite_numbers import NotFiniteError, all_finite
 
 
 class BestModel(keras.callbacks.Callback):

@@ -9,8 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from artstyle_tf.finite_numbers import all_finite
-from artstyle_tf.reporting import SILENT, Reporter
+from artstyle_tf.system.finite_numbers import all_finite
+from artstyle_tf.system.progress import SILENT, Reporter
 
 _NEARLY_ALL = 0.95
 

@@ -16,7 +16,7 @@ from artstyle_tf.metrics.embedding_health import (
     effective_rank,
     mean_pairwise_distance,
 )
-from artstyle_tf.metrics.neighbours import knn_probabilities, nearest_neighbours
+from artstyle_tf.metrics.neighbors import knn_probabilities, nearest_neighbours
 
 # So many training pictures tell what all would; the cost grows with their square.
 _MOST_PICTURES = 2000

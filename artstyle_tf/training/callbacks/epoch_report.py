@@ -9,7 +9,7 @@ import keras
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from artstyle_tf.reporting import Reporter, format_seconds
+from artstyle_tf.system.progress import Reporter, format_seconds
 
 
 class EpochReport(keras.callbacks.Callback):

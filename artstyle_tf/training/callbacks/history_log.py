@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import pandas as pd
 
-from artstyle_tf.files import write_text
+from artstyle_tf.system.files import write_text
 
 COLUMNS = (
     "epoch",

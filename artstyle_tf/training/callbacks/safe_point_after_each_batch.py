@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from artstyle_tf.interruption import safe_point
+from artstyle_tf.system.interruption import safe_point
 
 
 class SafePointAfterEachBatch(keras.callbacks.Callback):

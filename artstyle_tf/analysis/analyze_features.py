@@ -1,0 +1,196 @@
+"""analyze-features: what the features of a network know about styles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from artstyle_tf.analysis.analysis_source import open_source
+from artstyle_tf.analysis.analyzed_images import (
+    AnalyzedPictures,
+    read_analyzed_pictures,
+)
+from artstyle_tf.analysis.classifier_files import can_save_classifiers
+from artstyle_tf.analysis.feature_classifiers import train_classifiers
+from artstyle_tf.analysis.feature_extraction import extract_features
+from artstyle_tf.analysis.feature_network import OUTPUT, build_feature_network
+from artstyle_tf.analysis.image_analysis import PictureAnalysis
+from artstyle_tf.analysis.places import (
+    ANALYSIS_FILE,
+    analysis_outputs,
+    find_analyzed_run,
+    plan_analysis,
+)
+from artstyle_tf.analysis.settings import AnalyzeExperiment
+from artstyle_tf.config.loading import dump_yaml
+from artstyle_tf.images.index.examples import examples
+from artstyle_tf.images.prepare_data import count_splits
+from artstyle_tf.runs.run_finding import read_run_config
+from artstyle_tf.system.files import write_json, write_text
+from artstyle_tf.system.invocation import Invocation
+from artstyle_tf.system.progress import Reporter
+
+CONFIG_FILE = "config.yaml"
+CLASSIFIERS_FOLDER = "classifiers"
+
+
+def run(config: AnalyzeExperiment, invocation: Invocation) -> dict[str, Any]:
+    """Extracts features and looks at them in all ways; returns the contract that --json prints."""
+    stopwatch, reporter = invocation.stopwatch, invocation.reporter
+    folder, figures = plan_analysis(config)
+    _warn_about_learnt_features(config, reporter)
+    with open_source(config, invocation) as source:
+        network = build_feature_network(source.model, config.layer)
+        shards = extract_features(
+            source,
+            network,
+            root=analysis_outputs(config) / "features",
+            batch_size=config.batch_size,
+            invocation=invocation,
+        )
+        with stopwatch.stage("reading"):
+            everything = read_analyzed_pictures(
+                source,
+                shards,
+                network.groups,
+                most_pictures=config.most_pictures,
+                seed=config.seed,
+                reporter=reporter,
+            )
+        write_text(folder / CONFIG_FILE, dump_yaml(config))
+        # What is looked at are pictures; their augmented copies only help to learn.
+        pictures = everything.only(~everything.is_copy)
+        analysis = PictureAnalysis(config, source, pictures, folder, figures, invocation)
+        found = analysis.run()
+        if config.classifiers is not None:
+            with stopwatch.stage("classifiers"):
+                found["classifiers"] = _train_classifiers(config, everything, analysis)
+        rejected = source.prepared.rejected.to_dict(orient="records")
+        num_pictures = count_splits(pictures.rows)
+    answer = {
+        "run": config.run,
+        "backbone": config.backbone,
+        "layer": config.layer,
+        "dimension": int(pictures.features.shape[1]),
+        "features": str(shards.folder),
+        **found,
+        "num_pictures": num_pictures,
+        "unreadable": rejected,
+        "results": str(folder),
+        "figures": str(figures),
+        "seconds": stopwatch.seconds(),
+    }
+    write_json(folder / ANALYSIS_FILE, answer)
+    return answer
+
+
+def plan(config: AnalyzeExperiment, invocation: Invocation) -> dict[str, Any]:
+    """Checks network, layer and pictures and says what `run` would do; writes nothing."""
+    folder, _ = plan_analysis(config)
+    if find_analyzed_run(config) is None:
+        return {
+            "dry_run": True,
+            "backbone": config.backbone,
+            "would_write": str(folder),
+        }
+    with open_source(config, invocation) as source:
+        network = build_feature_network(source.model, config.layer)
+        return {
+            "dry_run": True,
+            "run": config.run,
+            "layer": config.layer,
+            "dimension": int(network.model.output_shape[-1]),
+            "num_pictures": count_splits(source.prepared.manifest),
+            "would_write": str(folder),
+        }
+
+
+def summarise(result: dict[str, Any]) -> str:
+    """The result as text."""
+    if result.get("dry_run"):
+        lines = [f"{key}: {value}" for key, value in result.items() if key != "dry_run"]
+        return "Dry run: nothing was written.\n" + "\n".join(lines)
+    clusters, lines = result["clusters"], []
+    if result.get("classifiers"):
+        table = {name: _scores_in_brief(entry) for name, entry in result["classifiers"].items()}
+        lines += [pd.DataFrame.from_dict(table, orient="index").to_string(na_rep="-"), ""]
+    out_of_fold = result["out_of_fold"]
+    if out_of_fold is not None:
+        lines.append(
+            f"Out of fold: macro-F1 {out_of_fold['macro_f1']:.3f}, logistic regression on the "
+            "features"
+        )
+    else:
+        lines.append("Left out:    all that needs folds: it takes two styles that these can divide")
+    if result["styles_left_out"] and out_of_fold is not None:
+        lines.append(
+            f"Left out:    {examples(result['styles_left_out'])}: too few images for folds, so "
+            "that only maps and clusters show them"
+        )
+    if result["depths"] is not None:
+        lines.append(f"Depths:      {result['depths']['verdict']}")
+    for name, words in (("fitted", "pictures that placed the centres"), ("held_out", "others")):
+        if clusters[name] is not None:
+            lines.append(
+                f"Clusters:    {clusters['num_clusters']}; adjusted Rand index "
+                f"{clusters[name]['adjusted_rand_index']:.3f}, purity "
+                f"{clusters[name]['purity']:.3f} ({words})"
+            )
+    lines += [
+        *(
+            []
+            if result["num_doubted"] is None
+            else [f"Doubts:      {result['num_doubted']} labels, see label_doubts.csv"]
+        ),
+        *([f"Atlas:       {result['atlas']}"] if result["atlas"] else []),
+        f"Figures:     {result['figures']}",
+        f"Results:     {result['results']} ({result['seconds']['total']:.0f} s)",
+    ]
+    lines += [f"Unreadable: {row['path']} ({row['reason']})" for row in result["unreadable"]]
+    return "\n".join(lines)
+
+
+def _warn_about_learnt_features(config: AnalyzeExperiment, reporter: Reporter) -> None:
+    """What is out of fold here need not be new to the network."""
+    run_directory = find_analyzed_run(config)
+    if run_directory is None or config.images is not None:
+        return
+    if config.layer == OUTPUT or read_run_config(run_directory).training.phases:
+        reporter.warn(
+            "The network has learnt its training pictures, and these features know it: predictions "
+            "and doubts about training pictures, and clusters of them, flatter. Go by those that "
+            "are held out, or look at --layer pooled of a run without phases."
+        )
+
+
+def _train_classifiers(
+    config: AnalyzeExperiment, everything: AnalyzedPictures, analysis: PictureAnalysis
+) -> dict[str, Any]:
+    assert config.classifiers is not None
+    reporter: Reporter = analysis.invocation.reporter
+    if not can_save_classifiers():
+        reporter.warn(
+            "Classifiers are measured but not kept, because skops is not installed: "
+            "pip install 'artstyle-tf[analysis]'."
+        )
+    return train_classifiers(
+        everything,
+        config.classifiers,
+        seed=config.seed,
+        folder=analysis.folder / CLASSIFIERS_FOLDER,
+        figures=analysis.figures,
+        title=analysis.title,
+        reporter=reporter,
+    )
+
+
+def _scores_in_brief(entry: dict[str, Any]) -> dict[str, str]:
+    """A classifier's row of the printed table."""
+    row = {"folds": f"{entry['fold_macro_f1']:.3f}"}
+    for name in ("validation", "test"):
+        if name in entry:
+            low, high = entry["intervals"][name]["macro_f1"]
+            row[name] = f"{entry[name]['macro_f1']:.3f} ({low:.3f}-{high:.3f})"
+    row["seconds"] = f"{entry['search_seconds'] + entry['fit_seconds']:.0f}"
+    return row

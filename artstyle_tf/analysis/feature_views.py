@@ -1,0 +1,265 @@
+"""What is seen in features: maps, clusters, typical and ambiguous pictures, doubtful labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from artstyle_tf.analysis.analyzed_images import AnalyzedPictures
+from artstyle_tf.analysis.clustering import (
+    Clustering,
+    cluster,
+    clustering_scores,
+    contingency,
+    silhouette,
+)
+from artstyle_tf.analysis.label_doubts import LabelDoubts
+from artstyle_tf.analysis.notable_images import most_ambiguous, most_typical
+from artstyle_tf.analysis.projection import PROJECTION_IN_WORDS, principal_components
+from artstyle_tf.analysis.settings import ClusteringConfig
+from artstyle_tf.images.index.image_tables import csv_text
+from artstyle_tf.plots.clusters import plot_contingency, plot_silhouettes
+from artstyle_tf.plots.prediction_gallery import plot_prediction_gallery
+from artstyle_tf.plots.projection_map import (
+    MOST_CATEGORIES,
+    largest_categories,
+    plot_projection_map,
+)
+from artstyle_tf.plots.theme import class_labels, save_figure
+from artstyle_tf.system.files import write_json, write_text
+from artstyle_tf.system.progress import Reporter
+
+COLUMNS_OF_SHEETS = 8
+_MOST_ROWS_OF_SHEETS = 24
+# Distances in many directions are all alike; the leading ones carry what is there.
+_COMPONENTS_FOR_CLUSTERS = 50
+GROUPS_IN_COLOUR = 7
+
+NOTE_OF_PREDICTIONS = "predictions: logistic regression on these features, out of fold"
+
+
+def cluster_pictures(
+    pictures: AnalyzedPictures, settings: ClusteringConfig, *, seed: int, reporter: Reporter
+) -> tuple[Clustering, dict[str, Any]]:
+    """K-Means on the training pictures, and how well clusters agree with styles.
+
+    Returns:
+        The clustering of all pictures, and its scores as JSON values, for the pictures that placed
+        the centres and for those that did not.
+    """
+    reduced = principal_components(pictures.scaled(), _COMPONENTS_FOR_CLUSTERS, seed=seed)
+    is_fitted = pictures.is_train
+    most = max(1, int(is_fitted.sum()) - 1)
+    if settings.num_clusters is not None:
+        tried: Sequence[int] = [min(settings.num_clusters, most)]
+    else:
+        tried = range(settings.fewest_clusters, min(settings.most_clusters, most) + 1) or [1]
+    wanted = settings.num_clusters or settings.fewest_clusters
+    if max(tried) < wanted:
+        reporter.warn(
+            f"{int(is_fitted.sum())} images are too few for {wanted} clusters: "
+            f"{max(tried)} {'is' if max(tried) == 1 else 'are'} made."
+        )
+    found = cluster(reduced, is_fitted, tried, seed=seed, reporter=reporter)
+
+    def scores(chosen: np.ndarray) -> dict[str, float] | None:
+        if not chosen.any():
+            return None
+        return {
+            **clustering_scores(pictures.labels[chosen], found.clusters[chosen]),
+            "silhouette": silhouette(reduced[chosen], found.clusters[chosen], seed=seed),
+        }
+
+    return found, {
+        "num_clusters": found.num_clusters,
+        "chosen_by": "silhouette" if settings.num_clusters is None else "user",
+        "fitted": scores(is_fitted),
+        "held_out": scores(~is_fitted),
+    }
+
+
+def write_clusters(
+    pictures: AnalyzedPictures,
+    clustering: Clustering,
+    scores: dict[str, Any],
+    *,
+    folder: Path,
+    figures: Path,
+    title: str,
+) -> None:
+    """Writes contingency table, scores, and a sheet of the pictures next to each centre."""
+    names = pictures.class_names
+    counts = contingency(pictures.labels, clustering.clusters, num_classes=len(names))
+    columns = [f"cluster {number + 1}" for number in range(counts.shape[1])]
+    table = pd.DataFrame(counts, index=list(names), columns=columns)
+    write_text(folder / "contingency.csv", csv_text(table, index_label="label"))
+    silhouettes = {str(number): value for number, value in clustering.silhouettes.items()}
+    write_json(folder / "clusters.json", {**scores, "silhouettes": silhouettes})
+    save_figure(plot_contingency(counts, names, title=title), figures / "contingency.png")
+    if len(clustering.silhouettes) > 1:
+        figure = plot_silhouettes(
+            clustering.silhouettes, chosen=clustering.num_clusters, title=title
+        )
+        save_figure(figure, figures / "silhouettes.png")
+    shown = class_labels(names, longest=16)
+    rows, row_names = [], []
+    for number in range(min(clustering.num_clusters, _MOST_ROWS_OF_SHEETS)):
+        members = np.flatnonzero(clustering.clusters == number)
+        nearest = members[np.argsort(clustering.distances[members], kind="stable")]
+        if len(nearest):
+            rows.append(nearest[:COLUMNS_OF_SHEETS])
+            row_names.append(f"cluster {number + 1} ({len(members)})")
+    _write_sheet(
+        pictures,
+        rows,
+        lambda position: shown[pictures.labels[position]],
+        row_names,
+        file=figures / "clusters.png",
+        title=f"{title}: pictures next to the centres of clusters",
+    )
+
+
+def write_notable_pictures(
+    pictures: AnalyzedPictures, probabilities: np.ndarray, *, figures: Path, title: str
+) -> None:
+    """Draws the most typical and the most ambiguous pictures of each style."""
+    shown = class_labels(pictures.class_names, longest=16)
+    labels = pictures.labels
+    own = probabilities[np.arange(len(labels)), labels]
+    others = probabilities.copy()
+    others[np.arange(len(labels)), labels] = -1
+    names = [str(pictures.class_names[number]) for number in np.unique(labels)]
+
+    def of_both(position: int) -> str:
+        other = others[position].argmax()
+        return f"{own[position]:.2f}, {shown[other]} {others[position, other]:.2f}"
+
+    for choose, caption, file, what in (
+        (most_typical, lambda position: f"{own[position]:.2f}", "typical", "most typical"),
+        (most_ambiguous, of_both, "ambiguous", "most ambiguous"),
+    ):
+        rows = choose(labels, probabilities, per_class=COLUMNS_OF_SHEETS)
+        _write_sheet(
+            pictures,
+            rows[:_MOST_ROWS_OF_SHEETS],
+            caption,
+            names[:_MOST_ROWS_OF_SHEETS],
+            file=figures / f"{file}.png",
+            title=f"{title}: {what} pictures of each style",
+        )
+
+
+def write_label_doubts(
+    pictures: AnalyzedPictures,
+    doubts: LabelDoubts,
+    probabilities: np.ndarray,
+    *,
+    folder: Path,
+    figures: Path,
+    title: str,
+) -> pd.DataFrame:
+    """Writes doubted pictures as a table, the most doubtful first, and as a sheet.
+
+    Returns:
+        The table: path, label, suggested, probability of either, split, group.
+    """
+    names, order = np.array(pictures.class_names), doubts.ranking
+    rows = pictures.rows.iloc[order]
+    table = pd.DataFrame(
+        {
+            "path": rows["source"].to_numpy(),
+            "label": rows["label"].to_numpy(),
+            "suggested": names[doubts.suggested[order]],
+            "probability_of_label": doubts.quality[order],
+            "probability_of_suggested": probabilities[order, doubts.suggested[order]],
+            "split": rows["split"].to_numpy(),
+            "group": rows["group"].to_numpy(),
+        }
+    )
+    write_text(folder / "label_doubts.csv", csv_text(table, float_format="%.4f"))
+    shown = class_labels(pictures.class_names, longest=16)
+    of_styles = [
+        (n, order[pictures.labels[order] == n][:COLUMNS_OF_SHEETS]) for n in range(len(names))
+    ]
+    of_styles = [(n, positions) for n, positions in of_styles if len(positions)]
+    if of_styles:
+        _write_sheet(
+            pictures,
+            [positions for _, positions in of_styles[:_MOST_ROWS_OF_SHEETS]],
+            lambda at: (
+                f"{shown[doubts.suggested[at]]}? {probabilities[at, doubts.suggested[at]]:.2f}"
+            ),
+            [str(names[number]) for number, _ in of_styles[:_MOST_ROWS_OF_SHEETS]],
+            file=figures / "label_doubts.png",
+            title=f"{title}: is the folder right?",
+        )
+    return table
+
+
+def write_maps(
+    pictures: AnalyzedPictures,
+    method: str,
+    points: np.ndarray,
+    clustering: Clustering,
+    predictions: np.ndarray,
+    *,
+    figures: Path,
+    title: str,
+) -> None:
+    """Draws one projection coloured by style, cluster, correctness and, where known, group."""
+    names = list(pictures.class_names)
+    styles = [names[number] for number in pictures.labels]
+    clusters = [f"cluster {number + 1:02d}" for number in clustering.clusters]
+    maps: dict[str, tuple[np.ndarray, list[str], str]] = {
+        "style": (*largest_categories(styles, most=MOST_CATEGORIES), ""),
+        "cluster": (*largest_categories(clusters, most=MOST_CATEGORIES), "K-Means"),
+        "correctness": (*correctness(predictions, pictures.labels), NOTE_OF_PREDICTIONS),
+    }
+    groups = pictures.rows["group"]
+    if groups.duplicated().any():
+        maps["group"] = (*largest_categories(groups, most=GROUPS_IN_COLOUR), "the largest groups")
+    for name, (categories, category_names, note) in maps.items():
+        figure = plot_projection_map(
+            points,
+            categories,
+            category_names,
+            title=f"{title}: {PROJECTION_IN_WORDS[method]} by {name}",
+            note=note,
+        )
+        save_figure(figure, figures / f"{method}_by_{name}.png")
+
+
+def correctness(predictions: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Say of each image whether it was predicted rightly: int [N] and what the numbers mean.
+
+    Args:
+        predictions: class ids int [N]; -1 for an image that was not predicted.
+        labels: int [N].
+    """
+    is_known = predictions >= 0
+    states = np.where(is_known, (predictions != labels).astype(int), 2)
+    names = ["right", "wrong"]
+    return states, names if is_known.all() else [*names, "not predicted"]
+
+
+def _write_sheet(
+    pictures: AnalyzedPictures,
+    rows: Sequence[np.ndarray],
+    caption: Callable[[int], str],
+    row_names: Sequence[str],
+    *,
+    file: Path,
+    title: str,
+) -> None:
+    show = pictures.show()
+    figure = plot_prediction_gallery(
+        [[show(int(position)) for position in row] for row in rows],
+        [[(caption(int(position)), None) for position in row] for row in rows],
+        row_names,
+        title=title,
+    )
+    save_figure(figure, file)

@@ -1,0 +1,106 @@
+"""What is looked for in features, and how."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from artstyle_tf.config.base import (
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    RunName,
+    Schema,
+)
+from artstyle_tf.images.settings import DataConfig
+from artstyle_tf.models.settings import ImageSize
+
+ProjectionMethod = Literal["pca", "tsne", "umap"]
+ClassifierName = Literal[
+    "gradient_boosting",
+    "hist_gradient_boosting",
+    "logistic_regression",
+    "linear_svm",
+    "rbf_svm",
+    "knn",
+    "mlp",
+]
+
+
+class ProjectionConfig(Schema):
+    """Two dimensions to look at; see `analysis.projection`."""
+
+    methods: tuple[ProjectionMethod, ...] = ("pca", "tsne", "umap")
+    umap_neighbours: Annotated[int, Field(ge=2)] = 15
+    umap_least_distance: NonNegativeFloat = 0.1
+    tsne_perplexity: PositiveFloat = 30.0
+
+
+class ClusteringConfig(Schema):
+    """K-Means; without a number of clusters the silhouette chooses among some."""
+
+    num_clusters: Annotated[int, Field(ge=2)] | None = None
+    fewest_clusters: Annotated[int, Field(ge=2)] = 2
+    most_clusters: Annotated[int, Field(ge=2)] = 16
+
+    @model_validator(mode="after")
+    def _a_range(self) -> ClusteringConfig:
+        if self.fewest_clusters > self.most_clusters:
+            raise ValueError("fewest_clusters should not be above most_clusters")
+        return self
+
+
+class FoldsConfig(Schema):
+    """How pictures are divided so that each is judged by something that has not learnt it.
+
+    Copies are never divided; with `by_group` groups are not divided either.
+    """
+
+    num_folds: Annotated[int, Field(ge=2)] = 5
+    by_group: bool = True
+
+
+class ClassifiersConfig(Schema):
+    """Classifiers of the features, each with settings found by random search."""
+
+    names: tuple[ClassifierName, ...] = (
+        "gradient_boosting",
+        "hist_gradient_boosting",
+        "logistic_regression",
+        "linear_svm",
+        "rbf_svm",
+        "knn",
+        "mlp",
+    )
+    num_draws: PositiveInt = 12
+    num_folds: Annotated[int, Field(ge=2)] = 3
+    by_group: bool = True
+
+
+class AnalyzeExperiment(Schema):
+    """Features of a run's network, or of a bare backbone, and what is found in them.
+
+    Without `run`, `backbone`, `weights`, `image_size_px` and `data` say what is looked at.
+    """
+
+    run: str | None = None
+    images: str | None = None
+    backbone: str | None = None
+    weights: str | None = "imagenet"
+    image_size_px: ImageSize = 320
+    data: DataConfig = DataConfig()
+    layer: str = "pooled"
+    outputs: str | None = None
+    run_name: RunName | None = None
+    seed: NonNegativeInt = 42
+    batch_size: PositiveInt = 32
+    most_pictures: Annotated[int, Field(ge=50)] = 20_000
+    folds: FoldsConfig = FoldsConfig()
+    depths: bool = True
+    projection: ProjectionConfig = ProjectionConfig()
+    clustering: ClusteringConfig = ClusteringConfig()
+    classifiers: ClassifiersConfig | None = ClassifiersConfig()
+    atlas: bool = True
+    thumbnail_px: Annotated[int, Field(ge=16, le=256)] = 72

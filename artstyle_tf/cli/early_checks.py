@@ -1,0 +1,157 @@
+"""What each verb can refuse before TensorFlow and pandas are imported, which takes seconds.
+
+The command line calls the function of its verb first, and the job asks the same functions
+again: nothing is checked here that is not checked by whoever uses it. So no module that is imported
+here may import any of what takes long; a test sees to that.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from artstyle_tf.analysis.places import analysis_outputs, find_analyzed_run, plan_analysis
+from artstyle_tf.analysis.settings import AnalyzeExperiment
+from artstyle_tf.config.experiment import TrainingExperiment
+from artstyle_tf.evaluation.places import find_compared_folders, plan_comparison, plan_evaluation
+from artstyle_tf.evaluation.settings import CompareExperiment, EvaluateExperiment
+from artstyle_tf.export.formats.format_packages import check_formats, require_packages
+from artstyle_tf.export.settings import ExportExperiment
+from artstyle_tf.images.index.csv_reading import read_csv_rows
+from artstyle_tf.images.index.file_arguments import check_names
+from artstyle_tf.images.index.style_folders import check_image_folder
+from artstyle_tf.images.preparation.folder import check_destination
+from artstyle_tf.images.settings import DataConfig
+from artstyle_tf.inspection.places import plan_inspection
+from artstyle_tf.inspection.settings import InspectExperiment
+from artstyle_tf.models.backbone_registry import check_backbone
+from artstyle_tf.prediction.settings import PredictExperiment
+from artstyle_tf.prediction.who_answers import check_who_answers
+from artstyle_tf.report.places import find_reported_runs
+from artstyle_tf.report.settings import ReportExperiment
+from artstyle_tf.runs.run_directory import open_run
+from artstyle_tf.runs.run_finding import find_run, read_results
+from artstyle_tf.runs.run_planning import plan_folds, plan_run
+from artstyle_tf.system.files import check_can_write
+from artstyle_tf.system.invocation import Invocation
+from artstyle_tf.tuning.settings import TuneExperiment
+from artstyle_tf.tuning.study_engine import check_engine
+from artstyle_tf.tuning.study_plan import base_experiment, check_space, unpack_space
+
+
+def check_preparation(config: TrainingExperiment, invocation: Invocation) -> None:
+    """Images, split file, group file, and where prepared images go."""
+    del invocation  # other verbs need it here
+    _check_images(config.data)
+    _check_prepared(config.data)
+
+
+def check_inspection(config: InspectExperiment, invocation: Invocation) -> None:
+    """Where the results go, images, split file and group file."""
+    plan_inspection(config, invocation)
+    _check_images(config.data, fewest_styles=1)
+
+
+def check_training(config: TrainingExperiment, invocation: Invocation) -> None:
+    """Where the run goes, images, backbone and weights."""
+    plan_run(config, invocation)
+    _check_experiment(config)
+
+
+def check_cross_validation(config: TrainingExperiment, invocation: Invocation) -> None:
+    """Where the results go, images, backbone and weights."""
+    plan_folds(config, invocation)
+    _check_experiment(config)
+
+
+def check_tuning(config: TuneExperiment, invocation: Invocation) -> None:
+    """Where the study goes, what it searches and by which engine, images, backbone and weights."""
+    del invocation
+    check_can_write(Path(config.outputs))
+    check_space(base_experiment(config), unpack_space(config.tuning))
+    check_engine(config.tuning)
+    _check_experiment(config)
+
+
+def check_evaluation(config: EvaluateExperiment, invocation: Invocation) -> None:
+    """The run, the name of the evaluation, images of another folder."""
+    del invocation
+    run_directory = find_run(config.run, config.outputs, purpose="evaluated")
+    if config.run_name is not None:
+        plan_evaluation(config, run_directory, config.run_name)
+    if config.images is not None:
+        check_image_folder(Path(config.images), fewest_styles=1)
+    check_can_write(run_directory.path if config.outputs is None else Path(config.outputs))
+
+
+def check_export(config: ExportExperiment, invocation: Invocation) -> None:
+    """The run, which has to be finished, and the packages of the formats."""
+    del invocation
+    run_directory = find_run(config.run, config.outputs, purpose="exported")
+    check_formats(config.formats)
+    read_results(run_directory)
+    check_can_write(run_directory.path if config.outputs is None else Path(config.outputs))
+
+
+def check_prediction(config: PredictExperiment, invocation: Invocation) -> None:
+    """Images, and who answers."""
+    del invocation
+    check_names(config.pictures)
+    check_who_answers(config)
+    if config.runtime in ("onnx", "openvino", "openvino_bf16", "litert") and config.url is None:
+        require_packages(config.runtime)
+    check_can_write(Path(config.outputs if config.output is None else config.output))
+
+
+def check_analysis(config: AnalyzeExperiment, invocation: Invocation) -> None:
+    """Network, images, and where the results go."""
+    del invocation
+    plan_analysis(config)
+    if config.backbone is not None:
+        check_backbone(config.backbone, config.weights)
+    if config.images is not None:
+        check_image_folder(Path(config.images), fewest_styles=1)
+    elif find_analyzed_run(config) is None:
+        _check_images(config.data)
+    check_can_write(analysis_outputs(config))
+
+
+def check_comparison(config: CompareExperiment, invocation: Invocation) -> None:
+    """The runs and analyses, and where the results go."""
+    del invocation
+    find_compared_folders(config)
+    plan_comparison(config)
+    check_can_write(Path(config.outputs or "outputs"))
+
+
+def check_report(config: ReportExperiment, invocation: Invocation) -> None:
+    """The runs, which have to be finished."""
+    del invocation
+    find_reported_runs(config)
+    if config.outputs is not None:
+        check_can_write(Path(config.outputs))
+
+
+def _check_experiment(config: TrainingExperiment | TuneExperiment) -> None:
+    _check_images(config.data)
+    _check_prepared(config.data)
+    model = config.model
+    initial_run = getattr(model, "initial_run", None)
+    if initial_run is not None:
+        open_run(Path(initial_run))
+    check_backbone(model.backbone, model.weights if initial_run is None else None)
+
+
+def _check_images(data: DataConfig, *, fewest_styles: int = 2) -> None:
+    if not data.demo_set:  # which is drawn when it is needed
+        check_image_folder(Path(data.images), fewest_styles=fewest_styles)
+    for file, columns, what in (
+        (data.split_file, ("path", "label", "split"), "split file"),
+        (data.group_file, ("path", "group"), "group file"),
+    ):
+        if file is not None:
+            read_csv_rows(Path(file), columns=columns, what=what)
+
+
+def _check_prepared(data: DataConfig) -> None:
+    check_destination(Path(data.images), Path(data.prepared))
+    check_can_write(Path(data.prepared))

@@ -1,0 +1,111 @@
+"""The options of the command line, the same for every verb."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import artstyle_tf
+from artstyle_tf.cli.verbs import VERBS, Verb
+from artstyle_tf.system.redaction import redacted
+from artstyle_tf.system.standard_streams import deliver
+
+
+class _Parser(argparse.ArgumentParser):
+    """Help and version are results: argparse itself does not notice when they do not arrive.
+
+    What it does not understand may be an address with a password.
+    """
+
+    def error(self, message: str) -> NoReturn:
+        super().error(redacted(message))
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if message and file is sys.stdout:
+            deliver(message)
+        else:
+            super()._print_message(message, file)
+
+
+def parse_command_line(arguments: list[str], verb: str | None) -> argparse.Namespace:
+    """Reads options and overrides; what is asked about itself, such as --help, is answered here.
+
+    Args:
+        arguments: what was typed behind the name of the program.
+        verb: fixed by a script; the first argument if None.
+
+    Raises:
+        SystemExit: after an answer, or at an option that does not exist.
+        UndeliveredError: if an answer could not be written to stdout.
+    """
+    if verb is None:
+        verb, arguments = _choose_verb(arguments[:1]), arguments[1:]
+        program = f"artstyle {verb}"
+    else:
+        program = None  # argparse takes the name of the script
+    parser = _Parser(program, description=VERBS[verb].summary, epilog=_EPILOG)
+    _add_options(parser, VERBS[verb])
+    # Intermixed, because people write options before, between and after the overrides.
+    parsed = parser.parse_intermixed_args(arguments)
+    parsed.verb = verb
+    return parsed
+
+
+def _choose_verb(arguments: list[str]) -> str:
+    """The first word after `artstyle`; --help and --version answer here."""
+    verbs = "\n".join(f"  {verb.name:16} {verb.summary}" for verb in VERBS.values())
+    parser = _Parser(
+        prog="artstyle",
+        description=artstyle_tf.__doc__,
+        epilog=f"verbs:\n{verbs}\n\nartstyle VERB --help shows the options of a verb.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=artstyle_tf.__version__)
+    parser.add_argument("verb", metavar="VERB", choices=VERBS, help="what to do; see below")
+    return parser.parse_args(arguments).verb
+
+
+_EPILOG = (
+    "Exit codes: 0 done, 2 a mistake in the input or a result that could not be written to stdout, "
+    "130 interrupted by Ctrl-C, SIGTERM or SIGHUP, 141 done, but whoever read stdout has left (as "
+    "head does), 1 a bug, or what --fail-on is about. Results go to stdout, everything else to "
+    "stderr; the work goes on when nobody reads stderr."
+)
+
+
+def _keys(verb: Verb) -> set[str]:
+    """The top-level keys of the config."""
+    schemas = verb.schema.values() if isinstance(verb.schema, Mapping) else [verb.schema]
+    return {key for schema in schemas for key in schema.model_fields}
+
+
+def _add_options(parser: argparse.ArgumentParser, verb: Verb) -> None:
+    add = parser.add_argument
+    names, explained = "key=value", "dotted keys, e.g. model.image_size_px=320"
+    if verb.positional is not None:
+        names = f"{verb.positional.name}|{names}"
+        explained = f"{verb.positional.help}; {explained}"
+    add("overrides", nargs="*", metavar=names, help=explained)
+    add("--config", type=Path, metavar="FILE", help=f"default: configs/{verb.config_file}")
+    for option in verb.options:
+        metavar = option.name.removeprefix("--").upper()
+        nargs = "+" if option.takes_several else None
+        add(option.name, metavar=metavar, help=option.help, type=option.type, nargs=nargs)
+    if verb.demo_config_file is not None:
+        text = f"use the built-in demo pictures (configs/{verb.demo_config_file})"
+        add("--demo", action="store_true", help=text)
+    if "run_name" in _keys(verb):
+        text = "folder name of the results; default: chosen for you"
+        add("--run-name", metavar="NAME", help=text)
+    add("--outputs", metavar="DIR", help="where results go; default: outputs")
+    if verb.writes_a_run and verb.resumes:
+        add("--resume", action="store_true", help="continue the interrupted run of this name")
+    if verb.writes_a_run:
+        add("--overwrite", action="store_true", help="replace an earlier run of this name")
+    add("--print-config", action="store_true", help="print the resolved config and stop")
+    add("--dry-run", action="store_true", help="check the input, say what would be done, stop")
+    add("--json", action="store_true", help="print one JSON object on stdout")
+    add("--quiet", action="store_true", help="no messages and no progress, only warnings")

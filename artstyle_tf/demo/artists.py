@@ -1,0 +1,123 @@
+"""Invented artists: who they are, how much they worked, and the habits that run through it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from artstyle_tf.demo.palettes import PALETTE_NAMES, Palette
+from artstyle_tf.demo.subjects import SUBJECTS
+
+# Photographers and cartoonists have names too: without them every picture of these two styles
+# would be a group of its own, and a split by artist would be easier for them than for the others.
+_NAMES = {
+    "ArtDeco": "delphine-arnoux maxime-verlhac ottilie-brandt rex-calloway iris-fontanel",
+    "Cubism": "pau-ferrandis lucienne-bracq anatol-wiesner marguerite-delvaux teo-santacruz "
+    "ilya-borovik joan-gristany odile-marchal",
+    "Impressionism": "claire-monteil auguste-pelletan berthe-sorlin camille-duroy "
+    "edmond-lacaze suzanne-valmy emil-krog",
+    "Japonism": "hanae-mizushiro toshiro-kuwabata o-sen-arakaze genzo-takiyama "
+    "felix-bracquet mary-castell",
+    "Naturalism": "jules-bastide harald-solberg anna-lindqvist thomas-wetherby "
+    "rosalie-bonnard ivan-shchukov",
+    "photo": "nora-feld samuel-oyelaran mika-tanabe lucia-prado dag-halvorsen",
+    "Rococo": "honorine-fragier jean-claude-watelet elisabeth-boucart giambattista-rieri "
+    "sophie-pater",
+    "cartoon": "benny-quill dot-marlowe pip-jansen hugo-tardif wilma-sketchley",
+}
+
+STYLE_NAMES = tuple(_NAMES)
+
+# What a style is known for comes first, with one half of its artists or the other; nobody paints
+# only that.
+_LEANINGS = {
+    "ArtDeco": ("town", "landscape"),
+    "Cubism": ("still-life", "portrait"),
+    "Impressionism": ("landscape", "flowers"),
+    "Japonism": ("sea", "landscape"),
+    "Naturalism": ("landscape", "sea"),
+    "Rococo": ("portrait", "flowers"),
+    "cartoon": ("town", "sea"),
+    "photo": ("landscape", "still-life"),
+}
+
+
+@dataclass(frozen=True)
+class Artist:
+    """Somebody's hand; the same in every demo set, whatever its seed.
+
+    Attributes:
+        name: as in the file name, words joined by hyphens.
+        share: part of the style's pictures that are this artist's.
+        palettes: names of the favourite palettes, the most used first.
+        subjects: names of the favourite subjects, the most used first.
+        scale: size of strokes, facets and ornaments, about 0.75 to 1.35.
+        boldness: weight of lines and strength of contrasts, in [0, 1].
+        portrait_share: part of the pictures that are taller than wide.
+    """
+
+    name: str
+    share: float
+    palettes: tuple[str, ...]
+    subjects: tuple[str, ...]
+    scale: float
+    boldness: float
+    portrait_share: float
+
+
+@dataclass(frozen=True)
+class Commission:
+    """One picture to paint.
+
+    Attributes:
+        height_px, width_px: size of the picture.
+        subject: one of `SUBJECTS`.
+        palette: its colours.
+        artist: whose habits to follow.
+        generator: source of everything that is left to chance.
+    """
+
+    height_px: int
+    width_px: int
+    subject: str
+    palette: Palette
+    artist: Artist
+    generator: np.random.Generator
+
+
+def artists_of(style: str) -> tuple[Artist, ...]:
+    """The artists of a style, the most productive first; their shares add up to 1."""
+    names = _NAMES[style].split()
+    productivity = 1 / (np.arange(len(names)) + 1.5)
+    shares = productivity / productivity.sum()
+    return tuple(
+        _artist(style, position, name, float(share))
+        for position, (name, share) in enumerate(zip(names, shares, strict=True))
+    )
+
+
+def _artist(style: str, position: int, name: str, share: float) -> Artist:
+    digest = hashlib.sha256(name.encode()).digest()
+    generator = np.random.default_rng(int.from_bytes(digest[:8], "big"))
+    # Taking turns with the palettes: every style ends up with every palette.
+    turn, count = 3 * STYLE_NAMES.index(style) + 2 * position, len(PALETTE_NAMES)
+    subjects = [str(subject) for subject in generator.permutation(SUBJECTS)]
+    first = _LEANINGS[style][position % 2]
+    subjects = [first, *(subject for subject in subjects if subject != first)]
+    return Artist(
+        name=name,
+        share=share,
+        palettes=tuple(PALETTE_NAMES[(turn + step) % count] for step in (0, 1, 3, 6)),
+        subjects=tuple(subjects),
+        scale=float(generator.uniform(0.8, 1.25)),
+        boldness=float(generator.uniform(0, 1)),
+        portrait_share=float(generator.uniform(0.25, 0.75)),
+    )
+
+
+def favourite(options: tuple[str, ...], generator: np.random.Generator) -> str:
+    """One of the options; each is chosen less often than the one before."""
+    weights = 0.72 ** np.arange(len(options))
+    return options[generator.choice(len(options), p=weights / weights.sum())]

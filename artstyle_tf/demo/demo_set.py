@@ -1,0 +1,212 @@
+"""The demo set: pictures in eight styles, drawn here, with the reference's imbalance in small."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import multiprocessing
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from artstyle_tf.demo.artists import artists_of
+from artstyle_tf.demo.studio import (
+    GENERATOR_VERSION,
+    PAINTERS,
+    PlannedPicture,
+    file_name,
+    paint_picture,
+    plan_style,
+)
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.files import cannot_write, write_json
+from artstyle_tf.system.interruption import end_with_parent, safe_point
+from artstyle_tf.system.progress import SILENT, Reporter
+from artstyle_tf.system.standard_streams import prepare_standard_streams
+from artstyle_tf.system.threads import usable_cores
+
+# 600 pictures in the proportions of the reference's 1,422.
+PICTURES_PER_STYLE = {
+    "ArtDeco": 27,
+    "Cubism": 154,
+    "Impressionism": 101,
+    "Japonism": 86,
+    "Naturalism": 92,
+    "Rococo": 49,
+    "cartoon": 32,
+    "photo": 59,
+}
+
+_MARKER_NAME = ".demo-set.json"
+_JPEG_QUALITY = 90
+_MOST_WORKERS = 8
+_FEWEST_PICTURES_PER_WORKER = 24  # starting a process takes as long as drawing a few pictures
+
+
+def write_demo_set(
+    folder: Path,
+    *,
+    seed: int = 42,
+    pictures_per_style: Mapping[str, int] | None = None,
+    reporter: Reporter = SILENT,
+) -> int:
+    """Draws the demo set, one folder per style, files named `<artist>_<title>-<number>.jpg`.
+
+    The set appears at once when all of it is drawn; an interrupt leaves nothing behind. If the
+    folder already holds the same set (same seed, counts and generator version), nothing is drawn.
+    A large set is drawn by several processes, so a script that calls this needs the usual
+    `if __name__ == "__main__":`.
+
+    Args:
+        folder: created; may exist if it is empty or holds this very set.
+        seed: another seed gives other pictures by the same artists.
+        pictures_per_style: counts for some or all styles; None for `PICTURES_PER_STYLE`.
+        reporter: where progress goes.
+
+    Returns:
+        Number of pictures in the folder.
+
+    Raises:
+        ArtstyleError: if a style is unknown, a count is negative, or the folder holds anything
+            else or cannot be written.
+    """
+    counts = dict(PICTURES_PER_STYLE if pictures_per_style is None else pictures_per_style)
+    _check_counts(counts)
+    folder = Path(folder)
+    recipe = {"generator_version": GENERATOR_VERSION, "seed": seed, "pictures_per_style": counts}
+    total = sum(counts.values())
+    if _already_there(folder, recipe):
+        return total
+    plan = [picture for style in sorted(counts) for picture in plan_style(style, counts[style])]
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as beside:
+            unfinished = Path(beside) / folder.name
+            for style in counts:
+                (unfinished / style).mkdir(parents=True)
+            _draw_all(plan, unfinished, seed=seed, reporter=reporter)
+            write_json(unfinished / _MARKER_NAME, recipe)
+            _rename(unfinished, folder, recipe)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    return total
+
+
+def draw_picture(style: str, *, seed: int, number: int = 0) -> np.ndarray:
+    """Draws one picture.
+
+    Args:
+        style: a key of `PICTURES_PER_STYLE`.
+        seed: as in `write_demo_set`.
+        number: which of the style's pictures; they do not depend on each other. The artists take
+            turns here, while a set gives some of them more pictures than others.
+
+    Returns:
+        uint8 [H, W, 3], RGB, one side 200 to 263 pixels, the other 264 to 320.
+
+    Raises:
+        ArtstyleError: if the style is unknown.
+    """
+    _check_counts({style: 1})
+    artists = artists_of(style)
+    return paint_picture(PlannedPicture(style, number, artists[number % len(artists)]), seed=seed)
+
+
+def _draw_all(
+    plan: Sequence[PlannedPicture], folder: Path, *, seed: int, reporter: Reporter
+) -> None:
+    """Draws pictures into the style folders of `folder`, on all cores if it is worth it."""
+    jobs = [(picture, folder, seed) for picture in plan]
+    workers = min(_MOST_WORKERS, usable_cores(), len(jobs) // _FEWEST_PICTURES_PER_WORKER)
+    if workers < 2:
+        for job in reporter.track(jobs, total=len(jobs), description="Drawing pictures"):
+            _draw_and_save(job)
+        return
+    # Processes, because painting is many short OpenCV calls and threads would queue for Python's
+    # lock; started afresh, because a fork of a process that runs TensorFlow can hang.
+    with ProcessPoolExecutor(
+        workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_start_worker,
+    ) as processes:
+        drawn = processes.map(_draw_and_save, jobs, chunksize=4)
+        try:
+            for _ in reporter.track(drawn, total=len(jobs), description="Drawing pictures"):
+                pass
+        except BrokenProcessPool as error:
+            safe_point()  # whoever wants the program to end may have told all of its processes
+            raise ArtstyleError(
+                "A process that draws pictures died, perhaps because memory ran out",
+                fix="give the same command again",
+            ) from error
+
+
+def _start_worker() -> None:
+    prepare_standard_streams()
+    end_with_parent()
+    cv2.setNumThreads(1)  # one process a core is enough
+
+
+def _draw_and_save(job: tuple[PlannedPicture, Path, int]) -> None:
+    picture, folder, seed = job
+    pixels = paint_picture(picture, seed=seed)
+    path = folder / picture.style / file_name(picture, seed=seed)
+    path.write_bytes(_as_jpeg(pixels))
+
+
+def _rename(unfinished: Path, folder: Path, recipe: dict[str, object]) -> None:
+    """Gives a finished set its name, unless another process did so with the same set."""
+    try:
+        if folder.exists():
+            folder.rmdir()  # it was empty, and Windows renames onto nothing only
+        unfinished.rename(folder)
+    except OSError:
+        if not _already_there(folder, recipe):
+            raise
+
+
+def _as_jpeg(pixels: np.ndarray) -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "JPEG", quality=_JPEG_QUALITY)
+    return content.getvalue()
+
+
+def _check_counts(counts: Mapping[str, int]) -> None:
+    for style, count in counts.items():
+        if style not in PAINTERS:
+            raise ArtstyleError(
+                "The demo set has no such style",
+                received=style,
+                expected=f"one of {', '.join(PAINTERS)}",
+            )
+        if count < 0:
+            raise ArtstyleError(
+                "A style cannot have fewer than no pictures", received=f"{style}: {count}"
+            )
+
+
+def _already_there(folder: Path, recipe: dict[str, object]) -> bool:
+    """Whether the folder holds this very set; an error if it holds anything else."""
+    if not folder.exists():
+        return False
+    marker = folder / _MARKER_NAME
+    if folder.is_dir() and not any(folder.iterdir()):
+        return False
+    with contextlib.suppress(OSError, ValueError):
+        pictures = sum(1 for _ in folder.glob("*/*.jpg"))
+        found = json.loads(marker.read_text(encoding="utf-8"))
+        if found == recipe and pictures == sum(found["pictures_per_style"].values()):
+            return True
+    raise ArtstyleError(
+        f"{folder} is in the way of the demo set",
+        received="a folder or file with other content",
+        expected="nothing, an empty folder, or the same demo set, complete",
+        fix="choose another folder with data.images=FOLDER, or move this one away",
+    )

@@ -1,0 +1,134 @@
+"""Photo: round bodies in real light, depth of field, bokeh, vignetting and sensor noise."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from artstyle_tf.demo import outlines
+from artstyle_tf.demo.artists import Commission
+from artstyle_tf.demo.canvas import Canvas, blurred, smooth_noise
+from artstyle_tf.demo.palettes import blend
+from artstyle_tf.demo.scenes import Scene, Shape
+from artstyle_tf.demo.subjects import compose
+
+
+def paint(commission: Commission) -> np.ndarray:
+    """Takes the picture.
+
+    Returns:
+        float32 [H, W, 3] in 0..1.
+    """
+    generator, palette = commission.generator, commission.palette
+    canvas = Canvas(commission.height_px, commission.width_px, palette.pale, oversampling=1)
+    scene = compose(commission.subject, canvas, palette, generator)
+    focus = generator.choice([0.1, 0.25, 0.4, 0.8], p=[0.35, 0.3, 0.2, 0.15])
+    aperture = generator.uniform(0.012, 0.034) * commission.artist.scale
+    canvas.pixels[:] = scene.sky(canvas)
+    light = generator.uniform(-2.6, -0.5)
+    for shape in scene.shapes:
+        _solid_body(canvas, shape, scene, generator, light, aperture * abs(shape.depth - focus))
+    if generator.random() < 0.8:
+        _bokeh(canvas, commission, aperture)
+    return _developed(_through_the_lens(canvas, generator), commission)
+
+
+def _solid_body(
+    canvas: Canvas,
+    shape: Shape,
+    scene: Scene,
+    generator: np.random.Generator,
+    light: float,
+    blur: float,
+) -> None:
+    """Drops a shadow, then shows a body lit from one side, as sharp as its distance allows."""
+    if shape.kind == "light":
+        colour = blend(shape.colour, np.ones(3), 0.6)
+        canvas.fill(shape.outline, colour, soft=0.05, opacity=0.6)
+        canvas.fill(shape.outline, colour, soft=blur + 0.006)
+        return
+    direction = np.array([np.cos(light), np.sin(light)])
+    if shape.kind == "solid":
+        size = float(np.ptp(shape.outline, axis=0).min())
+        shadow = shape.outline - direction * min(0.14 * size, 0.05)
+        canvas.fill(shadow, np.zeros(3), opacity=0.3, soft=0.012 + blur)
+    texture = _lit_texture(canvas, shape, scene, generator, direction)
+    canvas.fill(shape.outline, texture, soft=blur + 0.0012)
+
+
+def _lit_texture(
+    canvas: Canvas,
+    shape: Shape,
+    scene: Scene,
+    generator: np.random.Generator,
+    direction: np.ndarray,
+) -> np.ndarray:
+    """Shades the shape as if it bulged towards the camera: float32 [kH, kW, 3].
+
+    The height is the distance to the edge, rounded; its slope against the light gives Lambert's
+    shading, and where it faces half-way to the light there is a highlight.
+    """
+    rows, columns = canvas.pixels.shape[:2]
+    shrink = 2  # light changes slowly: half the size is enough
+    small = cv2.resize(canvas.mask(shape.outline), (columns // shrink, rows // shrink))
+    inside = cv2.distanceTransform((small > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
+    reach = float(np.clip(inside.max(), 1, 0.16 * canvas.scale / shrink))
+    height = np.sqrt(np.clip(1 - (1 - np.clip(inside / reach, 0, 1)) ** 2, 0, 1)) * reach
+    height = blurred(height.astype(np.float32), 0.12 * reach + 0.6)
+    down, across = np.gradient(height)
+    steep = np.sqrt(1 + down**2 + across**2)
+    facing = (-across * direction[0] - down * direction[1] + 0.9) / steep / 1.35
+    shading = cv2.resize(facing.astype(np.float32), (columns, rows))[:, :, None]
+    air = blend(shape.colour, scene.sky_bottom, 0.45 * shape.depth**2)
+    texture = air * (0.42 + 0.75 * np.clip(shading, 0, 1))
+    if shape.kind == "solid":
+        texture = texture + 0.5 * np.clip(shading - 0.86, 0, 1) * 4 * 0.5
+    if shape.kind in ("land", "water"):
+        bumps = smooth_noise((rows, columns), generator, cells=(24, 7), octaves=2)
+        texture = texture * (1 + 0.06 * bumps[:, :, None])
+    return np.clip(texture, 0, 1).astype(np.float32)
+
+
+def _bokeh(canvas: Canvas, commission: Commission, aperture: float) -> None:
+    """Lights out of focus: discs with a slightly brighter rim."""
+    generator, palette = commission.generator, commission.palette
+    for _ in range(generator.integers(5, 16)):
+        x, y = generator.uniform(0, 1, 2) * (canvas.width, canvas.height * 0.75)
+        radius = aperture * generator.uniform(0.9, 2.0)
+        disc = outlines.ellipse((x, y), radius)
+        colour = blend(palette.any_colour(generator), np.ones(3), 0.5)
+        canvas.fill(disc, colour, opacity=generator.uniform(0.2, 0.5), soft=0.002)
+        canvas.line(disc, colour, width=0.004, closed=True, opacity=0.2, soft=0.002)
+
+
+def _through_the_lens(canvas: Canvas, generator: np.random.Generator) -> np.ndarray:
+    """Softness, colour fringes towards the corners, and vignetting: float32 [H, W, 3]."""
+    canvas.blur(0.0016)
+    pixels = canvas.finish()
+    height_px, width_px = pixels.shape[:2]
+    fringe = generator.uniform(0.001, 0.004)
+    for channel, zoom in ((0, 1 + fringe), (2, 1 - fringe)):
+        matrix = cv2.getRotationMatrix2D((width_px / 2, height_px / 2), 0, zoom)
+        plane = np.ascontiguousarray(pixels[:, :, channel])
+        pixels[:, :, channel] = cv2.warpAffine(
+            plane, matrix, (width_px, height_px), borderMode=cv2.BORDER_REPLICATE
+        )
+    across = np.linspace(-1, 1, width_px, dtype=np.float32)[None, :]
+    down = np.linspace(-1, 1, height_px, dtype=np.float32)[:, None]
+    falloff = 1 - generator.uniform(0.25, 0.55) * (across**2 + down**2) / 2
+    return pixels * falloff[:, :, None]
+
+
+def _developed(pixels: np.ndarray, commission: Commission) -> np.ndarray:
+    """Film curve and the noise of a sensor: more in the shadows, some of it in colour."""
+    generator = commission.generator
+    curve = np.clip(pixels, 0, 1)
+    curve = blend(curve, curve * curve * (3 - 2 * curve), generator.uniform(0.2, 0.8))
+    level = 0.034 + 0.03 * commission.artist.boldness * generator.uniform(0.4, 1)
+    height_px, width_px = pixels.shape[:2]
+    luminance = generator.standard_normal((height_px, width_px, 1), dtype=np.float32)
+    colour = generator.standard_normal((height_px, width_px, 3), dtype=np.float32)
+    # Interpolating the sensor's coloured pixels smears its noise over their neighbours.
+    smeared = 2.2 * blurred(0.7 * luminance + 0.6 * colour, 0.85)
+    noise = level * smeared * (1.3 - 0.7 * curve)
+    return np.clip(curve + noise, 0, 1)

@@ -1,0 +1,278 @@
+"""What is compared: runs, classifiers of features and floors, with predictions and costs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from artstyle_tf.analysis.analyze_features import CLASSIFIERS_FOLDER
+from artstyle_tf.analysis.classifiers import CLASSIFIER_IN_WORDS
+from artstyle_tf.analysis.feature_network import POOLED, build_feature_network
+from artstyle_tf.analysis.places import ANALYSIS_FILE, is_analysis
+from artstyle_tf.evaluation.places import find_compared_folders
+from artstyle_tf.evaluation.settings import CompareExperiment
+from artstyle_tf.images.index.image_tables import examples
+from artstyle_tf.metrics.neighbors import nearest_neighbours
+from artstyle_tf.runs.gallery import load_run_gallery
+from artstyle_tf.runs.known_images import copies_in_own_split
+from artstyle_tf.runs.run_directory import NAME_IN_RESULT, RunDirectory, open_run
+from artstyle_tf.runs.run_files import Analysis, Metrics, not_as_expected, read_checked
+from artstyle_tf.runs.run_finding import read_run_config
+from artstyle_tf.runs.run_model import load_run_model
+from artstyle_tf.runs.run_tables import read_predictions
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.progress import SILENT, Reporter
+from artstyle_tf.training.baseline_comparison import FLOOR_PREDICTIONS_FILE
+
+KIND_IN_WORDS = {"direct": "direct classifier", "triplet": "metric learning"}
+_REPEATS = 5
+_BYTES_A_WEIGHT = 4
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One way of naming styles.
+
+    Attributes:
+        name: for people; different for all that are compared.
+        predictions: "validation" and "test", as far as there are such pictures -> table with the
+            columns path, label and prediction.
+        training_seconds: from pictures or features to the model; None if unknown.
+        milliseconds: that one picture takes, in batches; decoding is not counted.
+        size_bytes: of all files that a prediction needs.
+        known: part -> paths of images that equal one that the model has seen in its training.
+    """
+
+    name: str
+    predictions: dict[str, pd.DataFrame]
+    training_seconds: float | None
+    milliseconds: float
+    size_bytes: int
+    known: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+def read_contenders(
+    config: CompareExperiment, reporter: Reporter, *, measure: bool = True
+) -> list[Contender]:
+    """Reads everything that the folders offer; networks are timed one after the other.
+
+    Args:
+        config: of the comparison.
+        reporter: told what takes time.
+        measure: whether to load and time networks; without, times and floors' sizes are 0.
+
+    Raises:
+        ArtstyleError: if a folder is neither a finished run nor an analysis of one, or there are
+            fewer than two contenders.
+    """
+    folders = find_compared_folders(config)
+    timed = _TimedRuns(config.timed_pictures if measure else 0, reporter)
+    contenders: list[Contender] = []
+    floors: list[Contender] = []
+    for folder in folders:
+        if is_analysis(folder):
+            contenders += _classifiers(folder, config.classifiers, timed)
+            continue
+        run = open_run(folder)
+        contenders.append(_run(run, timed))
+        floors += _floor(run, timed, reporter)
+    contenders = _with_different_names(contenders + _different(floors))
+    if len(contenders) < 2:
+        raise ArtstyleError(
+            "There is nothing to compare with",
+            received=", ".join(contender.name for contender in contenders) or "no model",
+            expected="at least two models",
+            fix="name more folders after --runs",
+        )
+    return contenders
+
+
+def warn_about_known_images(
+    shared: Mapping[str, pd.DataFrame], contenders: Sequence[Contender], reporter: Reporter
+) -> None:
+    """Says which models have seen images that they are compared on.
+
+    Args:
+        shared: part -> table of the images that count, with the column path.
+        contenders: that are compared.
+        reporter: gets the warnings.
+    """
+    for part, table in shared.items():
+        counts = {
+            each.name: int(table["path"].isin(each.known.get(part, frozenset())).sum())
+            for each in contenders
+        }
+        found = [f"{name} {count}" for name, count in counts.items() if count]
+        if found:
+            reporter.warn(
+                f"Of the {len(table)} {part} images that are compared, some equal images that a "
+                f"model has seen in its training, which flatters it: {examples(found)}. "
+                "evaluate.py gives a run's scores without them."
+            )
+
+
+class _TimedRuns:
+    """How long the networks of runs take; each is loaded and timed once."""
+
+    def __init__(self, num_pictures: int, reporter: Reporter) -> None:
+        self._num_pictures = num_pictures
+        self._reporter = reporter
+        self._whole: dict[Path, float] = {}
+        self._pooled: dict[Path, tuple[float, int]] = {}
+
+    def whole(self, run: RunDirectory) -> float:
+        """Milliseconds a picture of the run's network, and of the search in its gallery."""
+        self._measure(run)
+        return self._whole[run.path]
+
+    def pooled(self, run: RunDirectory) -> tuple[float, int]:
+        """Milliseconds a picture up to the pooled top, and the number of weights below it."""
+        self._measure(run)
+        return self._pooled[run.path]
+
+    def _measure(self, run: RunDirectory) -> None:
+        if run.path in self._whole:
+            return
+        if not self._num_pictures:
+            self._whole[run.path], self._pooled[run.path] = 0.0, (0.0, 0)
+            return
+        self._reporter.info(f"Timing {run.path.name} on {self._num_pictures} pictures.")
+        model = load_run_model(run, read_run_config(run))
+        generator = np.random.default_rng(0)
+        shape = (self._num_pictures, *model.input_shape[1:])
+        pictures = generator.uniform(0, 255, shape).astype(np.float32)
+        pooled = build_feature_network(model, POOLED).model
+        seconds, seconds_pooled = _best_times([model, pooled], pictures)
+        if run.gallery_file.is_file():
+            gallery, embeddings = load_run_gallery(run), model.predict_on_batch(pictures)
+            started = time.perf_counter()
+            nearest_neighbours(embeddings, gallery.embeddings, num_neighbours=5)
+            seconds += time.perf_counter() - started
+        self._whole[run.path] = 1000 * seconds / self._num_pictures
+        milliseconds = 1000 * seconds_pooled / self._num_pictures
+        self._pooled[run.path] = (milliseconds, pooled.count_params())
+
+
+def _best_times(models: Sequence[keras.Model], pictures: np.ndarray) -> list[float]:
+    """Seconds of each model's fastest pass; they take turns, because machines have moods."""
+    taken = []
+    for _ in range(1 + _REPEATS):
+        row = []
+        for model in models:
+            started = time.perf_counter()
+            model.predict_on_batch(pictures)
+            row.append(time.perf_counter() - started)
+        taken.append(row)
+    return np.min(taken[1:], axis=0).tolist()  # the first pass, which compiles, does not count
+
+
+def _read_predictions(folder: Path, file_name: str) -> dict[str, pd.DataFrame]:
+    found = {}
+    for part in NAME_IN_RESULT.values():
+        file = folder / part / file_name
+        if file.is_file():
+            table = read_predictions(file, with_confidence=False)
+            found[part] = table[["path", "label", "prediction"]]
+    return found
+
+
+def _seconds(run: RunDirectory, stage: str) -> float | None:
+    return read_checked(run.metrics_file, Metrics).seconds.get(stage)
+
+
+def _run(run: RunDirectory, timed: _TimedRuns) -> Contender:
+    files = [run.model_file, run.gallery_file]
+    return Contender(
+        name=f"{KIND_IN_WORDS[run.read_kind()]} ({run.path.name})",
+        predictions=_read_predictions(run.path, "predictions.csv"),
+        training_seconds=_seconds(run, "training"),
+        milliseconds=timed.whole(run),
+        size_bytes=sum(file.stat().st_size for file in files if file.is_file()),
+        known=_known(run),
+    )
+
+
+def _known(run: RunDirectory) -> Mapping[str, frozenset[str]]:
+    """Images of each part that equal one that the run has seen in its training."""
+    trained = read_run_config(run)
+    return {
+        part: copies_in_own_split(run, trained, split, SILENT)
+        for split, part in NAME_IN_RESULT.items()
+    }
+
+
+def _floor(run: RunDirectory, timed: _TimedRuns, reporter: Reporter) -> Iterator[Contender]:
+    predictions = _read_predictions(run.path, FLOOR_PREDICTIONS_FILE)
+    if not predictions:
+        reporter.warn(f"{run.path.name} was made before runs kept what their floor says.")
+        return
+    milliseconds, num_weights = timed.pooled(run)
+    size_px = read_run_config(run).model.image_size_px
+    refitted = ", refitted" if read_checked(run.metrics_file, Metrics).refitted else ""
+    yield Contender(
+        name=f"floor ({size_px} px{refitted})",
+        predictions=predictions,
+        training_seconds=_seconds(run, "floor"),
+        milliseconds=milliseconds,
+        size_bytes=_BYTES_A_WEIGHT * num_weights,
+        known=_known(run),
+    )
+
+
+def _classifiers(
+    folder: Path, wanted: Sequence[str] | None, timed: _TimedRuns
+) -> Iterator[Contender]:
+    analysis = read_checked(folder / ANALYSIS_FILE, Analysis)
+    if analysis.run is None or not analysis.classifiers:
+        raise ArtstyleError(
+            f"The analysis {folder} has no classifiers of a run's features",
+            fix="make one with analyze_features.py --run DIR and without classifiers=null",
+        )
+    path = Path(analysis.run)
+    # Relative to where the analysis was made; else beside it.
+    run = open_run(path if path.is_dir() else folder.parent.parent / "models" / path.name)
+    for name, entry in analysis.classifiers.items():
+        if name not in CLASSIFIER_IN_WORDS:
+            raise not_as_expected(folder / ANALYSIS_FILE, "classifiers", f"unknown {name[:80]!r}")
+        if wanted is not None and name not in wanted:
+            continue
+        yield Contender(
+            name=f"{CLASSIFIER_IN_WORDS[name]} ({run.path.name}, {analysis.layer})",
+            predictions=_read_predictions(folder / CLASSIFIERS_FOLDER / name, "predictions.csv"),
+            training_seconds=entry.search_seconds + entry.fit_seconds,
+            milliseconds=timed.whole(run) + entry.milliseconds_a_picture,
+            size_bytes=run.model_file.stat().st_size + (entry.size_bytes or 0),
+            known=_known(run),
+        )
+
+
+def _different(floors: Sequence[Contender]) -> list[Contender]:
+    """Runs of the same network and size have the same floor, which is shown once."""
+    kept: list[Contender] = []
+    for floor in floors:
+        if not any(_same_predictions(floor, other) for other in kept):
+            kept.append(floor)
+    return kept
+
+
+def _same_predictions(one: Contender, other: Contender) -> bool:
+    return one.predictions.keys() == other.predictions.keys() and all(
+        table.equals(other.predictions[part]) for part, table in one.predictions.items()
+    )
+
+
+def _with_different_names(contenders: Sequence[Contender]) -> list[Contender]:
+    seen: dict[str, int] = {}
+    named = []
+    for contender in contenders:
+        seen[contender.name] = seen.get(contender.name, 0) + 1
+        number = seen[contender.name]
+        name = contender.name if number == 1 else f"{contender.name} {number}"
+        named.append(Contender(**{**vars(contender), "name": name}))
+    return named

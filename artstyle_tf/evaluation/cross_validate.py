@@ -1,0 +1,278 @@
+"""cross-validate: what to expect of other pictures, and of other groups such as artists."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from artstyle_tf.config.experiment import TrainingExperiment
+from artstyle_tf.config.loading import dump_yaml
+from artstyle_tf.evaluation.fold_images import (
+    check_divisible,
+    clusters_of,
+    pictures_to_divide,
+    report_unused_split,
+    rows_before_preparation,
+    without_test,
+)
+from artstyle_tf.evaluation.fold_results import (
+    SCHEME_IN_WORDS,
+    SchemeResult,
+    compare_schemes,
+    describe_gap,
+    fold_table,
+    pool,
+    scheme_column,
+    summarise_scheme,
+)
+from artstyle_tf.evaluation.fold_training import (
+    Fold,
+    FoldPictures,
+    FoldResult,
+    divergence_named,
+    load_fold_result,
+    save_fold_result,
+    train_fold,
+)
+from artstyle_tf.evaluation.settings import CrossValidationConfig
+from artstyle_tf.images.index.image_index import ImageIndex
+from artstyle_tf.images.preparation.preparation import PreparedPictures
+from artstyle_tf.images.prepare_data import index_and_split, prepare
+from artstyle_tf.images.split_images import read_splits
+from artstyle_tf.images.splits.folds import assign_folds, split_fold
+from artstyle_tf.images.splits.leak_check import has_groups, suggest_groups, warn_about_turned
+from artstyle_tf.plots.fold_scores import plot_fold_scores
+from artstyle_tf.plots.theme import save_figure
+from artstyle_tf.runs.environment import describe_environment
+from artstyle_tf.runs.run_creation import create_run_directory
+from artstyle_tf.runs.run_directory import RunDirectory
+from artstyle_tf.runs.run_planning import plan_folds
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.files import write_json
+from artstyle_tf.system.invocation import Invocation
+from artstyle_tf.system.progress import Reporter
+from artstyle_tf.training.bare_training import TRAININGS
+from artstyle_tf.training.evaluation import evaluate_probabilities, write_evaluation
+
+
+def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
+    """Trains on all folds of all schemes; returns the contract that --json prints."""
+    reporter, stopwatch = invocation.reporter, invocation.stopwatch
+    place = plan_folds(config, invocation)
+    index, pictures = index_and_split(config.data, reporter)
+    schemes = _choose_schemes(config.cross_validation, index, reporter)
+    class_names = index.class_names
+    settings = config.cross_validation
+    report_unused_split(index, settings, reporter)
+    _check_folds(config, rows_before_preparation(pictures, settings), class_names, schemes)
+    # What can be wrong with the network is asked for before the pictures are prepared.
+    TRAININGS[config.kind].build_network(config, num_classes=len(class_names))
+    with stopwatch.stage("preparation"):
+        prepared = prepare(config.data, index, pictures, reporter)
+    folded = pictures_to_divide(prepared, pictures, class_names, settings)
+    clusters = {scheme: clusters_of(folded.rows, scheme) for scheme in schemes}
+    num_folds = settings.num_folds
+    # Again, because some pictures may have turned out to be unreadable.
+    _check_folds(config, folded.rows, class_names, schemes)
+    warn_about_turned(without_test(pictures, settings), reporter)
+    if not invocation.resume:
+        place = create_run_directory(place, overwrite=invocation.overwrite)
+    with place.running():
+        place.write_config(dump_yaml(config))
+        place.write_class_names(class_names)
+        write_json(place.environment_file, {**describe_environment(), "kind": config.kind})
+        results = []
+        for scheme in schemes:
+            with stopwatch.stage(scheme):
+                repeats = [
+                    _train_folds(
+                        config, scheme, repeat, clusters[scheme], folded, place, invocation
+                    )
+                    for repeat in range(settings.repeats)
+                ]
+            results.append(pool(scheme, clusters[scheme], repeats))
+        with stopwatch.stage("evaluation"):
+            summaries = {
+                result.scheme: summarise_scheme(result, folded.labels) for result in results
+            }
+            place.write_table(place.path / "folds.csv", fold_table(results, folded.rows))
+            save_figure(plot_fold_scores(summaries), place.figures / "fold_scores.png")
+            for result in results:
+                _write_predictions(config, result, folded, place)
+        answer = {
+            "run": str(place.path),
+            "kind": config.kind,
+            **summaries,
+            "gap": _gap(results, folded.labels),
+            "num_pictures": len(folded.rows),
+            "num_folds": num_folds,
+            "num_repeats": settings.repeats,
+            "unreadable": prepared.rejected.to_dict(orient="records"),
+            "figures": str(place.figures),
+            "seconds": stopwatch.seconds(),
+        }
+        write_json(place.metrics_file, answer)
+    return answer
+
+
+def plan(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
+    """Checks names, pictures, groups and weights and says what `run` would do; writes nothing."""
+    place = plan_folds(config, invocation)
+    index, pictures = index_and_split(config.data, invocation.reporter)
+    schemes = _choose_schemes(config.cross_validation, index, invocation.reporter)
+    settings = config.cross_validation
+    report_unused_split(index, settings, invocation.reporter)
+    rows = rows_before_preparation(pictures, settings)
+    _check_folds(config, rows, index.class_names, schemes)
+    TRAININGS[config.kind].build_network(config, num_classes=len(index.class_names))
+    return {
+        "dry_run": True,
+        "run": str(place.path),
+        "classes": list(index.class_names),
+        "num_pictures": len(without_test(pictures, settings)),
+        "num_groups": int(index.pictures["group"].nunique()),
+        "schemes": list(schemes),
+        "trainings": len(schemes) * settings.repeats * settings.num_folds,
+    }
+
+
+def summarise(result: dict[str, Any]) -> str:
+    """The result as text."""
+    if result.get("dry_run"):
+        lines = [f"{key}: {value}" for key, value in result.items() if key != "dry_run"]
+        return "Dry run: nothing was written.\n" + "\n".join(lines)
+    columns = {
+        SCHEME_IN_WORDS[scheme]: scheme_column(result[scheme])
+        for scheme in SCHEME_IN_WORDS
+        if scheme in result
+    }
+    lines = [pd.DataFrame(columns).to_string()]
+    for scheme, words in SCHEME_IN_WORDS.items():
+        if scheme in result:
+            lines.append(f"{_sentence(words)}: {result[scheme]['floor']['verdict']}.")
+    if result["gap"] is not None:
+        lines.append(f"{_sentence(result['gap']['verdict'])}.")
+    lines += [
+        f"Pictures: {result['num_pictures']}, each judged once by a network that has not learnt it"
+        + (f", {result['num_repeats']} times" if result["num_repeats"] > 1 else ""),
+        f"Figures:  {result['figures']}",
+        f"Results:  {result['run']} ({result['seconds']['total']:.0f} s)",
+    ]
+    return "\n".join(lines)
+
+
+def _choose_schemes(
+    settings: CrossValidationConfig, index: ImageIndex, reporter: Reporter
+) -> tuple[str, ...]:
+    """Random folds, and folds without a common group where groups are known."""
+    wanted = settings.schemes
+    if has_groups(index):
+        return wanted or ("random", "group")
+    fix = suggest_groups(index, reporter)
+    if "group" in (wanted or ()):
+        raise ArtstyleError(
+            "There are no groups to make folds of",
+            received="pictures that are each a group of their own",
+            fix=fix,
+        )
+    return wanted or ("random",)
+
+
+def _check_folds(
+    config: TrainingExperiment,
+    rows: pd.DataFrame,
+    class_names: Sequence[str],
+    schemes: Sequence[str],
+) -> None:
+    settings = config.cross_validation
+    check_divisible(
+        config,
+        rows,
+        class_names,
+        schemes=schemes,
+        num_folds=settings.num_folds,
+        repeats=settings.repeats,
+    )
+
+
+def _train_folds(
+    config: TrainingExperiment,
+    scheme: str,
+    repeat: int,
+    clusters: np.ndarray,
+    pictures: FoldPictures,
+    place: RunDirectory,
+    invocation: Invocation,
+) -> list[FoldResult]:
+    """Trains the folds of one repeat; those that an interrupted run has finished are read."""
+    settings = config.cross_validation
+    seed = config.seed + repeat
+    num_folds = settings.num_folds
+    numbers = assign_folds(pictures.labels, clusters, num_folds=num_folds, seed=seed)
+    results = []
+    for number in range(num_folds):
+        splits = split_fold(
+            pictures.labels,
+            clusters,
+            numbers,
+            number,
+            validation_share=settings.validation_share,
+            seed=seed,
+        )
+        fold = Fold(scheme, repeat, number, splits)
+        file = place.path / "folds" / f"{fold.name}.npz"
+        if not (invocation.resume and file.is_file()):
+            of_repeat = f" of repeat {repeat + 1}" if settings.repeats > 1 else ""
+            invocation.reporter.info(
+                f"Fold {number + 1} of {num_folds}{of_repeat}, {SCHEME_IN_WORDS[scheme]} "
+                f"({invocation.stopwatch.elapsed:.0f} s after the start)"
+            )
+            seeded = config.model_copy(update={"seed": seed})
+            home = RunDirectory(file.with_suffix(""), place.figures)
+            with divergence_named(f"Fold {number + 1} of {num_folds}{of_repeat}"):
+                result = train_fold(seeded, fold, pictures, home, invocation)
+            save_fold_result(file, result)
+            home.resume_file.unlink(missing_ok=True)
+        results.append(load_fold_result(file))
+    return results
+
+
+def _gap(results: Sequence[SchemeResult], labels: np.ndarray) -> dict[str, Any] | None:
+    by_scheme = {result.scheme: result for result in results}
+    if set(by_scheme) != {"random", "group"}:
+        return None
+    gap = compare_schemes(by_scheme["random"], by_scheme["group"], labels)
+    return {**dataclasses.asdict(gap), "verdict": describe_gap(gap)}
+
+
+def _write_predictions(
+    config: TrainingExperiment,
+    result: SchemeResult,
+    folded: FoldPictures,
+    place: RunDirectory,
+) -> None:
+    """Tables and figures of the first repeat, as every evaluation has them."""
+    prepared, class_names = folded.prepared, folded.class_names
+    pooled = PreparedPictures(prepared.root, folded.rows.assign(split="test"), prepared.rejected)
+    (pictures,) = read_splits(
+        pooled, class_names, config.data, image_size_px=config.model.image_size_px
+    ).values()
+    evaluation = evaluate_probabilities(
+        result.probabilities[0], pictures, class_names, accepted=result.is_accepted[0]
+    )
+    write_evaluation(
+        evaluation,
+        pictures,
+        class_names,
+        folder=place.path / result.scheme,
+        figures=place.figures / result.scheme,
+        title=f"{place.path.name}: {SCHEME_IN_WORDS[result.scheme]}",
+    )
+
+
+def _sentence(words: str) -> str:
+    return words[0].upper() + words[1:]

@@ -1,0 +1,219 @@
+"""evaluate: a finished run measured on one of its splits, or on another folder."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from artstyle_tf.evaluation.chosen_images import chosen_pictures, chosen_split
+from artstyle_tf.evaluation.measured_run import MeasuredRun
+from artstyle_tf.evaluation.places import plan_evaluation
+from artstyle_tf.evaluation.settings import EvaluateExperiment
+from artstyle_tf.images.batches.batches import evaluation_batches, steps_per_epoch
+from artstyle_tf.images.index.image_index import index_images
+from artstyle_tf.images.index.image_tables import csv_text
+from artstyle_tf.images.split_images import SplitPictures, read_splits
+from artstyle_tf.images.splits.given_split import judged_part
+from artstyle_tf.runs.known_images import TABLE_FILE, find_known_images
+from artstyle_tf.runs.run_directory import RunDirectory
+from artstyle_tf.runs.run_finding import find_run, read_run_config
+from artstyle_tf.runs.run_images import rows_of_split
+from artstyle_tf.runs.run_model import load_run_model
+from artstyle_tf.system.files import must_stay, write_text
+from artstyle_tf.system.invocation import Invocation
+from artstyle_tf.training.evaluation import (
+    Evaluation,
+    format_metrics,
+)
+from artstyle_tf.training.prediction import predict
+
+
+def run(config: EvaluateExperiment, invocation: Invocation) -> dict[str, Any]:
+    """Loads the run's model, predicts, measures, writes; returns what --json prints."""
+    run_directory = find_run(config.run, config.outputs, purpose="evaluated")
+    with must_stay(run_directory.path, run_directory.config_file):
+        return _evaluate(config, run_directory, invocation)
+
+
+def _evaluate(
+    config: EvaluateExperiment, run_directory: RunDirectory, invocation: Invocation
+) -> dict[str, Any]:
+    trained = read_run_config(run_directory)
+    class_names = run_directory.read_class_names()
+    name, folder, figures = _plan_evaluation(config, run_directory)
+    own_split = None if config.images is not None else chosen_split(config, run_directory)
+    measured = MeasuredRun(run_directory, trained, class_names, invocation.reporter)
+    model = load_run_model(run_directory, trained, before_refit=own_split == "val")
+    with chosen_pictures(config, run_directory, trained, invocation) as prepared:
+        splits = read_splits(
+            prepared,
+            class_names,
+            trained.data,
+            image_size_px=trained.model.image_size_px,
+        )
+        (pictures,) = splits.values()
+        known = find_known_images(
+            run_directory, trained, prepared, invocation.reporter, own_split=own_split
+        )
+        outputs = predict(
+            model,
+            evaluation_batches(pictures.store, pictures.labels, batch_size=config.batch_size),
+            num_batches=steps_per_epoch(len(pictures), config.batch_size),
+            description="Evaluating pictures",
+            reporter=invocation.reporter,
+        )
+        evaluation = measured.evaluate(outputs, pictures)
+        of_new = None
+        if len(known.table) and known.num_left:
+            new = dataclasses.replace(prepared, manifest=prepared.manifest[~known.is_known])
+            (new_pictures,) = read_splits(
+                new, class_names, trained.data, image_size_px=trained.model.image_size_px
+            ).values()
+            of_new = _as_block(measured.evaluate(outputs[~known.is_known], new_pictures))
+        table = folder / TABLE_FILE if len(known.table) else None
+        about_votes = {} if measured.votes is None else {"num_neighbours": measured.votes}
+        about_known = {"known_images": known.counts(table), "without_known_images": of_new}
+        if table is not None:
+            write_text(table, csv_text(known.table))
+        measured.write(
+            evaluation,
+            outputs,
+            pictures,
+            folder=folder,
+            figures=figures,
+            title=f"{run_directory.path.name}: {name}",
+            further={**about_votes, **about_known},
+        )
+    warnings = [
+        *_about_own_split(own_split),
+        *_about_single_style(pictures, class_names),
+        *known.warnings(),
+    ]
+    for warning in warnings:
+        invocation.reporter.warn(warning)
+    return {
+        "run": str(run_directory.path),
+        "evaluated": name,
+        "metrics": evaluation.metrics,
+        "intervals": evaluation.intervals,
+        **about_votes,
+        "num_pictures": len(pictures),
+        **about_known,
+        "warnings": warnings,
+        "unreadable": prepared.rejected.to_dict(orient="records"),
+        "per_class": _as_json(evaluation.per_class),
+        "results": str(folder),
+        "figures": str(figures),
+        "seconds": invocation.stopwatch.seconds(),
+    }
+
+
+def _as_block(evaluation: Evaluation) -> dict[str, Any]:
+    """Scores as JSON values, for results that hold several of them."""
+    return {
+        "num_images": len(evaluation.predictions),
+        "metrics": evaluation.metrics,
+        "intervals": evaluation.intervals,
+        "per_class": _as_json(evaluation.per_class),
+    }
+
+
+def _about_own_split(split: str | None) -> list[str]:
+    """What the run has done with the images of its split before."""
+    if split == "train":
+        return [
+            "These are the images that the run has learned from: the scores say how well it "
+            "remembers them, not how good it is."
+        ]
+    if split == "val":
+        return [
+            "These images have chosen the run's epoch, temperature or threshold: scores on them "
+            "are a little too good."
+        ]
+    return []
+
+
+def _about_single_style(pictures: SplitPictures, class_names: Sequence[str]) -> list[str]:
+    """What scores over one style mean."""
+    present = np.unique(pictures.labels)
+    if len(present) > 1:
+        return []
+    return [
+        f"All {len(pictures)} images are of one style, {class_names[int(present[0])]}: accuracy "
+        "and macro recall are its recall, macro precision is 1 as soon as one image is right, and "
+        "how often other styles are taken for it is not measured."
+    ]
+
+
+def _as_json(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table; what is not known is null, because JSON has no NaN."""
+    return table.astype(object).where(table.notna(), None).to_dict(orient="records")
+
+
+def plan(config: EvaluateExperiment, invocation: Invocation) -> dict[str, Any]:
+    """Says what `run` would measure, without writing."""
+    run_directory = find_run(config.run, config.outputs, purpose="evaluated")
+    name, folder, _ = _plan_evaluation(config, run_directory)
+    if config.images is not None:
+        index = index_images(Path(config.images), reporter=invocation.reporter, fewest_styles=1)
+        num_pictures = len(judged_part(index, invocation.reporter).pictures)
+    else:
+        num_pictures = len(rows_of_split(chosen_split(config, run_directory), run_directory))
+    return {
+        "dry_run": True,
+        "run": str(run_directory.path),
+        "would_evaluate": name,
+        "num_pictures": num_pictures,
+        "results": str(folder),
+    }
+
+
+def summarise(result: dict[str, Any]) -> str:
+    """The result as text."""
+    if result.get("dry_run"):
+        return "\n".join(f"{key}: {value}" for key, value in result.items() if key != "dry_run")
+    per_class, name = pd.DataFrame(result["per_class"]), result["evaluated"]
+    scores = {name: result["metrics"]}
+    intervals = {name: result["intervals"]}
+    known, of_new = result["known_images"], result["without_known_images"]
+    if of_new is not None:
+        without = f"without {known['num_images']} known images"
+        scores[without], intervals[without] = of_new["metrics"], of_new["intervals"]
+    lines = [
+        per_class.to_string(index=False, float_format=lambda value: f"{value:.3f}"),
+        "",
+        format_metrics(scores, intervals),
+        f"Pictures: {result['num_pictures']}",
+        *_known_in_words(known),
+        f"Results:  {result['results']}",
+        f"Figures:  {result['figures']}",
+    ]
+    lines += [f"Unreadable: {row['path']} ({row['reason']})" for row in result["unreadable"]]
+    return "\n".join(lines)
+
+
+def _known_in_words(known: dict[str, Any]) -> list[str]:
+    if not known["num_images"]:
+        return []
+    left = f"{known['num_new']} are new" if known["num_new"] else "none is left to evaluate it on"
+    return [
+        f"Known:    {known['num_images']} images that the run has seen before; {left}",
+        f"          {known['table']}",
+    ]
+
+
+def _plan_evaluation(
+    config: EvaluateExperiment, run_directory: RunDirectory
+) -> tuple[str, Path, Path]:
+    """Name, folder and figures of this evaluation; earlier ones are left alone."""
+    if config.images is not None:
+        name = Path(config.images).resolve().name
+    else:
+        name = config.run_name or chosen_split(config, run_directory)
+    folder, figures = plan_evaluation(config, run_directory, name)
+    return folder.name, folder, figures

@@ -1,0 +1,111 @@
+"""Which pictures are divided into folds, and which of them stay together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from artstyle_tf.config.experiment import TrainingExperiment
+from artstyle_tf.evaluation.fold_training import FoldPictures
+from artstyle_tf.evaluation.settings import CrossValidationConfig
+from artstyle_tf.images.index.groups import connected
+from artstyle_tf.images.index.image_index import ImageIndex
+from artstyle_tf.images.preparation.preparation import PreparedPictures
+from artstyle_tf.images.split_images import class_ids
+from artstyle_tf.images.splits.folds import check_folds, check_learned_in_every_fold
+from artstyle_tf.images.splits.given_split import is_split_already
+from artstyle_tf.system.progress import Reporter
+
+
+def without_test(pictures: pd.DataFrame, settings: CrossValidationConfig) -> pd.DataFrame:
+    """Rows of a table with the column `split`, without the test split if it is to be left alone."""
+    return pictures if settings.with_test_split else pictures[pictures["split"] != "test"]
+
+
+def pictures_to_divide(
+    prepared: PreparedPictures,
+    pictures: pd.DataFrame,
+    class_names: Sequence[str],
+    settings: CrossValidationConfig,
+) -> FoldPictures:
+    """The pictures that folds are made of.
+
+    Args:
+        prepared: all clean pictures.
+        pictures: of the index; says which look alike, if that counts.
+        class_names: in the order of the class ids.
+        settings: of the cross-validation.
+    """
+    rows = without_test(prepared.manifest, settings)
+    rows = rows[rows["parent"] == ""].sort_values("path", kind="stable", ignore_index=True)
+    looks = pictures.get("looks_like", pictures["digest"])
+    looks_like = rows["source"].map(dict(zip(pictures["path"], looks, strict=True)))
+    rows = rows.assign(looks_like=looks_like)
+    return FoldPictures(prepared, rows, class_ids(rows["label"], class_names), class_names)
+
+
+def check_divisible(
+    config: TrainingExperiment,
+    rows: pd.DataFrame,
+    class_names: Sequence[str],
+    *,
+    schemes: Iterable[str],
+    num_folds: int,
+    repeats: int = 1,
+) -> None:
+    """Checks that folds can be made, of prepared pictures or before.
+
+    Args:
+        config: of the training; says the seed and the share of validation.
+        rows: columns label, group, source_digest and looks_like.
+        class_names: in the order of the class ids.
+        schemes: "random" or "group".
+        num_folds: folds.
+        repeats: each with folds and a seed of its own.
+
+    Raises:
+        ArtstyleError: naming the styles that are too small.
+    """
+    labels = class_ids(rows["label"], class_names)
+    for scheme in schemes:
+        clusters = clusters_of(rows, scheme)
+        check_folds(labels, clusters, num_folds=num_folds, class_names=class_names)
+        check_learned_in_every_fold(
+            labels,
+            clusters,
+            num_folds=num_folds,
+            class_names=class_names,
+            validation_share=config.cross_validation.validation_share,
+            seeds=[config.seed + repeat for repeat in range(repeats)],
+        )
+
+
+def rows_before_preparation(
+    pictures: pd.DataFrame, settings: CrossValidationConfig
+) -> pd.DataFrame:
+    """What `pictures_to_divide` will find if every picture can be read; for `check_divisible`.
+
+    Args:
+        pictures: of the index, with their splits.
+        settings: of the cross-validation.
+    """
+    looks_like = pictures.get("looks_like", pictures["digest"])
+    rows = pictures.assign(source_digest=pictures["digest"], looks_like=looks_like)
+    return without_test(rows, settings)
+
+
+def clusters_of(rows: pd.DataFrame, scheme: str) -> np.ndarray:
+    """Pictures that must not be divided: copies; in the group scheme groups, too."""
+    copies = (rows["source_digest"], rows["looks_like"])
+    return connected(*copies) if scheme == "random" else connected(*copies, rows["group"])
+
+
+def report_unused_split(
+    index: ImageIndex, settings: CrossValidationConfig, reporter: Reporter
+) -> None:
+    """Says that a split which the folders give is not used."""
+    if is_split_already(index):
+        which = "all" if settings.with_test_split else "the training and validation"
+        reporter.info(f"Folds are made of {which} images; the split of the folders is not used.")

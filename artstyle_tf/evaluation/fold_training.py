@@ -1,0 +1,164 @@
+"""Training on some folds, predicting the one that was left out."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from artstyle_tf.config.experiment import TrainingExperiment
+from artstyle_tf.images.preparation.preparation import PreparedPictures
+from artstyle_tf.runs.run_directory import RunDirectory
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.files import replaced_atomically
+from artstyle_tf.system.finite_numbers import NotFiniteError
+from artstyle_tf.system.invocation import Invocation
+from artstyle_tf.system.npz_files import read_npz
+from artstyle_tf.training.bare_training import open_training
+
+
+@dataclass(frozen=True)
+class FoldPictures:
+    """What is divided into folds.
+
+    Attributes:
+        prepared: all pictures, augmented copies too. These follow the picture they were made from
+            into training, and are left out where it decides or judges.
+        rows: of the manifest, the N pictures that are no copies, sorted by path.
+        labels: int32 [N], class ids.
+        class_names: in the order of the class ids.
+    """
+
+    prepared: PreparedPictures
+    rows: pd.DataFrame
+    labels: np.ndarray
+    class_names: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One training of a cross-validation.
+
+    Attributes:
+        scheme: "random" or "group".
+        repeat: 0, 1, ...; each has folds and seeds of its own.
+        number: of the fold that is left out.
+        splits: str [N], "train", "val" or "test" for each picture; the fold is "test".
+    """
+
+    scheme: str
+    repeat: int
+    number: int
+    splits: np.ndarray
+
+    @property
+    def name(self) -> str:
+        """For files."""
+        return f"{self.scheme}-{self.repeat + 1}-fold-{self.number + 1}"
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """What a fold's network says of the n pictures it has not learnt from.
+
+    Attributes:
+        positions: int [n], which pictures.
+        probabilities: float32 [n, C], with the temperature.
+        is_accepted: bool [n], whether the network answers; see `metrics.calibration`.
+        floor_predictions: int [n], of the floor that was fitted to the same pictures.
+        best_epoch: from which the network is.
+    """
+
+    positions: np.ndarray
+    probabilities: np.ndarray
+    is_accepted: np.ndarray
+    floor_predictions: np.ndarray
+    best_epoch: np.ndarray
+
+
+def train_fold(
+    config: TrainingExperiment,
+    fold: Fold,
+    pictures: FoldPictures,
+    place: RunDirectory,
+    invocation: Invocation,
+) -> FoldResult:
+    """Trains without the fold and predicts it.
+
+    Args:
+        config: of the experiment; the seed is the repeat's.
+        fold: what to leave out.
+        pictures: all pictures.
+        place: where history and resume point of this fold go.
+        invocation: how the program was called.
+    """
+    # Graphs of the folds before this one would fill the memory.
+    keras.utils.clear_session()
+    gc.collect()
+    divided = _in_splits(pictures, fold)
+    training = open_training(
+        config, divided, pictures.class_names, place, invocation, with_test=True
+    )
+    place.path.mkdir(parents=True, exist_ok=True)
+    trainer, floor = training.train(resume=invocation.resume, save_model=None)
+    calibration = training.calibrate()
+    floor = training.refit(floor)
+    probabilities = training.probabilities("test", calibration.temperature)
+    return FoldResult(
+        positions=np.flatnonzero(fold.splits == "test"),
+        probabilities=probabilities,
+        is_accepted=calibration.accepts(probabilities.max(axis=1)),
+        floor_predictions=floor.predictions["test"],
+        best_epoch=np.array(trainer.best.epoch),
+    )
+
+
+@contextmanager
+def divergence_named(where: str) -> Iterator[None]:
+    """Says in which fold a training diverged."""
+    try:
+        yield
+    except NotFiniteError as error:
+        raise NotFiniteError(
+            f"{where}: {error.happened}", received=error.received, fix=error.fix
+        ) from error
+
+
+def save_fold_result(path: Path, result: FoldResult) -> None:
+    """Writes the result as .npz, as a whole or not at all."""
+    with replaced_atomically(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **vars(result))
+
+
+def load_fold_result(path: Path) -> FoldResult:
+    """Reads what `save_fold_result` wrote.
+
+    Raises:
+        ArtstyleError: if the file is damaged.
+    """
+    try:
+        arrays = read_npz(path)
+        return FoldResult(**{name: arrays[name] for name in FoldResult.__dataclass_fields__})
+    except (OSError, ValueError, KeyError) as error:
+        raise ArtstyleError(
+            f"The result of a fold, {path}, cannot be read",
+            received=" ".join(str(error).split()),
+            fix="remove it and --resume: the fold is trained again",
+        ) from error
+
+
+def _in_splits(pictures: FoldPictures, fold: Fold) -> PreparedPictures:
+    split_of = dict(zip(pictures.rows["path"], fold.splits, strict=True))
+    manifest = pictures.prepared.manifest
+    is_copy = manifest["parent"] != ""
+    splits = manifest["path"].where(~is_copy, manifest["parent"]).map(split_of)
+    kept = splits.notna() & (~is_copy | (splits == "train"))
+    # In the order of the pictures, so that predictions are, too.
+    rows = manifest.assign(split=splits)[kept].sort_values("path", kind="stable")
+    return PreparedPictures(pictures.prepared.root, rows, pictures.prepared.rejected)

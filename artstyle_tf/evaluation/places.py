@@ -1,0 +1,79 @@
+"""Where evaluations and comparisons go, and what is compared; nothing heavy is imported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from artstyle_tf.analysis.places import is_analysis
+from artstyle_tf.evaluation.settings import CompareExperiment, EvaluateExperiment
+from artstyle_tf.runs.run_directory import RunDirectory, open_run
+from artstyle_tf.runs.run_finding import free_name, refuse_existing
+from artstyle_tf.system.errors import ArtstyleError
+
+
+def find_compared_folders(config: CompareExperiment) -> list[Path]:
+    """The folders that --runs names, each once: of analyses, or of finished runs.
+
+    Raises:
+        ArtstyleError: if a folder is neither, or none is named.
+    """
+    if not config.runs:
+        models = Path(config.outputs or "outputs") / "models"
+        known = sorted(file.parent.name for file in models.glob("[!.]*/metrics.json"))
+        raise ArtstyleError(
+            "Which runs should be compared?",
+            expected="--runs DIR DIR ..., folders of runs and of analyses",
+            fix=f"in {models} there are {', '.join(known)}" if known else "train a model first",
+        )
+    folders = list(dict.fromkeys(Path(path).resolve() for path in config.runs))
+    for folder in folders:
+        if not is_analysis(folder):
+            _check_finished(open_run(folder))
+    return folders
+
+
+def _check_finished(run: RunDirectory) -> None:
+    if not run.metrics_file.is_file():
+        raise ArtstyleError(
+            f"The run {run.path} has no results yet",
+            expected="a finished run",
+            fix="finish it with --resume, or leave it out",
+        )
+
+
+COMPARISON_FILE = "comparison.json"
+
+
+def plan_comparison(config: CompareExperiment) -> tuple[Path, Path]:
+    """Folder and figures of a comparison.
+
+    Raises:
+        ArtstyleError: if it exists already.
+    """
+    outputs = Path(config.outputs or "outputs")
+    comparisons = outputs / "comparisons"
+    name = config.run_name or free_name(comparisons, "comparison", COMPARISON_FILE)
+    refuse_existing(comparisons / name, "comparison", COMPARISON_FILE)
+    return comparisons / name, outputs / "figs" / "comparisons" / name
+
+
+def plan_evaluation(
+    config: EvaluateExperiment, run_directory: RunDirectory, name: str
+) -> tuple[Path, Path]:
+    """Folder and figures of an evaluation; without a name of its own it takes a free one.
+
+    Args:
+        config: of the evaluation.
+        run_directory: of the run.
+        name: to begin with, if `config` has none.
+
+    Raises:
+        ArtstyleError: if it exists already.
+    """
+    home = run_directory
+    if config.outputs is not None:
+        home = run_directory.moved_to(Path(config.outputs))
+    evaluations = home.path / "evaluations"
+    name = config.run_name or free_name(evaluations, name)
+    refuse_existing(evaluations / name, "evaluation")
+    return evaluations / name, home.figures / "evaluations" / name

@@ -1,0 +1,107 @@
+"""How much a served model's answers differ where it cannot do what preparation does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from artstyle_tf.export.batch_decoding import OK
+from artstyle_tf.export.formats.quiet_conversion import quiet_conversion
+from artstyle_tf.export.other_files import files_of_other_kinds
+from artstyle_tf.export.serving_signature import IMAGE_BYTES, PIXELS
+from artstyle_tf.images.preparation.image_writing import prepare_bytes
+from artstyle_tf.images.reading.decoding import decode_picture, resize_picture
+from artstyle_tf.runs.run_directory import RunDirectory
+from artstyle_tf.runs.run_images import read_own_pictures
+from artstyle_tf.runs.served_run import ServedRun
+from artstyle_tf.system.errors import ArtstyleError
+
+NUM_IMAGES = 8
+
+_INTRODUCTION = (
+    "What `predict.py` reads is prepared first; the model takes files as they are, and cannot do "
+    "all of it: it does not convert colors by a profile, does not reduce large images before it "
+    "resizes them, takes the upper 8 of 16 bits, and its decoder of JPEG is another one. "
+    "`predict.py --url` prepares images before it sends them."
+)
+
+Answer = Callable[..., Mapping[str, tf.Tensor]]
+
+
+def measure_differences(
+    run: ServedRun, run_directory: RunDirectory, saved_model: Path
+) -> pd.DataFrame | str:
+    """Ask for validation images as they are, in several kinds of files, and prepared.
+
+    Args:
+        run: that is exported.
+        run_directory: of the run, whose validation images are taken.
+        saved_model: folder of the version.
+
+    Returns:
+        Columns file, images, answered, same_label, largest_difference; or why the images
+        cannot be read.
+    """
+    try:
+        images = read_own_pictures(run_directory, "val", most=NUM_IMAGES).pictures
+    except ArtstyleError as error:
+        return " ".join(str(error).split())
+    with quiet_conversion():  # which warns that nobody can differentiate it
+        signatures = tf.saved_model.load(str(saved_model)).signatures
+    kinds = [files_of_other_kinds(image, max_side_px=run.max_side_px) for image in images]
+    return pd.DataFrame(
+        [_compare(kind, [files[kind] for files in kinds], run, signatures) for kind in kinds[0]]
+    )
+
+
+def describe_differences(measured: pd.DataFrame | str) -> str:
+    """Markdown: what was measured, or why nothing was."""
+    title = "## What it sees differently"
+    if isinstance(measured, str):
+        return f"{title}\n{_INTRODUCTION}\n\nHow much that changes was not measured: {measured}"
+    rows = [
+        f"| {row.file} | {row.answered} of {row.images} | {row.same_label} | "
+        f"{row.largest_difference:.1e} |"
+        for row in measured.itertuples()
+    ]
+    table = ["| file | answered | same label | largest difference of a probability |"]
+    table += ["|---|---|---|---|", *rows]
+    count = int(measured["images"].max())
+    return "\n".join(
+        [
+            title,
+            f"{_INTRODUCTION} Measured with {count} validation images, each written as such a "
+            "file, and the answer for what preparation makes of it:",
+            "",
+            *table,
+        ]
+    )
+
+
+def _compare(
+    kind: str, files: Sequence[bytes], run: ServedRun, signatures: Mapping[str, Answer]
+) -> dict[str, object]:
+    served = signatures["serving_default"](**{IMAGE_BYTES: tf.constant(list(files))})
+    prepared = [prepare_bytes(content, max_side_px=run.max_side_px) for content in files]
+    pixels = [
+        resize_picture(
+            decode_picture(tf.constant(content)),
+            image_size_px=run.image_size_px,
+            aspect=run.aspect,
+        )
+        for content in prepared
+    ]
+    expected = signatures["from_pixels"](**{PIXELS: tf.cast(tf.stack(pixels), tf.float32)})
+    is_ok = served["status"].numpy() == OK.encode()
+    found, wanted = served["probabilities"].numpy()[is_ok], expected["probabilities"].numpy()[is_ok]
+    return {
+        "file": kind,
+        "images": len(files),
+        "answered": int(is_ok.sum()),
+        "same_label": int((found.argmax(axis=1) == wanted.argmax(axis=1)).sum()),
+        "largest_difference": float(np.abs(found - wanted).max(initial=0.0)),
+    }

@@ -1,0 +1,72 @@
+"""A run's directory -> what its model card says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from artstyle_tf.config.experiment import TrainingExperiment, TripletExperiment
+from artstyle_tf.export.model_card import ModelFacts
+from artstyle_tf.export.settings import ExportExperiment
+from artstyle_tf.runs.run_directory import RunDirectory
+from artstyle_tf.runs.run_files import CrossValidation, Environment, read_values
+from artstyle_tf.runs.run_finding import read_results, read_run_config
+from artstyle_tf.system.errors import ArtstyleError
+
+
+def collect_model_facts(
+    run_directory: RunDirectory, config: ExportExperiment, formats: pd.DataFrame
+) -> ModelFacts:
+    """Reads what the card of a run needs.
+
+    Raises:
+        ArtstyleError: if the run is not finished, or the cross-validation is none or of another
+            kind.
+    """
+    trained = read_run_config(run_directory)
+    class_names = run_directory.read_class_names()
+    return ModelFacts(
+        name=run_directory.path.name,
+        is_embedding=isinstance(trained, TripletExperiment),
+        class_names=class_names,
+        architecture=f"{trained.model.backbone}, {trained.model.head} head",
+        image_size_px=trained.model.image_size_px,
+        pictures=_count_pictures(run_directory, class_names),
+        results=read_results(run_directory),
+        cross_validation=_read_cross_validation(config.cross_validation, trained),
+        environment=read_values(run_directory.environment_file, Environment),
+        formats=formats,
+        licence=config.licence,
+    )
+
+
+def _count_pictures(run_directory: RunDirectory, class_names: tuple[str, ...]) -> pd.DataFrame:
+    rows = run_directory.read_pictures()
+    rows = rows[rows["parent"] == ""]
+    counts = pd.crosstab(rows["label"], rows["split"])
+    splits = [split for split in ("train", "val", "test") if split in counts]
+    return counts.reindex(index=list(class_names), fill_value=0)[splits]
+
+
+def _read_cross_validation(
+    folder: str | None, trained: TrainingExperiment
+) -> dict[str, Any] | None:
+    if folder is None:
+        return None
+    file = Path(folder) / "metrics.json"
+    if not file.is_file():
+        raise ArtstyleError(
+            f"{folder} holds no finished cross-validation",
+            received=f"no {file}",
+            expected="a folder that cross_validate.py made",
+        )
+    found = read_values(file, CrossValidation)
+    if found.get("kind") != trained.kind:
+        raise ArtstyleError(
+            f"The cross-validation {folder} is of another kind than the run",
+            received=f"kind: {found.get('kind')}",
+            expected=f"kind: {trained.kind}",
+        )
+    return found

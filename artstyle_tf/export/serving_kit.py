@@ -1,0 +1,176 @@
+"""What one needs to serve an export: a folder of scripts, examples and a README."""
+
+from __future__ import annotations
+
+import importlib.resources
+import re
+import string
+from collections.abc import Mapping
+from pathlib import Path
+
+from artstyle_tf.export.served_signature import (
+    KNOWN_OUTPUTS,
+    SERVING_DEFAULT,
+    ServedSignature,
+    TensorDescription,
+    check_is_ours,
+    read_signatures,
+)
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.files import cannot_write, read_json, write_text
+
+SERVING_FOLDER = "serving"
+"""Beside the folder of the SavedModel's versions."""
+
+SERVING_IMAGE = "tensorflow/serving:2.21.0"
+"""Docker image whose TensorFlow has the minor version of ours."""
+
+SERVING_USER = "10001:10001"
+"""User and group of the server; nobody's on most machines, and not root."""
+
+SERVING_MEMORY = "4g"
+"""Limit of the server: the libraries, two batches at once and four images that are decoded."""
+
+SERVING_PROCESSES = 1024
+"""Limit of processes and threads; TensorFlow starts several for each core."""
+
+_FILES = (
+    "README.md",
+    "docker-run.sh",
+    "compose.yaml",
+    "batching_parameters.txt",
+    "curl.sh",
+    "rest_client.py",
+    "grpc_client.py",
+)
+_LIMITS = Path("assets.extra") / "limits.json"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_TOO_LONG_TO_SHOW = {"embedding"}
+_MEANINGS = {
+    "image_bytes": 'files: JPEG, PNG, GIF, WebP (not animated), BMP (24 bits), or `{"b64": ...}`',
+    "pixels": "RGB in 0..255, upright and resized as the model's pictures were",
+    "label": "most probable class",
+    "probabilities": "of the classes",
+    "classes": "whose probabilities these are; the same for every picture",
+    "confidence": "the largest probability",
+    "embedding": "the picture as a vector, to compare with others",
+    "accepted": "whether the model is sure enough to answer",
+    "neighbour_ids": "nearest pictures of the gallery, the nearest first",
+    "neighbour_distances": "L2 distances of these pictures",
+    "status": '"ok", or why this file is not answered; then all the rest of it is empty or 0',
+}
+
+
+class _Template(string.Template):
+    """Dollars belong to the shell."""
+
+    delimiter = "@@"
+
+
+def write_serving_instructions(
+    export: Path, saved_model: Path, *, model_name: str, differences: str = ""
+) -> Path:
+    """Writes the folder `serving`; its examples are made for what the model takes and gives.
+
+    Args:
+        export: folder that holds `saved_model`, the folder of versions.
+        saved_model: folder of the version, whose signatures are read.
+        model_name: as which it is to be served.
+        differences: Markdown, where the model's answers differ from those of the run.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ArtstyleError: if the name cannot be part of a URL, the SavedModel cannot be read or is not
+            of this program, or the folder cannot be written.
+    """
+    check_model_name(model_name)
+    signatures = read_signatures(saved_model)
+    served = signatures.get(SERVING_DEFAULT, ServedSignature({}, {}))
+    check_is_ours(served, str(saved_model))
+    values = {
+        "model_name": model_name,
+        "image": SERVING_IMAGE,
+        "user": SERVING_USER,
+        "memory": SERVING_MEMORY,
+        "processes": str(SERVING_PROCESSES),
+        "differences": differences,
+        **{name: str(limit) for name, limit in read_json(saved_model / _LIMITS).items()},
+        "signatures": _signature_tables(signatures),
+        "inputs": _listed(served.inputs),
+        "outputs": _listed(served.outputs),
+        "shown": _python_list([x for x in _in_order(served.outputs) if x not in _TOO_LONG_TO_SHOW]),
+    }
+    folder = export / SERVING_FOLDER
+    for name in _FILES:
+        file = folder / name
+        write_text(file, _Template(_template(name)).substitute(values))
+        if file.suffix == ".sh":
+            _make_executable(file)
+    return folder
+
+
+def check_model_name(model_name: str) -> None:
+    """Refuses a name that could not be part of a URL, a path and a shell command as it is.
+
+    Raises:
+        ArtstyleError: if it is one.
+    """
+    if not _NAME.fullmatch(model_name):
+        raise ArtstyleError(
+            "A model cannot be served under this name",
+            received=model_name,
+            expected="letters, digits, dots, hyphens and underscores, a letter or digit first",
+        )
+
+
+def _template(name: str) -> str:
+    templates = importlib.resources.files("artstyle_tf.export") / "serving_kit_templates"
+    return (templates / f"{name}.template").read_text(encoding="utf-8")
+
+
+def _make_executable(file: Path) -> None:
+    try:
+        file.chmod(0o755)
+    except OSError as error:
+        raise cannot_write(file, error) from error
+
+
+def _signature_tables(signatures: Mapping[str, ServedSignature]) -> str:
+    """Markdown: a table for each signature, the one that a client needs first."""
+    first = sorted(signatures, key=lambda name: (name != SERVING_DEFAULT, name))
+    return "\n\n".join(_signature_table(name, signatures[name]) for name in first)
+
+
+def _signature_table(name: str, signature: ServedSignature) -> str:
+    lines = [
+        f"Signature `{name}`:",
+        "",
+        "| | name | type and shape | what it is |",
+        "|---|---|---|---|",
+    ]
+    for kind, tensors in (("input", signature.inputs), ("output", signature.outputs)):
+        lines += [
+            f"| {kind} | `{tensor}` | {description} | {_MEANINGS.get(tensor, '')} |"
+            for tensor, description in _in_order(tensors).items()
+        ]
+    return "\n".join(lines)
+
+
+def _listed(tensors: Mapping[str, TensorDescription]) -> str:
+    return "\n".join(
+        f"    {name}: {description}" for name, description in _in_order(tensors).items()
+    )
+
+
+def _in_order(tensors: Mapping[str, TensorDescription]) -> dict[str, TensorDescription]:
+    """As a reader wants to see them: what the model says first."""
+    known = list(KNOWN_OUTPUTS)
+    first = sorted(tensors, key=lambda name: known.index(name) if name in known else len(known))
+    return {name: tensors[name] for name in first}
+
+
+def _python_list(names: list[str]) -> str:
+    """One a line: as a formatter would write it, however many there are."""
+    return "[\n" + "".join(f'    "{name}",\n' for name in names) + "]"

@@ -1,0 +1,26 @@
+"""Settings of the export of a finished run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from artstyle_tf.config.base import Fraction, NonNegativeInt, PositiveInt, Schema
+
+FormatName = Literal["onnx", "openvino", "openvino_bf16", "litert", "litert_int8"]
+
+
+class ExportExperiment(Schema):
+    """A finished run, made ready for servers and other runtimes."""
+
+    run: str | None = None
+    outputs: str | None = None
+    formats: tuple[FormatName | Literal["all"], ...] = ()
+    num_training_pictures: PositiveInt = 100
+    largest_macro_f1_loss: Fraction = 0.01
+    max_pixels: Annotated[PositiveInt, Field(le=100_000_000)] = 25_000_000
+    num_timing_rounds: PositiveInt = 5
+    cross_validation: str | None = None
+    licence: str | None = None
+    seed: NonNegativeInt = 42

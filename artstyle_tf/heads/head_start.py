@@ -1,0 +1,106 @@
+"""The first weights of a head: a linear classifier of the frozen features.
+
+Logistic regression and ridge regression make different mistakes. The mean of their logits (a
+logarithmic opinion pool: Genest and Zidek 1986) is right more often about new artists than either,
+has better probabilities, and is a single dense layer like them; BENCHMARKS.md has the figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from artstyle_tf.heads.baseline import Floor
+from artstyle_tf.heads.logistic import fit_linear_probe
+from artstyle_tf.heads.ridge import fit_ridge_probe
+from artstyle_tf.heads.ridge_choice import choose_ridge
+from artstyle_tf.heads.settings import LinearProbeConfig
+from artstyle_tf.images.index.groups import connected
+from artstyle_tf.images.split_images import SplitPictures
+from artstyle_tf.models.features import FeatureGroup
+from artstyle_tf.system.progress import SILENT, Reporter
+
+ProbeConfig = TypeVar("ProbeConfig", bound=LinearProbeConfig)
+
+
+def choose_probe(
+    probe: ProbeConfig,
+    features: np.ndarray,
+    pictures: SplitPictures,
+    groups: Sequence[FeatureGroup],
+    *,
+    num_classes: int,
+    seed: int,
+    reporter: Reporter = SILENT,
+) -> ProbeConfig:
+    """Replaces a ridge that is to be chosen by the one that is best for other groups.
+
+    Args:
+        probe: settings.
+        features: float32 [N, D], of the training pictures.
+        pictures: the same.
+        groups: the parts of D.
+        num_classes: C.
+        seed: of the folds.
+        reporter: is told the choice.
+    """
+    if probe.method == "logistic" or probe.ridge != "auto":
+        return probe
+    rows = pictures.rows
+    choice = choose_ridge(
+        features,
+        pictures.labels,
+        connected(rows["source_digest"], rows["group"]),  # copies have the digest of their parent
+        num_classes=num_classes,
+        balanced=probe.balanced,
+        groups=groups,
+        seed=seed,
+    )
+    scores = ", ".join(f"{ridge:g}: {score:.3f}" for ridge, score in choice.scores.items())
+    reporter.info(f"Ridge {choice.ridge:g}, by macro-F1 on folds of training pictures ({scores})")
+    return probe.model_copy(update={"ridge": choice.ridge})
+
+
+def fit_head_start(
+    probe: LinearProbeConfig,
+    floor: Floor | None,
+    features: np.ndarray,
+    labels: np.ndarray,
+    groups: Sequence[FeatureGroup],
+    *,
+    num_classes: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fits what the config asks for to the training pictures.
+
+    Args:
+        probe: settings, from `choose_probe`.
+        floor: is taken as it is where it is the same regression.
+        features: float32 [N, D], of the training pictures.
+        labels: int [N], of the same.
+        groups: the parts of D.
+        num_classes: C.
+
+    Returns:
+        kernel float32 [D, C] and bias float32 [C], which give logits.
+    """
+    settings: dict[str, Any] = {
+        "num_classes": num_classes,
+        "balanced": probe.balanced,
+        "groups": groups,
+    }
+    heads = []
+    if probe.method in ("ridge", "mean"):
+        assert probe.ridge != "auto"
+        heads.append(fit_ridge_probe(features, labels, ridge=probe.ridge, **settings))
+    if probe.method in ("logistic", "mean"):
+        if floor is not None and len(groups) == 1:
+            heads.append((floor.kernel, floor.bias))
+        else:
+            strength = probe.inverse_regularisation
+            heads.append(
+                fit_linear_probe(features, labels, inverse_regularisation=strength, **settings)
+            )
+    kernels, biases = zip(*heads, strict=True)
+    return np.mean(kernels, axis=0), np.mean(biases, axis=0)

@@ -1,0 +1,97 @@
+"""How smooth a ridge regression should be, asked of pictures that it has not learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg
+
+from artstyle_tf.heads.ridge import PosedRidge, pose_ridge
+from artstyle_tf.images.splits.folds import assign_folds
+from artstyle_tf.metrics.classification import classification_summary
+from artstyle_tf.models.features import FeatureGroup
+
+RIDGES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+"""What is tried. Features are scaled so that the same values suit any number of them."""
+
+
+@dataclass(frozen=True)
+class RidgeChoice:
+    """The best of `RIDGES`.
+
+    Attributes:
+        ridge: with the highest score; the larger of equals.
+        scores: each ridge -> macro-F1 of the pictures, each judged by the folds it is not in.
+    """
+
+    ridge: float
+    scores: dict[float, float]
+
+
+def choose_ridge(
+    features: np.ndarray,
+    labels: np.ndarray,
+    clusters: np.ndarray,
+    *,
+    num_classes: int,
+    balanced: bool,
+    groups: Sequence[FeatureGroup] | None = None,
+    num_folds: int = 5,
+    seed: int = 42,
+) -> RidgeChoice:
+    """Compares all ridges on the same folds of the pictures that are learnt from.
+
+    Each fold is one eigendecomposition, by the smaller of the two systems of equations; every ridge
+    then costs a matrix product.
+
+    Args:
+        features: float [N, D].
+        labels: int [N], class ids in [0, C); every class occurs.
+        clusters: int [N], equal for pictures that must not be in two folds.
+        num_classes: C.
+        balanced: as for `fit_ridge_probe`.
+        groups: as for `fit_ridge_probe`.
+        num_folds: K.
+        seed: of the folds.
+
+    Source: Rifkin and Lippert 2007, Notes on regularized least squares (all ridges at once).
+    """
+    folds = assign_folds(labels, clusters, num_folds=num_folds, seed=seed)
+    predictions = {ridge: np.zeros(len(labels), dtype=int) for ridge in RIDGES}
+    for number in range(num_folds):
+        judged = folds == number
+        if judged.all() or not judged.any():
+            continue  # fewer clusters than folds
+        posed = pose_ridge(
+            features[~judged],
+            labels[~judged],
+            num_classes=num_classes,
+            balanced=balanced,
+            groups=groups,
+        )
+        for ridge, outputs in _outputs(posed, features[judged]).items():
+            predictions[ridge][judged] = outputs.argmax(axis=1)
+    scores = {
+        ridge: classification_summary(labels, predicted, num_classes=num_classes)["macro_f1"]
+        for ridge, predicted in predictions.items()
+    }
+    return RidgeChoice(max(RIDGES, key=lambda ridge: (scores[ridge], ridge)), scores)
+
+
+def _outputs(posed: PosedRidge, features: np.ndarray) -> dict[float, np.ndarray]:
+    """What the regressions with all ridges say of other pictures: ridge -> float64 [n, C]."""
+    others = np.asarray(features, np.float64) / posed.scale - posed.mean
+    rows, wanted = posed.rows, posed.wanted
+    num_pictures, num_features = rows.shape
+    if num_features <= num_pictures:
+        values, directions = linalg.eigh(rows.T @ rows)
+        turned, answers = others @ directions, directions.T @ (rows.T @ wanted)
+    else:
+        values, directions = linalg.eigh(rows @ rows.T)
+        turned, answers = (others @ rows.T) @ directions, directions.T @ wanted
+    return {
+        ridge: turned @ (answers / (values + ridge)[:, None]) + posed.mean_target
+        for ridge in RIDGES
+    }

@@ -1,0 +1,32 @@
+"""Settings of the closed-form heads."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from artstyle_tf.config.base import (
+    NonNegativeFloat,
+    PositiveFloat,
+    Schema,
+)
+
+
+class LinearProbeConfig(Schema):
+    """A linear classifier of the frozen features, which then initialises the head.
+
+    "mean" is the mean of the logits of both regressions, which is a linear classifier again.
+    `inverse_regularisation` is that of logistic regression, of the start or of the floor alone;
+    `ridge` that of ridge regression; "auto" chooses it on folds of the training pictures, without a
+    common group in two.
+    """
+
+    method: Literal["logistic", "ridge", "mean"] = "logistic"
+    inverse_regularisation: PositiveFloat = 4.0
+    ridge: PositiveFloat | Literal["auto"] = 1.0
+    balanced: bool = True
+
+
+class ProjectionStartConfig(LinearProbeConfig):
+    """A linear probe and principal components, which initialise the projection."""
+
+    share_of_components: NonNegativeFloat = 0.5

@@ -1,0 +1,274 @@
+"""Random changes that leave a picture's style what it was: policies behind one small interface.
+
+albumentations does the work. Nothing but this file and `picture_transforms` knows it: its
+development under a free licence has ended, so one day the policies will be built on something else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from artstyle_tf.system.errors import ArtstyleError
+
+# Pictures of one training run share a size, pictures on disk do not: a few pipelines are enough
+# for the first and would never be enough for the second.
+_PIPELINES_KEPT_PER_THREAD = 8
+
+# Superpixels and grids divide the picture into cells, and albumentations divides by zero where a
+# cell is smaller than a pixel.
+_SMALLEST_SIDE_FOR_CELLS_PX = 32
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A named recipe of random changes.
+
+    Attributes:
+        name: what the user writes in the config.
+        description: one sentence for help texts and reports.
+        build: (height_px, width_px) -> list of albumentations transforms for pictures of that size.
+    """
+
+    name: str
+    description: str
+    build: Callable[[int, int], Sequence[Any]]
+
+
+def augment_picture(picture: np.ndarray, *, policy: str, seed: int) -> np.ndarray:
+    """Applies a policy; the same picture, policy and seed give the same result in every thread.
+
+    Args:
+        picture: uint8 [H, W, 3], RGB, H and W at least 1.
+        policy: a key of `POLICIES`.
+        seed: in [0, 2**32), e.g. from `seed_for`.
+
+    Returns:
+        uint8 [H, W, 3], a new array of the same size.
+
+    Raises:
+        ArtstyleError: if the policy is unknown.
+        ValueError: if the picture has another shape or dtype.
+    """
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+        raise ValueError(
+            f"`picture` should be uint8 [H, W, 3]. Received: {picture.dtype} {picture.shape}"
+        )
+    pipeline = _pipeline(policy, picture.shape[0], picture.shape[1])
+    pipeline.set_random_seed(int(seed))  # It refuses NumPy's integers.
+    augmented = pipeline(image=np.ascontiguousarray(picture))["image"]
+    # Where no transform had anything to do, the result is the picture itself or a view of it.
+    return augmented.copy() if np.may_share_memory(augmented, picture) else augmented
+
+
+def seed_for(*parts: int | str) -> int:
+    """Mixes numbers and strings into a seed, the same on every machine and Python version.
+
+    Args:
+        *parts: e.g. the run's seed, the epoch, a picture's digest; 1 and "1" differ, int and
+            NumPy integers do not.
+
+    Returns:
+        Integer in [0, 2**32).
+    """
+    text = "\x1f".join(f"s{part}" if isinstance(part, str) else f"i{int(part)}" for part in parts)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+
+
+class _ThreadPipelines(threading.local):
+    """One store per thread: a pipeline carries its random state, so threads must not share one."""
+
+    def __init__(self) -> None:
+        self.by_key: OrderedDict[tuple[str, int, int], Any] = OrderedDict()
+
+
+_thread_pipelines = _ThreadPipelines()
+
+
+def _pipeline(policy: str, height: int, width: int) -> Any:
+    if policy not in POLICIES:
+        raise ArtstyleError(
+            "There is no such augmentation policy",
+            received=policy,
+            expected=f"one of {', '.join(POLICIES)}",
+        )
+    kept = _thread_pipelines.by_key
+    key = (policy, height, width)
+    if key in kept:
+        kept.move_to_end(key)
+    else:
+        kept[key] = _albumentations().Compose(list(POLICIES[policy].build(height, width)))
+        if len(kept) > _PIPELINES_KEPT_PER_THREAD:
+            kept.popitem(last=False)
+    return kept[key]
+
+
+def _albumentations() -> Any:
+    from artstyle_tf.images.reading.transforms import albumentations
+
+    return albumentations
+
+
+def _flip(height: int, width: int) -> list[Any]:
+    del height, width
+    return [_albumentations().HorizontalFlip(p=0.5)]
+
+
+def _gentle(height: int, width: int) -> list[Any]:
+    transforms = _albumentations()
+    shape = width / height
+    return [
+        transforms.RandomResizedCrop(
+            size=(height, width),
+            scale=(0.6, 1.0),
+            ratio=(0.93 * shape, 1.07 * shape),
+            interpolation=_cubic(),
+        ),
+        transforms.HorizontalFlip(p=0.5),
+        transforms.ColorJitter(
+            brightness=(0.9, 1.1),
+            contrast=(0.9, 1.1),
+            saturation=(0.85, 1.15),
+            hue=(-0.02, 0.02),
+            p=0.8,
+        ),
+    ]
+
+
+def _strong(height: int, width: int) -> list[Any]:
+    transforms = _albumentations()
+    reflect = _reflecting_border()
+    shortest = min(height, width)
+    dropout = transforms.CoarseDropout(
+        num_holes_range=(2, 6), hole_height_range=(0.06, 0.15), hole_width_range=(0.06, 0.15)
+    )
+    superpixels, warps = [], []
+    if shortest >= _SMALLEST_SIDE_FOR_CELLS_PX:
+        # Its default works on a copy of 128 px, which would blur a larger picture beyond use.
+        superpixels = [
+            transforms.Superpixels(p_replace=(0.1, 0.3), n_segments=(100, 200), max_size=256)
+        ]
+        elastic = transforms.ElasticTransform(
+            # Strength grows with the picture: the same bend at 128 px and at 1024 px.
+            alpha=0.25 * shortest,
+            sigma=0.05 * shortest,
+            border_mode=reflect,
+        )
+        grid = transforms.GridDistortion(
+            num_steps=5, distort_limit=(-0.25, 0.25), border_mode=reflect
+        )
+        warps = [transforms.OneOf([elastic, grid], p=0.3)]
+    return [
+        transforms.HorizontalFlip(p=0.5),
+        transforms.Affine(
+            rotate=(-15, 15),
+            scale=(0.9, 1.1),
+            translate_percent=(-0.06, 0.06),
+            shear=(-8, 8),
+            border_mode=reflect,
+            p=0.7,
+        ),
+        transforms.ColorJitter(
+            brightness=(0.75, 1.25),
+            contrast=(0.75, 1.25),
+            saturation=(0.7, 1.3),
+            hue=(-0.05, 0.05),
+            p=0.7,
+        ),
+        transforms.GaussianBlur(sigma_limit=(0.5, 1.5), p=0.2),
+        transforms.OneOf([dropout, *superpixels], p=0.3),
+        *warps,
+        transforms.RandomResizedCrop(
+            size=(height, width),
+            scale=(0.5, 1.0),
+            ratio=(width / height, width / height),
+            interpolation=_cubic(),
+            p=0.5,
+        ),
+    ]
+
+
+def _cubic() -> int:
+    import cv2
+
+    return cv2.INTER_CUBIC
+
+
+def _reflecting_border() -> int:
+    import cv2
+
+    return cv2.BORDER_REFLECT_101
+
+
+POLICIES: dict[str, Policy] = {
+    policy.name: policy
+    for policy in (
+        Policy("flip", "left and right swapped half of the time", _flip),
+        Policy("gentle", "mild crops, flips and colour changes; brushwork stays sharp", _gentle),
+        Policy("strong", "the reference's warps, blur, dropout and superpixels as well", _strong),
+    )
+}
+
+
+@dataclass(frozen=True)
+class PolicyStep:
+    """One transform of a policy, by itself.
+
+    Attributes:
+        name: of the transform.
+        probability: that a picture meets it when the whole policy is applied.
+        apply: (uint8 [H, W, 3], seed) -> uint8 [H, W, 3]; always applied.
+    """
+
+    name: str
+    probability: float
+    apply: Callable[[np.ndarray, int], np.ndarray]
+
+
+def policy_steps(policy: str, height: int, width: int) -> list[PolicyStep]:
+    """The transforms of a policy one by one, to look at and to time.
+
+    Args:
+        policy: a key of `POLICIES`.
+        height: of the pictures.
+        width: of the pictures.
+    """
+    steps = []
+    for transform, probability in _one_by_one(POLICIES[policy].build(height, width)):
+        transform.p = 1.0
+        pipeline = _albumentations().Compose([transform])
+
+        def apply(picture: np.ndarray, seed: int, pipeline: Any = pipeline) -> np.ndarray:
+            pipeline.set_random_seed(int(seed))
+            return pipeline(image=np.ascontiguousarray(picture))["image"]
+
+        steps.append(PolicyStep(type(transform).__name__, probability, apply))
+    return steps
+
+
+def _one_by_one(transforms: Sequence[Any]) -> Iterator[tuple[Any, float]]:
+    for transform in transforms:
+        if isinstance(transform, _albumentations().OneOf):
+            total = sum(choice.p for choice in transform.transforms)
+            yield from ((choice, transform.p * choice.p / total) for choice in transform.transforms)
+        else:
+            yield transform, transform.p
+
+
+def policy_fingerprint(policy: str) -> str:
+    """Eight letters and digits that change when the pixels a policy makes may change.
+
+    It covers the policy's transforms with their parameters and the libraries that apply them.
+    """
+    transforms = _albumentations()
+    import cv2
+
+    recipe = [repr(transform) for transform in POLICIES[policy].build(224, 224)]
+    parts = [transforms.__version__, cv2.__version__, *recipe]
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:8]

@@ -1,0 +1,168 @@
+"""Examples + labels -> tf.data batches, the same in every run with the same seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from artstyle_tf.images.batches.dataset_options import untuned
+from artstyle_tf.images.batches.epoch_order import EpochOrder
+from artstyle_tf.system.threads import usable_cores
+
+_BATCHES_AHEAD = 2
+
+# A function without `if` and loops over tensors needs no AutoGraph, which takes longer to look for
+# them than everything else that makes a pipeline.
+_as_written = tf.autograph.experimental.do_not_convert
+
+AugmentationFunction = Callable[[np.ndarray, int, int], np.ndarray]
+"""(picture uint8 [S, S, 3], number of the picture, epoch or view) -> uint8 [S, S, 3]."""
+
+
+class ExampleStore(Protocol):
+    """Examples by number, as `PictureStore` offers them."""
+
+    def __len__(self) -> int: ...
+
+    def load(self, number: tf.Tensor | int) -> tf.Tensor:
+        """The example with this number, inside `tf.data`."""
+        ...
+
+
+class ViewedRows(Protocol):
+    """What has been computed of N examples with V views each, as the trunk cache offers it."""
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """Shape of one row."""
+        ...
+
+    def read(self, numbers: np.ndarray, views: np.ndarray) -> np.ndarray:
+        """Rows of the examples `numbers` int [B] in the views `views` int [B], float32 [B, ...]."""
+        ...
+
+
+def training_batches(
+    store: ExampleStore,
+    labels: Sequence[int] | np.ndarray,
+    order: EpochOrder,
+    *,
+    first_epoch: int = 0,
+    augment: AugmentationFunction | None = None,
+    augments_by_view: bool = False,
+) -> tf.data.Dataset:
+    """Endless batches, epoch after epoch in an order of its own.
+
+    Args:
+        store: N examples.
+        labels: int [N], class ids.
+        order: of the examples.
+        first_epoch: number of the first epoch to deliver.
+        augment: changes a picture.
+        augments_by_view: give `augment` the view that the order has drawn, not the epoch.
+
+    Returns:
+        Dataset of (float32 [B, ...], int32 [B]), `order.steps_per_epoch` batches an epoch.
+    """
+    labels_tensor = _as_tensor(labels)
+
+    def load(number: tf.Tensor, view: tf.Tensor, epoch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        example = store.load(number)
+        if augment is not None:
+            shape, version = example.shape, view if augments_by_view else epoch
+            example = tf.numpy_function(augment, [example, number, version], example.dtype)
+            example = tf.ensure_shape(example, shape)
+        return tf.cast(example, tf.float32), labels_tensor[number]
+
+    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
+        # Examples are loaded one by one, in parallel, and put together again: all batches of an
+        # order are of one size but the last.
+        return (
+            order.batches(epoch)
+            .unbatch()
+            .map(lambda n, view: load(n, view, epoch), num_parallel_calls=usable_cores())
+            .batch(order.batch_size)
+        )
+
+    return _endless(one_epoch, first_epoch)
+
+
+def cached_training_batches(
+    rows: ViewedRows,
+    labels: Sequence[int] | np.ndarray,
+    order: EpochOrder,
+    *,
+    first_epoch: int = 0,
+) -> tf.data.Dataset:
+    """The batches of `training_batches`, with computed rows of the drawn views instead of pictures.
+
+    Args:
+        rows: of N examples in V views.
+        labels: int [N], class ids.
+        order: of the examples.
+        first_epoch: number of the first epoch to deliver.
+
+    Returns:
+        Dataset of (float32 [B, ...], int32 [B]), `order.steps_per_epoch` batches an epoch.
+    """
+    labels_tensor = _as_tensor(labels)
+
+    @_as_written
+    def load(numbers: tf.Tensor, views: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return _read_rows(rows, numbers, views), tf.gather(labels_tensor, numbers)
+
+    return _endless(_as_written(lambda epoch: order.batches(epoch).map(load)), first_epoch)
+
+
+def evaluation_batches(
+    store: ExampleStore, labels: Sequence[int] | np.ndarray, *, batch_size: int
+) -> tf.data.Dataset:
+    """All examples once, in the order of their numbers.
+
+    Returns:
+        Dataset of (float32 [B, ...], int32 [B]), `steps_per_epoch(N, B)` batches.
+    """
+    labels_tensor = _as_tensor(labels)
+    dataset = tf.data.Dataset.range(len(store)).map(
+        lambda number: (tf.cast(store.load(number), tf.float32), labels_tensor[number]),
+        num_parallel_calls=usable_cores(),
+    )
+    return untuned(dataset.batch(batch_size).prefetch(_BATCHES_AHEAD))
+
+
+def cached_evaluation_batches(
+    rows: ViewedRows, labels: Sequence[int] | np.ndarray, *, batch_size: int
+) -> tf.data.Dataset:
+    """The batches of `evaluation_batches`, with computed rows of view 0 instead of pictures."""
+    dataset = tf.data.Dataset.from_tensor_slices((tf.range(len(labels)), _as_tensor(labels)))
+
+    @_as_written
+    def load(numbers: tf.Tensor, known: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return _read_rows(rows, numbers, tf.zeros_like(numbers)), known
+
+    dataset = dataset.batch(batch_size).map(load)
+    return untuned(dataset.prefetch(_BATCHES_AHEAD))
+
+
+def steps_per_epoch(num_examples: int, batch_size: int) -> int:
+    """Number of batches that hold every example once."""
+    return -(-num_examples // batch_size)
+
+
+def _read_rows(rows: ViewedRows, numbers: tf.Tensor, views: tf.Tensor) -> tf.Tensor:
+    read = tf.numpy_function(rows.read, [numbers, views], tf.float32)
+    return tf.ensure_shape(read, [None, *rows.row_shape])
+
+
+def _endless(
+    one_epoch: Callable[[tf.Tensor], tf.data.Dataset], first_epoch: int
+) -> tf.data.Dataset:
+    epochs = tf.data.Dataset.counter(start=first_epoch)
+    return untuned(epochs.flat_map(one_epoch).prefetch(_BATCHES_AHEAD))
+
+
+def _as_tensor(labels: Sequence[int] | np.ndarray) -> tf.Tensor:
+    return tf.constant(np.asarray(labels, dtype=np.int32))

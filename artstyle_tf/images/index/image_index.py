@@ -1,0 +1,166 @@
+"""Folders of pictures -> one table. Nothing is decoded here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from artstyle_tf.images.index.groups import compile_group_pattern, find_groups
+from artstyle_tf.images.index.image_listing import (
+    Ignored,
+    list_images,
+    printable,
+    report_ignored,
+    unopened,
+)
+from artstyle_tf.images.index.split_folders import FolderLayout, recognize_layout
+from artstyle_tf.images.index.style_folders import check_root, check_styles, style_folders
+from artstyle_tf.images.index.style_names import warn_of_near_equal_styles
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.progress import SILENT, Reporter
+from artstyle_tf.system.threads import map_in_threads
+
+_HASHING_THREADS = 8  # More than cores: on network disks the threads mostly wait.
+
+
+@dataclass(frozen=True)
+class ImageIndex:
+    """What lies in a folder of style folders.
+
+    Attributes:
+        root: the folder.
+        pictures: sorted by path; columns path (relative to root, with /), label (the style folder's
+            name), group (pictures that must stay together), digest (SHA-256 of the file, hex),
+            size_bytes; and folder_split (train, val or test) where the folders are a split.
+        ignored: sorted by path; columns path, reason, needs_attention (bool: may be an image that
+            somebody misses).
+    """
+
+    root: Path
+    pictures: pd.DataFrame
+    ignored: pd.DataFrame
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The styles, sorted; a style's position is its class id."""
+        return tuple(sorted(self.pictures["label"].unique()))
+
+
+def index_images(
+    root: Path,
+    *,
+    group_pattern: str | None = None,
+    group_file: Path | None = None,
+    fewest_styles: int = 2,
+    reporter: Reporter = SILENT,
+) -> ImageIndex:
+    """Lists the pictures of an image folder: one folder per style, any depth below.
+
+    Args:
+        root: folder of the style folders.
+        group_pattern: regular expression searched in each file name. What its group called
+            `group`, or else its first group, or else the whole expression matches is the picture's
+            group, e.g. the artist. A picture without a match is a group of its own.
+        group_file: CSV file with columns path and group instead of a pattern.
+        fewest_styles: that must have pictures; 1 for who only wants to look at them.
+        reporter: where progress and what was ignored go.
+
+    Returns:
+        The index, independent of the order in which the file system lists files. Folders of a
+        split, above the styles or below, are recognized; see `split_folders`.
+
+    Raises:
+        ArtstyleError: if there are not enough styles with pictures, the folders look like a split
+            and contradict it, or the groups cannot be determined.
+    """
+    root = Path(root)
+    if group_pattern is not None and group_file is not None:
+        raise ArtstyleError(
+            "Groups come from a pattern or from a file, not from both",
+            received=f"group_pattern={group_pattern!r}, group_file={str(group_file)!r}",
+        )
+    pattern = None if group_pattern is None else compile_group_pattern(group_pattern)
+    check_root(root)
+    files, ignored = _list_files(root)
+    report_ignored(ignored, reporter)  # first, because it may be why there is nothing else
+    listed = dict(ignored)
+    layout = recognize_layout(files)
+    check_styles(root, map(layout.label, files), fewest_styles)
+    pictures = _hash_files(root, files, ignored, reporter)
+    pictures["label"] = pictures["path"].map(layout.label)
+    check_styles(root, pictures["label"], fewest_styles)
+    for folder in _empty_folders(root, layout, pictures["path"], ignored):
+        ignored[folder] = Ignored("a folder without pictures", needs_attention=True)
+    pictures["group"] = find_groups(
+        list(pictures["path"]), root=root, pattern=pattern, file=group_file, reporter=reporter
+    )
+    pictures = pictures[["path", "label", "group", "digest", "size_bytes"]]
+    if layout.splits:
+        pictures["folder_split"] = pictures["path"].map(layout.split)
+    report_ignored({path: ignored[path] for path in ignored.keys() - listed}, reporter)
+    warn_of_near_equal_styles(pictures["label"].value_counts().to_dict(), reporter)
+    return ImageIndex(root, pictures, _table_of_ignored(ignored))
+
+
+def _list_files(root: Path) -> tuple[list[str], dict[str, Ignored]]:
+    """Paths of possible pictures in style folders, and what was ignored."""
+    listing = list_images(root)
+    files: list[str] = []
+    ignored = dict(listing.ignored)
+    for path in listing.files:
+        if printable(path) != path:
+            ignored[printable(path)] = Ignored("its name is not valid UTF-8", needs_attention=True)
+        elif "/" not in path:
+            reason = "lies beside the style folders, not in one"
+            ignored[path] = Ignored(reason, needs_attention=True)
+        else:
+            files.append(path)
+    return files, ignored
+
+
+def _hash_files(
+    root: Path, files: list[str], ignored: dict[str, Ignored], reporter: Reporter
+) -> pd.DataFrame:
+    def fingerprint(path: str) -> tuple[str, int] | OSError:
+        try:
+            with (root / path).open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                return digest, file.tell()
+        except OSError as error:
+            return error
+
+    rows = []
+    results = map_in_threads(fingerprint, files, num_threads=_HASHING_THREADS)
+    tracked = reporter.track(results, total=len(files), description="Looking at the files")
+    for path, result in zip(files, tracked, strict=True):
+        if isinstance(result, OSError):
+            ignored[path] = unopened(result)
+        else:
+            rows.append((path, *result))
+    return pd.DataFrame(rows, columns=["path", "digest", "size_bytes"])
+
+
+def _empty_folders(
+    root: Path, layout: FolderLayout, paths: Iterable[str], ignored: Mapping[str, Ignored]
+) -> list[str]:
+    """Folders that would be a style, or a part of a split, if they held images."""
+    filled = {"/".join(path.split("/")[:depth]) for path in paths for depth in (1, 2)}
+    candidates = style_folders(root)
+    if layout.splits:
+        tops = [top for top in candidates if top in filled]
+        candidates += [f"{top}/{name}" for top in tops for name in style_folders(root / top)]
+    return [
+        printable(folder)
+        for folder in candidates
+        if folder not in filled and printable(folder) not in ignored
+    ]
+
+
+def _table_of_ignored(ignored: dict[str, Ignored]) -> pd.DataFrame:
+    rows = [(path, why.reason, why.needs_attention) for path, why in sorted(ignored.items())]
+    table = pd.DataFrame(rows, columns=["path", "reason", "needs_attention"])
+    return table.astype({"path": str, "reason": str, "needs_attention": bool})

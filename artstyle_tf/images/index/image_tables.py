@@ -1,0 +1,125 @@
+"""CSV files in which a user names pictures."""
+
+from __future__ import annotations
+
+import csv
+import posixpath
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from artstyle_tf.images.index.csv_reading import read_csv_rows
+from artstyle_tf.images.index.examples import examples as examples
+from artstyle_tf.system.errors import ArtstyleError
+
+
+def read_picture_table(path: Path, *, columns: Sequence[str], what: str) -> pd.DataFrame:
+    """Reads a CSV file whose rows are about pictures.
+
+    Args:
+        path: the file, UTF-8.
+        columns: the columns it has to have; others are kept.
+        what: the file's role for messages, e.g. "split file".
+
+    Returns:
+        Exact strings: blanks at the ends of a cell may belong to a name. An empty cell is "", and
+        a style called "NA" stays so.
+
+    Raises:
+        ArtstyleError: if the file is missing, not a CSV file, or lacks a column or any row.
+    """
+    path = Path(path)
+    names, rows = read_csv_rows(path, columns=columns, what=what)
+    if not rows:
+        raise ArtstyleError(
+            f"The {what} {path} names no pictures",
+            expected=f"a CSV file with the columns {', '.join(columns)}",
+        )
+    kept = [
+        position for position, name in enumerate(names) if name and name not in names[:position]
+    ]
+    cells = [[row[position] for position in kept] for row in rows]
+    return pd.DataFrame(cells, columns=[names[position] for position in kept], dtype=str)
+
+
+def csv_text(table: pd.DataFrame, **options: Any) -> str:
+    """A table as CSV that comes back as it was, whatever files and styles are called.
+
+    Args:
+        table: of pictures or styles.
+        options: of `DataFrame.to_csv`; the index is left out unless they ask for it.
+    """
+    options = {"index": "index_label" in options, "lineterminator": "\n", **options}
+    text = table.to_csv(**options)
+    if "\r" in text:  # which pandas does not quote, and takes for the end of a line
+        text = table.to_csv(**{**options, "quoting": csv.QUOTE_NONNUMERIC})
+    return text
+
+
+def match_pictures(
+    listed: Iterable[str], *, known: Iterable[str], root: Path, folder: Path
+) -> list[str | None]:
+    """Finds the pictures that a user's table names.
+
+    Args:
+        listed: paths as the user wrote them: relative to the pictures' root, relative to the
+            table's folder, or absolute; with / or with Windows' backslash.
+        known: paths relative to the root, with /.
+        root: folder of the pictures.
+        folder: folder of the table.
+
+    Returns:
+        For each listed path the known one, or None.
+    """
+    known = list(known)
+    finders = [_Finder(known, root, folder, change) for change in (str, same_text)]
+
+    def find(path: str) -> str | None:
+        # As it is written first: blanks at the ends and the form of an accent may tell names apart.
+        for finder in finders:
+            for written in (path, path.replace("\\", "/")):
+                found = finder.find(written)
+                if found is not None:
+                    return found
+        return None
+
+    return [find(path) for path in listed]
+
+
+class _Finder:
+    """Finds paths that are equal after a change of both sides."""
+
+    def __init__(
+        self, known: Sequence[str], root: Path, folder: Path, change: Callable[[str], str]
+    ) -> None:
+        self._change = change
+        self._known: dict[str, str | None] = {}
+        for path in known:
+            changed = change(path)
+            # Of two names that the change makes equal, none can be meant by it.
+            self._known[changed] = None if changed in self._known else path
+        self._bases = ("", f"{Path(folder).resolve().as_posix()}/")
+        # With links followed and with links as the user wrote them.
+        roots = (Path(root).resolve(), Path(root).absolute())
+        self._roots = [change(f"{place.as_posix()}/") for place in roots]
+
+    def find(self, written: str) -> str | None:
+        for base in self._bases:
+            candidate = self._change(posixpath.normpath(base + written))
+            for start in self._roots:
+                candidate = candidate.removeprefix(start)
+            found = self._known.get(candidate)
+            if found is not None:
+                return found
+        return None
+
+
+def same_text(text: str) -> str:
+    """What two spellings of one name have in common: no blanks around, accents in one form.
+
+    macOS stores "é" as two characters, most other systems as one.
+    """
+    return unicodedata.normalize("NFC", text).strip()

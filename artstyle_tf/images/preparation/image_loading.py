@@ -1,0 +1,144 @@
+"""Any picture file -> the pixels that a network takes, just as if it had been prepared first."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import tensorflow as tf
+
+from artstyle_tf.images.preparation.image_writing import prepare_bytes
+from artstyle_tf.images.reading.decoding import AspectPolicy, decode_picture, resize_picture
+from artstyle_tf.images.reading.image_reading import (
+    UnreadablePictureError,
+    read_bytes,
+    size_of_plain_jpeg,
+)
+from artstyle_tf.system.threads import in_batches, map_in_threads
+
+Source = TypeVar("Source")
+Loaded = TypeVar("Loaded")
+
+# Decoded ahead of the network: enough for a batch while the one before is looked at.
+_PICTURES_AHEAD = 32
+
+# Read by one call of TensorFlow: alone, each takes a third longer.
+_PICTURES_A_CALL = 8
+
+
+class PictureLoader:
+    """Reads pictures as training has read them.
+
+    Args:
+        image_size_px: side S of the square pictures, in pixels.
+        aspect: how a picture becomes a square.
+        max_side_px: larger pictures are reduced to this first, as in preparation; None: never.
+    """
+
+    def __init__(
+        self, *, image_size_px: int, aspect: AspectPolicy, max_side_px: int | None
+    ) -> None:
+        self._max_side_px = max_side_px
+
+        def to_square(content: tf.Tensor) -> tf.Tensor:
+            picture = decode_picture(content)
+            return resize_picture(picture, image_size_px=image_size_px, aspect=aspect)
+
+        # One compiled function, because single operations hold Python's lock too often.
+        self._to_squares = tf.function(
+            lambda contents: tf.map_fn(
+                to_square,
+                contents,
+                # Several threads do this already, and one large picture at a time is enough.
+                parallel_iterations=1,
+                fn_output_signature=tf.TensorSpec([image_size_px, image_size_px, 3], tf.uint8),
+            ),
+            input_signature=[tf.TensorSpec([None], tf.string)],
+        )
+
+    def load(self, paths: Sequence[Path]) -> list[np.ndarray | UnreadablePictureError]:
+        """Reads some pictures.
+
+        Returns:
+            For each uint8 [S, S, 3], or why the file cannot be used as a picture.
+        """
+        files = load_prepared(paths, max_side_px=self._max_side_px)
+        contents = [file for file in files if isinstance(file, bytes)]
+        try:
+            squares = iter(self._to_squares(contents).numpy())
+            return [next(squares) if isinstance(file, bytes) else file for file in files]
+        except tf.errors.OpError:
+            return [
+                _attempt(self._load_with_care, file) if isinstance(file, bytes) else file
+                for file in files
+            ]
+
+    def _load_with_care(self, content: bytes) -> np.ndarray:
+        """Reads one picture of which a neighbour may be damaged, or it is itself."""
+        try:
+            return self._to_squares([content]).numpy()[0]
+        except tf.errors.OpError:
+            # Pillow, which preparation uses, says what is wrong or can read it all the same.
+            prepared = prepare_bytes(content, max_side_px=self._max_side_px)
+        try:
+            return self._to_squares([prepared]).numpy()[0]
+        except tf.errors.OpError as error:
+            message = str(error.message).splitlines()[0]
+            raise UnreadablePictureError(f"TensorFlow cannot use it: {message}") from error
+
+
+def load_prepared(
+    paths: Sequence[Path], *, max_side_px: int | None
+) -> list[bytes | UnreadablePictureError]:
+    """The files as preparation would have written them, for somebody else to decode.
+
+    Returns:
+        For each the content, or why the file cannot be used as a picture.
+    """
+
+    def load_one(path: Path) -> bytes:
+        content = read_bytes(path)
+        # Most pictures need no preparation, and to see that takes much less than decoding twice.
+        if size_of_plain_jpeg(content, max_side_px=max_side_px) is not None:
+            return content
+        return prepare_bytes(content, max_side_px=max_side_px)
+
+    return [_attempt(load_one, path) for path in paths]
+
+
+def load_ahead(
+    load: Callable[[Sequence[Path]], Sequence[Loaded]], paths: Iterable[Path], *, num_threads: int
+) -> Iterator[tuple[Path, Loaded]]:
+    """Loads pictures in threads, some ahead of whoever takes them; memory stays flat.
+
+    Args:
+        load: gives something for each of some paths.
+        paths: of the pictures.
+        num_threads: at least 1.
+
+    Yields:
+        Path, and what was loaded, in the order of the paths.
+    """
+
+    def load_some(some: list[Path]) -> list[tuple[Path, Loaded]]:
+        return list(zip(some, load(some), strict=True))
+
+    loaded = map_in_threads(
+        load_some,
+        in_batches(paths, _PICTURES_A_CALL),
+        num_threads=num_threads,
+        num_ahead=_PICTURES_AHEAD // _PICTURES_A_CALL,
+    )
+    return itertools.chain.from_iterable(loaded)
+
+
+def _attempt(
+    function: Callable[[Source], Loaded], source: Source
+) -> Loaded | UnreadablePictureError:
+    try:
+        return function(source)
+    except UnreadablePictureError as error:
+        return error

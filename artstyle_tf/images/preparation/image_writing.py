@@ -1,0 +1,202 @@
+"""One source file -> its prepared file and its augmented children.
+
+Worker processes import this file and what it imports, so it stays light: no pandas, no TensorFlow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from artstyle_tf.images.batches.augmentation import augment_picture
+from artstyle_tf.images.reading.image_reading import (
+    DecodedPicture,
+    UnreadablePictureError,
+    count_pixels,
+    decode_picture,
+    read_bytes,
+    size_of_plain_jpeg,
+)
+from artstyle_tf.images.reading.large_images import alone_if_large
+from artstyle_tf.system.files import cannot_write, sync
+
+_LARGEST_SIDE_OF_JPEG_PX = 65500
+
+
+@dataclass(frozen=True)
+class Target:
+    """A file to make.
+
+    Attributes:
+        name: path in the destination, without suffix.
+        policy: augmentation policy, or "" for the original.
+        seed: for the augmentation; an original has none.
+    """
+
+    name: str
+    policy: str = ""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class WritingTask:
+    """A source and everything to make of it.
+
+    Attributes:
+        source: the file.
+        source_digest: SHA-256 it had when it was listed.
+        max_side_px: pictures are reduced so that no side is longer; None keeps their size.
+        folder: where to put the files until the caller moves them to their place.
+        targets: what to make.
+    """
+
+    source: Path
+    source_digest: str
+    max_side_px: int | None
+    folder: Path
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True)
+class WrittenPicture:
+    """A file that was made.
+
+    Attributes:
+        target: what was asked for.
+        file: where it lies for now.
+        digest: SHA-256 of the file.
+        width_px: of the picture.
+        height_px: of the picture.
+        size_bytes: of the file.
+    """
+
+    target: Target
+    file: Path
+    digest: str
+    width_px: int
+    height_px: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class RejectedPicture:
+    """A source that cannot be used, and why."""
+
+    reason: str
+
+
+def write_pictures(task: WritingTask) -> list[WrittenPicture] | RejectedPicture:
+    """Makes the files of one task.
+
+    What any decoder reads to the same pixels is copied byte for byte. Everything else becomes RGB:
+    JPEG of quality 95 without colour subsampling if the source format was lossy, else PNG.
+
+    Args:
+        task: what to do.
+
+    Returns:
+        The files in the order of the targets, or the reason why there are none.
+
+    Raises:
+        ArtstyleError: if the folder cannot be written.
+    """
+    try:
+        content = read_bytes(task.source)
+        if hashlib.sha256(content).hexdigest() != task.source_digest:
+            raise UnreadablePictureError("the file changed after it was listed; prepare again")
+        with alone_if_large(count_pixels(content)):
+            if not any(target.policy for target in task.targets):
+                size = size_of_plain_jpeg(content, max_side_px=task.max_side_px)
+                if size is not None:
+                    return [_store(task, target, content, ".jpg", size) for target in task.targets]
+            picture = decode_picture(content, max_side_px=task.max_side_px)
+            return [_write(task, target, picture, content) for target in task.targets]
+    except UnreadablePictureError as error:
+        return RejectedPicture(error.reason)
+
+
+def prepare_bytes(content: bytes, *, max_side_px: int | None) -> bytes:
+    """What `write_pictures` would write of a file, without writing it.
+
+    Args:
+        content: of a file, whatever its format.
+        max_side_px: limit for both sides, or None.
+
+    Returns:
+        A JPEG or PNG.
+
+    Raises:
+        UnreadablePictureError: if the bytes are not a picture that can be used.
+    """
+    with alone_if_large(count_pixels(content)):
+        encoded, _ = _encode_original(decode_picture(content, max_side_px=max_side_px), content)
+        return encoded
+
+
+def _write(
+    task: WritingTask, target: Target, picture: DecodedPicture, content: bytes
+) -> WrittenPicture:
+    pixels = picture.pixels
+    if target.policy:
+        pixels = _augmented(pixels, target)
+        encoded, suffix = _encode(pixels, as_jpeg=picture.is_lossy)
+    else:
+        encoded, suffix = _encode_original(picture, content)
+    height, width = pixels.shape[:2]
+    return _store(task, target, encoded, suffix, (width, height))
+
+
+def _augmented(pixels: np.ndarray, target: Target) -> np.ndarray:
+    import cv2  # only where it is loaded anyway
+
+    try:
+        return augment_picture(pixels, policy=target.policy, seed=target.seed)
+    except cv2.error as error:
+        # OpenCV has limits of its own: 32,767 pixels a side for warps, and for ratios.
+        height, width = pixels.shape[:2]
+        reason = f"cannot be augmented at {width} x {height} pixels"
+        raise UnreadablePictureError(reason) from error
+
+
+def _encode_original(picture: DecodedPicture, content: bytes) -> tuple[bytes, str]:
+    """Bytes and suffix of a picture that is not augmented."""
+    if picture.is_plain and not picture.is_reduced:
+        return content, ".jpg" if picture.file_format == "JPEG" else ".png"
+    return _encode(picture.pixels, as_jpeg=picture.is_lossy)
+
+
+def _encode(pixels: np.ndarray, *, as_jpeg: bool) -> tuple[bytes, str]:
+    if as_jpeg and max(pixels.shape) <= _LARGEST_SIDE_OF_JPEG_PX:
+        return _jpeg(pixels), ".jpg"
+    return _png(pixels), ".png"
+
+
+def _jpeg(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="JPEG", quality=95, subsampling=0)
+    return buffer.getvalue()
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    # Level 6, the default, takes three times as long for files 5 % smaller.
+    Image.fromarray(pixels).save(buffer, format="PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def _store(
+    task: WritingTask, target: Target, content: bytes, suffix: str, size: tuple[int, int]
+) -> WrittenPicture:
+    file = task.folder / (hashlib.sha256(target.name.encode()).hexdigest()[:32] + suffix)
+    try:
+        file.write_bytes(content)
+        sync(file)
+    except OSError as error:
+        raise cannot_write(file, error) from error
+    digest = hashlib.sha256(content).hexdigest()
+    return WrittenPicture(target, file, digest, *size, len(content))

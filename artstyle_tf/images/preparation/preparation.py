@@ -1,0 +1,150 @@
+"""Pictures in any format -> clean RGB files in {train,val,test}/<style>/, and a manifest."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from artstyle_tf.images.index.image_tables import examples
+from artstyle_tf.images.preparation.file_making import FileMaker
+from artstyle_tf.images.preparation.folder import claim_folder, one_at_a_time, open_folder
+from artstyle_tf.images.preparation.journal import Row
+from artstyle_tf.images.preparation.manifest import PreparedPictures, read_prepared, without_suffix
+from artstyle_tf.images.preparation.names import child_name, name_prepared_pictures
+from artstyle_tf.images.preparation.trainability import check_trainable
+from artstyle_tf.images.preparation.up_sampling import Child, UpSampling, plan_children
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.progress import SILENT, Reporter
+
+__all__ = ["PreparedPictures", "UpSampling", "prepare_pictures", "read_prepared"]
+
+
+def prepare_pictures(
+    pictures: pd.DataFrame,
+    *,
+    root: Path,
+    destination: Path,
+    max_side_px: int | None = None,
+    up_sampling: UpSampling | None = None,
+    seed: int = 42,
+    num_workers: int | None = None,
+    to_train: bool = True,
+    reporter: Reporter = SILENT,
+) -> PreparedPictures:
+    """Writes a clean RGB file for every picture, and augmented children for small classes.
+
+    What an earlier call, finished or interrupted, has made of the same files with the same settings
+    is kept; files that no longer belong here are removed; files of others are never touched.
+
+    Args:
+        pictures: columns path (relative to root), label, split, digest; group if known.
+        root: folder of the pictures.
+        destination: folder for the prepared ones; new, empty, or prepared earlier from this root.
+        max_side_px: larger pictures are reduced to this; None keeps all sizes.
+        up_sampling: children for the classes of the training split, or None for none.
+        seed: of the children.
+        num_workers: processes; None for one per core.
+        to_train: whether a network is to be trained; else no style has to be in each split.
+        reporter: where progress and a warning about unreadable pictures go.
+
+    Returns:
+        The prepared pictures and the rejected ones.
+
+    Raises:
+        ArtstyleError: if the destination is not usable, no picture can be read, or, to train, a
+            class has no readable picture in the training or the validation split.
+    """
+    root, destination = Path(root), Path(destination)
+    open_folder(root, destination)
+    settings = {
+        "max_side_px": max_side_px,
+        "up_sampling": None if up_sampling is None else dataclasses.asdict(up_sampling),
+        "seed": seed,
+    }
+    with one_at_a_time(destination, reporter):
+        claim_folder(root, destination, settings)
+        with FileMaker(root, destination, max_side_px, num_workers, reporter) as maker:
+            originals, rejected = maker.make(_original_rows(pictures), "Preparing pictures")
+            _warn_about_rejected(rejected, len(pictures), reporter)
+            _check_usable(originals, rejected)
+            if to_train:
+                check_trainable(pictures, rejected)
+            children: list[Row] = []
+            if up_sampling is not None:
+                wanted = _child_rows(originals, up_sampling, seed)
+                children, not_augmented = maker.make(wanted, "Augmenting pictures")
+                _warn_about_missing_children(not_augmented, reporter)
+            return maker.finish([*originals, *children], rejected)
+
+
+def _original_rows(pictures: pd.DataFrame) -> list[Row]:
+    pictures = pictures.sort_values("path")
+    groups = pictures["group"] if "group" in pictures else pictures["path"]
+    places = list(zip(pictures["path"], pictures["label"], pictures["split"], strict=True))
+    names = name_prepared_pictures(places)
+    return [
+        _row(name, label, split, group, source=path, source_digest=digest)
+        for name, (path, label, split), group, digest in zip(
+            names, places, groups, pictures["digest"], strict=True
+        )
+    ]
+
+
+def _child_rows(originals: list[Row], up_sampling: UpSampling, seed: int) -> list[Row]:
+    training = [row for row in originals if row["split"] == "train"]
+    labels = [row["label"] for row in training]
+    digests = [row["source_digest"] for row in training]
+    return [
+        _child_row(training[child.parent], child, up_sampling.policy)
+        for child in plan_children(labels, digests, up_sampling=up_sampling, seed=seed)
+    ]
+
+
+def _child_row(parent: Row, child: Child, policy: str) -> Row:
+    inherited = {key: parent[key] for key in ("label", "split", "group", "source", "source_digest")}
+    return {
+        "path": child_name(without_suffix(parent["path"]), child.number),
+        **inherited,
+        "parent": parent["path"],
+        "policy": policy,
+        "seed": child.seed,
+    }
+
+
+def _row(name: str, label: str, split: str, group: str, *, source: str, source_digest: str) -> Row:
+    return {
+        "path": name,
+        "label": label,
+        "split": split,
+        "group": group,
+        "source": source,
+        "source_digest": source_digest,
+        "parent": "",
+        "policy": "",
+        "seed": None,
+    }
+
+
+def _warn_about_rejected(rejected: Mapping[str, str], total: int, reporter: Reporter) -> None:
+    if rejected:
+        reporter.warn(
+            f"{len(rejected)} of {total} pictures cannot be used:"
+            f" {examples(f'{path} ({reason})' for path, reason in sorted(rejected.items()))}."
+        )
+
+
+def _warn_about_missing_children(not_augmented: Mapping[str, str], reporter: Reporter) -> None:
+    if not_augmented:
+        named = examples(f"{path} ({reason})" for path, reason in sorted(not_augmented.items()))
+        reporter.warn(f"Used, but without some of their augmented copies: {named}.")
+
+
+def _check_usable(originals: list[Row], rejected: Mapping[str, str]) -> None:
+    if not originals:
+        raise ArtstyleError(
+            "None of the pictures can be used",
+            received=examples(f"{path} ({reason})" for path, reason in sorted(rejected.items())),
+        )

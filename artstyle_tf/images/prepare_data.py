@@ -1,0 +1,232 @@
+"""prepare-data: a folder of style folders -> clean, split, indexed pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from artstyle_tf.config.experiment import DirectExperiment
+from artstyle_tf.demo.demo_set import write_demo_set
+from artstyle_tf.images.index.image_index import ImageIndex, index_images
+from artstyle_tf.images.index.near_duplicates import (
+    hashes_as_text,
+    join_near_pairs,
+    perceptual_hashes,
+)
+from artstyle_tf.images.index.split_folders import (
+    styles_like_splits_in_words,
+    styles_named_like_splits,
+)
+from artstyle_tf.images.index.style_folders import check_styles
+from artstyle_tf.images.preparation.preparation import (
+    PreparedPictures,
+    UpSampling,
+    prepare_pictures,
+)
+from artstyle_tf.images.preparation.trainability import check_trainable
+from artstyle_tf.images.settings import DataConfig
+from artstyle_tf.images.splits.given_split import (
+    FOLDER_SPLIT,
+    check_split_file_agrees,
+    is_split_already,
+    split_by_folders,
+)
+from artstyle_tf.images.splits.leak_check import check_leaks
+from artstyle_tf.images.splits.leaks import count_leaks
+from artstyle_tf.images.splits.splitting import (
+    SPLITS,
+    read_split,
+    split_pictures,
+    split_what_can_be,
+)
+from artstyle_tf.system.invocation import Invocation
+from artstyle_tf.system.progress import Reporter
+
+
+def run(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
+    """Prepares the pictures and says what came out."""
+    with invocation.stopwatch.stage("index"):
+        index, pictures = index_and_split(config.data, invocation.reporter)
+        leaks = check_leaks(index, pictures, invocation.reporter)
+    with invocation.stopwatch.stage("preparation"):
+        prepared = prepare(config.data, index, pictures, invocation.reporter)
+    return {
+        "prepared": str(prepared.root),
+        "num_pictures": count_splits(prepared.manifest),
+        "per_class": count_pictures(prepared.manifest).to_dict(orient="index"),
+        "leaks": count_leaks(leaks),
+        "ignored": len(index.ignored),
+        "unreadable": prepared.rejected.to_dict(orient="records"),
+        "seconds": invocation.stopwatch.seconds(),
+    }
+
+
+def plan(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
+    """Indexes and splits in memory and says what `run` would prepare."""
+    index, pictures = index_and_split(config.data, invocation.reporter)
+    leaks = check_leaks(index, pictures, invocation.reporter)
+    return {
+        "dry_run": True,
+        "images": str(index.root),
+        "would_prepare": str(Path(config.data.prepared)),
+        "num_pictures": count_splits(pictures),
+        "per_class": count_pictures(pictures).to_dict(orient="index"),
+        "leaks": count_leaks(leaks),
+        "ignored": len(index.ignored),
+    }
+
+
+def summarise(result: dict[str, Any]) -> str:
+    """The result as text."""
+    counts = pd.DataFrame.from_dict(result["per_class"], orient="index")
+    lines = [counts.to_string()]
+    if result["ignored"]:
+        lines.append(f"Ignored: {result['ignored']} files and folders, for the reasons above.")
+    if result.get("dry_run"):
+        lines.append(f"Dry run: would prepare these pictures in {result['would_prepare']}.")
+        return "\n".join(lines)
+    lines += [f"Unreadable: {row['path']} ({row['reason']})" for row in result["unreadable"]]
+    total = result["seconds"]["total"]
+    lines.append(f"Prepared pictures: {result['prepared']} ({total:.1f} s)")
+    return "\n".join(lines)
+
+
+def index_and_split(
+    data: DataConfig, reporter: Reporter, *, hashed: bool = False
+) -> tuple[ImageIndex, pd.DataFrame]:
+    """Finds the pictures, says which split each belongs to, and checks that this can be learned.
+
+    Args:
+        data: where they are, and how they are split.
+        reporter: where progress and warnings go.
+        hashed: whether perceptual hashes are wanted even where near duplicates are to be ignored.
+
+    Returns:
+        The index, without what a split file leaves out; and its pictures with the column `split`;
+        and `looks_like`, which is equal for pictures that look the same, unless that is to be
+        ignored; and `perceptual_hash`, if either asks for it.
+
+    Raises:
+        ArtstyleError: if there are no pictures, or they cannot be split or trained on.
+    """
+    index = _with_looks(data, find_pictures(data, reporter), reporter, hashed=hashed)
+    pictures = divide(data, index, reporter)
+    check_styles(index.root, pictures["label"], fewest_styles=2)
+    check_trainable(pictures)
+    return _without_unused(index, pictures), pictures
+
+
+def index_and_split_what_can_be(
+    data: DataConfig, reporter: Reporter
+) -> tuple[ImageIndex, pd.DataFrame]:
+    """Find images that are only looked at; a style may be too small to be learned or evaluated.
+
+    Returns:
+        As `index_and_split`.
+
+    Raises:
+        ArtstyleError: if there are no images.
+    """
+    index = _with_looks(data, find_pictures(data, reporter, fewest_styles=1), reporter)
+    if data.split_file is not None or is_split_already(index):
+        pictures = divide(data, index, reporter)
+    else:
+        fractions = {name: getattr(data.split, name) for name in SPLITS}
+        pictures = split_what_can_be(
+            index.pictures, fractions=fractions, seed=data.split.seed, reporter=reporter
+        )
+    return _without_unused(index, pictures), pictures
+
+
+def _with_looks(
+    data: DataConfig, index: ImageIndex, reporter: Reporter, *, hashed: bool = False
+) -> ImageIndex:
+    keep_together = data.near_duplicates == "keep_together"
+    if not (keep_together or hashed):
+        return index
+    files = [index.root / path for path in index.pictures["path"]]
+    hashes, is_usable = perceptual_hashes(files, reporter)
+    hashed_pictures = index.pictures.assign(perceptual_hash=hashes_as_text(hashes, is_usable))
+    if keep_together:
+        hashed_pictures["looks_like"] = join_near_pairs(hashes, is_usable)
+    return dataclasses.replace(index, pictures=hashed_pictures)
+
+
+def _without_unused(index: ImageIndex, pictures: pd.DataFrame) -> ImageIndex:
+    is_used = index.pictures["path"].isin(pictures["path"])
+    return dataclasses.replace(index, pictures=index.pictures[is_used].reset_index(drop=True))
+
+
+def find_pictures(data: DataConfig, reporter: Reporter, *, fewest_styles: int = 2) -> ImageIndex:
+    """Lists the pictures, after drawing them if they are the demo set."""
+    images = Path(data.images)
+    if data.demo_set:
+        write_demo_set(images, reporter=reporter)
+    index = index_images(
+        images,
+        group_pattern=data.group_pattern,
+        group_file=None if data.group_file is None else Path(data.group_file),
+        fewest_styles=fewest_styles,
+        reporter=reporter,
+    )
+    if not is_split_already(index) and styles_named_like_splits(index.class_names):
+        reporter.warn(styles_like_splits_in_words(index.class_names))
+    return index
+
+
+def divide(data: DataConfig, index: ImageIndex, reporter: Reporter) -> pd.DataFrame:
+    """The pictures of an index with the column `split`: by a file, by folders or by shares."""
+    fractions = {name: getattr(data.split, name) for name in SPLITS}
+    seed = data.split.seed
+    if data.split_file is not None:
+        pictures = read_split(Path(data.split_file), index, reporter)
+        if is_split_already(index):
+            check_split_file_agrees(index, pictures, data.split_file)
+        return pictures.drop(columns=FOLDER_SPLIT, errors="ignore")
+    if is_split_already(index):
+        return split_by_folders(index, fractions=fractions, seed=seed, reporter=reporter)
+    return split_pictures(index.pictures, fractions=fractions, seed=seed)
+
+
+def prepare(
+    data: DataConfig,
+    index: ImageIndex,
+    pictures: pd.DataFrame,
+    reporter: Reporter,
+    *,
+    to_train: bool = True,
+) -> PreparedPictures:
+    """Writes the clean pictures, or finds that they are there already; see `prepare_pictures`."""
+    up_sampling = None
+    if data.up_sampling is not None:
+        up_sampling = UpSampling(
+            policy=data.up_sampling.policy,
+            target_ratio=data.up_sampling.target_ratio,
+            jitter=data.up_sampling.jitter,
+        )
+    return prepare_pictures(
+        pictures,
+        root=index.root,
+        destination=Path(data.prepared),
+        max_side_px=data.max_side_px,
+        up_sampling=up_sampling,
+        seed=data.preparation_seed,
+        num_workers=data.preparation_workers,
+        to_train=to_train,
+        reporter=reporter,
+    )
+
+
+def count_splits(pictures: pd.DataFrame) -> dict[str, int]:
+    """Pictures in each split that has any."""
+    counts = pictures["split"].value_counts()
+    return {split: int(counts[split]) for split in SPLITS if split in counts}
+
+
+def count_pictures(pictures: pd.DataFrame) -> pd.DataFrame:
+    """Pictures by class (rows) and split (columns)."""
+    counts = pd.crosstab(pictures["label"], pictures["split"])
+    return counts.reindex(columns=list(SPLITS), fill_value=0)

@@ -1,0 +1,159 @@
+"""Bytes -> picture of the network's size; training, evaluation and serving share it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import tensorflow as tf
+
+from artstyle_tf.images.reading.headers.image_header import ImageHeader
+from artstyle_tf.images.reading.headers.reading import read_header
+from artstyle_tf.images.reading.orientation import orientation_of, turn_upright
+
+AspectPolicy = Literal["squash", "crop", "pad"]
+
+_PIXELS_OF_A_STRIP = 2**19
+
+
+def decode_picture(image_bytes: tf.Tensor) -> tf.Tensor:
+    """Decodes JPEG, PNG, GIF (first frame), BMP or WebP.
+
+    Args:
+        image_bytes: scalar string, the content of a file.
+
+    Returns:
+        uint8 [H, W, 3], RGB.
+
+    Raises:
+        tf.errors.InvalidArgumentError: if the bytes are no whole picture.
+    """
+    picture = tf.io.decode_image(image_bytes, channels=3, expand_animations=False)
+    return tf.ensure_shape(picture, [None, None, 3])
+
+
+def decode_unprepared_picture(
+    image_bytes: tf.Tensor, header: ImageHeader | None = None
+) -> tf.Tensor:
+    """Decodes a file as it comes, nearly as `images.preparation.preparation` would have shown it.
+
+    Turned by EXIF or XMP, transparent parts on white. What TensorFlow cannot do is left out:
+    embedded color profiles, TIFF and AVIF.
+
+    Args:
+        image_bytes: scalar string, the content of a JPEG, PNG, GIF (first frame), BMP or WebP.
+        header: of this file, if it has been read already.
+
+    Returns:
+        uint8 [H, W, 3], RGB; of a prepared picture the same as `decode_picture`.
+
+    Raises:
+        tf.errors.InvalidArgumentError: if the bytes are no whole picture.
+    """
+    if header is None:
+        header = read_header(image_bytes)
+    check = tf.debugging.Assert(tf.equal(header.fault, ""), [header.fault])
+    with tf.control_dependencies([check]):
+        content = tf.identity(header.content)
+    picture = tf.io.decode_image(content, channels=0, expand_animations=False)
+    picture = tf.ensure_shape(picture, [None, None, None])
+    picture = turn_upright(picture, orientation_of(image_bytes, header))
+    num_channels = tf.shape(picture)[2]
+    has_alpha = tf.reduce_any(tf.equal(num_channels, [2, 4]))  # grey or RGB before it
+    colours = tf.cond(has_alpha, lambda: _on_white(picture), lambda: picture)
+    colours = tf.cond(
+        num_channels < 3, lambda: tf.repeat(colours, 3, axis=2), lambda: tf.identity(colours)
+    )
+    return tf.ensure_shape(colours, [None, None, 3])
+
+
+def resize_picture(picture: tf.Tensor, *, image_size_px: int, aspect: AspectPolicy) -> tf.Tensor:
+    """Resizes with antialiasing to the square the network takes.
+
+    The result is rounded to whole levels, as 8-bit image libraries do. So keeping it as uint8
+    loses nothing, and a picture that was kept is the picture that a server would see.
+
+    Args:
+        picture: uint8 [H, W, 3].
+        image_size_px: side S of the result, in pixels.
+        aspect: "squash" changes the proportions, "crop" keeps the central square, "pad" keeps
+            everything on a grey ground.
+
+    Returns:
+        uint8 [S, S, 3].
+    """
+    if aspect == "crop":
+        picture = _central_square(picture)
+    size = [image_size_px, image_size_px]
+    if aspect == "pad":
+        resized = _resize_into_grey_square(picture, image_size_px)
+    else:
+        resized = tf.image.resize(picture, size, method="bilinear", antialias=True)
+    levels = tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
+    return tf.ensure_shape(levels, [image_size_px, image_size_px, 3])
+
+
+def _on_white(picture: tf.Tensor) -> tf.Tensor:
+    """uint8 [H, W, C + 1] with transparency last -> uint8 [H, W, C], rounded as Pillow does.
+
+    Strip by strip, because wider numbers take 20 times the memory of the picture.
+    """
+    height, width, num_channels = tf.unstack(tf.shape(picture))
+    rows = tf.maximum(_PIXELS_OF_A_STRIP // tf.maximum(width, 1), 1)
+    num_strips = (height + rows - 1) // rows
+    strips = tf.TensorArray(
+        tf.uint8, size=num_strips, element_shape=[None, None, None], infer_shape=False
+    )
+
+    def add_strip(number: tf.Tensor, strips: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+        strip = _strip_on_white(picture[number * rows : (number + 1) * rows])
+        return number + 1, strips.write(number, strip)
+
+    _, strips = tf.while_loop(
+        lambda number, _: number < num_strips,
+        add_strip,
+        (tf.constant(0), strips),
+        parallel_iterations=1,
+    )
+    return tf.reshape(strips.concat(), [height, width, num_channels - 1])
+
+
+def _strip_on_white(picture: tf.Tensor) -> tf.Tensor:
+    levels = tf.cast(picture, tf.int32)
+    colours, alpha = tf.split(levels, [tf.shape(levels)[2] - 1, 1], axis=2)
+    mixed = colours * alpha + 255 * (255 - alpha) + 128
+    return tf.cast((mixed + mixed // 256) // 256, tf.uint8)
+
+
+def _central_square(picture: tf.Tensor) -> tf.Tensor:
+    height, width = tf.unstack(tf.shape(picture)[:2])
+    side = tf.minimum(height, width)
+    return tf.image.crop_to_bounding_box(
+        picture, (height - side) // 2, (width - side) // 2, side, side
+    )
+
+
+def _resize_into_grey_square(picture: tf.Tensor, image_size_px: int) -> tf.Tensor:
+    grey = 127.0
+    size = _size_within(tf.shape(picture)[:2], image_size_px)
+    resized = tf.image.resize(picture, size, method="bilinear", antialias=True)
+    height, width = tf.unstack(size)
+    top, left = (image_size_px - height) // 2, (image_size_px - width) // 2
+    padded = tf.image.pad_to_bounding_box(resized - grey, top, left, image_size_px, image_size_px)
+    return padded + grey
+
+
+def _size_within(size: tf.Tensor, image_size_px: int) -> tf.Tensor:
+    """The height and width that `tf.image.resize` gives a picture whose aspect ratio it preserves.
+
+    But for one that is so thin that it would round a side to nothing, and fail.
+
+    Args:
+        size: int32 [2], height and width.
+        image_size_px: of the square that it has to fit in.
+
+    Returns:
+        int32 [2], at least 1.
+    """
+    floats = tf.cast(size, tf.float32)
+    scale = tf.reduce_min(tf.cast(image_size_px, tf.float32) / floats)
+    return tf.maximum(tf.cast(tf.round(scale * floats), tf.int32), 1)

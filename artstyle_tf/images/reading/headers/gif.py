@@ -1,0 +1,142 @@
+"""GIF: the size, and the file cut off behind its first image.
+
+TensorFlow decodes all images of an animation before it takes the first one, so the others are cut
+off. It leaves transparent pixels black, so what says that there are some is left out, and their
+color is made white.
+
+Source: CompuServe, Graphics Interchange Format, version 89a.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from artstyle_tf.images.reading.headers.byte_strings import bytes_at, has, little_endian, part
+from artstyle_tf.images.reading.headers.image_header import ImageHeader, header_of
+
+MARK = b"GIF8"
+
+_SCREEN_END = 13
+_EXTENSION, _IMAGE = 0x21, 0x2C
+_GRAPHIC_CONTROL = b"\x21\xf9\x04"
+_MOST_EXTENSIONS = 64
+_MOST_RUNS = 4096
+"""Of data blocks of equal length in a row; encoders write one length but for the last block."""
+
+_IMAGE_DESCRIPTOR = 10
+_WHITE = b"\xff\xff\xff"
+
+
+def read_gif_header(content: tf.Tensor) -> ImageHeader:
+    """Find the first image.
+
+    Args:
+        content: scalar string that begins with `MARK`.
+    """
+    raw = tf.io.decode_raw(content, tf.uint8)
+    screen = bytes_at(content, 6, 5)
+    colors = _SCREEN_END + _table_bytes(screen[4])
+    image, transparent = _find_image(content, raw, colors)
+    descriptor = bytes_at(content, image, _IMAGE_DESCRIPTOR)
+    corner, sides = descriptor[1:5], descriptor[5:9]
+    fills_screen = tf.reduce_all(sides == screen[:4]) & tf.reduce_all(corner == 0)
+    data = image + _IMAGE_DESCRIPTOR + _table_bytes(descriptor[9])
+    end = _behind_blocks(raw, data + 1)  # one byte says how long codes are
+    first = tf.strings.join([part(content, 0, colors), part(content, image, end), b";"])
+    table = tf.where(_has_table(descriptor[9]), colors + _IMAGE_DESCRIPTOR, _SCREEN_END)
+    table_bytes = _table_bytes(tf.where(_has_table(descriptor[9]), descriptor[9], screen[4]))
+    color = table + 3 * transparent
+    is_in_table = (transparent >= 0) & (3 * transparent < table_bytes)
+    first = tf.cond(is_in_table, lambda: _with_white(first, color), lambda: first)
+    fault = tf.where(fills_screen, "", "a GIF whose first image does not fill its screen")
+    fault = tf.where(end < 0, "damaged: a GIF without an end", fault)
+    fault = tf.where(image < tf.size(raw), fault, "damaged: a GIF without an image")
+    return header_of(
+        first,
+        width=tf.maximum(little_endian(sides[:2]), little_endian(screen[:2])),
+        height=tf.maximum(little_endian(sides[2:]), little_endian(screen[2:4])),
+        fault=fault,
+    )
+
+
+def _find_image(
+    content: tf.Tensor, raw: tf.Tensor, start: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Skip extensions.
+
+    Returns:
+        Where the first image descriptor begins, the end of the file if nowhere; the number of the
+        transparent color, -1 for none.
+    """
+
+    def goes_on(position: tf.Tensor, step: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
+        is_extension = bytes_at(content, position, 1)[0] == _EXTENSION
+        return is_extension & (position < tf.size(raw)) & (step < _MOST_EXTENSIONS)
+
+    def next_block(
+        position: tf.Tensor, step: tf.Tensor, transparent: tf.Tensor
+    ) -> tuple[tf.Tensor, ...]:
+        head = bytes_at(content, position, 8)
+        noted = tf.where(tf.math.floormod(head[3], 2) == 1, head[6], -1)
+        is_control = has(content, position, _GRAPHIC_CONTROL)
+        behind = _behind_blocks(raw, position + 2)
+        return (
+            tf.where(behind < 0, tf.size(raw), behind),
+            step + 1,
+            tf.where(is_control, noted, transparent),
+        )
+
+    position, _, transparent = tf.while_loop(
+        goes_on, next_block, (start, tf.constant(0), tf.constant(-1))
+    )
+    is_image = bytes_at(content, position, 1)[0] == _IMAGE
+    return tf.where(is_image, position, tf.size(raw)), transparent
+
+
+def _behind_blocks(raw: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
+    """Follow data blocks, each of which begins with its length, to behind the empty one.
+
+    Blocks of equal length in a row are one step.
+
+    Args:
+        raw: uint8 [N].
+        start: int32 scalar.
+
+    Returns:
+        int32 scalar; -1 if there is no empty block.
+    """
+    size = tf.size(raw)
+
+    def goes_on(position: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        inside = tf.minimum(position, size - 1)
+        return (position < size) & (raw[inside] > 0) & (step < _MOST_RUNS)
+
+    def next_run(position: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        block = raw[position]
+        stride = tf.cast(block, tf.int32) + 1
+        differs = tf.concat([raw[position::stride] != block, [True]], axis=0)
+        run = tf.argmax(tf.cast(differs, tf.int8), output_type=tf.int32)
+        return position + run * stride, step + 1
+
+    position, _ = tf.while_loop(goes_on, next_run, (start, tf.constant(0)))
+    inside = tf.minimum(position, size - 1)
+    is_end = (position < size) & (raw[inside] == 0)
+    return tf.where(is_end, position + 1, -1)
+
+
+def _with_white(content: tf.Tensor, position: tf.Tensor) -> tf.Tensor:
+    behind = position + len(_WHITE)
+    return tf.strings.join(
+        [part(content, 0, position), _WHITE, part(content, behind, tf.strings.length(content))]
+    )
+
+
+def _has_table(flags: tf.Tensor) -> tf.Tensor:
+    return flags >= 0x80
+
+
+def _table_bytes(flags: tf.Tensor) -> tf.Tensor:
+    """Size of the color table that follows, by the byte that says so."""
+    return tf.where(
+        _has_table(flags), 3 * tf.bitwise.left_shift(1, tf.math.floormod(flags, 8) + 1), 0
+    )

@@ -1,0 +1,300 @@
+"""Any picture file -> 8-bit RGB pixels, or a short reason why not. Content decides, not suffix."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import threading
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from artstyle_tf.images.reading.color_conversion import strips_in_srgb
+from artstyle_tf.images.reading.heif_files import HEIF_FORMAT, fault_of_heif, opens_heif
+from artstyle_tf.images.reading.image_faults import what_it_is_instead, why_it_failed
+from artstyle_tf.images.reading.jpeg_faults import fault_of_jpeg, is_whole_jpeg
+from artstyle_tf.images.reading.large_images import MAX_PIXELS, most_pixels
+from artstyle_tf.images.reading.pixels import pixels_of
+from artstyle_tf.images.reading.plain_files import is_plain_file
+from artstyle_tf.images.reading.png_colors import scale_transparent_gray
+from artstyle_tf.images.reading.png_faults import fault_of_png
+from artstyle_tf.images.reading.reduction import reduced_size
+from artstyle_tf.images.reading.tiff_faults import load_tiff
+from artstyle_tf.images.reading.tiff_pages import fault_of_tiff, seek_full_resolution
+
+# Pillow knows many more, some of which start other programs (EPS) or are no pictures (PDF).
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF")
+_LOSSY_FORMATS = frozenset({"JPEG", "MPO", "WEBP", "AVIF", HEIF_FORMAT})
+_LOSSLESS_WEBP = b"VP8L"
+
+_ORIENTATION_TAG = 0x0112
+_TURN_BY_ORIENTATION = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# The filters that catch_warnings() puts back belong to the whole process, so two threads must not
+# do it at the same time.
+_warning_filters = threading.Lock()
+
+
+class UnreadablePictureError(Exception):
+    """A file that cannot be used as a picture.
+
+    Args:
+        reason: short, for a person, without the file's name and a full stop.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+@dataclass(frozen=True)
+class DecodedPicture:
+    """Pixels and what the file around them was like.
+
+    Attributes:
+        pixels: uint8 [H, W, 3], RGB.
+        file_format: Pillow's name of the format, e.g. "JPEG".
+        is_lossy: whether the format throws detail away, so that storing it so again is no new loss.
+        is_plain: whether any decoder makes the same pixels of the same bytes: 8-bit RGB JPEG or
+            PNG, one frame, no rotation, no transparency, no colour profile but sRGB.
+        is_reduced: whether the pixels are fewer than those of the file.
+        complaint: of the decoder, about what is not to be seen; "" for none.
+    """
+
+    pixels: np.ndarray
+    file_format: str
+    is_lossy: bool
+    is_plain: bool
+    is_reduced: bool = False
+    complaint: str = ""
+
+
+def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Reads a picture as it is meant to be seen: turned by EXIF, on white, in sRGB.
+
+    JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, with pillow-heif HEIC; of several frames the first;
+    grey, palette, CMYK, LAB, 1, 8, 16 and 32 bits per channel, with or without transparency.
+
+    Args:
+        path: the file, whatever its suffix.
+        max_pixels: width x height above which the picture is refused before it is decoded.
+
+    Returns:
+        uint8 [H, W, 3], RGB.
+
+    Raises:
+        UnreadablePictureError: if the file is missing, empty, cut off, no picture or too large.
+    """
+    return decode_picture(read_bytes(path), max_pixels=max_pixels).pixels
+
+
+def decode_grey_thumbnail(content: bytes, *, side_px: int) -> np.ndarray:
+    """Makes a small grey square of a picture, quickly: a JPEG is decoded at a fraction of its size.
+
+    Args:
+        content: of the file.
+        side_px: S.
+
+    Returns:
+        uint8 [S, S], turned by EXIF, on white, squashed.
+
+    Raises:
+        UnreadablePictureError: as `read_picture`; cut-off files may still be read.
+    """
+    with opened_picture(content) as image:
+        image.draft("RGB", (2 * side_px, 2 * side_px))
+        image.load()
+        turn = _TURN_BY_ORIENTATION.get(_orientation(image))
+        grey = Image.new("L", image.size)
+        for top, strip in strips_in_srgb(image, None):
+            grey.paste(strip.convert("L"), (0, top))
+        small = grey.resize((side_px, side_px), Image.Resampling.LANCZOS, reducing_gap=2.0)
+        return np.array(small if turn is None else small.transpose(turn))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Reads a whole file.
+
+    Raises:
+        UnreadablePictureError: if the system refuses.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UnreadablePictureError(f"cannot be opened: {error.strerror or error}") from error
+
+
+def decode_picture(
+    content: bytes, *, max_pixels: int = MAX_PIXELS, max_side_px: int | None = None
+) -> DecodedPicture:
+    """Does for a file's bytes what `read_picture` does for a file.
+
+    Args:
+        content: of the file.
+        max_pixels: see `read_picture`.
+        max_side_px: larger pictures are reduced to this; None keeps all sizes.
+
+    Raises:
+        UnreadablePictureError: if the bytes are not a picture that can be used.
+    """
+    with opened_picture(content, max_pixels=max_pixels) as image:
+        return _decode(image, content, max_side_px)
+
+
+def size_of_plain_jpeg(content: bytes, *, max_side_px: int | None) -> tuple[int, int] | None:
+    """Width and height of a JPEG that needs no preparation.
+
+    Takes half as long as decoding it.
+
+    Args:
+        content: of a file.
+        max_side_px: limit for both sides, or None.
+
+    Returns:
+        The size if `DecodedPicture.is_plain` would be true; None for everything else, and for a
+        JPEG that is damaged.
+    """
+    try:
+        with _one_reason(content), _opened(content, MAX_PIXELS) as image:
+            if (
+                image.format == "JPEG"
+                and (max_side_px is None or max(image.size) <= max_side_px)
+                and is_plain_file(image, content, _orientation(image))
+                and is_whole_jpeg(content)
+            ):
+                return image.size
+    except UnreadablePictureError:
+        pass
+    return None
+
+
+@contextlib.contextmanager
+def opened_picture(content: bytes, *, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
+    """Opens a picture, whose pixels need not be loaded, in one of the formats that are read here.
+
+    Raises:
+        UnreadablePictureError: for whatever goes wrong inside, too.
+    """
+    with _one_reason(content), _opened(content, max_pixels) as image:
+        yield image
+
+
+@contextlib.contextmanager
+def _one_reason(content: bytes) -> Iterator[None]:
+    """Turns whatever goes wrong inside into an UnreadablePictureError."""
+    if not content:
+        raise UnreadablePictureError("the file is empty")
+    try:
+        yield
+    except UnreadablePictureError:
+        raise
+    except UnidentifiedImageError as error:
+        raise UnreadablePictureError(what_it_is_instead(content)) from error
+    except Image.DecompressionBombError as error:
+        raise UnreadablePictureError(
+            "far too many pixels: it may be a decompression bomb"
+        ) from error
+    except MemoryError as error:
+        raise UnreadablePictureError("there is not enough memory to decode it") from error
+    except Exception as error:  # Pillow's decoders raise almost anything on damaged files.
+        raise UnreadablePictureError(why_it_failed(error, content)) from error
+
+
+def count_pixels(content: bytes) -> int:
+    """How many pixels a file says that it has; 0 if it is no picture."""
+    try:
+        with _one_reason(content), _warning_filters, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(content), formats=_formats_of(content)) as image:
+                return image.width * image.height
+    except UnreadablePictureError:
+        return 0
+
+
+def _formats_of(content: bytes) -> tuple[str, ...]:
+    return (*_FORMATS, HEIF_FORMAT) if opens_heif(content) else _FORMATS
+
+
+@contextlib.contextmanager
+def _opened(content: bytes, max_pixels: int) -> Iterator[Image.Image]:
+    """Opens a picture that is small enough, with everything loaded that Pillow may warn about.
+
+    Its warnings (almost a bomb, strange EXIF) are about files, not about this program: a picture is
+    either read or rejected with a reason.
+    """
+    with _warning_filters, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        image = Image.open(io.BytesIO(content), formats=_formats_of(content))
+        if image.format == "TIFF":
+            seek_full_resolution(image)
+        if image.format == "PNG":
+            scale_transparent_gray(image)
+        _refuse_too_many_pixels(image, max_pixels)
+        if image.format == "TIFF":
+            # The one decoder that still warns, and turns the picture, while it loads.
+            fault = fault_of_tiff(image) or load_tiff(image, content)
+            if fault is not None:
+                raise UnreadablePictureError(fault)
+        with contextlib.suppress(Exception):  # EXIF is optional, and so is understanding it.
+            image.getexif()
+    with image:
+        yield image
+
+
+def _refuse_too_many_pixels(image: Image.Image, max_pixels: int) -> None:
+    max_pixels = most_pixels(image, max_pixels)
+    if image.width * image.height > max_pixels:
+        raise UnreadablePictureError(
+            f"{image.width} x {image.height} is more than {max_pixels / 1e6:g} million pixels:"
+            " it may be a decompression bomb"
+        )
+
+
+def _decode(image: Image.Image, content: bytes, max_side_px: int | None) -> DecodedPicture:
+    file_format = image.format or ""
+    complaint = _complaint(file_format, content)
+    # Loading comes next: only then are all of PNG's chunks and the true mode known.
+    image.load()
+    is_plain = not complaint and is_plain_file(image, content, _orientation(image))
+    return DecodedPicture(
+        pixels=pixels_of(image, _orientation(image), max_side_px),
+        is_reduced=reduced_size(*image.size, max_side_px) is not None,
+        file_format=file_format,
+        is_lossy=file_format in _LOSSY_FORMATS and content[12:16] != _LOSSLESS_WEBP,
+        is_plain=is_plain,
+        complaint=complaint,
+    )
+
+
+def _complaint(file_format: str, content: bytes) -> str:
+    """What Pillow keeps to itself, and whatever is harmless of it.
+
+    Raises:
+        UnreadablePictureError: for what is to be seen.
+    """
+    reason = fault_of_heif(content) if file_format == HEIF_FORMAT else None
+    if reason is not None:
+        raise UnreadablePictureError(reason)
+    checks = {"JPEG": fault_of_jpeg, "MPO": fault_of_jpeg, "PNG": fault_of_png}
+    fault = checks[file_format](content) if file_format in checks else None
+    if fault is not None and fault.reason:
+        raise UnreadablePictureError(fault.reason)
+    return fault.message if fault is not None else ""
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:  # A damaged EXIF block says nothing about the pixels.
+        return 1

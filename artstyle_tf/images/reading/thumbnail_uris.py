@@ -1,0 +1,54 @@
+"""Small pictures as data URIs, for pages that are one file."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from artstyle_tf.system.progress import Reporter
+from artstyle_tf.system.threads import map_in_threads
+
+_THREADS = 4  # Pillow decodes without Python's lock
+_QUALITY = 70
+
+
+def thumbnail_uris(files: Sequence[Path], side_px: int, reporter: Reporter) -> Iterator[str | None]:
+    """A small picture of each file, in their order; None where there is no such picture any more.
+
+    Args:
+        files: prepared pictures: plain RGB files.
+        side_px: longer side of the small pictures.
+        reporter: where progress goes.
+    """
+    made = map_in_threads(lambda file: _thumbnail_uri(file, side_px), files, num_threads=_THREADS)
+    return iter(reporter.track(made, total=len(files), description="Making thumbnails"))
+
+
+def picture_uri(picture: Image.Image | np.ndarray) -> str:
+    """A picture as a data URI.
+
+    WebP takes two thirds of the bytes of a JPEG that looks the same.
+
+    Args:
+        picture: as it is, or uint8 [H, W, 3].
+    """
+    image = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", quality=_QUALITY, method=2)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _thumbnail_uri(file: Path, side_px: int) -> str | None:
+    try:
+        with Image.open(file) as image:
+            image.draft("RGB", (side_px, side_px))
+            small = image.convert("RGB")
+    except OSError:
+        return None
+    small.thumbnail((side_px, side_px))
+    return picture_uri(small)

@@ -1,0 +1,158 @@
+"""Pictures that would harm a training, or at least surprise whoever trusts the folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from artstyle_tf.images.reading.image_reading import UnreadablePictureError
+from artstyle_tf.inspection.file_facts import read_file_facts
+
+COLUMNS = ("code", "path", "label", "detail")
+Detail = Callable[[Any], str]
+
+_BYTES_OF_A_STRANGER = 2**18  # formats are known by their beginnings
+
+
+@dataclass(frozen=True)
+class Limits:
+    """From where on a picture is worth a word.
+
+    Attributes:
+        tiny_below_px: shorter side.
+        huge_above_megapixels: width x height.
+        uniform_share: of the pixels that are of one colour.
+    """
+
+    tiny_below_px: int = 96
+    huge_above_megapixels: float = 50.0
+    uniform_share: float = 0.97
+
+
+def find_troubles(pictures: pd.DataFrame, limits: Limits) -> pd.DataFrame:
+    """Finds what is wrong with single pictures.
+
+    Args:
+        pictures: of a `Survey`.
+        limits: from where on a picture is worth a word.
+
+    Returns:
+        One row for each picture and trouble, with the columns `COLUMNS`; code is "unreadable",
+        "truncated", "misnamed", "tiny", "huge", "animated", "nearly_uniform", "border", "frame",
+        "colour_profile" or "decoder_warnings".
+    """
+    readable = pictures[pictures["is_readable"]]
+    is_uniform = readable["uniform_share"] >= limits.uniform_share
+    profile = readable["colour_profile"]
+    ends_early = readable["complaint"].str.contains("remature end")
+    is_cut_off = ~readable["ends_properly"] | ends_early
+    checks: list[tuple[str, pd.Series, str | Detail]] = [
+        (
+            "truncated",
+            is_cut_off,
+            _early_end_in_words,
+        ),
+        ("tiny", _shorter_side(readable) < limits.tiny_below_px, _size_in_words),
+        ("huge", readable["megapixels"] > limits.huge_above_megapixels, _size_in_words),
+        ("animated", readable["num_frames"] > 1, _frames_in_words),
+        ("nearly_uniform", is_uniform, _uniformity_in_words),
+        ("border", (readable["border"] == "border") & ~is_uniform, _border_in_words),
+        ("frame", (readable["border"] == "frame") & ~is_uniform, _border_in_words),
+        (
+            "colour_profile",
+            (profile != "") & ~profile.str.contains("srgb", case=False),
+            lambda row: row.colour_profile,
+        ),
+        (
+            "decoder_warnings",
+            (readable["complaint"] != "") & ~is_cut_off,
+            lambda row: row.complaint,
+        ),
+    ]
+    rows = _unreadable(pictures[~pictures["is_readable"]], limits)
+    rows += _rows("misnamed", pictures[~pictures["fits_suffix"]], _content_in_words)
+    for code, is_so, detail in checks:
+        rows += _rows(code, readable[is_so], detail)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def find_misnamed_strangers(root: Path, ignored: pd.DataFrame) -> pd.DataFrame:
+    """Pictures that were ignored because of their suffix: a .txt that is a JPEG, say.
+
+    Args:
+        root: folder of the pictures.
+        ignored: of an `ImageIndex`.
+
+    Returns:
+        Rows as those of `find_troubles`.
+    """
+    rows = []
+    for path in ignored.loc[ignored["reason"].str.startswith("not a picture"), "path"]:
+        file = root / path
+        try:
+            with file.open("rb") as opened:
+                found = read_file_facts(opened.read(_BYTES_OF_A_STRANGER)).file_format
+        except (UnreadablePictureError, OSError):
+            continue
+        label = path.split("/", 1)[0] if "/" in path else ""
+        rows.append(("misnamed", path, label, f"ignored, but its content is {found}"))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _unreadable(pictures: pd.DataFrame, limits: Limits) -> list[tuple[str, str, str, str]]:
+    """Those that cannot be used, told apart by why."""
+    is_huge = pictures["megapixels"] > limits.huge_above_megapixels
+    is_huge |= pictures["reason"].str.contains("decompression bomb")
+    is_cut_off = pictures["reason"].str.startswith("the file is cut off") & ~is_huge
+
+    def reason(row: Any) -> str:
+        return f"left out: {row.reason}"
+
+    return [
+        *_rows("huge", pictures[is_huge], reason),
+        *_rows("truncated", pictures[is_cut_off], reason),
+        *_rows("unreadable", pictures[~is_huge & ~is_cut_off], reason),
+    ]
+
+
+def _rows(
+    code: str, pictures: pd.DataFrame, detail: str | Detail
+) -> list[tuple[str, str, str, str]]:
+    return [
+        (code, row.path, row.label, detail if isinstance(detail, str) else detail(row))
+        for row in pictures.itertuples()
+    ]
+
+
+def _shorter_side(pictures: pd.DataFrame) -> pd.Series:
+    return pictures[["width_px", "height_px"]].min(axis=1)
+
+
+def _early_end_in_words(row: Any) -> str:
+    if row.ends_properly:
+        return "its data ends early; less than 1% of it is missing, or its finest detail"
+    return "the end of the file is missing, though its pixels are there"
+
+
+def _content_in_words(row: Any) -> str:
+    return f"its content is {row.file_format}"
+
+
+def _size_in_words(row: Any) -> str:
+    return f"{int(row.width_px)} x {int(row.height_px)} pixels"
+
+
+def _frames_in_words(row: Any) -> str:
+    return f"{int(row.num_frames)} frames, of which the first is used"
+
+
+def _uniformity_in_words(row: Any) -> str:
+    return f"{row.uniform_share:.0%} of it has one colour"
+
+
+def _border_in_words(row: Any) -> str:
+    return f"{row.border_share:.0%} of a side on average"

@@ -1,0 +1,136 @@
+"""Pictures with their nearest neighbours in the embedding space."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from artstyle_tf.plots.image_cells import CELL_INCHES, ROW_HEIGHT, cut_to_width, draw_cell
+from artstyle_tf.plots.theme import BLACK, GREEN, GREY, RED, class_labels, house_style, new_figure
+
+NUM_NEIGHBOURS = 8
+"""Neighbours in a row."""
+
+# In cells.
+_START = 1.3  # of the neighbours
+_HEADING = 0.35  # its height
+_FEWEST_COLUMNS = 5  # it is as wide as these
+
+
+def choose_queries(
+    labels: np.ndarray, is_right: np.ndarray, *, rows_per_class: int = 2, most_rows: int = 24
+) -> list[int]:
+    """Which queries tell most: of each class one that is misplaced, and one that is at home.
+
+    The first shows what the embedding mixes up, or a picture in the wrong folder; the second what
+    it takes the style to be. With more than two rows a class they go on in turn. Where rows are
+    short, the misplaced queries of all classes come before the others, those of the classes that
+    do worst first.
+
+    Args:
+        labels: int [N], classes of the queries.
+        is_right: bool [N, k], whether each neighbour is of the query's class, the nearest first.
+        rows_per_class: queries of a class at most.
+        most_rows: queries at most.
+
+    Returns:
+        Positions in [0, N), class by class, in each class the misplaced ones first. A class whose
+        queries all do equally well has one row.
+    """
+    is_right = np.asarray(is_right, dtype=bool)
+    # One more right neighbour always counts more than where the others stand; of two queries with
+    # as many, that with the nearer mistakes is worse. In integers, so that equal ones are equal.
+    num_neighbours = is_right.shape[1]
+    scores = is_right.astype(int) @ (num_neighbours**2 - np.arange(num_neighbours))
+    candidates = []
+    for label in np.unique(labels):
+        positions = np.flatnonzero(labels == label)
+        order = positions[np.argsort(scores[positions], kind="stable")]
+        both_ends = np.column_stack([order, order[::-1]]).ravel()
+        differ = scores[order[0]] < scores[order[-1]]
+        num_rows = min(rows_per_class, len(order)) if differ else 1
+        mean = scores[positions].mean()
+        candidates += [
+            (turn, mean, label, int(query)) for turn, query in enumerate(both_ends[:num_rows])
+        ]
+    kept = sorted(candidates)[:most_rows]
+    # Within a class: all that are misplaced, then all that are at home.
+    return [query for turn, _, label, query in sorted(kept, key=lambda c: (c[2], c[0] % 2, c[0]))]
+
+
+@house_style()
+def plot_neighbour_sheet(
+    queries: Sequence[np.ndarray],
+    neighbours: Sequence[Sequence[np.ndarray]],
+    neighbour_captions: Sequence[Sequence[tuple[str, bool]]],
+    query_captions: Sequence[str],
+    *,
+    title: str,
+) -> Figure:
+    """Draws a row for each query: itself, then its neighbours, the nearest first.
+
+    Args:
+        queries: uint8 [S, S, 3] each.
+        neighbours: of each query, uint8 [S, S, 3].
+        neighbour_captions: of each neighbour, such as style and distance, with whether it is of
+            the query's class: framed green, or red. Names in it should come from `class_labels`;
+            what is wider than a picture loses its middle.
+        query_captions: class of each query.
+        title: of the figure.
+
+    Returns:
+        A figure that grows with rows and columns; at the end of each row stands how many
+        neighbours are of the query's class.
+    """
+    columns = max([_FEWEST_COLUMNS, *(len(row) for row in neighbours)])
+    width = _START + columns + 0.65  # with the tally
+    height = len(queries) * ROW_HEIGHT + _HEADING
+    figure, (axes,) = new_figure(width * CELL_INCHES, height * CELL_INCHES + 0.4)
+    axes.set_axis_off()
+    axes.set_xlim(0, width)
+    axes.set_ylim(height - _HEADING, -_HEADING)
+    axes.set_title(" ".join(title.split()), loc="left")
+    _draw_heading(axes)
+    different = list(dict.fromkeys(query_captions))  # a class may have several rows
+    shown = dict(zip(different, class_labels(different), strict=True))
+    for row, (query, name) in enumerate(zip(queries, query_captions, strict=True)):
+        top = row * ROW_HEIGHT
+        _draw_picture(axes, 0, top, query, shown[name], is_right=None)
+        _draw_neighbours(axes, top, neighbours[row], neighbour_captions[row])
+    axes.set_aspect("equal")
+    return figure
+
+
+def _draw_heading(axes: Axes) -> None:
+    """What stands where, and what the colours of the frames mean."""
+    entries = (
+        (0, "query", BLACK),
+        (_START, "the nearest, in order", BLACK),
+        (_START + 2, "■ of the same style", GREEN),
+        (_START + 3.5, "■ of another style", RED),
+    )
+    for left, text, colour in entries:
+        axes.text(left + 0.03, -0.12, text, va="bottom", fontsize=9, color=colour)
+
+
+def _draw_neighbours(
+    axes: Axes,
+    top: float,
+    pictures: Sequence[np.ndarray],
+    captions: Sequence[tuple[str, bool]],
+) -> None:
+    """The neighbours of a query, and behind them how many are right."""
+    for column, (picture, (caption, is_right)) in enumerate(zip(pictures, captions, strict=True)):
+        _draw_picture(axes, _START + column, top, picture, caption, is_right=is_right)
+    tally = f"{sum(is_right for _, is_right in captions)} of {len(captions)}"
+    axes.text(_START + len(pictures) + 0.08, top + 0.47, tally, va="center", fontsize=9, color=GREY)
+
+
+def _draw_picture(
+    axes: Axes, left: float, top: float, picture: np.ndarray, caption: str, *, is_right: bool | None
+) -> None:
+    text = draw_cell(axes, left, top, picture, caption, is_right=is_right, caption_points=7)
+    cut_to_width(text, 0.92 * CELL_INCHES)  # letters grow a little with the resolution

@@ -1,0 +1,127 @@
+"""Where a model is served, written as a URL."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, NoReturn
+from urllib.parse import quote, unquote, urlsplit
+
+from artstyle_tf.system.errors import ArtstyleError
+
+Scheme = Literal["http", "https", "grpc"]
+
+_DEFAULT_PORTS = {"http": 80, "https": 443, "grpc": 8500}
+_PATH = re.compile(
+    r"(?P<prefix>(?:/(?!v1/models/)[^/:]+)*?)"
+    r"(?:/v1/models/(?P<name>[^/:]+)"
+    r"(?:/versions/(?P<version>[0-9]{1,18})|/labels/(?P<label>[^/:]+))?"
+    r"(?::predict|/metadata)?)?/?"
+)
+_HOST = re.compile(r"[A-Za-z0-9._~-]+|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._~-]+)?")
+_CREDENTIALS = re.compile(r"//[^/?#]*@")
+_EXAMPLES = (
+    "http://HOST:8501, https://HOST or grpc://HOST:8500, with /v1/models/NAME behind it if "
+    "another model is meant"
+)
+
+
+@dataclass(frozen=True)
+class ServerAddress:
+    """One model of one server.
+
+    Attributes:
+        scheme: "http" and "https" speak REST.
+        host: name or address.
+        port: number.
+        model_name: as the server knows it.
+        prefix: path before /v1, if a proxy puts the server below one; else "".
+        version: number of the version; None for the newest.
+        version_label: its label, instead of a number; None for none.
+    """
+
+    scheme: Scheme
+    host: str
+    port: int
+    model_name: str
+    prefix: str = ""
+    version: int | None = None
+    version_label: str | None = None
+
+    @property
+    def target(self) -> str:
+        """Host and port."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def model_path(self) -> str:
+        """Path of the model in the REST API."""
+        path = f"{quote(self.prefix)}/v1/models/{quote(self.model_name, safe='')}"
+        if self.version is not None:
+            return f"{path}/versions/{self.version}"
+        if self.version_label is None:
+            return path
+        return f"{path}/labels/{quote(self.version_label, safe='')}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.target}{self.model_path}"
+
+
+def parse_address(url: str, *, model_name: str | None = None) -> ServerAddress:
+    """Reads a URL.
+
+    Args:
+        url: http://HOST:PORT, https://HOST:PORT or grpc://HOST:PORT; a path /v1/models/NAME, with
+            /versions/N or /labels/LABEL behind it, says which model is meant.
+        model_name: which model if the URL does not say it.
+
+    Raises:
+        ArtstyleError: if it is no such URL, or if nobody says which model is meant.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = _ascii_host(parts.hostname or ""), parts.port
+        f"{parts.path}{model_name}".encode()
+    except ValueError:  # also UnicodeError: half of a pair of surrogates, e.g.
+        _refuse(url)
+    path = _PATH.fullmatch(parts.path)
+    is_plain = not (parts.query or parts.fragment or "@" in parts.netloc)
+    if parts.scheme not in _DEFAULT_PORTS or not host or path is None or not is_plain:
+        _refuse(url)
+    if parts.scheme == "grpc" and path["prefix"]:
+        _refuse(url)
+    name = unquote(path["name"]) if path["name"] else model_name
+    if not name:
+        raise ArtstyleError(
+            f"Which model of {url} is meant is not said",
+            expected="the name that the server was started with",
+            fix="append /v1/models/NAME to the address",
+        )
+    version = path["version"]
+    return ServerAddress(
+        scheme=parts.scheme,  # pyright: ignore[reportArgumentType]  one of the keys above
+        host=host,
+        port=port or _DEFAULT_PORTS[parts.scheme],
+        model_name=name,
+        prefix=unquote(path["prefix"]),
+        version=int(version) if version else None,
+        version_label=unquote(path["label"]) if path["label"] else None,
+    )
+
+
+def _ascii_host(host: str) -> str:
+    """A host as it stands in requests: names of other letters in the form of IDNA.
+
+    Raises:
+        ValueError: if it is no name.
+    """
+    ascii_host = host if host.isascii() else host.encode("idna").decode("ascii")
+    if not _HOST.fullmatch(ascii_host):
+        raise ValueError(host)
+    return ascii_host
+
+
+def _refuse(url: str) -> NoReturn:
+    shown = _CREDENTIALS.sub("//***@", url).encode("utf-8", "backslashreplace").decode()
+    raise ArtstyleError("This is no address of a server", received=shown, expected=_EXAMPLES)

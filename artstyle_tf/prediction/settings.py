@@ -1,0 +1,30 @@
+"""Settings of predictions, by a run or a server."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from artstyle_tf.config.base import Fraction, NonNegativeInt, PositiveFloat, PositiveInt, Schema
+
+RuntimeName = Literal["auto", "tensorflow", "onnx", "openvino", "openvino_bf16", "litert"]
+
+
+class PredictExperiment(Schema):
+    """Pictures without labels, answered by a run or a server."""
+
+    run: str | None = None
+    url: str | None = None
+    pictures: tuple[str, ...] = ()
+    output: str | None = None
+    outputs: str = "outputs"
+    top_k: PositiveInt = 3
+    threshold: Fraction | None = None
+    runtime: RuntimeName = "auto"
+    batch_size: PositiveInt = 16
+    reading_threads: PositiveInt = 2
+    grad_cam: str | None = None
+    model_name: str | None = None
+    timeout_seconds: PositiveFloat = 30.0
+    retries: Annotated[NonNegativeInt, Field(le=20)] = 4

@@ -1,0 +1,67 @@
+"""The page of several runs: read, compared, and put side by side."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from artstyle_tf.evaluation.compare import compare_contenders
+from artstyle_tf.evaluation.contenders import read_contenders
+from artstyle_tf.evaluation.settings import CompareExperiment
+from artstyle_tf.images.reading.thumbnail_uris import thumbnail_uris
+from artstyle_tf.report.overview_page import render_overview
+from artstyle_tf.report.prepared_files import PreparedFiles
+from artstyle_tf.report.run_reading import read_run_facts
+from artstyle_tf.report.sections.disagreements import disagreements, shown_paths
+from artstyle_tf.report.shelf import PictureShelf
+from artstyle_tf.runs.run_directory import RunDirectory
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.files import write_text
+from artstyle_tf.system.progress import Reporter
+
+_SIDE_PX = 144
+
+
+def write_overview(
+    file: Path,
+    runs: Sequence[RunDirectory],
+    reports: Sequence[Path],
+    reporter: Reporter,
+) -> None:
+    """Writes the page.
+
+    Args:
+        file: of the page.
+        runs: two or more, finished.
+        reports: of each, which the page links to.
+        reporter: where progress goes.
+    """
+    facts = [read_run_facts(run) for run in runs]
+    comparison, why_not = _compare(runs, reporter)
+    paths = shown_paths(disagreements(facts))
+    files = PreparedFiles(runs[0], facts[0])
+    known = files.known(paths)
+    made = thumbnail_uris([files.of(path) for path in known], _SIDE_PX, reporter)
+    page = render_overview(
+        file.parent.name,
+        facts,
+        [Path(os.path.relpath(report, file.parent)).as_posix() for report in reports],
+        comparison,
+        why_not,
+        PictureShelf({path: uri for path, uri in zip(known, made, strict=True) if uri}),
+    )
+    write_text(file, page)
+
+
+def _compare(
+    runs: Sequence[RunDirectory], reporter: Reporter
+) -> tuple[dict[str, Any] | None, str | None]:
+    """The comparison, or why there is none: a page about runs of different pictures has its use."""
+    config = CompareExperiment(runs=tuple(str(run.path) for run in runs), classifiers=())
+    try:
+        contenders = read_contenders(config, reporter, measure=False)
+        return compare_contenders(contenders, reporter=reporter), None
+    except ArtstyleError as error:
+        return None, str(error)

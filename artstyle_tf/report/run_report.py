@@ -1,0 +1,170 @@
+"""The report of one run: everything that is known about it, read and put on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from artstyle_tf.images.reading.thumbnail_uris import picture_uri, thumbnail_uris
+from artstyle_tf.report.atlas_points import find_atlas
+from artstyle_tf.report.explained_images import (
+    Explained,
+    PictureToExplain,
+    explain_pictures,
+)
+from artstyle_tf.report.further_reading import read_further_results
+from artstyle_tf.report.places import REPORT_FILE
+from artstyle_tf.report.prepared_files import PreparedFiles
+from artstyle_tf.report.run_facts import Atlas, NeighbourRow, RunFacts
+from artstyle_tf.report.run_page import HEAT, LARGE, render_run_page
+from artstyle_tf.report.run_reading import read_run_facts
+from artstyle_tf.report.sections.data import sample_paths
+from artstyle_tf.report.shelf import PictureShelf
+from artstyle_tf.runs.run_directory import RunDirectory
+from artstyle_tf.runs.run_model import load_served_run
+from artstyle_tf.system.files import write_text
+from artstyle_tf.system.progress import Reporter
+
+_MOST_QUERIES = 12
+_LARGE_PX = 224
+
+
+@dataclass(frozen=True)
+class ReportSettings:
+    """How much goes into a page.
+
+    Attributes:
+        most_pictures: small pictures at most; a thousand take about 4 MB.
+        most_mistakes: in the gallery of mistakes.
+        thumbnail_px: longer side of small pictures.
+        grad_cam: whether the network is loaded to show where it looks.
+        seed: of projection and drawing.
+    """
+
+    most_pictures: int = 3000
+    most_mistakes: int = 24
+    thumbnail_px: int = 96
+    grad_cam: bool = True
+    seed: int = 42
+
+
+def write_run_report(
+    run: RunDirectory, settings: ReportSettings, reporter: Reporter, *, outputs: Path | None = None
+) -> Path:
+    """Writes report.html into the directory of a finished run.
+
+    Args:
+        run: its directory.
+        settings: how much goes in.
+        reporter: where progress goes.
+        outputs: where the report goes, as outputs/models/<run>; None for the run's own directory.
+
+    Returns:
+        The page.
+
+    Raises:
+        ArtstyleError: if the run is not finished, or the page cannot be written.
+    """
+    facts = read_run_facts(run)
+    further = read_further_results(facts, run.path.parent.parent)
+    points = find_atlas(run, facts, further, most=settings.most_pictures, seed=settings.seed)
+    files = PreparedFiles(run, facts)
+    mistakes = facts.judged.mistakes().head(settings.most_mistakes)["path"].tolist()
+    explained, near = _explain(run, facts, files, mistakes, settings, reporter)
+    uris = _small_pictures(facts, points, near, files, settings, reporter)
+    large = files.known(mistakes)
+    made = thumbnail_uris([files.of(path) for path in large], _LARGE_PX, reporter)
+    uris |= {f"{LARGE}{path}": uri for path, uri in zip(large, made, strict=True) if uri}
+    uris |= {f"{HEAT}{path}": picture_uri(picture) for path, picture in explained.heat.items()}
+    page = render_run_page(
+        facts,
+        further,
+        PictureShelf(uris),
+        points=points,
+        near=near,
+        most_mistakes=settings.most_mistakes,
+    )
+    home = run if outputs is None else run.moved_to(outputs)
+    write_text(home.path / REPORT_FILE, page)
+    return home.path / REPORT_FILE
+
+
+def _explain(
+    run: RunDirectory,
+    facts: RunFacts,
+    files: PreparedFiles,
+    mistakes: Sequence[str],
+    settings: ReportSettings,
+    reporter: Reporter,
+) -> tuple[Explained, list[NeighbourRow]]:
+    """Overlays of the mistakes and, for an embedding, neighbours of some pictures."""
+    queries = _queries(facts.judged.predictions) if facts.is_embedding else pd.DataFrame()
+    asked = [*(mistakes if settings.grad_cam else ()), *queries.get("path", ())]
+    if not files.known(asked):
+        return Explained(), []
+    served = load_served_run(run)
+    predictions = facts.judged.predictions
+    numbers = {name: number for number, name in enumerate(facts.class_names)}
+    said = dict(zip(predictions["path"], predictions["prediction"].map(numbers), strict=True))
+    explained = explain_pictures(
+        served,
+        [
+            PictureToExplain(path, files.of(path), files.digest(path), said[path])
+            for path in files.known(asked)
+        ],
+        with_heat=set(mistakes) if settings.grad_cam else set(),
+        side_px=_LARGE_PX,
+        reporter=reporter,
+    )
+    if served.gallery is None:
+        return explained, []
+    rows = zip(facts.pictures["path"], facts.pictures["source"], strict=True)
+    source_of, gallery = dict(rows), served.gallery
+    near = [
+        NeighbourRow(
+            path=row["path"],
+            label=row["label"],
+            prediction=row["prediction"],
+            neighbours=[
+                (
+                    source_of.get(str(gallery.paths[position]), str(gallery.paths[position])),
+                    facts.class_names[int(gallery.labels[position])],
+                    distance,
+                )
+                for position, distance in explained.near[row["path"]]
+            ],
+        )
+        for row in queries.to_dict("records")
+        if row["path"] in explained.near
+    ]
+    return explained, near
+
+
+def _queries(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Of each style the surest mistake, or what it was least sure of; mistakes first."""
+    is_wrong = predictions["prediction"] != predictions["label"]
+    order = predictions["confidence"].where(~is_wrong, -1 - predictions["confidence"])
+    first = predictions.assign(order=order).sort_values("order", kind="stable")
+    return first.drop_duplicates("label").head(_MOST_QUERIES)
+
+
+def _small_pictures(
+    facts: RunFacts,
+    points: Atlas | None,
+    near: Sequence[NeighbourRow],
+    files: PreparedFiles,
+    settings: ReportSettings,
+    reporter: Reporter,
+) -> dict[str, str]:
+    """Path -> data URI; what judges comes first, should there be too many."""
+    wanted: list[Any] = list(facts.judged.predictions["path"])
+    wanted += [path for row in near for path, _, _ in row.neighbours]
+    wanted += [path for name in facts.class_names for path in sample_paths(facts, name)]
+    wanted += [] if points is None else list(points.points["path"])
+    paths = files.known(wanted)[: settings.most_pictures]
+    made = thumbnail_uris([files.of(path) for path in paths], settings.thumbnail_px, reporter)
+    return {path: uri for path, uri in zip(paths, made, strict=True) if uri}

@@ -1,0 +1,22 @@
+"""Pages that tell what is known about runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from artstyle_tf.config.base import NonNegativeInt, PositiveInt, RunName, Schema
+
+
+class ReportExperiment(Schema):
+    """A page for each run and, of several, one that puts them side by side."""
+
+    runs: tuple[str, ...] = ()
+    outputs: str | None = None
+    run_name: RunName | None = None
+    most_pictures: PositiveInt = 3000
+    most_mistakes: PositiveInt = 24
+    thumbnail_px: Annotated[int, Field(ge=32, le=256)] = 96
+    grad_cam: bool = True
+    seed: NonNegativeInt = 42

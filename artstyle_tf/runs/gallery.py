@@ -1,0 +1,112 @@
+"""The pictures among which an embedding model looks for neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from artstyle_tf.runs.run_directory import RunDirectory
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.files import leads_out, replaced_atomically
+from artstyle_tf.system.npz_files import read_npz
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """N pictures with their embeddings.
+
+    Attributes:
+        embeddings: float32 [N, D], rows of length 1.
+        labels: int32 [N], class ids.
+        ids: str [N], equal for pictures made of the same file, so that none is its own neighbour.
+        paths: str [N], where the pictures lie below the prepared folder.
+    """
+
+    embeddings: np.ndarray
+    labels: np.ndarray
+    ids: np.ndarray
+    paths: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def save_gallery(path: Path, gallery: Gallery) -> None:
+    """Writes the gallery as .npz, as a whole or not at all."""
+    with replaced_atomically(path) as temporary:
+        np.savez(
+            temporary,
+            allow_pickle=False,
+            embeddings=gallery.embeddings.astype(np.float32),
+            labels=gallery.labels.astype(np.int32),
+            ids=gallery.ids.astype(str),
+            paths=gallery.paths.astype(str),
+        )
+
+
+def load_gallery(path: Path, *, num_classes: int | None = None) -> Gallery:
+    """Reads what `save_gallery` wrote.
+
+    Args:
+        path: of the file.
+        num_classes: C, that the labels have to be below; None if that is not known.
+
+    Raises:
+        ArtstyleError: if the file is missing or damaged, or holds what no gallery can hold.
+    """
+    try:
+        arrays = read_npz(path)
+        gallery = Gallery(**{name: arrays[name] for name in Gallery.__dataclass_fields__})
+        _check(gallery, num_classes)
+        return gallery
+    except (OSError, ValueError, KeyError) as error:
+        raise ArtstyleError(
+            f"The gallery {path} cannot be read",
+            received=" ".join(str(error).split()),
+            fix="train the run again; resume it if it was interrupted",
+        ) from error
+
+
+def load_run_gallery(run: RunDirectory) -> Gallery:
+    """The gallery of a triplet run.
+
+    Raises:
+        ArtstyleError: if it is missing or damaged, or does not belong to the run.
+    """
+    return load_gallery(run.gallery_file, num_classes=len(run.read_class_names()))
+
+
+_LARGEST_DEVIATION = 1e-2  # of the length of a row from 1, float16 and all
+
+
+def _check(gallery: Gallery, num_classes: int | None) -> None:
+    """Raises ValueError, with the array that is wrong."""
+    embeddings, labels = gallery.embeddings, gallery.labels
+    if embeddings.ndim != 2 or embeddings.dtype != np.float32 or 0 in embeddings.shape:
+        raise ValueError(
+            f"embeddings: should be float32 [N, D], not {embeddings.dtype} {embeddings.shape}"
+        )
+    for name, kind, kind_in_words in (
+        ("labels", "i", "integers"),
+        ("ids", "U", "strings"),
+        ("paths", "U", "strings"),
+    ):
+        array = getattr(gallery, name)
+        if array.shape != (len(embeddings),) or array.dtype.kind != kind:
+            raise ValueError(
+                f"{name}: should be {len(embeddings)} {kind_in_words}, not {array.dtype} "
+                f"{array.shape}"
+            )
+    if not np.isfinite(embeddings).all():
+        raise ValueError("embeddings: should be finite")
+    lengths = np.linalg.norm(embeddings, axis=1)
+    if ((np.abs(lengths - 1) > _LARGEST_DEVIATION) & (lengths != 0)).any():
+        raise ValueError("embeddings: should have rows of length 1")
+    if labels.min() < 0 or (num_classes is not None and labels.max() >= num_classes):
+        most = "" if num_classes is None else f" and below {num_classes}, the number of styles"
+        raise ValueError(f"labels: should be 0 or more{most}")
+    outside = [path for path in gallery.paths.tolist() if leads_out(path)]
+    if outside:
+        raise ValueError(f"paths: {outside[0]!r} leads out of the folder of the images")

@@ -1,0 +1,98 @@
+"""Everything that training needs to continue after an interrupt, in one file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.files import replaced_atomically
+from artstyle_tf.system.finite_numbers import NotFiniteError, all_finite
+from artstyle_tf.system.npz_files import read_npz
+
+_FORMAT = 3
+
+
+@dataclass(frozen=True)
+class ResumePoint:
+    """A moment between two epochs.
+
+    Attributes:
+        weights: of the whole network, as `get_weights` returns them.
+        best_weights: of the best epoch so far, likewise.
+        optimizer: the optimiser's variables; empty between two phases.
+        state: of the callbacks, JSON values by name.
+    """
+
+    weights: list[np.ndarray]
+    best_weights: list[np.ndarray]
+    optimizer: list[np.ndarray]
+    state: dict[str, Any]
+
+
+def save_resume_point(path: Path, point: ResumePoint) -> None:
+    """Writes the point to one .npz file: it is there as a whole or not at all.
+
+    Raises:
+        NotFiniteError: if a number in it is not finite; nothing good could come of it.
+    """
+    _check_finite(point, f"The point to resume from would not be finite, so {path} stays as it was")
+    arrays = {
+        f"{group}_{number:05d}": array
+        for group in ("weights", "best_weights", "optimizer")
+        for number, array in enumerate(getattr(point, group))
+    }
+    header = json.dumps({"format": _FORMAT, "state": point.state})
+    with replaced_atomically(path) as temporary:
+        np.savez(temporary, header=np.array(header), allow_pickle=False, **arrays)
+
+
+def load_resume_point(path: Path) -> ResumePoint:
+    """Reads what `save_resume_point` wrote.
+
+    Raises:
+        ArtstyleError: if the file is damaged, from another version of the program, or holds numbers
+            that are not finite.
+    """
+    try:
+        file = read_npz(path)
+        header = json.loads(str(file["header"]))
+        groups: dict[str, list[np.ndarray]] = {
+            group: [file[name] for name in sorted(file) if _group(name) == group]
+            for group in ("weights", "best_weights", "optimizer")
+        }
+    except (OSError, ValueError, KeyError) as error:
+        raise ArtstyleError(
+            f"The file to resume from, {path}, cannot be read",
+            received=str(error),
+            fix="train again with --overwrite",
+        ) from error
+    if header.get("format") != _FORMAT:
+        raise ArtstyleError(
+            f"The file to resume from, {path}, was written by another version",
+            received=f"format {header.get('format')}",
+            expected=f"format {_FORMAT}",
+            fix="train again with --overwrite",
+        )
+    point = ResumePoint(state=header["state"], **groups)
+    _check_finite(point, f"The training that {path} belongs to has diverged")
+    return point
+
+
+def _check_finite(point: ResumePoint, happened: str) -> None:
+    for group in ("weights", "best_weights", "optimizer"):
+        if not all_finite(getattr(point, group)):
+            raise NotFiniteError(
+                happened,
+                received=f"NaN or infinity in the {group.replace('_', ' ')}",
+                fix="begin a new run, or this one with --overwrite, with a smaller learning rate "
+                "in training.phases",
+            )
+
+
+def _group(array_name: str) -> str:
+    return array_name.rpartition("_")[0]

@@ -1,0 +1,191 @@
+"""The pictures on which a finished run is measured: its own, or those of another folder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from artstyle_tf.config.experiment import TrainingExperiment
+from artstyle_tf.images.index.image_index import index_images
+from artstyle_tf.images.index.style_names import distinct_names, nearest_style
+from artstyle_tf.images.preparation.preparation import PreparedPictures, prepare_pictures
+from artstyle_tf.images.split_images import read_splits
+from artstyle_tf.images.splits.given_split import judged_part
+from artstyle_tf.runs.run_directory import RunDirectory
+from artstyle_tf.runs.run_finding import read_run_config
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.files import leads_out
+from artstyle_tf.system.invocation import Invocation
+
+
+def other_pictures(
+    images: Path,
+    destination: Path,
+    run_directory: RunDirectory,
+    trained: TrainingExperiment,
+    invocation: Invocation,
+) -> PreparedPictures:
+    """Pictures of another folder, cleaned as the run's were, all in the split "test".
+
+    Raises:
+        ArtstyleError: if there are styles that the run does not know, or no pictures.
+    """
+    class_names = run_directory.read_class_names()
+    # One style is enough to measure its recall.
+    found = index_images(images, reporter=invocation.reporter, fewest_styles=1)
+    index = judged_part(found, invocation.reporter)
+    unknown = sorted(set(index.class_names) - set(class_names))
+    if unknown:
+        raise ArtstyleError(
+            f"{images} holds styles that the model does not know",
+            received=", ".join(unknown[:5]),
+            expected=f"folders named {', '.join(class_names)}",
+            fix=_how_to_rename(unknown, class_names),
+        )
+    return prepare_pictures(
+        index.pictures.assign(split="test"),
+        root=index.root,
+        destination=destination,
+        max_side_px=trained.data.max_side_px,
+        num_workers=trained.data.preparation_workers,
+        reporter=invocation.reporter,
+    )
+
+
+def _how_to_rename(unknown: Sequence[str], class_names: Sequence[str]) -> str:
+    """Advice for folders that the model does not know; some may be styles in another spelling."""
+    for folder in unknown:
+        style = nearest_style(folder, class_names)
+        if style is not None:
+            found, wanted = distinct_names([folder, style])
+            return f"rename {found} to {wanted}"
+    return "rename or move these folders"
+
+
+def own_pictures(
+    rows: pd.DataFrame, run_directory: RunDirectory, trained: TrainingExperiment
+) -> PreparedPictures:
+    """Some of the run's pictures, as far as they are still those the run used.
+
+    Args:
+        rows: of the run's table of pictures.
+        run_directory: of the run.
+        trained: config of the run.
+
+    Raises:
+        ArtstyleError: if none is left.
+    """
+    root = prepared_root(run_directory, trained)
+    readable = []
+    rejected = []
+    for row in rows.itertuples():
+        reason = _why_not_the_same(root, str(row.path), str(row.digest))
+        readable.append(reason is None)
+        if reason is not None:
+            rejected.append({"path": row.source, "reason": reason})
+    if not any(readable):
+        raise ArtstyleError(
+            f"None of the run's {len(rows)} pictures is left in {root}",
+            received=rejected[0]["reason"],
+            fix="prepare them again with the run's config: "
+            f"scripts/prepare_data.py --config {run_directory.config_file}",
+        )
+    return PreparedPictures(
+        root=root,
+        manifest=rows[readable],
+        rejected=pd.DataFrame(rejected, columns=["path", "reason"]),
+    )
+
+
+def prepared_root(run_directory: RunDirectory, trained: TrainingExperiment) -> Path:
+    """Where the prepared pictures are: as configured, or where they were when the run was made."""
+    configured = Path(trained.data.prepared)
+    if configured.is_dir():
+        return configured
+    where = run_directory.read_environment().prepared_pictures
+    return configured if where is None else Path(where)
+
+
+def file_below(root: Path, path: str, digest: str) -> Path | None:
+    """The file that a run's table names; None if it is gone, changed, or not in the folder."""
+    return root / path if _why_not_the_same(root, path, digest) is None else None
+
+
+def _why_not_the_same(root: Path, path: str, digest: str) -> str | None:
+    if leads_out(path):
+        return "leads out of the folder of the images"
+    try:
+        with (root / path).open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        return error.strerror or str(error)
+    return None if found == digest else "changed since the run"
+
+
+def rows_of_split(split: str, run_directory: RunDirectory) -> pd.DataFrame:
+    """Rows of the run's own pictures in a split, without augmented copies.
+
+    Raises:
+        ArtstyleError: if there are none.
+    """
+    pictures = all_rows(run_directory)
+    rows = pictures[pictures["split"] == split]
+    if rows.empty:
+        raise ArtstyleError(
+            f"The run has no {split} pictures",
+            expected=f"one of {', '.join(sorted(set(pictures['split'])))}",
+            fix="set split=..., or give a folder with --images",
+        )
+    return rows[rows["parent"] == ""].reset_index(drop=True)
+
+
+def all_rows(run_directory: RunDirectory) -> pd.DataFrame:
+    """The run's table of pictures, all columns as strings."""
+    return run_directory.read_pictures()
+
+
+@dataclass(frozen=True)
+class LabelledPictures:
+    """Pictures of a run's split, decoded.
+
+    Attributes:
+        pictures: uint8 [N, S, S, 3].
+        labels: int32 [N], class ids.
+    """
+
+    pictures: np.ndarray
+    labels: np.ndarray
+
+
+def read_own_pictures(
+    run_directory: RunDirectory, split: str, *, most: int | None = None, seed: int = 0
+) -> LabelledPictures:
+    """Reads the run's own pictures of a split, without augmented copies.
+
+    Args:
+        run_directory: of the run.
+        split: train, val or test.
+        most: so many are drawn; None for all.
+        seed: of the drawing.
+
+    Raises:
+        ArtstyleError: if they are not here any more.
+    """
+    trained = read_run_config(run_directory)
+    prepared = own_pictures(rows_of_split(split, run_directory), run_directory, trained)
+    pictures = read_splits(
+        prepared,
+        run_directory.read_class_names(),
+        trained.data,
+        image_size_px=trained.model.image_size_px,
+    )[split]
+    numbers = np.arange(len(pictures))
+    if most is not None and most < len(numbers):
+        numbers = np.sort(np.random.default_rng(seed).choice(numbers, most, replace=False))
+    pixels = [pictures.store.load(int(number)).numpy() for number in numbers]
+    return LabelledPictures(np.stack(pixels), pictures.labels[numbers])

@@ -1,0 +1,152 @@
+"""What a run has seen while it was trained: the images it learned from, or that chose something."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from artstyle_tf.config.experiment import TrainingExperiment
+from artstyle_tf.images.index.known_images import HashedImages
+from artstyle_tf.images.index.near_duplicates import hashes_from_text, perceptual_hashes
+from artstyle_tf.runs.gallery import load_run_gallery
+from artstyle_tf.runs.run_directory import RunDirectory, open_run
+from artstyle_tf.runs.run_finding import read_run_config
+from artstyle_tf.runs.run_images import file_below, prepared_root
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.files import read_json_if_whole
+from artstyle_tf.system.progress import Reporter
+
+LEARNED, SELECTION = "learned", "selection"
+USES = (LEARNED, SELECTION)
+"""What a run has used an image for: its weights; or its epoch, temperature and threshold."""
+
+
+@dataclass(frozen=True)
+class SeenImages:
+    """The K images that a run has seen, without augmented copies.
+
+    Attributes:
+        rows: K rows: source (path below the run's image folder), split, use (of `USES`).
+        images: their digests and perceptual hashes.
+        missing_run: a run whose backbone this one began with, which is not here; "" for none.
+    """
+
+    rows: pd.DataFrame
+    images: HashedImages
+    missing_run: str = ""
+
+
+def read_seen_images(
+    run: RunDirectory, trained: TrainingExperiment, reporter: Reporter
+) -> SeenImages:
+    """The images that the run has learned from, or that have chosen something in it.
+
+    A run of before hashes were kept is compared by the images that are still here. What the
+    backbone has learned in an earlier run counts, too.
+    """
+    seen = _seen_by(run, trained, reporter)
+    initial_run = getattr(trained.model, "initial_run", None)
+    if initial_run is None:
+        return seen
+    try:
+        earlier = open_run(Path(initial_run))
+        before = _seen_by(earlier, read_run_config(earlier), reporter)
+    except ArtstyleError:
+        return dataclasses.replace(seen, missing_run=str(initial_run))
+    # Its validation images have taught its head only.
+    before = only(before, np.flatnonzero(before.rows["split"] == "train"))
+    return SeenImages(
+        pd.concat([seen.rows, before.rows], ignore_index=True),
+        HashedImages(
+            np.concatenate([seen.images.digests, before.images.digests]),
+            np.concatenate([seen.images.hashes, before.images.hashes]),
+            np.concatenate([seen.images.is_usable, before.images.is_usable]),
+        ),
+    )
+
+
+def _seen_by(run: RunDirectory, trained: TrainingExperiment, reporter: Reporter) -> SeenImages:
+    pictures = run.read_pictures()
+    pictures = pictures[(pictures["parent"] == "") & pictures["split"].isin(("train", "val"))]
+    rows = pictures[["source", "source_digest", "split", "path", "digest"]].reset_index(drop=True)
+    results = read_json_if_whole(run.metrics_file) or {}
+    has_refitted = run.first_head_file.is_file() or results.get("refitted") is True
+    is_learned = (rows["split"] == "train") | has_refitted
+    rows["use"] = np.where(is_learned, LEARNED, SELECTION)
+    rows = _with_gallery(rows, run)
+    if "perceptual_hash" in pictures:
+        texts = pictures["perceptual_hash"].tolist()
+        texts += [""] * (len(rows) - len(texts))
+        hashes, is_usable = kept_hashes(texts, run)
+        # A flat image has no hash, which is known, too.
+        rows["is_hashed"] = rows["path"] != ""
+    else:
+        hashes, is_usable, rows["is_hashed"] = _hashes_of_files(rows, run, trained, reporter)
+    digests = rows["source_digest"].to_numpy(dtype=str)
+    return SeenImages(rows, HashedImages(digests, hashes, is_usable))
+
+
+def _with_gallery(rows: pd.DataFrame, run: RunDirectory) -> pd.DataFrame:
+    """Neighbours that vote are learned from, whatever the table of images says."""
+    if not run.gallery_file.is_file():
+        return rows
+    gallery = load_run_gallery(run)
+    learned = set(rows.loc[rows["use"] == LEARNED, "source_digest"])
+    further = [n for n, digest in enumerate(gallery.ids) if str(digest) not in learned]
+    added = pd.DataFrame(
+        {
+            "source": gallery.paths[further].astype(str),
+            "source_digest": gallery.ids[further].astype(str),
+            "split": "train",
+            "path": "",
+            "digest": "",
+            "use": LEARNED,
+        }
+    )
+    return pd.concat([rows, added], ignore_index=True) if further else rows
+
+
+def kept_hashes(texts: list[str], run: RunDirectory) -> tuple[np.ndarray, np.ndarray]:
+    """Hashes from the run's table of images; see `near_duplicates.hashes_from_text`."""
+    try:
+        return hashes_from_text(texts)
+    except ValueError as error:
+        raise ArtstyleError(
+            f"The run's list of its pictures, {run.pictures_file}, is damaged",
+            received=f"perceptual_hash: {error}",
+            fix="train the run again",
+        ) from error
+
+
+def _hashes_of_files(
+    rows: pd.DataFrame, run: RunDirectory, trained: TrainingExperiment, reporter: Reporter
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Hashes of the prepared or else the original images, as far as they are those of the run."""
+    prepared, images = prepared_root(run, trained), Path(trained.data.images)
+    files = []
+    for row in rows.itertuples():
+        candidates = (
+            (prepared, str(row.path), str(row.digest)),
+            (images, str(row.source), str(row.source_digest)),
+        )
+        found = (file_below(root, path, digest) for root, path, digest in candidates if path)
+        files.append(next((file for file in found if file is not None), None))
+    is_here = np.array([file is not None for file in files], dtype=bool)
+    hashes, is_usable = perceptual_hashes([file for file in files if file is not None], reporter)
+    all_hashes = np.zeros((len(rows), hashes.shape[1]), dtype=bool)
+    all_usable = np.zeros(len(rows), dtype=bool)
+    all_hashes[is_here], all_usable[is_here] = hashes, is_usable
+    return all_hashes, all_usable, is_here
+
+
+def only(seen: SeenImages, numbers: np.ndarray) -> SeenImages:
+    """Some of the images, by their positions."""
+    images = seen.images
+    return SeenImages(
+        seen.rows.iloc[numbers].reset_index(drop=True),
+        HashedImages(images.digests[numbers], images.hashes[numbers], images.is_usable[numbers]),
+    )

@@ -1,0 +1,49 @@
+"""The one exception a user is meant to read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from artstyle_tf.system.redaction import redacted
+
+
+class ArtstyleError(Exception):
+    """Something the user can put right.
+
+    The command line prints the message without a traceback and exits with code 2, so the message
+    has to say everything: what happened, what was received, what was expected, how to fix it.
+    Passwords in addresses are left out of it.
+
+    Args:
+        happened: one sentence without its full stop, e.g. "There are no pictures to learn from".
+        received: the value or state that was found.
+        expected: what would have been right.
+        fix: what the user can type or change.
+    """
+
+    def __init__(
+        self,
+        happened: str,
+        *,
+        received: Any = None,
+        expected: str | None = None,
+        fix: str | None = None,
+    ) -> None:
+        self.happened = happened
+        self.received = received
+        self.expected = expected
+        self.fix = fix
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        parts = [
+            self.happened,
+            None if self.received is None else f"Received: {self.received}",
+            None if self.expected is None else f"Expected: {self.expected}",
+            None if self.fix is None else f"Fix: {self.fix}",
+        ]
+        return redacted(
+            " ".join(
+                part if part.endswith((".", "?", "!")) else f"{part}." for part in parts if part
+            )
+        )

@@ -1,0 +1,278 @@
+"""Files that are either whole or not there."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import math
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from artstyle_tf.system.errors import ArtstyleError
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+TEMPORARY_NAME = re.compile(r"\..*\.(\d+)\.partial(\.\w+)?", re.DOTALL)
+"""Of a file that is being written; the group is the number of the process."""
+
+_must_stay: dict[Path, tuple[Path, tuple[int, int]]] = {}
+"""Folder -> a file or folder by which it is recognized, and its device and number."""
+
+
+@contextlib.contextmanager
+def replaced_atomically(path: Path) -> Iterator[Path]:
+    """Hands out a temporary path beside `path` and renames it to `path` on success.
+
+    A reader, or the next run after a power cut, sees the old file or the new one and never a half.
+    The temporary name keeps the suffix because savers such as Keras choose the format by it.
+
+    Args:
+        path: the file to create or replace; its folder is created.
+
+    Yields:
+        The temporary path to write to.
+
+    Raises:
+        ArtstyleError: if the folder cannot be written, or a folder that `must_stay` is gone.
+    """
+    _check_what_must_stay(path)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        sync(temporary)
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        _forget(temporary)  # before the room is measured that is left
+        raise cannot_write(path, error) from error
+    finally:
+        _forget(temporary)
+
+
+@contextlib.contextmanager
+def must_stay(folder: Path, witness: Path) -> Iterator[None]:
+    """Inside, nothing is written below the folder when it was removed or replaced.
+
+    Otherwise it would be made anew, a program would end well, and most of its results would not be
+    there.
+
+    Args:
+        folder: that exists.
+        witness: by whose identity the folder is recognized: a file in it that nobody writes, or
+            the folder itself.
+    """
+    key = folder.absolute()
+    _must_stay[key] = (witness.absolute(), _identity(witness))
+    try:
+        yield
+    finally:
+        _must_stay.pop(key, None)
+
+
+def _check_what_must_stay(path: Path) -> None:
+    for folder in path.absolute().parents:
+        if folder not in _must_stay:
+            continue
+        witness, identity = _must_stay[folder]
+        try:
+            is_same = _identity(witness) == identity
+        except OSError as error:
+            is_same = not isinstance(error, (FileNotFoundError, NotADirectoryError))
+        if not is_same:
+            raise ArtstyleError(
+                f"The folder {folder} was removed or replaced while this program was at work",
+                expected="a folder that is left alone until the program has ended",
+                fix="give the command again, as a new run",
+            )
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes what killed programs have left of `replaced_atomically`, at any depth.
+
+    Only for who is alone in the folder: others may be writing these files.
+    """
+    for file in folder.rglob(".*.partial*"):
+        if is_leftover(file) and file.is_file():
+            _forget(file)
+
+
+def is_leftover(file: Path) -> bool:
+    """Whether a file has the name that `replaced_atomically` gives to what is not finished."""
+    return TEMPORARY_NAME.fullmatch(file.name) is not None
+
+
+def sync(file: Path) -> None:
+    """Waits until a file is on the disk, so that a power cut cannot take its content away."""
+    with file.open("rb+") as opened:
+        os.fsync(opened.fileno())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes UTF-8 text atomically."""
+    with replaced_atomically(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes JSON atomically, with two spaces of indentation and a final newline.
+
+    Raises:
+        ArtstyleError: if it cannot be written, or holds NaN or infinity.
+    """
+    write_text(path, json_text(content, str(path), indent=2) + "\n")
+
+
+def json_text(
+    content: Any, what: str, *, indent: int | None = None, encoding: str = "utf-8"
+) -> str:
+    """JSON that every other program can read and the encoding can hold.
+
+    Args:
+        content: mappings, sequences, strings, numbers.
+        what: it is, for the error.
+        indent: spaces; None for one line.
+        encoding: of where it goes; characters that it lacks are written as escapes.
+
+    Raises:
+        ArtstyleError: if a number is NaN or infinite, for which JSON has no form.
+    """
+    try:
+        text = json.dumps(content, indent=indent, ensure_ascii=False, allow_nan=False)
+    except ValueError as error:
+        place = _first_not_finite(content)
+        if place is None:
+            raise
+        raise ArtstyleError(
+            f"{what} would hold a number that is not finite",
+            received=f"{place[0].removeprefix('.')} = {place[1]}",
+            fix="look at the steps before: something has diverged or divided by zero",
+        ) from error
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:  # also a file name that is no text, which has lone surrogates
+        return json.dumps(content, indent=indent, allow_nan=False)
+    return text
+
+
+def _first_not_finite(content: Any, place: str = "") -> tuple[str, float] | None:
+    """Where the first NaN or infinity of nested values is, and which."""
+    if isinstance(content, float) and not math.isfinite(content):
+        return place, content
+    if isinstance(content, dict):
+        inner = [(f"{place}.{key}", value) for key, value in content.items()]
+    elif isinstance(content, (list, tuple)):
+        inner = [(f"{place}[{number}]", value) for number, value in enumerate(content)]
+    else:
+        return None
+    found = (_first_not_finite(value, name) for name, value in inner)
+    return next((entry for entry in found if entry is not None), None)
+
+
+def read_json(path: Path) -> Any:
+    """Reads what `write_json` wrote.
+
+    Raises:
+        ArtstyleError: if the file is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ArtstyleError(
+            f"Cannot read {path}",
+            received=getattr(error, "strerror", None) or str(error),
+            expected="a JSON file that this program wrote",
+            fix="bring it back from a copy, or make its folder again",
+        ) from error
+
+
+def read_json_if_whole(path: Path) -> dict[str, Any] | None:
+    """A JSON object; None if there is none, or the file is damaged, and nothing depends on it."""
+    try:
+        found = read_json(path)
+    except ArtstyleError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def cannot_write(path: Path | str, error: Exception) -> ArtstyleError:
+    """The error for a file or folder that the system refuses to write."""
+    received = getattr(error, "strerror", None) or str(error)
+    number = getattr(error, "errno", None)
+    fix = "make the folder writable, free some space, or choose another folder with --outputs"
+    if number in _NO_ROOM:
+        received = f"{received}; {room_in_words(path)}"
+        fix = (
+            "free some space, or choose another folder with --outputs; what is complete is kept "
+            "and found again"
+        )
+    elif number in _NOT_ALLOWED:
+        fix = "make the folder writable, or choose another folder with --outputs"
+    return ArtstyleError(f"Cannot write {path}", received=received, fix=fix)
+
+
+def check_can_write(path: Path) -> None:
+    """Checks that a file or folder could be created here, without creating anything.
+
+    Raises:
+        ArtstyleError: if a file stands where a folder should be, or the folder is read-only.
+    """
+    existing = path.absolute()
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    number = None
+    if existing != path.absolute() and not existing.is_dir():
+        number = errno.ENOTDIR
+    elif not os.access(existing, os.W_OK):
+        number = errno.EACCES
+    if number is not None:
+        raise cannot_write(path, OSError(number, os.strerror(number)))
+
+
+def leads_out(path: str) -> bool:
+    """Whether a path, from a table that somebody may have changed, is none below a folder."""
+    return not path or "\0" in path or Path(path).is_absolute() or os.pardir in Path(path).parts
+
+
+def is_about_room_or_rights(error: OSError) -> bool:
+    """Whether it is the user's to mend: a full disk, a folder or file that may not be written."""
+    return error.errno in _NO_ROOM | _NOT_ALLOWED
+
+
+def is_about_room(error: OSError) -> bool:
+    """Whether a disk is full, or as full as this user may make it."""
+    return error.errno in _NO_ROOM
+
+
+def room_in_words(path: Path | str) -> str:
+    """How much is free where a path lies."""
+    existing = next(folder for folder in Path(path).absolute().parents if folder.exists())
+    with contextlib.suppress(OSError):
+        return f"{shutil.disk_usage(existing).free / 2**20:.1f} MiB are free in {existing}"
+    return f"how much is free in {existing} is not known"
+
+
+def _forget(temporary: Path) -> None:
+    with contextlib.suppress(OSError):  # gone already, or the folder never existed
+        temporary.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new name is on the disk when its folder is; not all systems can sync folders."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

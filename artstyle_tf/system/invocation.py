@@ -1,0 +1,67 @@
+"""How a job was called, apart from its config."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from artstyle_tf.system.progress import SILENT, Reporter
+
+
+class Stopwatch:
+    """Seconds since the program started, in total and by stage."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+        self._stages: dict[str, float] = {}
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._start
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Measures a stage."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.note(name, time.monotonic() - start)
+
+    def note(self, name: str, seconds: float) -> None:
+        """Adds seconds that were measured elsewhere."""
+        self._stages[name] = self._stages.get(name, 0.0) + seconds
+
+    def seconds(self) -> dict[str, float]:
+        """Seconds by stage, and in total."""
+        stages = {**self._stages, "total": self.elapsed}
+        return {name: round(seconds, 2) for name, seconds in stages.items()}
+
+
+def _publish_nothing(run: Any, config: Any, reporter: Reporter) -> None:
+    """For whoever wants the run alone."""
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What the command line passes on beside the config.
+
+    Attributes:
+        reporter: where messages and progress go.
+        stopwatch: started with the program.
+        resume: continue the interrupted run of this name.
+        overwrite: replace an earlier run of this name.
+        publish: what a training calls when its run is finished: (its directory, its config,
+            reporter) -> path of the report, if there is one. It comes from above, because reports
+            are made of trainings and not the other way round.
+    """
+
+    reporter: Reporter = SILENT
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
+    resume: bool = False
+    overwrite: bool = False
+    publish: Callable[[Any, Any, Reporter], str | None] = _publish_nothing

@@ -1,0 +1,153 @@
+"""Which activations a run will ask for, and what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from artstyle_tf.config.experiment import TrainingExperiment
+from artstyle_tf.images.batches.views import NO_VIEWS, Views
+from artstyle_tf.images.split_images import SplitPictures
+from artstyle_tf.training.image_inputs import configured_views
+from artstyle_tf.training.phases import boundary_below
+from artstyle_tf.training.plan import unpack_phases
+from artstyle_tf.trunk_cache.activation_table import ActivationTable, ActivationType
+from artstyle_tf.trunk_cache.cache_decision import CacheCosts
+from artstyle_tf.trunk_cache.cache_folder import room_bytes
+from artstyle_tf.trunk_cache.trunk_cache import TrunkCache
+
+# Scores are computed from these rows, and have to be those of the saved model.
+_TYPE_FOR_EVALUATION: ActivationType = "float32"
+
+
+@dataclass(frozen=True)
+class ActivationRequest:
+    """Rows of one split.
+
+    Attributes:
+        split: "train", "val" or "test".
+        boundaries: filled in one forward pass; see `models.splitting`.
+        views: of each picture.
+        dtype: of the rows on disk.
+    """
+
+    split: str
+    boundaries: tuple[int, ...]
+    views: Views
+    dtype: ActivationType
+
+
+class ActivationPlan:
+    """Follows from the config alone: which boundary serves which part of the run.
+
+    Args:
+        config: of the run.
+    """
+
+    def __init__(self, config: TrainingExperiment) -> None:
+        self._type_for_training: ActivationType = config.training.trunk_cache.dtype
+        self.views = configured_views(config.data)
+        self._phases = unpack_phases(config.training)
+        self.boundaries = [
+            boundary_below(self._phases, position) for position in range(len(self._phases))
+        ]
+
+    @property
+    def has_frozen_blocks(self) -> bool:
+        """Whether any phase leaves blocks frozen, or there is none."""
+        return self._boundaries_from(0) != () or not self._phases
+
+    @property
+    def boundary_never_trained(self) -> int | None:
+        """The highest boundary below all that learns; 0 if nothing does, None if the stem does."""
+        return self.boundaries[-1] if self.boundaries else 0
+
+    def for_features(self, split: str) -> ActivationRequest:
+        """Pooled features for floor and start, with all that later phases need of the pictures."""
+        return self._request(split, (0, *self._boundaries_from(0)), NO_VIEWS)
+
+    def for_phases(self, position: int) -> tuple[ActivationRequest, ActivationRequest]:
+        """Training and validation rows of this phase and the later ones."""
+        boundaries = self._boundaries_from(position)
+        train = self._request("train", boundaries, self.views)
+        return train, self._request("val", boundaries, NO_VIEWS)
+
+    def for_outputs(self, split: str, boundary: int) -> ActivationRequest:
+        """What an evaluation starts from."""
+        return self._request(split, (boundary,), NO_VIEWS)
+
+    def for_validated_training(self) -> list[ActivationRequest]:
+        """All that a training asks for that is judged by its validation pictures alone."""
+        requests = [self.for_features(split) for split in ("train", "val")]
+        return requests + (list(self.for_phases(0)) if self._boundaries_from(0) else [])
+
+    def costs(self, splits: dict[str, SplitPictures], cache: TrunkCache) -> CacheCosts:
+        """What training would cost with and without the cache."""
+        requests = list(self._all_requests(splits))
+        passes: set[tuple[str, str]] = set()
+        size_of_row: dict[tuple[str, str], int] = {}  # several requests can share a row
+        tables = _tables_of(requests, cache)
+        for request in requests:
+            keys = row_keys(splits[request.split], request.views)
+            for boundary in request.boundaries:
+                table = tables[request.dtype][boundary]
+                for position in table.missing(keys):
+                    passes.add((request.split, keys[int(position)]))
+                    size_of_row[table.folder.name, keys[int(position)]] = table.row_bytes
+        return CacheCosts(
+            plain_passes=self._plain_passes(splits),
+            cached_passes=len(passes),
+            new_bytes=sum(size_of_row.values()),
+            room_bytes=room_bytes(
+                cache.folder,
+                size_limit_bytes=cache.size_limit_bytes,
+                kept={table.folder.name for kept in tables.values() for table in kept.values()},
+            ),
+        )
+
+    def _plain_passes(self, splits: dict[str, SplitPictures]) -> int:
+        in_an_epoch = len(splits["train"]) + len(splits["val"])
+        phases = zip(self._phases, self.boundaries, strict=True)
+        epochs = sum(phase.epochs for phase, boundary in phases if boundary is not None)
+        passes = epochs * in_an_epoch + sum(len(pictures) for pictures in splits.values())
+        if self.boundary_never_trained is not None:
+            passes += sum(len(splits[split]) for split in _evaluated(splits))
+        return passes
+
+    def _all_requests(self, splits: dict[str, SplitPictures]) -> list[ActivationRequest]:
+        requests = [self.for_features(split) for split in splits]
+        if self._boundaries_from(0):
+            requests += self.for_phases(0)
+        boundary = self.boundary_never_trained
+        if boundary is not None:
+            requests += [self.for_outputs(split, boundary) for split in _evaluated(splits)]
+        return requests
+
+    def _boundaries_from(self, position: int) -> tuple[int, ...]:
+        """Boundaries of this phase and the later ones."""
+        later = self.boundaries[position:]
+        return tuple(sorted({boundary for boundary in later if boundary is not None}))
+
+    def _request(self, split: str, boundaries: Sequence[int], views: Views) -> ActivationRequest:
+        dtype = self._type_for_training if split == "train" else _TYPE_FOR_EVALUATION
+        return ActivationRequest(split, tuple(sorted(set(boundaries))), views, dtype)
+
+
+def row_keys(pictures: SplitPictures, views: Views) -> list[str]:
+    """A key for each picture and view, equal only if the pixels are equal."""
+    names = [views.name(view) for view in range(views.num_views)]
+    return [f"{digest}/{name}" for digest in pictures.rows["digest"] for name in names]
+
+
+def _tables_of(
+    requests: Sequence[ActivationRequest], cache: TrunkCache
+) -> dict[ActivationType, dict[int, ActivationTable]]:
+    """Type and boundary -> table; each is opened once, which takes a digest of weights."""
+    boundaries: dict[ActivationType, set[int]] = {}
+    for request in requests:
+        boundaries.setdefault(request.dtype, set()).update(request.boundaries)
+    return {dtype: cache.tables(sorted(some), dtype) for dtype, some in boundaries.items()}
+
+
+def _evaluated(splits: dict[str, SplitPictures]) -> list[str]:
+    return [split for split in ("val", "test") if split in splits]

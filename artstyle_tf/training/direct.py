@@ -1,0 +1,184 @@
+"""train-direct: pictures -> trained, evaluated classifier.
+
+The job itself, from the pictures to the results, is `network_training.run_training`; here is what
+is particular to a classifier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from artstyle_tf.config.experiment import DirectExperiment
+from artstyle_tf.heads.baseline import Floor
+from artstyle_tf.heads.head_start import choose_probe, fit_head_start
+from artstyle_tf.heads.refit import refit_head
+from artstyle_tf.heads.settings import LinearProbeConfig
+from artstyle_tf.images.batches.epoch_order import ShuffledOrder
+from artstyle_tf.images.split_images import SplitPictures
+from artstyle_tf.losses.logit_adjustment import LogitAdjustedCrossEntropy
+from artstyle_tf.metrics.calibration import Calibration, fit_temperature, probabilities_of
+from artstyle_tf.metrics.classification import classification_summary
+from artstyle_tf.models.backbones import build_backbone
+from artstyle_tf.models.classifier import Classifier, assign_head, build_classifier
+from artstyle_tf.system.invocation import Invocation
+from artstyle_tf.training.classification import Classification
+from artstyle_tf.training.dry_run import plan_training
+from artstyle_tf.training.evaluation import Evaluation, evaluate_logits, write_evaluation
+from artstyle_tf.training.image_inputs import configured_views
+from artstyle_tf.training.network_training import NetworkTraining, run_training
+from artstyle_tf.training.objective import Objective
+from artstyle_tf.training.phases import check_phases
+from artstyle_tf.training.plan import unpack_features, unpack_phases
+from artstyle_tf.training.summary import summarise_training
+
+
+def run(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
+    """Prepares, trains, evaluates; returns the contract that --json prints."""
+    return run_training(DirectTraining, config, invocation)
+
+
+def plan(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
+    """Checks names, pictures and weights and says what `run` would do, without writing."""
+    return plan_training(DirectTraining.build_network, config, invocation)
+
+
+def summarise(result: dict[str, Any]) -> str:
+    """The result as text."""
+    return summarise_training(result)
+
+
+class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
+    """A classifier: linear probe, then cross-entropy phase by phase."""
+
+    _chosen: LinearProbeConfig | None = None
+
+    @staticmethod
+    def build_network(config: DirectExperiment, *, num_classes: int) -> Classifier:
+        """The network before training; its weights and phases have been checked."""
+        keras.utils.set_random_seed(config.seed)
+        backbone = build_backbone(
+            config.model.backbone,
+            image_size_px=config.model.image_size_px,
+            weights=config.model.weights,
+        )
+        check_phases(unpack_phases(config.training), backbone)
+        return build_classifier(
+            backbone,
+            num_classes=num_classes,
+            dropout=config.model.dropout,
+            seed=config.seed,
+            features=unpack_features(config.model, backbone),
+        )
+
+    @staticmethod
+    def order(config: DirectExperiment, train: SplitPictures) -> ShuffledOrder:
+        """All training pictures, shuffled anew in each epoch."""
+        return ShuffledOrder(
+            len(train),
+            batch_size=config.training.batch_size,
+            seed=config.seed,
+            num_views=configured_views(config.data).num_views,
+        )
+
+    @property
+    def probe(self) -> LinearProbeConfig | None:
+        """Settings of the floor; None for the usual ones."""
+        return self.config.training.linear_probe
+
+    def objective(self) -> Classification:
+        """Cross-entropy; class weights and priors come from the training pictures' labels."""
+        training, labels = self.config.training, self.splits["train"].labels
+        num_classes = len(self.class_names)
+        counts = np.bincount(labels, minlength=num_classes)
+        adjusts = training.class_balance == "logit_adjustment"
+        loss = LogitAdjustedCrossEntropy(
+            class_counts=[int(count) for count in counts],
+            tau=training.logit_adjustment_strength if adjusts else 0.0,
+            label_smoothing=training.label_smoothing,
+        )
+        class_weight = None
+        if training.class_balance == "class_weight":
+            class_weight = {i: float(len(labels) / (num_classes * n)) for i, n in enumerate(counts)}
+        return Classification(loss, num_classes=num_classes, class_weight=class_weight)
+
+    def start(
+        self, floor: Floor | None, objective: Objective, features: Mapping[str, np.ndarray]
+    ) -> tuple[str, dict[str, float]] | None:
+        """Gives the head the weights of the regression: a usable model within a minute."""
+        del objective
+        if self.config.training.linear_probe is None:
+            return None
+        probe = self._chosen_probe(features["train"])
+        labels = self.splits["train"].labels
+        groups = self.network.features.groups
+        kernel, bias = fit_head_start(
+            probe,
+            floor,
+            features["train"],
+            labels,
+            groups,
+            num_classes=len(self.class_names),
+        )
+        assign_head(self.network, kernel, bias)
+        predicted = (features["val"] @ kernel + bias).argmax(axis=1)
+        scores = classification_summary(
+            self.splits["val"].labels, predicted, num_classes=len(self.class_names)
+        )
+        return "linear probe", {f"val_{name}": scores[name] for name in ("macro_f1", "accuracy")}
+
+    def _chosen_probe(self, features: np.ndarray) -> LinearProbeConfig:
+        """Settings of the start, the same for the refit; features are the training pictures'."""
+        if self._chosen is None:
+            assert self.probe is not None
+            self._chosen = choose_probe(
+                self.probe,
+                features,
+                self.splits["train"],
+                self.network.features.groups,
+                num_classes=len(self.class_names),
+                seed=self.config.seed,
+                reporter=self.invocation.reporter,
+            )
+        return self._chosen
+
+    @property
+    def refits(self) -> bool:
+        """Whether the head learns from the validation pictures once they have decided all."""
+        training = self.config.training
+        return training.refit and training.linear_probe is not None and not training.phases
+
+    def refit(self, floor: Floor) -> Floor:
+        """Lets head and floor learn from the validation pictures, too."""
+        if not self.refits:
+            return floor
+        probe = self._chosen_probe(self.first_features["train"])
+        groups = self.network.features.groups
+        kernel, bias, floor = refit_head(probe, floor, self.splits, self.first_features, groups)
+        assign_head(self.network, kernel, bias)
+        return floor
+
+    def fit_temperature(self) -> float:
+        """The temperature of the trained network, from the validation pictures."""
+        logits = self.inputs.outputs("val", "Calibrating on val pictures")
+        return fit_temperature(logits, self.splits["val"].labels)
+
+    def probabilities(self, split: str, temperature: float) -> np.ndarray:
+        """What the trained network says of the pictures of a split: float32 [N, C]."""
+        return probabilities_of(self.inputs.outputs(split), temperature)
+
+    def evaluate(
+        self, split: str, calibration: Calibration, *, folder: Path, figures: Path, title: str
+    ) -> Evaluation:
+        """Measures the trained network on a split; writes tables and figures."""
+        logits = self.inputs.outputs(split, f"Evaluating {split} pictures")
+        pictures = self.splits[split]
+        evaluation = evaluate_logits(logits, pictures, self.class_names, calibration)
+        write_evaluation(
+            evaluation, pictures, self.class_names, folder=folder, figures=figures, title=title
+        )
+        return evaluation

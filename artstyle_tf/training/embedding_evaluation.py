@@ -1,0 +1,218 @@
+"""An embedding measured on pictures: as a classifier by its neighbours, and as a search."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from artstyle_tf.images.split_images import SplitPictures
+from artstyle_tf.metrics.calibration import Calibration
+from artstyle_tf.metrics.classification import classification_summary, confusion_matrix
+from artstyle_tf.metrics.embedding_health import same_and_different_distances
+from artstyle_tf.metrics.neighbors import (
+    knn_probabilities,
+    nearest_neighbours,
+    prototype_probabilities,
+    prototypes,
+)
+from artstyle_tf.metrics.retrieval import retrieval_scores, retrieval_summary
+from artstyle_tf.metrics.uncertainty import classification_intervals, mean_intervals
+from artstyle_tf.plots.distance_histogram import plot_distance_histogram
+from artstyle_tf.plots.neighbor_sheet import (
+    NUM_NEIGHBOURS,
+    choose_queries,
+    plot_neighbour_sheet,
+)
+from artstyle_tf.plots.theme import class_labels, save_figure
+from artstyle_tf.runs.gallery import Gallery, save_gallery
+from artstyle_tf.system.progress import Reporter
+from artstyle_tf.training.evaluation import (
+    Evaluation,
+    accepted_by,
+    evaluate_probabilities,
+    write_evaluation,
+)
+
+EMBEDDINGS_FILE = "embeddings.npz"
+"""Of the pictures that were measured, in the form of a gallery."""
+
+
+def picture_ids(pictures: SplitPictures) -> np.ndarray:
+    """Equal for a picture, its augmented copies and its exact duplicates: str [N]."""
+    return pictures.rows["source_digest"].to_numpy(dtype=str)
+
+
+def num_votes(num_neighbours: int, gallery: Gallery, reporter: Reporter) -> int:
+    """Count the neighbors that can vote: k, or all images of the gallery where there are fewer.
+
+    Args:
+        num_neighbours: k, as configured.
+        gallery: where neighbors come from.
+        reporter: told if k is reduced.
+    """
+    if len(gallery) >= num_neighbours:
+        return num_neighbours
+    reporter.warn(
+        f"training.num_neighbours={num_neighbours} is more than the {len(gallery)} training "
+        f"images: {len(gallery)} neighbors vote."
+    )
+    return len(gallery)
+
+
+def evaluate_embeddings(
+    embeddings: np.ndarray,
+    pictures: SplitPictures,
+    gallery: Gallery,
+    class_names: Sequence[str],
+    *,
+    num_neighbours: int,
+    calibration: Calibration | None,
+) -> Evaluation:
+    """Classifies pictures by their neighbours in the gallery, and scores the search.
+
+    Args:
+        embeddings: float32 [N, D].
+        pictures: N pictures; none is its own neighbour.
+        gallery: where neighbours come from.
+        class_names: C names.
+        num_neighbours: k.
+        calibration: of the run; None while it has none.
+
+    Returns:
+        Predictions and scores of k-NN; beside them prototype_macro_f1, prototype_accuracy,
+        recall_at_1, recall_at_5, recall_at_10, r_precision and map_at_r.
+    """
+    num_classes, ids = len(class_names), picture_ids(pictures)
+    neighbours = nearest_neighbours(
+        embeddings,
+        gallery.embeddings,
+        num_neighbours=num_neighbours,
+        query_groups=ids,
+        gallery_groups=gallery.ids,
+    )
+    probabilities = knn_probabilities(neighbours, gallery.labels, num_classes=num_classes)
+    evaluation = evaluate_probabilities(
+        probabilities, pictures, class_names, accepted=accepted_by(calibration, probabilities)
+    )
+    by_prototype = prototype_probabilities(
+        embeddings, prototypes(gallery.embeddings, gallery.labels, num_classes=num_classes)
+    ).argmax(axis=1)
+    prototype_scores = classification_summary(
+        pictures.labels, by_prototype, num_classes=num_classes
+    )
+    prototype_intervals = classification_intervals(
+        confusion_matrix(pictures.labels, by_prototype, num_classes=num_classes)
+    )
+    of_queries = retrieval_scores(
+        embeddings,
+        pictures.labels,
+        gallery.embeddings,
+        gallery.labels,
+        query_groups=ids,
+        gallery_groups=gallery.ids,
+    )
+    shown = ("macro_f1", "accuracy")
+    return dataclasses.replace(
+        evaluation,
+        metrics={
+            **evaluation.metrics,
+            **{f"prototype_{name}": prototype_scores[name] for name in shown},
+            **retrieval_summary(of_queries),
+        },
+        intervals={
+            **evaluation.intervals,
+            **{f"prototype_{name}": prototype_intervals[name] for name in shown},
+            **mean_intervals(of_queries, pictures.labels),
+        },
+    )
+
+
+def write_embedding_evaluation(
+    evaluation: Evaluation,
+    embeddings: np.ndarray,
+    pictures: SplitPictures,
+    gallery: Gallery,
+    class_names: Sequence[str],
+    *,
+    show: Callable[[int], np.ndarray] | None,
+    folder: Path,
+    figures: Path,
+    title: str,
+    further: Mapping[str, Any] | None = None,
+) -> None:
+    """Writes what `write_evaluation` does, the embeddings, and figures of their space.
+
+    Args:
+        evaluation: of the pictures.
+        embeddings: float32 [N, D].
+        pictures: N pictures.
+        gallery: where neighbours come from.
+        class_names: C names.
+        show: position in the gallery -> picture uint8 [S, S, 3]; None if its pictures are not
+            here, so that there is no sheet of neighbours.
+        folder: for tables.
+        figures: for figures.
+        title: of the figures.
+        further: JSON values that metrics.json holds beside the scores.
+    """
+    write_evaluation(
+        evaluation,
+        pictures,
+        class_names,
+        folder=folder,
+        figures=figures,
+        title=title,
+        further=further,
+    )
+    paths = pictures.rows["path"].to_numpy(dtype=str)
+    measured = Gallery(embeddings, pictures.labels, picture_ids(pictures), paths)
+    save_gallery(folder / EMBEDDINGS_FILE, measured)
+    same, different = same_and_different_distances(embeddings, pictures.labels)
+    histogram = plot_distance_histogram(same, different, title=title)
+    save_figure(histogram, figures / "distances.png")
+    if show is not None:
+        sheet = _plot_neighbours(embeddings, pictures, gallery, class_names, show=show, title=title)
+        save_figure(sheet, figures / "neighbours.png")
+
+
+def _plot_neighbours(
+    embeddings: np.ndarray,
+    pictures: SplitPictures,
+    gallery: Gallery,
+    class_names: Sequence[str],
+    *,
+    show: Callable[[int], np.ndarray],
+    title: str,
+) -> Figure:
+    neighbours = nearest_neighbours(
+        embeddings,
+        gallery.embeddings,
+        num_neighbours=min(NUM_NEIGHBOURS, len(gallery) - 1),
+        query_groups=picture_ids(pictures),
+        gallery_groups=gallery.ids,
+    )
+    is_there = neighbours.positions >= 0
+    is_right = (gallery.labels[neighbours.positions] == pictures.labels[:, None]) & is_there
+    queries = choose_queries(pictures.labels, is_right)
+    styles = class_labels(class_names, longest=16)
+    shown, captions = [], []
+    for query in queries:
+        found = is_there[query]
+        positions = neighbours.positions[query][found]
+        names = [styles[int(label)] for label in gallery.labels[positions]]
+        distances = neighbours.distances[query][found]
+        texts = [f"{name} {length:.2f}" for name, length in zip(names, distances, strict=True)]
+        shown.append([show(int(position)) for position in positions])
+        captions.append(list(zip(texts, is_right[query][found].tolist(), strict=True)))
+    return plot_neighbour_sheet(
+        [pictures.store.load(query).numpy() for query in queries],
+        shown,
+        captions,
+        [class_names[int(label)] for label in pictures.labels[queries]],
+        title=f"{title}: nearest training pictures, with distances",
+    )

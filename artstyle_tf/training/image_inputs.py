@@ -1,0 +1,180 @@
+"""What the network is fed with: pictures, or what the frozen blocks made of them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Protocol
+
+import keras
+import numpy as np
+
+from artstyle_tf.config.experiment import TrainingExperiment
+from artstyle_tf.images.batches.augmentation import augment_picture, seed_for
+from artstyle_tf.images.batches.batches import (
+    AugmentationFunction,
+    evaluation_batches,
+    steps_per_epoch,
+    training_batches,
+)
+from artstyle_tf.images.batches.epoch_order import EpochOrder
+from artstyle_tf.images.batches.views import NO_VIEWS, Views
+from artstyle_tf.images.settings import DataConfig
+from artstyle_tf.images.split_images import SplitPictures
+from artstyle_tf.models.network import Network
+from artstyle_tf.models.splitting import build_trunk
+from artstyle_tf.system.finite_numbers import check_finite
+from artstyle_tf.system.progress import SILENT, Reporter
+from artstyle_tf.training.prediction import predict
+from artstyle_tf.training.trainer import TrainingData
+
+
+class TrainingInputs(Protocol):
+    """Where the start, the phases and the evaluation get their inputs from."""
+
+    def features(self, split: str) -> np.ndarray:
+        """What the head reads of the plain pictures with the present weights, float32 [N, D]."""
+        ...
+
+    def mean_row(self, split: str) -> np.ndarray:
+        """Mean of the activations of the plain pictures at boundary 0, float64 [D]."""
+        ...
+
+    def training_data(self, position: int) -> TrainingData:
+        """What the phase at this position of the plan learns from."""
+        ...
+
+    def outputs(self, split: str, description: str | None = None) -> np.ndarray:
+        """What the network says of the plain pictures now, float32 [N, K].
+
+        Args:
+            split: of the pictures.
+            description: for the progress report; None for none.
+        """
+        ...
+
+
+class PictureInputs:
+    """Plain training: every forward pass starts at the pixels.
+
+    Args:
+        config: of the run.
+        network: what is trained.
+        splits: the pictures.
+        order: of the training pictures.
+        reporter: where progress goes.
+    """
+
+    def __init__(
+        self,
+        config: TrainingExperiment,
+        network: Network,
+        splits: dict[str, SplitPictures],
+        order: EpochOrder,
+        reporter: Reporter,
+    ) -> None:
+        self._config = config
+        self._network = network
+        self._splits = splits
+        self._order = order
+        self._reporter = reporter
+
+    def features(self, split: str) -> np.ndarray:
+        """What the head reads of the plain pictures with the present weights, float32 [N, D]."""
+        features = self._predict(self._to_features, split, f"Features of {split} pictures")
+        check_features(features, split, self._splits[split])
+        return features
+
+    @cached_property
+    def _to_features(self) -> keras.Model:
+        """Kept, because Keras compiles the forward pass of each new model anew."""
+        network = self._network
+        return keras.Model(network.model.input, network.features.tensor, name="features")
+
+    def mean_row(self, split: str) -> np.ndarray:
+        """Mean of the activations of the plain pictures at boundary 0, float64 [D]."""
+        trunk = build_trunk(self._network, [0])
+        rows = self._predict(trunk, split, f"Frozen blocks on {split} pictures")
+        return rows.mean(axis=0, dtype=np.float64)
+
+    def training_data(self, position: int) -> TrainingData:
+        """What the phase at this position of the plan learns from."""
+        del position  # pictures serve every phase
+        train, val = self._kept("train"), self._kept("val")
+        config = self._config
+        return TrainingData(
+            batches_from=lambda first_epoch: training_batches(
+                train.store,
+                train.labels,
+                self._order,
+                first_epoch=first_epoch,
+                augment=_augmentation(config, train),
+                augments_by_view=config.data.views is not None,
+            ),
+            steps_per_epoch=self._order.steps_per_epoch,
+            validation_batches=evaluation_batches(
+                val.store, val.labels, batch_size=self._order.batch_size
+            ),
+        )
+
+    def outputs(self, split: str, description: str | None = None) -> np.ndarray:
+        """What the network says of the plain pictures now, float32 [N, K].
+
+        Args:
+            split: of the pictures.
+            description: for the progress report; None for none.
+        """
+        return self._predict(self._network.model, split, description)
+
+    def _predict(self, model: keras.Model, split: str, description: str | None) -> np.ndarray:
+        pictures = self._kept(split)
+        batch_size = self._order.batch_size
+        return predict(
+            model,
+            evaluation_batches(pictures.store, pictures.labels, batch_size=batch_size),
+            num_batches=steps_per_epoch(len(pictures), batch_size),
+            description=description or "",
+            reporter=SILENT if description is None else self._reporter,
+        )
+
+    def _kept(self, split: str) -> SplitPictures:
+        """The pictures, in memory if they fit."""
+        self._splits[split].store.keep_in_memory(
+            budget_mb=self._config.data.memory_budget_mb,
+            description=f"Reading {split} pictures",
+            reporter=self._reporter,
+        )
+        return self._splits[split]
+
+
+def check_features(features: np.ndarray, split: str, pictures: SplitPictures) -> None:
+    """Refuses features of which no head can be fitted.
+
+    Raises:
+        NotFiniteError: if one of them is not finite.
+    """
+    check_finite(
+        features,
+        f"the features of {split} images",
+        names=pictures.rows["source"].to_list(),
+        fix="check model.weights, which may be damaged or made for another input",
+    )
+
+
+def configured_views(data: DataConfig) -> Views:
+    """The views of a training picture."""
+    views = data.views
+    return NO_VIEWS if views is None else Views(views.num_views, views.policy, views.seed)
+
+
+def _augmentation(config: TrainingExperiment, train: SplitPictures) -> AugmentationFunction | None:
+    # The digest, not the position, so that adding a picture leaves the others as they were.
+    digests = train.rows["digest"].tolist()
+    policy = config.data.online_augmentation
+    if policy is not None:
+        return lambda picture, number, epoch: augment_picture(
+            picture, policy=policy, seed=seed_for(config.seed, int(epoch), digests[number])
+        )
+    if config.data.views is not None:
+        views = configured_views(config.data)
+        return lambda picture, number, view: views.make(picture, digests[number], view)
+    return None

@@ -1,0 +1,150 @@
+"""Settings of trainings: start, phases, optimizer, stopping; and what embeddings need beside."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from artstyle_tf.config.base import (
+    Fraction,
+    LenientFloat,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Schema,
+)
+from artstyle_tf.heads.settings import LinearProbeConfig, ProjectionStartConfig
+from artstyle_tf.trunk_cache.settings import TrunkCacheConfig
+
+
+class PhaseConfig(Schema):
+    """One phase of progressive unfreezing.
+
+    `unfreeze_blocks` counts blocks from the top of the backbone; 0 trains the head alone,
+    "all" trains everything down to the stem.
+    """
+
+    unfreeze_blocks: NonNegativeInt | Literal["all"]
+    epochs: PositiveInt
+    learning_rate: PositiveFloat
+    plateau_epochs: PositiveInt | None = None
+
+
+class OptimizerConfig(Schema):
+    """AdamW with warm-up, cosine annealing over all phases, and smaller steps deeper down."""
+
+    weight_decay: NonNegativeFloat = 0.01
+    clip_norm: PositiveFloat | None = 1.0
+    warmup_fraction: Fraction = 0.1
+    final_learning_rate_fraction: Fraction = 0.0
+    layer_decay: Annotated[LenientFloat, Field(gt=0, le=1)] = 1.0
+    ema_momentum: Annotated[LenientFloat, Field(gt=0, lt=1)] | None = None
+
+
+class EarlyStoppingConfig(Schema):
+    """When to stop before the plan is done; null switches a rule off."""
+
+    patience_epochs: PositiveInt | None = None
+    max_overfitting_gap: PositiveFloat | None = None
+
+
+class MlflowConfig(Schema):
+    """Where a finished run is logged; without an address where MLflow itself chooses."""
+
+    tracking_uri: str | None = None
+    experiment: str = "artstyle_tf"
+
+
+class FineTuningConfig(Schema):
+    """What every kind of training has."""
+
+    phases: tuple[PhaseConfig, ...] = ()
+    batch_normalisation: Literal["frozen", "trained"] = "frozen"
+    optimizer: OptimizerConfig = OptimizerConfig()
+    early_stopping: EarlyStoppingConfig = EarlyStoppingConfig()
+    trunk_cache: TrunkCacheConfig = TrunkCacheConfig()
+    tensorboard: bool | Literal["auto"] = "auto"
+    mlflow: MlflowConfig | None = None
+
+
+class DirectTrainingConfig(FineTuningConfig):
+    """Training of a classifier.
+
+    `refit` is about a head that no phase trains: when the validation pictures have decided all
+    there is to decide, it is fitted again to them and the training pictures together.
+    """
+
+    batch_size: PositiveInt = 32
+    linear_probe: LinearProbeConfig | None = LinearProbeConfig()
+    refit: bool = True
+    class_balance: Literal["none", "class_weight", "logit_adjustment"] = "none"
+    logit_adjustment_strength: NonNegativeFloat = 1.0
+    label_smoothing: Annotated[LenientFloat, Field(ge=0, lt=1)] = 0.0
+
+    @model_validator(mode="after")
+    def _something_to_do(self) -> DirectTrainingConfig:
+        if self.linear_probe is None and not self.phases:
+            raise ValueError("phases should not be empty when linear_probe is null")
+        return self
+
+
+MetricLossName = Literal["semi_hard", "batch_hard", "batch_all", "supervised_contrastive"]
+
+
+DistanceName = Literal["l2", "squared_l2", "cosine"]
+
+
+class MetricPhaseConfig(PhaseConfig):
+    """A phase of progressive unfreezing with the loss it learns from."""
+
+    loss: MetricLossName = "semi_hard"
+
+
+class MetricLossConfig(Schema):
+    """What the losses share. `margin: null` is the soft margin; the distance serves triplets."""
+
+    margin: PositiveFloat | None = 0.2
+    distance: DistanceName = "l2"
+    temperature: PositiveFloat = 0.1
+
+
+class BalancedBatchConfig(Schema):
+    """A batch holds so many pictures of each of so many classes."""
+
+    classes: Annotated[int, Field(ge=2)] = 8
+    pictures_per_class: Annotated[int, Field(ge=2)] = 4
+    separate_siblings: bool = True
+
+
+class CollapseGuardConfig(Schema):
+    """When an epoch counts as a collapse, and how often training may begin it anew."""
+
+    smallest_mean_distance: PositiveFloat = 0.3
+    smallest_share_of_rank: Fraction = 0.3
+    nearest_to_margin: Fraction = 0.05
+    smallest_share_of_best_score: Fraction = 0.7
+    learning_rate_factor: Annotated[LenientFloat, Field(gt=0, lt=1)] = 0.5
+    most_alarms: NonNegativeInt = 4
+
+
+class MetricLearningConfig(FineTuningConfig):
+    """Training of an embedding."""
+
+    batch: BalancedBatchConfig = BalancedBatchConfig()
+    projection_start: ProjectionStartConfig | None = ProjectionStartConfig()
+    phases: tuple[MetricPhaseConfig, ...] = ()  # pyright: ignore[reportIncompatibleVariableOverride]
+    loss: MetricLossConfig = MetricLossConfig()
+    collapse_guard: CollapseGuardConfig | None = CollapseGuardConfig()
+    num_neighbours: PositiveInt = 5
+
+    @model_validator(mode="after")
+    def _something_to_do(self) -> MetricLearningConfig:
+        if self.projection_start is None and not self.phases:
+            raise ValueError("phases should not be empty when projection_start is null")
+        if self.collapse_guard is not None and self.optimizer.ema_momentum is not None:
+            raise ValueError(
+                "collapse_guard and optimizer.ema_momentum exclude each other: set one to null"
+            )
+        return self

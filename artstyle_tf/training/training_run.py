@@ -1,0 +1,122 @@
+"""What trainings of all kinds do around the learning itself."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import pandas as pd
+
+from artstyle_tf.config.experiment import TrainingExperiment
+from artstyle_tf.config.loading import dump_yaml
+from artstyle_tf.images.batches.epoch_order import EpochOrder
+from artstyle_tf.images.preparation.preparation import PreparedPictures
+from artstyle_tf.images.prepare_data import count_pictures
+from artstyle_tf.images.split_images import SplitPictures
+from artstyle_tf.models.network import Network
+from artstyle_tf.models.weights import weights_digest
+from artstyle_tf.plots.class_distribution import plot_class_distribution
+from artstyle_tf.plots.theme import save_figure
+from artstyle_tf.runs.environment import describe_environment
+from artstyle_tf.runs.run_directory import RunDirectory
+from artstyle_tf.runs.tensorboard_check import has_tensorboard
+from artstyle_tf.system.files import write_json
+from artstyle_tf.system.invocation import Invocation
+from artstyle_tf.training.cached_inputs import open_cached_inputs
+from artstyle_tf.training.image_inputs import PictureInputs, TrainingInputs
+from artstyle_tf.trunk_cache.cache_decision import CacheDecision
+
+
+def choose_inputs(
+    config: TrainingExperiment,
+    network: Network,
+    splits: dict[str, SplitPictures],
+    order: EpochOrder,
+    run_directory: RunDirectory,
+    invocation: Invocation,
+) -> tuple[TrainingInputs, CacheDecision]:
+    """Pictures, or kept activations where that is possible and cheaper.
+
+    Args:
+        config: of the run.
+        network: what is trained.
+        splits: the pictures.
+        order: of the training pictures.
+        run_directory: of the run.
+        invocation: how the program was called.
+    """
+    mode = config.training.trunk_cache.mode
+    if invocation.resume and run_directory.environment_file.is_file():
+        # A run ends as it has begun: kept activations are rounded a little.
+        started = run_directory.read_environment().trunk_cache
+        if started is not None:
+            mode = "always" if started.use else "never"
+    plain = PictureInputs(config, network, splits, order, invocation.reporter)
+    cached, decision = open_cached_inputs(
+        config,
+        network,
+        splits,
+        order,
+        plain,
+        mode=mode,
+        reporter=invocation.reporter,
+    )
+    verb = "Using" if decision.use else "Not using"
+    invocation.reporter.info(f"{verb} the trunk cache: {decision.reason}.")
+    return (cached if decision.use else plain), decision
+
+
+def describe_run(
+    run_directory: RunDirectory,
+    config: TrainingExperiment,
+    class_names: tuple[str, ...],
+    pictures: pd.DataFrame,
+    prepared: PreparedPictures,
+    network: Network,
+    decision: CacheDecision,
+) -> None:
+    """Writes what is needed to repeat the run, before anything is learnt."""
+    run_directory.write_config(dump_yaml(config))
+    run_directory.write_class_names(class_names)
+    split_columns = pictures[["path", "label", "split", "group"]]
+    run_directory.write_table(run_directory.split_file, split_columns)
+    hashes = dict(zip(pictures["path"], pictures["perceptual_hash"], strict=True))
+    manifest = prepared.manifest
+    # By which copies of these images are found later, wherever the images are then.
+    manifest = manifest.assign(perceptual_hash=manifest["source"].map(hashes))
+    run_directory.write_table(run_directory.pictures_file, manifest)
+    environment = {
+        **describe_environment(),
+        "kind": config.kind,
+        "seed": config.seed,
+        "prepared_pictures": str(prepared.root.resolve()),
+        "initial_weights_digest": weights_digest(network.backbone.model),
+        "trunk_cache": dataclasses.asdict(decision),
+    }
+    write_json(run_directory.environment_file, environment)
+    distribution = plot_class_distribution(count_pictures(prepared.manifest))
+    save_figure(distribution, run_directory.figures / "class_distribution.png")
+
+
+def save_and_note_the_first(
+    run_directory: RunDirectory, invocation: Invocation
+) -> Callable[[keras.Model], None]:
+    """Saves a model into the run; when there was none yet, the time is noted."""
+
+    def save(model: keras.Model) -> None:
+        first = not run_directory.model_file.is_file()
+        run_directory.save_model(model)
+        if first:
+            invocation.stopwatch.note("first_model", invocation.stopwatch.elapsed)
+
+    return save
+
+
+def tensorboard_folder(config: TrainingExperiment, run_directory: RunDirectory) -> Path | None:
+    """Where the run's TensorBoard files go, if any are wanted."""
+    wanted = config.training.tensorboard
+    if wanted == "auto":
+        wanted = has_tensorboard()
+    return run_directory.path / "tensorboard" if wanted else None

@@ -1,0 +1,236 @@
+"""train-triplet: pictures -> trained, evaluated embedding.
+
+The job itself, from the pictures to the results, is `network_training.run_training`; here is what
+is particular to an embedding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from artstyle_tf.config.experiment import TripletExperiment
+from artstyle_tf.heads.baseline import Floor
+from artstyle_tf.heads.head_start import choose_probe, fit_head_start
+from artstyle_tf.heads.projection_start import fit_projection
+from artstyle_tf.heads.settings import LinearProbeConfig
+from artstyle_tf.images.batches.balanced_batches import BalancedOrder
+from artstyle_tf.images.split_images import SplitPictures, originals
+from artstyle_tf.metrics.calibration import Calibration
+from artstyle_tf.metrics.neighbors import knn_probabilities, nearest_neighbours
+from artstyle_tf.models.backbones import build_backbone
+from artstyle_tf.models.embedding_model import (
+    EmbeddingModel,
+    build_embedding_model,
+    copy_backbone_weights,
+)
+from artstyle_tf.plots.embedding_health import plot_embedding_health
+from artstyle_tf.plots.theme import save_figure
+from artstyle_tf.runs.gallery import Gallery, save_gallery
+from artstyle_tf.runs.run_directory import open_run
+from artstyle_tf.runs.run_finding import read_run_config
+from artstyle_tf.runs.run_model import load_run_model
+from artstyle_tf.system.invocation import Invocation
+from artstyle_tf.training.dry_run import plan_training
+from artstyle_tf.training.embedding_evaluation import (
+    evaluate_embeddings,
+    num_votes,
+    picture_ids,
+    write_embedding_evaluation,
+)
+from artstyle_tf.training.evaluation import Evaluation
+from artstyle_tf.training.image_inputs import configured_views
+from artstyle_tf.training.metric_learning import MetricLearning
+from artstyle_tf.training.metric_objective import balanced_order, build_objective
+from artstyle_tf.training.network_training import (
+    NetworkTraining,
+    run_training,
+)
+from artstyle_tf.training.objective import Objective
+from artstyle_tf.training.phases import check_phases
+from artstyle_tf.training.plan import unpack_features, unpack_phases
+from artstyle_tf.training.summary import summarise_training
+from artstyle_tf.training.trainer import Trainer
+
+
+def run(config: TripletExperiment, invocation: Invocation) -> dict[str, Any]:
+    """Prepares, trains, evaluates; returns the contract that --json prints."""
+    return run_training(TripletTraining, config, invocation)
+
+
+def plan(config: TripletExperiment, invocation: Invocation) -> dict[str, Any]:
+    """Checks names, pictures and weights and says what `run` would do, without writing."""
+    result = plan_training(TripletTraining.build_network, config, invocation)
+    if config.model.initial_run is not None:
+        result["weights"] = config.model.initial_run
+    losses = [phase.loss for phase in config.training.phases]
+    phases = [f"{text}, {loss}" for text, loss in zip(result["phases"], losses, strict=True)]
+    return {**result, "phases": phases}
+
+
+def summarise(result: dict[str, Any]) -> str:
+    """The result as text."""
+    return summarise_training(result)
+
+
+class TripletTraining(NetworkTraining[TripletExperiment, EmbeddingModel]):
+    """An embedding: closed-form projection, then triplets phase by phase; judged by neighbours."""
+
+    @staticmethod
+    def build_network(config: TripletExperiment, *, num_classes: int) -> EmbeddingModel:
+        """The network before training; its weights and phases have been checked."""
+        del num_classes  # an embedding has none
+        keras.utils.set_random_seed(config.seed)
+        model = config.model
+        initial_run = None if model.initial_run is None else open_run(Path(model.initial_run))
+        backbone = build_backbone(
+            model.backbone,
+            image_size_px=model.image_size_px,
+            weights=model.weights if initial_run is None else None,
+        )
+        check_phases(unpack_phases(config.training), backbone)
+        if initial_run is not None:
+            initial_model = load_run_model(initial_run, read_run_config(initial_run))
+            copy_backbone_weights(initial_model, backbone, origin=str(initial_run.path))
+        return build_embedding_model(
+            backbone,
+            dimension=model.dimension,
+            dropout=model.dropout,
+            seed=config.seed,
+            features=unpack_features(model, backbone),
+        )
+
+    @staticmethod
+    def order(config: TripletExperiment, train: SplitPictures) -> BalancedOrder:
+        """P classes x K pictures in each batch."""
+        return balanced_order(config, train, num_views=configured_views(config.data).num_views)
+
+    @property
+    def probe(self) -> LinearProbeConfig | None:
+        """Settings of the floor; None for the usual ones."""
+        return self.config.training.projection_start
+
+    def objective(self) -> MetricLearning:
+        """The mining schedule, how an epoch is judged, and the guard."""
+        return build_objective(
+            self.config,
+            self.splits,
+            self.inputs,
+            self.network,
+            num_classes=len(self.class_names),
+            reporter=self.invocation.reporter,
+        )
+
+    def start(
+        self, floor: Floor | None, objective: Objective, features: Mapping[str, np.ndarray]
+    ) -> tuple[str, dict[str, float]]:
+        """Gives the projection its first weights."""
+        assert isinstance(objective, MetricLearning)
+        projection = self.config.training.projection_start
+        if projection is None:
+            return "random projection", objective.start()
+        groups, labels = self.network.features.groups, self.splits["train"].labels
+        projection = choose_probe(
+            projection,
+            features["train"],
+            self.splits["train"],
+            groups,
+            num_classes=len(self.class_names),
+            seed=self.config.seed,
+            reporter=self.invocation.reporter,
+        )
+        kernel, bias = fit_projection(
+            features["train"],
+            *fit_head_start(
+                projection,
+                floor,
+                features["train"],
+                labels,
+                groups,
+                num_classes=len(self.class_names),
+            ),
+            dimension=self.network.head.units,
+            share_of_components=projection.share_of_components,
+            groups=groups,
+        )
+        self.network.head.kernel.assign(kernel)
+        self.network.head.bias.assign(bias)
+        return "projection", objective.start()
+
+    @cached_property
+    def gallery(self) -> Gallery:
+        """The training pictures that are no copies, embedded by the trained network."""
+        train = self.splits["train"]
+        kept = originals(train)
+        embeddings = self.inputs.outputs("train", "Embedding train pictures")[kept]
+        paths = train.rows["path"].to_numpy(dtype=str)[kept]
+        return Gallery(embeddings, train.labels[kept], picture_ids(train)[kept], paths)
+
+    def fit_temperature(self) -> float:
+        """Votes have none."""
+        return 1.0
+
+    def probabilities(self, split: str, temperature: float) -> np.ndarray:
+        """Votes of the nearest neighbours for each class: float32 [N, C]."""
+        del temperature
+        neighbours = nearest_neighbours(
+            self.inputs.outputs(split),
+            self.gallery.embeddings,
+            num_neighbours=self.config.training.num_neighbours,
+            query_groups=picture_ids(self.splits[split]),
+            gallery_groups=self.gallery.ids,
+        )
+        num_classes = len(self.class_names)
+        return knn_probabilities(neighbours, self.gallery.labels, num_classes=num_classes)
+
+    def evaluate(
+        self, split: str, calibration: Calibration, *, folder: Path, figures: Path, title: str
+    ) -> Evaluation:
+        """Measures the trained network on a split; writes tables and figures."""
+        pictures, train = self.splits[split], self.splits["train"]
+        numbers = np.flatnonzero(originals(train))
+        embeddings = self.inputs.outputs(split, f"Embedding {split} pictures")
+        evaluation = evaluate_embeddings(
+            embeddings,
+            pictures,
+            self.gallery,
+            self.class_names,
+            num_neighbours=self.config.training.num_neighbours,
+            calibration=calibration,
+        )
+        write_embedding_evaluation(
+            evaluation,
+            embeddings,
+            pictures,
+            self.gallery,
+            self.class_names,
+            show=lambda position: train.store.load(numbers[position]).numpy(),
+            folder=folder,
+            figures=figures,
+            title=title,
+        )
+        return evaluation
+
+    def finish(self) -> None:
+        """Writes the gallery."""
+        save_gallery(self.place.gallery_file, self.gallery)
+
+    def further_results(self, trainer: Trainer) -> dict[str, Any]:
+        """Alarms of the guard, neighbors that vote; draws the health of the embedding."""
+        history = trainer.history.table()
+        health = plot_embedding_health(history, margin=self.config.training.loss.margin)
+        save_figure(health, self.place.figures / "embedding_health.png")
+        alarms = history["alarm"].dropna().tolist()
+        votes = num_votes(
+            self.config.training.num_neighbours, self.gallery, self.invocation.reporter
+        )
+        return {
+            "alarms": alarms,
+            "gallery": str(self.place.gallery_file),
+            "num_neighbours": votes,
+        }

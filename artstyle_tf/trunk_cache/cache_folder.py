@@ -1,0 +1,167 @@
+"""The folder that holds the trunk cache: what is in it, and what has to go."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shutil
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from artstyle_tf.system.files import is_leftover
+from artstyle_tf.system.locks import LOCK_FILE, LOCK_FILES, held
+from artstyle_tf.trunk_cache.activation_table import DESCRIPTION_FILE, table_key
+
+# Shards are named by their checksums: BLAKE2b of 16 bytes, in hex.
+_SHARD_NAME = re.compile(r"[0-9a-f]{32}\.(npy|json)")
+
+# The disk is never filled to the last byte: other programs, and the run itself, write too.
+_DISK_RESERVE_BYTES = 200 * 2**20
+
+
+@dataclass(frozen=True)
+class StoredTable:
+    """One table on disk.
+
+    Attributes:
+        key: name of its folder.
+        folder: where it is.
+        description: what its rows depend on.
+        size_bytes: of all its files.
+        last_used: seconds since 1970.
+    """
+
+    key: str
+    folder: Path
+    description: dict[str, Any]
+    size_bytes: int
+    last_used: float
+
+
+def trunk_cache_folder(outputs: str, folder: str | None) -> Path:
+    """Where the cache is: as configured, or beside the runs that share it."""
+    return Path(outputs) / "trunk_cache" if folder is None else Path(folder)
+
+
+def stored_tables(root: Path) -> list[StoredTable]:
+    """All tables in a folder, the least recently used first; empty if there is no folder.
+
+    A folder is a table only if its name is the digest of what its description says, so that no
+    folder of somebody else is listed, counted or removed. Links are not followed.
+    """
+    tables = []
+    for description_file in root.glob(f"*/{DESCRIPTION_FILE}"):
+        folder = description_file.parent
+        # Just removed by another program, or no description.
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            description = json.loads(description_file.read_text(encoding="utf-8"))
+            if folder.is_symlink() or folder.name != table_key(description):
+                continue
+            tables.append(
+                StoredTable(
+                    key=folder.name,
+                    folder=folder,
+                    description=description,
+                    size_bytes=sum(file.lstat().st_size for file in _own_files(folder)),
+                    last_used=description_file.stat().st_mtime,
+                )
+            )
+    return sorted(tables, key=lambda table: (table.last_used, table.key))
+
+
+def _own_files(folder: Path) -> list[Path]:
+    """What the cache has written into the folder of a table; nothing that others put there."""
+    return [
+        file
+        for file in folder.iterdir()
+        if file.name == DESCRIPTION_FILE
+        or file.name in LOCK_FILES
+        or _SHARD_NAME.fullmatch(file.name)
+        or is_leftover(file)
+    ]
+
+
+def remove_table(table: StoredTable) -> bool:
+    """Removes what the cache has written, and nothing else.
+
+    A program that reads the table at the moment keeps its memory-mapped rows until it ends.
+
+    Returns:
+        False if nothing was removed, because a program is filling the table.
+    """
+    try:
+        with held(table.folder / LOCK_FILE, busy=_leave_alone):
+            _remove_files(table)
+    except _InUseError:
+        return False
+    except OSError:  # a folder of somebody else, or just removed
+        return False
+    return True
+
+
+class _InUseError(Exception):
+    """A table is being filled."""
+
+
+def _leave_alone(holder: str) -> None:
+    raise _InUseError(holder)
+
+
+def _remove_files(table: StoredTable) -> None:
+    # The description goes last: as long as it is there, an interrupted removal can be repeated.
+    own = sorted(_own_files(table.folder), key=lambda file: file.name == DESCRIPTION_FILE)
+    for file in own:
+        with contextlib.suppress(FileNotFoundError):
+            file.unlink()
+    with contextlib.suppress(OSError):  # somebody has put a file of their own there
+        table.folder.rmdir()
+
+
+def room_bytes(root: Path, *, size_limit_bytes: int, kept: Collection[str]) -> int:
+    """What could be written if every table but those in `kept` had to go.
+
+    Args:
+        root: folder of the tables; it need not exist.
+        size_limit_bytes: for all tables together.
+        kept: keys of the tables that are about to be used.
+    """
+    tables = stored_tables(root)
+    removable = sum(table.size_bytes for table in tables if table.key not in kept)
+    used = sum(table.size_bytes for table in tables) - removable
+    existing = next(folder for folder in (root, *root.absolute().parents) if folder.exists())
+    on_disk = shutil.disk_usage(existing).free + removable - _DISK_RESERVE_BYTES
+    return max(0, min(size_limit_bytes - used, on_disk))
+
+
+def make_room(
+    root: Path, needed_bytes: int, *, size_limit_bytes: int, kept: Collection[str]
+) -> list[StoredTable]:
+    """Removes tables, the least recently used first, until the rest and the new rows fit.
+
+    Args:
+        root: folder of the tables.
+        needed_bytes: what is about to be written.
+        size_limit_bytes: for all tables together.
+        kept: keys of the tables that must stay; those that are being filled stay, too.
+
+    Returns:
+        What was removed.
+    """
+    tables = stored_tables(root)
+    total = sum(table.size_bytes for table in tables)
+    free = shutil.disk_usage(root).free - _DISK_RESERVE_BYTES if tables else needed_bytes
+    removed = []
+    for table in tables:
+        if total + needed_bytes <= size_limit_bytes and needed_bytes <= free:
+            break
+        if table.key in kept:
+            continue
+        if not remove_table(table):
+            continue
+        removed.append(table)
+        total -= table.size_bytes
+        free += table.size_bytes
+    return removed

@@ -1,0 +1,28 @@
+"""Settings of the trunk cache."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from artstyle_tf.config.base import (
+    PositiveFloat,
+    Schema,
+)
+
+
+class TrunkCacheExperiment(Schema):
+    """What is kept of frozen blocks: shown, or cleared."""
+
+    outputs: str = "outputs"
+    folder: str | None = None
+    clear: str | None = None
+
+
+class TrunkCacheConfig(Schema):
+    """Keeping the activations of frozen blocks; see `training.trunk_cache`."""
+
+    mode: Literal["auto", "always", "never"] = "auto"
+    dtype: Literal["float16", "float32"] = "float16"
+    folder: str | None = None
+    size_limit_gb: PositiveFloat = 20.0
+    runtime: Literal["auto", "keras", "openvino"] = "auto"

@@ -1,0 +1,184 @@
+"""The best trials trained again with new seeds, and against a baseline."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy as np
+
+from artstyle_tf.config.experiment import TrainingExperiment
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.files import write_json
+from artstyle_tf.system.interruption import safe_point
+from artstyle_tf.system.progress import Reporter, format_seconds
+from artstyle_tf.tuning.confirmation import Recipe
+from artstyle_tf.tuning.search_space import digest_of
+from artstyle_tf.tuning.settings import ConfirmationConfig
+from artstyle_tf.tuning.study_plan import trial_config
+from artstyle_tf.tuning.trial_processes import TrialProcesses
+from artstyle_tf.tuning.trial_records import TrialRecord
+
+BASELINE = "baseline"
+
+_SEEDS_FROM = 1000  # far from those that people choose
+_MOST_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A recipe that is trained with several seeds.
+
+    Attributes:
+        name: for people and files.
+        config: of its trainings, whatever the seed.
+        number: of its trial; None for the baseline.
+    """
+
+    name: str
+    config: TrainingExperiment
+    number: int | None
+
+
+def choose_candidates(
+    base: TrainingExperiment, best: Sequence[TrialRecord], settings: ConfirmationConfig
+) -> list[Candidate]:
+    """The best different recipes, and the baseline if there is one.
+
+    Args:
+        base: the experiment around which was searched.
+        best: trials, best first.
+        settings: how many, and what is changed.
+
+    Raises:
+        ArtstyleError: if the changes are no keys of the experiment.
+    """
+    different: dict[str, Candidate] = {}
+    for record in best:
+        config = trial_config(base, {**record.values, **settings.changes})
+        recipe = digest_of(config.model_dump(mode="json"))
+        # The changes may take away in what two trials differed.
+        if len(different) < settings.top and recipe not in different:
+            different[recipe] = Candidate(f"trial {record.number}", config, record.number)
+    candidates = list(different.values())
+    if settings.baseline is not None and candidates:
+        config = trial_config(base, {**settings.changes, **settings.baseline})
+        candidates.append(Candidate(BASELINE, config, None))
+    return candidates
+
+
+def train_again(
+    candidates: Sequence[Candidate],
+    folder: Path,
+    processes: TrialProcesses,
+    *,
+    function: str,
+    job_of: Any,
+    num_seeds: int,
+    reporter: Reporter,
+) -> tuple[list[Recipe], np.ndarray]:
+    """Trains each candidate with new seeds; what has been trained before is read.
+
+    Args:
+        candidates: what to train.
+        folder: for the results, a file each.
+        processes: where it happens.
+        function: "module:function" of a training.
+        job_of: config -> what the function gets.
+        num_seeds: of each candidate.
+        reporter: where progress goes.
+
+    Returns:
+        The candidates with their scores, and the labels int [N] of the pictures that were judged.
+
+    Raises:
+        ArtstyleError: if a training fails.
+    """
+    files = {
+        (candidate.name, number): folder / _file_name(candidate, number)
+        for candidate in candidates
+        for number in range(num_seeds)
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(folder / ".lock"):  # another command that works on the same study
+        waiting = {key: file for key, file in files.items() if not file.is_file()}
+        jobs = {
+            (candidate.name, number): job_of(_seeded(candidate.config, number))
+            for candidate in candidates
+            for number in range(num_seeds)
+        }
+        _train(waiting, jobs, processes, function, reporter)
+    results = {key: json.loads(file.read_text(encoding="utf-8")) for key, file in files.items()}
+    recipes = [
+        _recipe(candidate.name, [results[candidate.name, number] for number in range(num_seeds)])
+        for candidate in candidates
+    ]
+    return recipes, np.array(next(iter(results.values()))["labels"])
+
+
+def _recipe(name: str, results: Sequence[Mapping[str, Any]]) -> Recipe:
+    return Recipe(
+        name,
+        scores=[result["macro_f1"] for result in results],
+        predictions=np.array([result["predictions"] for result in results]),
+        best_epochs=[result.get("best_epoch") for result in results],
+    )
+
+
+def _train(
+    waiting: Mapping[tuple[str, int], Path],
+    jobs: Mapping[tuple[str, int], Any],
+    processes: TrialProcesses,
+    function: str,
+    reporter: Reporter,
+) -> None:
+    left = list(waiting)
+    attempts = dict.fromkeys(left, 0)
+    done = 0
+    try:
+        while left or processes.running:
+            while left and processes.has_room:
+                key = left.pop(0)
+                attempts[key] += 1
+                processes.start(key, function, jobs[key])
+            for event in processes.events(0.5):
+                key: Any = event.key
+                if event.kind == "report":
+                    processes.answer(key, give_up=False)
+                elif event.kind == "done":
+                    done += 1
+                    write_json(waiting[key], event.content)
+                    reporter.info(
+                        f"Trained again {done}/{len(waiting)}: {key[0]}, seed {key[1] + 1}, "
+                        f"macro-F1 {event.content['macro_f1']:.3f}, {format_seconds(event.seconds)}"
+                    )
+                elif event.kind == "killed" and attempts[key] < _MOST_ATTEMPTS:
+                    left.append(key)
+                elif event.kind != "message":
+                    raise _failed(key[0], event.content)
+            safe_point()
+    finally:
+        processes.stop()
+
+
+def _failed(name: str, content: Any) -> ArtstyleError:
+    reason = content["reason"] if isinstance(content, dict) else content
+    return ArtstyleError(
+        f"Training {name} again has failed",
+        received=reason,
+        fix="the same command tries again; tuning.confirmation.top=0 leaves it out",
+    )
+
+
+def _seeded(config: TrainingExperiment, number: int) -> TrainingExperiment:
+    return config.model_copy(update={"seed": config.seed + _SEEDS_FROM + number})
+
+
+def _file_name(candidate: Candidate, number: int) -> str:
+    """Another config, e.g. after other changes, is another file."""
+    digest = digest_of(candidate.config.model_dump(mode="json"))[:8]
+    return f"{candidate.name.replace(' ', '-')}-{digest}-seed-{number + 1}.json"

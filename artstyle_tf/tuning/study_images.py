@@ -1,0 +1,209 @@
+"""What all trials of a study share: prepared pictures, and rows of the trunk cache."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from artstyle_tf.config.experiment import TrainingExperiment
+from artstyle_tf.evaluation.fold_images import (
+    check_divisible,
+    pictures_to_divide,
+    rows_before_preparation,
+)
+from artstyle_tf.evaluation.fold_training import FoldPictures
+from artstyle_tf.evaluation.settings import CrossValidationConfig
+from artstyle_tf.images.index.image_index import ImageIndex
+from artstyle_tf.images.preparation.preparation import PreparedPictures
+from artstyle_tf.images.prepare_data import prepare
+from artstyle_tf.images.splits.leak_check import (
+    check_leaks,
+    has_groups,
+    suggest_groups,
+    warn_about_turned,
+)
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.progress import SILENT, Reporter
+from artstyle_tf.training.activation_plan import ActivationPlan, ActivationRequest
+from artstyle_tf.training.bare_training import TRAININGS, open_untrained
+from artstyle_tf.training.cached_inputs import CachedInputs, open_cached_inputs
+from artstyle_tf.training.image_inputs import PictureInputs
+from artstyle_tf.tuning.settings import ObjectiveConfig
+from artstyle_tf.tuning.shared_images import StudyPictures
+from artstyle_tf.tuning.trial_life import TrialLink
+
+
+def prepare_study(
+    job: tuple[TrainingExperiment, ObjectiveConfig, ImageIndex, pd.DataFrame], link: TrialLink
+) -> StudyPictures:
+    """Prepares the pictures of a split index, and checks that the objective can be asked."""
+    config, objective, index, table = job
+    reporter = _reporter_to(link)
+    check_study(config, objective, index, table, reporter)
+    pictures = StudyPictures(prepare(config.data, index, table, reporter), table, index.class_names)
+    if objective.scheme != "validation":
+        # Again, because some pictures may have turned out to be unreadable.
+        rows = pictures_of_folds(config, pictures).rows
+        _check_folds(config, rows, objective, index.class_names)
+    return pictures
+
+
+def check_study(
+    config: TrainingExperiment,
+    objective: ObjectiveConfig,
+    index: ImageIndex,
+    table: pd.DataFrame,
+    reporter: Reporter,
+) -> None:
+    """Checks whatever can be before the pictures are prepared.
+
+    Args:
+        config: of the study's base experiment.
+        objective: of the study.
+        index: of the pictures.
+        table: of the pictures with their splits.
+        reporter: gets the progress.
+
+    Raises:
+        ArtstyleError: if the pictures do not allow the objective, or the network cannot be built.
+    """
+    check_leaks(index, table, reporter)
+    if objective.scheme == "group" and not has_groups(index):
+        raise ArtstyleError(
+            "There are no groups to make folds of",
+            received="tuning.objective.scheme=group, and pictures that are each alone",
+            fix=suggest_groups(index, SILENT),
+        )
+    if not (table["split"] == "val").any() and objective.scheme == "validation":
+        raise ArtstyleError(
+            "There are no validation pictures to judge trials by",
+            fix="give the split some, or take tuning.objective.scheme=random",
+        )
+    if objective.scheme != "validation":
+        rows = rows_before_preparation(table, _folding(config))
+        _check_folds(config, rows, objective, index.class_names)
+        warn_about_turned(table[table["split"] != "test"], reporter)
+    TRAININGS[config.kind].build_network(config, num_classes=len(index.class_names))
+
+
+def _check_folds(
+    config: TrainingExperiment,
+    rows: pd.DataFrame,
+    objective: ObjectiveConfig,
+    class_names: Sequence[str],
+) -> None:
+    check_divisible(
+        config, rows, class_names, schemes=[objective.scheme], num_folds=objective.num_folds
+    )
+
+
+def _folding(config: TrainingExperiment) -> CrossValidationConfig:
+    """Folds of a study are made of all but the test split."""
+    return config.cross_validation.model_copy(update={"with_test_split": False})
+
+
+def pictures_of_folds(config: TrainingExperiment, pictures: StudyPictures) -> FoldPictures:
+    """What a trial that is cross-validated divides: all but the test split."""
+    return pictures_to_divide(
+        pictures.prepared, pictures.table, pictures.class_names, _folding(config)
+    )
+
+
+def fill_trunk_cache(
+    job: tuple[Sequence[TrainingExperiment], ObjectiveConfig, StudyPictures], link: TrialLink
+) -> bool:
+    """Computes all rows that some configs will ask for, in as few forward passes as there can be.
+
+    Args:
+        job: configs that differ in phases only, so that all have the same network below; the
+            objective, and the pictures.
+        link: gets the progress.
+
+    Returns:
+        Whether the trunk cache serves these configs.
+    """
+    configs, objective, pictures = job
+    if objective.scheme != "validation":
+        pictures = dataclasses.replace(pictures, prepared=_on_both_sides(pictures.prepared))
+    inputs = _open(configs[0], pictures, _reporter_to(link))
+    if inputs is None:
+        return False
+    requests = [
+        request for config in configs for request in ActivationPlan(config).for_validated_training()
+    ]
+    for request in _joined(requests):
+        inputs.fill(request)
+    return True
+
+
+def _on_both_sides(prepared: PreparedPictures) -> PreparedPictures:
+    """Every picture that folds are made of is learnt from in some and judged in others."""
+    rows = prepared.manifest[prepared.manifest["split"] != "test"]
+    both = pd.concat([rows.assign(split="train"), rows.assign(split="val")], ignore_index=True)
+    return PreparedPictures(prepared.root, both, prepared.rejected)
+
+
+def _joined(requests: Sequence[ActivationRequest]) -> list[ActivationRequest]:
+    """Requests for the same views of the same pictures, with the boundaries of all."""
+
+    def pictures(request: ActivationRequest) -> tuple[str, str, str]:
+        return request.split, str(request.views), request.dtype
+
+    joined = []
+    for _, group in itertools.groupby(sorted(requests, key=pictures), key=pictures):
+        same = list(group)
+        boundaries = sorted({boundary for request in same for boundary in request.boundaries})
+        first = same[0]
+        joined.append(ActivationRequest(first.split, tuple(boundaries), first.views, first.dtype))
+    return joined
+
+
+def _open(
+    config: TrainingExperiment, pictures: StudyPictures, reporter: Reporter
+) -> CachedInputs | None:
+    network, splits, order = open_untrained(
+        config, pictures.prepared, pictures.class_names, with_test=False
+    )
+    plain = PictureInputs(config, network, splits, order, SILENT)
+    mode = config.training.trunk_cache.mode
+    try:
+        # What pays for many trials need not pay for one.
+        inputs, decision = open_cached_inputs(
+            config,
+            network,
+            splits,
+            order,
+            plain,
+            mode="always" if mode == "auto" else mode,
+            reporter=reporter,
+        )
+    except ArtstyleError:
+        if mode == "always":
+            raise
+        return None  # not possible for this config
+    return inputs if decision.use else None
+
+
+class _Lines(io.TextIOBase):
+    """A stream whose lines go through a link."""
+
+    def __init__(self, link: TrialLink) -> None:
+        self._link = link
+
+    def write(self, text: str) -> int:
+        if text.strip():
+            self._link.tell(text.rstrip("\n"))
+        return len(text)
+
+    def isatty(self) -> bool:
+        return False
+
+
+def _reporter_to(link: TrialLink) -> Reporter:
+    stream: Any = _Lines(link)
+    return Reporter(stream)

@@ -1,0 +1,148 @@
+"""What a study leaves behind: tables, the winner's config, figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from artstyle_tf.plots.bars import plot_bars
+from artstyle_tf.plots.parallel_coordinates import plot_parallel_coordinates
+from artstyle_tf.plots.pareto_front import plot_pareto_front
+from artstyle_tf.plots.theme import save_figure
+from artstyle_tf.plots.tuning_history import plot_tuning_history
+from artstyle_tf.plots.tuning_slices import SearchedParameter, plot_tuning_slices
+from artstyle_tf.system.files import write_text
+from artstyle_tf.tuning.importances import score_of
+from artstyle_tf.tuning.search_space import Parameter, SearchSpace
+from artstyle_tf.tuning.study import best_first
+from artstyle_tf.tuning.study_folder import StudyFolder
+from artstyle_tf.tuning.trial_records import TrialRecord
+
+_SCORE_NAMES = {
+    "validation": "Validation macro-F1",
+    "random": "Macro-F1 over folds",
+    "group": "Macro-F1 over folds without a common group",
+}
+
+
+def write_trials(
+    place: StudyFolder, records: Sequence[TrialRecord], space: SearchSpace, metrics: Sequence[str]
+) -> None:
+    """Writes one row a trial."""
+    rows = []
+    for record in records:
+        last = record.steps[max(record.steps)] if record.steps else None
+        rows.append(
+            {
+                "trial": record.number,
+                "state": record.state,
+                **{metric: record.scores.get(metric) for metric in metrics},
+                "steps": len(record.steps),
+                "last_macro_f1": last,
+                "seconds": record.seconds,
+                "retry_of": record.retry_of,
+                "repeat_of": record.repeat_of,
+                "reason": record.reason,
+                **{key: record.values.get(key) for key in space.keys},
+            }
+        )
+    table = pd.DataFrame(rows)
+    if rows:
+        for column in ("retry_of", "repeat_of"):
+            table[column] = table[column].astype("Int64")  # whole numbers, some missing
+    write_text(place.trials_file, table.to_csv(index=False))
+
+
+def draw_figures(
+    place: StudyFolder,
+    records: Sequence[TrialRecord],
+    space: SearchSpace,
+    metrics: Sequence[str],
+    importances: Mapping[str, float],
+    *,
+    scheme: str,
+    lines: Mapping[str, float],
+) -> None:
+    """Draws what can be drawn of so many trials.
+
+    Args:
+        place: of the study.
+        records: all trials.
+        space: that they are from.
+        metrics: objectives.
+        importances: key -> share; none are drawn if empty.
+        scheme: of the objective.
+        lines: see `plot_tuning_history`.
+    """
+    score_name = _SCORE_NAMES[scheme]
+    names = short_names(space.keys)
+    scores = [score_of(record) for record in records]
+    ended = [record for record in records if record.state != "running"]
+    figures = {
+        "optimisation_history": plot_tuning_history(
+            [record.number for record in ended],
+            [score_of(record) for record in ended],
+            [record.state for record in ended],
+            score_name=score_name,
+            lines=lines,
+        )
+    }
+    if importances:
+        figures["parameter_importances"] = plot_bars(
+            [names[key] for key in importances],
+            list(importances.values()),
+            axis_name="Share of the variance of the scores",
+            title="What mattered",
+        )
+    judged = [(record, score) for record, score in zip(records, scores, strict=True) if score]
+    if judged:
+        searched = [
+            _searched(space[key], names[key], [record for record, _ in judged])
+            for key in space.keys
+        ]
+        values = [score for _, score in judged]
+        complete = [record.state == "complete" for record, _ in judged]
+        figures["slices"] = plot_tuning_slices(searched, values, complete, score_name=score_name)
+        figures["parallel_coordinates"] = plot_parallel_coordinates(
+            searched, values, complete, score_name=score_name
+        )
+    done = [record for record in records if record.state == "complete"]
+    if len(metrics) > 1 and done:
+        front = {record.number for record in best_first(records, metrics)}
+        figures["pareto_front"] = plot_pareto_front(
+            [record.scores["macro_f1"] for record in done],
+            [record.scores["training_seconds"] for record in done],
+            [record.number in front for record in done],
+            [record.number for record in done],
+            score_name=score_name,
+            cost_name="Training time, s",
+        )
+    for name, figure in figures.items():
+        save_figure(figure, place.figures / f"{name}.png")
+
+
+def short_names(keys: Sequence[str]) -> dict[str, str]:
+    """Dotted keys -> their ends, as long as needed to tell them apart."""
+
+    def is_clear(name: str) -> bool:
+        return sum(f".{key}".endswith(f".{name}") for key in keys) == 1
+
+    names = {}
+    for key in keys:
+        parts = key.split(".")
+        ends = [".".join(parts[-length:]) for length in range(1, len(parts) + 1)]
+        names[key] = next((end for end in ends if is_clear(end)), key)
+    return names
+
+
+def _searched(parameter: Parameter, name: str, records: Sequence[TrialRecord]) -> SearchedParameter:
+    values: list[Any] = [record.values.get(parameter.key) for record in records]
+    if parameter.kind != "categorical":
+        return SearchedParameter(name, values, log=parameter.log)
+    texts = [
+        str(parameter.token_of(value)) if parameter.key in record.values else None
+        for value, record in zip(values, records, strict=True)
+    ]
+    return SearchedParameter(name, texts, choices=[str(token) for token in parameter.tokens])

@@ -1,0 +1,149 @@
+"""The training of one trial, in a process of its own: no run, no figures, no test split."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from artstyle_tf.config.experiment import TrainingExperiment
+from artstyle_tf.evaluation.fold_images import clusters_of
+from artstyle_tf.evaluation.fold_training import Fold, train_fold
+from artstyle_tf.images.splits.folds import assign_folds, split_fold
+from artstyle_tf.metrics.classification import classification_summary
+from artstyle_tf.runs.run_directory import RunDirectory
+from artstyle_tf.system.invocation import Invocation
+from artstyle_tf.training.bare_training import open_training
+from artstyle_tf.training.callbacks.report_score import ReportScore
+from artstyle_tf.training.plan import unpack_training_plan
+from artstyle_tf.training.style_start import start_style
+from artstyle_tf.training.trainer import Trainer
+from artstyle_tf.tuning.settings import ObjectiveConfig
+from artstyle_tf.tuning.shared_images import StudyPictures
+from artstyle_tf.tuning.study_images import pictures_of_folds
+from artstyle_tf.tuning.trial_life import TrialLink
+
+TrialJob = tuple[TrainingExperiment, ObjectiveConfig, StudyPictures, bool]
+"""Config, what it is judged by, the pictures of all trials, and whether predictions are wanted."""
+
+
+@dataclass(frozen=True)
+class _Judged:
+    macro_f1: float
+    labels: np.ndarray
+    predictions: np.ndarray
+    best_epoch: int | None
+
+
+def train_trial(job: TrialJob, link: TrialLink) -> dict[str, Any]:
+    """Trains once, or on all folds.
+
+    Returns:
+        macro_f1, training_seconds; and if predictions are asked for, these and the labels, N
+        integers each, and the epoch that the network is from: 0 for the start, None on folds.
+    """
+    started = time.monotonic()
+    config, objective, pictures, wants_predictions = job
+    with tempfile.TemporaryDirectory(prefix="trial-") as folder:
+        place = RunDirectory(Path(folder), Path(folder))
+        if objective.scheme == "validation":
+            judged = _validate(
+                config, pictures, place, link.report, wants_predictions=wants_predictions
+            )
+        else:
+            judged = _cross_validate(config, objective, pictures, place, link.report)
+    result = {"macro_f1": judged.macro_f1, "training_seconds": time.monotonic() - started}
+    if wants_predictions:
+        result |= {
+            "labels": judged.labels.tolist(),
+            "predictions": judged.predictions.tolist(),
+            "best_epoch": judged.best_epoch,
+        }
+    return result
+
+
+def _validate(
+    config: TrainingExperiment,
+    pictures: StudyPictures,
+    place: RunDirectory,
+    report: Callable[[int, float], None],
+    *,
+    wants_predictions: bool,
+) -> _Judged:
+    """The training pictures teach, the validation pictures judge each epoch.
+
+    It is the training of a run, without all that is not needed to know how well it works: no point
+    to resume from, and no floor unless the start is made of it.
+    """
+    training = open_training(
+        config, pictures.prepared, pictures.class_names, place, Invocation(), with_test=False
+    )
+    inputs = training.inputs
+    start_style(training.network, inputs)
+    objective = training.objective()
+    trainer = Trainer(
+        training.network,
+        objective,
+        unpack_training_plan(config.training, seed=config.seed),
+        inputs.training_data,
+        history_file=place.history_file,
+        resume_file=None,
+        save_model=None,
+        further_callbacks=[ReportScore(report)],
+    )
+    features = {}
+    if training.probe is not None:
+        features = {split: inputs.features(split) for split in training.splits}
+    start = training.start(None, objective, features)
+    if start is not None:
+        trainer.start_from(*start)
+    trainer.train()
+    predictions = np.empty(0, int)
+    if wants_predictions:
+        predictions = training.probabilities("val", 1.0).argmax(axis=1)
+    labels = training.splits["val"].labels
+    return _Judged(trainer.best.score, labels, predictions, trainer.best.epoch)
+
+
+def _cross_validate(
+    config: TrainingExperiment,
+    settings: ObjectiveConfig,
+    shared: StudyPictures,
+    place: RunDirectory,
+    report: Callable[[int, float], None],
+) -> _Judged:
+    """Folds of the training and validation pictures; all predictions are scored together."""
+    pictures = pictures_of_folds(config, shared)
+    clusters = clusters_of(pictures.rows, settings.scheme)
+    numbers = assign_folds(
+        pictures.labels, clusters, num_folds=settings.num_folds, seed=config.seed
+    )
+    predictions = np.full(len(pictures.rows), -1)
+    score = 0.0
+    for number in range(settings.num_folds):
+        splits = split_fold(
+            pictures.labels,
+            clusters,
+            numbers,
+            number,
+            validation_share=config.cross_validation.validation_share,
+            seed=config.seed,
+        )
+        fold = Fold(settings.scheme, 0, number, splits)
+        home = RunDirectory(place.path / fold.name, place.figures)
+        result = train_fold(config, fold, pictures, home, Invocation())
+        predictions[result.positions] = result.probabilities.argmax(axis=1)
+        judged = predictions >= 0
+        score = classification_summary(
+            pictures.labels[judged],
+            predictions[judged],
+            num_classes=len(shared.class_names),
+        )["macro_f1"]
+        if number < settings.num_folds - 1:
+            report(number + 1, score)
+    return _Judged(score, pictures.labels, predictions, best_epoch=None)

@@ -1,0 +1,294 @@
+"""tune: search the keys of an experiment, and train the best again before one is named.
+
+This process proposes trials and remembers them; TensorFlow is only in those that train.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from artstyle_tf.config.experiment import TrainingExperiment
+from artstyle_tf.config.loading import dump_yaml
+from artstyle_tf.images.index.image_index import ImageIndex
+from artstyle_tf.images.prepare_data import count_splits, index_and_split
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.files import write_json, write_text
+from artstyle_tf.system.invocation import Invocation
+from artstyle_tf.system.redaction import has_password
+from artstyle_tf.system.threads import usable_cores
+from artstyle_tf.tuning.folder_owner import check_owner, claim_folder, folder_description
+from artstyle_tf.tuning.image_identity import identity_of
+from artstyle_tf.tuning.importances import parameter_importances
+from artstyle_tf.tuning.live_board import LiveBoard
+from artstyle_tf.tuning.settings import TuneExperiment
+from artstyle_tf.tuning.study import Study, best_first, different_recipes
+from artstyle_tf.tuning.study_confirmation import choose_candidates, train_again
+from artstyle_tf.tuning.study_engine import check_engine, open_study
+from artstyle_tf.tuning.study_folder import StudyFolder
+from artstyle_tf.tuning.study_loop import run_study
+from artstyle_tf.tuning.study_plan import (
+    base_experiment,
+    check_space,
+    description_of,
+    groups_to_fill,
+    trial_config,
+    unpack_space,
+)
+from artstyle_tf.tuning.study_results import draw_figures, write_trials
+from artstyle_tf.tuning.study_summary import (
+    best_entry,
+    in_words,
+    no_valid_trial,
+    range_in_words,
+    record_entry,
+)
+from artstyle_tf.tuning.study_verdict import Verdict, judge, judge_without_training
+from artstyle_tf.tuning.trial_processes import TrialProcesses
+from artstyle_tf.tuning.trial_records import TrialRecord
+
+# By name, because they import TensorFlow, and processes can only be forked from one that has not
+# used it.
+_STUDY_PICTURES = "artstyle_tf.tuning.study_images"
+_TRIAL_TRAINING = "artstyle_tf.tuning.trial_training"
+_TRAIN = f"{_TRIAL_TRAINING}:train_trial"
+PRELOADED = [
+    _TRIAL_TRAINING,
+    _STUDY_PICTURES,
+    "artstyle_tf.images.reading.transforms",  # which the others import when they need it
+]
+"""What is imported once for all trials."""
+
+
+def run(config: TuneExperiment, invocation: Invocation) -> dict[str, Any]:
+    """Searches, confirms, writes; returns the contract that --json prints."""
+    return _TuningJob(config, invocation).run()
+
+
+def plan(config: TuneExperiment, invocation: Invocation) -> dict[str, Any]:
+    """Checks space, engine and pictures and says what `run` would do; writes nothing."""
+    job = _TuningJob(config, invocation)
+    tuning, space = config.tuning, job.space
+    # Here, because it imports TensorFlow, see above; a plan forks no process.
+    from artstyle_tf.tuning.study_images import check_study
+
+    index, pictures = job.find_images()
+    check_study(job.base, tuning.objective, index, pictures, invocation.reporter)
+    return {
+        "dry_run": True,
+        "study": str(job.place.path),
+        "engine": tuning.engine,
+        "space": {
+            parameter.key: range_in_words(space, parameter.key) for parameter in space.parameters
+        },
+        "objective": list(tuning.objective.metrics),
+        "num_trials": tuning.num_trials,
+        "workers": job.num_workers,
+        "num_pictures": count_splits(pictures),
+    }
+
+
+def summarise(result: dict[str, Any]) -> str:
+    """The result as text."""
+    return in_words(result)
+
+
+class _TuningJob:
+    """What can be wrong is asked for here, before anything is written."""
+
+    def __init__(self, config: TuneExperiment, invocation: Invocation) -> None:
+        self.config = config
+        self.invocation = invocation
+        self.tuning = config.tuning
+        folder = f"param-optim-{config.kind}"
+        self.place = StudyFolder(Path(config.outputs) / folder / (config.run_name or "study"))
+        self.space = unpack_space(self.tuning)
+        self.base = base_experiment(config)
+        check_space(self.base, self.space)
+        check_engine(self.tuning)
+        confirmation = self.tuning.confirmation
+        for further in ({}, confirmation.baseline or {}):
+            trial_config(self.base, {**confirmation.changes, **further})
+        self.num_workers = self.tuning.workers or usable_cores()
+        self.num_threads = max(1, usable_cores() // self.num_workers)
+
+    def run(self) -> dict[str, Any]:
+        if self.tuning.storage is not None and has_password(self.tuning.storage):
+            self.invocation.reporter.warn(
+                "tuning.storage holds a password, which others on this machine see in the list of "
+                "processes or the config file that it comes from. PGPASSWORD or ~/.pgpass keep it "
+                "to yourself; nothing that is written holds it"
+            )
+        with self.invocation.stopwatch.stage("preparation"):
+            index, table = self.find_images()
+        about = {**description_of(self.config), **identity_of(table)}
+        with contextlib.closing(
+            open_study(self.config, self.base, self.space, self.place, basis=about)
+        ) as study:
+            claim_folder(self.place, self._folder_description(about))
+            return self._run(study, index, table)
+
+    def find_images(self) -> tuple[ImageIndex, pd.DataFrame]:
+        """Lists and splits the images, and checks that the folder is not another study's.
+
+        Raises:
+            ArtstyleError: if it is, before anything is written.
+        """
+        about = description_of(self.config)
+        check_owner(self.place, self._folder_description(about))
+        index, table = index_and_split(self.config.data, self.invocation.reporter)
+        about |= identity_of(table)
+        check_owner(self.place, self._folder_description(about))
+        return index, table
+
+    def _folder_description(self, about: Mapping[str, Any]) -> dict[str, Any]:
+        return folder_description(self.tuning, {"space": self.space.describe(), **about})
+
+    def _run(self, study: Study, index: ImageIndex, table: pd.DataFrame) -> dict[str, Any]:
+        invocation, tuning, reporter = self.invocation, self.tuning, self.invocation.reporter
+        write_text(self.place.config_file, dump_yaml(self.config))
+        processes = TrialProcesses(
+            self.num_workers,
+            preload=PRELOADED,
+            log_file=self.place.log_file,
+            num_threads=self.num_threads,
+        )
+        with invocation.stopwatch.stage("preparation"):
+            self._pictures = processes.run_alone(
+                f"{_STUDY_PICTURES}:prepare_study",
+                (self.base, tuning.objective, index, table),
+                reporter.info,
+                what="preparing the pictures",
+            )
+        if not study.is_finished():
+            with invocation.stopwatch.stage("trunk_cache"):
+                self._fill(processes, groups_to_fill(self.base, self.space))
+        try:
+            with invocation.stopwatch.stage("trials"):
+                run_study(
+                    study,
+                    processes,
+                    function=_TRAIN,
+                    job_of=lambda proposal: self._job(trial_config(self.base, proposal.values)),
+                    board=LiveBoard(reporter, study.metrics, study.num_trials),
+                    heartbeat_seconds=tuning.heartbeat_seconds,
+                    reporter=reporter,
+                )
+        except BaseException:
+            # What has ended it is worth telling, not that there is no table either.
+            with contextlib.suppress(ArtstyleError):
+                self._write_trials(study)
+            raise
+        self._write_trials(study)
+        if study.ended_early is not None:
+            reporter.info(f"{study.ended_early}.")
+        return self._finish(study, processes)
+
+    def _write_trials(self, study: Study) -> None:
+        write_trials(self.place, study.records(), self.space, study.metrics)
+
+    def _finish(self, study: Study, processes: TrialProcesses) -> dict[str, Any]:
+        invocation, place = self.invocation, self.place
+        records = study.records()
+        best = different_recipes(best_first(records, study.metrics), study.recipes)
+        if not best:
+            raise no_valid_trial(records)
+        with invocation.stopwatch.stage("confirmation"):
+            verdict = self._judge(best, processes)
+        self._write_winner(best, verdict)
+        with invocation.stopwatch.stage("figures"):
+            importances = parameter_importances(records, self.space, seed=self.config.seed)
+            draw_figures(
+                place,
+                records,
+                self.space,
+                study.metrics,
+                importances,
+                scheme=self.tuning.objective.scheme,
+                lines=verdict.lines,
+            )
+        result = {
+            "study": str(place.path),
+            "kind": self.config.kind,
+            "engine": self.tuning.engine,
+            "trials": pd.Series([record.state for record in records]).value_counts().to_dict(),
+            "ended_early": study.ended_early,
+            "best": best_entry(best, verdict),
+            "front": [record_entry(record) for record in best] if len(study.metrics) > 1 else [],
+            "recipes": verdict.recipes,
+            "confirmation": verdict.sentences,
+            "verdicts": verdict.verdicts,
+            "importances": importances,
+            "best_config": str(place.best_config_file),
+            "figures": str(place.figures),
+            "seconds": invocation.stopwatch.seconds(),
+        }
+        write_json(place.summary_file, result)
+        return result
+
+    def _judge(self, best: Sequence[TrialRecord], processes: TrialProcesses) -> Verdict:
+        settings = self.tuning.confirmation
+        num_pictures = self._num_judged()
+        if settings.top == 0:
+            verdict = judge_without_training(best, num_pictures)
+        else:
+            candidates = choose_candidates(self.base, best, settings)
+            if settings.changes:
+                configs = {candidate.name: [candidate.config] for candidate in candidates}
+                self._fill(processes, list(configs.values()))
+            recipes, labels = train_again(
+                candidates,
+                self.place.confirmations,
+                processes,
+                function=_TRAIN,
+                job_of=lambda config: self._job(config, wants_predictions=True),
+                num_seeds=settings.seeds,
+                reporter=self.invocation.reporter,
+            )
+            verdict = judge(
+                recipes,
+                labels,
+                best,
+                num_classes=len(self._pictures.class_names),
+                changed=bool(settings.changes),
+            )
+        for warning in verdict.warnings:
+            self.invocation.reporter.warn(warning)
+        return verdict
+
+    def _write_winner(self, best: Sequence[TrialRecord], verdict: Verdict) -> None:
+        record = next(record for record in best if record.number == verdict.winner)
+        changes = self.tuning.confirmation.changes if self.tuning.confirmation.top else {}
+        winner = trial_config(self.base, {**record.values, **changes})
+        winner = winner.model_copy(update={"run_name": None})
+        note = (
+            f"# Trial {record.number} of the study {self.place.path.name}.\n"
+            f"# python scripts/train_{self.config.kind}.py --config {self.place.best_config_file}\n"
+        )
+        write_text(self.place.best_config_file, note + dump_yaml(winner))
+        write_json(self.place.best_file, best_entry(best, verdict))
+
+    def _fill(
+        self, processes: TrialProcesses, groups: Sequence[Sequence[TrainingExperiment]]
+    ) -> None:
+        """Computes what all trials will read, so that they do not wait for each other."""
+        for group in groups:
+            processes.run_alone(
+                f"{_STUDY_PICTURES}:fill_trunk_cache",
+                (group, self.tuning.objective, self._pictures),
+                self.invocation.reporter.info,
+                what="filling the trunk cache",
+            )
+
+    def _job(self, config: TrainingExperiment, *, wants_predictions: bool = False) -> Any:
+        return (config, self.tuning.objective, self._pictures, wants_predictions)
+
+    def _num_judged(self) -> int:
+        splits = self._pictures.table["split"]
+        if self.tuning.objective.scheme == "validation":
+            return int((splits == "val").sum())
+        return int((splits != "test").sum())

@@ -1,0 +1,133 @@
+"""Names on a command line become files, and every file in a folder is accounted for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from artstyle_tf.images.index.file_arguments import list_pictures
+from artstyle_tf.images.index.image_index import index_images
+from artstyle_tf.system.errors import ArtstyleError
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("b.jpg", "a.PNG", "notes.txt", "deep/c.webp", "deep/.hidden.jpg", ".git/d.jpg"):
+        file = Path("pictures") / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    Path("no suffix").touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["pictures"], ["pictures/a.PNG", "pictures/b.jpg", "pictures/deep/c.webp"]),
+        (["pictures/notes.txt"], ["pictures/notes.txt"]),  # who names a file means it
+        (["pictures/*.jpg"], ["pictures/b.jpg"]),
+        (["**/c.*", "pictures/deep"], ["pictures/deep/c.webp"]),
+        (["no suffix", "pictures/b.jpg", "pictures/b.jpg"], ["no suffix", "pictures/b.jpg"]),
+    ],
+)
+def test_names_become_files(folder, names, expected):
+    assert [path.as_posix() for path in list_pictures(names).files] == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["nowhere"], "There is no such picture.*nowhere"),
+        (["pictures/*.tif"], "There is no such picture"),
+        (["https://example.org/a.jpg"], "not fetched from the network.*--url"),
+        (["pictures/.git"], None),
+        ([], "no pictures to look at"),
+    ],
+)
+def test_what_leads_nowhere_is_told(folder, names, message):
+    if message is None:  # a hidden folder that is named is meant
+        assert list_pictures(names).files == [Path("pictures/.git/d.jpg")]
+        return
+    with pytest.raises(ArtstyleError, match=message):
+        list_pictures(names)
+
+
+def _reasons(named):
+    return {path: why.reason for path, why in named.ignored.items()}
+
+
+def test_links_are_followed_and_everything_is_accounted_for(folder):
+    elsewhere = Path("elsewhere")
+    elsewhere.mkdir()
+    for number in range(12):
+        (elsewhere / f"{number}.jpg").touch()
+    (elsewhere / "back").symlink_to(folder / "pictures")
+    Path("pictures/linked").symlink_to(folder / "elsewhere")
+    Path("pictures/broken.jpg").symlink_to("nothing")
+    Path("pictures/p.jp2").write_bytes(b"\xff\x4f\xff\x51")
+    Path("pictures/p.xyz").write_bytes(b"\xff\xd8\xff")
+    named = list_pictures(["pictures"])
+    assert [path for path in named.files if "linked" in path.parts] == sorted(
+        Path("pictures/linked") / f"{number}.jpg" for number in range(12)
+    )
+    assert _reasons(named) == {
+        "pictures/.git": "hidden",
+        "pictures/deep/.hidden.jpg": "hidden",
+        "pictures/notes.txt": "not a picture (.txt)",
+        "pictures/broken.jpg": "a broken link",
+        "pictures/linked/back": "leads to the folder . again",
+        "pictures/p.jp2": "JPEG 2000, not read here; convert it to PNG, TIFF or JPEG",
+        "pictures/p.xyz": "not a picture (.xyz), but its content is JPEG: rename it",
+    }
+    assert [path for path, why in named.ignored.items() if why.needs_attention] == [
+        "pictures/p.jp2",
+        "pictures/p.xyz",
+        "pictures/broken.jpg",
+    ]
+
+
+def test_a_style_folder_holds_for_predicting_what_it_holds_for_training(folder):
+    for name in ("a/1.jpg", "a/2.HEIC", "a/3.txt", "b/deep/4.tif", "b/5.psd", "b/.6.png"):
+        file = Path("styles") / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"8BPS\0\x01" if name.endswith("psd") else b"x")
+    Path("more").mkdir()
+    Path("more/7.png").write_bytes(b"7")
+    Path("styles/b/link").symlink_to(folder / "more")
+    index, named = index_images(Path("styles")), list_pictures(["styles"])
+    assert {path.relative_to("styles").as_posix() for path in named.files} == set(
+        index.pictures["path"]
+    )
+    assert {f"styles/{path}" for path in index.ignored["path"]} == set(named.ignored)
+
+
+def test_a_broken_link_does_not_spoil_a_pattern(folder):
+    Path("pictures/broken.jpg").symlink_to("nothing")
+    named = list_pictures(["pictures/*.jpg"])
+    assert named.files == [Path("pictures/b.jpg")]
+    assert _reasons(named) == {"pictures/broken.jpg": "a broken link"}
+
+
+def test_a_file_that_is_named_itself_is_not_ignored(folder):
+    named = list_pictures(["pictures", "pictures/notes.txt"])
+    assert Path("pictures/notes.txt") in named.files
+    assert "pictures/notes.txt" not in named.ignored
+
+
+def test_nothing_to_look_at_says_what_was_found(folder):
+    for name in ("1.jxl", "2.jxl", "3.txt"):
+        Path("unread").mkdir(exist_ok=True)
+        (Path("unread") / name).write_bytes(b"\xff\x0a" if name.endswith("jxl") else b"")
+    with pytest.raises(ArtstyleError, match=r"3 files that are ignored: 2 x JPEG XL, .*convert it"):
+        list_pictures(["unread"])
+
+
+def test_names_that_are_no_text_can_be_answered(folder):
+    try:
+        Path("pictures", os.fsdecode(b"\xff.jpg")).touch()
+    except OSError:
+        pytest.skip("this file system has no such names")
+    assert b"pictures/\xff.jpg" in [os.fsencode(path) for path in list_pictures(["pictures"]).files]

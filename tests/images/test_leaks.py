@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import io
+
+import pandas as pd
+import pytest
+
+from artstyle_tf.images.splits.leaks import count_leaks, find_leaks, warn_about_leaks
+from artstyle_tf.system.progress import Reporter
+
+
+@pytest.fixture
+def pictures():
+    rows = [
+        ("A/1.jpg", "A", "monet", "d1", "train", 0),
+        ("A/2.jpg", "A", "monet", "d2", "val", 1),
+        ("A/3.jpg", "A", "a3", "d3", "train", 2),
+        ("A/4.jpg", "A", "a4", "d4", "test", 2),
+        ("B/5.jpg", "B", "b5", "d5", "train", 3),
+        ("A/6.jpg", "A", "a6", "d6", "train", 3),
+        ("B/7.jpg", "B", "b7", "d7", "val", 4),
+        ("B/8.jpg", "B", "b8", "d8", "val", 4),
+    ]
+    columns = ["path", "label", "group", "digest", "split", "looks_like"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_each_kind_is_found_once_and_harmless_copies_are_not(pictures):
+    leaks = find_leaks(pictures).set_index("kind")
+    assert leaks["pictures"].to_dict() == {
+        "duplicates_across_splits": "A/3.jpg; A/4.jpg",
+        "duplicates_across_styles": "B/5.jpg; A/6.jpg",
+        "group_across_splits": "A/1.jpg; A/2.jpg",
+    }
+    assert leaks.loc["duplicates_across_splits", "splits"] == "test; train"
+    assert leaks.loc["duplicates_across_styles", "styles"] == "A; B"
+    assert (leaks["num_pictures"] == 2).all()
+
+
+def test_without_a_look_at_the_pictures_the_bytes_count(pictures):
+    pictures = pictures.drop(columns="looks_like").assign(digest=["d"] * 2 + list("abcdef"))
+    assert find_leaks(pictures)["kind"].tolist() == [
+        "duplicates_across_splits",
+        "group_across_splits",
+    ]
+
+
+def test_warnings_name_the_pictures_and_say_what_follows(pictures):
+    stream = io.StringIO()
+    warn_about_leaks(find_leaks(pictures), pictures, Reporter(stream=stream))
+    text = stream.getvalue()
+    assert "A/3.jpg; A/4.jpg" in text
+    assert "one must be wrong" in text
+    assert "1 group lies in more than one split" in text
+    assert "1 of 4 pictures that decide or judge" in text
+
+
+def test_clean_pictures_say_nothing(pictures):
+    clean = pictures.drop(columns=["looks_like"]).assign(group=pictures["path"])
+    stream = io.StringIO()
+    leaks = find_leaks(clean)
+    warn_about_leaks(leaks, clean, Reporter(stream=stream))
+    assert stream.getvalue() == ""
+    assert set(count_leaks(leaks).values()) == {0}

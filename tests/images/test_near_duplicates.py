@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance, ImageOps
+
+from artstyle_tf.images.index.near_duplicates import (
+    find_near_duplicates,
+    near_pairs,
+    perceptual_hashes,
+)
+
+
+def scenery(seed, width=320, height=240):
+    """A picture with as much detail at every size as paintings have."""
+    generator = np.random.default_rng(seed)
+    layers = []
+    for cells in (4, 8, 16, 32):
+        noise = generator.random((cells, cells, 3)) * 255 / np.sqrt(cells)
+        small = Image.fromarray(noise.astype(np.uint8))
+        layers.append(np.asarray(small.resize((width, height), Image.Resampling.BICUBIC), float))
+    pixels = np.sum(layers, axis=0)
+    return Image.fromarray((255 * pixels / pixels.max()).astype(np.uint8))
+
+
+VARIANTS = {
+    "the same bytes": lambda picture: picture,
+    "half the size": lambda picture: picture.resize((160, 120)),
+    "another aspect": lambda picture: picture.resize((320, 320)),
+    "grey": lambda picture: picture.convert("L"),
+    "brighter": lambda picture: ImageEnhance.Brightness(picture).enhance(1.2),
+    "more contrast": lambda picture: ImageEnhance.Contrast(picture).enhance(1.3),
+    "one degree turned": lambda picture: picture.rotate(1, Image.Resampling.BICUBIC),
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for seed in range(20):
+        scenery(seed).save(tmp_path / f"other-{seed}.png")
+    original = scenery(100)
+    original.save(tmp_path / "original.png")
+    for name, change in VARIANTS.items():
+        change(original).save(tmp_path / f"{name}.jpg", quality=40)
+    return tmp_path
+
+
+def sets_in(folder, paths):
+    numbers = find_near_duplicates(folder, paths)
+    return [{path for path, n in zip(paths, numbers, strict=True) if n == m} for m in set(numbers)]
+
+
+def test_copies_are_found_and_nothing_else(folder):
+    paths = sorted(path.name for path in folder.iterdir())
+    sets = [found for found in sets_in(folder, paths) if len(found) > 1]
+    assert sets == [{"original.png", *(f"{name}.jpg" for name in VARIANTS)}]
+
+
+def test_a_picture_turned_by_exif_is_the_same(tmp_path):
+    picture = scenery(1)
+    picture.save(tmp_path / "upright.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise by whoever shows it
+    turned = picture.transpose(Image.Transpose.ROTATE_90)
+    turned.save(tmp_path / "turned.jpg", exif=exif)
+    turned.save(tmp_path / "lying.jpg")
+    paths = ["upright.png", "turned.jpg", "lying.jpg"]
+    assert sorted(map(sorted, sets_in(tmp_path, paths))) == [
+        ["lying.jpg"],
+        ["turned.jpg", "upright.png"],
+    ]
+
+
+def test_a_mirror_image_is_another_picture(tmp_path):
+    scenery(2).save(tmp_path / "a.png")
+    ImageOps.mirror(scenery(2)).save(tmp_path / "b.png")
+    assert len(sets_in(tmp_path, ["a.png", "b.png"])) == 2
+
+
+def test_flat_and_unreadable_files_look_like_nothing(tmp_path):
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (64, 64), "white").save(tmp_path / name)
+    (tmp_path / "c.png").write_bytes(b"")
+    (tmp_path / "d.png").write_bytes(b"no picture")
+    paths = ["a.png", "b.png", "c.png", "d.png", "missing.png"]
+    assert len(sets_in(tmp_path, paths)) == len(paths)
+    assert not perceptual_hashes([tmp_path / path for path in paths])[1].any()
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 70])
+def test_pairs_are_those_of_a_loop(count, monkeypatch):
+    monkeypatch.setattr("artstyle_tf.images.index.near_duplicates._ROWS_AT_ONCE", 16)
+    hashes = np.random.default_rng(count).random((count, 24)) < 0.5
+    expected = [
+        [i, j]
+        for i in range(count)
+        for j in range(i + 1, count)
+        if (hashes[i] != hashes[j]).sum() <= 5
+    ]
+    assert sorted(near_pairs(hashes, most_different_bits=5).tolist()) == expected
+
+
+def test_what_looks_alike_through_others_is_one_set(monkeypatch, tmp_path):
+    chain = np.zeros((4, 255), dtype=bool)
+    chain[1, :40] = chain[2, :80] = True  # 40 bits from one to the next, 80 from end to end
+    chain[3] = True
+    monkeypatch.setattr(
+        "artstyle_tf.images.index.near_duplicates.perceptual_hashes",
+        lambda *_: (chain, np.ones(4, dtype=bool)),
+    )
+    assert find_near_duplicates(tmp_path, ["a", "b", "c", "d"]).tolist() == [0, 0, 0, 1]

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from artstyle_tf.images.splits.folds import assign_folds
+from artstyle_tf.inspection.property_probe import probe_properties
+
+
+def probe(features, labels, clusters=None, names=None):
+    clusters = np.arange(len(labels)) if clusters is None else clusters
+    names = names or [f"p{n}" for n in range(features.shape[1])]
+    folds = assign_folds(labels, clusters, num_folds=5, seed=0)
+    classes = [f"style {n}" for n in range(labels.max() + 1)]
+    return probe_properties(features, names, labels, clusters, folds, class_names=classes, seed=0)
+
+
+@pytest.fixture(scope="module")
+def labels():
+    return np.repeat(np.arange(3), [40, 40, 20])
+
+
+def test_a_property_that_gives_styles_away_is_found_and_named(labels):
+    generator = np.random.default_rng(0)
+    features = generator.normal(size=(100, 3))
+    features[:, 1] = labels + 0.1 * generator.normal(size=100)
+    features[::7, 2] = np.nan
+    features = np.column_stack([features, np.full(100, 5.0)])
+    found = probe(features, labels, names=["noise", "quality", "unknown", "same for all"])
+    assert found.macro_f1 > 0.95
+    assert found.interval[0] > found.chance + 0.4
+    assert found.importances["property"].tolist()[0] == "quality"
+    assert "same for all" not in set(found.importances["property"])
+    assert found.importances["importance"].iloc[0] > 0.4
+    assert found.per_style["f1"].is_monotonic_decreasing
+
+
+def test_where_there_is_nothing_to_learn_the_score_is_chance(labels):
+    found = probe(np.random.default_rng(1).normal(size=(100, 2)), labels)
+    assert abs(found.macro_f1 - found.chance) < 0.15
+    assert found.interval[0] < found.chance < found.interval[1]
+
+
+def test_what_only_tells_groups_apart_is_worth_nothing_when_groups_are_not_divided():
+    generator = np.random.default_rng(2)
+    groups = np.repeat(np.arange(30), 4)
+    labels = generator.permutation(np.repeat(np.arange(3), 10))[groups]
+    features = generator.normal(size=30)[groups][:, None]
+    divided, kept = probe(features, labels), probe(features, labels, clusters=groups)
+    assert divided.macro_f1 > 0.8
+    assert kept.macro_f1 < 0.55
+
+
+def test_nothing_that_varies_is_nothing_to_ask(labels):
+    assert probe(np.ones((100, 2)), labels) is None

@@ -1,0 +1,184 @@
+"""What can be refused without TensorFlow and pandas is refused before they are imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from artstyle_tf.cli import early_checks
+from artstyle_tf.cli.main import main
+from artstyle_tf.cli.verbs import VERBS
+from artstyle_tf.config.loading import load_config
+from artstyle_tf.models import backbone_registry
+from artstyle_tf.models.backbones import build_backbone
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.files import check_can_write
+
+ROOT = Path(__file__).parents[2]
+# numpy and Pillow are quick; these take a second and more.
+HEAVY = {"tensorflow", "keras", "pandas", "matplotlib", "sklearn", "scipy", "optuna", "cv2"}
+
+# Verb, arguments -> a part of the answer.
+MISTAKES = {
+    "prepare-data": [
+        (["data.images=nowhere"], "nowhere, which does not exist"),
+        (["data.images=note.txt"], "note.txt, which is a file"),
+        (["data.images=hollow"], "the empty folder hollow"),
+        (["data.images=pictures", "data.split_file=no.csv"], "The split file cannot be read"),
+        (["data.images=pictures", "data.group_file=no.csv"], "The group file cannot be read"),
+        (["data.images=pictures", "data.prepared=pictures/p"], "lies among the pictures"),
+        (["data.images=pictures", "data.prepared=note.txt/p"], "Cannot write note.txt/p"),
+    ],
+    "inspect-data": [
+        (["--images", "nowhere"], "nowhere, which does not exist"),
+        (["--images", "pictures", "--split-file", "no.csv"], "The split file cannot be read"),
+        (["--images", "pictures", "--outputs", "note.txt/o"], "Cannot write"),
+    ],
+    "train-direct": [
+        (["data.images=nowhere"], "nowhere, which does not exist"),
+        (["data.images=pictures", "model.backbone=resnet"], "The backbone is not known"),
+        (["data.images=pictures", "model.weights=no.h5"], "The weights file does not exist"),
+        (["--resume", "--run-name", "no"], "There is no run outputs/models/no"),
+        (["--run-name", "old"], "exists already"),
+        (["--outputs", "note.txt/o"], "Cannot write"),
+        (["--config", "no.yaml"], "Cannot read the config file no.yaml"),
+    ],
+    "train-triplet": [
+        (["data.images=nowhere"], "nowhere, which does not exist"),
+        (["data.images=pictures", "model.initial_run=nix"], "nix is not a run"),
+    ],
+    "cross-validate": [(["data.images=nowhere"], "nowhere, which does not exist")],
+    "tune": [
+        (["data.images=nowhere"], "nowhere, which does not exist"),
+        (["tuning.space.seed={type: int, low: 1, high: 2}"], "seed cannot be searched"),
+    ],
+    "evaluate": [
+        ([], "Which run should be evaluated?"),
+        (["--run", "no"], "no is not a run"),
+        (["--run", "outputs/models/old", "--images", "nowhere"], "nowhere, which does not exist"),
+    ],
+    "export-model": [
+        (["--run", "no"], "no is not a run"),
+        (["--run", "outputs/models/old"], "is not finished"),
+        (["--run", "no", "--formats", "pdf"], "formats.0='pdf'"),
+    ],
+    "predict": [
+        (["--run", "no"], "Which pictures?"),
+        (["no.jpg", "--run", "outputs/models/old"], "There is no such picture"),
+        (["pictures", "--run", "no"], "no is not a run"),
+        (["pictures", "--url", "x"], "This is no address of a server"),
+        (["pictures", "--run", "no", "--url", "http://h"], "Either a run answers or a server"),
+    ],
+    "analyze-features": [
+        (["--run", "no"], "no is not a run"),
+        (["--backbone", "resnet"], "The backbone is not known"),
+        (["--run", "outputs/models/old", "--images", "nowhere"], "nowhere, which does not exist"),
+    ],
+    "compare": [
+        ([], "Which runs should be compared?"),
+        (["--runs", "no"], "no is not a run"),
+        (["--runs", "outputs/models/old"], "has no results yet"),
+    ],
+    "report": [
+        ([], "Which runs should be reported?"),
+        (["--runs", "outputs/models/old"], "is not finished"),
+    ],
+}
+
+# Asks for all of them in one process, because each would take half a second.
+PROGRAM = """
+import io, json, sys
+from contextlib import redirect_stderr
+from artstyle_tf.cli.main import main
+answers = {}
+for verb, cases in json.loads(sys.argv[1]).items():
+    for arguments, _ in cases:
+        with redirect_stderr(io.StringIO()) as told:
+            code = main(arguments, verb=verb)
+        answers[" ".join([verb, *arguments])] = [code, told.getvalue()]
+print(json.dumps([answers, sorted({name.split(".")[0] for name in sys.modules})]))
+"""
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory, write_pictures):
+    """What is said to every mistake, and which packages were imported for that."""
+    folder = tmp_path_factory.mktemp("mistakes")
+    write_pictures(folder / "pictures", {"bold": 1, "fine": 1})
+    (folder / "hollow").mkdir()
+    (folder / "note.txt").touch()
+    old = folder / "outputs" / "models" / "old"
+    old.mkdir(parents=True)
+    shutil.copy(ROOT / "configs" / "direct.yaml", old / "config.yaml")
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, json.dumps(MISTAKES)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "KERAS_HOME": str(folder)},
+    )
+    assert done.returncode == 0, done.stderr
+    left = {path.name for path in folder.iterdir()}
+    assert left == {"pictures", "hollow", "note.txt", "outputs"}
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("verb", "arguments", "expected"),
+    [(verb, *case) for verb, cases in MISTAKES.items() for case in cases],
+)
+def test_mistakes_are_answered_early(answers, verb, arguments, expected):
+    code, told = answers[0][" ".join([verb, *arguments])]
+    assert expected in told
+    assert code == 2
+    assert "Traceback" not in told
+
+
+def test_nothing_that_takes_seconds_is_imported_for_that(answers):
+    assert not HEAVY.intersection(answers[1])
+
+
+def test_every_verb_that_reads_anything_has_an_early_check():
+    for verb in VERBS.values():
+        if verb.name != "trunk-cache":  # which needs nothing
+            assert verb.name in MISTAKES
+            assert callable(getattr(early_checks, str(verb.early_check)))
+
+
+def test_what_is_right_passes(tmp_path, monkeypatch, write_pictures):
+    monkeypatch.chdir(tmp_path)
+    write_pictures(tmp_path / "pictures", {"bold": 1, "fine": 1})
+    assert main(["data.images=pictures", "--print-config"], verb="train-direct") == 0
+    verb = VERBS["train-direct"]
+    overrides = ["data.images=pictures", "model.backbone=compact", "model.weights=null"]
+    config = load_config(verb.schema, ROOT / "configs" / verb.config_file, overrides)
+    early_checks.check_training(config, early_checks.Invocation())
+
+
+def test_the_demo_set_need_not_be_there_yet(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = load_config(VERBS["inspect-data"].schema, ROOT / "configs" / "demo_inspect.yaml")
+    early_checks.check_inspection(config, early_checks.Invocation())
+
+
+@pytest.mark.parametrize("name", ["efficientnet_b0", "efficientnet_v2_b0"])
+def test_the_imagenet_file_is_where_keras_puts_it(name, monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    model = build_backbone(name, image_size_px=32, weights=None).model
+    file = backbone_registry.imagenet_file(name)
+    assert file == tmp_path / "models" / f"{model.name}_notop.h5"
+
+
+def test_what_can_be_written_is_not_created(tmp_path):
+    check_can_write(tmp_path / "a" / "b")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    check_can_write(tmp_path / "file")  # may be replaced
+    with pytest.raises(ArtstyleError, match="Not a directory"):
+        check_can_write(tmp_path / "file" / "b")

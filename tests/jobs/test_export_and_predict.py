@@ -1,0 +1,490 @@
+"""From a finished run to a SavedModel, other formats and predictions, through the command line."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+import yaml
+from PIL import Image
+
+from artstyle_tf.cli.main import main
+from artstyle_tf.export import measured_differences
+from artstyle_tf.export.formats import registry
+from artstyle_tf.export.formats.format_packages import missing_packages
+from artstyle_tf.prediction import predict as predict_job
+from artstyle_tf.prediction import prediction_runtime
+from artstyle_tf.system.errors import ArtstyleError
+
+DATA = """
+report: false
+data: {images: pictures, prepared: prepared, preparation_workers: 1, max_side_px: 60}
+"""
+DIRECT = f"""{DATA}
+model: {{backbone: tiny, weights: null, image_size_px: 32, head: style, style: {{width: 4}}}}
+training: {{phases: [], tensorboard: false}}
+"""
+TRIPLET = f"""{DATA}
+model: {{backbone: tiny, weights: null, image_size_px: 32, dimension: 8}}
+training:
+  tensorboard: false
+  num_neighbours: 3
+  batch: {{classes: 3, pictures_per_class: 3}}
+  phases: [{{unfreeze_blocks: 0, epochs: 1, learning_rate: 1e-3, loss: semi_hard}}]
+"""
+STYLES = {"bold": 20, "fine": 20, "wide": 12}
+RUNS = {"direct": DIRECT, "triplet": TRIPLET}
+
+
+def call(verb, *arguments):
+    return main([*map(str, arguments), "--quiet"], verb=verb)
+
+
+def answer(capsys, verb, *arguments):
+    """The JSON of a verb that has to succeed."""
+    capsys.readouterr()
+    assert call(verb, *arguments, "--json") == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.fixture(scope="module")
+def trained(first_workplace):
+    configs = {f"{kind}.yaml": config for kind, config in RUNS.items()}
+    with first_workplace(STYLES, configs) as folder:
+        for kind in RUNS:
+            assert call(f"train-{kind}", "--config", f"{kind}.yaml", "--run-name", kind) == 0
+    return folder
+
+
+@pytest.fixture
+def workplace(trained, enter_copy):
+    """Finished runs in a folder of the test's own."""
+    return enter_copy(trained)
+
+
+@pytest.fixture
+def mixed(workplace):
+    """Pictures of all kinds in one style folder, as somebody's collection may be."""
+    # None that was learnt from: evaluate.py lets no picture vote for itself.
+    source = Image.open(sorted(Path("pictures/bold").iterdir())[0]).convert("RGB").rotate(7)
+    alpha = source.copy()
+    alpha.putalpha(source.convert("L"))
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    folder = Path("mixed/bold")
+    folder.mkdir(parents=True)
+    source.save(folder / "plain.jpg", quality=90)
+    source.save(folder / "turned.jpg", exif=turned)
+    source.convert("L").save(folder / "grey.jpg")
+    source.convert("CMYK").save(folder / "print.jpg")
+    source.save(folder / "plain.png")
+    source.convert("L").save(folder / "grey.png")
+    source.quantize(32).save(folder / "palette.png")
+    alpha.save(folder / "alpha.png")
+    source.save(folder / "lossy.webp", quality=90)
+    alpha.save(folder / "lossless.webp", lossless=True)
+    source.save(folder / "scan.tif")
+    source.resize((100, 70)).save(folder / "large.png")
+    Path("mixed/fine").mkdir()
+    source.save("mixed/fine/other.gif")
+    return Path("mixed")
+
+
+def run_folder(kind):
+    return Path("outputs/models") / kind
+
+
+def read_csv(path):
+    return pd.read_csv(path, keep_default_na=False)
+
+
+def evaluated(kind, folder):
+    """Predictions of evaluate.py by path."""
+    assert call("evaluate", "--run", run_folder(kind), "--images", folder, "run_name=mixed") == 0
+    table = read_csv(run_folder(kind) / "evaluations/mixed/predictions.csv")
+    return table.assign(path=str(folder) + "/" + table["path"]).set_index("path")
+
+
+@pytest.mark.parametrize("kind", RUNS)
+def test_predictions_are_those_of_evaluate(mixed, kind, capsys):
+    expected = evaluated(kind, mixed)
+    options = ["--run", run_folder(kind), mixed, "--output", "out.jsonl", "--top-k", 3]
+    result = answer(capsys, "predict", *options)
+    assert result["num_pictures"] == len(expected) == 13
+    rows = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
+    for row in rows:
+        known = expected.loc[row["path"]]
+        assert row["label"] == known["prediction"]
+        assert row["accepted"] == (known["accepted"] in (True, "True"))
+        assert row["answer"] == (row["label"] if row["accepted"] else "don't know")
+        for name, confidence in row["top"]:
+            assert confidence == pytest.approx(known[f"probability_{name}"], abs=1e-5)
+        assert [confidence for _, confidence in row["top"]] == sorted(
+            (confidence for _, confidence in row["top"]), reverse=True
+        )
+
+
+@pytest.mark.parametrize("kind", RUNS)
+def test_a_saved_model_answers_as_evaluate_does(mixed, kind, capsys):
+    result = answer(capsys, "export-model", "--run", run_folder(kind))
+    signatures = tf.saved_model.load(result["saved_model"]).signatures
+    expected = evaluated(kind, mixed)
+    # TIFF is not for TensorFlow; other JPEGs than plain ones and lossy WebP are encoded anew when
+    # they are prepared, and a large picture is reduced first: the same label must come out.
+    nearly = {"turned.jpg", "grey.jpg", "print.jpg", "lossy.webp", "large.png"}
+    for path, known in expected.iterrows():
+        if path.endswith(".tif"):
+            continue
+        content = Path(path).read_bytes()
+        said = signatures["serving_default"](image_bytes=tf.constant([content]))
+        assert said["label"].numpy()[0].decode() == known["prediction"], said["status"]
+        probabilities = [known[f"probability_{name}"] for name in sorted(STYLES)]
+        largest = np.abs(said["probabilities"].numpy()[0] - probabilities).max()
+        if Path(path).name in nearly:
+            assert largest <= 0.05, path
+        else:
+            assert largest <= 1e-5, path
+            assert bool(said["accepted"].numpy()[0]) == (known["accepted"] in (True, "True"))
+    labels = Path(result["saved_model"], "assets/labels.txt").read_text().splitlines()
+    assert labels == sorted(STYLES)
+
+
+def test_an_export_measures_where_the_graph_differs_from_preparation(workplace, capsys):
+    result = answer(capsys, "export-model", "--run", run_folder("direct"), "max_pixels=5000")
+    rows = {row["file"]: row for row in result["differences"]}
+    assert all(
+        row["answered"] == row["images"] > 1 for row in rows.values() if "120" not in row["file"]
+    )
+    for file in ("JPEG", "PNG", "BMP", "GIF, transparent", "PNG turned by EXIF"):
+        assert rows[file]["largest_difference"] <= 1e-6, file
+    # Profiles are not followed: it is worth something only if that is seen.
+    of_profile, of_plain = rows["PNG in Adobe RGB"], rows["PNG"]
+    assert of_profile["largest_difference"] > of_plain["largest_difference"]
+    assert rows["PNG of 120 x 120 pixels"]["answered"] == 0  # 14,400 pixels
+    readme = Path(result["serving"], "README.md").read_text()
+    assert "more than 5000 pixels" in readme
+    assert all(f"| {file} |" in readme for file in rows)
+    limits = json.loads(Path(result["saved_model"], "assets.extra/limits.json").read_text())
+    assert limits["max_pixels"] == 5000
+
+
+def test_without_its_images_an_export_says_that_nothing_was_measured(
+    workplace, capsys, monkeypatch
+):
+    def missing(*_, **__):
+        raise ArtstyleError("The images are gone")
+
+    monkeypatch.setattr(measured_differences, "read_own_pictures", missing)
+    result = answer(capsys, "export-model", "--run", run_folder("direct"))
+    assert result["differences"] == "The images are gone."
+    readme = Path(result["serving"], "README.md").read_text()
+    assert "How much that changes was not measured: The images are gone." in readme
+
+
+def test_an_embedding_is_served_with_its_neighbours(workplace, capsys):
+    result = answer(capsys, "export-model", "--run", run_folder("triplet"))
+    signature = tf.saved_model.load(result["saved_model"]).signatures["serving_default"]
+    pictures = sorted(Path("pictures").rglob("*.png"))[::7]
+    said = signature(image_bytes=tf.constant([path.read_bytes() for path in pictures]))
+    names = [str(path) for path in pictures]
+    options = ["--run", run_folder("triplet"), *names, "--output", "out.jsonl"]
+    answer(capsys, "predict", *options)
+    rows = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
+    for position, row in enumerate(rows):
+        ids = [name.decode() for name in said["neighbour_ids"].numpy()[position]]
+        assert [each["id"] for each in row["neighbours"]] == ids
+        np.testing.assert_allclose(
+            [each["distance"] for each in row["neighbours"]],
+            said["neighbour_distances"].numpy()[position],
+            atol=2e-3,  # near 0 the root enlarges what is lost in float32
+        )
+        assert (Path("prepared") / ids[0]).is_file()
+    lengths = np.linalg.norm(said["embedding"].numpy(), axis=1)
+    np.testing.assert_allclose(lengths, 1.0, atol=1e-5)
+
+
+def test_each_export_is_a_version_of_its_own(workplace, capsys):
+    options = ["--run", run_folder("direct"), "--outputs", "elsewhere"]
+    versions = [answer(capsys, "export-model", *options)["saved_model"] for _ in range(2)]
+    folder = Path("elsewhere/models/direct/export/saved_model")
+    assert versions == [str(folder / "1"), str(folder / "2")]
+    beside = {entry.name for entry in folder.parent.iterdir()}
+    assert beside == {"README.md", "saved_model", "serving"}
+    assert not (run_folder("direct") / "export").exists()
+
+
+def test_the_card_says_what_was_measured(workplace, capsys):
+    result = answer(capsys, "export-model", "--run", run_folder("direct"), "licence=cc-by-4.0")
+    card = Path(result["model_card"]).read_text(encoding="utf-8")
+    _, header, body = card.split("---\n", 2)
+    header = yaml.safe_load(header)
+    metrics = json.loads((run_folder("direct") / "metrics.json").read_text())
+    (score, _) = header["model-index"][0]["results"][0]["metrics"]
+    assert score["value"] == round(metrics["test"]["macro_f1"], 4)
+    assert header["license"] == "cc-by-4.0"
+    for style, count in STYLES.items():
+        rows = [line for line in body.splitlines() if line.startswith(f"| {style} |")]
+        assert sum(int(cell) for cell in rows[0].split("|")[2:-1]) == count
+    assert metrics["floor"]["test"]["verdict"] in body
+    assert "was not measured" in body  # no cross-validation was given
+
+
+def test_the_card_takes_the_gap_from_a_cross_validation(workplace, capsys):
+    folds = {
+        "kind": "direct",
+        "random": {"macro_f1": 0.84, "macro_f1_interval": [0.8, 0.87]},
+        "group": {"macro_f1": 0.69, "macro_f1_interval": [0.61, 0.76]},
+        "gap": {"verdict": "a random split hides 15 points"},
+    }
+    Path("folds").mkdir()
+    Path("folds/metrics.json").write_text(json.dumps(folds))
+    options = ["--run", run_folder("direct"), "--cross-validation", "folds"]
+    card = Path(answer(capsys, "export-model", *options)["model_card"]).read_text()
+    assert "0.690 (0.610-0.760)" in card
+    assert "a random split hides 15 points" in card
+    Path("folds/metrics.json").write_text(json.dumps({**folds, "kind": "triplet"}))
+    assert call("export-model", *options) == 2
+    assert "of another kind" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", registry.FORMATS)
+def test_every_format_says_what_keras_says(workplace, name, capsys):
+    form = registry.FORMATS[name]
+    if missing_packages(form.name):
+        pytest.skip(f"{', '.join(missing_packages(form.name))} not installed")
+    options = ["--run", run_folder("direct"), "--formats", name, "num_timing_rounds=1"]
+    result = answer(capsys, "export-model", *options, "largest_macro_f1_loss=1")
+    rows = {row["format"]: row for row in result["formats"]}
+    assert set(rows) == {"keras", "saved_model", name}
+    for other, row in rows.items():
+        if other == "litert_int8":
+            assert row["largest_difference"] < 0.3
+            continue
+        assert row["largest_difference"] <= 1e-5
+        assert row["labels_as_keras"] == 1.0
+        assert row["pictures_per_second"] > 0
+        assert row["size_mb"] >= 0
+    assert list((run_folder("direct") / "export" / name).glob("model.*"))
+    assert "| " + name in Path(result["model_card"]).read_text()
+
+
+class Forgetful:
+    """A format that says the same of every picture."""
+
+    name, packages = "forgetful", ()
+
+    def write(self, network, folder, training_pictures):
+        self.num_pictures = len(list(training_pictures()))
+        (folder / "model.any").write_text("nothing")
+        return folder / "model.any"
+
+    def open(self, file):
+        return lambda pictures: [
+            np.tile(np.float32([9, 0, 0]), (len(pictures), 1)),
+            np.zeros((len(pictures), 12), np.float32),
+        ]
+
+
+def test_a_format_that_loses_too_much_is_refused(workplace, monkeypatch, capsys):
+    forgetful = Forgetful()
+    monkeypatch.setitem(registry.FORMATS, "onnx", forgetful)
+    options = ["--run", run_folder("direct"), "--formats", "onnx", "num_training_pictures=5"]
+    result = answer(capsys, "export-model", *options, "num_timing_rounds=1")
+    row = result["formats"][-1]
+    assert row["format"] == "forgetful"
+    assert "falls from" in row["refused"]
+    assert row["pictures_per_second"] is None
+    assert forgetful.num_pictures == 5
+    assert not (run_folder("direct") / "export" / "onnx").exists()
+    assert result["refused"] == ["forgetful"]
+
+
+def test_a_missing_package_is_told_before_anything_is_written(workplace, monkeypatch, capsys):
+    monkeypatch.setattr(registry.FORMATS["onnx"], "packages", ("no_such_package",), raising=False)
+    assert call("export-model", "--run", run_folder("direct"), "--formats", "all") == 2
+    assert "pip install 'artstyle-tf[formats]'" in capsys.readouterr().err
+    assert not (run_folder("direct") / "export").exists()
+
+
+def test_unreadable_files_are_reported_and_the_rest_is_answered(mixed, capsys):
+    (mixed / "bold/broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
+    (mixed / "bold/empty.png").touch()
+    options = ["--run", run_folder("direct"), mixed, "--output", "out.csv"]
+    result = answer(capsys, "predict", *options, "batch_size=4")
+    assert [Path(row["path"]).name for row in result["unreadable"]] == ["broken.jpg", "empty.png"]
+    assert result["num_pictures"] == 13 == len(read_csv("out.csv"))
+
+
+def test_an_interrupted_program_continues(mixed, monkeypatch, capsys):
+    options = ["--run", run_folder("direct"), mixed, "batch_size=4"]
+    whole = answer(capsys, "predict", *options, "--output", "whole.csv")
+    answered = []
+
+    def stopping(self, paths, loaded):
+        if len(answered) == 2:
+            raise KeyboardInterrupt
+        answered.append(len(loaded))
+        return original(self, paths, loaded)
+
+    original = predict_job.RunAnswering.answer
+    with monkeypatch.context() as patch:
+        patch.setattr(predict_job.RunAnswering, "answer", stopping)
+        assert call("predict", *options) == 130
+    assert not list(Path("outputs/predictions").glob("*.csv"))
+    answered.clear()
+    monkeypatch.setattr(predict_job.RunAnswering, "answer", stopping)
+    again = answer(capsys, "predict", *options)
+    assert sum(answered) == 13 - 8
+    assert Path(again["output"]).read_bytes() == Path("whole.csv").read_bytes()
+    assert again["answers"] == whole["answers"]
+    # The same command once more is a new question.
+    answered.clear()
+    assert answer(capsys, "predict", *options[:2], "mixed/bold/plain.jpg")["num_pictures"] == 1
+
+
+def test_a_threshold_makes_it_say_that_it_does_not_know(mixed, capsys):
+    options = ["--run", run_folder("direct"), mixed]
+    sure = answer(capsys, "predict", *options, "--threshold", 0)
+    assert "don't know" not in sure["answers"]
+    confidences = read_csv(sure["output"])["confidence"]
+    middle = (confidences.min() + confidences.max()) / 2
+    unsure = answer(capsys, "predict", *options, "--threshold", middle)
+    assert unsure["answers"]["don't know"] == (confidences < middle).sum() > 0
+
+
+def test_names_come_from_stdin(mixed, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("mixed/bold/plain.jpg\n\nmixed/bold/*.webp\n"))
+    result = answer(capsys, "predict", "--run", run_folder("direct"), "-")
+    assert result["num_pictures"] == 3
+
+
+def test_a_file_with_an_equals_sign_in_its_name_is_a_file(mixed, capsys):
+    shutil.copy(mixed / "bold/plain.jpg", "top_k=1.jpg")
+    options = ["--run", run_folder("direct"), "top_k=1.jpg", "top_k=2"]
+    result = answer(capsys, "predict", *options)
+    assert [row["path"] for row in result["first"]] == ["top_k=1.jpg"]
+    assert len(result["first"][0]["top"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--run", "outputs/models/direct"], "Which pictures"),
+        (["pictures"], "Which run should be asked"),
+        (["--run", "outputs/models/direct", "nowhere.jpg"], "no such picture"),
+        (["--run", "outputs/models/direct", "--url", "http://x", "pictures"], "Either"),
+        (["--run", "outputs/models/none", "pictures"], "is not a run"),
+        (["--run", "outputs/models/direct", "pictures", "--output", "o.txt"], r".csv or .jsonl"),
+    ],
+)
+def test_what_is_wrong_is_told(workplace, arguments, message, capsys):
+    assert call("predict", *arguments) == 2
+    said = capsys.readouterr()
+    assert message in said.err
+    assert "Traceback" not in said.err
+    assert not Path("outputs/predictions").exists()
+
+
+def test_the_fastest_runtime_is_chosen_once(mixed, monkeypatch, capsys):
+    pytest.importorskip("openvino")
+    monkeypatch.setattr(prediction_runtime, "_FEWEST_PICTURES", 5)
+    monkeypatch.setattr(prediction_runtime, "_WORTH_TRYING", ("openvino", "wrong"))
+    monkeypatch.setitem(registry.FORMATS, "wrong", Forgetful())
+    speeds = {"tensorflow": 1.0, "openvino": 2.0}
+    asked = []
+
+    def measure(candidates, pictures, *, num_rounds):
+        asked.append(set(candidates))
+        return speeds
+
+    monkeypatch.setattr(prediction_runtime, "pictures_per_second", measure)
+    options = ["--run", run_folder("direct"), mixed]
+    first = answer(capsys, "predict", *options)
+    assert asked == [{"tensorflow", "openvino"}]  # one that answers something else is not timed
+    assert first["answered_by"]["runtime"] == "openvino"
+    again = answer(capsys, "predict", *options)
+    assert again["answered_by"]["runtime"] == "openvino"
+    assert len(asked) == 1
+    by_tensorflow = answer(capsys, "predict", *options, "runtime=tensorflow")
+    assert by_tensorflow["answers"] == again["answers"]
+    known = json.loads((run_folder("direct") / "runtimes/choice.json").read_text())
+    assert known["pictures_per_second"] == speeds
+
+
+def test_few_pictures_are_not_worth_a_choice(mixed, capsys):
+    result = answer(capsys, "predict", "--run", run_folder("direct"), mixed)
+    assert result["answered_by"]["runtime"] == "tensorflow"
+    assert not (run_folder("direct") / "runtimes").exists()
+
+
+def test_the_table_for_people_names_files_and_answers(mixed, capsys):
+    assert call("predict", "--run", run_folder("direct"), mixed, "--output", "out.csv") == 0
+    said = capsys.readouterr().out
+    assert "bold/plain.jpg" in said
+    assert "Written: out.csv" in said
+    assert len(read_csv("out.csv")) == 13
+
+
+@pytest.mark.parametrize("kind", RUNS)
+def test_overlays_show_where_it_looks(mixed, kind, capsys):
+    shutil.copy(mixed / "bold/plain.jpg", mixed / "fine/plain.jpg")  # the same name once more
+    options = ["--run", run_folder(kind), mixed / "bold/plain.jpg", mixed / "fine/plain.jpg"]
+    answer(capsys, "predict", *options, "--grad-cam", "looks")
+    written = sorted(Path("looks").iterdir())
+    assert [file.name.rsplit("-", 1)[0] for file in written] == ["plain", "plain"]
+    for file in written:
+        with Image.open(file) as image:
+            assert image.size == (64, 32)
+
+
+def test_every_file_of_a_folder_is_accounted_for(workplace, capsys):
+    pillow_heif = pytest.importorskip("pillow_heif", reason="pip install 'artstyle-tf[heif]'")
+    folder = Path("visit")
+    folder.mkdir()
+    source = Image.open(sorted(Path("pictures/bold").iterdir())[0]).convert("RGB")
+    source.save(folder / "1.jpg")
+    pillow_heif.from_pillow(source).save(folder / "2.HEIC", quality=95)
+    source.save(folder / "3.jp2")
+    (folder / "4.jpg").write_bytes(b"")
+    (folder / "5.txt").write_text("notes")
+    (folder / ".6.jpg").write_bytes(b"")
+    (folder / "more").symlink_to(Path("pictures/fine").resolve())
+    result = answer(capsys, "predict", "--run", run_folder("direct"), folder, "--output", "v.csv")
+    assert result["num_found"] == 26
+    assert result["num_pictures"] == 22 == len(read_csv("v.csv"))
+    assert [row["path"] for row in result["unreadable"]] == ["visit/4.jpg"]
+    assert {row["path"]: row["reason"] for row in result["ignored"]} == {
+        "visit/.6.jpg": "hidden",
+        "visit/3.jp2": "JPEG 2000, not read here; convert it to PNG, TIFF or JPEG",
+        "visit/5.txt": "not a picture (.txt)",
+    }
+    assert len(read_csv(result["left_out"])) == 4
+    rows = read_csv("v.csv").set_index("path")
+    assert rows.loc["visit/2.HEIC", "label"] == rows.loc["visit/1.jpg", "label"]
+    # The warning is there even when quiet, and the summary names the table.
+    assert call("predict", "--run", run_folder("direct"), folder, "--output", "w.csv") == 0
+    said = capsys.readouterr()
+    assert "Warning: 1 ignored: JPEG 2000" in said.err
+    assert "Left out: 1 unreadable and 3 ignored of 26 found; see w.left_out.csv" in said.out
+
+
+def test_a_dry_run_counts_what_would_be_ignored(workplace, capsys):
+    Path("pictures/fine/notes.txt").write_text("notes")
+    options = ["--run", run_folder("direct"), "pictures", "--dry-run"]
+    planned = answer(capsys, "predict", *options)
+    assert (planned["num_pictures"], planned["ignored"]) == (52, 1)
+
+
+def test_a_style_in_another_spelling_is_explained(workplace, capsys):
+    Path("other").mkdir()
+    for style, name in (("bold", "Bold "), ("fine", "fine")):
+        shutil.copytree(Path("pictures") / style, Path("other") / name)
+    assert call("evaluate", "--run", run_folder("direct"), "--images", "other") == 2
+    assert "rename 'Bold ' to 'bold'" in capsys.readouterr().err

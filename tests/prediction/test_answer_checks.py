@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from artstyle_tf.export.served_signature import ServedSignature, TensorDescription
+from artstyle_tf.prediction.server.answer_checks import checked_answer
+from artstyle_tf.system.errors import ArtstyleError
+
+SIGNATURE = ServedSignature(
+    {"image_bytes": TensorDescription("string", (None,))},
+    {
+        "label": TensorDescription("string", (None,)),
+        "probabilities": TensorDescription("float32", (None, 3)),
+        "classes": TensorDescription("string", (None, None)),
+        "confidence": TensorDescription("float32", None),
+        "embedding": TensorDescription("float32", (None, None)),
+        "accepted": TensorDescription("bool", (None,)),
+        "neighbour_ids": TensorDescription("string", (None, 2)),
+        "neighbour_distances": TensorDescription("float32", (None, 2)),
+        "from_the_future": TensorDescription("int64", (None,)),
+    },
+)
+ANSWER = {  # as JSON gives it
+    "label": ["Rococo", "Surréalisme"],
+    "probabilities": [[0.5, 0.25, 0.25], [0, 0, 1]],
+    "classes": [["Rococo", "photo", "Surréalisme"]] * 2,
+    "confidence": [0.5, 1],
+    "embedding": [[1, 0], [0.5, 0.5]],
+    "accepted": [False, True],
+    "neighbour_ids": [["a", "b"], ["c", "d"]],
+    "neighbour_distances": [[0, 0.5], [1, 1]],
+}
+
+
+def check(**changes):
+    answer = {k: v for k, v in (ANSWER | changes).items() if v is not None}
+    return checked_answer(answer, SIGNATURE, num_pictures=2, server="http://museum")
+
+
+def test_what_json_gives_becomes_arrays_of_the_announced_types():
+    checked = check()
+    assert set(checked) == set(ANSWER)
+    assert {name: values.dtype.kind for name, values in checked.items()} == {
+        "label": "U",
+        "probabilities": "f",
+        "classes": "U",
+        "confidence": "f",
+        "embedding": "f",
+        "accepted": "b",
+        "neighbour_ids": "U",
+        "neighbour_distances": "f",
+    }
+    assert checked["probabilities"].dtype == np.float32
+    assert checked["label"].tolist() == ANSWER["label"]
+    assert checked["neighbour_ids"].tolist() == ANSWER["neighbour_ids"]
+
+
+def test_the_bytes_of_grpc_become_text():
+    label = np.array([text.encode() for text in ANSWER["label"]], dtype=object)
+    assert check(label=label)["label"].tolist() == ANSWER["label"]
+
+
+def test_a_distance_and_a_probability_may_be_rounded():
+    check(probabilities=[[0.5, 0.25, 0.2501], [0, 0, 1]])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"label": None}, "no label; only accepted, classes, confidence"),
+        ({"label": ["Rococo"]}, "label of shape [1] for 2 pictures, where the model gives string"),
+        ({"label": "Rococo"}, "label of shape []"),
+        ({"label": [1, 2]}, "label of type int64, where the model gives string"),
+        ({"label": [{"b64": "Um9jb2Nv"}, "x"]}, "label that is not text everywhere"),
+        ({"label": np.array([b"\xff", b"x"], object)}, "label that is no UTF-8"),
+        ({"label": ["", "Rococo"]}, "a label that is not the most probable class"),
+        ({"label": ["Rococo", "photo"]}, "a label that is not the most probable class"),
+        ({"classes": [["Rococo", "", "Surréalisme"]] * 2}, "a class without a name"),
+        ({"classes": [["Rococo", "photo"]] * 2}, "2 classes and 3 probabilities"),
+        ({"embedding": [[1, 0], [1]]}, "embedding is no array"),
+        ({"embedding": [["1"], ["2"]]}, "embedding of type <U1, where the model gives float32"),
+        ({"embedding": [[1e300], [0]]}, "embedding that is not finite"),
+        ({"embedding": [[float("nan")], [0]]}, "embedding that is not finite"),
+        ({"embedding": [1, 2]}, "embedding of shape [2]"),
+        ({"confidence": [[0.5], [1]]}, "confidence of shape [2, 1]"),
+        ({"probabilities": [[0.5, 0.5]] * 2}, "probabilities of shape [2, 2]"),
+        ({"probabilities": [[0.5, 0.5, 0.5]] * 2}, "with a sum of 1.5"),
+        ({"probabilities": [[-0.5, 1, 0.5]] * 2}, "probabilities from -0.5 to 1"),
+        ({"confidence": [0.25, 1]}, "a confidence that is not the largest probability"),
+        ({"accepted": [0, 1]}, "accepted of type int64, where the model gives bool"),
+        ({"neighbour_distances": [[1, 0.5], [1, 1]]}, "not in the order of their distance"),
+        ({"neighbour_distances": [[-1, 0.5], [1, 1]]}, "not in the order of their distance"),
+    ],
+)
+def test_what_the_model_cannot_have_said_is_refused(changes, said):
+    with pytest.raises(ArtstyleError, match="http://museum has answered what") as caught:
+        check(**changes)
+    assert said in str(caught.value)
+
+
+WITH_STATUS = ServedSignature(
+    SIGNATURE.inputs, {**SIGNATURE.outputs, "status": TensorDescription("string", (None,))}
+)
+NO_ANSWER = {
+    "status": ["ok", "too large: 9 x 9 pixels, more than 80"],
+    "label": ["Rococo", ""],
+    "probabilities": [[0.5, 0.25, 0.25], [0, 0, 0]],
+    "confidence": [0.5, 0],
+    "embedding": [[1, 0], [0, 0]],
+    "accepted": [False, False],
+    "neighbour_ids": [["a", "b"], ["", ""]],
+    "neighbour_distances": [[0, 0.5], [0, 0]],
+}
+
+
+def check_status(**changes):
+    answer = ANSWER | NO_ANSWER | changes
+    return checked_answer(answer, WITH_STATUS, num_pictures=2, server="http://museum")
+
+
+def test_a_row_that_is_no_answer_is_not_checked_as_one():
+    assert check_status()["status"].tolist() == NO_ANSWER["status"]
+    nothing = {"status": ["damaged"] * 2, "label": ["", ""], "confidence": [0, 0]}
+    check_status(**nothing, probabilities=[[0, 0, 0]] * 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"status": ["ok", "ok"]}, "with a sum of 0"),
+        ({"status": ["ok", " "]}, "a status without a word"),
+        ({"status": [True, False]}, "status of type bool, where the model gives string"),
+        ({"label": ["photo", ""]}, "a label that is not the most probable class"),
+    ],
+)
+def test_the_rows_that_are_answered_are_checked(changes, said):
+    with pytest.raises(ArtstyleError) as caught:
+        check_status(**changes)
+    assert said in str(caught.value)

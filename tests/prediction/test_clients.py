@@ -1,0 +1,369 @@
+from __future__ import annotations
+
+import io
+import json
+import socket
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from artstyle_tf.export.served_signature import read_signatures
+from artstyle_tf.prediction.server.connection import open_client
+from artstyle_tf.prediction.server.each_image import predict_each
+from artstyle_tf.prediction.server.prediction_client import RequestRefused
+from artstyle_tf.system.errors import ArtstyleError
+
+PROTOCOLS = ("rest", "grpc")
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch):
+    monkeypatch.setattr("artstyle_tf.prediction.server.retries._FIRST_WAIT_SECONDS", 0.01)
+
+
+@pytest.mark.parametrize("name", ["direct", "triplet"])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_client_gives_what_the_saved_model_gives(protocol, name, server_of, open_for, pictures):
+    server = server_of(protocol, name)
+    client = open_for(server)
+    assert client.signature() == read_signatures(server.export.saved_model)["serving_default"]
+    found = client.predict(pictures)
+    expected = server.export.answer
+    assert set(found) == set(expected)
+    for output, values in expected.items():
+        assert found[output].dtype == values.dtype
+        # Each float32 crosses JSON unchanged; a loaded function is deterministic.
+        np.testing.assert_array_equal(found[output], values)
+    assert set(found["label"]) <= set(server.export.class_names)
+    assert ("accepted" in found) == (name == "direct")
+    assert ("neighbour_ids" in found) == (name == "triplet")
+
+
+def test_the_model_and_its_version_may_be_said_in_the_url(server, pictures):
+    for path in ("/v1/models/triplet", "/v1/models/triplet/versions/1"):
+        client = open_client(f"{server.url}{path}", timeout_seconds=10, retries=0)
+        assert len(client.predict(pictures[:2])["label"]) == 2
+        client.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/v1/models/other", "Latest(other)"),
+        ("/v1/models/triplet/versions/7", "Specific(triplet, 7)"),
+        ("/v1/models/triplet/labels/stable", "Unrecognized servable version label: stable"),
+    ],
+)
+def test_a_model_that_is_not_there_is_told(server, path, said):
+    client = open_client(f"{server.url}{path}", timeout_seconds=10, retries=3)
+    with pytest.raises(ArtstyleError, match="There is no such model at") as caught:
+        client.signature()
+    client.close()
+    assert said in str(caught.value)
+    assert not isinstance(caught.value, RequestRefused)
+
+
+def test_large_pictures_go_through(server, open_for):
+    pixels = np.random.default_rng(0).integers(0, 256, (1500, 1500, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="BMP")
+    assert len(buffer.getvalue()) > 6 * 2**20
+    assert len(open_for(server).predict([buffer.getvalue()])["label"]) == 1
+
+
+def test_large_answers_go_through(server_of, open_for, pictures):
+    server = server_of("grpc", "triplet")
+    server.behaviour.distort = lambda answer: {**answer, "later": np.zeros(2**21, np.float32)}
+    assert len(open_for(server).predict(pictures)["label"]) == len(pictures)  # 8 MiB
+
+
+def test_what_may_pass_is_asked_again(server, open_for, pictures):
+    client = open_for(server, retries=2)
+    client.signature()
+    server.behaviour.failures = 2
+    assert len(client.predict(pictures)["label"]) == len(pictures)
+    assert server.behaviour.batch_sizes == [len(pictures)]
+
+
+def test_a_server_that_stays_busy_is_told(server, open_for, pictures):
+    client = open_for(server, retries=2)
+    client.signature()
+    server.behaviour.failures = 100
+    with pytest.raises(ArtstyleError, match="does not answer") as caught:
+        client.predict(pictures)
+    assert server.behaviour.failures == 97
+    assert "The batch scheduling queue is full, in the last of 3 attempts" in str(caught.value)
+
+
+def test_a_slow_server_is_not_waited_for(server, open_for, pictures):
+    client = open_for(server, timeout_seconds=1.5)
+    client.signature()
+    server.behaviour.go_on = threading.Event()
+    try:
+        with pytest.raises(ArtstyleError, match=r"no answer within 1.5 s"):
+            client.predict(pictures[:1])
+        assert server.behaviour.batch_sizes == []
+    finally:
+        server.behaviour.go_on.set()
+    # And its late answer is not taken for that of the next request.
+    found = client.predict(pictures[1:2])
+    assert found["confidence"] == pytest.approx(server.export.answer["confidence"][1], rel=1e-4)
+
+
+@pytest.mark.parametrize("scheme", ["http", "grpc"])
+def test_nobody_at_the_address(scheme, open_for):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    url = f"{scheme}://127.0.0.1:{port}"
+    client = open_client(url, model_name="m", timeout_seconds=5, retries=1)
+    with pytest.raises(ArtstyleError, match="does not answer") as caught:
+        client.signature()
+    client.close()
+    assert "refused" in str(caught.value)
+    assert "docker-run.sh" in str(caught.value)
+
+
+def test_a_server_that_begins_late_is_found(exports):
+    """Also over gRPC, whose channel would wait longer and longer by itself."""
+    from serving_twin import Behaviour, GrpcTwin, ServedModel
+
+    saved_model = exports["direct"].saved_model
+    model = ServedModel("direct", saved_model, Behaviour(), exports["direct"].loaded)
+    first = GrpcTwin(model)
+    first.stop()
+    client = open_client(first.url, model_name="direct", timeout_seconds=5, retries=8, seed=1)
+    started = []
+
+    def start() -> None:
+        time.sleep(0.3)
+        started.append(GrpcTwin(model, port=first.port))
+
+    thread = threading.Thread(target=start)
+    thread.start()
+    assert "label" in client.signature().outputs
+    thread.join()
+    client.close()
+    started[0].stop()
+
+
+def test_a_refusal_is_not_asked_again(server, open_for, pictures):
+    client = open_for(server, retries=5)
+    with pytest.raises(RequestRefused) as caught:
+        client.predict([])
+    assert server.behaviour.batch_sizes == [0]
+    assert "The request is empty" in caught.value.message
+    assert "node" not in caught.value.message
+    assert caught.value.message in str(caught.value)
+    assert len(client.predict(pictures)["label"]) == len(pictures)  # it can still be used
+
+
+def test_an_empty_request_is_refused(server, open_for):
+    with pytest.raises(RequestRefused, match="The request is empty"):
+        open_for(server).predict([])
+
+
+def test_a_bad_picture_costs_its_neighbours_nothing(server, open_for, pictures):
+    broken = pictures[1][:200]
+    sent = [*pictures[:3], b"no picture", *pictures[3:], broken]
+    answers = predict_each(open_for(server), sent)
+    assert server.behaviour.batch_sizes == [len(sent)]  # one request, whatever is in it
+    expected = server.export.answer
+    reasons = {number: answer for number, answer in enumerate(answers) if isinstance(answer, str)}
+    assert set(reasons) == {3, len(sent) - 1}
+    assert reasons[3].startswith("no image that is read here")
+    assert reasons[len(sent) - 1] == "damaged: it cannot be decoded"
+    given = [answer for answer in answers if not isinstance(answer, str)]
+    for output, values in expected.items():
+        found = np.array([answer[output] for answer in given])
+        if values.dtype.kind == "f":  # other batches, other sums
+            np.testing.assert_allclose(found, values, rtol=1e-4, atol=1e-5)
+        else:
+            np.testing.assert_array_equal(found, values)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("label", lambda x: x[:-1], "label of shape [4] for 5 pictures"),
+        ("label", lambda x: np.arange(len(x)), "label of type int64"),
+        ("embedding", lambda x: x * np.float32("nan"), "embedding that is not finite"),
+        ("neighbour_distances", lambda x: x[:, 0], "neighbour_distances of shape [5]"),
+    ],
+)
+def test_surprising_answers_are_refused(server, open_for, pictures, name, change, said):
+    client = open_for(server)
+    server.behaviour.distort = lambda answer: answer | {name: change(answer[name])}
+    with pytest.raises(ArtstyleError, match="what its model cannot have said") as caught:
+        client.predict(pictures)
+    assert said in str(caught.value)
+    assert not isinstance(caught.value, RequestRefused)
+
+
+def test_what_it_does_not_know_is_ignored(server, open_for, pictures):
+    server.behaviour.distort = lambda answer: {**answer, "later": np.zeros(1)}
+    assert "later" not in open_for(server).predict(pictures)
+
+
+def test_a_model_without_the_signature_is_refused(server, open_for):
+    server.behaviour.hide_signature = True
+    with pytest.raises(ArtstyleError, match="metadata without the signature serving_default"):
+        open_for(server).signature()
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_another_model_is_refused_before_a_picture_is_sent(
+    protocol, tmp_path_factory, open_for, exports, pictures
+):
+    import tensorflow as tf
+    from serving_twin import Behaviour, GrpcTwin, RestTwin, ServedModel
+
+    class Doubling(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, "x")])
+        def __call__(self, x):
+            return {"y": 2.0 * x}
+
+    folder = tmp_path_factory.mktemp("other")
+    module = Doubling()
+    tf.saved_model.save(module, str(folder), {"serving_default": module.__call__})
+    behaviour = Behaviour()
+    twin = {"rest": RestTwin, "grpc": GrpcTwin}[protocol](ServedModel("m", folder, behaviour))
+    client = open_client(twin.url, model_name="m", timeout_seconds=10, retries=0)
+    try:
+        with pytest.raises(ArtstyleError, match="was not exported by this program") as caught:
+            client.predict(pictures)
+    finally:
+        client.close()
+        twin.stop()
+    assert "Received: x: float32 [B, 2] -> y: float32 [B, 2]" in str(caught.value)
+    assert "image_bytes: string [B] -> label: string [B]" in str(caught.value)
+    assert behaviour.batch_sizes == []
+
+
+def test_rest_keeps_its_connection(server_of, open_for, pictures):
+    server = server_of("rest", "direct")
+    client = open_for(server)
+    for _ in range(3):
+        client.predict(pictures[:1])
+    with pytest.raises(RequestRefused):  # the body of an error is read to its end, too
+        client.predict([])
+    client.predict(pictures[:1])
+    assert server.behaviour.connections == 1
+
+
+def test_a_connection_that_the_server_has_closed_is_no_failure(server_of, open_for, pictures):
+    server = server_of("rest", "direct")
+    server.behaviour.drop_connections = True
+    client = open_for(server, retries=0)
+    for _ in range(3):
+        client.predict(pictures[:1])
+    assert server.behaviour.connections == 4  # one for the signature
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (200, b"<html>Welcome to nginx!</html>", "no JSON"),
+        (200, b'{"outputs": [1, 2]}', "JSON without outputs by name"),
+        (200, b"[]", "JSON without outputs by name"),
+        (500, b'{"error": "out of luck"}', "answers with 500. Received: out of luck"),
+        (301, b"", "answers with 301"),
+        (404, b"nothing here", "There is no such model"),
+    ],
+)
+def test_another_kind_of_server_is_refused(server_of, open_for, pictures, status, body, said):
+    server = server_of("rest", "direct")
+    client = open_for(server)
+    client.signature()
+    server.behaviour.raw_status, server.behaviour.raw_body = status, body
+    with pytest.raises(ArtstyleError) as caught:
+        client.predict(pictures)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", json.dumps({"metadata": 1}).encode()])
+def test_metadata_that_makes_no_sense_is_refused(server_of, open_for, body):
+    server = server_of("rest", "direct")
+    server.behaviour.raw_body = body
+    with pytest.raises(ArtstyleError, match="metadata without the signature"):
+        open_for(server).signature()
+
+
+@pytest.mark.parametrize("status", [413, 429])
+def test_too_large_a_request_is_a_refusal_so_that_it_can_be_halved(
+    server_of, open_for, pictures, status
+):
+    server = server_of("rest", "direct")
+    client = open_for(server)
+    client.signature()
+    server.behaviour.raw_status, server.behaviour.raw_body = status, b"<html>too large</html>"
+    with pytest.raises(RequestRefused, match="too large"):
+        client.predict(pictures)
+
+
+def test_half_an_answer_is_none(pictures):
+    """A server that promises more bytes than it sends, then one that is no HTTP server at all."""
+    for sent, said in (
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", "half an answer"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "cannot be reached"),
+    ):
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+
+            def answer(listening=listening, sent=sent) -> None:
+                connection, _ = listening.accept()
+                with connection:
+                    connection.recv(2**16)
+                    connection.sendall(sent)
+
+            thread = threading.Thread(target=answer)
+            thread.start()
+            url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            client = open_client(url, model_name="m", timeout_seconds=5, retries=0)
+            with pytest.raises(ArtstyleError) as caught:
+                client.signature()
+            client.close()
+            thread.join()
+        assert said in str(caught.value)
+
+
+def test_a_server_that_trickles_is_not_waited_for():
+    """Every byte comes in time, but not the answer."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        is_over = threading.Event()
+
+        def answer() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(2**16)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+                while not is_over.wait(0.05):
+                    connection.sendall(b" ")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        client = open_client(url, model_name="m", timeout_seconds=0.3, retries=0)
+        begin = time.monotonic()
+        with pytest.raises(ArtstyleError, match=r"no answer within 0.3 s"):
+            client.signature()
+        assert time.monotonic() - begin < 2
+        is_over.set()
+        client.close()
+        thread.join()
+
+
+def test_grpc_without_its_packages_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_serving.apis", None)
+    with pytest.raises(ArtstyleError, match="install tensorflow-serving-api, or use REST"):
+        open_client("grpc://localhost", model_name="m", timeout_seconds=1, retries=0)
+
+
+def test_exports_are_told_apart(exports):
+    """The oracle is worth something only if pictures get different answers."""
+    for export in exports.values():
+        assert len(np.unique(export.answer["confidence"])) > 1
+        assert len(np.unique(export.answer["embedding"], axis=0)) == len(export.answer["label"])

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from artstyle_tf.prediction.server.each_image import predict_each
+from artstyle_tf.prediction.server.prediction_client import RequestRefused, plain_message
+
+
+class Fussy:
+    """Refuses batches with something bad in them, and those that are larger than it likes."""
+
+    def __init__(self, largest=10**6, moods=0):
+        self.largest, self.moods, self.requests = largest, moods, 0
+
+    def predict(self, pictures):
+        self.requests += 1
+        if self.moods > 0:
+            self.moods -= 1
+            raise RequestRefused("s", "a stranger's picture is bad")
+        if len(pictures) > self.largest:
+            raise RequestRefused("s", "too large")
+        for picture in pictures:
+            if picture.startswith(b"bad"):
+                raise RequestRefused("s", picture.decode())
+        return {"label": np.array([picture.decode() for picture in pictures])}
+
+
+@given(bad=st.lists(st.booleans(), max_size=40), largest=st.integers(1, 40))
+def test_each_good_picture_gets_its_answer_and_each_bad_one_its_reason(bad, largest):
+    pictures = [f"{'bad' if is_bad else 'good'} {n}".encode() for n, is_bad in enumerate(bad)]
+    answers = predict_each(Fussy(largest), pictures)
+    assert len(answers) == len(pictures)
+    for picture, is_bad, answer in zip(pictures, bad, answers, strict=True):
+        assert (answer if is_bad else answer["label"]) == picture.decode()
+
+
+def test_one_bad_picture_among_many_costs_few_requests():
+    pictures = [b"good"] * 64
+    pictures[40] = b"bad"
+    client = Fussy()
+    predict_each(client, pictures)
+    assert client.requests == 1 + 2 * 6 + 1  # all, six times two halves, the bad one once more
+
+
+class Kind:
+    """Says of each file whether it is answered, as exports do now."""
+
+    def predict(self, pictures):
+        status = np.array(["ok" if p == b"good" else "damaged: \n it\x20is" for p in pictures])
+        return {"label": np.array(["x"] * len(pictures)), "status": status}
+
+
+def test_a_status_is_the_reason_why_there_is_no_answer():
+    first, second = predict_each(Kind(), [b"bad", b"good"])
+    assert first == "damaged: it is"
+    assert second["label"] == "x"
+
+
+def test_a_batch_without_a_bad_picture_is_one_request():
+    client = Fussy()
+    predict_each(client, [b"good"] * 64)
+    assert client.requests == 1
+
+
+def test_a_picture_that_is_refused_for_a_strangers_sake_is_asked_again():
+    assert predict_each(Fussy(moods=1), [b"good"])[0]["label"] == "good"
+
+
+def test_a_message_of_tensorflow_is_cut_to_what_a_person_can_use():
+    message = (
+        "{{function_node __inference_serving_default_12}} assertion failed: [Input 1 is bad]\n\t "
+        "[[{{node Assert/AssertGuard/Assert}}]]"
+    )
+    assert plain_message(message) == "assertion failed: [Input 1 is bad]"
+    assert len(plain_message("x" * 10_000)) < 310

@@ -1,0 +1,68 @@
+"""predict.py --url against a twin of TensorFlow Serving, for both protocols."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from artstyle_tf.cli.main import main
+
+
+def predict(capsys, *arguments):
+    capsys.readouterr()
+    code = main([*map(str, arguments), "--quiet", "--json"], verb="predict")
+    said = capsys.readouterr()
+    return code, json.loads(said.out), said.err
+
+
+@pytest.fixture
+def folder(tmp_path, pictures, monkeypatch):
+    """Files of the session's pictures, one that TensorFlow cannot read, and one that is none."""
+    monkeypatch.chdir(tmp_path)
+    for number, content in enumerate(pictures):
+        (tmp_path / f"{number}.jpg").write_bytes(content)
+    with Image.open(io.BytesIO(pictures[0])) as image:
+        image.convert("RGB").save(tmp_path / "scan.tif")
+    (tmp_path / "text.jpg").write_text("no picture")
+    return Path()
+
+
+@pytest.mark.parametrize("name", ["direct", "triplet"])
+@pytest.mark.parametrize("protocol", ["rest", "grpc"])
+def test_a_server_answers_for_a_folder(server_of, folder, pictures, protocol, name, capsys):
+    server = server_of(protocol, name)
+    options = ["--url", server.url, f"model_name={name}", "--output", "out.jsonl"]
+    code, result, _ = predict(capsys, *options, folder, "batch_size=3", "--top-k", "3")
+    assert code == 0
+    assert [Path(row["path"]).name for row in result["unreadable"]] == ["text.jpg"]
+    rows = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
+    assert [row["path"] for row in rows][-1] == "scan.tif"
+    said = server.export.answer
+    for position, row in enumerate(rows[: len(pictures)]):
+        assert row["label"] == said["label"][position]
+        assert row["confidence"] == pytest.approx(float(said["confidence"][position]), abs=1e-5)
+        expected = sorted(said["probabilities"][position].tolist(), reverse=True)
+        np.testing.assert_allclose([share for _, share in row["top"]], expected, atol=1e-5)
+        assert row["top"][0][0] == row["label"]
+        assert ("neighbours" in row) == (name == "triplet")
+
+
+def test_a_server_that_is_not_there_is_told(folder, capsys):
+    options = ["--url", "http://127.0.0.1:9", "model_name=any", "retries=0"]
+    code, result, said = predict(capsys, *options, folder)
+    assert code == 2
+    assert "127.0.0.1:9" in result["error"]
+    assert "Traceback" not in said
+    assert not Path("outputs").exists()
+
+
+def test_overlays_need_a_run(folder, capsys):
+    options = ["--url", "http://127.0.0.1:9", "model_name=any", "--grad-cam", "looks"]
+    code, result, _ = predict(capsys, *options, folder)
+    assert code == 2
+    assert "--run DIR" in result["error"]

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+
+from artstyle_tf.prediction.server.server_address import parse_address
+from artstyle_tf.system.errors import ArtstyleError
+
+
+@pytest.mark.parametrize(
+    ("url", "target", "path"),
+    [
+        ("http://localhost:8501", "localhost:8501", "/v1/models/given"),
+        ("http://localhost", "localhost:80", "/v1/models/given"),
+        ("https://museum.org/", "museum.org:443", "/v1/models/given"),
+        ("grpc://10.0.0.7", "10.0.0.7:8500", "/v1/models/given"),
+        ("grpc://[::1]:9000", "[::1]:9000", "/v1/models/given"),
+        ("http://h:1/v1/models/own", "h:1", "/v1/models/own"),
+        ("http://h:1/v1/models/own:predict", "h:1", "/v1/models/own"),
+        ("http://h:1/v1/models/own/metadata", "h:1", "/v1/models/own"),
+        ("http://h:1/v1/models/own/versions/12/", "h:1", "/v1/models/own/versions/12"),
+        ("http://h:1/v1/models/own/versions/12:predict", "h:1", "/v1/models/own/versions/12"),
+        ("grpc://h:1/v1/models/own/labels/stable", "h:1", "/v1/models/own/labels/stable"),
+        ("https://h/art/eu", "h:443", "/art/eu/v1/models/given"),
+        ("https://h/art/eu/v1/models/own", "h:443", "/art/eu/v1/models/own"),
+        ("http://h:1/v1/models/two%20words", "h:1", "/v1/models/two%20words"),
+    ],
+)
+def test_addresses(url, target, path):
+    address = parse_address(url, model_name="given")
+    assert address.target == target
+    assert address.model_path == path
+    # What a message says can be typed in again.
+    assert parse_address(str(address)) == address
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:8501",
+        "ftp://localhost",
+        "http://",
+        "http://host:port",
+        "http://host:70000",
+        "http://host/v1/models/m/versions/newest",
+        "http://host?model=m",
+        "http://me:secret@host",
+        "grpc://host/behind/a/proxy",
+        "http://[::1",
+        "",
+    ],
+)
+def test_what_is_no_address(url):
+    with pytest.raises(ArtstyleError, match="This is no address of a server") as caught:
+        parse_address(url, model_name="m")
+    assert "grpc://HOST:8500" in str(caught.value)
+
+
+def test_somebody_has_to_say_which_model():
+    with pytest.raises(ArtstyleError, match="append /v1/models/NAME"):
+        parse_address("http://localhost:8501")

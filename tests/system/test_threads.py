@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from artstyle_tf.system.threads import in_batches, map_in_threads
+
+
+def test_results_come_in_order_whoever_is_ready_first():
+    def slow_at_first(number):
+        time.sleep(0.02 if number == 0 else 0)
+        return number
+
+    found = list(map_in_threads(slow_at_first, range(100), num_threads=4))
+    assert found == list(range(100))
+
+
+def test_no_more_is_begun_than_somebody_will_soon_ask_for():
+    taken = []
+
+    def items():
+        for number in range(1000):
+            taken.append(number)
+            yield number
+
+    results = map_in_threads(lambda number: number, items(), num_threads=2, num_ahead=5)
+    next(results)
+    assert len(taken) == 5
+    next(results)
+    assert len(taken) == 6
+
+
+def test_as_many_run_at_the_same_time_as_there_are_threads():
+    meeting = threading.Barrier(3, timeout=10)
+    assert len(list(map_in_threads(lambda _: meeting.wait(), range(6), num_threads=3))) == 6
+
+
+def test_a_mistake_in_the_function_comes_out_in_its_turn():
+    def divide(number):
+        return 1 / number
+
+    results = map_in_threads(divide, [1, 0, 2], num_threads=2)
+    assert next(results) == 1
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+
+
+def test_batches_lose_nothing():
+    assert list(in_batches(iter(range(7)), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
+    assert list(in_batches([], 3)) == []
