@@ -11,8 +11,8 @@ from artstyle_tf.config.experiment import CrossValidationConfig, TrainingExperim
 from artstyle_tf.data.folds import check_folds, check_learned_in_every_fold
 from artstyle_tf.data.given_split import is_split_already
 from artstyle_tf.data.image_index import ImageIndex
-from artstyle_tf.data.picture_groups import connected
 from artstyle_tf.data.preparation import PreparedPictures
+from artstyle_tf.data.ties import Ties
 from artstyle_tf.reporting import Reporter
 from artstyle_tf.workflows.folds.fold_training import FoldPictures
 from artstyle_tf.workflows.split_pictures import class_ids
@@ -58,7 +58,7 @@ def check_divisible(
 
     Args:
         config: of the training; says the seed and the share of validation.
-        rows: columns label, group, source_digest and looks_like.
+        rows: columns path, label, group, source_digest and looks_like; source once prepared.
         class_names: in the order of the class ids.
         schemes: "random" or "group".
         num_folds: folds.
@@ -69,8 +69,9 @@ def check_divisible(
     """
     labels = class_ids(rows["label"], class_names)
     for scheme in schemes:
-        clusters = clusters_of(rows, scheme)
-        check_folds(labels, clusters, num_folds=num_folds, class_names=class_names)
+        ties = _ties_of(rows, scheme)
+        clusters = ties.clusters
+        check_folds(labels, clusters, num_folds=num_folds, class_names=class_names, ties=ties)
         check_learned_in_every_fold(
             labels,
             clusters,
@@ -78,6 +79,7 @@ def check_divisible(
             class_names=class_names,
             validation_share=config.cross_validation.validation_share,
             seeds=[config.seed + repeat for repeat in range(repeats)],
+            ties=ties,
         )
 
 
@@ -97,8 +99,16 @@ def rows_before_preparation(
 
 def clusters_of(rows: pd.DataFrame, scheme: str) -> np.ndarray:
     """Pictures that must not be divided: copies; in the group scheme groups, too."""
-    copies = (rows["source_digest"], rows["looks_like"])
-    return connected(*copies) if scheme == "random" else connected(*copies, rows["group"])
+    return _ties_of(rows, scheme).clusters
+
+
+def _ties_of(rows: pd.DataFrame, scheme: str) -> Ties:
+    return Ties(
+        rows.get("source", rows["path"]),
+        group=None if scheme == "random" else rows["group"],
+        digest=rows["source_digest"],
+        looks_like=rows["looks_like"],
+    )
 
 
 def report_unused_split(
