@@ -77,7 +77,9 @@ def test_pictures_that_are_alone_give_no_reason():
     assert ties.why_so_few(LABELS == 0) == ""
     assert ties.remedy([LABELS == 0, LABELS == 1]) is None
     few = pictures({}).iloc[10:]
-    with pytest.raises(ArtstyleError, match=r"one with 2 pictures in 2 groups\..* Fix: add pictures"):
+    with pytest.raises(
+        ArtstyleError, match=r"one with 2 pictures in 2 groups\..* Fix: add pictures"
+    ):
         split_pictures(few, fractions=FRACTIONS, seed=0)
 
 
