@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artstyle_tf.errors import ArtstyleError
-from artstyle_tf.files import replaced_atomically, write_json, write_text
+from artstyle_tf.files import remove_leftovers, replaced_atomically, write_json, write_text
 from artstyle_tf.training import replaced_run
 from artstyle_tf.training.run_files import (
     Environment,
@@ -127,6 +127,7 @@ class RunDirectory:
         has_begun = False
         try:
             with alone_in_run(self.path):
+                remove_leftovers(self.figures)  # nobody else draws there, the run being ours
                 has_begun = True
                 with state_kept(self.path, self.kind):
                     yield
