@@ -3,28 +3,61 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help setup demo check test test-shared test-reliability audit format clean
+# HASHES=1 installs only files whose SHA-256 dependencies/ lists. An environment is of one kind, since
+# pip does not look again at what is there; one that was made with hashes goes on with them.
+HASHED := $(VENV)/.made-with-hashes
+HASHES ?= $(if $(wildcard $(HASHED)),1)
+ifneq ($(filter-out 1,$(HASHES)),)
+$(error HASHES is 1 or left out, not $(HASHES))
+endif
+
+.PHONY: help setup demo check test test-shared test-reliability audit hashes format clean of-one-kind
 .DEFAULT_GOAL := help
 
 help:  ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' Makefile
+	@echo '  HASHES=1 with any of them installs only files whose hash is listed in dependencies/'
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "artstyle_tf needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
+	@$(if $(filter 1,$(HASHES)),touch $(HASHED))
 
-$(VENV)/.ready: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+of-one-kind: | $(BIN)/python
+	@test "$(HASHES)" != 1 || test -e $(HASHED) || \
+		{ echo "$(VENV) was made without hashes, and pip does not check what is installed already:" \
+		"'make clean' first, then HASHES=1"; exit 2; }
+
+# pip and what builds the package itself are pinned in either case.
+$(VENV)/.ready: pyproject.toml constraints.txt dependencies/build.txt dependencies/run.txt | of-one-kind
+	$(BIN)/python $(INSTALL) --require-hashes --only-binary :all: -r dependencies/build.txt
+ifeq ($(HASHES),1)
+	$(BIN)/python $(INSTALL) --require-hashes --only-binary :all: -r dependencies/run.txt
+	$(BIN)/python $(INSTALL) --no-deps --no-build-isolation -e .
+else
+	@rm -f $(HASHED)
+	$(BIN)/python $(INSTALL) --no-build-isolation -c constraints.txt -e .
+endif
 	@touch $@
 
-$(VENV)/.ready-to-test: $(VENV)/.ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,check]'
-	@# An oracle for the triplet losses: end of life, so without its dependencies, and its tests are
-	@# skipped where it cannot be installed.
-	-@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
-		tensorflow-addons==0.23.0 typeguard==2.13.3
+$(VENV)/.ready-to-test: $(VENV)/.ready dependencies/develop.txt dependencies/oracle.txt
+ifeq ($(HASHES),1)
+	$(BIN)/python $(INSTALL) --require-hashes --only-binary :all: -r dependencies/develop.txt
+	$(BIN)/python -m pip check
+else
+	$(BIN)/python $(INSTALL) --no-build-isolation -c constraints.txt -e '.[test,check]'
+endif
+	@# An oracle for the triplet losses, whose tests are skipped where it cannot be installed.
+	-@$(BIN)/python $(INSTALL) --require-hashes --only-binary :all: --no-deps \
+		-r dependencies/oracle.txt
+	@touch $@
+
+$(VENV)/tools/.ready: dependencies/tools.txt
+	$(PYTHON) -m venv $(VENV)/tools
+	$(VENV)/tools/bin/python $(INSTALL) --require-hashes --only-binary :all: -r dependencies/tools.txt
 	@touch $@
 
 setup: $(VENV)/.ready-to-test  ## Create .venv with everything, also for tests and checks
@@ -47,10 +80,16 @@ test-shared: $(VENV)/.ready-to-test  ## Run the tests on the real pictures, wher
 test-reliability: $(VENV)/.ready-to-test  ## Kill, flood, fill and starve the programs (about half an hour)
 	$(BIN)/python -m pytest -m reliability -n 1 -rA tests/reliability
 
-audit: $(VENV)/.ready  ## Ask a public list whether the pinned packages have known holes (network)
-	$(PYTHON) -m venv $(VENV)/audit
-	$(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
-	$(VENV)/audit/bin/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip
+ifdef AUDIT_DB
+audit: $(VENV)/.ready
+	@$(BIN)/python dependencies/offline_audit.py '$(AUDIT_DB)' constraints.txt
+else
+audit: $(VENV)/tools/.ready  ## Have the pinned versions known holes? Asks a public list, or AUDIT_DB=FILE
+	$(VENV)/tools/bin/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip
+endif
+
+hashes: $(VENV)/tools/.ready  ## Write dependencies/*.txt anew after constraints.txt was changed (network)
+	$(VENV)/tools/bin/python dependencies/write_hashes.py
 
 format: $(VENV)/.ready-to-test  ## Format the code
 	$(BIN)/ruff check --fix .

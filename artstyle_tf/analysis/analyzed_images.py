@@ -14,8 +14,8 @@ from artstyle_tf.analysis.feature_shards import FeatureShards
 from artstyle_tf.analysis.group_scaler import GroupScaler
 from artstyle_tf.images.batches.image_store import PictureStore
 from artstyle_tf.images.index.examples import examples
-from artstyle_tf.images.index.groups import connected
 from artstyle_tf.images.index.near_duplicates import find_near_duplicates
+from artstyle_tf.images.index.ties import Ties
 from artstyle_tf.images.split_images import class_ids
 from artstyle_tf.images.splits.folds import assign_folds, check_folds, too_small_for_folds
 from artstyle_tf.models.features import FeatureGroup
@@ -81,8 +81,15 @@ class AnalyzedPictures:
 
     def clusters(self, *, by_group: bool) -> np.ndarray:
         """What hangs together: copies, and groups if asked for: int [N] in [0, G)."""
-        copies = (self.rows["source_digest"], self.looks_like)
-        return connected(*copies, self.rows["group"]) if by_group else connected(*copies)
+        return self._ties(by_group=by_group).clusters
+
+    def _ties(self, *, by_group: bool) -> Ties:
+        return Ties(
+            self.rows["source"],
+            group=self.rows["group"] if by_group else None,
+            digest=self.rows["source_digest"],
+            looks_like=self.looks_like,
+        )
 
     def dividable(
         self, *, num_folds: int, by_group: bool, what: str, reporter: Reporter
@@ -105,6 +112,7 @@ class AnalyzedPictures:
             clusters[originals],
             num_folds=num_folds,
             class_names=self.class_names,
+            ties=self.only(originals)._ties(by_group=by_group),
         )
         present = set(np.unique(self.labels).tolist())
         left_out = {label: told for label, told in small.items() if label in present}
@@ -132,7 +140,13 @@ class AnalyzedPictures:
         present, labels = np.unique(self.labels, return_inverse=True)
         names = [str(self.class_names[number]) for number in present]
         originals = ~self.is_copy
-        check_folds(labels[originals], clusters[originals], num_folds=num_folds, class_names=names)
+        check_folds(
+            labels[originals],
+            clusters[originals],
+            num_folds=num_folds,
+            class_names=names,
+            ties=self.only(originals)._ties(by_group=by_group),
+        )
         return assign_folds(labels, clusters, num_folds=num_folds, seed=seed)
 
     def show(self) -> Callable[[int], np.ndarray]:

@@ -10,8 +10,8 @@ import pandas as pd
 from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.evaluation.fold_training import FoldPictures
 from artstyle_tf.evaluation.settings import CrossValidationConfig
-from artstyle_tf.images.index.groups import connected
 from artstyle_tf.images.index.image_index import ImageIndex
+from artstyle_tf.images.index.ties import Ties
 from artstyle_tf.images.preparation.preparation import PreparedPictures
 from artstyle_tf.images.split_images import class_ids
 from artstyle_tf.images.splits.folds import check_folds, check_learned_in_every_fold
@@ -59,7 +59,7 @@ def check_divisible(
 
     Args:
         config: of the training; says the seed and the share of validation.
-        rows: columns label, group, source_digest and looks_like.
+        rows: columns path, label, group, source_digest and looks_like; source once prepared.
         class_names: in the order of the class ids.
         schemes: "random" or "group".
         num_folds: folds.
@@ -70,8 +70,9 @@ def check_divisible(
     """
     labels = class_ids(rows["label"], class_names)
     for scheme in schemes:
-        clusters = clusters_of(rows, scheme)
-        check_folds(labels, clusters, num_folds=num_folds, class_names=class_names)
+        ties = _ties_of(rows, scheme)
+        clusters = ties.clusters
+        check_folds(labels, clusters, num_folds=num_folds, class_names=class_names, ties=ties)
         check_learned_in_every_fold(
             labels,
             clusters,
@@ -79,6 +80,7 @@ def check_divisible(
             class_names=class_names,
             validation_share=config.cross_validation.validation_share,
             seeds=[config.seed + repeat for repeat in range(repeats)],
+            ties=ties,
         )
 
 
@@ -98,8 +100,16 @@ def rows_before_preparation(
 
 def clusters_of(rows: pd.DataFrame, scheme: str) -> np.ndarray:
     """Pictures that must not be divided: copies; in the group scheme groups, too."""
-    copies = (rows["source_digest"], rows["looks_like"])
-    return connected(*copies) if scheme == "random" else connected(*copies, rows["group"])
+    return _ties_of(rows, scheme).clusters
+
+
+def _ties_of(rows: pd.DataFrame, scheme: str) -> Ties:
+    return Ties(
+        rows.get("source", rows["path"]),
+        group=None if scheme == "random" else rows["group"],
+        digest=rows["source_digest"],
+        looks_like=rows["looks_like"],
+    )
 
 
 def report_unused_split(

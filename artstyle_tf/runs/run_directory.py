@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import keras
-import pandas as pd
-
 from artstyle_tf.runs import replaced_run
 from artstyle_tf.runs.run_files import (
     Environment,
@@ -25,7 +22,7 @@ from artstyle_tf.runs.run_state import (
     state_kept,
 )
 from artstyle_tf.system.errors import ArtstyleError
-from artstyle_tf.system.files import replaced_atomically, write_json, write_text
+from artstyle_tf.system.files import remove_leftovers, replaced_atomically, write_json, write_text
 
 if TYPE_CHECKING:  # names and places are asked for first, which has to be quick
     import keras
@@ -130,6 +127,7 @@ class RunDirectory:
         has_begun = False
         try:
             with alone_in_run(self.path):
+                remove_leftovers(self.figures)  # nobody else draws there, the run being ours
                 has_begun = True
                 with state_kept(self.path, self.kind):
                     yield

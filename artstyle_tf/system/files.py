@@ -235,7 +235,9 @@ def check_can_write(path: Path) -> None:
     if existing != path.absolute() and not existing.is_dir():
         number = errno.ENOTDIR
     elif not os.access(existing, os.W_OK):
-        number = errno.EACCES
+        # Which says no, and not why: root gets this answer from a read-only file system only.
+        read_only = os.statvfs(existing).f_flag & os.ST_RDONLY
+        number = errno.EROFS if read_only else errno.EACCES
     if number is not None:
         raise cannot_write(path, OSError(number, os.strerror(number)))
 

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import filelock
-
 from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.files import cannot_write
+from artstyle_tf.system.locks import held
+from artstyle_tf.system.progress import SILENT, Reporter
 from artstyle_tf.tuning.storage_faults import check_address, said_by_database
 
 if TYPE_CHECKING:  # Optuna is imported late
@@ -24,7 +25,12 @@ _MISSED_BEATS = 4
 
 
 def open_storage(
-    url: str | None, file: Path, *, heartbeat_seconds: int, retries: int
+    url: str | None,
+    file: Path,
+    *,
+    heartbeat_seconds: int,
+    retries: int,
+    reporter: Reporter = SILENT,
 ) -> RDBStorage:
     """Opens the database and creates its tables if need be.
 
@@ -33,6 +39,7 @@ def open_storage(
         file: of SQLite.
         heartbeat_seconds: how often a worker says that its trials are alive.
         retries: how often a trial is made again whose worker has died.
+        reporter: told whom one waits for.
 
     Raises:
         ArtstyleError: if the database cannot be reached, or its driver is missing.
@@ -53,7 +60,7 @@ def open_storage(
         # A server may have closed a connection that was idle during a trial.
         arguments = {"pool_pre_ping": True}
     try:
-        with _one_at_a_time(file), without_warnings():
+        with _one_at_a_time(file, reporter), without_warnings():
             return RDBStorage(
                 with_driver(url),
                 engine_kwargs=arguments,
@@ -124,8 +131,17 @@ def _create_sqlite(file: Path) -> None:
 
 
 @contextlib.contextmanager
-def _one_at_a_time(file: Path) -> Iterator[None]:
+def _one_at_a_time(file: Path, reporter: Reporter) -> Iterator[None]:
     """Two workers that create the same tables at the same time would trip over each other."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(file.with_suffix(".lock"), timeout=_SECONDS_TO_WAIT_FOR_A_LOCK):
+
+    def tell(holder: str) -> None:
+        reporter.info(f"Waiting for another command that opens the study ({holder}).")
+
+    lock = file.with_suffix(".lock")
+    with contextlib.ExitStack() as stack:
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(held(lock, busy=tell))
+        except OSError as error:
+            raise cannot_write(lock, error) from error
         yield

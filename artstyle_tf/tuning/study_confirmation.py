@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import filelock
 import numpy as np
 
 from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.system.errors import ArtstyleError
-from artstyle_tf.system.files import write_json
+from artstyle_tf.system.files import cannot_write, write_json
 from artstyle_tf.system.interruption import safe_point
+from artstyle_tf.system.locks import LOCK_FILE, held
 from artstyle_tf.system.progress import Reporter, format_seconds
 from artstyle_tf.tuning.confirmation import Recipe
 from artstyle_tf.tuning.search_space import digest_of
@@ -103,8 +104,7 @@ def train_again(
         for candidate in candidates
         for number in range(num_seeds)
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(folder / ".lock"):  # another command that works on the same study
+    with _alone(folder, reporter):
         waiting = {key: file for key, file in files.items() if not file.is_file()}
         jobs = {
             (candidate.name, number): job_of(_seeded(candidate.config, number))
@@ -118,6 +118,22 @@ def train_again(
         for candidate in candidates
     ]
     return recipes, np.array(next(iter(results.values()))["labels"])
+
+
+@contextlib.contextmanager
+def _alone(folder: Path, reporter: Reporter) -> Iterator[None]:
+    """While another command confirms the same study, its results are waited for."""
+
+    def tell(holder: str) -> None:
+        reporter.info(f"Waiting for another command that trains the best again ({holder}).")
+
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(held(folder / LOCK_FILE, busy=tell))
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+        yield
 
 
 def _recipe(name: str, results: Sequence[Mapping[str, Any]]) -> Recipe:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from artstyle_tf.config.experiment import TrainingExperiment
+from artstyle_tf.system.progress import SILENT, Reporter
 from artstyle_tf.tuning.keras_tuner_oracle import check_keras_tuner
 from artstyle_tf.tuning.keras_tuner_search import KerasTunerStudy
 from artstyle_tf.tuning.optuna_storage import open_storage, with_driver
@@ -42,6 +43,7 @@ def open_study(
     place: StudyFolder,
     *,
     basis: Mapping[str, Any],
+    reporter: Reporter = SILENT,
 ) -> Study:
     """Begins a study, continues it, or joins those who work on it.
 
@@ -51,6 +53,7 @@ def open_study(
         space: to search.
         place: of the study.
         basis: what the study is about beside its space.
+        reporter: told whom one waits for.
 
     Raises:
         ArtstyleError: if it was begun with another space or experiment, or cannot be opened.
@@ -77,6 +80,7 @@ def open_study(
         place.database,
         heartbeat_seconds=tuning.heartbeat_seconds,
         retries=tuning.retries,
+        reporter=reporter,
     )
     return OptunaStudy(
         place.name,

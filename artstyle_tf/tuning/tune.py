@@ -127,7 +127,14 @@ class _TuningJob:
             index, table = self.find_images()
         about = {**description_of(self.config), **identity_of(table)}
         with contextlib.closing(
-            open_study(self.config, self.base, self.space, self.place, basis=about)
+            open_study(
+                self.config,
+                self.base,
+                self.space,
+                self.place,
+                basis=about,
+                reporter=self.invocation.reporter,
+            )
         ) as study:
             claim_folder(self.place, self._folder_description(about))
             return self._run(study, index, table)

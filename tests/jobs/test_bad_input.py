@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -67,6 +68,40 @@ def test_a_style_too_small_to_split_is_named(workplace, capsys, count, write_pic
     text = refuse(capsys)
     assert "rare" in text
     assert str(count) in text
+
+
+def write_look_alikes(folder, count):
+    """The same scene again and again, compressed more and more."""
+    folder.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    scene = Image.fromarray(pixels).resize((96, 96))
+    for number in range(count):
+        scene.save(folder / f"scan_{number:02}.jpg", quality=95 - 3 * number)
+
+
+@pytest.mark.parametrize("verb", ["train-direct", "prepare-data", "cross-validate"])
+def test_look_alikes_that_cannot_be_divided_are_told_with_the_reason(workplace, capsys, verb):
+    """It was "alike with 12 pictures in 1 groups", for files with 12 names and contents."""
+    write_look_alikes(Path("pictures/alike"), 12)
+    # With a split file the folds are asked; else the split is.
+    if verb == "cross-validate":
+        files = sorted(Path("pictures").rglob("*.jpg")) + sorted(Path("pictures").rglob("*.png"))
+        rows = [
+            f"{file.relative_to('pictures').as_posix()},{file.parent.name},"
+            f"{'val' if number % 4 == 0 else 'train'}"
+            for number, file in enumerate(files)
+        ]
+        Path("split.csv").write_text("path,label,split\n" + "\n".join(rows) + "\n")
+    options = ["data.split_file=split.csv"] if verb == "cross-validate" else []
+    assert main(["--config", "config.yaml", *options], verb=verb) == 2
+    said = capsys.readouterr().err
+    assert (
+        "alike with 12 pictures in 1 group (12 look the same as another one, "
+        "e.g. alike/scan_00.jpg and alike/scan_01.jpg)" in said
+    )
+    assert "data.near_duplicates=ignore" in said
+    assert "bold" not in said.split("Error: ")[1]
+    assert "Traceback" not in said
 
 
 def test_unwritable_output(workplace, capsys):

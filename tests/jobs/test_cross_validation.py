@@ -223,7 +223,7 @@ def test_names_that_look_like_groups_are_pointed_out(validated, capsys):
         (["cross_validation.schemes=[group]"], "There are no groups to make folds of"),
         (["--folds", "13"], "wide with 12 pictures"),
         (["--folds", "1"], "cross_validation.num_folds"),
-        (["--group-pattern", "^([a-z]+)"], "in 1 groups"),
+        (["--group-pattern", "^([a-z]+)"], "in 1 group ("),
         (["--run-name", "first"], "exists already"),
         (["kind=other"], "kind: direct or triplet"),
     ],

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -182,3 +183,12 @@ def test_what_can_be_written_is_not_created(tmp_path):
     check_can_write(tmp_path / "file")  # may be replaced
     with pytest.raises(ArtstyleError, match="Not a directory"):
         check_can_write(tmp_path / "file" / "b")
+
+
+def test_a_read_only_file_system_is_told_from_a_missing_right(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(ArtstyleError, match="Permission denied"):
+        check_can_write(tmp_path)
+    monkeypatch.setattr("os.statvfs", lambda path: SimpleNamespace(f_flag=os.ST_RDONLY))
+    with pytest.raises(ArtstyleError, match="Read-only file system"):
+        check_can_write(tmp_path)

@@ -74,7 +74,7 @@ def test_styles_of_one_and_two_images_are_left_out_of_what_needs_folds(workplace
     assert undocumented_names(found) == set()
     assert found["styles_left_out"] == ["one", "two"]
     assert "Too small to be split, and therefore whole among the training images: one, two" in said
-    assert "one with 1 pictures in 1 groups" in said
+    assert "one with 1 picture in 1 group" in said
     assert 0 <= found["out_of_fold"]["macro_f1"] <= 1
     assert set(found["classifiers"]) == {"knn"}
     table = pd.read_csv(Path(found["results"]) / "pictures.csv", keep_default_na=False)

@@ -30,6 +30,19 @@ def state_of(run):
     return json.loads(run.state_file.read_text())["state"]
 
 
+def test_what_a_killed_program_left_is_removed_from_the_run_and_its_figures(tmp_path):
+    run = create(tmp_path)
+    left = [run.path / ".metrics.99.partial.json", run.figures / "test" / ".curves.99.partial.png"]
+    for file in left:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    finished = run.figures / "test" / "curves.png"
+    finished.touch()
+    with run.running():
+        assert not any(file.exists() for file in left)
+        assert finished.exists()
+
+
 def test_planning_writes_nothing(tmp_path):
     run = plan(tmp_path / "outputs", None)
     assert run.path.name.startswith("direct-20")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from artstyle_tf.images.index.image_tables import examples
+from artstyle_tf.images.index.ties import Ties, size_in_words
 from artstyle_tf.images.splits.stratification import stratify
 from artstyle_tf.system.errors import ArtstyleError
 
@@ -15,7 +16,12 @@ _FEWEST_CLUSTERS = 3
 
 
 def check_folds(
-    labels: np.ndarray, clusters: np.ndarray, *, num_folds: int, class_names: Sequence[str]
+    labels: np.ndarray,
+    clusters: np.ndarray,
+    *,
+    num_folds: int,
+    class_names: Sequence[str],
+    ties: Ties | None = None,
 ) -> None:
     """Whether every style can be learnt from and judged in turn.
 
@@ -24,18 +30,24 @@ def check_folds(
         clusters: int [N], equal for pictures that must not be in two folds.
         num_folds: folds.
         class_names: of the class ids.
+        ties: what makes the clusters, for the message.
 
     Raises:
-        ArtstyleError: naming the styles that are too small.
+        ArtstyleError: naming the styles that are too small, and what ties their pictures.
     """
-    small = too_small_for_folds(labels, clusters, num_folds=num_folds, class_names=class_names)
+    small = too_small_for_folds(
+        labels, clusters, num_folds=num_folds, class_names=class_names, ties=ties
+    )
     if small:
+        remedy = ties.remedy(labels == label for label in small) if ties is not None else None
         raise ArtstyleError(
             f"The pictures cannot be divided into {num_folds} folds",
             received=examples(small.values()),
             expected=f"at least {num_folds} pictures of a style, in at least {_FEWEST_CLUSTERS} "
             "groups (a picture without siblings is a group of its own)",
-            fix="take fewer folds, add pictures to the style, or take its folder away",
+            fix=f"{remedy}; or take the style's folder away"
+            if remedy
+            else "take fewer folds, add pictures to the style, or take its folder away",
         )
 
 
@@ -47,6 +59,7 @@ def check_learned_in_every_fold(
     class_names: Sequence[str],
     validation_share: float,
     seeds: Iterable[int],
+    ties: Ties | None = None,
 ) -> None:
     """Whether every style is learned from whichever fold is left out: large groups may prevent it.
 
@@ -57,6 +70,7 @@ def check_learned_in_every_fold(
         class_names: of the class ids.
         validation_share: as for `split_fold`.
         seeds: of the repeats.
+        ties: what makes the clusters, for the message.
 
     Raises:
         ArtstyleError: naming the first fold and the styles.
@@ -68,19 +82,29 @@ def check_learned_in_every_fold(
                 labels, clusters, folds, number, validation_share=validation_share, seed=seed
             )
             learned = np.bincount(labels[splits == "train"], minlength=len(class_names))
-            lacking = [name for name, count in zip(class_names, learned, strict=True) if not count]
+            lacking = {
+                label: _size_in_words(labels == label, clusters, name, ties)
+                for label, name in enumerate(class_names)
+                if not learned[label]
+            }
             if lacking:
+                names = [class_names[label] for label in lacking]
                 raise ArtstyleError(
                     f"The pictures cannot be divided into {num_folds} folds",
-                    received=f"nothing of {examples(lacking)} to learn from when fold "
-                    f"{number + 1} is left out",
+                    received=f"nothing of {examples(names)} to learn from when fold "
+                    f"{number + 1} is left out: {examples(lacking.values())}",
                     expected="pictures of every style in several groups that are not too large",
                     fix="add pictures of other groups, try another seed, or take the style away",
                 )
 
 
 def too_small_for_folds(
-    labels: np.ndarray, clusters: np.ndarray, *, num_folds: int, class_names: Sequence[str]
+    labels: np.ndarray,
+    clusters: np.ndarray,
+    *,
+    num_folds: int,
+    class_names: Sequence[str],
+    ties: Ties | None = None,
 ) -> dict[int, str]:
     """Find the styles that cannot be learned and evaluated in turn.
 
@@ -89,17 +113,24 @@ def too_small_for_folds(
         clusters: int [N], equal for images that must not be in two folds.
         num_folds: folds.
         class_names: of the class ids.
+        ties: what makes the clusters, for the words.
 
     Returns:
-        Class id -> name and size of the style, in words.
+        Class id -> name and size of the style, in words, and what ties its pictures.
     """
     small = {}
     for label, name in enumerate(class_names):
         of_class = clusters[labels == label]
         num_clusters = len(np.unique(of_class))
         if len(of_class) < num_folds or num_clusters < _FEWEST_CLUSTERS:
-            small[label] = f"{name} with {len(of_class)} pictures in {num_clusters} groups"
+            small[label] = _size_in_words(labels == label, clusters, name, ties)
     return small
+
+
+def _size_in_words(members: np.ndarray, clusters: np.ndarray, name: str, ties: Ties | None) -> str:
+    why = "" if ties is None else ties.why_so_few(members)
+    num_clusters = len(np.unique(clusters[members]))
+    return f"{name} with {size_in_words(int(members.sum()), num_clusters)}{why}"
 
 
 def assign_folds(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from artstyle_tf.images.index.groups import connected, with_one_spelling
+from artstyle_tf.images.index.groups import with_one_spelling
 from artstyle_tf.images.index.image_index import ImageIndex
 from artstyle_tf.images.index.image_tables import (
     csv_text,
@@ -17,6 +17,7 @@ from artstyle_tf.images.index.image_tables import (
     read_picture_table,
     same_text,
 )
+from artstyle_tf.images.index.ties import Ties, size_in_words
 from artstyle_tf.images.splits.stratification import stratify
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import write_text
@@ -51,11 +52,11 @@ def split_pictures(
     splits, shares = _checked_fractions(fractions)
     ordered = pictures.sort_values("path")
     labels, class_names = pd.factorize(ordered["label"], sort=True)
-    groups = _connected_groups(ordered)
-    _check_class_sizes(labels, groups, list(class_names), splits)
+    ties = _ties(ordered)
+    _check_class_sizes(labels, ties, list(class_names), splits)
 
-    chosen = stratify(labels, groups, shares, np.random.default_rng(seed))
-    _check_every_class_everywhere(labels, groups, chosen, list(class_names), splits)
+    chosen = stratify(labels, ties.clusters, shares, np.random.default_rng(seed))
+    _check_every_class_everywhere(labels, ties, chosen, list(class_names), splits)
     names = pd.Series(np.array(splits, dtype=object)[chosen], index=ordered.index, dtype=str)
     return pictures.assign(split=names)
 
@@ -75,15 +76,18 @@ def split_what_can_be(
         A copy with the column split, one of `SPLITS`.
     """
     splits, _ = _checked_fractions(fractions)
-    groups = pd.Series(_connected_groups(pictures), index=pictures.index)
+    ties = _ties(pictures)
+    groups = pd.Series(ties.clusters, index=pictures.index)
     num_groups = groups.groupby(pictures["label"]).nunique()
     small = sorted(num_groups.index[num_groups < len(splits)])
     is_small = pictures["label"].isin(small)
     divided = pictures.assign(split="train")
     if small:
+        labels = pictures["label"].to_numpy()
+        told = (f"{style}{ties.why_so_few(labels == style)}" for style in small)
         reporter.warn(
             f"Too small to be split, and therefore whole among the training images: "
-            f"{examples(small)}."
+            f"{examples(told)}."
         )
     if not is_small.all():
         try:
@@ -224,42 +228,43 @@ def _checked_fractions(fractions: Mapping[str, float]) -> tuple[tuple[str, ...],
     return splits, np.array([fractions[split] for split in splits])
 
 
-def _connected_groups(pictures: pd.DataFrame) -> np.ndarray:
-    """Joins groups that share a file's bytes, or pictures that look the same.
-
-    Returns:
-        int [N], the same number for pictures that have to stay together.
-    """
-    names = pictures["group"] if "group" in pictures else pictures["path"]
-    others = [pictures[name] for name in ("digest", "looks_like") if name in pictures]
-    return connected(names, *others)
+def _ties(pictures: pd.DataFrame) -> Ties:
+    """What keeps pictures together: a group, a file's bytes, or that they look the same."""
+    return Ties(
+        pictures["path"],
+        group=pictures.get("group"),
+        digest=pictures.get("digest"),
+        looks_like=pictures.get("looks_like"),
+    )
 
 
 def _check_class_sizes(
-    labels: np.ndarray, groups: np.ndarray, class_names: list[str], splits: tuple[str, ...]
+    labels: np.ndarray, ties: Ties, class_names: list[str], splits: tuple[str, ...]
 ) -> None:
-    pairs = np.unique(np.stack([labels, groups]), axis=1)
+    pairs = np.unique(np.stack([labels, ties.clusters]), axis=1)
     num_groups = np.bincount(pairs[0], minlength=len(class_names))
     num_pictures = np.bincount(labels, minlength=len(class_names))
     small = np.flatnonzero(num_groups < len(splits))
     if len(small) == 0:
         return
     received = examples(
-        f"{class_names[number]} with {num_pictures[number]} pictures in {num_groups[number]} groups"
+        f"{class_names[number]} with {size_in_words(num_pictures[number], num_groups[number])}"
+        f"{ties.why_so_few(labels == number)}"
         for number in small
     )
+    remedy = ties.remedy(labels == number for number in small) or "add pictures to the style"
     raise ArtstyleError(
         "A style is too small to split" if len(small) == 1 else "Styles are too small to split",
         received=received,
         expected=f"at least {len(splits)} pictures of different groups, one for each of"
         f" {', '.join(splits)} (a picture without siblings is a group of its own)",
-        fix="add pictures to the style, or take its folder away",
+        fix=f"{remedy}; or take the style's folder away",
     )
 
 
 def _check_every_class_everywhere(
     labels: np.ndarray,
-    groups: np.ndarray,
+    ties: Ties,
     chosen: np.ndarray,
     class_names: list[str],
     splits: tuple[str, ...],
@@ -269,7 +274,8 @@ def _check_every_class_everywhere(
         if len(np.unique(chosen[of_class])) < len(splits):
             raise ArtstyleError(
                 f"The groups of the style {name} cannot be split",
-                received=f"{len(np.unique(groups[of_class]))} groups, some with other styles too",
+                received=f"{len(np.unique(ties.clusters[of_class]))} groups, some with other"
+                f" styles too{ties.why_so_few(of_class)}",
                 expected=f"pictures of the style in each of {', '.join(splits)} although no group"
                 " lies in two of them",
                 fix="add pictures of other groups, or try another seed",

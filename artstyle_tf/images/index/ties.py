@@ -1,0 +1,110 @@
+"""Why pictures must not be divided: for whoever is told that a style is too small."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from artstyle_tf.images.index.groups import connected
+
+
+@dataclass(frozen=True)
+class _Reason:
+    """How many pictures share something with another one, in words, with a pair of them."""
+
+    kind: str
+    told: str
+
+
+class Ties:
+    """What keeps N pictures together: they share a group's name, their bytes or their look.
+
+    Args:
+        paths: of the pictures, as their owner knows them.
+        group: name of each one's group; None where groups may be divided.
+        digest: of each file's bytes; None if unknown.
+        looks_like: equal for pictures that look the same; None if unknown or to be ignored.
+    """
+
+    def __init__(
+        self,
+        paths: Iterable[str],
+        *,
+        group: Iterable[object] | None = None,
+        digest: Iterable[object] | None = None,
+        looks_like: Iterable[object] | None = None,
+    ) -> None:
+        self._paths = np.asarray(list(paths), dtype=object)
+        keys = {"group": group, "bytes": digest, "look": looks_like}
+        self._keys = {
+            kind: pd.factorize(np.asarray(list(values), dtype=object))[0]
+            for kind, values in keys.items()
+            if values is not None
+        }
+        self.clusters = connected(range(len(self._paths)), *self._keys.values())
+        """int [N] in [0, G), the same number for pictures that have to stay together."""
+
+    def why_so_few(self, members: np.ndarray) -> str:
+        """What makes the groups of a style so few, to be put behind their number.
+
+        Args:
+            members: bool [N], the pictures of the style.
+
+        Returns:
+            For example " (12 look the same as another one, e.g. a/1.jpg and a/2.jpg)"; "" if each
+            is alone.
+        """
+        told = "; ".join(reason.told for reason in self._reasons(members))
+        return f" ({told})" if told else ""
+
+    def remedy(self, styles: Iterable[np.ndarray]) -> str | None:
+        """What to do about that; None if each picture is alone.
+
+        Args:
+            styles: bool [N] each, the pictures of a style.
+        """
+        kinds = {reason.kind for members in styles for reason in self._reasons(members)}
+        advice = []
+        if "group" in kinds:
+            advice.append("add pictures of other groups, or correct what gives the groups")
+        if kinds & {"bytes", "look"}:
+            advice.append("replace the copies by other pictures")
+        if "look" in kinds:
+            advice.append(
+                "if they are no copies, data.near_duplicates=ignore divides what looks the same"
+            )
+        return "; ".join(advice) or None
+
+    def _reasons(self, members: np.ndarray) -> list[_Reason]:
+        if len(np.unique(self.clusters[members])) == members.sum():
+            return []
+        words = {
+            "group": "share the name of a group",
+            "bytes": "have the same bytes as another one",
+            "look": "look the same as another one",
+        }
+        reasons = []
+        for kind, values in self._keys.items():
+            # That files with the same bytes also look the same explains nothing.
+            things = self._keys.get("bytes") if kind == "look" else None
+            things = np.arange(len(values)) if things is None else things
+            table = pd.DataFrame({"value": values, "thing": things})
+            tied = members & (table.groupby("value")["thing"].transform("nunique") > 1).to_numpy()
+            if not tied.any():
+                continue
+            largest = pd.Series(values[tied]).mode()[0]
+            first = np.flatnonzero(tied & (values == largest))[0]
+            others = (values == largest) & (things != things[first])
+            second = np.flatnonzero(others & members if (others & members).any() else others)[0]
+            pair = f"{self._paths[first]} and {self._paths[second]}"
+            reasons.append(_Reason(kind, f"{tied.sum()} {words[kind]}, e.g. {pair}"))
+        return reasons
+
+
+def size_in_words(num_pictures: int, num_groups: int) -> str:
+    """For example "12 pictures in 1 group"."""
+    pictures = "picture" if num_pictures == 1 else "pictures"
+    return f"{num_pictures} {pictures} in {num_groups} {'group' if num_groups == 1 else 'groups'}"
