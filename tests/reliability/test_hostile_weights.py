@@ -30,6 +30,12 @@ from artstyle_tf.training.activation_table import ActivationTable
 from artstyle_tf.training.gallery import Gallery, load_gallery, save_gallery
 from artstyle_tf.training.model_files import load_head, load_model
 from artstyle_tf.training.resume_point import ResumePoint, load_resume_point, save_resume_point
+from artstyle_tf.workflows.folds.fold_training import (
+    Fold,
+    FoldResult,
+    load_fold_result,
+    save_fold_result,
+)
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -252,6 +258,19 @@ def test_a_resume_point_of_another_network_is_refused(tmp_path):
     for shapes in ([(4,)], [(3,), (3,)], []):
         with pytest.raises(ArtstyleError, match="those of another network"):
             load_resume_point(file, shapes=shapes)
+
+
+def test_the_result_of_another_fold_is_refused(tmp_path):
+    file = tmp_path / "fold.npz"
+    answers = np.zeros(2, np.int64)
+    result = FoldResult(answers, np.zeros((2, 3), "f4"), answers == 0, answers, np.array(1))
+    save_fold_result(file, result)
+    fold = Fold("random", 0, 0, np.array(["test", "train", "test"]))
+    assert load_fold_result(file, fold, num_classes=3).best_epoch == 1
+    with pytest.raises(ArtstyleError, match="probabilities"):
+        load_fold_result(file, fold, num_classes=4)
+    with pytest.raises(ArtstyleError, match="positions"):
+        load_fold_result(file, Fold("random", 0, 0, np.array(["test"])), num_classes=3)
 
 
 @pytest.mark.parametrize("content", [b"PK\x03\x04", claiming_header("<f4", (10**9, 2)), b""])
