@@ -35,6 +35,7 @@ from artstyle_tf.standard_streams import (
 from artstyle_tf.system_errors import explained
 from artstyle_tf.temporary_folder import provide_temporary_folder
 from artstyle_tf.verbs import VERBS, Verb
+from artstyle_tf.visible_text import shown_values
 from artstyle_tf.workflows.invocation import Invocation
 
 # By name: it imports modules that would import more, if they were asked for more.
@@ -130,7 +131,8 @@ def _run_verb(verb: Verb, parsed: argparse.Namespace, invocation: Invocation) ->
     if parsed.json:
         deliver(json_text(result, "the result", encoding=encoding_of_stdout()))
     else:
-        deliver(workflow.summarise(result))
+        # Names are made visible first: a line's end in one would look like the program's own.
+        deliver(workflow.summarise(shown_values(result)))
     return EXIT_FOUND if result.get("failed_on") else EXIT_DONE
 
 

@@ -18,9 +18,12 @@ from artstyle_tf.config.data import DataConfig
 from artstyle_tf.config.metric_learning import MetricLearningConfig
 from artstyle_tf.config.model import EmbeddingModelConfig, ImageSize, ModelConfig
 from artstyle_tf.config.training import DirectTrainingConfig, FineTuningConfig
+from artstyle_tf.visible_text import has_controls
 
 
 def _one_folder_name(name: str) -> str:
+    if has_controls(name):
+        raise ValueError("should be a plain folder name: no control characters")
     if not name or name.startswith(".") or any(character in '/\\:*?"<>|\0' for character in name):
         raise ValueError('should be a plain folder name: no slash, no leading dot, none of :*?"<>|')
     return name

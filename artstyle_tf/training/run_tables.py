@@ -11,6 +11,7 @@ import pandas as pd
 
 from artstyle_tf.data.leaks import COLUMNS as LEAK_COLUMNS
 from artstyle_tf.data.near_duplicates import hashes_from_text
+from artstyle_tf.data.picture_tables import read_csv_table
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import leads_out
 from artstyle_tf.training.run_files import not_as_expected
@@ -124,7 +125,7 @@ def read_leaks(path: Path) -> pd.DataFrame:
 def _read(path: Path, columns: Sequence[str], *, may_be_empty: bool = False) -> pd.DataFrame:
     """A CSV file with all cells as strings."""
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+        table = read_csv_table(path, dtype=str, keep_default_na=False, encoding="utf-8")
     except (OSError, ValueError, OverflowError) as error:  # pandas' parser errors are ValueErrors
         said = getattr(error, "strerror", None) or str(error)
         raise _cannot_read(path, said) from error

@@ -15,6 +15,7 @@ from artstyle_tf.config.experiment import CompareExperiment
 from artstyle_tf.data.picture_tables import csv_text, examples
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import write_json, write_text
+from artstyle_tf.markdown import markdown_table, markdown_text
 from artstyle_tf.metrics.classification import classification_summary, confusion_matrix
 from artstyle_tf.metrics.comparison import compare_predictions, verdict
 from artstyle_tf.metrics.exact_tests import FALSE_ALARMS, holm_adjusted
@@ -27,7 +28,6 @@ from artstyle_tf.workflows.comparing.comparison_tables import (
     comparison_csv,
     comparison_rows,
     latex_table,
-    markdown_table,
 )
 from artstyle_tf.workflows.comparing.contenders import (
     Contender,
@@ -228,8 +228,10 @@ def _write(answer: dict[str, Any], folder: Path, figures: Path) -> None:
     page = ["# Comparison", ""]
     for part, count in answer["num_pictures"].items():
         heading, rows = comparison_rows(models, part)
-        page += [f"## {count} {part} pictures", "", markdown_table(heading, rows)]
-        page += [f"- {_sentence(entry)}" for entry in answer["verdicts"][part]] + [""]
+        page += [f"## {count} {part} pictures", "", markdown_table(heading, rows), ""]
+        page += [f"- {markdown_text(_sentence(entry))}" for entry in answer["verdicts"][part]] + [
+            ""
+        ]
         write_text(folder / f"comparison_{part}.tex", latex_table(heading, rows))
         marks = {
             model["name"]: [

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from artstyle_tf.config.serving import ExportExperiment
+from artstyle_tf.data.picture_tables import csv_text
 from artstyle_tf.export.formats.format_packages import check_formats
 from artstyle_tf.export.formats.registry import FORMATS
 from artstyle_tf.export.frozen_graph import FrozenGraph, freeze
@@ -72,7 +73,7 @@ def _export(
             formats.add_saved_model(saved_model)
             _write_formats(names, config, run_directory, formats, frozen, folder)
             table = formats.table(num_rounds=config.num_timing_rounds)
-        write_text(folder / "formats.csv", table.to_csv(index=False))
+        write_text(folder / "formats.csv", csv_text(table))
     card = folder / "README.md"
     write_text(card, model_card(dataclasses.replace(facts, formats=table)))
     return {

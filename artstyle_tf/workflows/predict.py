@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import itertools
 import json
@@ -15,6 +16,7 @@ import pandas as pd
 from artstyle_tf.config.serving import PredictExperiment
 from artstyle_tf.data.image_listing import printable, report_ignored
 from artstyle_tf.data.picture_listing import STDIN, check_names, list_pictures
+from artstyle_tf.data.style_names import near_styles
 from artstyle_tf.export.prediction_file import PredictionFile, write_left_out
 from artstyle_tf.serving.connection import open_client
 from artstyle_tf.standard_streams import lines_of_stdin
@@ -32,8 +34,6 @@ from artstyle_tf.workflows.answers.server_answering import ServerAnswering
 from artstyle_tf.workflows.answers.who_answers import check_who_answers
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.run_finding import find_run
-
-DO_NOT_KNOW = "don't know"
 
 _LONGEST_PATH = 48
 
@@ -188,6 +188,18 @@ def _open_server(config: PredictExperiment, url: str) -> ServerAnswering:
     return ServerAnswering(client, url)
 
 
+@functools.cache
+def do_not_know(class_names: tuple[str, ...]) -> str:
+    """The answer where none is sure enough, in words that no style is called by, not even nearly.
+
+    Args:
+        class_names: of whoever answers.
+    """
+    more = (f"not accepted ({number})" for number in itertools.count(2))
+    words = itertools.chain(("don't know", "not accepted"), more)
+    return next(answer for answer in words if not near_styles(answer, class_names))
+
+
 def _row(path: Path, said: Prediction | str, config: PredictExperiment) -> dict[str, Any]:
     """What is kept of one picture."""
     if isinstance(said, str):
@@ -199,7 +211,7 @@ def _row(path: Path, said: Prediction | str, config: PredictExperiment) -> dict[
     names = said.class_names
     row = {
         "path": printable(path),
-        "answer": DO_NOT_KNOW if is_sure is False else said.label,
+        "answer": do_not_know(names) if is_sure is False else said.label,
         "label": said.label,
         "confidence": round(said.confidence, 6),
         "accepted": is_sure,

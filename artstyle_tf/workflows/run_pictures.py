@@ -17,6 +17,7 @@ from artstyle_tf.data.preparation import PreparedPictures, prepare_pictures
 from artstyle_tf.data.style_names import distinct_names, nearest_style
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import leads_out
+from artstyle_tf.shell_commands import shell_command
 from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.workflows.invocation import Invocation
 
@@ -114,7 +115,7 @@ def own_pictures(
             f"None of the run's {len(rows)} pictures is left in {root}",
             received=rejected[0]["reason"],
             fix="prepare them again with the run's config: "
-            f"scripts/prepare_data.py --config {run_directory.config_file}",
+            + shell_command("scripts/prepare_data.py", "--config", run_directory.config_file),
         )
     return PreparedPictures(
         root=root,

@@ -9,6 +9,7 @@ from artstyle_tf.config.inspection import InspectExperiment
 from artstyle_tf.config.loading import different_keys, load_config
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import check_can_write
+from artstyle_tf.shell_commands import shell_command
 from artstyle_tf.training.run_creation import plan_run_directory
 from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.training.tensorboard_check import check_tensorboard
@@ -91,8 +92,9 @@ def _check_same_config(config: TrainingExperiment, run_directory: RunDirectory) 
     started = load_config(type(config), run_directory.config_file)
     changed = different_keys(started, config, ignore=_MAY_DIFFER)
     if changed:
+        continuing = shell_command("--config", run_directory.config_file)
         raise ArtstyleError(
             f"The run {run_directory.path} was started with another configuration",
             received=f"other values for {', '.join(changed)}",
-            fix=f"continue it with --config {run_directory.config_file}, or start a new run",
+            fix=f"continue it with {continuing}, or start a new run",
         )

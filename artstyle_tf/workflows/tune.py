@@ -19,12 +19,14 @@ from artstyle_tf.data.image_index import ImageIndex
 from artstyle_tf.errors import ArtstyleError
 from artstyle_tf.files import write_json, write_text
 from artstyle_tf.redaction import has_password
+from artstyle_tf.shell_commands import shell_command
 from artstyle_tf.threads import usable_cores
 from artstyle_tf.tuning.importances import parameter_importances
 from artstyle_tf.tuning.live_board import LiveBoard
 from artstyle_tf.tuning.study import Study, TrialRecord, best_first, different_recipes
 from artstyle_tf.tuning.study_loop import run_study
 from artstyle_tf.tuning.trial_processes import TrialProcesses
+from artstyle_tf.visible_text import shown
 from artstyle_tf.workflows.invocation import Invocation
 from artstyle_tf.workflows.prepare_data import count_splits, index_and_split
 from artstyle_tf.workflows.tuning.folder_owner import check_owner, claim_folder, folder_description
@@ -271,10 +273,10 @@ class _TuningJob:
         changes = self.tuning.confirmation.changes if self.tuning.confirmation.top else {}
         winner = trial_config(self.base, {**record.values, **changes})
         winner = winner.model_copy(update={"run_name": None})
-        note = (
-            f"# Trial {record.number} of the study {self.place.path.name}.\n"
-            f"# python scripts/train_{self.config.kind}.py --config {self.place.best_config_file}\n"
-        )
+        script = f"scripts/train_{self.config.kind}.py"
+        command = shell_command("python", script, "--config", self.place.best_config_file)
+        study = shown(self.place.path.name)
+        note = f"# Trial {record.number} of the study {study}.\n# {command}\n"
         write_text(self.place.best_config_file, note + dump_yaml(winner))
         write_json(self.place.best_file, best_entry(best, verdict))
 

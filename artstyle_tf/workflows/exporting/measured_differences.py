@@ -17,6 +17,7 @@ from artstyle_tf.export.formats.quiet_conversion import quiet_conversion
 from artstyle_tf.export.other_files import files_of_other_kinds
 from artstyle_tf.export.served_run import ServedRun
 from artstyle_tf.export.serving_signature import IMAGE_BYTES, PIXELS
+from artstyle_tf.markdown import markdown_text
 from artstyle_tf.training.run_directory import RunDirectory
 from artstyle_tf.workflows.answers.served_run import read_own_pictures
 
@@ -62,7 +63,8 @@ def describe_differences(measured: pd.DataFrame | str) -> str:
     """Markdown: what was measured, or why nothing was."""
     title = "## What it sees differently"
     if isinstance(measured, str):
-        return f"{title}\n{_INTRODUCTION}\n\nHow much that changes was not measured: {measured}"
+        reason = markdown_text(measured)
+        return f"{title}\n{_INTRODUCTION}\n\nHow much that changes was not measured: {reason}"
     rows = [
         f"| {row.file} | {row.answered} of {row.images} | {row.same_label} | "
         f"{row.largest_difference:.1e} |"
