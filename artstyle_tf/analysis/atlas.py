@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from artstyle_tf.system.files import write_text
+from artstyle_tf.system.visible_text import shown, shown_values
 
 # Bokeh's names of the shapes that matplotlib calls so, with a letter that looks like them.
 _MARKERS = {
@@ -102,7 +103,7 @@ def write_atlas_page(
     first_place, first_colour = next(iter(projections)), next(iter(colourings))
     columns = ["path", "label", "split", "cluster", "prediction", "confidence"]
     columns += [f"{name}_{axis}" for name in projections for axis in "xy"]
-    data: dict[str, Any] = {name: table[name].to_numpy() for name in columns}
+    data: dict[str, Any] = {name: _visible(table[name]) for name in columns}
     data |= {"x": data[f"{first_place}_x"], "y": data[f"{first_place}_y"]}
     data["thumbnail"] = list(thumbnails)
     for name, colouring in colourings.items():
@@ -132,16 +133,21 @@ def write_atlas_page(
     plot.axis.visible = False
     plot.grid.visible = False
     legends = {name: _legend(colouring) for name, colouring in colourings.items()}
-    legend = Div(text=legends[first_colour], width=_LEGEND_PX)
+    legend = Div(text=legends[first_colour], width=_LEGEND_PX, disable_math=True)
     colours = Select(title="Colour", value=first_colour, options=list(colourings))
     places = Select(title="Projection", value=first_place, options=list(projections.items()))
     changed = {"renderer": renderer, "legend": legend, "legends": legends}
     colours.js_on_change("value", CustomJS(args=changed, code=_CHANGE_COLOURS))
     moved = CustomJS(args={"source": source, "plot": plot}, code=_CHANGE_PLACES)
     places.js_on_change("value", moved)
-    explained = Div(text=f"<p>{html.escape(note)}</p>", width=_LEGEND_PX)
+    explained = Div(text=f"<p>{html.escape(note)}</p>", width=_LEGEND_PX, disable_math=True)
     page = row(plot, column(colours, places, legend, explained))
     write_text(path, file_html(page, resources=INLINE, title=title))
+
+
+def _visible(values: pd.Series) -> np.ndarray:
+    """A column of the table; in texts control characters are made visible. Bokeh escapes HTML."""
+    return np.array(shown_values(values.tolist()), dtype=values.to_numpy().dtype)
 
 
 def _legend(colouring: Colouring) -> str:
@@ -149,7 +155,7 @@ def _legend(colouring: Colouring) -> str:
     counts = np.bincount(colouring.categories, minlength=len(colouring.names))
     lines = [
         f'<span style="color: {colour}; font-size: 140%">{_MARKERS[marker][1]}</span> '
-        f"{html.escape(name)} ({count})"
+        f"{html.escape(shown(name))} ({count})"
         for name, (colour, marker), count in zip(
             colouring.names, colouring.looks, counts, strict=True
         )

@@ -27,6 +27,10 @@ _FURTHER_TYPES = frozenset(
     }
 )
 
+# Zeros are packed a thousand to one; numbers that were fitted are not, except in small files.
+_MOST_EXPANSION = 100
+_FREE_BYTES = 2**25
+
 
 def can_save_classifiers() -> bool:
     """Whether skops is installed."""
@@ -45,19 +49,20 @@ def load_classifier(path: Path) -> Pipeline:
     """Reads what `save_classifier` wrote.
 
     Raises:
-        ArtstyleError: if skops is missing, or the file is missing, damaged, or holds types that
-            are not known to be harmless.
+        ArtstyleError: if skops is missing, or the file is missing, damaged, packed as no
+            classifier can be, or holds types that are not known to be harmless.
     """
     if not can_save_classifiers():
         raise ArtstyleError("skops is not installed", fix="pip install 'artstyle-tf[analysis]'")
     from skops import io
 
     try:
+        _check_size(path)
         unknown = sorted(set(io.get_untrusted_types(file=path)) - _FURTHER_TYPES)
         if not unknown:
             loaded: Any = io.load(path, trusted=sorted(_FURTHER_TYPES))
             return loaded
-    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, ValueError, TypeError, MemoryError, zipfile.BadZipFile) as error:
         raise ArtstyleError(
             f"The classifier {path} cannot be read",
             received=" ".join(str(error).split())[:200],
@@ -69,3 +74,12 @@ def load_classifier(path: Path) -> Pipeline:
         received=", ".join(unknown[:5]),
         fix="do not use it unless you know who made it",
     )
+
+
+def _check_size(path: Path) -> None:
+    """Raises ValueError if the file would become many times as large in memory."""
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    size = path.stat().st_size
+    if unpacked > _MOST_EXPANSION * size + _FREE_BYTES:
+        raise ValueError(f"its {size:,} bytes would become {unpacked:,}")

@@ -111,7 +111,7 @@ def _measure_and_write(
             }
         )
         write_text(folder / name / "predictions.csv", csv_text(table))
-    write_text(folder / "draws.csv", found.draws.to_csv(index=False, float_format="%.6g"))
+    write_text(folder / "draws.csv", csv_text(found.draws, float_format="%.6g"))
     if can_save_classifiers():
         file = folder / "classifier.skops"
         save_classifier(file, found.pipeline)

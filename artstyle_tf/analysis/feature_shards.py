@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from artstyle_tf.system.files import replaced_atomically, write_json
+from artstyle_tf.system.npz_files import ArrayForm, read_npz
 from artstyle_tf.system.progress import SILENT, Reporter
 
 ROWS_IN_A_SHARD = 1024
@@ -124,8 +124,8 @@ class FeatureShards:
         parts = []
         for number in np.unique(wanted // self._rows_in_a_shard):
             inside = wanted[wanted // self._rows_in_a_shard == number]
-            with np.load(self._file(int(number)), allow_pickle=False) as shard:
-                parts.append(shard["features"][inside - number * self._rows_in_a_shard])
+            shard = read_npz(self._file(int(number)), names=["features"])
+            parts.append(shard["features"][inside - number * self._rows_in_a_shard])
         return np.concatenate(parts)
 
     def _rows(self, number: int) -> slice:
@@ -139,14 +139,27 @@ class FeatureShards:
         file = self._file(number)
         if not file.is_file():
             return False
+        damaged = None
         try:
-            with zipfile.ZipFile(file) as archive:
-                damaged = archive.testzip()  # checksums of all members
-        except (OSError, zipfile.BadZipFile) as error:
-            damaged = str(error)
+            # All of it, for the checksums.
+            read_npz(file, check=lambda forms: self._check_forms(number, forms))
+        except (OSError, ValueError, KeyError) as error:
+            damaged = " ".join(str(error).split())
         if damaged is not None:
             self._reporter.warn(f"{file} is damaged ({damaged}) and is computed again.")
         return damaged is None
+
+    def _check_forms(self, number: int, forms: Mapping[str, ArrayForm]) -> None:
+        """Raises ValueError or KeyError if a shard is not one of these pictures."""
+        rows = self._rows(number)
+        count = rows.stop - rows.start
+        (*counts, width), dtype = forms["features"]
+        expected = self._description.get("dimension", width)
+        if (counts, width, dtype) != ([count], expected, np.float32):
+            raise ValueError(f"features: {dtype} {forms['features'].shape}, for {count} pictures")
+        for name in COLUMNS:
+            if forms[name].shape != (count,) or forms[name].dtype.kind != "U":
+                raise ValueError(f"{name}: {forms[name].dtype} {forms[name].shape}")
 
 
 def _digest(pictures: pd.DataFrame) -> str:

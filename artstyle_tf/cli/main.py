@@ -40,6 +40,7 @@ from artstyle_tf.system.standard_streams import (
     prepare_standard_streams,
 )
 from artstyle_tf.system.temporary_folder import provide_temporary_folder
+from artstyle_tf.system.visible_text import shown_values
 
 # By name: it imports modules that would import more, if they were asked for more.
 _EARLY_CHECKS = "artstyle_tf.cli.early_checks"
@@ -141,7 +142,8 @@ def _run_verb(verb: Verb, parsed: argparse.Namespace, invocation: Invocation) ->
     if parsed.json:
         deliver(json_text(result, "the result", encoding=encoding_of_stdout()))
     else:
-        deliver(job.summarise(result))
+        # Names are made visible first: a line's end in one would look like the program's own.
+        deliver(job.summarise(shown_values(result)))
     return EXIT_FOUND if result.get("failed_on") else EXIT_DONE
 
 

@@ -12,6 +12,7 @@ import artstyle_tf
 from artstyle_tf.cli.verbs import VERBS, Verb
 from artstyle_tf.system.redaction import redacted
 from artstyle_tf.system.standard_streams import deliver
+from artstyle_tf.system.visible_text import shown
 
 
 class _Parser(argparse.ArgumentParser):
@@ -21,7 +22,7 @@ class _Parser(argparse.ArgumentParser):
     """
 
     def error(self, message: str) -> NoReturn:
-        super().error(redacted(message))
+        super().error(shown(redacted(message)))
 
     def _print_message(self, message: str, file: Any = None) -> None:
         if message and file is sys.stdout:

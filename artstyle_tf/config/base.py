@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from artstyle_tf.system.visible_text import has_controls
+
 
 def _parse_float(value: Any) -> Any:
     """Accepts "1e-3", which PyYAML reads as a string because it lacks the decimal point."""
@@ -36,6 +38,8 @@ class Schema(BaseModel):
 
 
 def _one_folder_name(name: str) -> str:
+    if has_controls(name):
+        raise ValueError("should be a plain folder name: no control characters")
     if not name or name.startswith(".") or any(character in '/\\:*?"<>|\0' for character in name):
         raise ValueError('should be a plain folder name: no slash, no leading dot, none of :*?"<>|')
     return name

@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from artstyle_tf.config.base import Schema
 from artstyle_tf.config.dotted_keys import set_value
 from artstyle_tf.config.yaml_files import read_value, read_yaml
 from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.files import yaml_text
 from artstyle_tf.system.redaction import without_passwords
 
 SchemaType = TypeVar("SchemaType", bound=Schema)
@@ -119,7 +119,7 @@ def dump_yaml(config: Schema) -> str:
     them in the environment.
     """
     content = without_passwords(config.model_dump(mode="json"))
-    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    return yaml_text(content)
 
 
 def different_keys(first: Schema, second: Schema, *, ignore: set[str]) -> list[str]:

@@ -16,7 +16,6 @@ from artstyle_tf.evaluation.comparison_tables import (
     comparison_csv,
     comparison_rows,
     latex_table,
-    markdown_table,
 )
 from artstyle_tf.evaluation.contenders import (
     Contender,
@@ -36,6 +35,7 @@ from artstyle_tf.runs.run_directory import NAME_IN_RESULT
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import write_json, write_text
 from artstyle_tf.system.invocation import Invocation
+from artstyle_tf.system.markdown import markdown_table, markdown_text
 from artstyle_tf.system.progress import Reporter
 
 
@@ -228,8 +228,10 @@ def _write(answer: dict[str, Any], folder: Path, figures: Path) -> None:
     page = ["# Comparison", ""]
     for part, count in answer["num_pictures"].items():
         heading, rows = comparison_rows(models, part)
-        page += [f"## {count} {part} pictures", "", markdown_table(heading, rows)]
-        page += [f"- {_sentence(entry)}" for entry in answer["verdicts"][part]] + [""]
+        page += [f"## {count} {part} pictures", "", markdown_table(heading, rows), ""]
+        page += [f"- {markdown_text(_sentence(entry))}" for entry in answer["verdicts"][part]] + [
+            ""
+        ]
         write_text(folder / f"comparison_{part}.tex", latex_table(heading, rows))
         marks = {
             model["name"]: [

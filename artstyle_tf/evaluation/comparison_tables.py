@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from artstyle_tf.system.visible_text import shown
+
 SCORES = {
     "macro_f1": "macro-F1",
     "accuracy": "accuracy",
@@ -65,13 +67,6 @@ def comparison_rows(
     return heading, rows
 
 
-def markdown_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table that GitHub and others show."""
-    lines = [heading, ["---"] * len(heading), *rows]
-    cells = [[" ".join(cell.split()).replace("|", r"\|") for cell in line] for line in lines]
-    return "\n".join(f"| {' | '.join(line)} |" for line in cells) + "\n"
-
-
 def latex_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A tabular without packages."""
     columns = "l" + "r" * (len(heading) - 1)
@@ -81,4 +76,4 @@ def latex_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _latex(text: str) -> str:
-    return "".join(_LATEX_SPECIAL.get(letter, letter) for letter in text)
+    return "".join(_LATEX_SPECIAL.get(letter, letter) for letter in shown(" ".join(text.split())))

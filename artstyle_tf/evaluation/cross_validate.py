@@ -237,7 +237,7 @@ def _train_folds(
                 result = train_fold(seeded, fold, pictures, home, invocation)
             save_fold_result(file, result)
             home.resume_file.unlink(missing_ok=True)
-        results.append(load_fold_result(file))
+        results.append(load_fold_result(file, fold, num_classes=len(pictures.class_names)))
     return results
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import replaced_atomically
 from artstyle_tf.system.finite_numbers import NotFiniteError
 from artstyle_tf.system.invocation import Invocation
-from artstyle_tf.system.npz_files import read_npz
+from artstyle_tf.system.npz_files import ArrayForm, read_npz
 from artstyle_tf.training.bare_training import open_training
 
 
@@ -136,14 +136,34 @@ def save_fold_result(path: Path, result: FoldResult) -> None:
         np.savez(file, **vars(result))
 
 
-def load_fold_result(path: Path) -> FoldResult:
+def load_fold_result(path: Path, fold: Fold, *, num_classes: int) -> FoldResult:
     """Reads what `save_fold_result` wrote.
 
+    Args:
+        path: of the file.
+        fold: that it is of.
+        num_classes: C.
+
     Raises:
-        ArtstyleError: if the file is damaged.
+        ArtstyleError: if the file is damaged, or of another fold.
     """
+    num_pictures = int((fold.splits == "test").sum())
+    expected = {
+        "positions": ((num_pictures,), "i"),
+        "probabilities": ((num_pictures, num_classes), "f"),
+        "is_accepted": ((num_pictures,), "b"),
+        "floor_predictions": ((num_pictures,), "i"),
+        "best_epoch": ((), "i"),
+    }
+
+    def check(forms: Mapping[str, ArrayForm]) -> None:
+        for name, form in expected.items():
+            shape, dtype = forms[name]
+            if (shape, dtype.kind) != form:
+                raise ValueError(f"{name}: {dtype} {shape}, for {form[0]}")
+
     try:
-        arrays = read_npz(path)
+        arrays = read_npz(path, check=check, names=expected)
         return FoldResult(**{name: arrays[name] for name in FoldResult.__dataclass_fields__})
     except (OSError, ValueError, KeyError) as error:
         raise ArtstyleError(

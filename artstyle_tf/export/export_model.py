@@ -22,6 +22,7 @@ from artstyle_tf.export.model_facts import collect_model_facts
 from artstyle_tf.export.saved_model import write_saved_model
 from artstyle_tf.export.serving_kit import check_model_name, write_serving_instructions
 from artstyle_tf.export.settings import ExportExperiment
+from artstyle_tf.images.index.image_tables import csv_text
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.runs.run_finding import find_run
 from artstyle_tf.runs.run_images import read_own_pictures
@@ -73,7 +74,7 @@ def _export(
             formats.add_saved_model(saved_model)
             _write_formats(names, config, run_directory, formats, frozen, folder)
             table = formats.table(num_rounds=config.num_timing_rounds)
-        write_text(folder / "formats.csv", table.to_csv(index=False))
+        write_text(folder / "formats.csv", csv_text(table))
     card = folder / "README.md"
     write_text(card, model_card(dataclasses.replace(facts, formats=table)))
     return {

@@ -19,6 +19,7 @@ from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.runs.run_images import read_own_pictures
 from artstyle_tf.runs.served_run import ServedRun
 from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.markdown import markdown_text
 
 NUM_IMAGES = 8
 
@@ -62,7 +63,8 @@ def describe_differences(measured: pd.DataFrame | str) -> str:
     """Markdown: what was measured, or why nothing was."""
     title = "## What it sees differently"
     if isinstance(measured, str):
-        return f"{title}\n{_INTRODUCTION}\n\nHow much that changes was not measured: {measured}"
+        reason = markdown_text(measured)
+        return f"{title}\n{_INTRODUCTION}\n\nHow much that changes was not measured: {reason}"
     rows = [
         f"| {row.file} | {row.answered} of {row.images} | {row.same_label} | "
         f"{row.largest_difference:.1e} |"

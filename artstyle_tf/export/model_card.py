@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import yaml
+
+from artstyle_tf.system.files import yaml_text
+from artstyle_tf.system.markdown import markdown_table, markdown_text
 
 Scores = Mapping[str, Mapping[str, float]]
 
@@ -54,7 +56,7 @@ def model_card(facts: ModelFacts) -> str:
     """The card as Markdown with a YAML header."""
     sections = [
         _header(facts),
-        f"# {facts.name}: art styles by {facts.architecture}",
+        "# " + markdown_text(f"{facts.name}: art styles by {facts.architecture}"),
         _what(facts),
         "## How good it is",
         _scores(facts),
@@ -99,7 +101,7 @@ def _header(facts: ModelFacts) -> str:
             ],
         }
     ]
-    return f"---\n{yaml.safe_dump(header, sort_keys=False, allow_unicode=True)}---"
+    return f"---\n{yaml_text(header)}---"
 
 
 def _best_known(facts: ModelFacts) -> tuple[str, Mapping[str, float]]:
@@ -114,8 +116,9 @@ def _what(facts: ModelFacts) -> str:
         if facts.is_embedding
         else "It says how probable each style is for a picture."
     )
+    names = markdown_text(", ".join(facts.class_names))
     return (
-        f"{how} It knows {len(facts.class_names)} styles: {', '.join(facts.class_names)}. Pictures "
+        f"{how} It knows {len(facts.class_names)} styles: {names}. Pictures "
         f"are resized to {facts.image_size_px} x {facts.image_size_px} pixels."
     )
 
@@ -158,7 +161,7 @@ def _group_gap(facts: ModelFacts) -> str:
             scores = folds[key]
             score = _with_interval(scores["macro_f1"], scores["macro_f1_interval"])
             said.append(f"{kind}: macro-F1 {score}")
-    gap = f" In short, {folds['gap']['verdict']}." if folds.get("gap") else ""
+    gap = f" In short, {markdown_text(folds['gap']['verdict'])}." if folds.get("gap") else ""
     return f"Cross-validation of the same recipe: {'; '.join(said)}.{gap}"
 
 
@@ -169,7 +172,7 @@ def _floor(facts: ModelFacts) -> str:
         return "The run was made before runs were compared with a floor."
     return (
         "Beside it, logistic regression on the frozen network reaches macro-F1 "
-        f"{floor['macro_f1']:.3f} ({split}): {floor['verdict']}."
+        f"{floor['macro_f1']:.3f} ({split}): {markdown_text(floor['verdict'])}."
     )
 
 
@@ -180,7 +183,8 @@ def _reject_option(facts: ModelFacts) -> str:
     accuracy = f"{calibration['wanted_accuracy']:.0%}"
     if calibration["threshold"] is None:
         reason = calibration.get("reason") or "no confidence is high enough on validation"
-        return f"No answer is `accepted`: an accuracy of {accuracy} cannot be claimed, {reason}."
+        said = markdown_text(reason)
+        return f"No answer is `accepted`: an accuracy of {accuracy} cannot be claimed, {said}."
     return (
         f"Answers with a confidence of at least {calibration['threshold']:.2f} are `accepted`: "
         f"{calibration['coverage']:.0%} of the validation pictures, {accuracy} of them right."
@@ -192,7 +196,7 @@ def _data(facts: ModelFacts) -> str:
     kept = "are not part of the model"
     if facts.is_embedding:
         kept += ", but the embeddings and file names of the training pictures are"
-    smallest = counts["train"].idxmin()
+    smallest = markdown_text(counts["train"].idxmin())
     table = _table(counts.reset_index(names="style"))
     return (
         f"{table}\n\nThe pictures are the user's own and {kept}. The smallest style, {smallest}, "
@@ -240,11 +244,9 @@ def _with_interval(value: float, interval: Sequence[float] | None) -> str:
 
 def _table(rows: pd.DataFrame) -> str:
     """A table in Markdown."""
-    lines = [list(map(str, rows.columns)), ["---"] * len(rows.columns)]
-    lines += [[_cell(value) for value in row] for row in rows.itertuples(index=False)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    cells = [[_cell(value) for value in row] for row in rows.itertuples(index=False)]
+    return markdown_table(list(map(str, rows.columns)), cells)
 
 
 def _cell(value: Any) -> str:
-    text = "" if value is None or value != value else str(value)
-    return text.replace("|", "\\|").replace("\n", " ")
+    return "" if value is None or value != value else str(value)

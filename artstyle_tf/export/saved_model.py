@@ -15,10 +15,11 @@ from artstyle_tf.images.reading.headers.reading import MOST_SIDE_PX
 from artstyle_tf.runs.served_run import ServedRun
 from artstyle_tf.system.files import cannot_write, write_json
 from artstyle_tf.system.partial_folders import partial_folder
+from artstyle_tf.system.visible_text import shown
 from artstyle_tf.trunk_cache.frozen_graph import FrozenGraph
 
 LABELS = "labels.txt"
-"""Asset: the class names in the order of the probabilities, one a line."""
+"""Asset: the class names in the order of the probabilities, one a line, whatever is in a name."""
 
 LIMITS = Path("assets.extra") / "limits.json"
 """What the model refuses, for those who want to know it without asking."""
@@ -45,7 +46,7 @@ def write_saved_model(
     """
     with _next_version(versions) as (temporary, final):
         labels = temporary.parent / LABELS
-        labels.write_text("".join(f"{name}\n" for name in run.class_names), encoding="utf-8")
+        labels.write_text("".join(f"{shown(name)}\n" for name in run.class_names), encoding="utf-8")
         module = ServingModule(run, network, labels, max_pixels=max_pixels)
         # Nobody differentiates a served model, and constants cannot be part of a custom gradient.
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)

@@ -122,6 +122,7 @@ def check_model_name(model_name: str) -> None:
             "A model cannot be served under this name",
             received=model_name,
             expected="letters, digits, dots, hyphens and underscores, a letter or digit first",
+            fix="rename the folder of the run",
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +14,14 @@ import numpy as np
 
 from artstyle_tf.models.backbone_registry import check_imagenet_weights, check_weights_file
 from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.hdf5_files import check_hdf5
 
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406])
 IMAGENET_STD = np.array([0.229, 0.224, 0.225])
+
+_HDF5_SUFFIXES = (".h5", ".hdf5")
+# A file that was saved in training holds three to four numbers a weight, for the optimizer.
+_MOST_COPIES = 5
 
 
 def load_weights(
@@ -52,18 +58,30 @@ def _load_imagenet_weights(
 def _load_weights_file(model: keras.Model, file: Path, name: str) -> None:
     check_weights_file(file)
     try:
+        _check_content(model, file)
         with warnings.catch_warnings():
             # Before it gives up on a foreign file, Keras warns once for each of its containers.
             warnings.simplefilter("ignore")
             if not _load_by_layer_names(model, file):
-                model.load_weights(file)
-    except (ValueError, OSError, KeyError) as error:
+                _load_by_keras(model, file)
+    except Exception as error:  # HDF5 and Keras raise almost anything on damaged files
         raise ArtstyleError(
             f"The weights in {file} do not fit {name} without its top",
             received=_first_sentence(error),
             expected=f"a file saved from keras.applications' {model.name} with include_top=False",
             fix="choose the backbone the file was made for (model.backbone=...), or another file",
         ) from error
+
+
+def _check_content(model: keras.Model, file: Path) -> None:
+    """Raises ValueError if the file reaches for others, or is too large for such a network."""
+    with h5py.File(file) as content:
+        num_values = check_hdf5(content, size_bytes=file.stat().st_size)
+    expected = sum(math.prod(weight.shape) for weight in model.weights)
+    if num_values > _MOST_COPIES * expected:
+        raise ValueError(
+            f"it holds {num_values:,} numbers, which is too many for {expected:,} weights"
+        )
 
 
 def _load_by_layer_names(model: keras.Model, file: Path) -> bool:
@@ -84,9 +102,15 @@ def _load_by_layer_names(model: keras.Model, file: Path) -> bool:
                 return False
             for name, layer in layers.items():
                 layer.load_own_variables({key: array[()] for key, array in stored[name].items()})
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, AttributeError, TypeError):
         return False
     return True
+
+
+def _load_by_keras(model: keras.Model, file: Path) -> None:
+    if file.suffix not in _HDF5_SUFFIXES:  # Keras goes by it, also to formats that are no HDF5
+        raise ValueError(f"it is called {file.name}, should end in {' or '.join(_HDF5_SUFFIXES)}")
+    model.load_weights(file)
 
 
 def _first_sentence(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import itertools
 import json
@@ -14,6 +15,7 @@ import pandas as pd
 
 from artstyle_tf.images.index.file_arguments import STDIN, check_names, list_pictures
 from artstyle_tf.images.index.image_listing import printable, report_ignored
+from artstyle_tf.images.index.style_names import near_styles
 from artstyle_tf.prediction.answering import (
     Answering,
     Prediction,
@@ -32,8 +34,6 @@ from artstyle_tf.runs.run_model import load_served_run
 from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.system.standard_streams import lines_of_stdin
 from artstyle_tf.system.threads import in_batches
-
-DO_NOT_KNOW = "don't know"
 
 _LONGEST_PATH = 48
 
@@ -188,6 +188,18 @@ def _open_server(config: PredictExperiment, url: str) -> ServerAnswering:
     return ServerAnswering(client, url)
 
 
+@functools.cache
+def do_not_know(class_names: tuple[str, ...]) -> str:
+    """The answer where none is sure enough, in words that no style is called by, not even nearly.
+
+    Args:
+        class_names: of whoever answers.
+    """
+    more = (f"not accepted ({number})" for number in itertools.count(2))
+    words = itertools.chain(("don't know", "not accepted"), more)
+    return next(answer for answer in words if not near_styles(answer, class_names))
+
+
 def _row(path: Path, said: Prediction | str, config: PredictExperiment) -> dict[str, Any]:
     """What is kept of one picture."""
     if isinstance(said, str):
@@ -199,7 +211,7 @@ def _row(path: Path, said: Prediction | str, config: PredictExperiment) -> dict[
     names = said.class_names
     row = {
         "path": printable(path),
-        "answer": DO_NOT_KNOW if is_sure is False else said.label,
+        "answer": do_not_know(names) if is_sure is False else said.label,
         "label": said.label,
         "confidence": round(said.confidence, 6),
         "accepted": is_sure,

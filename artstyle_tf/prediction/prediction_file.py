@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from artstyle_tf.images.index.spreadsheet_cells import to_cell
 from artstyle_tf.system.errors import ArtstyleError
-from artstyle_tf.system.files import cannot_write, replaced_atomically
+from artstyle_tf.system.files import cannot_write, json_text, replaced_atomically
 from artstyle_tf.system.locks import held
 
 FORMATS = (".csv", ".jsonl")
@@ -184,7 +185,7 @@ def write_left_out(
         writer = csv.writer(written)
         writer.writerow(["path", "status", "reason"])
         for status, rows in ((_UNREADABLE, unreadable), ("ignored", ignored)):
-            writer.writerows([row["path"], status, row["reason"]] for row in rows)
+            writer.writerows(map(_cell, (row["path"], status, row["reason"])) for row in rows)
     return file
 
 
@@ -204,10 +205,15 @@ def _write_csv(path: Path, rows: Iterator[dict[str, Any]]) -> None:
             if writer is None:
                 writer = csv.DictWriter(file, list(flat))
                 writer.writeheader()
-            writer.writerow(flat)
+            writer.writerow({key: _cell(value) for key, value in flat.items()})
+
+
+def _cell(value: Any) -> Any:
+    """What stands in a CSV file: a name is no formula."""
+    return to_cell(value) if isinstance(value, str) else value
 
 
 def _write_json_lines(path: Path, rows: Iterator[dict[str, Any]]) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            file.write(json_text(row, str(path)) + "\n")

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from artstyle_tf.analysis.projection import PROJECTION_IN_WORDS, project
+from artstyle_tf.images.index.image_tables import read_csv_table
 from artstyle_tf.report.run_facts import PART_OF_SPLIT, Atlas, FurtherResults, RunFacts
 from artstyle_tf.runs.gallery import Gallery, load_gallery
 from artstyle_tf.runs.run_directory import RunDirectory
@@ -52,7 +53,7 @@ def _of_analysis(facts: RunFacts, analysis: Mapping[str, Any] | None) -> Atlas |
     file = Path(analysis["folder"]) / "pictures.csv"
     if not file.is_file():
         return None
-    table = pd.read_csv(file, dtype={"path": str, "label": str}, keep_default_na=False)
+    table = read_csv_table(file, dtype={"path": str, "label": str}, keep_default_na=False)
     names = [name for name in _PREFERRED if f"{name}_x" in table]
     if not names or not table["path"].isin(facts.pictures["source"]).all():  # other pictures
         return None

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from artstyle_tf.images.index.image_tables import read_csv_table
 from artstyle_tf.report.run_facts import FurtherResults, RunFacts
 from artstyle_tf.report.sections.comparison import is_of_run
 from artstyle_tf.report.tuning_reading import read_tuning
@@ -104,5 +105,5 @@ def _same_folder(one: str, other: str) -> bool:
 def _formats(export: Path) -> pd.DataFrame | None:
     """Formats side by side; an empty table if only the SavedModel was written, None without one."""
     if (export / "formats.csv").is_file():
-        return pd.read_csv(export / "formats.csv")
+        return read_csv_table(export / "formats.csv")
     return pd.DataFrame() if (export / "saved_model").is_dir() else None

@@ -11,10 +11,11 @@ from importlib import resources
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from artstyle_tf.report.shelf import PictureShelf
 from artstyle_tf.system.progress import format_seconds
+from artstyle_tf.system.visible_text import shown, shown_lines, shown_values
 
 
 def render_page(template: str, shelf: PictureShelf, context: Mapping[str, Any]) -> str:
@@ -52,6 +53,7 @@ def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("artstyle_tf.report"),
         autoescape=True,
+        finalize=_visible,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -63,6 +65,7 @@ def _environment() -> jinja2.Environment:
         "span": span,
         "duration": format_seconds,
         "data": _json_for_html,
+        "lines": _lines,
     }
     return environment
 
@@ -84,9 +87,22 @@ def _digest(text: str) -> str:
     return f"sha256-{base64.b64encode(digest).decode()}"
 
 
+def _visible(value: Any) -> Any:
+    """What a template inserts: a name may hold what turns the direction of the text around it."""
+    is_data = isinstance(value, str) and not isinstance(value, Markup)
+    return shown(value) if is_data else value
+
+
+def _lines(text: str) -> Markup:
+    """Text of several lines, for a `pre` element."""
+    return escape(shown_lines(text))
+
+
 def _json_for_html(value: Any) -> Markup:
     """JSON for a script element: no text in it can end the element or begin a comment."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(
+        shown_values(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False
+    )
     for letter in "<>&\u2028\u2029":
         text = text.replace(letter, f"\\u{ord(letter):04x}")
     return Markup(text)

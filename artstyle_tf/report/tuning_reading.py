@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
+from artstyle_tf.images.index.image_tables import read_csv_table
 from artstyle_tf.system.files import read_json_if_whole
 
 _MOST_STUDIES = 3
@@ -45,6 +44,6 @@ def _read_study(folder: Path) -> dict[str, Any] | None:
 def _read_scores(file: Path) -> list[float]:
     """The objective of the trials that were finished, in their order."""
     try:
-        return pd.read_csv(file)["macro_f1"].dropna().tolist()
+        return read_csv_table(file)["macro_f1"].dropna().tolist()
     except (OSError, ValueError, KeyError):
         return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import leads_out, replaced_atomically
-from artstyle_tf.system.npz_files import read_npz
+from artstyle_tf.system.npz_files import ArrayForm, read_npz
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def load_gallery(path: Path, *, num_classes: int | None = None) -> Gallery:
         ArtstyleError: if the file is missing or damaged, or holds what no gallery can hold.
     """
     try:
-        arrays = read_npz(path)
+        arrays = read_npz(path, check=_check_forms, names=Gallery.__dataclass_fields__)
         gallery = Gallery(**{name: arrays[name] for name in Gallery.__dataclass_fields__})
         _check(gallery, num_classes)
         return gallery
@@ -81,10 +82,11 @@ def load_run_gallery(run: RunDirectory) -> Gallery:
 _LARGEST_DEVIATION = 1e-2  # of the length of a row from 1, float16 and all
 
 
-def _check(gallery: Gallery, num_classes: int | None) -> None:
-    """Raises ValueError, with the array that is wrong."""
-    embeddings, labels = gallery.embeddings, gallery.labels
-    if embeddings.ndim != 2 or embeddings.dtype != np.float32 or 0 in embeddings.shape:
+def _check_forms(forms: Mapping[str, ArrayForm]) -> None:
+    """Raises ValueError or KeyError, with the array that is wrong, before any is read."""
+    embeddings = forms["embeddings"]
+    rows = embeddings.shape[0] if len(embeddings.shape) == 2 else 0
+    if 0 in (rows, *embeddings.shape) or embeddings.dtype != np.float32:
         raise ValueError(
             f"embeddings: should be float32 [N, D], not {embeddings.dtype} {embeddings.shape}"
         )
@@ -93,12 +95,14 @@ def _check(gallery: Gallery, num_classes: int | None) -> None:
         ("ids", "U", "strings"),
         ("paths", "U", "strings"),
     ):
-        array = getattr(gallery, name)
-        if array.shape != (len(embeddings),) or array.dtype.kind != kind:
-            raise ValueError(
-                f"{name}: should be {len(embeddings)} {kind_in_words}, not {array.dtype} "
-                f"{array.shape}"
-            )
+        shape, dtype = forms[name]
+        if shape != (rows,) or dtype.kind != kind:
+            raise ValueError(f"{name}: should be {rows} {kind_in_words}, not {dtype} {shape}")
+
+
+def _check(gallery: Gallery, num_classes: int | None) -> None:
+    """Raises ValueError, with the array that is wrong."""
+    embeddings, labels = gallery.embeddings, gallery.labels
     if not np.isfinite(embeddings).all():
         raise ValueError("embeddings: should be finite")
     lengths = np.linalg.norm(embeddings, axis=1)

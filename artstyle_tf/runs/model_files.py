@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from artstyle_tf.runs.model_archive import check_model_archive
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import replaced_atomically
 from artstyle_tf.system.finite_numbers import NotFiniteError, all_finite
-from artstyle_tf.system.npz_files import read_npz
+from artstyle_tf.system.npz_files import ArrayForm, read_npz
 
 if TYPE_CHECKING:  # Keras takes seconds to import, and not all who know a run need it
     import keras
@@ -22,7 +24,8 @@ def load_model(file: Path) -> keras.Model:
     """Reads a network that Keras has saved.
 
     Raises:
-        ArtstyleError: if it is missing or damaged, holds code, or weights that are not finite.
+        ArtstyleError: if it is missing or damaged, holds code, reaches for other files, claims
+            more than it holds, or has weights that are not finite.
     """
     # A truncated .keras file makes Keras say "File not found", so that is asked first.
     if not file.is_file():
@@ -34,6 +37,7 @@ def load_model(file: Path) -> keras.Model:
     import keras
 
     try:
+        check_model_archive(file)
         model = keras.models.load_model(file, compile=False, safe_mode=True)
     except Exception as error:  # zipfile, HDF5 and Keras raise almost anything on damaged files
         said = " ".join(str(error).split())
@@ -91,10 +95,19 @@ def load_head(model: keras.Model, file: Path) -> None:
     from artstyle_tf.models.classifier import HEAD_NAME
 
     try:
-        weights = read_npz(file)
+        head = model.get_layer(HEAD_NAME)
+        expected = dict(zip(("kernel", "bias"), head.weights, strict=True))
+
+        def check(forms: Mapping[str, ArrayForm]) -> None:
+            for name, weight in expected.items():
+                shape, dtype = forms[name]
+                if shape != tuple(weight.shape) or dtype.kind != "f":
+                    raise ValueError(f"{name}: {dtype} {shape}, for {tuple(weight.shape)}")
+
+        weights = read_npz(file, check=check, names=expected)
         if not all(np.isfinite(weights[name]).all() for name in ("kernel", "bias")):
             raise ValueError("kernel and bias should hold finite numbers")
-        model.get_layer(HEAD_NAME).set_weights([weights["kernel"], weights["bias"]])
+        head.set_weights([weights["kernel"], weights["bias"]])
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ArtstyleError(
             f"The head {file}, by which the validation pictures were judged, cannot be read",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import replaced_atomically
 from artstyle_tf.system.finite_numbers import NotFiniteError, all_finite
-from artstyle_tf.system.npz_files import read_npz
+from artstyle_tf.system.npz_files import ArrayForm, read_npz
 
 _FORMAT = 3
 
@@ -51,15 +52,30 @@ def save_resume_point(path: Path, point: ResumePoint) -> None:
         np.savez(temporary, header=np.array(header), allow_pickle=False, **arrays)
 
 
-def load_resume_point(path: Path) -> ResumePoint:
+def load_resume_point(
+    path: Path, *, shapes: Sequence[tuple[int, ...]] | None = None
+) -> ResumePoint:
     """Reads what `save_resume_point` wrote.
 
+    Args:
+        path: of the file.
+        shapes: of the network's weights, as `get_weights` orders them; None to take any.
+
     Raises:
-        ArtstyleError: if the file is damaged, from another version of the program, or holds numbers
-            that are not finite.
+        ArtstyleError: if the file is damaged, from another version of the program, of another
+            network, or holds numbers that are not finite.
     """
+
+    def check(forms: Mapping[str, ArrayForm]) -> None:
+        if shapes is None:
+            return
+        for group in ("weights", "best_weights"):
+            found = [forms[name].shape for name in sorted(forms) if _group(name) == group]
+            if found != list(shapes):
+                raise ValueError(f"its {group.replace('_', ' ')} are those of another network")
+
     try:
-        file = read_npz(path)
+        file = read_npz(path, check=check)
         header = json.loads(str(file["header"]))
         groups: dict[str, list[np.ndarray]] = {
             group: [file[name] for name in sorted(file) if _group(name) == group]

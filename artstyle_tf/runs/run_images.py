@@ -21,6 +21,7 @@ from artstyle_tf.runs.run_finding import read_run_config
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import leads_out
 from artstyle_tf.system.invocation import Invocation
+from artstyle_tf.system.shell_commands import shell_command
 
 
 def other_pictures(
@@ -93,7 +94,7 @@ def own_pictures(
             f"None of the run's {len(rows)} pictures is left in {root}",
             received=rejected[0]["reason"],
             fix="prepare them again with the run's config: "
-            f"scripts/prepare_data.py --config {run_directory.config_file}",
+            + shell_command("scripts/prepare_data.py", "--config", run_directory.config_file),
         )
     return PreparedPictures(
         root=root,

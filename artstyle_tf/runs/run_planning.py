@@ -13,6 +13,7 @@ from artstyle_tf.runs.tensorboard_check import check_tensorboard
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import check_can_write
 from artstyle_tf.system.invocation import Invocation
+from artstyle_tf.system.shell_commands import shell_command
 
 # Where a run lies, and what is made of it when it is finished.
 _MAY_DIFFER = {
@@ -72,8 +73,9 @@ def _check_same_config(config: TrainingExperiment, run_directory: RunDirectory) 
     started = load_config(type(config), run_directory.config_file)
     changed = different_keys(started, config, ignore=_MAY_DIFFER)
     if changed:
+        continuing = shell_command("--config", run_directory.config_file)
         raise ArtstyleError(
             f"The run {run_directory.path} was started with another configuration",
             received=f"other values for {', '.join(changed)}",
-            fix=f"continue it with --config {run_directory.config_file}, or start a new run",
+            fix=f"continue it with {continuing}, or start a new run",
         )

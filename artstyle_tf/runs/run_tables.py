@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from artstyle_tf.images.index.image_tables import read_csv_table
 from artstyle_tf.images.index.near_duplicates import hashes_from_text
 from artstyle_tf.images.splits.leaks import COLUMNS as LEAK_COLUMNS
 from artstyle_tf.runs.run_files import not_as_expected
@@ -124,7 +125,7 @@ def read_leaks(path: Path) -> pd.DataFrame:
 def _read(path: Path, columns: Sequence[str], *, may_be_empty: bool = False) -> pd.DataFrame:
     """A CSV file with all cells as strings."""
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+        table = read_csv_table(path, dtype=str, keep_default_na=False, encoding="utf-8")
     except (OSError, ValueError, OverflowError) as error:  # pandas' parser errors are ValueErrors
         said = getattr(error, "strerror", None) or str(error)
         raise _cannot_read(path, said) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from artstyle_tf.system.redaction import redacted
+from artstyle_tf.system.visible_text import shown
 
 
 class ArtstyleError(Exception):
@@ -12,7 +13,8 @@ class ArtstyleError(Exception):
 
     The command line prints the message without a traceback and exits with code 2, so the message
     has to say everything: what happened, what was received, what was expected, how to fix it.
-    Passwords in addresses are left out of it.
+    Passwords in addresses are left out of it, and control characters are made visible: it is one
+    line, whatever files are called.
 
     Args:
         happened: one sentence without its full stop, e.g. "There are no pictures to learn from".
@@ -42,8 +44,7 @@ class ArtstyleError(Exception):
             None if self.expected is None else f"Expected: {self.expected}",
             None if self.fix is None else f"Fix: {self.fix}",
         ]
-        return redacted(
-            " ".join(
-                part if part.endswith((".", "?", "!")) else f"{part}." for part in parts if part
-            )
+        text = " ".join(
+            part if part.endswith((".", "?", "!")) else f"{part}." for part in parts if part
         )
+        return shown(redacted(text))

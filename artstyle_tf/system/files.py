@@ -13,7 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.visible_text import has_controls, json_escaped
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -137,7 +140,7 @@ def write_json(path: Path, content: Any) -> None:
 def json_text(
     content: Any, what: str, *, indent: int | None = None, encoding: str = "utf-8"
 ) -> str:
-    """JSON that every other program can read and the encoding can hold.
+    """JSON that every other program can read, the encoding can hold and a terminal may show.
 
     Args:
         content: mappings, sequences, strings, numbers.
@@ -149,7 +152,7 @@ def json_text(
         ArtstyleError: if a number is NaN or infinite, for which JSON has no form.
     """
     try:
-        text = json.dumps(content, indent=indent, ensure_ascii=False, allow_nan=False)
+        text = json_escaped(json.dumps(content, indent=indent, ensure_ascii=False, allow_nan=False))
     except ValueError as error:
         place = _first_not_finite(content)
         if place is None:
@@ -163,6 +166,14 @@ def json_text(
         text.encode(encoding)
     except UnicodeEncodeError:  # also a file name that is no text, which has lone surrogates
         return json.dumps(content, indent=indent, allow_nan=False)
+    return text
+
+
+def yaml_text(content: Any) -> str:
+    """YAML of plain values, in their order, that a terminal may show; read back, it is equal."""
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    if has_controls(text, but_lines=True):  # which PyYAML escapes where it escapes all but ASCII
+        return yaml.safe_dump(content, sort_keys=False)
     return text
 
 

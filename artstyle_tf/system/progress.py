@@ -1,4 +1,7 @@
-"""What a person sees while the program works: everything here goes to stderr."""
+"""What a person sees while the program works: everything here goes to stderr.
+
+A message is one line, whatever names are in it: control characters are made visible.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,12 @@ import contextlib
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from typing import TextIO, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from artstyle_tf.system.interruption import safe_point
 from artstyle_tf.system.redaction import redacted
+from artstyle_tf.system.standard_streams import that_takes_commands
+from artstyle_tf.system.visible_text import shown
 
 Item = TypeVar("Item")
 
@@ -60,20 +65,25 @@ class Reporter:
         Yields:
             The items, unchanged. Between two of them the program can be interrupted.
         """
-        shown: Iterable[Item] = items
+        tracked: Iterable[Item] = items
         if self.is_terminal and not self.quiet and total > 0:
-            shown = self._track_with_bar(items, total, description)
+            tracked = self._track_with_bar(items, total, description)
         elif not self.quiet and total > 0:
-            shown = self._track_with_lines(items, total, description, unit)
-        for item in shown:
+            tracked = self._track_with_lines(items, total, description, unit)
+        for item in tracked:
             yield item
             safe_point()
+
+    def console(self) -> Any:
+        """rich's console on the stream, for what is drawn with commands to the terminal."""
+        # rich is imported late: --help and config errors must answer at once.
+        from rich.console import Console
+
+        return Console(file=that_takes_commands(self._stream))
 
     def _track_with_bar(
         self, items: Iterable[Item], total: int, description: str
     ) -> Iterator[Item]:
-        # rich is imported late: --help and config errors must answer at once.
-        from rich.console import Console
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
@@ -83,8 +93,7 @@ class Reporter:
         )
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        console = Console(file=self._stream)
-        with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+        with Progress(*columns, TimeRemainingColumn(), console=self.console()) as progress:
             yield from progress.track(items, total=total, description=description)
 
     def _track_with_lines(
@@ -103,7 +112,7 @@ class Reporter:
     def _write(self, message: str) -> None:
         if self._stream is not None:
             with contextlib.suppress(OSError, ValueError):  # nobody reads, no room, closed
-                print(redacted(message), file=self._stream, flush=True)
+                print(shown(redacted(message)), file=self._stream, flush=True)
 
     @property
     def _stream(self) -> TextIO | None:

@@ -2,6 +2,7 @@
 
 Progress may be lost: the work goes on when nobody reads stderr any more, or its disk is full. A
 result may not be lost silently: what cannot be written to stdout ends in an `UndeliveredError`.
+Neither of them passes a control character on to the terminal; only progress is drawn with some.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.visible_text import shown_lines
 
 # How the streams of a program treat what their encoding lacks, unless the user has chosen: these
 # two raise an error for some characters.
@@ -54,6 +56,20 @@ class _LossyFile(io.FileIO):
         return size if written is None else written
 
 
+class _VisibleText(io.TextIOWrapper):
+    """Text in which control characters are made visible, be it a library's.
+
+    Attributes:
+        that_takes_commands: the same file for who draws on a terminal.
+    """
+
+    that_takes_commands: io.TextIOWrapper
+
+    def write(self, text: str, /) -> int:
+        super().write(shown_lines(text))
+        return len(text)
+
+
 def prepare_standard_streams() -> None:
     """Makes stdout able to write every character and stderr unable to fail; called at the start.
 
@@ -67,7 +83,7 @@ def prepare_standard_streams() -> None:
 
 
 def deliver(text: str) -> None:
-    """Writes a result to stdout, with a line's end.
+    """Writes a result to stdout, with a line's end; control characters in it are made visible.
 
     Raises:
         UndeliveredError: if it did not arrive; nothing is written to stdout from then on.
@@ -75,6 +91,7 @@ def deliver(text: str) -> None:
     try:
         if sys.stdout is None:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        text = shown_lines(text)
         sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
         sys.stdout.flush()
     except OSError as error:
@@ -82,6 +99,11 @@ def deliver(text: str) -> None:
             if sys.stdout is not None:  # Python would try again, and complain, at exit
                 redirect_to_nowhere(sys.stdout.fileno())
         raise UndeliveredError(error) from error
+
+
+def that_takes_commands(stream: TextIO | None) -> TextIO | None:
+    """The stream to draw on where a stream makes control characters visible; else the stream."""
+    return getattr(stream, "that_takes_commands", stream)
 
 
 def encoding_of_stdout() -> str:
@@ -152,10 +174,13 @@ def _lossy_stderr(stream: TextIO | None) -> TextIO:
             stream.flush()
     # A process without stderr, such as one without a console, has 2 filled by now.
     descriptor = 2 if stream is None else stream.fileno()
-    return io.TextIOWrapper(
-        io.BufferedWriter(_LossyFile(descriptor, "w", closefd=False)),
-        encoding=getattr(stream, "encoding", None) or "utf-8",
-        errors="backslashreplace",
-        line_buffering=True,
-        write_through=True,
-    )
+    file = io.BufferedWriter(_LossyFile(descriptor, "w", closefd=False))
+    options: Any = {
+        "encoding": getattr(stream, "encoding", None) or "utf-8",
+        "errors": "backslashreplace",
+        "line_buffering": True,
+        "write_through": True,
+    }
+    text = _VisibleText(file, **options)
+    text.that_takes_commands = io.TextIOWrapper(file, **options)
+    return text

@@ -178,8 +178,8 @@ def write_evaluation(
         )
         save_figure(figure, figures / f"{name}.png")
     save_figure(plot_per_class_scores(evaluation.per_class), figures / "per_class_scores.png")
-    write_text(folder / "reliability.csv", evaluation.reliability.to_csv(index=False))
-    write_text(folder / "risk_coverage.csv", evaluation.risk_coverage.to_csv(index=False))
+    write_text(folder / "reliability.csv", csv_text(evaluation.reliability))
+    write_text(folder / "risk_coverage.csv", csv_text(evaluation.risk_coverage))
     calibration = plot_calibration(
         evaluation.reliability,
         evaluation.risk_coverage,

@@ -159,8 +159,10 @@ class Trainer:
         """
         if self._resume_file is None or not self._resume_file.is_file():
             return False
-        point = load_resume_point(self._resume_file)
-        self._network.model.set_weights(point.weights)
+        model = self._network.model
+        shapes = [tuple(weight.shape) for weight in model.weights]
+        point = load_resume_point(self._resume_file, shapes=shapes)
+        model.set_weights(point.weights)
         self.unfreezing.restore(point.state["unfreezing"])
         self.early_stopping.restore(point.state["early_stopping"])
         self.history.restore(point.state["history"])

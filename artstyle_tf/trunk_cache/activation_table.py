@@ -18,6 +18,7 @@ import numpy as np
 
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import replaced_atomically, write_json
+from artstyle_tf.system.npz_files import open_npy
 from artstyle_tf.system.progress import SILENT, Reporter
 
 ActivationType = Literal["float16", "float32"]
@@ -113,11 +114,11 @@ class ActivationTable:
         rows_file = keys_file.with_suffix(".npy")
         try:
             keys = json.loads(keys_file.read_text(encoding="utf-8"))
-            rows = np.load(rows_file, mmap_mode="r", allow_pickle=False)
+            rows = open_npy(rows_file)
             expected = ((len(keys), *self.row_shape), self.dtype, keys_file.stem)
             if (rows.shape, rows.dtype, _checksum(rows, keys)) != expected:
                 raise ValueError("its content is not what was written")
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             if keys_file.exists():  # else another program has just removed it
                 self._reporter.warn(f"A damaged part of the trunk cache is made again: {error}")
             for file in (keys_file, rows_file):

@@ -38,10 +38,10 @@ class LiveBoard:
         if self._reporter.quiet or not self._reporter.is_terminal:
             yield
             return
-        from rich.console import Console  # late: --help must answer at once
-        from rich.live import Live
+        from rich.live import Live  # late: --help must answer at once
 
-        with Live(console=Console(stderr=True), refresh_per_second=2, transient=True) as self._live:
+        console = self._reporter.console()
+        with Live(console=console, refresh_per_second=2, transient=True) as self._live:
             yield
         self._live = None
 

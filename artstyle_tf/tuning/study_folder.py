@@ -5,6 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from artstyle_tf.config.experiment import TrainingExperiment
+from artstyle_tf.config.loading import dump_yaml
+from artstyle_tf.system.files import write_text
+from artstyle_tf.system.shell_commands import shell_command
+from artstyle_tf.system.visible_text import shown
+
 
 @dataclass(frozen=True)
 class StudyFolder:
@@ -75,3 +81,15 @@ class StudyFolder:
     def figures(self) -> Path:
         """Folder of the figures."""
         return self.path / "figures"
+
+    def write_winner(self, winner: TrainingExperiment, *, number: int) -> None:
+        """Writes the config of the winner, with the command that trains it.
+
+        Args:
+            winner: the config.
+            number: of its trial.
+        """
+        script = f"scripts/train_{winner.kind}.py"
+        command = shell_command("python", script, "--config", self.best_config_file)
+        note = f"# Trial {number} of the study {shown(self.path.name)}.\n# {command}\n"
+        write_text(self.best_config_file, note + dump_yaml(winner))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from artstyle_tf.images.index.image_tables import csv_text
 from artstyle_tf.plots.bars import plot_bars
 from artstyle_tf.plots.parallel_coordinates import plot_parallel_coordinates
 from artstyle_tf.plots.pareto_front import plot_pareto_front
@@ -52,7 +53,7 @@ def write_trials(
     if rows:
         for column in ("retry_of", "repeat_of"):
             table[column] = table[column].astype("Int64")  # whole numbers, some missing
-    write_text(place.trials_file, table.to_csv(index=False))
+    write_text(place.trials_file, csv_text(table))
 
 
 def draw_figures(

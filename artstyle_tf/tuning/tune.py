@@ -272,11 +272,7 @@ class _TuningJob:
         changes = self.tuning.confirmation.changes if self.tuning.confirmation.top else {}
         winner = trial_config(self.base, {**record.values, **changes})
         winner = winner.model_copy(update={"run_name": None})
-        note = (
-            f"# Trial {record.number} of the study {self.place.path.name}.\n"
-            f"# python scripts/train_{self.config.kind}.py --config {self.place.best_config_file}\n"
-        )
-        write_text(self.place.best_config_file, note + dump_yaml(winner))
+        self.place.write_winner(winner, number=record.number)
         write_json(self.place.best_file, best_entry(best, verdict))
 
     def _fill(

@@ -18,7 +18,7 @@ def page(tmp_path):
     """The text of a page of four pictures, one of them with a name that looks like HTML."""
     table = pd.DataFrame(
         {
-            "path": ["a/1.jpg", "a/2.jpg", "b/<b>3.jpg", "b/4.jpg"],
+            "path": ["a/1.jpg", "a/2.jpg", "b/<b>3.jpg", "b/\u202egpj.4\x1b"],
             "label": ["a", "a", "b", "b"],
             "split": ["train"] * 4,
             "cluster": [1, 1, 2, 2],
@@ -65,6 +65,12 @@ def test_every_picture_has_thumbnail_and_looks_of_each_colouring(page):
     models = json.dumps(json.loads(content.replace("&lt;", "<").replace("&quot;", '"')))
     for name in ("colour_of_style", "marker_of_correctness", "umap_x", "confidence"):
         assert name in models
+
+
+def test_control_characters_are_visible(page):
+    texts = re.findall(r'"(?:[^"\\]|\\.)*"', documents(page).replace("&quot;", '"'))
+    found = [text for text in map(json.loads, texts) if "gpj" in text]
+    assert found == [r"b/\u202egpj.4\x1b"]
 
 
 def test_names_are_text_and_no_html(page):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from typing import get_args
 
 import numpy as np
@@ -124,3 +125,11 @@ def test_what_could_run_code_is_refused(tmp_path):
         load_classifier(file)
     with pytest.raises(ArtstyleError, match="cannot be read"):
         load_classifier(tmp_path / "none.skops")
+
+
+def test_a_file_that_would_grow_a_thousandfold_is_refused(tmp_path):
+    file = tmp_path / "classifier.skops"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("schema.json", bytes(2**26))
+    with pytest.raises(ArtstyleError, match=r"would become 67,108,864"):
+        load_classifier(file)

@@ -101,3 +101,33 @@ def test_features_that_are_none_are_not_written(tmp_path, wrong):
     with pytest.raises(ValueError, match="finite features"):
         found.extract(lambda rows: wrong)
     assert found.missing() == [0]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"features": np.zeros((4, 5), np.float32)},
+        {"features": np.zeros((3, 3), np.float32)},
+        {"features": np.zeros((4, 3))},
+        {"features": np.float32(0)},
+        {"path": np.zeros(4)},
+    ],
+)
+def test_a_shard_of_other_features_is_computed_again(tmp_path, wrong):
+    found = shards(tmp_path, description={"dimension": 3})
+    found.extract(Counted())
+    file = found.folder / "features-00000.npz"
+    with np.load(file) as shard:
+        arrays = dict(shard)
+    np.savez(file, **arrays | wrong)
+    assert found.missing() == [0]
+
+
+def test_a_packed_shard_is_computed_again(tmp_path):
+    """It could become any number of gigabytes."""
+    found = shards(tmp_path)
+    found.extract(Counted())
+    file = found.folder / "features-00001.npz"
+    with np.load(file) as shard:
+        np.savez_compressed(file, **shard)
+    assert found.missing() == [1]

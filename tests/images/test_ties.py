@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from artstyle_tf.images.index.ties import Ties, size_in_words
 
+from artstyle_tf.images.index.ties import Ties, size_in_words
 from artstyle_tf.images.splits.folds import check_folds, check_learned_in_every_fold
 from artstyle_tf.images.splits.splitting import split_pictures, split_what_can_be
 from artstyle_tf.system.errors import ArtstyleError

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from artstyle_tf.images.index.spreadsheet_cells import from_cell
 from artstyle_tf.images.reading.file_kinds import HEAD_BYTES, kind_of
 from artstyle_tf.system.errors import ArtstyleError
 
@@ -27,6 +28,8 @@ def read_csv_rows(
     path: Path, *, columns: Sequence[str], what: str
 ) -> tuple[list[str], list[list[str]]]:
     """Reads a CSV file and keeps every cell as it is, blanks at its ends included.
+
+    Only the apostrophe goes that marks what is no formula; see `spreadsheet_cells`.
 
     Args:
         path: the file, UTF-8 with or without a byte order mark, separated by commas.
@@ -124,7 +127,7 @@ def _parsed(text: str, path: Path, what: str, expected: str) -> Iterator[tuple[i
     try:
         for row in reader:
             if row:
-                yield start, row
+                yield start, [from_cell(cell) for cell in row]
             start = reader.line_num + 1
     except csv.Error as error:
         raise ArtstyleError(

@@ -19,7 +19,7 @@ from artstyle_tf.images.index.image_listing import (
 )
 from artstyle_tf.images.index.split_folders import FolderLayout, recognize_layout
 from artstyle_tf.images.index.style_folders import check_root, check_styles, style_folders
-from artstyle_tf.images.index.style_names import warn_of_near_equal_styles
+from artstyle_tf.images.index.style_names import check_style_names, warn_of_near_equal_styles
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import SILENT, Reporter
 from artstyle_tf.system.threads import map_in_threads
@@ -74,8 +74,9 @@ def index_images(
         split, above the styles or below, are recognized; see `split_folders`.
 
     Raises:
-        ArtstyleError: if there are not enough styles with pictures, the folders look like a split
-            and contradict it, or the groups cannot be determined.
+        ArtstyleError: if there are not enough styles with pictures, a style's name has control
+            characters, the folders look like a split and contradict it, or the groups cannot be
+            determined.
     """
     root = Path(root)
     if group_pattern is not None and group_file is not None:
@@ -90,6 +91,7 @@ def index_images(
     listed = dict(ignored)
     layout = recognize_layout(files)
     check_styles(root, map(layout.label, files), fewest_styles)
+    check_style_names(root, map(layout.label, files))
     pictures = _hash_files(root, files, ignored, reporter)
     pictures["label"] = pictures["path"].map(layout.label)
     check_styles(root, pictures["label"], fewest_styles)

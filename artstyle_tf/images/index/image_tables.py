@@ -1,4 +1,4 @@
-"""CSV files in which a user names pictures."""
+"""CSV files that name pictures or styles: the user's, and those that the program writes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pandas as pd
 
 from artstyle_tf.images.index.csv_reading import read_csv_rows
 from artstyle_tf.images.index.examples import examples as examples
+from artstyle_tf.images.index.spreadsheet_cells import from_cell, to_cell
 from artstyle_tf.system.errors import ArtstyleError
 
 
@@ -46,17 +47,53 @@ def read_picture_table(path: Path, *, columns: Sequence[str], what: str) -> pd.D
 
 
 def csv_text(table: pd.DataFrame, **options: Any) -> str:
-    """A table as CSV that comes back as it was, whatever files and styles are called.
+    """A table as CSV that `read_csv_table` brings back, whatever files and styles are called.
+
+    What a spreadsheet would take for a formula is marked as text; see `spreadsheet_cells`.
 
     Args:
         table: of pictures or styles.
         options: of `DataFrame.to_csv`; the index is left out unless they ask for it.
     """
     options = {"index": "index_label" in options, "lineterminator": "\n", **options}
+    table = _with_texts(table, to_cell, with_index=options["index"])
     text = table.to_csv(**options)
     if "\r" in text:  # which pandas does not quote, and takes for the end of a line
         text = table.to_csv(**{**options, "quoting": csv.QUOTE_NONNUMERIC})
     return text
+
+
+def read_csv_table(path: Path, **options: Any) -> pd.DataFrame:
+    """Reads what `csv_text` has written, or an earlier version, which marked no text.
+
+    Args:
+        path: of the file.
+        options: of `pandas.read_csv`.
+
+    Raises:
+        OSError, ValueError, OverflowError: of pandas, if it cannot be read.
+    """
+    return _with_texts(pd.read_csv(path, **options), from_cell)
+
+
+def _with_texts(
+    table: pd.DataFrame, change: Callable[[str], str], *, with_index: bool = False
+) -> pd.DataFrame:
+    """A table whose texts, also those that name columns or rows, are changed; numbers stay."""
+
+    def changed(values: Iterable[Any]) -> list[Any]:
+        return [change(value) if isinstance(value, str) else value for value in values]
+
+    other = table.copy(deep=False)
+    for position, dtype in enumerate(table.dtypes):
+        if not pd.api.types.is_numeric_dtype(dtype):
+            kept = object if isinstance(dtype, pd.CategoricalDtype) else dtype
+            texts = changed(table.iloc[:, position])
+            other.isetitem(position, pd.Series(texts, table.index, dtype=kept))
+    other.columns = changed(table.columns)
+    if with_index:
+        other.index = pd.Index(changed(table.index), name=table.index.name)
+    return other
 
 
 def match_pictures(

@@ -1,12 +1,16 @@
-"""Style folders whose names differ so little that they may be one style."""
+"""Names of style folders: those that cannot be shown, and those that may be one style."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
+from artstyle_tf.images.index.examples import examples
+from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
+from artstyle_tf.system.visible_text import has_controls
 
 _COMBINING_ACCENTS = re.compile("[\u0300-\u036f]")
 _SEPARATORS = re.compile(r"[\s_\-\u2010-\u2015]+")
@@ -15,6 +19,28 @@ _BETWEEN_DIGITS = re.compile(r"(?<=\d)[\s_\-\u2010-\u2015]+(?=\d)")
 _PUNCTUATION = " \t\n.,;:!?'\"`´’‘“”()[]"
 HOW_TO_MERGE = "If they are one, put their images into one folder; if not, rename them."
 _FORMS = ("NFC", "NFD", "NFKC", "NFKD")
+
+
+def check_style_names(root: Path, names: Iterable[str]) -> None:
+    """Refuses what cannot stand in one line of a list, such as an export's labels.
+
+    Args:
+        root: folder of the images.
+        names: of the style folders, each as often as it likes.
+
+    Raises:
+        ArtstyleError: if a name has control characters.
+    """
+    wrong = sorted({name for name in names if has_controls(name)})
+    if wrong:
+        count = f"{len(wrong)} style folders have" if len(wrong) > 1 else "A style folder has"
+        raise ArtstyleError(
+            f"{count} control characters in the name",
+            received=f"{examples(wrong)} in {root}",
+            expected="names without ends of lines, tabs, escapes and marks of the direction of "
+            "writing",
+            fix="rename the folder",
+        )
 
 
 def near_equal_styles(names: Sequence[str]) -> list[list[str]]:
@@ -74,9 +100,14 @@ def distinct_names(names: Sequence[str]) -> list[str]:
 
 def nearest_style(name: str, known: Sequence[str]) -> str | None:
     """The known style that a name nearly is, if there is exactly one."""
-    plain = _plain(name)
-    found = [style for style in known if _plain(style) == plain]
+    found = near_styles(name, known)
     return found[0] if len(found) == 1 else None
+
+
+def near_styles(name: str, known: Iterable[str]) -> list[str]:
+    """The known styles that a name is or nearly is."""
+    plain = _plain(name)
+    return [style for style in known if _plain(style) == plain]
 
 
 def _plain(name: str) -> str:

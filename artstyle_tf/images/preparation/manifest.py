@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from artstyle_tf.images.index.image_tables import csv_text, examples
+from artstyle_tf.images.index.image_tables import csv_text, examples, read_csv_table
 from artstyle_tf.images.preparation.journal import JOURNAL_FILE, Row, read_journal
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import write_text
@@ -147,7 +147,8 @@ def without_suffix(path: str) -> str:
 def _read_table(path: Path, type_by_column: Mapping[str, Any]) -> pd.DataFrame:
     try:
         # A style called "NA" is a style, not a missing value.
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)[list(type_by_column)].fillna("")
+        table = read_csv_table(path, dtype=str, keep_default_na=False)
+        table = table[list(type_by_column)].fillna("")
         if "seed" in table:
             table["seed"] = pd.to_numeric(table["seed"].replace("", None))
         return table.astype(type_by_column)

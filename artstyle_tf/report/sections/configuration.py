@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from artstyle_tf.report.run_facts import RunFacts
+from artstyle_tf.system.shell_commands import shell_command
 
 
 def configuration(facts: RunFacts) -> dict[str, Any]:
@@ -28,6 +29,12 @@ def configuration(facts: RunFacts) -> dict[str, Any]:
         "rows": [(name, value) for name, value in shown.items() if value is not None],
         "packages": sorted(environment.get("packages", {}).items()),
         "text": facts.config_text,
-        "command": f"python scripts/train_{facts.kind}.py --config {facts.folder}/config.yaml "
-        "--run-name AGAIN",
+        "command": shell_command(
+            "python",
+            f"scripts/train_{facts.kind}.py",
+            "--config",
+            f"{facts.folder}/config.yaml",
+            "--run-name",
+            "AGAIN",
+        ),
     }

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from artstyle_tf.report.run_facts import FurtherResults, RunFacts, confusions, outcome_of
+from artstyle_tf.system.shell_commands import shell_command
 
 URGENCY_IN_WORDS = {"fix": "Fix first", "improve": "Worth doing", "next": "Next"}
 
@@ -78,7 +79,8 @@ def _about_leaks(facts: RunFacts, further: FurtherResults) -> Iterator[Step]:
 def _about_groups(facts: RunFacts, further: FurtherResults) -> Iterator[Step]:
     """Works of one artist on both sides of the split, and how much that flatters."""
     measured = further.cross_validation or {}
-    command = f"python scripts/cross_validate.py --config {facts.folder}/config.yaml"
+    config = f"{facts.folder}/config.yaml"
+    command = ("python", "scripts/cross_validate.py", "--config", config)
     if measured.get("gap"):
         yield Step(
             "improve",
@@ -92,14 +94,14 @@ def _about_groups(facts: RunFacts, further: FurtherResults) -> Iterator[Step]:
             "fix",
             f"{count} groups (artists) have pictures on both sides of the split, so that the score "
             "says little about artists the run has not met. Measure what it is without them.",
-            command,
+            shell_command(*command),
         )
     elif not facts.pictures["group"].duplicated().any():
         yield Step(
             "improve",
             "The run does not know which pictures belong together, such as the works of one "
             "artist. If file names tell it, say so: the score for new artists is usually lower.",
-            f"{command} --group-pattern '^([^_]+)_'",
+            shell_command(*command, "--group-pattern", "^([^_]+)_"),
         )
 
 
@@ -166,7 +168,7 @@ def _about_the_floor(facts: RunFacts) -> Iterator[Step]:
             "improve",
             "It cannot be told apart from plain logistic regression on the frozen network. More "
             "pictures narrow the interval; unfreezing a few blocks may raise the score.",
-            "training.phases='[{unfreeze_blocks: 4, epochs: 6, learning_rate: 5e-4}]'",
+            shell_command("training.phases=[{unfreeze_blocks: 4, epochs: 6, learning_rate: 5e-4}]"),
         )
 
 
@@ -211,11 +213,11 @@ def _about_use(facts: RunFacts, further: FurtherResults) -> Iterator[Step]:
         yield Step(
             "next",
             "Maps, clusters and labels to doubt were not looked for yet.",
-            f"python scripts/analyze_features.py --run {facts.folder}",
+            shell_command("python", "scripts/analyze_features.py", "--run", facts.folder),
         )
     if further.formats is None:
         yield Step(
             "next",
             "To use it elsewhere, export it.",
-            f"python scripts/export_model.py --run {facts.folder}",
+            shell_command("python", "scripts/export_model.py", "--run", facts.folder),
         )

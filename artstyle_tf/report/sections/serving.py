@@ -7,21 +7,23 @@ from typing import Any
 import numpy as np
 
 from artstyle_tf.report.run_facts import FurtherResults, RunFacts
+from artstyle_tf.system.shell_commands import shell_command
 
 
 def serving(facts: RunFacts, further: FurtherResults) -> dict[str, Any]:
     """Commands, and the formats of an export if there is one."""
     run = facts.folder
+
+    def command(script: str, *options: str) -> str:
+        return shell_command("python", f"scripts/{script}.py", "--run", run, *options)
+
     commands = [
-        ("Name the styles of pictures", f"python scripts/predict.py --run {run} PICTURES"),
-        (
-            "Show where it looks",
-            f"python scripts/predict.py --run {run} PICTURES --grad-cam looks",
-        ),
-        ("Measure it on other pictures", f"python scripts/evaluate.py --run {run} --images FOLDER"),
+        ("Name the styles of pictures", command("predict", "PICTURES")),
+        ("Show where it looks", command("predict", "PICTURES", "--grad-cam", "looks")),
+        ("Measure it on other pictures", command("evaluate", "--images", "FOLDER")),
         (
             "Export it for TensorFlow Serving and other runtimes",
-            f"python scripts/export_model.py --run {run} --formats all",
+            command("export_model", "--formats", "all"),
         ),
     ]
     return {

@@ -6,7 +6,6 @@ import time
 from typing import Any
 
 import keras
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from artstyle_tf.system.progress import Reporter, format_seconds
@@ -37,7 +36,7 @@ class EpochReport(keras.callbacks.Callback):
         if self._reporter.is_terminal and not self._reporter.quiet:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
             self._progress = Progress(
-                *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
+                *columns, TimeRemainingColumn(), console=self._reporter.console(), transient=True
             )
             self._progress.start()
             steps = (self.params or {}).get("steps")

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import pandas as pd
 
+from artstyle_tf.images.index.image_tables import csv_text
 from artstyle_tf.system.files import write_text
 
 COLUMNS = (
@@ -60,7 +61,7 @@ class HistoryLog(keras.callbacks.Callback):
         """Adds a row and writes the file."""
         row = {"epoch": epoch, "phase": self.phase_name, **values}
         self.rows.append({name: row.get(name) for name in self._columns})
-        write_text(self._path, self.table().to_csv(index=False, float_format="%.6g"))
+        write_text(self._path, csv_text(self.table(), float_format="%.6g"))
 
     def table(self) -> pd.DataFrame:
         """All rows so far, with the columns."""
