@@ -252,7 +252,7 @@ class TestWholeOrAbsent:
         program = tmp_path / "program.py"
         program.write_text(
             "from pathlib import Path\n"
-            "from artstyle_tf.data import demo\n"
+            "from artstyle_tf.demo import demo_set as demo\n"
             "if __name__ == '__main__':\n"
             "    demo.usable_cores = lambda: 2\n"
             f"    demo.write_demo_set(Path({str(tmp_path / 'images')!r}))\n"

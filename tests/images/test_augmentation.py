@@ -128,7 +128,7 @@ def test_seeds_are_spread_over_32_bits():
 def test_importing_is_light_and_albumentations_asks_no_network():
     program = (
         "import sys, os\n"
-        "from artstyle_tf.data import augmentation\n"
+        "from artstyle_tf.images.batches import augmentation\n"
         "assert 'albumentations' not in sys.modules and 'cv2' not in sys.modules\n"
         "import numpy\n"
         "augmentation.augment_picture(numpy.zeros((8, 8, 3), 'uint8'), policy='flip', seed=0)\n"

@@ -417,7 +417,7 @@ def test_a_killed_program_leaves_nothing_half_written(tmp_path, how):
     program = tmp_path / "program.py"
     program.write_text(
         "from pathlib import Path\n"
-        "from artstyle_tf.data.prepared_files import worker_pool\n"
+        "from artstyle_tf.images.preparation import worker_pool\n"
         "from artstyle_tf.images.index.image_index import index_images\n"
         "from artstyle_tf.images.splits.splitting import split_pictures\n"
         "from artstyle_tf.images.preparation.preparation import UpSampling, prepare_pictures\n"
