@@ -11,7 +11,6 @@ from artstyle_tf.analysis.analyzed_images import (
     AnalyzedPictures,
     read_analyzed_pictures,
 )
-from artstyle_tf.analysis.classifier_files import can_save_classifiers
 from artstyle_tf.analysis.feature_classifiers import train_classifiers
 from artstyle_tf.analysis.feature_extraction import extract_features
 from artstyle_tf.analysis.feature_network import OUTPUT, build_feature_network
@@ -143,7 +142,6 @@ def summarise(result: dict[str, Any]) -> str:
             if result["num_doubted"] is None
             else [f"Doubts:      {result['num_doubted']} labels, see label_doubts.csv"]
         ),
-        *([f"Atlas:       {result['atlas']}"] if result["atlas"] else []),
         f"Figures:     {result['figures']}",
         f"Results:     {result['results']} ({result['seconds']['total']:.0f} s)",
     ]
@@ -168,12 +166,6 @@ def _train_classifiers(
     config: AnalyzeExperiment, everything: AnalyzedPictures, analysis: PictureAnalysis
 ) -> dict[str, Any]:
     assert config.classifiers is not None
-    reporter: Reporter = analysis.invocation.reporter
-    if not can_save_classifiers():
-        reporter.warn(
-            "Classifiers are measured but not kept, because skops is not installed: "
-            "pip install 'artstyle-tf[analysis]'."
-        )
     return train_classifiers(
         everything,
         config.classifiers,
@@ -181,7 +173,7 @@ def _train_classifiers(
         folder=analysis.folder / CLASSIFIERS_FOLDER,
         figures=analysis.figures,
         title=analysis.title,
-        reporter=reporter,
+        reporter=analysis.invocation.reporter,
     )
 
 

@@ -6,7 +6,6 @@ of; on loading, every type is held against those that are known to be harmless.
 
 from __future__ import annotations
 
-import importlib.util
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -32,11 +31,6 @@ _MOST_EXPANSION = 100
 _FREE_BYTES = 2**25
 
 
-def can_save_classifiers() -> bool:
-    """Whether skops is installed."""
-    return importlib.util.find_spec("skops") is not None
-
-
 def save_classifier(path: Path, pipeline: Pipeline) -> None:
     """Writes a fitted pipeline, as a whole or not at all; its suffix should be .skops."""
     from skops import io
@@ -49,11 +43,9 @@ def load_classifier(path: Path) -> Pipeline:
     """Reads what `save_classifier` wrote.
 
     Raises:
-        ArtstyleError: if skops is missing, or the file is missing, damaged, packed as no
-            classifier can be, or holds types that are not known to be harmless.
+        ArtstyleError: if the file is missing, damaged, packed as no classifier can be, or holds
+            types that are not known to be harmless.
     """
-    if not can_save_classifiers():
-        raise ArtstyleError("skops is not installed", fix="pip install 'artstyle-tf[analysis]'")
     from skops import io
 
     try:

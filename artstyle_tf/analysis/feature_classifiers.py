@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from artstyle_tf.analysis.analyzed_images import AnalyzedPictures
-from artstyle_tf.analysis.classifier_files import can_save_classifiers, save_classifier
+from artstyle_tf.analysis.classifier_files import save_classifier
 from artstyle_tf.analysis.classifier_search import FoundClassifier, search_classifier
 from artstyle_tf.analysis.classifiers import CLASSIFIER_IN_WORDS
 from artstyle_tf.analysis.settings import ClassifiersConfig
@@ -90,7 +90,6 @@ def _measure_and_write(
         "search_seconds": round(found.search_seconds, 2),
         "fit_seconds": round(found.fit_seconds, 3),
         "milliseconds_a_picture": _milliseconds(found, pictures.features),
-        "size_bytes": None,
     }
     for split, name in NAME_IN_RESULT.items():
         # Where there is no training split everything was learnt from.
@@ -112,10 +111,9 @@ def _measure_and_write(
         )
         write_text(folder / name / "predictions.csv", csv_text(table))
     write_text(folder / "draws.csv", csv_text(found.draws, float_format="%.6g"))
-    if can_save_classifiers():
-        file = folder / "classifier.skops"
-        save_classifier(file, found.pipeline)
-        result["size_bytes"] = file.stat().st_size
+    file = folder / "classifier.skops"
+    save_classifier(file, found.pipeline)
+    result["size_bytes"] = file.stat().st_size
     write_json(folder / "classifier.json", {"class_names": list(pictures.class_names), **result})
     return result
 

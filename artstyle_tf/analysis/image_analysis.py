@@ -1,4 +1,4 @@
-"""Folds, depths, clusters, doubts, maps and atlas of pictures with features."""
+"""Folds, depths, clusters, doubts and maps of pictures with features."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pandas as pd
 
 from artstyle_tf.analysis.analysis_source import AnalysisSource
 from artstyle_tf.analysis.analyzed_images import AnalyzedPictures
-from artstyle_tf.analysis.atlas_page import write_atlas
 from artstyle_tf.analysis.clustering import Clustering
 from artstyle_tf.analysis.depth_view import write_depths
 from artstyle_tf.analysis.feature_views import (
@@ -23,7 +22,7 @@ from artstyle_tf.analysis.feature_views import (
 )
 from artstyle_tf.analysis.label_doubts import LabelDoubts, find_label_doubts
 from artstyle_tf.analysis.out_of_fold import out_of_fold_probabilities
-from artstyle_tf.analysis.projection import FEWEST_TO_PROJECT, has_umap, project
+from artstyle_tf.analysis.projection import FEWEST_TO_PROJECT, project
 from artstyle_tf.analysis.settings import AnalyzeExperiment
 from artstyle_tf.images.index.image_tables import csv_text
 from artstyle_tf.metrics.classification import classification_summary, confusion_matrix
@@ -85,7 +84,7 @@ class PictureAnalysis:
         self.title = f"{source.name}, {config.layer}"
 
     def run(self) -> dict[str, Any]:
-        """Folds, depths, clusters, doubts, maps and atlas; returns their part of the result.
+        """Folds, depths, clusters, doubts and maps; returns their part of the result.
 
         What folds are needed for is null where there are fewer than two styles to divide.
         """
@@ -119,18 +118,6 @@ class PictureAnalysis:
                 write_maps(pictures, method, points, clustering, predictions, **where)
         table = self._table(known, clustering, projections)
         write_text(self.folder / "pictures.csv", csv_text(table, float_format="%.6g"))
-        atlas = None
-        if config.atlas and projections:
-            with stopwatch.stage("atlas"):
-                atlas = write_atlas(
-                    pictures,
-                    table,
-                    list(projections)[-1],
-                    file=self.folder / "atlas.html",
-                    title=self.title,
-                    thumbnail_px=config.thumbnail_px,
-                    reporter=reporter,
-                )
         left_out = np.setdiff1d(pictures.labels, [] if known is None else known.pictures.labels)
         return {
             "out_of_fold": None if known is None else self._scores(known),
@@ -139,7 +126,6 @@ class PictureAnalysis:
             "clusters": scores,
             "num_doubted": None if known is None else int(known.doubts.is_doubted.sum()),
             "projections": list(projections),
-            "atlas": None if atlas is None else str(atlas),
         }
 
     def _out_of_fold(self) -> _OutOfFold | None:
@@ -180,15 +166,9 @@ class PictureAnalysis:
 
     def _project(self) -> dict[str, np.ndarray]:
         settings, scaled = self.config.projection, self.pictures.scaled()
-        methods = list(dict.fromkeys(settings.methods))
-        if "umap" in methods and not has_umap():
-            self.invocation.reporter.warn(
-                "UMAP is left out because it is not installed: pip install 'artstyle-tf[analysis]'."
-            )
-            methods.remove("umap")
         if len(scaled) < FEWEST_TO_PROJECT:
             self.invocation.reporter.warn(
-                f"Left out: projections and atlas. {len(scaled)} images are too few; it takes "
+                f"Left out: projections. {len(scaled)} images are too few; it takes "
                 f"{FEWEST_TO_PROJECT}."
             )
             return {}
@@ -202,7 +182,7 @@ class PictureAnalysis:
                 tsne_perplexity=settings.tsne_perplexity,
                 reporter=self.invocation.reporter,
             )
-            for method in methods
+            for method in dict.fromkeys(settings.methods)
         }
 
     def _table(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import warnings
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -54,7 +53,7 @@ def project(
         float32 [N, 2].
 
     Raises:
-        ArtstyleError: if UMAP is asked for and not installed, or there are too few pictures.
+        ArtstyleError: if there are too few pictures.
 
     Source: McInnes et al. 2018, arXiv:1802.03426 (UMAP); van der Maaten and Hinton 2008 (t-SNE).
     """
@@ -93,19 +92,8 @@ def principal_components(features: np.ndarray, count: int, *, seed: int) -> np.n
     return PCA(count, svd_solver="auto", random_state=seed).fit_transform(features)
 
 
-def has_umap() -> bool:
-    """Whether UMAP is installed."""
-    return importlib.util.find_spec("umap") is not None
-
-
 def _import_umap() -> Any:
     """Imported late: compiling its functions takes about ten seconds."""
-    if not has_umap():
-        raise ArtstyleError(
-            "UMAP is not installed",
-            received="projection.methods with umap",
-            fix="pip install 'artstyle-tf[analysis]', or projection.methods=[pca,tsne]",
-        )
     with _ignoring_what_umap_says():
         import umap  # pyright: ignore[reportMissingImports]
     return umap

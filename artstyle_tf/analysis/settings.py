@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -85,6 +85,11 @@ class AnalyzeExperiment(Schema):
     Without `run`, `backbone`, `weights`, `image_size_px` and `data` say what is looked at.
     """
 
+    retired: ClassVar = dict.fromkeys(
+        ("atlas", "thumbnail_px"),
+        "leave it out: the report of the run, which report.py writes, has the atlas",
+    )
+
     run: str | None = None
     images: str | None = None
     backbone: str | None = None
@@ -102,5 +107,3 @@ class AnalyzeExperiment(Schema):
     projection: ProjectionConfig = ProjectionConfig()
     clustering: ClusteringConfig = ClusteringConfig()
     classifiers: ClassifiersConfig | None = ClassifiersConfig()
-    atlas: bool = True
-    thumbnail_px: Annotated[int, Field(ge=16, le=256)] = 72

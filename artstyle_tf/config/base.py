@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -35,6 +36,9 @@ class Schema(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    retired: ClassVar[Mapping[str, str]] = {}
+    """Keys of earlier versions -> what to do instead, for the error."""
 
 
 def _one_folder_name(name: str) -> str:

@@ -201,6 +201,9 @@ def _did_you_mean(schema: type[BaseModel], location: tuple[int | str, ...]) -> s
     parent = _schema_at(schema, location[:-1])
     if parent is None:
         return ""
+    retired = getattr(parent, "retired", {}).get(location[-1])
+    if retired is not None:
+        return f" ({retired})"
     names = list(parent.model_fields)
     close = difflib.get_close_matches(str(location[-1]), names, n=1, cutoff=0.6)
     prefix = "".join(f"{part}." for part in location[:-1])

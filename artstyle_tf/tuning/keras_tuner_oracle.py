@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.tuning.search_space import Parameter, SearchSpace
 
 METRIC = "macro_f1"
 """What it maximises."""
-
-
-def check_keras_tuner() -> None:
-    """Says how to install it.
-
-    Raises:
-        ArtstyleError: if it is not installed.
-    """
-    if importlib.util.find_spec("keras_tuner") is None:
-        raise ArtstyleError(
-            "The engine keras_tuner needs the package keras-tuner",
-            received="tuning.engine=keras_tuner, and it is not installed",
-            fix="pip install 'artstyle-tf[keras-tuner]', or take tuning.engine=optuna",
-        )
 
 
 def build_oracle(space: SearchSpace, num_trials: int, seed: int, startup_trials: int) -> Any:
@@ -38,11 +22,7 @@ def build_oracle(space: SearchSpace, num_trials: int, seed: int, startup_trials:
         num_trials: it proposes at most.
         seed: of all that it draws.
         startup_trials: drawn at random first.
-
-    Raises:
-        ArtstyleError: if keras-tuner is not installed.
     """
-    check_keras_tuner()
     with quiet():
         import keras_tuner
 

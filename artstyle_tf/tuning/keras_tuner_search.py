@@ -43,8 +43,7 @@ class KerasTunerStudy:
         recipes: tells which trials would train the same; by their values if None.
 
     Raises:
-        ArtstyleError: if keras-tuner is not installed, the file is about something else, or another
-            process works on it.
+        ArtstyleError: if the file is about something else, or another process works on it.
     """
 
     metrics: Sequence[str] = (METRIC,)

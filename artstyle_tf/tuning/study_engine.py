@@ -7,7 +7,6 @@ from typing import Any
 
 from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.system.progress import SILENT, Reporter
-from artstyle_tf.tuning.keras_tuner_oracle import check_keras_tuner
 from artstyle_tf.tuning.keras_tuner_search import KerasTunerStudy
 from artstyle_tf.tuning.optuna_storage import open_storage, with_driver
 from artstyle_tf.tuning.optuna_study import OptunaStudy
@@ -28,7 +27,6 @@ def check_engine(tuning: TuningConfig) -> None:
         ArtstyleError: with the package to install.
     """
     if tuning.engine == "keras_tuner":
-        check_keras_tuner()
         return
     check_sampler(tuning.sampler.name)
     if tuning.storage is not None:

@@ -57,7 +57,6 @@ def test_the_config_knows_the_classifiers_and_projections_that_exist():
 
 @pytest.mark.parametrize("name", CLASSIFIER_NAMES)
 def test_every_classifier_learns_and_is_kept(name, tmp_path):
-    pytest.importorskip("skops")
     features, labels = blobs()
     folds = np.arange(len(labels)) // 3 % 2
     found = search(name, features, labels, folds, num_draws=1)
@@ -114,7 +113,6 @@ def test_there_are_never_more_components_than_pictures():
 
 
 def test_what_could_run_code_is_refused(tmp_path):
-    pytest.importorskip("skops")
     file = tmp_path / "classifier.skops"
     stranger = make_pipeline(FunctionTransformer(pickle.loads))
     save_classifier(file, stranger)

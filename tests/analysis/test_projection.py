@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from artstyle_tf.analysis import projection
 from artstyle_tf.analysis.projection import project
 from artstyle_tf.system.errors import ArtstyleError
 
@@ -16,8 +15,6 @@ def two_blobs(each=15):
 
 @pytest.mark.parametrize("method", ["pca", "tsne", "umap"])
 def test_neighbours_stay_neighbours_and_the_seed_decides(method):
-    if method == "umap":
-        pytest.importorskip("umap")
     features, labels = two_blobs()
     points = project(features, method, seed=3, umap_neighbours=8)
     assert points.shape == (30, 2)
@@ -41,9 +38,3 @@ def test_few_pictures_have_a_place_too():
     assert np.isfinite(project(features, "tsne", seed=0)).all()
     with pytest.raises(ArtstyleError, match="too few pictures"):
         project(features[:3], "pca", seed=0)
-
-
-def test_without_umap_there_is_a_message(monkeypatch):
-    monkeypatch.setattr(projection, "has_umap", lambda: False)
-    with pytest.raises(ArtstyleError, match=r"artstyle-tf\[analysis\]"):
-        project(two_blobs()[0], "umap", seed=0)

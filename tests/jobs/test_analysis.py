@@ -12,7 +12,7 @@ import pytest
 from documented_names import undocumented_names
 from PIL import Image
 
-from artstyle_tf.analysis.classifier_files import can_save_classifiers, load_classifier
+from artstyle_tf.analysis.classifier_files import load_classifier
 from artstyle_tf.cli.main import main
 from artstyle_tf.metrics.classification import classification_summary
 
@@ -119,8 +119,6 @@ def test_only_training_pictures_decide_and_their_scores_are_those_of_the_predict
 
 
 def test_a_kept_classifier_repeats_its_predictions(analysis):
-    if not can_save_classifiers():
-        pytest.skip("skops is not installed")
     folder = Path(analysis["results"]) / "classifiers" / "gradient_boosting"
     (file,) = Path(analysis["features"]).glob("*.npz")
     with np.load(file, allow_pickle=False) as shard:
@@ -146,23 +144,19 @@ def test_every_picture_has_a_row_and_the_doubted_ones_are_listed(analysis):
     assert right == pytest.approx(analysis["out_of_fold"]["accuracy"])
 
 
-def test_figures_and_atlas_are_there(analysis):
+def test_figures_are_there(analysis):
     names = {file.name for file in Path(analysis["figures"]).glob("*.png")}
     assert "depths.png" not in names  # its head reads the top alone
     assert analysis["depths"] is None
     assert {"pca_by_style.png", "pca_by_cluster.png", "pca_by_correctness.png"} <= names
     assert {"contingency.png", "silhouettes.png", "clusters.png", "classifiers.png"} <= names
     assert {"typical.png", "ambiguous.png"} <= names
-    if analysis["atlas"] is None:
-        pytest.skip("Bokeh is not installed")
-    page = Path(analysis["atlas"]).read_text(encoding="utf-8")
-    assert page.count("data:image/webp;base64,") == sum(STYLES.values())
 
 
 def test_a_second_analysis_finds_the_features_and_has_a_name_of_its_own(workplace, capsys):
     shard = next(Path("outputs/features").glob("pooled-*/*.npz"))
     before = shard.stat().st_mtime_ns
-    options = ["classifiers=null", "atlas=false", "clustering.num_clusters=3"]
+    options = ["classifiers=null", "clustering.num_clusters=3"]
     assert (
         main(
             ["--run", "outputs/models/direct", *options, "projection.methods=[]", *QUICK[-3:]],
@@ -177,7 +171,7 @@ def test_a_second_analysis_finds_the_features_and_has_a_name_of_its_own(workplac
 
 
 def test_depths_of_a_style_head_are_left_out_in_turn(workplace, capsys):
-    quick = ["classifiers=null", "atlas=false", "clustering.num_clusters=2", "folds.num_folds=3"]
+    quick = ["classifiers=null", "clustering.num_clusters=2", "folds.num_folds=3"]
     options = ["--run", "outputs/models/triplet", "--layer", "head", "projection.methods=[]"]
     assert main([*options, *quick, "--quiet"], verb="analyze-features") == 0
     printed = capsys.readouterr().out
@@ -210,7 +204,7 @@ def test_an_interrupted_analysis_is_made_by_the_same_command(workplace, capsys, 
         raise KeyboardInterrupt
 
     named = ["--run", "outputs/models/direct", "--run-name", "mine", "classifiers=null"]
-    named += ["atlas=false", "projection.methods=[]", "clustering.num_clusters=2", *QUICK[-3:]]
+    named += ["projection.methods=[]", "clustering.num_clusters=2", *QUICK[-3:]]
     with monkeypatch.context() as patch:
         patch.setattr(picture_analysis, "write_clusters", interrupt)
         assert main(named, verb="analyze-features") == 130
@@ -224,7 +218,7 @@ def test_an_interrupted_analysis_is_made_by_the_same_command(workplace, capsys, 
 
 def test_other_pictures_and_a_bare_backbone_can_be_analyzed(workplace, capsys, write_pictures):
     write_pictures(Path("others"), {"bold": 8, "fine": 8, "wide": 8}, seed=5)
-    options = ["classifiers=null", "atlas=false", "clustering.num_clusters=2", *QUICK[-3:]]
+    options = ["classifiers=null", "clustering.num_clusters=2", *QUICK[-3:]]
     named = ["--images", "others", "projection.methods=[]", *options]
     arguments = ["--run", "outputs/models/direct", "--layer", "output", *named]
     assert main(arguments, verb="analyze-features") == 0
@@ -246,6 +240,9 @@ def test_what_is_wrong_is_said_before_anything_is_written(workplace, capsys):
     assert main([*options, "--dry-run"], verb="analyze-features") == 2
     assert "no such layer" in capsys.readouterr().err
     assert main(["--run", "outputs/models/direct", "--dry-run"], verb="analyze-features") == 0
+    assert main(["--run", "outputs/models/direct", "atlas=true"], verb="analyze-features") == 2
+    said = capsys.readouterr().err
+    assert "unknown key 'atlas' (leave it out: the report of the run, which report.py" in said
     assert sorted(Path("outputs").rglob("*")) == before
 
 

@@ -1,8 +1,8 @@
 """Pictures as points: what the network finds alike lies together.
 
-Drawn as SVG and moved by the page's own few lines instead of embedding Bokeh, whose script alone
-takes a megabyte: points can be printed, follow dark mode, and be walked through by keyboard. The
-atlas of an analysis, which can zoom and recolour, stays a page of its own.
+Drawn as SVG and moved by the page's own few lines instead of embedding a plotting library, whose
+script alone takes a megabyte: points can be printed, follow dark mode, and be walked through by
+keyboard.
 """
 
 from __future__ import annotations
