@@ -22,20 +22,19 @@ from artstyle_tf.system.progress import Reporter
 from artstyle_tf.tuning.live_board import LiveBoard
 from artstyle_tf.tuning.optuna_storage import open_storage
 from artstyle_tf.tuning.optuna_study import OptunaStudy
-from artstyle_tf.tuning.search_space import Parameter, SearchSpace
+from artstyle_tf.tuning.settings import TuningConfig
 from artstyle_tf.tuning.study_loop import run_study
+from artstyle_tf.tuning.study_plan import unpack_space
 from artstyle_tf.tuning.trial_life import TrialLink
 from artstyle_tf.tuning.trial_processes import TrialProcesses
 
 _STEPS = 3
 
-SPACE = SearchSpace(
-    [
-        Parameter("rate", "float", low=1e-4, high=1e-2, log=True),
-        Parameter("blocks", "int", low=2, high=8),
-        Parameter("batch", "categorical", choices=(16, 32, [64, 64])),
-    ]
-)
+SPACE = {
+    "rate": {"type": "float", "low": 1e-4, "high": 1e-2, "log": True},
+    "blocks": {"type": "int", "low": 2, "high": 8},
+    "batch": {"type": "categorical", "choices": (16, 32, [64, 64])},
+}
 
 
 def wait_and_score(job: tuple[dict[str, Any], float], link: TrialLink) -> dict[str, float]:
@@ -56,10 +55,16 @@ def main() -> int:
     storage = open_storage(
         options.storage, folder / "study.db", heartbeat_seconds=options.heartbeat, retries=1000
     )
-    study = OptunaStudy(
-        "cheap", storage, SPACE, metrics=["macro_f1"], basis={}, num_trials=options.trials,
-        retries=1000, startup_trials=1000,
-    )  # fmt: skip
+    settings = TuningConfig.model_validate(
+        {
+            "space": SPACE,
+            "num_trials": options.trials,
+            "sampler": {"startup_trials": 1000},
+            "pruner": {"name": "none"},
+            "retries": 1000,
+        }
+    )
+    study = OptunaStudy("cheap", storage, unpack_space(settings), settings, basis={})
     processes = TrialProcesses(
         options.workers, preload=[], log_file=folder / "trials.log", num_threads=1
     )

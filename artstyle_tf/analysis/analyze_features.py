@@ -12,8 +12,7 @@ from artstyle_tf.analysis.analyzed_images import (
     read_analyzed_pictures,
 )
 from artstyle_tf.analysis.feature_classifiers import train_classifiers
-from artstyle_tf.analysis.feature_extraction import extract_features
-from artstyle_tf.analysis.feature_network import OUTPUT, build_feature_network
+from artstyle_tf.analysis.feature_extraction import OUTPUT, build_feature_network, extract_features
 from artstyle_tf.analysis.image_analysis import PictureAnalysis
 from artstyle_tf.analysis.places import (
     ANALYSIS_FILE,

@@ -9,18 +9,26 @@ Source: leave-one-covariate-out, Lei et al. 2018, doi:10.1080/01621459.2017.1307
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from artstyle_tf.analysis.analyzed_images import AnalyzedPictures
 from artstyle_tf.analysis.out_of_fold import out_of_fold_probabilities
 from artstyle_tf.heads.ridge import fit_ridge_probe
-from artstyle_tf.metrics.comparison import Difference, class_f1_interval, compare_models
-from artstyle_tf.metrics.exact_tests import FALSE_ALARMS
+from artstyle_tf.images.index.image_tables import csv_text
+from artstyle_tf.metrics.comparison import Difference, class_f1_interval, compare_models, verdict
+from artstyle_tf.metrics.exact_tests import FALSE_ALARMS, holm_adjusted
 from artstyle_tf.metrics.influence import class_f1
 from artstyle_tf.models.features import FeatureGroup
+from artstyle_tf.plots.depth_ablation import plot_depth_ablation
+from artstyle_tf.plots.theme import save_figure
+from artstyle_tf.system.files import write_text
 from artstyle_tf.system.progress import SILENT, Reporter
 
 ALL, WITHOUT, ONLY = "all", "without", "only"
@@ -163,3 +171,67 @@ def _choices_of_depths(groups: Sequence[FeatureGroup]) -> list[tuple[str, str, l
         *((WITHOUT, groups[out].depth, [n for n in numbers if n != out]) for out in numbers),
         *((ONLY, groups[kept].depth, [kept]) for kept in numbers),
     ]
+
+
+def write_depths(
+    pictures: AnalyzedPictures,
+    folds: np.ndarray,
+    *,
+    folder: Path,
+    figures: Path,
+    title: str,
+    reporter: Reporter,
+) -> dict[str, Any] | None:
+    """Leaves out each depth in turn, and writes and draws what is lost.
+
+    Args:
+        pictures: N pictures.
+        folds: int [N].
+        folder: for the table.
+        figures: for the figure.
+        title: of the figure.
+        reporter: where progress goes.
+
+    Returns:
+        Scores and intervals as JSON values; None where the features are of one depth.
+    """
+    if len(pictures.groups) < 2:
+        return None
+    table = leave_depths_out(
+        pictures.features,
+        pictures.labels,
+        folds,
+        # The works of one artist are recognised, or not, together, however they were divided.
+        pictures.clusters(by_group=True),
+        pictures.groups,
+        class_names=pictures.class_names,
+        reporter=reporter,
+    )
+    write_text(folder / "depths.csv", csv_text(table, float_format="%.4f"))
+    top, *blocks = (group.depth for group in pictures.groups)
+    depths = [*blocks, top]
+    save_figure(plot_depth_ablation(table, depths, title=title), figures / "depths.png")
+    losses = depth_losses(table)
+    most_missed = max(losses, key=lambda depth: losses[depth].difference)
+    adjusted = holm_adjusted({depth: loss.p_value for depth, loss in losses.items()})
+    together = table[table["style"].isna()]
+    alone = together[together["features"] == ONLY].set_index("depth")["f1"]
+    return {
+        "macro_f1": float(together.loc[together["features"] == ALL, "f1"].iloc[0]),
+        "left_out": [
+            {
+                "depth": depth,
+                **dataclasses.asdict(losses[depth]),
+                "adjusted_p_value": adjusted[depth],
+                "macro_f1_alone": float(alone[depth]),
+            }
+            for depth in depths
+        ],
+        "most_missed": most_missed,
+        "verdict": verdict(
+            losses[most_missed],
+            ["the head with all depths", f"the head without {most_missed}"],
+            adjusted_p_value=adjusted[most_missed],
+            unit="groups of images",
+        ),
+    }

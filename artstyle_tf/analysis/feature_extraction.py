@@ -1,8 +1,10 @@
-"""Pictures -> features on disk, with the fastest exact forward passes."""
+"""Features: what a network makes of images at one of its layers, computed once and kept on disk."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -10,15 +12,104 @@ import numpy as np
 import pandas as pd
 
 from artstyle_tf.analysis.analysis_source import AnalysisSource
-from artstyle_tf.analysis.feature_network import FeatureNetwork
 from artstyle_tf.analysis.feature_shards import FeatureShards
 from artstyle_tf.images.batches.batches import evaluation_batches, steps_per_epoch
 from artstyle_tf.images.batches.image_store import PictureStore, errors_of_reading
+from artstyle_tf.models.features import POOLING_NAME, FeatureGroup, feature_groups
+from artstyle_tf.models.style_head import StylePooling
 from artstyle_tf.models.weights import weights_digest
+from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.system.progress import Reporter
 from artstyle_tf.trunk_cache.frozen_graph import freeze
 from artstyle_tf.trunk_cache.trunk_runtime import TrunkRuntime, open_trunk_runtime
+
+HEAD, POOLED, OUTPUT = "head", "pooled", "output"
+"""Names that every network knows: what its head reads, its pooled top, and what it answers."""
+
+# The layers that `models` builds between the backbone and the head.
+_BEFORE_HEAD, _JOINED = "dropout", "features"
+
+
+@dataclass(frozen=True)
+class FeatureNetwork:
+    """A network up to one layer.
+
+    Attributes:
+        model: float32 [B, S, S, 3] in 0..255 -> features float32 [B, D].
+        layer: what was asked for.
+        groups: parts of D that are scaled as wholes; see `heads.feature_scales`.
+    """
+
+    model: keras.Model
+    layer: str
+    groups: tuple[FeatureGroup, ...]
+
+
+def build_feature_network(model: keras.Model, layer: str) -> FeatureNetwork:
+    """Cuts a network, or takes a bare backbone.
+
+    Args:
+        model: float32 [B, S, S, 3] -> logits, embedding or, for a bare backbone, feature map.
+        layer: "head" for what the classifier reads, "pooled" for the means of the top feature map,
+            "output" for logits or embedding, or the name of any layer. The means over all
+            positions are taken of a feature map.
+
+    Raises:
+        ArtstyleError: if there is no such layer, or it gives neither a vector nor a map.
+    """
+    tensor = _tensor(model, layer)
+    joined = tensor
+    if len(tensor.shape) == 4:
+        tensor = keras.layers.GlobalAveragePooling2D(name="pooled_features")(tensor)
+    if len(tensor.shape) != 2 or tensor.shape[-1] is None:
+        raise ArtstyleError(
+            f"The layer {layer} gives no features of a picture",
+            received=f"an output of shape {tuple(tensor.shape)}",
+            expected="a vector or a feature map",
+            fix="choose another layer, e.g. layer=pooled",
+        )
+    if tensor is joined:
+        tensor = keras.layers.Identity()(tensor)  # a layer of our own always makes a model
+    network = keras.Model(model.input, tensor, name="feature_network")
+    if layer == OUTPUT:  # logits and embeddings are compared as they are
+        groups = (FeatureGroup(int(tensor.shape[-1]), has_one_scale=True),)
+    else:
+        groups = _groups(model, joined, int(tensor.shape[-1]))
+    return FeatureNetwork(network, layer, groups)
+
+
+def _tensor(model: keras.Model, layer: str) -> keras.KerasTensor:
+    names = [known.name for known in model.layers]
+    if layer == OUTPUT:
+        return model.output
+    if layer == POOLED:
+        return model.get_layer(POOLING_NAME).output if POOLING_NAME in names else model.output
+    if layer == HEAD:
+        # A bare backbone has no head; an ordinary one would read its pooled top.
+        return model.get_layer(_BEFORE_HEAD).input if _BEFORE_HEAD in names else model.output
+    if layer not in names:
+        near = difflib.get_close_matches(layer, names, n=3, cutoff=0.4)
+        raise ArtstyleError(
+            f"The network {model.name} has no such layer",
+            received=f"layer={layer}",
+            expected=f"{HEAD}, {POOLED}, {OUTPUT} or the name of a layer"
+            + (f", such as {', '.join(near)}" if near else ""),
+        )
+    output = model.get_layer(layer).output
+    if isinstance(output, list | tuple):
+        raise ArtstyleError(f"The layer {layer} has several outputs", fix="choose another layer")
+    return output
+
+
+def _groups(model: keras.Model, tensor: keras.KerasTensor, size: int) -> tuple[FeatureGroup, ...]:
+    """The pooled top and the style of each block, where they are joined; else one group."""
+    if _JOINED in [layer.name for layer in model.layers]:
+        joined = model.get_layer(_JOINED)
+        if tensor is joined.output:
+            poolings = [layer for layer in model.layers if isinstance(layer, StylePooling)]
+            return feature_groups(joined.input, poolings)
+    return (FeatureGroup(size, has_one_scale=False),)
 
 
 def extract_features(

@@ -18,7 +18,7 @@ from artstyle_tf.analysis.clustering import (
     silhouette,
 )
 from artstyle_tf.analysis.label_doubts import LabelDoubts
-from artstyle_tf.analysis.notable_images import most_ambiguous, most_typical
+from artstyle_tf.analysis.out_of_fold import most_ambiguous, most_typical
 from artstyle_tf.analysis.projection import PROJECTION_IN_WORDS, principal_components
 from artstyle_tf.analysis.settings import ClusteringConfig
 from artstyle_tf.images.index.image_tables import csv_text

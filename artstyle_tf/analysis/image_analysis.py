@@ -12,7 +12,7 @@ import pandas as pd
 from artstyle_tf.analysis.analysis_source import AnalysisSource
 from artstyle_tf.analysis.analyzed_images import AnalyzedPictures
 from artstyle_tf.analysis.clustering import Clustering
-from artstyle_tf.analysis.depth_view import write_depths
+from artstyle_tf.analysis.depth_ablation import write_depths
 from artstyle_tf.analysis.feature_views import (
     cluster_pictures,
     write_clusters,

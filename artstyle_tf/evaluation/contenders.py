@@ -13,7 +13,7 @@ import pandas as pd
 
 from artstyle_tf.analysis.analyze_features import CLASSIFIERS_FOLDER
 from artstyle_tf.analysis.classifiers import CLASSIFIER_IN_WORDS
-from artstyle_tf.analysis.feature_network import POOLED, build_feature_network
+from artstyle_tf.analysis.feature_extraction import POOLED, build_feature_network
 from artstyle_tf.analysis.places import ANALYSIS_FILE, is_analysis
 from artstyle_tf.evaluation.places import find_compared_folders
 from artstyle_tf.evaluation.settings import CompareExperiment

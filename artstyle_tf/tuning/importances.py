@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 
-from artstyle_tf.tuning.optuna_space import distribution_of
+from artstyle_tf.tuning.optuna_conversion import distribution_of
 from artstyle_tf.tuning.search_space import SearchSpace
 from artstyle_tf.tuning.trial_records import TrialRecord
 

@@ -23,6 +23,7 @@ from artstyle_tf.system.locks import held
 from artstyle_tf.tuning.keras_tuner_oracle import METRIC, build_oracle, decoded, encoded, quiet
 from artstyle_tf.tuning.repeats import Recipes
 from artstyle_tf.tuning.search_space import SearchSpace
+from artstyle_tf.tuning.settings import TuningConfig
 from artstyle_tf.tuning.study_identity import must_be_noted
 from artstyle_tf.tuning.trial_records import Proposal, TrialRecord
 
@@ -35,11 +36,9 @@ class KerasTunerStudy:
     Args:
         file: what is known of the study.
         space: to search.
+        settings: how many trials, how many of them at random, and how often one is made again.
         basis: what trials have in common, as JSON values; a study with another is refused.
-        num_trials: to be made.
         seed: of the oracle.
-        startup_trials: drawn at random first.
-        retries: how often a trial is made again whose process was killed.
         recipes: tells which trials would train the same; by their values if None.
 
     Raises:
@@ -52,22 +51,20 @@ class KerasTunerStudy:
         self,
         file: Path,
         space: SearchSpace,
+        settings: TuningConfig,
         *,
         basis: Mapping[str, Any],
-        num_trials: int,
-        seed: int,
-        startup_trials: int,
-        retries: int,
+        seed: int = 42,
         recipes: Recipes | None = None,
     ) -> None:
-        self.num_trials = num_trials
-        self.recipes = recipes or Recipes(space, num_trials=num_trials)
+        self.num_trials = settings.num_trials
+        self.recipes = recipes or Recipes(space, num_trials=self.num_trials)
         self._lock = contextlib.ExitStack()
         file.parent.mkdir(parents=True, exist_ok=True)
         self._lock.enter_context(held(file.with_name("keras-tuner.lock"), busy=_in_use))
         self._file = file
         self._space = space
-        self._retries = retries
+        self._retries = settings.retries
         self._again: list[Proposal] = []
         self._times_killed: dict[int, int] = {}
         self._steps: dict[int, dict[int, float]] = {}
@@ -81,7 +78,9 @@ class KerasTunerStudy:
             raise
         # Every random value takes the next seed; a study that goes on must not draw them again.
         drawn = len(trials) * len(space.keys)
-        self._oracle = build_oracle(space, num_trials, seed + drawn, startup_trials)
+        self._oracle = build_oracle(
+            space, self.num_trials, seed + drawn, settings.sampler.startup_trials
+        )
         for record in trials:
             self._records[record.number] = record
             self._tell_oracle(record)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from artstyle_tf.tuning.optuna_records import REPEAT_OF, record_of
-from artstyle_tf.tuning.optuna_retries import SURPLUS, Retries, counted_trials
-from artstyle_tf.tuning.optuna_space import check_unchanged, suggest
+from artstyle_tf.tuning.optuna_conversion import REPEAT_OF, check_unchanged, record_of, suggest
+from artstyle_tf.tuning.optuna_retries import SURPLUS, Retries, counted_trials, this_worker
 from artstyle_tf.tuning.optuna_storage import close_storage, without_warnings
 from artstyle_tf.tuning.repeats import Recipes
-from artstyle_tf.tuning.samplers import PrunerName, SamplerName, build_pruner, build_sampler
+from artstyle_tf.tuning.samplers import build_pruner, build_sampler
 from artstyle_tf.tuning.search_space import SearchSpace, digest_of
+from artstyle_tf.tuning.settings import TuningConfig
 from artstyle_tf.tuning.storage_faults import explains_storage_faults, storage_faults_explained
 from artstyle_tf.tuning.study import DIRECTIONS
 from artstyle_tf.tuning.trial_records import Proposal, TrialRecord
-from artstyle_tf.tuning.workers import this_worker
 
 if TYPE_CHECKING:  # Optuna is imported late
     from optuna import Study
@@ -35,18 +34,10 @@ class OptunaStudy:
         name: of the study in the database.
         storage: see `optuna_storage`.
         space: to search.
-        metrics: objectives.
+        settings: objectives, sampler, pruner, and how long and how often.
         basis: what trials have in common, as JSON values; a study with another is refused.
-        num_trials: of all workers together.
-        timeout_seconds: after so long no trial is begun; None for no limit.
         seed: of the sampler.
-        sampler: see `samplers`.
-        startup_trials: see `samplers`.
-        pruner: see `samplers`.
-        pruner_startup_trials: see `samplers`.
-        warmup_steps: see `samplers`.
         most_steps: that a trial reports.
-        retries: how often a trial is made again whose worker was killed.
         recipes: tells which trials would train the same; by their values if None.
 
     Raises:
@@ -58,28 +49,20 @@ class OptunaStudy:
         name: str,
         storage: RDBStorage,
         space: SearchSpace,
+        settings: TuningConfig,
         *,
-        metrics: Sequence[str],
         basis: Mapping[str, Any],
-        num_trials: int,
-        timeout_seconds: float | None = None,
         seed: int = 42,
-        sampler: SamplerName = "tpe",
-        startup_trials: int = 10,
-        pruner: PrunerName = "none",
-        pruner_startup_trials: int = 5,
-        warmup_steps: int = 0,
         most_steps: int = 1,
-        retries: int = 2,
         recipes: Recipes | None = None,
     ) -> None:
         import optuna
         from optuna.study import StudyDirection
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self.metrics = tuple(metrics)
-        self.num_trials = num_trials
-        self.recipes = recipes or Recipes(space, num_trials=num_trials)
+        self.metrics: tuple[str, ...] = settings.objective.metrics
+        self.num_trials = settings.num_trials
+        self.recipes = recipes or Recipes(space, num_trials=self.num_trials)
         self._storage = storage
         self._space = space
         self._trials: dict[int, Trial] = {}
@@ -89,22 +72,15 @@ class OptunaStudy:
                 self._study: Study = optuna.create_study(
                     study_name=name,
                     storage=storage,
-                    pruner=build_pruner(
-                        pruner,
-                        most_steps=most_steps,
-                        startup_trials=pruner_startup_trials,
-                        warmup_steps=warmup_steps,
-                    ),
-                    directions=[StudyDirection[DIRECTIONS[metric].upper()] for metric in metrics],
+                    pruner=build_pruner(settings.pruner, most_steps=most_steps),
+                    directions=[StudyDirection[DIRECTIONS[name].upper()] for name in self.metrics],
                     load_if_exists=True,
                 )
             check_unchanged(self._study, space, basis)
-            self._retries = Retries(self._study, storage, retries)
+            self._retries = Retries(self._study, storage, settings.retries)
             self._retries.bury_the_dead(self._trials)
-            self._study.sampler = build_sampler(
-                sampler, seed=self._seed(seed), startup_trials=startup_trials
-            )
-            self._deadline = self._agree_on_deadline(timeout_seconds)
+            self._study.sampler = build_sampler(settings.sampler, seed=self._seed(seed))
+            self._deadline = self._agree_on_deadline(settings.timeout_seconds)
 
     @explains_storage_faults
     def ask(self) -> Proposal | None:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import importlib.util
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.tuning.settings import PrunerConfig, SamplerConfig
 
 if TYPE_CHECKING:  # Optuna is imported late
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
-
-SamplerName = Literal["tpe", "random", "qmc", "nsga2", "cmaes", "gp"]
-PrunerName = Literal["none", "median", "halving", "hyperband"]
 
 _PACKAGE_OF = {"cmaes": "cmaes", "gp": "torch"}
 
@@ -34,20 +32,20 @@ def check_sampler(name: str) -> None:
         )
 
 
-def build_sampler(name: SamplerName, *, seed: int, startup_trials: int) -> BaseSampler:
+def build_sampler(settings: SamplerConfig, *, seed: int) -> BaseSampler:
     """A seeded sampler.
 
     Args:
-        name: of the sampler.
+        settings: which one.
         seed: of all that it draws.
-        startup_trials: drawn at random before it begins to learn.
 
     Source of the default: Bergstra et al. 2011 (tree-structured Parzen estimators).
     """
     from optuna import samplers
     from optuna.exceptions import ExperimentalWarning
 
-    check_sampler(name)
+    check_sampler(settings.name)
+    startup_trials = settings.startup_trials
     build: dict[str, Callable[[], BaseSampler]] = {
         # With several workers, trials that are being made count as bad ones, or all would try
         # the same place. Parameters are drawn together, because learning rate and batch size
@@ -71,19 +69,15 @@ def build_sampler(name: SamplerName, *, seed: int, startup_trials: int) -> BaseS
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        return build[name]()
+        return build[settings.name]()
 
 
-def build_pruner(
-    name: PrunerName, *, most_steps: int, startup_trials: int, warmup_steps: int
-) -> BasePruner:
+def build_pruner(settings: PrunerConfig, *, most_steps: int) -> BasePruner:
     """A pruner.
 
     Args:
-        name: of the pruner.
+        settings: which one.
         most_steps: that a trial reports at most.
-        startup_trials: of `median`: trials that are made to their end first.
-        warmup_steps: of `median`: steps of each trial that are never its last.
 
     Source: Golovin et al. 2017 (median); Li et al. 2018, arXiv:1810.05934 (halving, asynchronous);
     Li et al. 2018, arXiv:1603.06560 (hyperband).
@@ -93,11 +87,11 @@ def build_pruner(
     build: dict[str, Callable[[], BasePruner]] = {
         "none": pruners.NopPruner,
         "median": lambda: pruners.MedianPruner(
-            n_startup_trials=startup_trials, n_warmup_steps=warmup_steps
+            n_startup_trials=settings.startup_trials, n_warmup_steps=settings.warmup_steps
         ),
         "halving": lambda: pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=3),
         "hyperband": lambda: pruners.HyperbandPruner(
             min_resource=1, max_resource=most_steps, reduction_factor=3
         ),
     }
-    return build[name]()
+    return build[settings.name]()

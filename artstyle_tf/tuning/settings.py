@@ -9,7 +9,6 @@ from pydantic import Field, model_validator
 from artstyle_tf.config.base import LenientFloat, NonNegativeInt, PositiveFloat, PositiveInt, Schema
 from artstyle_tf.config.experiment import DirectExperiment, TrainingExperiment, TripletExperiment
 
-Scalar = bool | int | LenientFloat | str | None
 MetricName = Literal["macro_f1", "training_seconds"]
 
 
@@ -95,7 +94,8 @@ class SamplerConfig(Schema):
 class PrunerConfig(Schema):
     """When a hopeless trial is given up.
 
-    `median` compares an epoch with the same epoch of earlier trials, `halving` and `hyperband`
+    `median` compares an epoch with the same epoch of earlier trials, `startup_trials` of which are
+    made to their end, and never ends a trial in its first `warmup_steps`; `halving` and `hyperband`
     let the best third go on after 1, 3, 9 ... epochs. Epochs count through all phases; with folds,
     a step is a fold.
     """

@@ -17,7 +17,6 @@ from artstyle_tf.system.files import cannot_write, write_json
 from artstyle_tf.system.interruption import safe_point
 from artstyle_tf.system.locks import LOCK_FILE, held
 from artstyle_tf.system.progress import Reporter, format_seconds
-from artstyle_tf.tuning.confirmation import Recipe
 from artstyle_tf.tuning.search_space import digest_of
 from artstyle_tf.tuning.settings import ConfirmationConfig
 from artstyle_tf.tuning.study_plan import trial_config
@@ -43,6 +42,39 @@ class Candidate:
     name: str
     config: TrainingExperiment
     number: int | None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One configuration, trained with R seeds.
+
+    Attributes:
+        name: for people.
+        scores: macro-F1 of each training, as training reports it.
+        predictions: int [R, N], for the same pictures.
+        best_epochs: from which each network is; 0 for its start, before any phase. None where a
+            training is several, one a fold.
+    """
+
+    name: str
+    scores: Sequence[float]
+    predictions: np.ndarray
+    best_epochs: Sequence[int | None] = ()
+
+    @property
+    def mean(self) -> float:
+        """Mean macro-F1 over the seeds."""
+        return float(np.mean(self.scores))
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation over the seeds; None for one seed."""
+        return float(np.std(self.scores, ddof=1)) if len(self.scores) > 1 else None
+
+    @property
+    def kept_its_start(self) -> bool:
+        """Whether no epoch of any training was better than what it began with."""
+        return len(self.best_epochs) > 0 and all(epoch == 0 for epoch in self.best_epochs)
 
 
 def choose_candidates(

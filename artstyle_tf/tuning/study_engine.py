@@ -66,11 +66,9 @@ def open_study(
         return KerasTunerStudy(
             place.keras_tuner_file,
             space,
+            tuning,
             basis=basis,
-            num_trials=tuning.num_trials,
             seed=config.seed,
-            startup_trials=tuning.sampler.startup_trials,
-            retries=tuning.retries,
             recipes=recipes,
         )
     storage = open_storage(
@@ -84,17 +82,9 @@ def open_study(
         place.name,
         storage,
         space,
-        metrics=tuning.objective.metrics,
+        tuning,
         basis=basis,
-        num_trials=tuning.num_trials,
-        timeout_seconds=tuning.timeout_seconds,
         seed=config.seed,
-        sampler=tuning.sampler.name,
-        startup_trials=tuning.sampler.startup_trials,
-        pruner=tuning.pruner.name,
-        pruner_startup_trials=tuning.pruner.startup_trials,
-        warmup_steps=tuning.pruner.warmup_steps,
         most_steps=num_steps(base, space, tuning),
-        retries=tuning.retries,
         recipes=recipes,
     )

@@ -1,7 +1,8 @@
-"""What a study leaves behind: tables, the winner's config, figures."""
+"""What a study leaves behind: tables, figures, and its results as JSON values and as text."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,11 +15,14 @@ from artstyle_tf.plots.pareto_front import plot_pareto_front
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.plots.tuning_history import plot_tuning_history
 from artstyle_tf.plots.tuning_slices import SearchedParameter, plot_tuning_slices
+from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import write_text
 from artstyle_tf.tuning.importances import score_of
+from artstyle_tf.tuning.live_board import short_value
 from artstyle_tf.tuning.search_space import Parameter, SearchSpace
 from artstyle_tf.tuning.study import best_first
 from artstyle_tf.tuning.study_folder import StudyFolder
+from artstyle_tf.tuning.study_verdict import Verdict
 from artstyle_tf.tuning.trial_records import TrialRecord
 
 _SCORE_NAMES = {
@@ -147,3 +151,65 @@ def _searched(parameter: Parameter, name: str, records: Sequence[TrialRecord]) -
         for value, record in zip(values, records, strict=True)
     ]
     return SearchedParameter(name, texts, choices=[str(token) for token in parameter.tokens])
+
+
+def in_words(result: dict[str, Any]) -> str:
+    """The result as text."""
+    if result.get("dry_run"):
+        lines = [f"{key}: {value}" for key, value in result.items() if key != "dry_run"]
+        return "Dry run: nothing was written.\n" + "\n".join(lines)
+    states = ", ".join(f"{count} {state}" for state, count in result["trials"].items() if count)
+    lines = [f"Trials:  {states}"]
+    if result["ended_early"] is not None:
+        lines.append(f"Ended:   {result['ended_early']}")
+    values = {key: short_value(value) for key, value in result["best"]["values"].items()}
+    width = max(map(len, values), default=0)
+    lines += [
+        f"Winner:  trial {result['best']['trial']}",
+        *(f"  {key:<{width}}  {value}" for key, value in values.items()),
+        *result["confirmation"],
+        *(f"{text[0].upper()}{text[1:]}." for text in result["verdicts"]),
+        f"Config:  {result['best_config']}",
+        f"Figures: {result['figures']}",
+        f"Results: {result['study']} ({result['seconds']['total']:.0f} s)",
+    ]
+    return "\n".join(lines)
+
+
+def best_entry(best: Sequence[TrialRecord], verdict: Verdict) -> dict[str, Any]:
+    """The winner, as `best.json` has it."""
+    record = next(record for record in best if record.number == verdict.winner)
+    confirmed = next((r for r in verdict.recipes if r["trial"] == record.number), None)
+    return {
+        **record_entry(record),
+        "confirmed_macro_f1": None if confirmed is None else confirmed["mean"],
+    }
+
+
+def record_entry(record: TrialRecord) -> dict[str, Any]:
+    """A trial by its number, values and scores."""
+    return {"trial": record.number, "values": record.values, "scores": record.scores}
+
+
+def no_valid_trial(records: Sequence[TrialRecord]) -> ArtstyleError:
+    """The error for a study in which nothing can be named the winner."""
+    states = Counter(record.state for record in records)
+    counted = ", ".join(f"{count} {state}" for state, count in states.items()) or "no trial"
+    reason = next((f"; trial {r.number} {r.state}: {r.reason}" for r in records if r.reason), "")
+    return ArtstyleError(
+        "No trial has a score, so there is no best one",
+        received=f"{counted}{reason}",
+        expected="at least one complete trial",
+        fix="repair that and choose another --run-name, or let the study go on with more --trials",
+    )
+
+
+def range_in_words(space: SearchSpace, key: str) -> str:
+    """What a key may be, and when."""
+    parameter = space[key]
+    if parameter.kind == "categorical":
+        words = " | ".join(str(token) for token in parameter.tokens)
+    else:
+        words = f"{parameter.low:g} to {parameter.high:g}" + (", log" if parameter.log else "")
+    conditions = [f"{name} in {list(values)}" for name, values in parameter.when.items()]
+    return words + (f", if {' and '.join(conditions)}" if conditions else "")

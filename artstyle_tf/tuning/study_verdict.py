@@ -1,22 +1,19 @@
-"""Which trial wins, and how sure that is."""
+"""Which trial wins, and how sure that is.
+
+The best of a hundred trials is partly the luckiest. Trained again with other seeds the luck is
+gone; what remains is measured on the same pictures, so that recipes are compared in pairs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from artstyle_tf.metrics.comparison import verdict
-from artstyle_tf.tuning.confirmation import (
-    Recipe,
-    compare_recipes,
-    rank,
-    scores_in_words,
-    standard_error,
-)
-from artstyle_tf.tuning.study_confirmation import BASELINE
+from artstyle_tf.metrics.comparison import Difference, compare_models, verdict
+from artstyle_tf.tuning.study_confirmation import BASELINE, Recipe
 from artstyle_tf.tuning.trial_records import TrialRecord
 
 
@@ -125,3 +122,58 @@ def judge(
         warnings=warnings,
         lines=lines,
     )
+
+
+def rank(recipes: Sequence[Recipe]) -> list[Recipe]:
+    """Best mean first."""
+    return sorted(recipes, key=lambda recipe: -recipe.mean)
+
+
+def compare_recipes(
+    labels: np.ndarray, first: Recipe, second: Recipe, *, num_classes: int
+) -> Difference:
+    """How much better the first is, and whether that could be the pictures or the seeds.
+
+    Args:
+        labels: int [N], class ids in [0, C).
+        first: one recipe.
+        second: the other.
+        num_classes: C.
+
+    Returns:
+        Difference of the mean macro-F1 of the predictions. Its interval allows for other images,
+        the same for all trainings, and for other seeds of each recipe.
+    """
+    return compare_models(
+        labels,
+        list(first.predictions),
+        list(second.predictions),
+        num_classes=num_classes,
+        seeds_vary=True,
+    )
+
+
+def standard_error(score: float, num_pictures: int) -> float:
+    """Estimate how far a share of right images is off, roughly, by the choice of the images.
+
+    Two more of either kind keep it from vanishing; Agresti and Coull 1998,
+    doi:10.1080/00031305.1998.10480550.
+    """
+    share = (score * num_pictures + 2.0) / (num_pictures + 4.0)
+    return float(np.sqrt(share * (1.0 - share) / (num_pictures + 4.0)))
+
+
+def scores_in_words(recipes: Sequence[Recipe], sweep: Mapping[str, float]) -> list[str]:
+    """A line for each recipe: what the search said, and what is left of it.
+
+    Args:
+        recipes: in the order of the lines.
+        sweep: name -> macro-F1 in the search, of those that were found there.
+    """
+    lines = []
+    for recipe in recipes:
+        spread = "" if recipe.spread is None else f" +- {recipe.spread:.3f}"
+        before = f", {sweep[recipe.name]:.3f} in the search" if recipe.name in sweep else ""
+        seeds = f"{len(recipe.scores)} new seeds" if len(recipe.scores) > 1 else "a new seed"
+        lines.append(f"{recipe.name}: {recipe.mean:.3f}{spread} with {seeds}{before}")
+    return lines

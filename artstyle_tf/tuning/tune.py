@@ -21,8 +21,6 @@ from artstyle_tf.system.files import write_json, write_text
 from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.system.redaction import has_password
 from artstyle_tf.system.threads import usable_cores
-from artstyle_tf.tuning.folder_owner import check_owner, claim_folder, folder_description
-from artstyle_tf.tuning.image_identity import identity_of
 from artstyle_tf.tuning.importances import parameter_importances
 from artstyle_tf.tuning.live_board import LiveBoard
 from artstyle_tf.tuning.settings import TuneExperiment
@@ -30,6 +28,12 @@ from artstyle_tf.tuning.study import Study, best_first, different_recipes
 from artstyle_tf.tuning.study_confirmation import choose_candidates, train_again
 from artstyle_tf.tuning.study_engine import check_engine, open_study
 from artstyle_tf.tuning.study_folder import StudyFolder
+from artstyle_tf.tuning.study_identity import (
+    check_owner,
+    claim_folder,
+    folder_description,
+    identity_of,
+)
 from artstyle_tf.tuning.study_loop import run_study
 from artstyle_tf.tuning.study_plan import (
     base_experiment,
@@ -39,13 +43,14 @@ from artstyle_tf.tuning.study_plan import (
     trial_config,
     unpack_space,
 )
-from artstyle_tf.tuning.study_results import draw_figures, write_trials
-from artstyle_tf.tuning.study_summary import (
+from artstyle_tf.tuning.study_results import (
     best_entry,
+    draw_figures,
     in_words,
     no_valid_trial,
     range_in_words,
     record_entry,
+    write_trials,
 )
 from artstyle_tf.tuning.study_verdict import Verdict, judge, judge_without_training
 from artstyle_tf.tuning.trial_processes import TrialProcesses

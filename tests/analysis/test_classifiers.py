@@ -12,12 +12,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from artstyle_tf.analysis.classifier_files import load_classifier, save_classifier
-from artstyle_tf.analysis.classifier_search import search_classifier
 from artstyle_tf.analysis.classifiers import (
     CLASSIFIER_IN_WORDS,
     CLASSIFIER_NAMES,
     build_classifier_pipeline,
 )
+from artstyle_tf.analysis.feature_classifiers import search_classifier
 from artstyle_tf.analysis.group_scaler import GroupScaler
 from artstyle_tf.analysis.settings import ClassifierName, ClassifiersConfig, ProjectionMethod
 from artstyle_tf.heads.feature_scales import feature_scales

@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from artstyle_tf.analysis.notable_images import most_ambiguous, most_typical
-from artstyle_tf.analysis.out_of_fold import out_of_fold_probabilities
+from artstyle_tf.analysis.out_of_fold import most_ambiguous, most_typical, out_of_fold_probabilities
 from artstyle_tf.heads.logistic import fit_linear_probe
 
 

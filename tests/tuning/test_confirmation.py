@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 from artstyle_tf.metrics.comparison import compare_predictions
-from artstyle_tf.tuning.confirmation import Recipe, compare_recipes, rank, scores_in_words
-from artstyle_tf.tuning.study_verdict import judge, judge_without_training
+from artstyle_tf.tuning.study_confirmation import Recipe
+from artstyle_tf.tuning.study_verdict import (
+    compare_recipes,
+    judge,
+    judge_without_training,
+    rank,
+    scores_in_words,
+)
 from artstyle_tf.tuning.trial_records import TrialRecord
 
 LABELS = np.repeat([0, 1, 2], 40)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from test_studies import COMMON, optuna_study
+from test_studies import COMMON, keras_tuner_study, optuna_study
 
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import SILENT
-from artstyle_tf.tuning.keras_tuner_search import KerasTunerStudy
 from artstyle_tf.tuning.live_board import LiveBoard
 from artstyle_tf.tuning.repeats import Recipes
 from artstyle_tf.tuning.search_space import Parameter, SearchSpace
@@ -31,7 +30,7 @@ def open_study(request, tmp_path):
         def open_it(space, **changes):
             arguments = {**COMMON, **changes}
             if request.param == "keras_tuner":
-                study = KerasTunerStudy(tmp_path / "study.json", space, **arguments)
+                study = keras_tuner_study(tmp_path, space, **arguments)
                 stack.callback(study.close)
                 return study
             return stack.enter_context(optuna_study(tmp_path, space, **arguments))
@@ -213,11 +212,11 @@ def test_what_is_not_finite_is_a_failed_trial(open_study, score):
 
 
 def test_two_commands_do_not_share_a_study_of_keras_tuner(tmp_path):
-    study = KerasTunerStudy(tmp_path / "study.json", TWO, **COMMON)
+    study = keras_tuner_study(tmp_path, TWO, **COMMON)
     with pytest.raises(ArtstyleError, match=r"Another command works on this study.*process \d+"):
-        KerasTunerStudy(tmp_path / "study.json", TWO, **COMMON)
+        keras_tuner_study(tmp_path, TWO, **COMMON)
     study.close()
-    KerasTunerStudy(tmp_path / "study.json", TWO, **COMMON).close()
+    keras_tuner_study(tmp_path, TWO, **COMMON).close()
 
 
 @pytest.mark.parametrize(
@@ -236,4 +235,4 @@ def test_a_damaged_study_of_keras_tuner_is_said_to_be_so(tmp_path, trials):
     about = {"space": TWO.describe(), **COMMON["basis"]}
     (tmp_path / "study.json").write_text(json.dumps({"about": about, "trials": trials}))
     with pytest.raises(ArtstyleError, match="is damaged"):
-        KerasTunerStudy(tmp_path / "study.json", TWO, **COMMON)
+        keras_tuner_study(tmp_path, TWO, **COMMON)

@@ -14,10 +14,8 @@ from test_studies import COMMON, SPACE, make, optuna_study
 
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.tuning import optuna_study as optuna_study_module
-from artstyle_tf.tuning.optuna_storage import close_storage, open_storage
-from artstyle_tf.tuning.optuna_study import OptunaStudy
+from artstyle_tf.tuning.optuna_retries import is_dead, this_worker
 from artstyle_tf.tuning.storage_faults import check_address, said_by_database
-from artstyle_tf.tuning.workers import is_dead, this_worker
 
 sys.path.append(str(Path(__file__).parents[1] / "reliability"))
 from small_disks import small_disk
@@ -25,13 +23,8 @@ from small_disks import small_disk
 PASSWORD = "s3:cret/@%40"
 
 
-@contextlib.contextmanager
 def study_in(url, folder):
-    storage = open_storage(url, folder / "study.db", heartbeat_seconds=1, retries=1)
-    try:
-        yield OptunaStudy("s", storage, SPACE, metrics=["macro_f1"], **COMMON)
-    finally:
-        close_storage(storage)
+    return optuna_study(folder, SPACE, url, **COMMON)
 
 
 @pytest.fixture(scope="module")

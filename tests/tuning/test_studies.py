@@ -15,6 +15,12 @@ from artstyle_tf.tuning.optuna_storage import close_storage, open_storage, with_
 from artstyle_tf.tuning.optuna_study import OptunaStudy
 from artstyle_tf.tuning.samplers import build_pruner, build_sampler, check_sampler
 from artstyle_tf.tuning.search_space import Parameter, SearchSpace
+from artstyle_tf.tuning.settings import (
+    ObjectiveConfig,
+    PrunerConfig,
+    SamplerConfig,
+    TuningConfig,
+)
 from artstyle_tf.tuning.study import best_first
 from artstyle_tf.tuning.trial_records import TrialRecord
 
@@ -38,7 +44,7 @@ def open_study(request, tmp_path):
             arguments = {**COMMON, **changes}
             if request.param == "keras_tuner":
                 stack.close()  # one at a time works on it
-                study = KerasTunerStudy(tmp_path / "study.json", space, **arguments)
+                study = keras_tuner_study(tmp_path, space, **arguments)
                 stack.callback(study.close)
                 return study
             return stack.enter_context(optuna_study(tmp_path, space, **arguments))
@@ -47,14 +53,33 @@ def open_study(request, tmp_path):
 
 
 @contextlib.contextmanager
-def optuna_study(folder, space=SPACE, **arguments):
-    storage = open_storage(None, folder / "study.db", heartbeat_seconds=1, retries=1)
+def optuna_study(folder, space=SPACE, url=None, *, basis, seed, recipes=None, **changes):
+    """A study in a folder, or in the database of a URL; `changes` as for `tuning_config`."""
+    storage = open_storage(url, folder / "study.db", heartbeat_seconds=1, retries=1)
+    settings = tuning_config(**changes)
     try:
         yield OptunaStudy(
-            "s", storage, space, metrics=arguments.pop("metrics", ["macro_f1"]), **arguments
+            "s", storage, space, settings, basis=basis, seed=seed, recipes=recipes, most_steps=9
         )
     finally:
         close_storage(storage)
+
+
+def keras_tuner_study(folder, space=SPACE, *, basis, seed, recipes=None, **changes):
+    settings = tuning_config(**changes)
+    file = folder / "study.json"
+    return KerasTunerStudy(file, space, settings, basis=basis, seed=seed, recipes=recipes)
+
+
+def tuning_config(*, metrics=("macro_f1",), startup_trials=10, pruner="none", **changes):
+    """Settings of a study whose space is given beside them."""
+    return TuningConfig(
+        space={"seed": {"type": "int", "low": 0, "high": 1}},
+        objective=ObjectiveConfig(metrics=tuple(metrics)),
+        sampler=SamplerConfig(startup_trials=startup_trials),
+        pruner=PrunerConfig(name=pruner, startup_trials=2),
+        **changes,
+    )
 
 
 def score(proposal):
@@ -182,8 +207,7 @@ def test_two_workers_share_the_number_of_trials(tmp_path):
 
 
 def test_median_pruning_gives_up_what_is_worse_than_others_were(tmp_path):
-    settings = {"pruner": "median", "pruner_startup_trials": 2, "most_steps": 3}
-    with optuna_study(tmp_path, **COMMON, **settings) as study:
+    with optuna_study(tmp_path, **COMMON, pruner="median") as study:
         for value in (0.5, 0.7):
             proposal = study.ask()
             assert not study.report(proposal, 1, value)
@@ -242,13 +266,11 @@ def test_a_sampler_without_its_package_is_refused_at_once(monkeypatch):
 def test_every_sampler_and_pruner_of_the_config_exists():
     from typing import get_args
 
-    from artstyle_tf.tuning.settings import PrunerConfig, SamplerConfig
-
     samplers = set(get_args(SamplerConfig.model_fields["name"].annotation)) - {"gp", "cmaes"}
     for name in samplers:
-        assert build_sampler(name, seed=1, startup_trials=2) is not None
+        assert build_sampler(SamplerConfig(name=name), seed=1) is not None
     for name in get_args(PrunerConfig.model_fields["name"].annotation):
-        assert build_pruner(name, most_steps=7, startup_trials=2, warmup_steps=0) is not None
+        assert build_pruner(PrunerConfig(name=name), most_steps=7) is not None
 
 
 def test_a_database_that_does_not_answer_is_the_users_matter(tmp_path):

@@ -6,14 +6,17 @@ import json
 
 import pandas as pd
 import pytest
-from test_studies import COMMON, SPACE, make, optuna_study
+from test_studies import COMMON, SPACE, keras_tuner_study, make, optuna_study
 
 from artstyle_tf.system.errors import ArtstyleError
-from artstyle_tf.tuning.folder_owner import check_owner, claim_folder, folder_description
-from artstyle_tf.tuning.image_identity import identity_of
-from artstyle_tf.tuning.keras_tuner_search import KerasTunerStudy
 from artstyle_tf.tuning.settings import TuningConfig
 from artstyle_tf.tuning.study_folder import StudyFolder
+from artstyle_tf.tuning.study_identity import (
+    check_owner,
+    claim_folder,
+    folder_description,
+    identity_of,
+)
 
 TABLE = pd.DataFrame(
     {
@@ -64,8 +67,8 @@ def test_a_study_without_a_trial_may_still_become_another(tmp_path):
     for images in ("24", "25"):
         with optuna_study(tmp_path, **basis(images=images)) as study:
             assert study.records() == []
-    KerasTunerStudy(tmp_path / "study.json", SPACE, **basis(images="24")).close()
-    KerasTunerStudy(tmp_path / "study.json", SPACE, **basis(images="25")).close()
+    keras_tuner_study(tmp_path, SPACE, **basis(images="24")).close()
+    keras_tuner_study(tmp_path, SPACE, **basis(images="25")).close()
 
 
 def test_a_study_of_an_earlier_version_goes_on_only_if_it_has_judged_nothing(tmp_path):
