@@ -12,6 +12,7 @@ import pandas as pd
 from artstyle_tf.analysis.analysis_source import AnalysisSource
 from artstyle_tf.analysis.feature_shards import FeatureShards
 from artstyle_tf.analysis.group_scaler import GroupScaler
+from artstyle_tf.analysis.settings import FoldsConfig
 from artstyle_tf.images.batches.image_store import PictureStore
 from artstyle_tf.images.index.examples import examples
 from artstyle_tf.images.index.near_duplicates import find_near_duplicates
@@ -92,62 +93,62 @@ class AnalyzedPictures:
         )
 
     def dividable(
-        self, *, num_folds: int, by_group: bool, what: str, reporter: Reporter
+        self, settings: FoldsConfig, *, what: str, reporter: Reporter
     ) -> AnalyzedPictures | None:
         """Leave out styles that are too small for folds, and say so.
 
         Args:
-            num_folds: folds.
-            by_group: whether groups stay together.
+            settings: of the folds.
             what: is done on the folds, for the warning.
             reporter: told which styles are left out.
 
         Returns:
             Images of the other styles; None if these are fewer than two.
         """
-        clusters = self.clusters(by_group=by_group)
+        clusters = self.clusters(by_group=settings.by_group)
         originals = ~self.is_copy
         small = too_small_for_folds(
             self.labels[originals],
             clusters[originals],
-            num_folds=num_folds,
+            num_folds=settings.num_folds,
             class_names=self.class_names,
-            ties=self.only(originals)._ties(by_group=by_group),
+            ties=self.only(originals)._ties(by_group=settings.by_group),
         )
         present = set(np.unique(self.labels).tolist())
         left_out = {label: told for label, told in small.items() if label in present}
         if len(present) - len(left_out) < 2:
             told = f"; too small are {examples(left_out.values())}" if left_out else ""
             reporter.warn(
-                f"Left out: {what}. It takes two styles that {num_folds} folds can divide{told}."
+                f"Left out: {what}. It takes two styles that {settings.num_folds} folds can divide"
+                f"{told}."
             )
             return None
         if not left_out:
             return self
         reporter.warn(
-            f"Without {examples(left_out.values())}: {what}. {num_folds} folds cannot divide so "
-            "few images."
+            f"Without {examples(left_out.values())}: {what}. {settings.num_folds} folds cannot "
+            "divide so few images."
         )
         return self.only(~np.isin(self.labels, list(left_out)))
 
-    def folds(self, *, num_folds: int, by_group: bool, seed: int) -> np.ndarray:
+    def folds(self, settings: FoldsConfig, *, seed: int) -> np.ndarray:
         """Divides the pictures; copies, and groups if asked for, stay together: int [N].
 
         Raises:
             ArtstyleError: if a style has too few pictures.
         """
-        clusters = self.clusters(by_group=by_group)
+        clusters = self.clusters(by_group=settings.by_group)
         present, labels = np.unique(self.labels, return_inverse=True)
         names = [str(self.class_names[number]) for number in present]
         originals = ~self.is_copy
         check_folds(
             labels[originals],
             clusters[originals],
-            num_folds=num_folds,
+            num_folds=settings.num_folds,
             class_names=names,
-            ties=self.only(originals)._ties(by_group=by_group),
+            ties=self.only(originals)._ties(by_group=settings.by_group),
         )
-        return assign_folds(labels, clusters, num_folds=num_folds, seed=seed)
+        return assign_folds(labels, clusters, num_folds=settings.num_folds, seed=seed)
 
     def show(self) -> Callable[[int], np.ndarray]:
         """Function position -> picture uint8 [S, S, 3], for sheets."""

@@ -178,8 +178,7 @@ def train_classifiers(
         Name of the classifier -> settings and scores, as JSON values.
     """
     train = pictures.only(pictures.is_train).dividable(
-        num_folds=settings.num_folds,
-        by_group=settings.by_group,
+        settings,
         what="classifiers of features",
         reporter=reporter,
     )
@@ -187,7 +186,7 @@ def train_classifiers(
         return {}
     # What they have never seen they cannot name: no score is made of it.
     pictures = pictures.only(np.isin(pictures.labels, np.unique(train.labels)))
-    folds = train.folds(num_folds=settings.num_folds, by_group=settings.by_group, seed=seed)
+    folds = train.folds(settings, seed=seed)
     results: dict[str, Any] = {}
     for name in settings.names:
         found = search_classifier(

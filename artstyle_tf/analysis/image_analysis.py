@@ -131,15 +131,14 @@ class PictureAnalysis:
     def _out_of_fold(self) -> _OutOfFold | None:
         """Predictions of the styles that folds can divide; None if these are fewer than two."""
         settings = self.config.folds
-        kept = {"num_folds": settings.num_folds, "by_group": settings.by_group}
         chosen = self.pictures.dividable(
-            **kept,
+            settings,
             what="out-of-fold predictions, label doubts, depths, typical and ambiguous images",
             reporter=self.invocation.reporter,
         )
         if chosen is None:
             return None
-        folds = chosen.folds(**kept, seed=self.config.seed)
+        folds = chosen.folds(settings, seed=self.config.seed)
         probabilities = out_of_fold_probabilities(
             chosen.features,
             chosen.labels,
@@ -177,9 +176,7 @@ class PictureAnalysis:
                 scaled,
                 method,
                 seed=self.config.seed,
-                umap_neighbours=settings.umap_neighbours,
-                umap_least_distance=settings.umap_least_distance,
-                tsne_perplexity=settings.tsne_perplexity,
+                settings=settings,
                 reporter=self.invocation.reporter,
             )
             for method in dict.fromkeys(settings.methods)

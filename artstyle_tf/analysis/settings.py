@@ -30,7 +30,11 @@ ClassifierName = Literal[
 
 
 class ProjectionConfig(Schema):
-    """Two dimensions to look at; see `analysis.projection`."""
+    """Two dimensions to look at; see `analysis.projection`.
+
+    UMAP keeps neighbourhoods of `umap_neighbours` images and packs points no tighter than
+    `umap_least_distance`; `tsne_perplexity` is about the size of the neighborhoods of t-SNE.
+    """
 
     methods: tuple[ProjectionMethod, ...] = ("pca", "tsne", "umap")
     umap_neighbours: Annotated[int, Field(ge=2)] = 15
@@ -62,8 +66,10 @@ class FoldsConfig(Schema):
     by_group: bool = True
 
 
-class ClassifiersConfig(Schema):
-    """Classifiers of the features, each with settings found by random search."""
+class ClassifiersConfig(FoldsConfig):
+    """Classifiers of the features, each with settings found by random search on folds."""
+
+    num_folds: Annotated[int, Field(ge=2)] = 3
 
     names: tuple[ClassifierName, ...] = (
         "gradient_boosting",
@@ -75,8 +81,6 @@ class ClassifiersConfig(Schema):
         "mlp",
     )
     num_draws: PositiveInt = 12
-    num_folds: Annotated[int, Field(ge=2)] = 3
-    by_group: bool = True
 
 
 class AnalyzeExperiment(Schema):

@@ -148,15 +148,6 @@ def compare_schemes(first: SchemeResult, second: SchemeResult, labels: np.ndarra
     )
 
 
-def mean_macro_f1(result: SchemeResult, labels: np.ndarray) -> float:
-    """Mean over the repeats of the pooled macro-F1."""
-    num_classes = result.probabilities.shape[2]
-    return _mean(
-        classification_summary(labels, predicted, num_classes=num_classes)["macro_f1"]
-        for predicted in result.predictions
-    )
-
-
 def describe_gap(gap: Difference) -> str:
     """What a random split hides, in plain words."""
     low, high = (100.0 * end for end in gap.interval)

@@ -15,8 +15,6 @@ import pandas as pd
 from artstyle_tf.system.files import yaml_text
 from artstyle_tf.system.markdown import markdown_table, markdown_text
 
-Scores = Mapping[str, Mapping[str, float]]
-
 _SHOWN = ("macro_f1", "accuracy", "macro_precision", "macro_recall", "expected_calibration_error")
 
 

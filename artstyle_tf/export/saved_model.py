@@ -56,12 +56,6 @@ def write_saved_model(
     return final
 
 
-def latest_version(versions: Path) -> Path | None:
-    """The newest version in a folder; None if there is none."""
-    known = _known_versions(versions)
-    return versions / str(max(known)) if known else None
-
-
 @contextlib.contextmanager
 def _next_version(versions: Path) -> Iterator[tuple[Path, Path]]:
     """A place to write to, beside the folder, and where it goes when all went well."""

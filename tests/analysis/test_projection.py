@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from artstyle_tf.analysis.projection import project
+from artstyle_tf.analysis.settings import ProjectionConfig
 from artstyle_tf.system.errors import ArtstyleError
+
+SMALL = ProjectionConfig(umap_neighbours=8)
 
 
 def two_blobs(each=15):
@@ -16,13 +19,13 @@ def two_blobs(each=15):
 @pytest.mark.parametrize("method", ["pca", "tsne", "umap"])
 def test_neighbours_stay_neighbours_and_the_seed_decides(method):
     features, labels = two_blobs()
-    points = project(features, method, seed=3, umap_neighbours=8)
+    points = project(features, method, seed=3, settings=SMALL)
     assert points.shape == (30, 2)
     assert points.dtype == np.float32
     distances = np.linalg.norm(points[:, None] - points, axis=2)
     np.fill_diagonal(distances, np.inf)
     assert (labels[distances.argmin(axis=1)] == labels).all()
-    np.testing.assert_array_equal(project(features, method, seed=3, umap_neighbours=8), points)
+    np.testing.assert_array_equal(project(features, method, seed=3, settings=SMALL), points)
 
 
 def test_principal_components_are_those_of_the_singular_values():
