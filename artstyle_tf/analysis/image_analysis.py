@@ -175,8 +175,8 @@ class PictureAnalysis:
             method: project(
                 scaled,
                 method,
-                seed=self.config.seed,
                 settings=settings,
+                seed=self.config.seed,
                 reporter=self.invocation.reporter,
             )
             for method in dict.fromkeys(settings.methods)

@@ -22,7 +22,6 @@ PROJECTION_IN_WORDS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 
 # Neighbourhoods hardly change with more, and their search takes as much longer.
 _COMPONENTS_FOR_NEIGHBOURS = 50
-_DEFAULTS = ProjectionConfig()
 
 
 def project(
@@ -30,7 +29,7 @@ def project(
     method: ProjectionMethod,
     *,
     seed: int,
-    settings: ProjectionConfig = _DEFAULTS,
+    settings: ProjectionConfig,
     reporter: Reporter = SILENT,
 ) -> np.ndarray:
     """Places every picture on a plane.
@@ -42,7 +41,7 @@ def project(
         features: float [N, D], scaled; N of at least 4.
         method: "pca", "tsne" or "umap".
         seed: with the same one and the same library versions the picture is the same.
-        settings: of t-SNE and UMAP; which methods they name does not matter here.
+        settings: of t-SNE and UMAP.
         reporter: told what takes time.
 
     Returns:

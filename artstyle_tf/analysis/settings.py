@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -32,11 +32,14 @@ ClassifierName = Literal[
 class ProjectionConfig(Schema):
     """Two dimensions to look at; see `analysis.projection`.
 
-    UMAP keeps neighbourhoods of `umap_neighbours` images and packs points no tighter than
-    `umap_least_distance`; `tsne_perplexity` is about the size of the neighborhoods of t-SNE.
+    Attributes:
+        methods: what is drawn.
+        umap_neighbours: size of the neighbourhoods that are kept.
+        umap_least_distance: how tightly points may be packed.
+        tsne_perplexity: about the size of the neighbourhoods that are kept.
     """
 
-    methods: tuple[ProjectionMethod, ...] = ("pca", "tsne", "umap")
+    methods: tuple[ProjectionMethod, ...] = get_args(ProjectionMethod)
     umap_neighbours: Annotated[int, Field(ge=2)] = 15
     umap_least_distance: NonNegativeFloat = 0.1
     tsne_perplexity: PositiveFloat = 30.0
@@ -71,15 +74,7 @@ class ClassifiersConfig(FoldsConfig):
 
     num_folds: Annotated[int, Field(ge=2)] = 3
 
-    names: tuple[ClassifierName, ...] = (
-        "gradient_boosting",
-        "hist_gradient_boosting",
-        "logistic_regression",
-        "linear_svm",
-        "rbf_svm",
-        "knn",
-        "mlp",
-    )
+    names: tuple[ClassifierName, ...] = get_args(ClassifierName)
     num_draws: PositiveInt = 12
 
 

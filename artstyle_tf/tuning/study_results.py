@@ -204,9 +204,12 @@ def no_valid_trial(records: Sequence[TrialRecord]) -> ArtstyleError:
     )
 
 
-def range_in_words(space: SearchSpace, key: str) -> str:
-    """What a key may be, and when."""
-    parameter = space[key]
+def space_in_words(space: SearchSpace) -> dict[str, str]:
+    """Key -> what it may be, and when."""
+    return {parameter.key: _range_in_words(parameter) for parameter in space.parameters}
+
+
+def _range_in_words(parameter: Parameter) -> str:
     if parameter.kind == "categorical":
         words = " | ".join(str(token) for token in parameter.tokens)
     else:

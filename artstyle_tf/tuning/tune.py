@@ -48,8 +48,8 @@ from artstyle_tf.tuning.study_results import (
     draw_figures,
     in_words,
     no_valid_trial,
-    range_in_words,
     record_entry,
+    space_in_words,
     write_trials,
 )
 from artstyle_tf.tuning.study_verdict import Verdict, judge, judge_without_training
@@ -77,7 +77,7 @@ def run(config: TuneExperiment, invocation: Invocation) -> dict[str, Any]:
 def plan(config: TuneExperiment, invocation: Invocation) -> dict[str, Any]:
     """Checks space, engine and pictures and says what `run` would do; writes nothing."""
     job = _TuningJob(config, invocation)
-    tuning, space = config.tuning, job.space
+    tuning = config.tuning
     # Here, because it imports TensorFlow, see above; a plan forks no process.
     from artstyle_tf.tuning.study_images import check_study
 
@@ -87,9 +87,7 @@ def plan(config: TuneExperiment, invocation: Invocation) -> dict[str, Any]:
         "dry_run": True,
         "study": str(job.place.path),
         "engine": tuning.engine,
-        "space": {
-            parameter.key: range_in_words(space, parameter.key) for parameter in space.parameters
-        },
+        "space": space_in_words(job.space),
         "objective": list(tuning.objective.metrics),
         "num_trials": tuning.num_trials,
         "workers": job.num_workers,

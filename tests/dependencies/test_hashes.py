@@ -78,6 +78,20 @@ def test_groups_are_installed_as_they_are_pinned(group, file):
         assert pins[canonicalize_name(name)] == {version}
 
 
+def test_the_extras_that_messages_and_pages_name_exist():
+    files = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "configs").glob("*.yaml")]
+    files += (ROOT / "artstyle_tf").rglob("*.py")
+    named = {
+        (file.name, extra)
+        for file in files
+        for extras in re.findall(r"(?:artstyle-tf|'\.)\[([\w,-]+)\]", file.read_text("utf-8"))
+        for extra in extras.split(",")
+    }
+    known = PROJECT["project"]["optional-dependencies"]
+    assert {"formats", "mlflow", "postgresql", "openvino"} <= {extra for _, extra in named}
+    assert {one for one in named if one[1] not in known} == set()
+
+
 def test_the_package_is_built_by_the_pinned_backend():
     assert set(PROJECT["build-system"]["requires"]) <= set(GROUPS["build"])
 
