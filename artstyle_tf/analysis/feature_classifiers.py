@@ -37,6 +37,8 @@ from artstyle_tf.runs.run_directory import NAME_IN_RESULT
 from artstyle_tf.system.files import write_json, write_text
 from artstyle_tf.system.progress import SILENT, Reporter
 
+_TIMED_ROWS = 256
+
 
 @dataclass(frozen=True)
 class FoundClassifier:
@@ -154,9 +156,6 @@ def _as_json(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     return list(value) if isinstance(value, tuple) else value
-
-
-_TIMED_ROWS = 256
 
 
 def train_classifiers(

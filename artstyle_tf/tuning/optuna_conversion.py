@@ -20,6 +20,12 @@ if TYPE_CHECKING:  # Optuna is imported late
     from optuna.trial import FrozenTrial, Trial
 
 
+REPEAT_OF = "repeat_of"
+"""Attribute of a trial that has taken over the outcome of another."""
+
+_STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+
+
 def suggest(trial: Trial, parameter: Parameter) -> Any:
     """Draws a number, or a token of the parameter."""
     low, high, step = parameter.low, parameter.high, parameter.step
@@ -62,12 +68,6 @@ def distribution_of(parameter: Parameter) -> BaseDistribution:
             int(low), int(high), log=parameter.log, step=int(step or 1)
         )
     return distributions.FloatDistribution(low, high, log=parameter.log, step=step)
-
-
-REPEAT_OF = "repeat_of"
-"""Attribute of a trial that has taken over the outcome of another."""
-
-_STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 
 
 def record_of(trial: FrozenTrial, space: SearchSpace, metrics: Sequence[str]) -> TrialRecord:

@@ -16,6 +16,12 @@ if TYPE_CHECKING:  # Optuna is imported late
     from optuna.trial import FrozenTrial
 
 
+_TIME_TO_PUT_BACK = timedelta(seconds=2)
+
+SURPLUS = "surplus"
+"""Attribute of a trial that two workers have begun at once where one was wanted."""
+
+
 def this_worker() -> str:
     """A name for this process that others can look for."""
     return f"{socket.gethostname()}:{os.getpid()}"
@@ -40,12 +46,6 @@ def is_dead(worker: Any) -> bool:
     except PermissionError:
         return False
     return False
-
-
-_TIME_TO_PUT_BACK = timedelta(seconds=2)
-
-SURPLUS = "surplus"
-"""Attribute of a trial that two workers have begun at once where one was wanted."""
 
 
 def retry_history(trial: FrozenTrial) -> list[int]:

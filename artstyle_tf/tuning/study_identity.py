@@ -23,6 +23,9 @@ from artstyle_tf.tuning.search_space import different_entries, digest_of
 from artstyle_tf.tuning.settings import TuningConfig
 from artstyle_tf.tuning.study_folder import StudyFolder
 
+_ENGINE = "tuning.engine"
+_DATABASE = "tuning.storage"
+
 
 def must_be_noted(
     known: Any, wanted: Mapping[str, Any], *, study: str, has_trials: bool, has_scores: bool
@@ -97,10 +100,6 @@ def identity_of(table: pd.DataFrame) -> dict[str, Any]:
 def _digest(table: pd.DataFrame, column: str) -> str:
     rows = list(zip(table["path"].astype(str), table[column].astype(str), strict=True))
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
-
-
-_ENGINE = "tuning.engine"
-_DATABASE = "tuning.storage"
 
 
 def folder_description(tuning: TuningConfig, about: Mapping[str, Any]) -> dict[str, Any]:
