@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -84,7 +84,7 @@ class AnalyzeExperiment(Schema):
     Without `run`, `backbone`, `weights`, `image_size_px` and `data` say what is looked at.
     """
 
-    retired: ClassVar = dict.fromkeys(
+    retired = dict.fromkeys(
         ("atlas", "thumbnail_px"),
         "leave it out: the report of the run, which report.py writes, has the atlas",
     )

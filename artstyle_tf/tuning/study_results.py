@@ -72,6 +72,10 @@ def draw_figures(
 ) -> None:
     """Draws what can be drawn of so many trials.
 
+    Optuna draws these too (`optuna.visualization.matplotlib`), but leaves out pruned and failed
+    trials, writes long choices and, in our style, logarithmic ticks over each other, and uses
+    pyplot, which keeps its figures and its style for the whole process.
+
     Args:
         place: of the study.
         records: all trials.
