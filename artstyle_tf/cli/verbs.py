@@ -216,7 +216,7 @@ VERBS = {
             positional=Option("PICTURES", "pictures", "files, folders, patterns; - reads stdin"),
             options=(
                 Option("--run", "run", "folder of the run, e.g. outputs/models/demo"),
-                Option("--url", "url", "of a server, http://HOST:8501 or grpc://HOST:8500"),
+                Option("--url", "url", "of a server, http://HOST:8501 or https://HOST"),
                 Option("--output", "output", "file to write, .csv or .jsonl"),
                 Option("--top-k", "top_k", "classes to name for each picture; default: 3", int),
                 Option("--threshold", "threshold", "below it: don't know", float),
