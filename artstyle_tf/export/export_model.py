@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from artstyle_tf.export.export_table import ExportTable
-from artstyle_tf.export.formats.format_packages import check_formats
-from artstyle_tf.export.formats.registry import FORMATS
+from artstyle_tf.export.formats.export_format import load_format
+from artstyle_tf.export.formats.registry import check_formats
 from artstyle_tf.export.measured_differences import (
     describe_differences,
     measure_differences,
@@ -163,4 +163,4 @@ def _write_formats(
         return (picture.astype(np.float32) for picture in drawn)
 
     for name in names:
-        table.add_format(FORMATS[name], frozen, folder / name, training_pictures)
+        table.add_format(name, load_format(name), frozen, folder / name, training_pictures)
