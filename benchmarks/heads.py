@@ -73,8 +73,8 @@ def _networks(
     head: str, backbone_name: str, side: int, folder: Path
 ) -> dict[tuple[str, str], Callable[[np.ndarray], Any]]:
     """(head, runtime) -> the network in it."""
-    from artstyle_tf.export.formats.format_packages import missing_packages
-    from artstyle_tf.export.formats.registry import FORMATS
+    from artstyle_tf.export.formats.export_format import load_format
+    from artstyle_tf.export.formats.registry import missing_packages
     from artstyle_tf.models.backbones import build_backbone
     from artstyle_tf.models.classifier import build_classifier
     from artstyle_tf.models.features import build_pooled_features, build_style_features
@@ -89,8 +89,8 @@ def _networks(
     model = build_classifier(backbone, num_classes=8, dropout=0, seed=0, features=features).model
     frozen = freeze(model, ("logits",))
     networks: dict[tuple[str, str], Callable[[np.ndarray], Any]] = {(head, "tensorflow"): frozen}
-    form = FORMATS["openvino"]
-    if not missing_packages(form.name):
+    if not missing_packages("openvino"):
+        form = load_format("openvino")
         place = folder / head
         place.mkdir()
         networks[head, "openvino"] = form.open(form.write(frozen, place, lambda: ()))

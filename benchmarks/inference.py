@@ -153,8 +153,8 @@ def _networks(
     """Every way to run the network, and what is not installed."""
     import tensorflow as tf
 
-    from artstyle_tf.export.formats.format_packages import missing_packages
-    from artstyle_tf.export.formats.registry import FORMATS
+    from artstyle_tf.export.formats.export_format import load_format
+    from artstyle_tf.export.formats.registry import FORMATS, missing_packages
     from artstyle_tf.export.saved_model import write_saved_model
     from artstyle_tf.runs.served_run import keras_network
     from artstyle_tf.trunk_cache.frozen_graph import freeze
@@ -171,13 +171,14 @@ def _networks(
     generator = np.random.default_rng(0)
     shape = (served.image_size_px, served.image_size_px, 3)
     examples = [generator.uniform(0, 255, shape).astype(np.float32) for _ in range(4)]
-    for name, form in FORMATS.items():
-        missing = missing_packages(form.name)
+    for name in FORMATS:
+        missing = missing_packages(name)
         if missing:
             left_out[name] = f"no {', '.join(missing)}"
             continue
         reporter.info(f"Converting to {name}")
         (folder / name).mkdir()
+        form = load_format(name)
         networks[name] = form.open(form.write(frozen, folder / name, lambda: examples))
     return networks, left_out
 
@@ -195,13 +196,13 @@ def _compare_reading(
     served: ServedRun, options: argparse.Namespace, folder: Path, reporter: Reporter
 ) -> Comparison:
     """The way of predict.py over files beside the network alone on as many pictures."""
-    from artstyle_tf.export.formats.registry import FORMATS
+    from artstyle_tf.export.formats.export_format import load_format
     from artstyle_tf.prediction.answering import RunAnswering, answer_files
     from artstyle_tf.trunk_cache.frozen_graph import freeze
 
     network: Any = freeze(served.network, served.output_names)
     if options.runtime != "tensorflow":
-        form = FORMATS[options.runtime]
+        form = load_format(options.runtime)
         network = form.open(form.write(network, folder, lambda: ()))
     paths = _generate(folder / "pictures", options.files, reporter)
     answering = RunAnswering(served, options.runtime, network)

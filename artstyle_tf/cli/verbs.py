@@ -13,6 +13,7 @@ from artstyle_tf.analysis.settings import AnalyzeExperiment
 from artstyle_tf.config.base import Schema
 from artstyle_tf.config.experiment import TRAINING_EXPERIMENTS, DirectExperiment, TripletExperiment
 from artstyle_tf.evaluation.settings import CompareExperiment, EvaluateExperiment
+from artstyle_tf.export.formats.registry import FORMATS
 from artstyle_tf.export.settings import ExportExperiment
 from artstyle_tf.inspection.settings import InspectExperiment
 from artstyle_tf.prediction.settings import PredictExperiment
@@ -196,7 +197,7 @@ VERBS = {
                 Option(
                     "--formats",
                     "formats",
-                    "beside the SavedModel: all, or onnx,openvino,openvino_bf16,litert,litert_int8",
+                    f"beside the SavedModel: all, or {','.join(FORMATS)}",
                     _words,
                 ),
                 Option(
@@ -216,7 +217,7 @@ VERBS = {
             positional=Option("PICTURES", "pictures", "files, folders, patterns; - reads stdin"),
             options=(
                 Option("--run", "run", "folder of the run, e.g. outputs/models/demo"),
-                Option("--url", "url", "of a server, http://HOST:8501 or grpc://HOST:8500"),
+                Option("--url", "url", "of a server, http://HOST:8501 or https://HOST"),
                 Option("--output", "output", "file to write, .csv or .jsonl"),
                 Option("--top-k", "top_k", "classes to name for each picture; default: 3", int),
                 Option("--threshold", "threshold", "below it: don't know", float),

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from artstyle_tf.export.served_signature import OK
 from artstyle_tf.images.reading.decoding import (
     AspectPolicy,
     decode_unprepared_picture,
     resize_picture,
 )
 from artstyle_tf.images.reading.headers.reading import DAMAGED, read_header, too_large
-
-OK = "ok"
-"""Status of an image that is answered; anything else is the reason why it is not."""
 
 MAX_PIXELS = 25_000_000
 """Width x height; decoding one such image takes up to about 300 MB."""

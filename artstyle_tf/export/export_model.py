@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from artstyle_tf.export.export_table import ExportTable
-from artstyle_tf.export.formats.format_packages import check_formats
-from artstyle_tf.export.formats.registry import FORMATS
+from artstyle_tf.export.formats.export_format import load_format
+from artstyle_tf.export.formats.registry import check_formats
 from artstyle_tf.export.measured_differences import (
     describe_differences,
     measure_differences,
@@ -48,7 +47,7 @@ def _export(
     folder = _folder(config, run_directory)
     names = check_formats(config.formats)
     # What can be missing is asked for before anything is written.
-    facts = collect_model_facts(run_directory, config, pd.DataFrame())
+    facts = collect_model_facts(run_directory, config)
     check_model_name(run_directory.path.name)
     served = load_served_run(run_directory)
     remove_abandoned_files(folder)
@@ -76,7 +75,7 @@ def _export(
             table = formats.table(num_rounds=config.num_timing_rounds)
         write_text(folder / "formats.csv", csv_text(table))
     card = folder / "README.md"
-    write_text(card, model_card(dataclasses.replace(facts, formats=table)))
+    write_text(card, model_card(facts, table))
     return {
         "run": str(run_directory.path),
         "saved_model": str(saved_model),
@@ -97,7 +96,7 @@ def plan(config: ExportExperiment, invocation: Invocation) -> dict[str, Any]:
     del invocation  # other verbs need it here
     run_directory = find_run(config.run, config.outputs, purpose="exported")
     names = check_formats(config.formats)
-    collect_model_facts(run_directory, config, pd.DataFrame())
+    collect_model_facts(run_directory, config)
     return {
         "dry_run": True,
         "run": str(run_directory.path),
@@ -163,4 +162,4 @@ def _write_formats(
         return (picture.astype(np.float32) for picture in drawn)
 
     for name in names:
-        table.add_format(FORMATS[name], frozen, folder / name, training_pictures)
+        table.add_format(name, load_format(name), frozen, folder / name, training_pictures)

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from artstyle_tf.export.formats.export_format import ExportFormat, Pictures
-from artstyle_tf.export.formats.quiet_conversion import quiet_conversion
+from artstyle_tf.export.formats.export_format import ExportFormat, Pictures, quiet_conversion
 from artstyle_tf.export.measurement import (
     Agreement,
     Answering,
@@ -89,19 +88,24 @@ class ExportTable:
         self._add(SAVED_MODEL, folder, answer)
 
     def add_format(
-        self, form: ExportFormat, network: FrozenGraph, folder: Path, training_pictures: Pictures
+        self,
+        name: str,
+        form: ExportFormat,
+        network: FrozenGraph,
+        folder: Path,
+        training_pictures: Pictures,
     ) -> None:
         """Writes a format into a folder of its own, and removes it again if it is not as good."""
-        self._reporter.info(f"Writing {form.name}")
+        self._reporter.info(f"Writing {name}")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         file = form.write(network, folder, training_pictures)
-        self._add(form.name, folder, self._run.answering_by(form.open(file)))
-        refused = self._rows[form.name].refused
+        self._add(name, folder, self._run.answering_by(form.open(file)))
+        refused = self._rows[name].refused
         if refused is not None:
-            del self._answering[form.name]
+            del self._answering[name]
             shutil.rmtree(folder)
-            self._reporter.warn(f"{form.name} is refused: {refused}")
+            self._reporter.warn(f"{name} is refused: {refused}")
 
     def table(self, *, num_rounds: int) -> pd.DataFrame:
         """One row a format, with the speeds measured side by side.

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from artstyle_tf.export.batch_decoding import OK
-from artstyle_tf.export.formats.quiet_conversion import quiet_conversion
+from artstyle_tf.export.formats.export_format import quiet_conversion
 from artstyle_tf.export.other_files import files_of_other_kinds
-from artstyle_tf.export.serving_signature import IMAGE_BYTES, PIXELS
+from artstyle_tf.export.served_signature import IMAGE_BYTES, OK
+from artstyle_tf.export.serving_signature import PIXELS
 from artstyle_tf.images.preparation.image_writing import prepare_bytes
 from artstyle_tf.images.reading.decoding import decode_picture, resize_picture
 from artstyle_tf.runs.run_directory import RunDirectory

@@ -33,7 +33,6 @@ class ModelFacts:
         cross_validation: metrics.json of a cross-validation of the same kind; None if there is
             none.
         environment: environment.json of the run.
-        formats: rows of the table of formats; empty if only the SavedModel was written.
         licence: of the model; None if the user has not said.
     """
 
@@ -46,12 +45,16 @@ class ModelFacts:
     results: Mapping[str, Any]
     cross_validation: Mapping[str, Any] | None
     environment: Mapping[str, Any]
-    formats: pd.DataFrame
     licence: str | None
 
 
-def model_card(facts: ModelFacts) -> str:
-    """The card as Markdown with a YAML header."""
+def model_card(facts: ModelFacts, formats: pd.DataFrame) -> str:
+    """The card as Markdown with a YAML header.
+
+    Args:
+        facts: of the run.
+        formats: rows of the table of formats; empty if only the SavedModel was written.
+    """
     sections = [
         _header(facts),
         "# " + markdown_text(f"{facts.name}: art styles by {facts.architecture}"),
@@ -66,8 +69,8 @@ def model_card(facts: ModelFacts) -> str:
         "## Intended use, and limits",
         _limits(facts),
     ]
-    if not facts.formats.empty:
-        sections += ["## Formats", _formats(facts.formats)]
+    if not formats.empty:
+        sections += ["## Formats", _formats(formats)]
     sections += ["## How it was made", _environment(facts)]
     return "\n\n".join(section for section in sections if section) + "\n"
 

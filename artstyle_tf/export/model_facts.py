@@ -16,9 +16,7 @@ from artstyle_tf.runs.run_finding import read_results, read_run_config
 from artstyle_tf.system.errors import ArtstyleError
 
 
-def collect_model_facts(
-    run_directory: RunDirectory, config: ExportExperiment, formats: pd.DataFrame
-) -> ModelFacts:
+def collect_model_facts(run_directory: RunDirectory, config: ExportExperiment) -> ModelFacts:
     """Reads what the card of a run needs.
 
     Raises:
@@ -37,7 +35,6 @@ def collect_model_facts(
         results=read_results(run_directory),
         cross_validation=_read_cross_validation(config.cross_validation, trained),
         environment=read_values(run_directory.environment_file, Environment),
-        formats=formats,
         licence=config.licence,
     )
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from artstyle_tf.export.batch_decoding import MAX_PIXELS
+from artstyle_tf.export.served_signature import IMAGE_BYTES, SERVING_DEFAULT
 from artstyle_tf.export.serving_signature import ServingModule
-from artstyle_tf.export.warm_up import write_warm_up
 from artstyle_tf.images.reading.headers.reading import MOST_SIDE_PX
 from artstyle_tf.runs.served_run import ServedRun
 from artstyle_tf.system.files import cannot_write, write_json
@@ -23,6 +26,10 @@ LABELS = "labels.txt"
 
 LIMITS = Path("assets.extra") / "limits.json"
 """What the model refuses, for those who want to know it without asking."""
+
+WARM_UP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
+
+_WARM_UP_BATCHES = (1, 8)
 
 
 def write_saved_model(
@@ -51,7 +58,7 @@ def write_saved_model(
         # Nobody differentiates a served model, and constants cannot be part of a custom gradient.
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(module, str(temporary), module.signatures, options)
-        write_warm_up(temporary, run.image_size_px)
+        _write_warm_up(temporary, run.image_size_px)
         write_json(temporary / LIMITS, {"max_pixels": max_pixels, "max_side_px": MOST_SIDE_PX})
     return final
 
@@ -73,3 +80,33 @@ def _known_versions(versions: Path) -> list[int]:
     if not versions.is_dir():
         return []
     return [int(entry.name) for entry in versions.iterdir() if entry.name.isdecimal()]
+
+
+def _write_warm_up(saved_model: Path, image_size_px: int) -> None:
+    """Writes requests of one and of several pictures, which a server answers before any others.
+
+    The first requests of a new model are slow, because TensorFlow optimises the graph for them.
+    Source: tensorflow.org/tfx/serving/saved_model_warmup.
+    """
+    # Here, because it takes a second to import and nothing else needs it.
+    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+    picture = _any_picture(image_size_px)
+    file = saved_model / WARM_UP_FILE
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(file)) as writer:
+        for size in _WARM_UP_BATCHES:
+            request = predict_pb2.PredictRequest()
+            request.model_spec.signature_name = SERVING_DEFAULT
+            request.inputs[IMAGE_BYTES].CopyFrom(tf.make_tensor_proto([picture] * size))
+            log = prediction_log_pb2.PredictionLog(
+                predict_log=prediction_log_pb2.PredictLog(request=request)
+            )
+            writer.write(log.SerializeToString())
+
+
+def _any_picture(side_px: int) -> bytes:
+    pixels = np.random.default_rng(0).integers(0, 256, (side_px, side_px, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="JPEG")
+    return buffer.getvalue()

@@ -7,14 +7,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from artstyle_tf.export.batch_decoding import MAX_PIXELS, OK, decode_batch
+from artstyle_tf.export.batch_decoding import MAX_PIXELS, decode_batch
+from artstyle_tf.export.served_signature import IMAGE_BYTES, OK, SERVING_DEFAULT, STATUS
 from artstyle_tf.metrics.neighbors import rank_weights
 from artstyle_tf.runs.gallery import Gallery
 from artstyle_tf.runs.served_run import ServedRun
 from artstyle_tf.trunk_cache.frozen_graph import FrozenGraph
-
-IMAGE_BYTES = "image_bytes"
-"""Input of `serving_default`; a name that ends so makes TensorFlow Serving decode base64."""
 
 PIXELS = "pixels"
 """Input of `from_pixels`."""
@@ -33,7 +31,7 @@ class ServingModule(tf.Module):
         accepted: bool [B], whether the run is sure enough to answer; if it is calibrated.
         neighbour_ids, neighbour_distances: string and float32 [B, k], if it has a gallery.
     `serving_default` also gives
-        status: string [B], `batch_decoding.OK` or why there is no answer for this file. Then its
+        status: string [B], `served_signature.OK` or why there is no answer for this file. Then its
             label is "", its confidence 0, it is not accepted, and all its numbers are 0.
 
     A request that is empty is refused.
@@ -70,7 +68,7 @@ class ServingModule(tf.Module):
     @property
     def signatures(self) -> dict[str, Any]:
         """What the saved model offers, by name."""
-        return {"serving_default": self.serving_default, "from_pixels": self.from_pixels}
+        return {SERVING_DEFAULT: self.serving_default, "from_pixels": self.from_pixels}
 
     def _answer_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         status, images = decode_batch(
@@ -80,7 +78,7 @@ class ServingModule(tf.Module):
             max_pixels=self._max_pixels,
         )
         answer = self._answer(tf.cast(images, tf.float32))
-        return {**_only_where(tf.equal(status, OK), answer), "status": status}
+        return {**_only_where(tf.equal(status, OK), answer), STATUS: status}
 
     def _answer_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         return self._answer(_not_empty(pixels))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from artstyle_tf.config.base import Fraction, NonNegativeInt, PositiveInt, Schema
+from artstyle_tf.export.formats.registry import FORMATS
 
-FormatName = Literal["onnx", "openvino", "openvino_bf16", "litert", "litert_int8"]
+if TYPE_CHECKING:
+    FormatName = str
+else:
+    FormatName = Literal[*FORMATS]
 
 
 class ExportExperiment(Schema):

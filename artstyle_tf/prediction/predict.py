@@ -25,7 +25,8 @@ from artstyle_tf.prediction.answering import (
 from artstyle_tf.prediction.grad_cam_overlays import GradCamOverlays
 from artstyle_tf.prediction.prediction_file import PredictionFile, write_left_out
 from artstyle_tf.prediction.prediction_runtime import open_runtime
-from artstyle_tf.prediction.server.connection import open_client
+from artstyle_tf.prediction.server.rest_client import RestClient
+from artstyle_tf.prediction.server.server_address import parse_address
 from artstyle_tf.prediction.server_answering import ServerAnswering
 from artstyle_tf.prediction.settings import PredictExperiment
 from artstyle_tf.prediction.who_answers import check_who_answers
@@ -179,9 +180,8 @@ def _open(config: PredictExperiment, num_pictures: int, invocation: Invocation) 
 
 
 def _open_server(config: PredictExperiment, url: str) -> ServerAnswering:
-    client = open_client(
-        url,
-        model_name=config.model_name,
+    client = RestClient(
+        parse_address(url, model_name=config.model_name),
         timeout_seconds=config.timeout_seconds,
         retries=config.retries,
     )

@@ -9,9 +9,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from artstyle_tf.export.formats.export_format import RunNetwork
-from artstyle_tf.export.formats.format_packages import missing_packages, require_packages
-from artstyle_tf.export.formats.registry import FORMATS
+from artstyle_tf.export.formats.export_format import RunNetwork, load_format
+from artstyle_tf.export.formats.registry import RUNTIMES, missing_packages, require_packages
 from artstyle_tf.export.measurement import (
     Agreement,
     answer_all,
@@ -29,8 +28,6 @@ from artstyle_tf.system.threads import usable_cores
 from artstyle_tf.trunk_cache.frozen_graph import FrozenGraph, freeze
 
 TENSORFLOW = "tensorflow"
-
-_WORTH_TRYING = ("openvino", "openvino_bf16", "litert", "onnx")
 
 _LEAST_AGREEMENT = 0.999
 
@@ -79,7 +76,7 @@ def _open(name: str, frozen: FrozenGraph, folder: Path) -> RunNetwork:
     if name == TENSORFLOW:
         return frozen
     require_packages(name)
-    form = FORMATS[name]
+    form = load_format(name)
     kept = folder / name
     file = next((file for file in kept.glob("model.*") if file.suffix != ".bin"), None)
     if file is None:
@@ -101,7 +98,7 @@ def _choose(
     except ArtstyleError as error:
         reporter.info(f"TensorFlow answers; to try faster runtimes: {error}")
         return None
-    names = [name for name in _WORTH_TRYING if not missing_packages(name)]
+    names = [name for name in RUNTIMES if not missing_packages(name)]
     reporter.info(f"Once for this run: which of {', '.join([TENSORFLOW, *names])} is fastest?")
     networks: dict[str, RunNetwork] = {TENSORFLOW: frozen}
     for name in names:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from artstyle_tf.config.base import Fraction, NonNegativeInt, PositiveFloat, PositiveInt, Schema
+from artstyle_tf.export.formats.registry import RUNTIMES
 
-RuntimeName = Literal["auto", "tensorflow", "onnx", "openvino", "openvino_bf16", "litert"]
+if TYPE_CHECKING:
+    RuntimeName = str
+else:
+    RuntimeName = Literal["auto", "tensorflow", *RUNTIMES]
 
 
 class PredictExperiment(Schema):

@@ -10,11 +10,11 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from artstyle_tf.export.model_facts import read_results
 from artstyle_tf.images.splits.leaks import leaks_in_words
 from artstyle_tf.report.run_facts import PART_OF_SPLIT, Judged, RunFacts
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.runs.run_files import Environment, State, read_values
+from artstyle_tf.runs.run_finding import read_results
 from artstyle_tf.runs.run_images import all_rows
 from artstyle_tf.runs.run_tables import (
     read_curve,

@@ -17,8 +17,7 @@ from PIL import Image
 
 from artstyle_tf.cli.main import main
 from artstyle_tf.export import measured_differences
-from artstyle_tf.export.formats import registry
-from artstyle_tf.export.formats.format_packages import missing_packages
+from artstyle_tf.export.formats.registry import FORMATS, FormatEntry, missing_packages
 from artstyle_tf.prediction import predict as predict_job
 from artstyle_tf.prediction import prediction_runtime
 from artstyle_tf.system.errors import ArtstyleError
@@ -254,11 +253,10 @@ def test_the_card_takes_the_gap_from_a_cross_validation(workplace, capsys):
     assert "of another kind" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", registry.FORMATS)
+@pytest.mark.parametrize("name", FORMATS)
 def test_every_format_says_what_keras_says(workplace, name, capsys):
-    form = registry.FORMATS[name]
-    if missing_packages(form.name):
-        pytest.skip(f"{', '.join(missing_packages(form.name))} not installed")
+    if missing_packages(name):
+        pytest.skip(f"{', '.join(missing_packages(name))} not installed")
     options = ["--run", run_folder("direct"), "--formats", name, "num_timing_rounds=1"]
     result = answer(capsys, "export-model", *options, "largest_macro_f1_loss=1")
     rows = {row["format"]: row for row in result["formats"]}
@@ -278,10 +276,10 @@ def test_every_format_says_what_keras_says(workplace, name, capsys):
 class Forgetful:
     """A format that says the same of every picture."""
 
-    name, packages = "forgetful", ()
+    num_pictures = 0
 
     def write(self, network, folder, training_pictures):
-        self.num_pictures = len(list(training_pictures()))
+        Forgetful.num_pictures = len(list(training_pictures()))
         (folder / "model.any").write_text("nothing")
         return folder / "model.any"
 
@@ -293,21 +291,20 @@ class Forgetful:
 
 
 def test_a_format_that_loses_too_much_is_refused(workplace, monkeypatch, capsys):
-    forgetful = Forgetful()
-    monkeypatch.setitem(registry.FORMATS, "onnx", forgetful)
+    monkeypatch.setitem(FORMATS, "onnx", FormatEntry(f"{__name__}:Forgetful", ()))
     options = ["--run", run_folder("direct"), "--formats", "onnx", "num_training_pictures=5"]
     result = answer(capsys, "export-model", *options, "num_timing_rounds=1")
     row = result["formats"][-1]
-    assert row["format"] == "forgetful"
+    assert row["format"] == "onnx"
     assert "falls from" in row["refused"]
     assert row["pictures_per_second"] is None
-    assert forgetful.num_pictures == 5
+    assert Forgetful.num_pictures == 5
     assert not (run_folder("direct") / "export" / "onnx").exists()
-    assert result["refused"] == ["forgetful"]
+    assert result["refused"] == ["onnx"]
 
 
 def test_a_missing_package_is_told_before_anything_is_written(workplace, monkeypatch, capsys):
-    monkeypatch.setattr(registry.FORMATS["onnx"], "packages", ("no_such_package",), raising=False)
+    monkeypatch.setitem(FORMATS, "onnx", FORMATS["onnx"]._replace(packages=("no_such_package",)))
     assert call("export-model", "--run", run_folder("direct"), "--formats", "all") == 2
     assert "pip install 'artstyle-tf[formats]'" in capsys.readouterr().err
     assert not (run_folder("direct") / "export").exists()
@@ -395,8 +392,8 @@ def test_what_is_wrong_is_told(workplace, arguments, message, capsys):
 def test_the_fastest_runtime_is_chosen_once(mixed, monkeypatch, capsys):
     pytest.importorskip("openvino")
     monkeypatch.setattr(prediction_runtime, "_FEWEST_PICTURES", 5)
-    monkeypatch.setattr(prediction_runtime, "_WORTH_TRYING", ("openvino", "wrong"))
-    monkeypatch.setitem(registry.FORMATS, "wrong", Forgetful())
+    monkeypatch.setattr(prediction_runtime, "RUNTIMES", ("openvino", "wrong"))
+    monkeypatch.setitem(FORMATS, "wrong", FormatEntry(f"{__name__}:Forgetful", ()))
     speeds = {"tensorflow": 1.0, "openvino": 2.0}
     asked = []
 

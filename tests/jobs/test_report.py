@@ -18,8 +18,8 @@ from PIL import Image
 
 from artstyle_tf.cli.main import main
 from artstyle_tf.report import after_training
+from artstyle_tf.report.further_reading import read_tuning
 from artstyle_tf.report.run_reading import read_run_facts
-from artstyle_tf.report.tuning_reading import read_tuning
 from artstyle_tf.runs.gallery import load_gallery
 from artstyle_tf.runs.mlflow_check import has_mlflow
 from artstyle_tf.runs.run_directory import open_run

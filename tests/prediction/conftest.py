@@ -164,16 +164,16 @@ def server_of(_servers) -> Callable[[str, str], Server]:
     return lambda protocol, name: _servers[protocol, name]
 
 
-@pytest.fixture(params=("rest", "grpc"))
-def server(request, server_of) -> Server:
-    """The one with a gallery, over each protocol."""
-    return server_of(request.param, "triplet")
+@pytest.fixture
+def server(server_of) -> Server:
+    """The one with a gallery."""
+    return server_of("rest", "triplet")
 
 
 @pytest.fixture
 def open_for():
     """Function (server, **options) -> client that is closed afterwards."""
-    from artstyle_tf.prediction.server.connection import open_client
+    from hostile_http import open_client
 
     clients = []
 

@@ -9,7 +9,18 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 
+from artstyle_tf.prediction.server.rest_client import RestClient
+from artstyle_tf.prediction.server.server_address import parse_address
+
 Answer = Callable[["Talk"], None]
+
+
+def open_client(
+    url: str, *, model_name: str | None = None, timeout_seconds: float, retries: int
+) -> RestClient:
+    """The client of `predict.py --url`."""
+    address = parse_address(url, model_name=model_name)
+    return RestClient(address, timeout_seconds=timeout_seconds, retries=retries)
 
 
 class Talk:

@@ -143,9 +143,9 @@ class _Servicer(prediction_service_pb2_grpc.PredictionServiceServicer):
 
 
 class GrpcTwin:
-    """A gRPC server of one model on this machine, on a free port if none is given."""
+    """A gRPC server of one model on a free port of this machine, for the example in the kit."""
 
-    def __init__(self, model: ServedModel, port: int = 0) -> None:
+    def __init__(self, model: ServedModel) -> None:
         self._server = grpc.server(
             futures.ThreadPoolExecutor(max_workers=4),
             options=[("grpc.max_receive_message_length", -1)],
@@ -153,7 +153,7 @@ class GrpcTwin:
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
             _Servicer(model), self._server
         )
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
+        self.port = self._server.add_insecure_port("127.0.0.1:0")
         self.url = f"grpc://127.0.0.1:{self.port}"
         self._server.start()
 
@@ -260,11 +260,11 @@ class _Server(ThreadingHTTPServer):
 
 
 class RestTwin:
-    """A REST server of one model on a free port of this machine."""
+    """A REST server of one model on this machine, on a free port if none is given."""
 
-    def __init__(self, model: ServedModel) -> None:
+    def __init__(self, model: ServedModel, port: int = 0) -> None:
         handler = type("Handler", (_Handler,), {"model": model})
-        self._server = _Server(("127.0.0.1", 0), handler)
+        self._server = _Server(("127.0.0.1", port), handler)
         self.port = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}"
         self._thread = threading.Thread(

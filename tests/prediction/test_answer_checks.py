@@ -56,11 +56,6 @@ def test_what_json_gives_becomes_arrays_of_the_announced_types():
     assert checked["neighbour_ids"].tolist() == ANSWER["neighbour_ids"]
 
 
-def test_the_bytes_of_grpc_become_text():
-    label = np.array([text.encode() for text in ANSWER["label"]], dtype=object)
-    assert check(label=label)["label"].tolist() == ANSWER["label"]
-
-
 def test_a_distance_and_a_probability_may_be_rounded():
     check(probabilities=[[0.5, 0.25, 0.2501], [0, 0, 1]])
 
@@ -73,7 +68,6 @@ def test_a_distance_and_a_probability_may_be_rounded():
         ({"label": "Rococo"}, "label of shape []"),
         ({"label": [1, 2]}, "label of type int64, where the model gives string"),
         ({"label": [{"b64": "Um9jb2Nv"}, "x"]}, "label that is not text everywhere"),
-        ({"label": np.array([b"\xff", b"x"], object)}, "label that is no UTF-8"),
         ({"label": ["", "Rococo"]}, "a label that is not the most probable class"),
         ({"label": ["Rococo", "photo"]}, "a label that is not the most probable class"),
         ({"classes": [["Rococo", "", "Surréalisme"]] * 2}, "a class without a name"),

@@ -3,32 +3,29 @@ from __future__ import annotations
 import io
 import json
 import socket
-import sys
 import threading
 import time
 
 import numpy as np
 import pytest
+from hostile_http import open_client
 from PIL import Image
 
 from artstyle_tf.export.served_signature import read_signatures
-from artstyle_tf.prediction.server.connection import open_client
-from artstyle_tf.prediction.server.each_image import predict_each
-from artstyle_tf.prediction.server.prediction_client import RequestRefused
+from artstyle_tf.prediction.server.rest_client import RequestRefused
+from artstyle_tf.prediction.server_answering import predict_each
 from artstyle_tf.system.errors import ArtstyleError
-
-PROTOCOLS = ("rest", "grpc")
 
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch):
-    monkeypatch.setattr("artstyle_tf.prediction.server.retries._FIRST_WAIT_SECONDS", 0.01)
+    waits = {"backoff_factor": 0.01, "backoff_jitter": 0.01, "backoff_max": 1.0}
+    monkeypatch.setattr("artstyle_tf.prediction.server.rest_client._WAITS", waits)
 
 
 @pytest.mark.parametrize("name", ["direct", "triplet"])
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_client_gives_what_the_saved_model_gives(protocol, name, server_of, open_for, pictures):
-    server = server_of(protocol, name)
+def test_a_client_gives_what_the_saved_model_gives(name, server_of, open_for, pictures):
+    server = server_of("rest", name)
     client = open_for(server)
     assert client.signature() == read_signatures(server.export.saved_model)["serving_default"]
     found = client.predict(pictures)
@@ -75,10 +72,10 @@ def test_large_pictures_go_through(server, open_for):
     assert len(open_for(server).predict([buffer.getvalue()])["label"]) == 1
 
 
-def test_large_answers_go_through(server_of, open_for, pictures):
-    server = server_of("grpc", "triplet")
-    server.behaviour.distort = lambda answer: {**answer, "later": np.zeros(2**21, np.float32)}
-    assert len(open_for(server).predict(pictures)["label"]) == len(pictures)  # 8 MiB
+def test_large_answers_go_through(server, open_for, pictures):
+    # As JSON 3 MB, of the 3.6 MB that an answer for five pictures may have.
+    server.behaviour.distort = lambda answer: {**answer, "later": np.zeros(150_000, np.float32)}
+    assert len(open_for(server).predict(pictures)["label"]) == len(pictures)
 
 
 def test_what_may_pass_is_asked_again(server, open_for, pictures):
@@ -114,12 +111,11 @@ def test_a_slow_server_is_not_waited_for(server, open_for, pictures):
     assert found["confidence"] == pytest.approx(server.export.answer["confidence"][1], rel=1e-4)
 
 
-@pytest.mark.parametrize("scheme", ["http", "grpc"])
-def test_nobody_at_the_address(scheme, open_for):
+def test_nobody_at_the_address():
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    url = f"{scheme}://127.0.0.1:{port}"
+    url = f"http://127.0.0.1:{port}"
     client = open_client(url, model_name="m", timeout_seconds=5, retries=1)
     with pytest.raises(ArtstyleError, match="does not answer") as caught:
         client.signature()
@@ -129,19 +125,18 @@ def test_nobody_at_the_address(scheme, open_for):
 
 
 def test_a_server_that_begins_late_is_found(exports):
-    """Also over gRPC, whose channel would wait longer and longer by itself."""
-    from serving_twin import Behaviour, GrpcTwin, ServedModel
+    from serving_twin import Behaviour, RestTwin, ServedModel
 
     saved_model = exports["direct"].saved_model
     model = ServedModel("direct", saved_model, Behaviour(), exports["direct"].loaded)
-    first = GrpcTwin(model)
+    first = RestTwin(model)
     first.stop()
-    client = open_client(first.url, model_name="direct", timeout_seconds=5, retries=8, seed=1)
+    client = open_client(first.url, model_name="direct", timeout_seconds=5, retries=8)
     started = []
 
     def start() -> None:
         time.sleep(0.3)
-        started.append(GrpcTwin(model, port=first.port))
+        started.append(RestTwin(model, port=first.port))
 
     thread = threading.Thread(target=start)
     thread.start()
@@ -215,12 +210,9 @@ def test_a_model_without_the_signature_is_refused(server, open_for):
         open_for(server).signature()
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_another_model_is_refused_before_a_picture_is_sent(
-    protocol, tmp_path_factory, open_for, exports, pictures
-):
+def test_another_model_is_refused_before_a_picture_is_sent(tmp_path_factory, pictures):
     import tensorflow as tf
-    from serving_twin import Behaviour, GrpcTwin, RestTwin, ServedModel
+    from serving_twin import Behaviour, RestTwin, ServedModel
 
     class Doubling(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, "x")])
@@ -231,7 +223,7 @@ def test_another_model_is_refused_before_a_picture_is_sent(
     module = Doubling()
     tf.saved_model.save(module, str(folder), {"serving_default": module.__call__})
     behaviour = Behaviour()
-    twin = {"rest": RestTwin, "grpc": GrpcTwin}[protocol](ServedModel("m", folder, behaviour))
+    twin = RestTwin(ServedModel("m", folder, behaviour))
     client = open_client(twin.url, model_name="m", timeout_seconds=10, retries=0)
     try:
         with pytest.raises(ArtstyleError, match="was not exported by this program") as caught:
@@ -354,12 +346,6 @@ def test_a_server_that_trickles_is_not_waited_for():
         is_over.set()
         client.close()
         thread.join()
-
-
-def test_grpc_without_its_packages_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "tensorflow_serving.apis", None)
-    with pytest.raises(ArtstyleError, match="install tensorflow-serving-api, or use REST"):
-        open_client("grpc://localhost", model_name="m", timeout_seconds=1, retries=0)
 
 
 def test_exports_are_told_apart(exports):

@@ -5,20 +5,22 @@ from __future__ import annotations
 import gc
 import json
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
 import threading
+import time
 import tracemalloc
 
-import numpy as np
 import pytest
-from hostile_http import hostile_server
+from hostile_http import hostile_server, open_client
 
-from artstyle_tf.prediction.server.connection import open_client
-from artstyle_tf.prediction.server.prediction_client import RequestRefused, plain_message
+from artstyle_tf.prediction.server.http_connection import HttpConnection, PassingFailure
+from artstyle_tf.prediction.server.rest_client import RequestRefused, plain_message
 from artstyle_tf.prediction.server.server_address import parse_address
 from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.interruption import interrupted_at_safe_points
 
 SHORT = 0.3
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -171,9 +173,6 @@ def test_a_server_that_reads_slowly_is_not_waited_for():
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        from artstyle_tf.prediction.server.http_connection import HttpConnection
-        from artstyle_tf.prediction.server.retries import PassingFailure
-
         connection = HttpConnection(parse_address(url, model_name="m"), timeout_seconds=SHORT)
         with pytest.raises(PassingFailure, match="no answer within"):
             connection.request("POST", "/", bytes(50_000_000), most_bytes=1)
@@ -311,7 +310,6 @@ def test_what_cannot_be_printed_is_not_printed():
         ("http://h/v1/models/é", "h:80", "/v1/models/%C3%A9"),
         ("http://h/v1/models/m/labels/é", "h:80", "/v1/models/m/labels/%C3%A9"),
         ("http://musée.example", "xn--muse-epa.example:80".replace("muse-epa", "muse-bpa"), None),
-        ("grpc://musée.example:1", None, None),
     ],
 )
 def test_letters_beyond_ascii_in_an_address(url, target, path):
@@ -361,18 +359,37 @@ def test_a_request_to_an_address_beyond_ascii_reaches_the_server():
         client.close()
 
 
-def test_a_tensor_of_one_value_for_many_is_refused():
-    """Over gRPC one value may stand for any number of equal ones: 10 bytes for 4 TB."""
-    from tensorflow.core.framework import tensor_pb2, types_pb2
+def test_the_name_of_a_host_is_not_waited_for(monkeypatch):
+    is_over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: is_over.wait(60) and [])
+    client = open_client("http://museum.example", model_name="m", timeout_seconds=0.2, retries=0)
+    with pytest.raises(ArtstyleError, match=r"no answer within 0\.2 s"):
+        client.signature()
+    is_over.set()
 
-    from artstyle_tf.prediction.server.grpc_client import _array
 
-    small = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, float_val=[0.5])
-    small.tensor_shape.dim.add(size=3)
-    np.testing.assert_array_equal(_array(small), [0.5, 0.5, 0.5])
-    for sizes in ((2**40,), (2**20, 2**20), (-1, 5), (2**62, 2**62)):
-        large = tensor_pb2.TensorProto(dtype=types_pb2.DT_FLOAT, float_val=[0.5])
-        for size in sizes:
-            large.tensor_shape.dim.add(size=size)
-        with pytest.raises(ValueError, match="a shape that no answer has"):
-            _array(large)
+def test_a_request_can_be_interrupted():
+    """A server that says nothing, with a long time to do so."""
+
+    def answer(talk):
+        signal.raise_signal(signal.SIGINT)
+        talk.trickle(b"")
+
+    with hostile_server(METADATA, answer) as server:
+        client = open_client(server.url, model_name="m", timeout_seconds=600, retries=0)
+        with pytest.raises(KeyboardInterrupt), interrupted_at_safe_points():
+            client.predict([b"picture"])
+
+
+def test_a_large_request_over_a_kept_connection_has_all_its_time():
+    """The server needs half a second before it reads the next request."""
+
+    def answer(talk):
+        talk.json({"outputs": ANSWER})
+        time.sleep(0.5)
+
+    with hostile_server(METADATA, answer) as server:
+        client = open_client(server.url, model_name="m", timeout_seconds=30, retries=0)
+        for picture in (b"picture", bytes(20_000_000)):
+            assert client.predict([picture])["label"].tolist() == ["Cubism"]
+        client.close()

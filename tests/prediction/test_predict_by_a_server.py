@@ -1,4 +1,4 @@
-"""predict.py --url against a twin of TensorFlow Serving, for both protocols."""
+"""predict.py --url against a twin of TensorFlow Serving."""
 
 from __future__ import annotations
 
@@ -33,9 +33,8 @@ def folder(tmp_path, pictures, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["direct", "triplet"])
-@pytest.mark.parametrize("protocol", ["rest", "grpc"])
-def test_a_server_answers_for_a_folder(server_of, folder, pictures, protocol, name, capsys):
-    server = server_of(protocol, name)
+def test_a_server_answers_for_a_folder(server_of, folder, pictures, name, capsys):
+    server = server_of("rest", name)
     options = ["--url", server.url, f"model_name={name}", "--output", "out.jsonl"]
     code, result, _ = predict(capsys, *options, folder, "batch_size=3", "--top-k", "3")
     assert code == 0

@@ -1,78 +1,106 @@
 from __future__ import annotations
 
 import signal
+import time
 
 import pytest
 
-from artstyle_tf.prediction.server.retries import PassingFailure, Retries
+from artstyle_tf.prediction.server.http_connection import HttpAnswer, PassingFailure
+from artstyle_tf.prediction.server.rest_client import RestClient
+from artstyle_tf.prediction.server.server_address import parse_address
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.interruption import interrupted_at_safe_points
 
 
-def failing(times):
-    left = [times]
+class Connection:
+    """Fails so often, then gives an answer; does as it is told at each request."""
 
-    def attempt():
-        left[0] -= 1
-        if left[0] >= 0:
+    def __init__(self, failures, act=lambda: None):
+        self.failures, self.act, self.requests = failures, act, 0
+
+    def request(self, *_, **__):
+        self.requests += 1
+        self.act()
+        if self.requests <= self.failures:
             raise PassingFailure("busy")
-        return "answer"
-
-    return attempt
+        return HttpAnswer(404, b"nothing here")
 
 
-def waits(num_retries, seed):
-    slept = []
-    retries = Retries(num_retries, seed=seed, sleep=slept.append)
-    assert retries.call(failing(num_retries), server="s", fix="f") == "answer"
-    return slept
-
-
-def test_waits_grow_to_a_limit_and_are_drawn_from_the_seed():
-    slept = waits(10, seed=3)
-    for number, seconds in enumerate(slept):
-        longest = min(0.2 * 2**number, 10.0)
-        assert longest / 2 <= seconds <= longest
-    assert slept == waits(10, seed=3)
-    assert slept != waits(10, seed=4)
-
-
-def test_success_needs_no_wait():
-    assert waits(0, seed=0) == []
-
-
-def test_the_last_failure_is_told_with_the_number_of_attempts():
-    slept = []
+def ask(connection, retries):
+    """What comes of it; there is no model, which is an answer, too."""
+    address = parse_address("http://s", model_name="m")
+    client = RestClient(address, timeout_seconds=1, retries=retries)
+    client._connection = connection
     with pytest.raises(ArtstyleError) as caught:
-        Retries(2, sleep=slept.append).call(failing(9), server="grpc://s", fix="start it")
-    assert str(caught.value) == (
-        "The server grpc://s does not answer. Received: busy, in the last of 3 attempts. "
-        "Fix: start it."
+        client.signature()
+    return str(caught.value)
+
+
+@pytest.fixture
+def slept(monkeypatch):
+    """Seconds of each wait, none of which is waited."""
+    seconds = []
+    monkeypatch.setattr(time, "sleep", seconds.append)
+    return seconds
+
+
+def test_waits_grow_to_a_limit_and_are_not_those_of_other_programs(slept):
+    assert "no such model" in ask(Connection(failures=10), retries=10)
+    assert len(slept) == 9  # the first attempt after a failure is made at once
+    for number, seconds in enumerate(slept, start=1):
+        shortest = min(0.2 * 2**number, 10.0)
+        assert shortest <= seconds <= min(shortest + 0.2, 10.0)
+    first = slept.copy()
+    slept.clear()
+    ask(Connection(failures=10), retries=10)
+    assert slept[:4] != first[:4]
+
+
+def test_success_needs_no_wait(slept):
+    assert "no such model" in ask(Connection(failures=0), retries=4)
+    assert slept == []
+
+
+def test_the_last_failure_is_told_with_the_number_of_attempts(slept):
+    connection = Connection(failures=9)
+    assert ask(connection, retries=2).startswith(
+        "The server http://s:80/v1/models/m does not answer. Received: busy, in the last of 3 "
+        "attempts. Fix: start the server"
     )
-    assert len(slept) == 2
+    assert connection.requests == 3
 
 
-def test_what_does_not_pass_is_not_tried_again():
-    attempts = []
+def test_no_retries_are_none(slept):
+    assert "Received: busy. Fix" in ask(Connection(failures=9), retries=0)
 
-    def attempt():
-        attempts.append(1)
+
+def test_each_request_has_all_its_retries(slept):
+    address = parse_address("http://s", model_name="m")
+    client = RestClient(address, timeout_seconds=1, retries=2)
+    for _ in range(2):
+        client._connection = Connection(failures=2)
+        with pytest.raises(ArtstyleError, match="no such model"):
+            client.signature()
+
+
+def test_what_does_not_pass_is_not_tried_again(slept):
+    def refuse():
         raise ArtstyleError("No")
 
-    with pytest.raises(ArtstyleError, match="No"):
-        Retries(5, sleep=attempts.append).call(attempt, server="s", fix="f")
-    assert attempts == [1]
+    connection = Connection(failures=9, act=refuse)
+    assert ask(connection, retries=5) == "No."
+    assert connection.requests == 1
 
 
 def test_a_wait_can_be_interrupted(monkeypatch):
-    monkeypatch.setattr("artstyle_tf.prediction.server.retries._FIRST_WAIT_SECONDS", 10.0)
-    attempts = []
-
-    def attempt():
-        attempts.append(1)
-        signal.raise_signal(signal.SIGINT)
-        raise PassingFailure("busy")
-
+    waits = {"backoff_factor": 100.0, "backoff_max": 100.0}
+    monkeypatch.setattr("artstyle_tf.prediction.server.rest_client._WAITS", waits)
+    client = RestClient(parse_address("http://s", model_name="m"), timeout_seconds=1, retries=3)
+    second = Connection(failures=9)
+    second.act = lambda: second.requests == 2 and signal.raise_signal(signal.SIGINT)
+    client._connection = second
+    begin = time.monotonic()
     with pytest.raises(KeyboardInterrupt), interrupted_at_safe_points():
-        Retries(3).call(attempt, server="s", fix="f")
-    assert attempts == [1]
+        client.signature()
+    assert second.requests == 2
+    assert time.monotonic() - begin < 60

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from artstyle_tf.export.warm_up import WARM_UP_FILE
+from artstyle_tf.export.saved_model import WARM_UP_FILE
 
 
 @pytest.fixture(scope="module")

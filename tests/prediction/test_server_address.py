@@ -12,14 +12,14 @@ from artstyle_tf.system.errors import ArtstyleError
         ("http://localhost:8501", "localhost:8501", "/v1/models/given"),
         ("http://localhost", "localhost:80", "/v1/models/given"),
         ("https://museum.org/", "museum.org:443", "/v1/models/given"),
-        ("grpc://10.0.0.7", "10.0.0.7:8500", "/v1/models/given"),
-        ("grpc://[::1]:9000", "[::1]:9000", "/v1/models/given"),
+        ("http://10.0.0.7:8501", "10.0.0.7:8501", "/v1/models/given"),
+        ("http://[::1]:9000", "[::1]:9000", "/v1/models/given"),
         ("http://h:1/v1/models/own", "h:1", "/v1/models/own"),
         ("http://h:1/v1/models/own:predict", "h:1", "/v1/models/own"),
         ("http://h:1/v1/models/own/metadata", "h:1", "/v1/models/own"),
         ("http://h:1/v1/models/own/versions/12/", "h:1", "/v1/models/own/versions/12"),
         ("http://h:1/v1/models/own/versions/12:predict", "h:1", "/v1/models/own/versions/12"),
-        ("grpc://h:1/v1/models/own/labels/stable", "h:1", "/v1/models/own/labels/stable"),
+        ("http://h:1/v1/models/own/labels/stable", "h:1", "/v1/models/own/labels/stable"),
         ("https://h/art/eu", "h:443", "/art/eu/v1/models/given"),
         ("https://h/art/eu/v1/models/own", "h:443", "/art/eu/v1/models/own"),
         ("http://h:1/v1/models/two%20words", "h:1", "/v1/models/two%20words"),
@@ -44,7 +44,6 @@ def test_addresses(url, target, path):
         "http://host/v1/models/m/versions/newest",
         "http://host?model=m",
         "http://me:secret@host",
-        "grpc://host/behind/a/proxy",
         "http://[::1",
         "",
     ],
@@ -52,7 +51,16 @@ def test_addresses(url, target, path):
 def test_what_is_no_address(url):
     with pytest.raises(ArtstyleError, match="This is no address of a server") as caught:
         parse_address(url, model_name="m")
-    assert "grpc://HOST:8500" in str(caught.value)
+    assert "http://HOST:8501" in str(caught.value)
+
+
+def test_grpc_is_told_where_to_go():
+    with pytest.raises(ArtstyleError) as caught:
+        parse_address("grpc://me:secret@host:8500/v1/models/m")
+    said = str(caught.value)
+    assert "over REST, not over gRPC. Received: grpc://***@host:8500/v1/models/m." in said
+    assert "http://HOST:8501" in said
+    assert "grpc_client.py" in said
 
 
 def test_somebody_has_to_say_which_model():

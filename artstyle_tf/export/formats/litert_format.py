@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from artstyle_tf.export.formats.export_format import Pictures, RunNetwork
-from artstyle_tf.export.formats.quiet_conversion import quiet_conversion
+from artstyle_tf.export.formats.export_format import Pictures, RunNetwork, quiet_conversion
 from artstyle_tf.system.files import replaced_atomically
 from artstyle_tf.system.threads import usable_cores
 from artstyle_tf.trunk_cache.frozen_graph import FrozenGraph
@@ -22,8 +21,6 @@ _LAYERS_IN_FLOAT = ("_moments", "_style", "/features", "/head", "/projection", "
 
 class LiteRtFormat:
     """One file, model.tflite, in float32; any batch size, one picture is the fastest."""
-
-    name = "litert"
 
     def write(self, network: FrozenGraph, folder: Path, training_pictures: Pictures) -> Path:
         """Writes the network into a folder that exists; returns the file to open."""
@@ -71,8 +68,6 @@ class LiteRtInt8Format(LiteRtFormat):
     Second-order statistics and what follows stay in float32. In 8 bits nothing is left of the small
     eigenvalues that a style is made of; some traces even become zero, by which is divided.
     """
-
-    name = "litert_int8"
 
     def _convert(self, network: FrozenGraph, training_pictures: Pictures) -> bytes:
         def examples() -> Iterator[list[np.ndarray]]:

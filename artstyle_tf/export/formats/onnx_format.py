@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from artstyle_tf.export.formats.export_format import Pictures, RunNetwork
-from artstyle_tf.export.formats.quiet_conversion import quiet_conversion
+from artstyle_tf.export.formats.export_format import Pictures, RunNetwork, quiet_conversion
 from artstyle_tf.system.files import replaced_atomically
 from artstyle_tf.trunk_cache.frozen_graph import INPUT_NAME, FrozenGraph
 
@@ -14,8 +13,6 @@ _OPSET = 18
 
 class OnnxFormat:
     """One file, model.onnx; input "pixels", any batch size."""
-
-    name = "onnx"
 
     def write(self, network: FrozenGraph, folder: Path, training_pictures: Pictures) -> Path:
         """Writes the network into a folder that exists; returns the file to open."""

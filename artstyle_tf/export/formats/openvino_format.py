@@ -7,23 +7,15 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from artstyle_tf.export.formats.export_format import Pictures, RunNetwork
-from artstyle_tf.export.formats.quiet_conversion import quiet_conversion
+from artstyle_tf.export.formats.export_format import Pictures, RunNetwork, quiet_conversion
 from artstyle_tf.trunk_cache.frozen_graph import INPUT_NAME, FrozenGraph
 from artstyle_tf.trunk_cache.openvino_runner import OpenVinoRunner, Precision, import_openvino
 
 
 class OpenVinoFormat:
-    """Two files, model.xml and model.bin; input "pixels", any batch size.
+    """Two files, model.xml and model.bin; input "pixels", any batch size."""
 
-    Args:
-        name: of the format.
-        precision: in which it runs; the files are the same.
-    """
-
-    def __init__(self, name: str, precision: Precision) -> None:
-        self.name = name
-        self._precision: Precision = precision
+    precision: Precision = "f32"
 
     def write(self, network: FrozenGraph, folder: Path, training_pictures: Pictures) -> Path:
         """Writes the network into a folder that exists; returns the file to open."""
@@ -43,7 +35,13 @@ class OpenVinoFormat:
     def open(self, file: Path) -> RunNetwork:
         """Makes what `write` wrote ready to run on all cores; outputs in the network's order."""
         model = import_openvino().Core().read_model(file)
-        return OpenVinoRunner(model, precision=self._precision).run
+        return OpenVinoRunner(model, precision=self.precision).run
+
+
+class OpenVinoBf16Format(OpenVinoFormat):
+    """The same files, run in bfloat16 where the processor can."""
+
+    precision: Precision = "bf16"
 
 
 def _save_network(network: FrozenGraph, folder: str) -> None:

@@ -25,7 +25,7 @@ def checked_answer(
     """Refuses surprising answers.
 
     Args:
-        answer: by the name of the output, arrays or lists as they came.
+        answer: by the name of the output, as JSON gives it.
         signature: what the server has said that it gives.
         num_pictures: B, asked for.
         server: its address, for the message.
@@ -97,7 +97,7 @@ def _checked_output(
 
 
 def _as_array(name: str, values: Any, dtype: str) -> np.ndarray:
-    """Lists from JSON, or arrays, as the type that the signature announces."""
+    """Lists from JSON as the type that the signature announces."""
     try:
         array = np.asarray(values)
     except ValueError as error:  # rows of different lengths
@@ -117,12 +117,9 @@ def _as_array(name: str, values: Any, dtype: str) -> np.ndarray:
 
 
 def _as_text(name: str, array: np.ndarray) -> np.ndarray:
-    if array.dtype.kind not in "OSU":
+    if array.dtype.kind not in "OU":
         raise _SurpriseError(f"{name} of type {array.dtype}, where the model gives string")
-    try:
-        texts = [x.decode() if isinstance(x, bytes) else x for x in array.ravel().tolist()]
-    except UnicodeDecodeError as error:
-        raise _SurpriseError(f"{name} that is no UTF-8") from error
+    texts = array.ravel().tolist()
     if not all(isinstance(text, str) for text in texts):
         raise _SurpriseError(f"{name} that is not text everywhere")
     return np.array(texts, dtype=str).reshape(array.shape)

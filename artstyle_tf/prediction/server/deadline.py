@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import socket
+import math
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from concurrent.futures import Future, wait
+from typing import Any, TypeVar
 
 from artstyle_tf.system.interruption import safe_point
 
@@ -16,123 +17,80 @@ Result = TypeVar("Result")
 _SECONDS_BETWEEN_SAFE_POINTS = 0.1
 
 
-class Connections:
-    """The connection that a piece of work has opened last, so that somebody else can end it.
-
-    A second handle of it is kept: what the work itself holds may be wrapped for encryption while
-    the server still draws out the handshake.
-    """
+class Deadline:
+    """The moment at which work has to be done; none before the first `begin`."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._handle: socket.socket | None = None
-        self._is_ended = False
+        self._end = math.inf
 
-    def check(self) -> None:
-        """Fail if the work has been given up.
+    def begin(self, seconds: float) -> None:
+        """Set it so many seconds from now; 0 gives up work that is still being done."""
+        self._end = time.monotonic() + seconds
+
+    def seconds_left(self) -> float:
+        """How long an operation may wait.
 
         Raises:
-            TimeoutError: if so.
+            TimeoutError: if nothing is left.
         """
-        if self._is_ended:
+        left = self._end - time.monotonic()
+        if left <= 0:
             raise TimeoutError
-
-    def add(self, connection: socket.socket) -> None:
-        """Note a connection instead of the one before; end it if the work has been given up."""
-        handle = connection.dup()
-        with self._lock:
-            before, self._handle = self._handle, handle
-            is_ended = self._is_ended
-        if before is not None:
-            before.close()
-        if is_ended:
-            self.end()
-
-    def forget(self) -> None:
-        """Let go of the handle, not of the connection."""
-        with self._lock:
-            handle, self._handle = self._handle, None
-        if handle is not None:
-            handle.close()
-
-    def end(self) -> None:
-        """End the connection, and those that are still to be opened."""
-        with self._lock:
-            self._is_ended = True
-            handle, self._handle = self._handle, None
-        if handle is not None:
-            with contextlib.suppress(OSError), handle:
-                handle.shutdown(socket.SHUT_RDWR)
+        return left
 
 
-def within(seconds: float, work: Callable[[], Result], give_up: Callable[[], None]) -> Result:
-    """Do some work, all of it within one time, however little each of its steps waits.
+def within(seconds: float, work: Callable[[], Result]) -> Result:
+    """Do some work in a thread of its own, which is left behind if it takes too long.
 
-    Timeouts of sockets are for one operation each: a server that sends a byte now and then is
-    never too late for them. So the work has a thread of its own, which is left behind if need be.
+    That ends the wait for everything that has no limit of its own, such as the name of a host or
+    one address after the other.
 
     Args:
-        seconds: for all of it.
+        seconds: for all of it; may be infinite.
         work: done in another thread.
-        give_up: ends the work's connections, so that its thread ends soon.
 
     Raises:
         TimeoutError: if it takes longer.
         KeyboardInterrupt: if Ctrl-C was pressed meanwhile.
         Exception: whatever the work raises.
     """
-    running = _Running(work)
-    end = time.monotonic() + seconds
-    try:
-        while not running.wait(min(end - time.monotonic(), _SECONDS_BETWEEN_SAFE_POINTS)):
-            safe_point()
-            if time.monotonic() >= end:
-                raise TimeoutError
-    except BaseException:
-        give_up()
-        raise
-    return running.result()
+    done: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # raised again by who asked for the work
+            done.set_exception(error)
+
+    deadline = Deadline()
+    deadline.begin(seconds)
+    threading.Thread(target=run, daemon=True).start()
+    while not wait([done], min(deadline.seconds_left(), _SECONDS_BETWEEN_SAFE_POINTS)).done:
+        safe_point()
+    return done.result()
 
 
-def endable(kind: type[Any], connections: Connections) -> type[Any]:
-    """A kind of socket that reads nothing more once the work has been given up.
+def ending(kind: type[Any], deadline: Deadline) -> type[Any]:
+    """A kind of socket none of whose operations waits beyond the deadline.
 
-    To shut a connection down wakes who waits for it, but what a server still pours into it can be
-    read on and on.
+    The timeout of a socket is for one operation: a server that sends a byte now and then, or pours
+    what does not count as an answer, is never too late for it. So what is left is set anew before
+    each, which also ends the thread that `within` leaves behind.
+
+    Args:
+        kind: `socket.socket` or `ssl.SSLSocket`.
+        deadline: of the request that uses the socket.
     """
 
-    class Endable(kind):
+    class Ending(kind):
         def recv_into(self, *arguments: Any) -> int:
-            connections.check()
-            return super().recv_into(*arguments)
+            while True:  # in short pieces, because the work may be given up meanwhile
+                self.settimeout(min(deadline.seconds_left(), _SECONDS_BETWEEN_SAFE_POINTS))
+                with contextlib.suppress(TimeoutError):
+                    return super().recv_into(*arguments)
 
-    return Endable
+        def send(self, *arguments: Any) -> int:  # piece by piece by an SSLSocket
+            self.settimeout(deadline.seconds_left())
+            return super().send(*arguments)
 
-
-class _Running(Generic[Result]):
-    """Work in a thread that does not keep the program from ending."""
-
-    def __init__(self, work: Callable[[], Result]) -> None:
-        self._work = work
-        self._results: list[Result] = []
-        self._error: BaseException | None = None
-        self._is_done = threading.Event()
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def wait(self, seconds: float) -> bool:
-        """Whether it is done, now or within some seconds."""
-        return self._is_done.wait(max(seconds, 0))
-
-    def result(self) -> Result:
-        """What the work has returned, or raises what it has raised."""
-        if self._error is not None:
-            raise self._error
-        return self._results[0]
-
-    def _run(self) -> None:
-        try:
-            self._results.append(self._work())
-        except BaseException as error:  # raised again by who asked for the work
-            self._error = error
-        finally:
-            self._is_done.set()
+    return Ending

@@ -1,10 +1,16 @@
-"""Requests over one kept HTTP connection, each answered in time or not at all."""
+"""Requests over one kept HTTP connection, each answered in time or not at all.
+
+The connection, TLS, the protocol and its errors are urllib3's. Its timeouts are for one operation
+each, and its answers may be as large as they like: what is here limits both.
+"""
 
 from __future__ import annotations
 
+import functools
 import http.client
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +18,13 @@ import urllib3
 from urllib3 import exceptions
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from artstyle_tf.prediction.server.deadline import Connections, endable, within
-from artstyle_tf.prediction.server.retries import PassingFailure
+from artstyle_tf.prediction.server.deadline import Deadline, ending, within
 from artstyle_tf.prediction.server.server_address import ServerAddress
 from artstyle_tf.system.errors import ArtstyleError
 
-_CHUNK_BYTES = 2**16
+
+class PassingFailure(Exception):  # noqa: N818  it is no error yet
+    """An attempt failed in a way that may be over in a moment; says how."""
 
 
 @dataclass(frozen=True)
@@ -31,17 +38,6 @@ class HttpAnswer:
 
     status: int
     body: bytes
-
-
-@dataclass(frozen=True)
-class _Request:
-    """What is sent, and over which connection; see `HttpConnection.request`."""
-
-    pool: urllib3.HTTPConnectionPool
-    method: str
-    path: str
-    body: bytes | None
-    most_bytes: int
 
 
 class _ConnectionClosedError(Exception):
@@ -59,13 +55,12 @@ class HttpConnection:
     def __init__(self, address: ServerAddress, *, timeout_seconds: float) -> None:
         self._address = address
         self._timeout_seconds = timeout_seconds
-        self._connections = Connections()
-        self._pool = self._new_pool()
+        self._open()
 
     def request(
         self, method: str, path: str, body: bytes | None = None, *, most_bytes: int
     ) -> HttpAnswer:
-        """Sends one request.
+        """Sends one request, once.
 
         Args:
             method: "GET" or "POST".
@@ -79,11 +74,11 @@ class HttpConnection:
         """
         is_whole = False
         # This pool, also in a thread that is left behind: the next one belongs to the next request.
-        request = _Request(self._pool, method, path, body, most_bytes)
+        pool = self._pool
+        attempt = functools.partial(self._attempt, pool, method, path, body, most_bytes)
+        self._deadline.begin(self._timeout_seconds)
         try:
-            answer = within(
-                self._timeout_seconds, lambda: self._try_twice(request), self._connections.end
-            )
+            answer = within(self._timeout_seconds, lambda: _try_twice(pool, attempt))
             is_whole = True
             return answer
         except TimeoutError:
@@ -96,40 +91,40 @@ class HttpConnection:
 
     def close(self) -> None:
         """Closes the connection; the next request opens another."""
-        self._connections.forget()
+        self._deadline.begin(0)
         self._pool.close()
-        self._connections = Connections()
-        self._pool = self._new_pool()
+        self._open()
 
-    def _new_pool(self) -> urllib3.HTTPConnectionPool:
-        """One that notes the connections which it opens, so that they can be ended in time."""
-        connections = self._connections
+    def _open(self) -> None:
+        """A new pool of one connection, which keeps the deadline of its requests."""
+        self._deadline = Deadline()
         options: dict[str, Any] = {"timeout": self._timeout_seconds, "maxsize": 1, "retries": False}
+        host, port = self._address.host, self._address.port
         if self._address.scheme == "https":
             context = ssl.create_default_context()
-            context.sslsocket_class = endable(ssl.SSLSocket, connections)
-            pool = urllib3.HTTPSConnectionPool(
-                self._address.host, self._address.port, ssl_context=context, **options
+            context.sslsocket_class = ending(ssl.SSLSocket, self._deadline)
+            self._pool = urllib3.HTTPSConnectionPool(host, port, ssl_context=context, **options)
+            self._pool.ConnectionCls = _ending_connection(HTTPSConnection, self._deadline)
+        else:
+            self._pool = urllib3.HTTPConnectionPool(host, port, **options)
+            self._pool.ConnectionCls = _ending_connection(HTTPConnection, self._deadline)
+
+    def _attempt(
+        self,
+        pool: urllib3.HTTPConnectionPool,
+        method: str,
+        path: str,
+        body: bytes | None,
+        most_bytes: int,
+    ) -> HttpAnswer:
+        headers = {"Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            response = pool.urlopen(
+                method, path, body, headers, redirect=False, preload_content=False
             )
-            pool.ConnectionCls = _noting(HTTPSConnection, connections)
-            return pool
-        pool = urllib3.HTTPConnectionPool(self._address.host, self._address.port, **options)
-        pool.ConnectionCls = _noting(HTTPConnection, connections)
-        return pool
-
-    def _try_twice(self, request: _Request) -> HttpAnswer:
-        was_open = request.pool.num_connections > 0
-        try:
-            return self._attempt(request)
-        except _ConnectionClosedError:
-            if not was_open:
-                raise
-        # The server had closed the kept connection in the meantime, which is its right.
-        return self._attempt(request)
-
-    def _attempt(self, request: _Request) -> HttpAnswer:
-        try:
-            return self._exchange(request)
+            return self._read(response, most_bytes)
         except (exceptions.HTTPError, http.client.HTTPException, OSError) as error:
             cause = _cause_of(error)
             if isinstance(cause, TimeoutError | exceptions.TimeoutError):
@@ -140,43 +135,25 @@ class HttpConnection:
                 raise _ConnectionClosedError from error
             raise self._not_a_server(cause) from error
 
-    def _exchange(self, request: _Request) -> HttpAnswer:
-        headers = {"Accept": "application/json"}
-        if request.body is not None:
-            headers["Content-Type"] = "application/json"
-        response = request.pool.urlopen(
-            request.method,
-            request.path,
-            request.body,
-            headers,
-            redirect=False,
-            preload_content=False,
-        )
+    def _read(self, response: urllib3.BaseHTTPResponse, most_bytes: int) -> HttpAnswer:
         try:
-            body = self._read(response, request.most_bytes)
-            response.release_conn()  # to be used again; else it is closed with the response
-            return HttpAnswer(response.status, body)
-        finally:
-            response.close()
-
-    def _read(self, response: urllib3.BaseHTTPResponse, most_bytes: int) -> bytes:
-        chunks, size = [], 0
-        # What is packed is not unpacked: nobody asked for it, and little can become much.
-        while chunk := response.read1(_CHUNK_BYTES, decode_content=False):
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > most_bytes:
+            # What is packed is not unpacked: nobody asked for it, and little can become much.
+            body = response.read(most_bytes + 1, decode_content=False)
+            if len(body) > most_bytes:
                 raise ArtstyleError(
                     f"The answer of {self._address} is too large",
                     received=f"more than {most_bytes / 2**20:.3g} MiB",
                     fix="send fewer pictures at a time",
                 )
-        if response.length_remaining:  # read1 does not say that the connection broke
-            raise http.client.IncompleteRead(b"", response.length_remaining)
-        return b"".join(chunks)
+            if response.length_remaining:  # `read` does not say that the connection broke
+                raise http.client.IncompleteRead(b"", response.length_remaining)
+            response.release_conn()  # to be used again; else it is closed with the response
+            return HttpAnswer(response.status, body)
+        finally:
+            response.close()
 
     def _not_a_server(self, error: BaseException) -> ArtstyleError:
-        fix = "check the address; TensorFlow Serving speaks REST at port 8501 and gRPC at 8500"
+        fix = "check the address; TensorFlow Serving speaks REST at port 8501"
         if isinstance(error, ssl.SSLError):
             fix = "use http:// if the server has no certificate, or give it one that is trusted"
         return ArtstyleError(
@@ -186,21 +163,31 @@ class HttpConnection:
         )
 
 
-def _noting(kind: type[Any], connections: Connections) -> type[Any]:
-    """A kind of connection that notes its socket as soon as there is one."""
+def _try_twice(pool: urllib3.HTTPConnectionPool, attempt: Callable[[], HttpAnswer]) -> HttpAnswer:
+    was_open = pool.num_connections > 0
+    try:
+        return attempt()
+    except _ConnectionClosedError:
+        if not was_open:
+            raise
+    # The server had closed the kept connection in the meantime, which is its right.
+    return attempt()
 
-    class Noting(kind):
+
+def _ending_connection(kind: type[Any], deadline: Deadline) -> type[Any]:
+    """A kind of connection whose socket keeps to a deadline."""
+
+    class EndingConnection(kind):
         def _new_conn(self) -> socket.socket:
             opened = super()._new_conn()
             timeout = opened.gettimeout()
-            opened = endable(socket.socket, connections)(
+            opened = ending(socket.socket, deadline)(
                 opened.family, opened.type, opened.proto, fileno=opened.detach()
             )
             opened.settimeout(timeout)
-            connections.add(opened)
             return opened
 
-    return Noting
+    return EndingConnection
 
 
 def _cause_of(error: BaseException) -> BaseException:

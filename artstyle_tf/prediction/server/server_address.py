@@ -9,9 +9,9 @@ from urllib.parse import quote, unquote, urlsplit
 
 from artstyle_tf.system.errors import ArtstyleError
 
-Scheme = Literal["http", "https", "grpc"]
+Scheme = Literal["http", "https"]
 
-_DEFAULT_PORTS = {"http": 80, "https": 443, "grpc": 8500}
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 _PATH = re.compile(
     r"(?P<prefix>(?:/(?!v1/models/)[^/:]+)*?)"
     r"(?:/v1/models/(?P<name>[^/:]+)"
@@ -21,8 +21,7 @@ _PATH = re.compile(
 _HOST = re.compile(r"[A-Za-z0-9._~-]+|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._~-]+)?")
 _CREDENTIALS = re.compile(r"//[^/?#]*@")
 _EXAMPLES = (
-    "http://HOST:8501, https://HOST or grpc://HOST:8500, with /v1/models/NAME behind it if "
-    "another model is meant"
+    "http://HOST:8501 or https://HOST, with /v1/models/NAME behind it if another model is meant"
 )
 
 
@@ -31,7 +30,7 @@ class ServerAddress:
     """One model of one server.
 
     Attributes:
-        scheme: "http" and "https" speak REST.
+        scheme: "http" or "https".
         host: name or address.
         port: number.
         model_name: as the server knows it.
@@ -72,8 +71,8 @@ def parse_address(url: str, *, model_name: str | None = None) -> ServerAddress:
     """Reads a URL.
 
     Args:
-        url: http://HOST:PORT, https://HOST:PORT or grpc://HOST:PORT; a path /v1/models/NAME, with
-            /versions/N or /labels/LABEL behind it, says which model is meant.
+        url: http://HOST:PORT or https://HOST:PORT; a path /v1/models/NAME, with /versions/N or
+            /labels/LABEL behind it, says which model is meant.
         model_name: which model if the URL does not say it.
 
     Raises:
@@ -83,13 +82,13 @@ def parse_address(url: str, *, model_name: str | None = None) -> ServerAddress:
         parts = urlsplit(url)
         host, port = _ascii_host(parts.hostname or ""), parts.port
         f"{parts.path}{model_name}".encode()
+        if parts.scheme == "grpc":
+            _refuse_grpc(url)
     except ValueError:  # also UnicodeError: half of a pair of surrogates, e.g.
         _refuse(url)
     path = _PATH.fullmatch(parts.path)
     is_plain = not (parts.query or parts.fragment or "@" in parts.netloc)
     if parts.scheme not in _DEFAULT_PORTS or not host or path is None or not is_plain:
-        _refuse(url)
-    if parts.scheme == "grpc" and path["prefix"]:
         _refuse(url)
     name = unquote(path["name"]) if path["name"] else model_name
     if not name:
@@ -123,5 +122,18 @@ def _ascii_host(host: str) -> str:
 
 
 def _refuse(url: str) -> NoReturn:
-    shown = _CREDENTIALS.sub("//***@", url).encode("utf-8", "backslashreplace").decode()
-    raise ArtstyleError("This is no address of a server", received=shown, expected=_EXAMPLES)
+    raise ArtstyleError("This is no address of a server", received=_shown(url), expected=_EXAMPLES)
+
+
+def _refuse_grpc(url: str) -> NoReturn:
+    raise ArtstyleError(
+        "Servers are asked over REST, not over gRPC",
+        received=_shown(url),
+        expected=_EXAMPLES,
+        fix="use the server's REST port; for gRPC take grpc_client.py in the export's folder "
+        "serving as an example",
+    )
+
+
+def _shown(url: str) -> str:
+    return _CREDENTIALS.sub("//***@", url).encode("utf-8", "backslashreplace").decode()

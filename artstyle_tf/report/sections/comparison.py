@@ -24,7 +24,7 @@ def comparison(found: Sequence[Mapping[str, Any]], run_name: str) -> dict[str, A
         for part in reversed(PART_OF_SPLIT.values())
         if part in one["verdicts"] and (table := compared_models(one, part, run_name))
     ]
-    return {"tables": tables, "bar_px": _PX} if tables else None
+    return {"tables": tables} if tables else None
 
 
 def compared_models(
@@ -64,7 +64,6 @@ def compared_models(
         "num_pictures": found["num_pictures"][part],
         "rows": rows,
         "bar_px": _PX,
-        "low": scale.low,
         "verdicts": [_sentence(entry["verdict"]) for entry in found["verdicts"][part]],
     }
 
