@@ -63,7 +63,7 @@ class DataConfig(Schema):
     preparation_seed: NonNegativeInt = 42
     preparation_workers: PositiveInt | None = None
     aspect: AspectPolicy = "squash"
-    views: ViewsConfig | None = None
+    views: ViewsConfig | None = ViewsConfig()
     online_augmentation: AugmentationPolicy | None = None
     memory_budget_mb: NonNegativeInt = Field(default=2048)
 

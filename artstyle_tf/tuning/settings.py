@@ -100,7 +100,7 @@ class PrunerConfig(Schema):
     a step is a fold.
     """
 
-    name: Literal["none", "median", "halving", "hyperband"] = "median"
+    name: Literal["none", "median", "halving", "hyperband"] = "halving"
     startup_trials: NonNegativeInt = 5
     warmup_steps: NonNegativeInt = 0
 
@@ -114,7 +114,7 @@ class ConfirmationConfig(Schema):
     """
 
     top: NonNegativeInt = 3
-    seeds: PositiveInt = 3
+    seeds: PositiveInt = 2
     changes: dict[str, Any] = Field(default_factory=dict)
     baseline: dict[str, Any] | None = None
 

@@ -26,9 +26,10 @@ from artstyle_tf.system.visible_text import has_controls
 from artstyle_tf.trunk_cache.frozen_graph import freeze
 
 CONFIG = """
-data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore}
-model: {backbone: tiny, weights: null, image_size_px: 32}
-training: {phases: [], tensorboard: false}
+data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
+       views: null}
+model: {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout: 0.2}
+training: {phases: [], tensorboard: false, linear_probe: {method: logistic}}
 """
 FORMULA, HTML, FORMULA_OF_TEX = '=HYPERLINK("x")', "<img src=x onerror=alert(1)>", r"$\frac{$"
 MARKDOWN = "a|b *c* [d](javascript:e) `f` 'g' <i>h"
