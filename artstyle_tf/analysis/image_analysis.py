@@ -196,10 +196,8 @@ class PictureAnalysis:
             method: project(
                 scaled,
                 method,
+                settings=settings,
                 seed=self.config.seed,
-                umap_neighbours=settings.umap_neighbours,
-                umap_least_distance=settings.umap_least_distance,
-                tsne_perplexity=settings.tsne_perplexity,
                 reporter=self.invocation.reporter,
             )
             for method in methods

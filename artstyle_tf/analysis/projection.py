@@ -6,17 +6,16 @@ import contextlib
 import importlib.util
 import warnings
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
+from artstyle_tf.analysis.settings import ProjectionConfig, ProjectionMethod
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import SILENT, Reporter
-
-ProjectionMethod = Literal["pca", "tsne", "umap"]
 
 FEWEST_TO_PROJECT = 4
 
@@ -31,9 +30,7 @@ def project(
     method: ProjectionMethod,
     *,
     seed: int,
-    umap_neighbours: int = 15,
-    umap_least_distance: float = 0.1,
-    tsne_perplexity: float = 30.0,
+    settings: ProjectionConfig,
     reporter: Reporter = SILENT,
 ) -> np.ndarray:
     """Places every picture on a plane.
@@ -45,9 +42,7 @@ def project(
         features: float [N, D], scaled; N of at least 4.
         method: "pca", "tsne" or "umap".
         seed: with the same one and the same library versions the picture is the same.
-        umap_neighbours: size of the neighbourhoods that are kept.
-        umap_least_distance: how tightly points may be packed.
-        tsne_perplexity: about the size of the neighbourhoods that are kept.
+        settings: of t-SNE and UMAP.
         reporter: told what takes time.
 
     Returns:
@@ -71,14 +66,14 @@ def project(
     reduced = principal_components(features, _COMPONENTS_FOR_NEIGHBOURS, seed=seed)
     if method == "tsne":
         # Each point has fewer than N neighbours.
-        perplexity = min(tsne_perplexity, (len(reduced) - 1) / 3)
+        perplexity = min(settings.tsne_perplexity, (len(reduced) - 1) / 3)
         reducer: Any = TSNE(perplexity=perplexity, init="pca", random_state=seed)
         # Its steps are short: threads that wait for each other on a busy machine take minutes.
         with threadpool_limits(1, user_api="openmp"):
             return reducer.fit_transform(reduced).astype(np.float32)
     reducer = _import_umap().UMAP(
-        n_neighbors=min(umap_neighbours, len(reduced) - 1),
-        min_dist=umap_least_distance,
+        n_neighbors=min(settings.umap_neighbours, len(reduced) - 1),
+        min_dist=settings.umap_least_distance,
         random_state=seed,
         n_jobs=1,  # what a seed needs anyway
         init="pca",  # the spectral start fails on neighbourhoods that are not connected

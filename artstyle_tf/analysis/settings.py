@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -30,9 +30,16 @@ ClassifierName = Literal[
 
 
 class ProjectionConfig(Schema):
-    """Two dimensions to look at; see `analysis.projection`."""
+    """Two dimensions to look at; see `analysis.projection`.
 
-    methods: tuple[ProjectionMethod, ...] = ("pca", "tsne", "umap")
+    Attributes:
+        methods: what is drawn.
+        umap_neighbours: size of the neighbourhoods that are kept.
+        umap_least_distance: how tightly points may be packed.
+        tsne_perplexity: about the size of the neighbourhoods that are kept.
+    """
+
+    methods: tuple[ProjectionMethod, ...] = get_args(ProjectionMethod)
     umap_neighbours: Annotated[int, Field(ge=2)] = 15
     umap_least_distance: NonNegativeFloat = 0.1
     tsne_perplexity: PositiveFloat = 30.0
@@ -65,15 +72,7 @@ class FoldsConfig(Schema):
 class ClassifiersConfig(Schema):
     """Classifiers of the features, each with settings found by random search."""
 
-    names: tuple[ClassifierName, ...] = (
-        "gradient_boosting",
-        "hist_gradient_boosting",
-        "logistic_regression",
-        "linear_svm",
-        "rbf_svm",
-        "knn",
-        "mlp",
-    )
+    names: tuple[ClassifierName, ...] = get_args(ClassifierName)
     num_draws: PositiveInt = 12
     num_folds: Annotated[int, Field(ge=2)] = 3
     by_group: bool = True

@@ -14,7 +14,11 @@ from artstyle_tf.analysis.settings import AnalyzeExperiment
 from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.evaluation.places import find_compared_folders, plan_comparison, plan_evaluation
 from artstyle_tf.evaluation.settings import CompareExperiment, EvaluateExperiment
-from artstyle_tf.export.formats.format_packages import check_formats, require_packages
+from artstyle_tf.export.formats.format_packages import (
+    FORMAT_PACKAGES,
+    check_formats,
+    require_packages,
+)
 from artstyle_tf.export.settings import ExportExperiment
 from artstyle_tf.images.index.csv_reading import read_csv_rows
 from artstyle_tf.images.index.file_arguments import check_names
@@ -97,7 +101,7 @@ def check_prediction(config: PredictExperiment, invocation: Invocation) -> None:
     del invocation
     check_names(config.pictures)
     check_who_answers(config)
-    if config.runtime in ("onnx", "openvino", "openvino_bf16", "litert") and config.url is None:
+    if config.runtime in FORMAT_PACKAGES and config.url is None:
         require_packages(config.runtime)
     check_can_write(Path(config.outputs if config.output is None else config.output))
 

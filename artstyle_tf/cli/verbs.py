@@ -13,6 +13,7 @@ from artstyle_tf.analysis.settings import AnalyzeExperiment
 from artstyle_tf.config.base import Schema
 from artstyle_tf.config.experiment import TRAINING_EXPERIMENTS, DirectExperiment, TripletExperiment
 from artstyle_tf.evaluation.settings import CompareExperiment, EvaluateExperiment
+from artstyle_tf.export.formats.format_packages import FORMAT_PACKAGES
 from artstyle_tf.export.settings import ExportExperiment
 from artstyle_tf.inspection.settings import InspectExperiment
 from artstyle_tf.prediction.settings import PredictExperiment
@@ -196,7 +197,7 @@ VERBS = {
                 Option(
                     "--formats",
                     "formats",
-                    "beside the SavedModel: all, or onnx,openvino,openvino_bf16,litert,litert_int8",
+                    f"beside the SavedModel: all, or {','.join(FORMAT_PACKAGES)}",
                     _words,
                 ),
                 Option(

@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from artstyle_tf.config.base import Fraction, NonNegativeInt, PositiveInt, Schema
+from artstyle_tf.config.base import Fraction, NonNegativeInt, PositiveInt, Schema, one_of
+from artstyle_tf.export.formats.format_packages import FORMAT_PACKAGES
 
-FormatName = Literal["onnx", "openvino", "openvino_bf16", "litert", "litert_int8"]
+FormatName = Annotated[str, one_of(FORMAT_PACKAGES)]
 
 
 class ExportExperiment(Schema):

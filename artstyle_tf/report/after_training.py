@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.report.mlflow_log import log_to_mlflow
-from artstyle_tf.report.run_report import ReportSettings, write_run_report
+from artstyle_tf.report.run_report import write_run_report
+from artstyle_tf.report.settings import ReportExperiment
 from artstyle_tf.report.tensorboard_results import write_tensorboard_results
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.system.errors import ArtstyleError
@@ -34,7 +35,7 @@ def publish_run(run: RunDirectory, config: TrainingExperiment, reporter: Reporte
     report = None
     if config.report:
         report = _attempt(
-            "report", lambda: write_run_report(run, ReportSettings(), reporter), reporter
+            "report", lambda: write_run_report(run, ReportExperiment(), reporter), reporter
         )
     folder = tensorboard_folder(config, run)
     if folder is not None:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from artstyle_tf.analysis.projection import PROJECTION_IN_WORDS, project
+from artstyle_tf.analysis.settings import ProjectionConfig
 from artstyle_tf.images.index.image_tables import read_csv_table
 from artstyle_tf.report.run_facts import PART_OF_SPLIT, Atlas, FurtherResults, RunFacts
 from artstyle_tf.runs.gallery import Gallery, load_gallery
@@ -131,7 +132,7 @@ def _projected(kept: KeptFeatures, seed: int) -> Atlas | None:
     if len(kept.rows) < _FEWEST_POINTS:
         return None
     method = "tsne" if len(kept.rows) >= _FEWEST_FOR_TSNE else "pca"
-    points = project(kept.features, method, seed=seed)
+    points = project(kept.features, method, settings=ProjectionConfig(), seed=seed)
     across, up = points[:, 0], points[:, 1] if points.shape[1] > 1 else np.zeros(len(points))
     note = f"{kept.what} ({PROJECTION_IN_WORDS[method]}): alike for the run lies together."
     return Atlas(kept.rows.assign(x=across.astype(float), y=up.astype(float)), note)

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from artstyle_tf.report.places import REPORT_FILE
 from artstyle_tf.report.run_facts import PART_OF_SPLIT, RunFacts
 from artstyle_tf.report.run_reading import read_run_facts
-from artstyle_tf.report.run_report import REPORT_FILE
 from artstyle_tf.report.sections.recipes import flat_config
 from artstyle_tf.runs.run_directory import RunDirectory
 

@@ -9,6 +9,8 @@ from artstyle_tf.runs.run_directory import RunDirectory, open_run
 from artstyle_tf.runs.run_finding import free_name, how_to_find_a_run, read_results
 from artstyle_tf.system.errors import ArtstyleError
 
+REPORT_FILE = "report.html"
+
 
 def find_reported_runs(config: ReportExperiment) -> list[RunDirectory]:
     """The runs that --runs names, all of them finished, each once.
@@ -28,7 +30,10 @@ def find_reported_runs(config: ReportExperiment) -> list[RunDirectory]:
     return list({directory.path: directory for directory in runs}.values())
 
 
-REPORT_FILE = "report.html"
+def report_file(run: RunDirectory, outputs: str | None) -> Path:
+    """The page of a run: in its directory, or at the same place in other outputs."""
+    home = run if outputs is None else run.moved_to(Path(outputs))
+    return home.path / REPORT_FILE
 
 
 def plan_overview(outputs: Path, name: str | None) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,13 @@ from artstyle_tf.report.explained_images import (
     explain_pictures,
 )
 from artstyle_tf.report.further_reading import read_further_results
-from artstyle_tf.report.places import REPORT_FILE
+from artstyle_tf.report.places import report_file
 from artstyle_tf.report.prepared_files import PreparedFiles
 from artstyle_tf.report.run_facts import Atlas, NeighbourRow, RunFacts
 from artstyle_tf.report.run_page import HEAT, LARGE, render_run_page
 from artstyle_tf.report.run_reading import read_run_facts
 from artstyle_tf.report.sections.data import sample_paths
+from artstyle_tf.report.settings import ReportExperiment
 from artstyle_tf.report.shelf import PictureShelf
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.runs.run_model import load_served_run
@@ -33,35 +33,13 @@ _MOST_QUERIES = 12
 _LARGE_PX = 224
 
 
-@dataclass(frozen=True)
-class ReportSettings:
-    """How much goes into a page.
-
-    Attributes:
-        most_pictures: small pictures at most; a thousand take about 4 MB.
-        most_mistakes: in the gallery of mistakes.
-        thumbnail_px: longer side of small pictures.
-        grad_cam: whether the network is loaded to show where it looks.
-        seed: of projection and drawing.
-    """
-
-    most_pictures: int = 3000
-    most_mistakes: int = 24
-    thumbnail_px: int = 96
-    grad_cam: bool = True
-    seed: int = 42
-
-
-def write_run_report(
-    run: RunDirectory, settings: ReportSettings, reporter: Reporter, *, outputs: Path | None = None
-) -> Path:
-    """Writes report.html into the directory of a finished run.
+def write_run_report(run: RunDirectory, settings: ReportExperiment, reporter: Reporter) -> Path:
+    """Writes report.html into the directory of a finished run, or beside it in other outputs.
 
     Args:
         run: its directory.
-        settings: how much goes in.
+        settings: how much goes in, and where the page goes.
         reporter: where progress goes.
-        outputs: where the report goes, as outputs/models/<run>; None for the run's own directory.
 
     Returns:
         The page.
@@ -88,9 +66,9 @@ def write_run_report(
         near=near,
         most_mistakes=settings.most_mistakes,
     )
-    home = run if outputs is None else run.moved_to(outputs)
-    write_text(home.path / REPORT_FILE, page)
-    return home.path / REPORT_FILE
+    file = report_file(run, settings.outputs)
+    write_text(file, page)
+    return file
 
 
 def _explain(
@@ -98,7 +76,7 @@ def _explain(
     facts: RunFacts,
     files: PreparedFiles,
     mistakes: Sequence[str],
-    settings: ReportSettings,
+    settings: ReportExperiment,
     reporter: Reporter,
 ) -> tuple[Explained, list[NeighbourRow]]:
     """Overlays of the mistakes and, for an embedding, neighbours of some pictures."""
@@ -157,7 +135,7 @@ def _small_pictures(
     points: Atlas | None,
     near: Sequence[NeighbourRow],
     files: PreparedFiles,
-    settings: ReportSettings,
+    settings: ReportExperiment,
     reporter: Reporter,
 ) -> dict[str, str]:
     """Path -> data URI; what judges comes first, should there be too many."""

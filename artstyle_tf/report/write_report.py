@@ -6,12 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from artstyle_tf.report.overview_report import write_overview
-from artstyle_tf.report.places import find_reported_runs, plan_overview
-from artstyle_tf.report.run_report import (
-    REPORT_FILE,
-    ReportSettings,
-    write_run_report,
-)
+from artstyle_tf.report.places import find_reported_runs, plan_overview, report_file
+from artstyle_tf.report.run_report import write_run_report
 from artstyle_tf.report.settings import ReportExperiment
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.system.invocation import Invocation
@@ -21,20 +17,11 @@ def run(config: ReportExperiment, invocation: Invocation) -> dict[str, Any]:
     """Writes the pages; returns what --json prints."""
     runs = find_reported_runs(config)
     overview = _overview_file(config, runs)
-    settings = ReportSettings(
-        most_pictures=config.most_pictures,
-        most_mistakes=config.most_mistakes,
-        thumbnail_px=config.thumbnail_px,
-        grad_cam=config.grad_cam,
-        seed=config.seed,
-    )
     reports = []
     for directory in runs:
         invocation.reporter.info(f"Writing the report of {directory.path.name}")
         with invocation.stopwatch.stage(directory.path.name):
-            reports.append(
-                write_run_report(directory, settings, invocation.reporter, outputs=_outputs(config))
-            )
+            reports.append(write_run_report(directory, config, invocation.reporter))
     if overview is not None:
         invocation.reporter.info(f"Writing the overview of {len(runs)} runs")
         with invocation.stopwatch.stage("overview"):
@@ -53,8 +40,8 @@ def plan(config: ReportExperiment, invocation: Invocation) -> dict[str, Any]:
     del invocation  # other verbs need it here
     runs = find_reported_runs(config)
     overview = _overview_file(config, runs)
-    homes = [_home(directory, config) for directory in runs]
-    files = [home.path / REPORT_FILE for home in homes] + ([overview] if overview else [])
+    files = [report_file(directory, config.outputs) for directory in runs]
+    files += [overview] if overview else []
     return {"dry_run": True, "would_write": [str(file) for file in files]}
 
 
@@ -67,18 +54,9 @@ def summarise(result: dict[str, Any]) -> str:
     return "\n".join(f"Report: {file} ({size / 1e6:.1f} MB)" for file, size in sizes)
 
 
-def _outputs(config: ReportExperiment) -> Path | None:
-    return None if config.outputs is None else Path(config.outputs)
-
-
-def _home(directory: RunDirectory, config: ReportExperiment) -> RunDirectory:
-    outputs = _outputs(config)
-    return directory if outputs is None else directory.moved_to(outputs)
-
-
 def _overview_file(config: ReportExperiment, runs: list[RunDirectory]) -> Path | None:
     """Where the page of several runs goes; earlier ones are left alone."""
     if len(runs) < 2:
         return None
-    outputs = _outputs(config) or runs[0].path.parent.parent
-    return plan_overview(outputs, config.run_name)
+    outputs = config.outputs or runs[0].path.parent.parent
+    return plan_overview(Path(outputs), config.run_name)

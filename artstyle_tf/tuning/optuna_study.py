@@ -12,8 +12,9 @@ from artstyle_tf.tuning.optuna_retries import SURPLUS, Retries, counted_trials
 from artstyle_tf.tuning.optuna_space import check_unchanged, suggest
 from artstyle_tf.tuning.optuna_storage import close_storage, without_warnings
 from artstyle_tf.tuning.repeats import Recipes
-from artstyle_tf.tuning.samplers import PrunerName, SamplerName, build_pruner, build_sampler
+from artstyle_tf.tuning.samplers import build_pruner, build_sampler
 from artstyle_tf.tuning.search_space import SearchSpace, digest_of
+from artstyle_tf.tuning.settings import PrunerName, SamplerName
 from artstyle_tf.tuning.storage_faults import explains_storage_faults, storage_faults_explained
 from artstyle_tf.tuning.study import DIRECTIONS
 from artstyle_tf.tuning.trial_records import Proposal, TrialRecord

@@ -5,16 +5,14 @@ from __future__ import annotations
 import importlib.util
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.tuning.settings import PrunerName, SamplerName
 
 if TYPE_CHECKING:  # Optuna is imported late
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
-
-SamplerName = Literal["tpe", "random", "qmc", "nsga2", "cmaes", "gp"]
-PrunerName = Literal["none", "median", "halving", "hyperband"]
 
 _PACKAGE_OF = {"cmaes": "cmaes", "gp": "torch"}
 

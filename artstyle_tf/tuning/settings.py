@@ -11,6 +11,8 @@ from artstyle_tf.config.experiment import DirectExperiment, TrainingExperiment, 
 
 Scalar = bool | int | LenientFloat | str | None
 MetricName = Literal["macro_f1", "training_seconds"]
+SamplerName = Literal["tpe", "random", "qmc", "nsga2", "cmaes", "gp"]
+PrunerName = Literal["none", "median", "halving", "hyperband"]
 
 
 class ParameterConfig(Schema):
@@ -88,7 +90,7 @@ class ObjectiveConfig(Schema):
 class SamplerConfig(Schema):
     """How values are proposed; the first `startup_trials` are drawn at random."""
 
-    name: Literal["tpe", "random", "qmc", "nsga2", "cmaes", "gp"] = "tpe"
+    name: SamplerName = "tpe"
     startup_trials: NonNegativeInt = 10
 
 
@@ -100,7 +102,7 @@ class PrunerConfig(Schema):
     a step is a fold.
     """
 
-    name: Literal["none", "median", "halving", "hyperband"] = "halving"
+    name: PrunerName = "halving"
     startup_trials: NonNegativeInt = 5
     warmup_steps: NonNegativeInt = 0
 

@@ -5,7 +5,10 @@ import pytest
 
 from artstyle_tf.analysis import projection
 from artstyle_tf.analysis.projection import project
+from artstyle_tf.analysis.settings import ProjectionConfig
 from artstyle_tf.system.errors import ArtstyleError
+
+USUAL = ProjectionConfig()
 
 
 def two_blobs(each=15):
@@ -19,18 +22,20 @@ def test_neighbours_stay_neighbours_and_the_seed_decides(method):
     if method == "umap":
         pytest.importorskip("umap")
     features, labels = two_blobs()
-    points = project(features, method, seed=3, umap_neighbours=8)
+    settings = ProjectionConfig(umap_neighbours=8)
+    points = project(features, method, settings=settings, seed=3)
     assert points.shape == (30, 2)
     assert points.dtype == np.float32
     distances = np.linalg.norm(points[:, None] - points, axis=2)
     np.fill_diagonal(distances, np.inf)
     assert (labels[distances.argmin(axis=1)] == labels).all()
-    np.testing.assert_array_equal(project(features, method, seed=3, umap_neighbours=8), points)
+    again = project(features, method, settings=settings, seed=3)
+    np.testing.assert_array_equal(again, points)
 
 
 def test_principal_components_are_those_of_the_singular_values():
     features, _ = two_blobs()
-    points = project(features, "pca", seed=0)
+    points = project(features, "pca", settings=USUAL, seed=0)
     centred = features - features.mean(axis=0)
     left, values, _ = np.linalg.svd(centred, full_matrices=False)
     np.testing.assert_allclose(np.abs(points), np.abs(left[:, :2] * values[:2]), atol=1e-4)
@@ -38,12 +43,12 @@ def test_principal_components_are_those_of_the_singular_values():
 
 def test_few_pictures_have_a_place_too():
     features, _ = two_blobs(2)
-    assert np.isfinite(project(features, "tsne", seed=0)).all()
+    assert np.isfinite(project(features, "tsne", settings=USUAL, seed=0)).all()
     with pytest.raises(ArtstyleError, match="too few pictures"):
-        project(features[:3], "pca", seed=0)
+        project(features[:3], "pca", settings=USUAL, seed=0)
 
 
 def test_without_umap_there_is_a_message(monkeypatch):
     monkeypatch.setattr(projection, "has_umap", lambda: False)
     with pytest.raises(ArtstyleError, match=r"artstyle-tf\[analysis\]"):
-        project(two_blobs()[0], "umap", seed=0)
+        project(two_blobs()[0], "umap", settings=USUAL, seed=0)
