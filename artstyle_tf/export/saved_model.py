@@ -8,7 +8,6 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from artstyle_tf.export.batch_decoding import MAX_PIXELS
 from artstyle_tf.export.serving_signature import ServingModule
 from artstyle_tf.export.warm_up import write_warm_up
 from artstyle_tf.images.reading.headers.reading import MOST_SIDE_PX
@@ -26,7 +25,7 @@ LIMITS = Path("assets.extra") / "limits.json"
 
 
 def write_saved_model(
-    run: ServedRun, network: FrozenGraph, versions: Path, *, max_pixels: int = MAX_PIXELS
+    run: ServedRun, network: FrozenGraph, versions: Path, *, max_pixels: int
 ) -> Path:
     """Writes the next version; a server that watches the folder sees it whole or not at all.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from artstyle_tf.export.batch_decoding import MAX_PIXELS, OK, decode_batch
+from artstyle_tf.export.batch_decoding import OK, decode_batch
 from artstyle_tf.metrics.neighbors import rank_weights
 from artstyle_tf.runs.gallery import Gallery
 from artstyle_tf.runs.served_run import ServedRun
@@ -51,7 +51,7 @@ class ServingModule(tf.Module):
         network: FrozenGraph,
         labels_file: Path,
         *,
-        max_pixels: int = MAX_PIXELS,
+        max_pixels: int,
     ) -> None:
         super().__init__()
         self.labels = tf.saved_model.Asset(str(labels_file))

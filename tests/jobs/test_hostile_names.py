@@ -192,7 +192,8 @@ def test_a_run_of_before_whose_style_has_two_lines_has_one_label_a_class(workpla
     run = load_served_run(open_run(Path(RUN)))
     names = tuple(f"two\nlines \x1b{number}" for number in range(len(STYLES)))
     older = dataclasses.replace(run, class_names=names)
-    version = write_saved_model(older, freeze(run.network, run.output_names), Path("older"))
+    frozen = freeze(run.network, run.output_names)
+    version = write_saved_model(older, frozen, Path("older"), max_pixels=10_000)
     labels = (version / "assets" / "labels.txt").read_text(encoding="utf-8").splitlines()
     assert labels == [rf"two\nlines \x1b{number}" for number in range(len(STYLES))]
 
