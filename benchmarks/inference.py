@@ -156,11 +156,13 @@ def _networks(
     from artstyle_tf.export.formats.export_format import load_format
     from artstyle_tf.export.formats.registry import FORMATS, missing_packages
     from artstyle_tf.export.saved_model import write_saved_model
+    from artstyle_tf.export.settings import ExportExperiment
     from artstyle_tf.runs.served_run import keras_network
     from artstyle_tf.trunk_cache.frozen_graph import freeze
 
     frozen = freeze(served.network, served.output_names)
-    version = write_saved_model(served, frozen, folder / "saved_model")
+    most = ExportExperiment().max_pixels
+    version = write_saved_model(served, frozen, folder / "saved_model", max_pixels=most)
     from_pixels = tf.saved_model.load(str(version)).signatures["from_pixels"]
     networks: dict[str, Callable[[np.ndarray], Any]] = {
         KERAS: keras_network(served.network),

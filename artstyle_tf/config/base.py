@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetPydanticSchema,
+)
+from pydantic_core import core_schema
 
 from artstyle_tf.system.visible_text import has_controls
 
@@ -26,6 +34,19 @@ NonNegativeFloat = Annotated[LenientFloat, Field(ge=0)]
 Fraction = Annotated[LenientFloat, Field(ge=0, le=1)]
 PositiveInt = Annotated[int, Field(gt=0)]
 NonNegativeInt = Annotated[int, Field(ge=0)]
+
+
+def one_of(names: Iterable[str]) -> GetPydanticSchema:
+    """What makes of `str` the names in a registry, as a `Literal` that is written out would.
+
+    Args:
+        names: in the order in which an error lists them.
+
+    Example:
+        `FormatName = Annotated[str, one_of(FORMATS)]`
+    """
+    schema = core_schema.literal_schema(list(names))
+    return GetPydanticSchema(lambda _source, _handler: schema)
 
 
 class Schema(BaseModel):

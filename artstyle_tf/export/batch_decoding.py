@@ -17,9 +17,6 @@ from artstyle_tf.images.reading.decoding import (
 )
 from artstyle_tf.images.reading.headers.reading import DAMAGED, read_header, too_large
 
-MAX_PIXELS = 25_000_000
-"""Width x height; decoding one such image takes up to about 300 MB."""
-
 _IMAGES_AT_ONCE = 2
 
 
@@ -32,7 +29,8 @@ def decode_batch(
         image_bytes: string [B], files as they come.
         image_size_px: side S of the result.
         aspect: how an image becomes a square.
-        max_pixels: larger images are refused before they are decoded.
+        max_pixels: width x height; larger images are refused before they are decoded, which takes
+            up to 12 bytes a pixel.
 
     Returns:
         status: string [B], `OK` or the reason; pixels: uint8 [B, S, S, 3], zeros where it is not

@@ -11,7 +11,6 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from artstyle_tf.export.batch_decoding import MAX_PIXELS
 from artstyle_tf.export.served_signature import IMAGE_BYTES, SERVING_DEFAULT
 from artstyle_tf.export.serving_signature import ServingModule
 from artstyle_tf.images.reading.headers.reading import MOST_SIDE_PX
@@ -33,7 +32,7 @@ _WARM_UP_BATCHES = (1, 8)
 
 
 def write_saved_model(
-    run: ServedRun, network: FrozenGraph, versions: Path, *, max_pixels: int = MAX_PIXELS
+    run: ServedRun, network: FrozenGraph, versions: Path, *, max_pixels: int
 ) -> Path:
     """Writes the next version; a server that watches the folder sees it whole or not at all.
 

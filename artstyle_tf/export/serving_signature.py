@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from artstyle_tf.export.batch_decoding import MAX_PIXELS, decode_batch
+from artstyle_tf.export.batch_decoding import decode_batch
 from artstyle_tf.export.served_signature import IMAGE_BYTES, OK, SERVING_DEFAULT, STATUS
 from artstyle_tf.metrics.neighbors import rank_weights
 from artstyle_tf.runs.gallery import Gallery
@@ -49,7 +49,7 @@ class ServingModule(tf.Module):
         network: FrozenGraph,
         labels_file: Path,
         *,
-        max_pixels: int = MAX_PIXELS,
+        max_pixels: int,
     ) -> None:
         super().__init__()
         self.labels = tf.saved_model.Asset(str(labels_file))

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from artstyle_tf.config.base import Fraction, NonNegativeInt, PositiveInt, Schema
+from artstyle_tf.config.base import Fraction, NonNegativeInt, PositiveInt, Schema, one_of
 from artstyle_tf.export.formats.registry import FORMATS
 
-if TYPE_CHECKING:
-    FormatName = str
-else:
-    FormatName = Literal[*FORMATS]
+FormatName = Annotated[str, one_of(FORMATS)]
 
 
 class ExportExperiment(Schema):

@@ -10,6 +10,8 @@ from artstyle_tf.config.base import (
     Schema,
 )
 
+LinearMethod = Literal["logistic", "ridge", "mean"]
+
 
 class LinearProbeConfig(Schema):
     """A linear classifier of the frozen features, which then initialises the head.
@@ -20,8 +22,8 @@ class LinearProbeConfig(Schema):
     common group in two.
     """
 
-    method: Literal["logistic", "ridge", "mean"] = "logistic"
-    inverse_regularisation: PositiveFloat = 4.0
+    method: LinearMethod = "mean"
+    inverse_regularisation: PositiveFloat = 10.0
     ridge: PositiveFloat | Literal["auto"] = 1.0
     balanced: bool = True
 
@@ -29,4 +31,5 @@ class LinearProbeConfig(Schema):
 class ProjectionStartConfig(LinearProbeConfig):
     """A linear probe and principal components, which initialise the projection."""
 
+    method: LinearMethod = "ridge"
     share_of_components: NonNegativeFloat = 0.5

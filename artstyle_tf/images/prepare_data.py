@@ -23,7 +23,6 @@ from artstyle_tf.images.index.split_folders import (
 from artstyle_tf.images.index.style_folders import check_styles
 from artstyle_tf.images.preparation.preparation import (
     PreparedPictures,
-    UpSampling,
     prepare_pictures,
 )
 from artstyle_tf.images.preparation.trainability import check_trainable
@@ -200,19 +199,12 @@ def prepare(
     to_train: bool = True,
 ) -> PreparedPictures:
     """Writes the clean pictures, or finds that they are there already; see `prepare_pictures`."""
-    up_sampling = None
-    if data.up_sampling is not None:
-        up_sampling = UpSampling(
-            policy=data.up_sampling.policy,
-            target_ratio=data.up_sampling.target_ratio,
-            jitter=data.up_sampling.jitter,
-        )
     return prepare_pictures(
         pictures,
         root=index.root,
         destination=Path(data.prepared),
         max_side_px=data.max_side_px,
-        up_sampling=up_sampling,
+        up_sampling=data.up_sampling,
         seed=data.preparation_seed,
         num_workers=data.preparation_workers,
         to_train=to_train,

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from artstyle_tf.config.base import Fraction, NonNegativeInt, PositiveFloat, PositiveInt, Schema
+from artstyle_tf.config.base import (
+    Fraction,
+    LenientFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Schema,
+)
 
 AugmentationPolicy = Literal["flip", "gentle", "strong"]
 AspectPolicy = Literal["squash", "crop", "pad"]
@@ -32,15 +39,28 @@ class SplitConfig(Schema):
 
 
 class UpSamplingConfig(Schema):
-    """Offline up-sampling of the training split's small classes by augmented copies."""
+    """Brings every class of the training split to about the same size by augmented children.
+
+    Attributes:
+        policy: of the augmentation.
+        target_ratio: wanted size of each class, as a multiple of the largest class.
+        jitter: the wanted size is changed at random by up to this share, so that no class size
+            gives away that it was made up.
+    """
 
     policy: AugmentationPolicy = "gentle"
     target_ratio: PositiveFloat = 1.10
-    jitter: Fraction = 0.05
+    jitter: Annotated[LenientFloat, Field(ge=0, lt=1)] = 0.05
 
 
 class ViewsConfig(Schema):
-    """Fixed augmented versions of each training picture; the picture itself is the first."""
+    """Fixed augmented versions of each training picture; see `images.batches.views`.
+
+    Attributes:
+        num_views: V, with the picture itself as view 0.
+        policy: of the other views. Not used if V is 1.
+        seed: of the other views.
+    """
 
     num_views: PositiveInt = 6
     policy: AugmentationPolicy = "gentle"
@@ -63,7 +83,7 @@ class DataConfig(Schema):
     preparation_seed: NonNegativeInt = 42
     preparation_workers: PositiveInt | None = None
     aspect: AspectPolicy = "squash"
-    views: ViewsConfig | None = None
+    views: ViewsConfig | None = ViewsConfig()
     online_augmentation: AugmentationPolicy | None = None
     memory_budget_mb: NonNegativeInt = Field(default=2048)
 

@@ -9,8 +9,8 @@ import pandas as pd
 
 from artstyle_tf.images.batches.augmentation import augment_picture, seed_for
 from artstyle_tf.images.index.image_index import ImageIndex
-from artstyle_tf.images.preparation.up_sampling import UpSampling, plan_children
-from artstyle_tf.images.settings import DataConfig
+from artstyle_tf.images.preparation.up_sampling import plan_children
+from artstyle_tf.images.settings import AugmentationPolicy, DataConfig, UpSamplingConfig
 from artstyle_tf.inspection.augmentation_cost import time_policy
 from artstyle_tf.inspection.inspection import Inspection
 from artstyle_tf.inspection.settings import InspectExperiment
@@ -76,7 +76,7 @@ def preview_augmentation(
     )
 
 
-def chosen_policy(data: DataConfig) -> str:
+def chosen_policy(data: DataConfig) -> AugmentationPolicy:
     """The policy that the config names: of up-sampling, of views, or of online augmentation."""
     if data.up_sampling is not None:
         return data.up_sampling.policy
@@ -85,10 +85,10 @@ def chosen_policy(data: DataConfig) -> str:
     return data.online_augmentation or "gentle"
 
 
-def _count_with_copies(data: DataConfig, policy: str, learnt: pd.DataFrame) -> pd.DataFrame:
-    up_sampling = UpSampling(policy=policy)
-    if data.up_sampling is not None:
-        up_sampling = UpSampling(policy, data.up_sampling.target_ratio, data.up_sampling.jitter)
+def _count_with_copies(
+    data: DataConfig, policy: AugmentationPolicy, learnt: pd.DataFrame
+) -> pd.DataFrame:
+    up_sampling = data.up_sampling or UpSamplingConfig(policy=policy)
     labels = list(learnt["label"])
     children = plan_children(
         labels, list(learnt["digest"]), up_sampling=up_sampling, seed=data.preparation_seed

@@ -21,7 +21,7 @@ from artstyle_tf.inspection.group_shares import measure_groups
 from artstyle_tf.inspection.property_probe import PropertyProbe, probe_properties
 from artstyle_tf.inspection.settings import InspectExperiment
 from artstyle_tf.inspection.survey import MEASURES, Survey
-from artstyle_tf.inspection.troubles import Limits, find_misnamed_strangers, find_troubles
+from artstyle_tf.inspection.troubles import find_misnamed_strangers, find_troubles
 from artstyle_tf.metrics.style_tests import compare_pairs, compare_styles, group_means
 from artstyle_tf.plots.class_distribution import NOT_SPLIT
 from artstyle_tf.system.errors import ArtstyleError
@@ -104,11 +104,6 @@ def inspect(
     pattern = None
     if not pictures["group"].duplicated().any():
         pattern, pictures = _guess_groups(index, pictures)
-    limits = Limits(
-        tiny_below_px=config.limits.tiny_below_px,
-        huge_above_megapixels=config.limits.huge_above_megapixels,
-        uniform_share=config.limits.uniform_share,
-    )
     strangers = find_misnamed_strangers(index.root, index.ignored)
     known = bool(pictures["group"].duplicated().any())
     by_measure, by_pair = _compare(pictures[pictures["is_readable"]], use_groups=known)
@@ -120,7 +115,7 @@ def inspect(
         why_not_trained=_why_not_trained(pictures),
         guessed_pattern=pattern,
         has_groups=known,
-        troubles=pd.concat([find_troubles(pictures, limits), strangers], ignore_index=True),
+        troubles=pd.concat([find_troubles(pictures, config.limits), strangers], ignore_index=True),
         copies=find_copies(pictures),
         leaks=leaks,
         groups=measure_groups(pictures),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -14,56 +14,29 @@ from artstyle_tf.config.base import (
     PositiveInt,
     RunName,
     Schema,
+    one_of,
 )
 from artstyle_tf.images.settings import DataConfig
+from artstyle_tf.inspection.findings import SEVERITIES, SEVERITY_OF
 from artstyle_tf.models.settings import ImageSize
 
-FailOn = Literal[
-    # A severity stands for the graver ones, too.
-    "error",
-    "warning",
-    "note",
-    "cannot_be_split",
-    "cannot_be_trained",
-    "one_style",
-    "unreadable",
-    "truncated",
-    "exact_duplicates_across_styles",
-    "near_duplicates_across_styles",
-    "duplicates_across_splits",
-    "mirrored_across_splits",
-    "near_equal_styles",
-    "empty_style",
-    "images_not_read",
-    "styles_called_like_splits",
-    "imbalance",
-    "small_style",
-    "misnamed",
-    "tiny",
-    "huge",
-    "animated",
-    "nearly_uniform",
-    "exact_duplicates",
-    "near_duplicates",
-    "dominant_group",
-    "groups_in_names",
-    "group_across_splits",
-    "file_shortcut",
-    "made_up_style",
-    "border",
-    "frame",
-    "colour_profile",
-    "decoder_warnings",
-    "grey_pictures",
-    "ignored_files",
-    "groups",
-    "styles_differ",
-    "split_by_folders",
-]
+# A severity stands for the graver ones, too.
+FailOn = Annotated[str, one_of([*SEVERITIES, *SEVERITY_OF])]
 
 
 class LimitsConfig(Schema):
-    """From where on something is worth a word."""
+    """From where on something is worth a word.
+
+    Attributes:
+        tiny_below_px: shorter side of a picture.
+        huge_above_megapixels: width x height of a picture.
+        uniform_share: of a picture's pixels that are of one colour.
+        small_style_below: training pictures of a style.
+        imbalance_above: pictures of the largest style to those of the smallest.
+        dominant_group_above: share of a style's pictures by one group.
+        shortcut_above: lower end of the interval of what file properties alone give away; 0 is
+            chance, 1 a perfect guess.
+    """
 
     tiny_below_px: PositiveInt = 96
     huge_above_megapixels: PositiveFloat = 50.0

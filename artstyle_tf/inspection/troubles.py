@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pandas as pd
 
 from artstyle_tf.images.reading.image_reading import UnreadablePictureError
 from artstyle_tf.inspection.file_facts import read_file_facts
+from artstyle_tf.inspection.settings import LimitsConfig
 
 COLUMNS = ("code", "path", "label", "detail")
 Detail = Callable[[Any], str]
@@ -18,22 +18,7 @@ Detail = Callable[[Any], str]
 _BYTES_OF_A_STRANGER = 2**18  # formats are known by their beginnings
 
 
-@dataclass(frozen=True)
-class Limits:
-    """From where on a picture is worth a word.
-
-    Attributes:
-        tiny_below_px: shorter side.
-        huge_above_megapixels: width x height.
-        uniform_share: of the pixels that are of one colour.
-    """
-
-    tiny_below_px: int = 96
-    huge_above_megapixels: float = 50.0
-    uniform_share: float = 0.97
-
-
-def find_troubles(pictures: pd.DataFrame, limits: Limits) -> pd.DataFrame:
+def find_troubles(pictures: pd.DataFrame, limits: LimitsConfig) -> pd.DataFrame:
     """Finds what is wrong with single pictures.
 
     Args:
@@ -103,7 +88,7 @@ def find_misnamed_strangers(root: Path, ignored: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _unreadable(pictures: pd.DataFrame, limits: Limits) -> list[tuple[str, str, str, str]]:
+def _unreadable(pictures: pd.DataFrame, limits: LimitsConfig) -> list[tuple[str, str, str, str]]:
     """Those that cannot be used, told apart by why."""
     is_huge = pictures["megapixels"] > limits.huge_above_megapixels
     is_huge |= pictures["reason"].str.contains("decompression bomb")

@@ -28,9 +28,9 @@ class ModelConfig(Schema):
 
     backbone: str = "efficientnet_b0"
     weights: str | None = "imagenet"
-    image_size_px: ImageSize = 224
-    dropout: DropoutRate = 0.2
-    head: Literal["pooled", "style"] = "pooled"
+    image_size_px: ImageSize = 320
+    dropout: DropoutRate = 0.0
+    head: Literal["pooled", "style"] = "style"
     style: StyleHeadConfig = StyleHeadConfig()
 
 

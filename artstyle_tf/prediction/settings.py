@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from artstyle_tf.config.base import Fraction, NonNegativeInt, PositiveFloat, PositiveInt, Schema
+from artstyle_tf.config.base import (
+    Fraction,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Schema,
+    one_of,
+)
 from artstyle_tf.export.formats.registry import RUNTIMES
 
-if TYPE_CHECKING:
-    RuntimeName = str
-else:
-    RuntimeName = Literal["auto", "tensorflow", *RUNTIMES]
+RuntimeName = Annotated[str, one_of(("auto", "tensorflow", *RUNTIMES))]
 
 
 class PredictExperiment(Schema):

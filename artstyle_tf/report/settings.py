@@ -10,7 +10,18 @@ from artstyle_tf.config.base import NonNegativeInt, PositiveInt, RunName, Schema
 
 
 class ReportExperiment(Schema):
-    """A page for each run and, of several, one that puts them side by side."""
+    """A page for each run and, of several, one that puts them side by side.
+
+    Attributes:
+        runs: folders of finished runs.
+        outputs: where the pages go, as outputs/models/<run>; None for the runs' own directories.
+        run_name: of the page of several runs.
+        most_pictures: small pictures at most.
+        most_mistakes: in the gallery of mistakes.
+        thumbnail_px: longer side of small pictures.
+        grad_cam: whether the network is loaded to show where it looks.
+        seed: of projection and drawing.
+    """
 
     runs: tuple[str, ...] = ()
     outputs: str | None = None

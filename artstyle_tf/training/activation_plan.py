@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from artstyle_tf.config.experiment import TrainingExperiment
-from artstyle_tf.images.batches.views import NO_VIEWS, Views
+from artstyle_tf.images.batches.views import NO_VIEWS, view_name
+from artstyle_tf.images.settings import ViewsConfig
 from artstyle_tf.images.split_images import SplitPictures
 from artstyle_tf.training.image_inputs import configured_views
 from artstyle_tf.training.phases import boundary_below
@@ -33,7 +34,7 @@ class ActivationRequest:
 
     split: str
     boundaries: tuple[int, ...]
-    views: Views
+    views: ViewsConfig
     dtype: ActivationType
 
 
@@ -128,14 +129,16 @@ class ActivationPlan:
         later = self.boundaries[position:]
         return tuple(sorted({boundary for boundary in later if boundary is not None}))
 
-    def _request(self, split: str, boundaries: Sequence[int], views: Views) -> ActivationRequest:
+    def _request(
+        self, split: str, boundaries: Sequence[int], views: ViewsConfig
+    ) -> ActivationRequest:
         dtype = self._type_for_training if split == "train" else _TYPE_FOR_EVALUATION
         return ActivationRequest(split, tuple(sorted(set(boundaries))), views, dtype)
 
 
-def row_keys(pictures: SplitPictures, views: Views) -> list[str]:
+def row_keys(pictures: SplitPictures, views: ViewsConfig) -> list[str]:
     """A key for each picture and view, equal only if the pixels are equal."""
-    names = [views.name(view) for view in range(views.num_views)]
+    names = [view_name(views, view) for view in range(views.num_views)]
     return [f"{digest}/{name}" for digest in pictures.rows["digest"] for name in names]
 
 

@@ -17,6 +17,7 @@ from artstyle_tf.images.batches.batches import (
 )
 from artstyle_tf.images.batches.epoch_order import EpochOrder
 from artstyle_tf.images.batches.view_batches import view_batches
+from artstyle_tf.images.batches.views import make_view
 from artstyle_tf.images.split_images import SplitPictures
 from artstyle_tf.models.network import Network
 from artstyle_tf.models.splitting import build_features, build_top
@@ -159,7 +160,9 @@ class CachedInputs:
                 pictures.store,
                 positions // views.num_views,
                 positions % views.num_views,
-                make_view=lambda picture, number, view: views.make(picture, digests[number], view),
+                make_view=lambda picture, number, view: make_view(
+                    views, picture, digests[number], view
+                ),
                 batch_size=self._order.batch_size,
             )
 

@@ -17,8 +17,8 @@ from artstyle_tf.images.batches.batches import (
     training_batches,
 )
 from artstyle_tf.images.batches.epoch_order import EpochOrder
-from artstyle_tf.images.batches.views import NO_VIEWS, Views
-from artstyle_tf.images.settings import DataConfig
+from artstyle_tf.images.batches.views import NO_VIEWS, make_view
+from artstyle_tf.images.settings import DataConfig, ViewsConfig
 from artstyle_tf.images.split_images import SplitPictures
 from artstyle_tf.models.network import Network
 from artstyle_tf.models.splitting import build_trunk
@@ -160,10 +160,9 @@ def check_features(features: np.ndarray, split: str, pictures: SplitPictures) ->
     )
 
 
-def configured_views(data: DataConfig) -> Views:
+def configured_views(data: DataConfig) -> ViewsConfig:
     """The views of a training picture."""
-    views = data.views
-    return NO_VIEWS if views is None else Views(views.num_views, views.policy, views.seed)
+    return data.views or NO_VIEWS
 
 
 def _augmentation(config: TrainingExperiment, train: SplitPictures) -> AugmentationFunction | None:
@@ -174,7 +173,7 @@ def _augmentation(config: TrainingExperiment, train: SplitPictures) -> Augmentat
         return lambda picture, number, epoch: augment_picture(
             picture, policy=policy, seed=seed_for(config.seed, int(epoch), digests[number])
         )
-    if config.data.views is not None:
-        views = configured_views(config.data)
-        return lambda picture, number, view: views.make(picture, digests[number], view)
+    views = config.data.views
+    if views is not None:
+        return lambda picture, number, view: make_view(views, picture, digests[number], view)
     return None

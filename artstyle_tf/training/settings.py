@@ -35,7 +35,7 @@ class PhaseConfig(Schema):
 class OptimizerConfig(Schema):
     """AdamW with warm-up, cosine annealing over all phases, and smaller steps deeper down."""
 
-    weight_decay: NonNegativeFloat = 0.01
+    weight_decay: NonNegativeFloat = 0.05
     clip_norm: PositiveFloat | None = 1.0
     warmup_fraction: Fraction = 0.1
     final_learning_rate_fraction: Fraction = 0.0
@@ -81,7 +81,7 @@ class DirectTrainingConfig(FineTuningConfig):
     refit: bool = True
     class_balance: Literal["none", "class_weight", "logit_adjustment"] = "none"
     logit_adjustment_strength: NonNegativeFloat = 1.0
-    label_smoothing: Annotated[LenientFloat, Field(ge=0, lt=1)] = 0.0
+    label_smoothing: Annotated[LenientFloat, Field(ge=0, lt=1)] = 0.1
 
     @model_validator(mode="after")
     def _something_to_do(self) -> DirectTrainingConfig:
@@ -99,13 +99,13 @@ DistanceName = Literal["l2", "squared_l2", "cosine"]
 class MetricPhaseConfig(PhaseConfig):
     """A phase of progressive unfreezing with the loss it learns from."""
 
-    loss: MetricLossName = "semi_hard"
+    loss: MetricLossName = "batch_all"
 
 
 class MetricLossConfig(Schema):
     """What the losses share. `margin: null` is the soft margin; the distance serves triplets."""
 
-    margin: PositiveFloat | None = 0.2
+    margin: PositiveFloat | None = None
     distance: DistanceName = "l2"
     temperature: PositiveFloat = 0.1
 
@@ -134,7 +134,9 @@ class MetricLearningConfig(FineTuningConfig):
 
     batch: BalancedBatchConfig = BalancedBatchConfig()
     projection_start: ProjectionStartConfig | None = ProjectionStartConfig()
-    phases: tuple[MetricPhaseConfig, ...] = ()  # pyright: ignore[reportIncompatibleVariableOverride]
+    phases: tuple[MetricPhaseConfig, ...] = (  # pyright: ignore[reportIncompatibleVariableOverride]
+        MetricPhaseConfig(unfreeze_blocks=0, epochs=4, learning_rate=3e-4, loss="batch_all"),
+    )
     loss: MetricLossConfig = MetricLossConfig()
     collapse_guard: CollapseGuardConfig | None = CollapseGuardConfig()
     num_neighbours: PositiveInt = 5

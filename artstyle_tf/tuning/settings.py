@@ -10,6 +10,8 @@ from artstyle_tf.config.base import LenientFloat, NonNegativeInt, PositiveFloat,
 from artstyle_tf.config.experiment import DirectExperiment, TrainingExperiment, TripletExperiment
 
 MetricName = Literal["macro_f1", "training_seconds"]
+SamplerName = Literal["tpe", "random", "qmc", "nsga2", "cmaes", "gp"]
+PrunerName = Literal["none", "median", "halving", "hyperband"]
 
 
 class ParameterConfig(Schema):
@@ -87,7 +89,7 @@ class ObjectiveConfig(Schema):
 class SamplerConfig(Schema):
     """How values are proposed; the first `startup_trials` are drawn at random."""
 
-    name: Literal["tpe", "random", "qmc", "nsga2", "cmaes", "gp"] = "tpe"
+    name: SamplerName = "tpe"
     startup_trials: NonNegativeInt = 10
 
 
@@ -100,7 +102,7 @@ class PrunerConfig(Schema):
     a step is a fold.
     """
 
-    name: Literal["none", "median", "halving", "hyperband"] = "median"
+    name: PrunerName = "halving"
     startup_trials: NonNegativeInt = 5
     warmup_steps: NonNegativeInt = 0
 
@@ -114,7 +116,7 @@ class ConfirmationConfig(Schema):
     """
 
     top: NonNegativeInt = 3
-    seeds: PositiveInt = 3
+    seeds: PositiveInt = 2
     changes: dict[str, Any] = Field(default_factory=dict)
     baseline: dict[str, Any] | None = None
 

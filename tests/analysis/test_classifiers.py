@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pickle
 import zipfile
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,13 +12,11 @@ from sklearn.preprocessing import FunctionTransformer
 
 from artstyle_tf.analysis.classifier_files import load_classifier, save_classifier
 from artstyle_tf.analysis.classifiers import (
-    CLASSIFIER_IN_WORDS,
     CLASSIFIER_NAMES,
     build_classifier_pipeline,
 )
 from artstyle_tf.analysis.feature_classifiers import search_classifier
 from artstyle_tf.analysis.group_scaler import GroupScaler
-from artstyle_tf.analysis.settings import ClassifierName, ClassifiersConfig, ProjectionMethod
 from artstyle_tf.heads.feature_scales import feature_scales
 from artstyle_tf.models.features import FeatureGroup
 from artstyle_tf.system.errors import ArtstyleError
@@ -45,14 +42,6 @@ def search(name, features, labels, folds, *, is_copy=None, num_draws=2, seed=0):
         num_draws=num_draws,
         seed=seed,
     )
-
-
-def test_the_config_knows_the_classifiers_and_projections_that_exist():
-    from artstyle_tf.analysis import projection
-
-    assert get_args(ClassifierName) == CLASSIFIER_NAMES == ClassifiersConfig().names
-    assert set(CLASSIFIER_IN_WORDS) == set(CLASSIFIER_NAMES)
-    assert get_args(ProjectionMethod) == get_args(projection.ProjectionMethod)
 
 
 @pytest.mark.parametrize("name", CLASSIFIER_NAMES)

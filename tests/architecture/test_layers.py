@@ -44,14 +44,3 @@ def test_every_public_definition_says_what_it_is():
         and ast.get_docstring(node) is None
     ]
     assert silent == []
-
-
-def test_the_config_knows_the_augmentation_policies_that_exist():
-    from typing import get_args
-
-    from artstyle_tf.images.batches.augmentation import POLICIES
-    from artstyle_tf.images.reading import decoding
-    from artstyle_tf.images.settings import AspectPolicy, AugmentationPolicy
-
-    assert set(get_args(AugmentationPolicy)) == set(POLICIES)
-    assert set(get_args(AspectPolicy)) == set(get_args(decoding.AspectPolicy))

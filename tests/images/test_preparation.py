@@ -21,13 +21,16 @@ from hypothesis import strategies as st
 from PIL import Image
 from process_sessions import wait_until_session_is_empty
 
+from artstyle_tf.config.experiment import DirectExperiment
+from artstyle_tf.config.loading import load_config
 from artstyle_tf.images.batches.augmentation import augment_picture, seed_for
 from artstyle_tf.images.index.image_index import index_images
 from artstyle_tf.images.preparation.manifest import MANIFEST_COLUMNS, read_prepared
 from artstyle_tf.images.preparation.preparation import prepare_pictures
-from artstyle_tf.images.preparation.up_sampling import UpSampling, plan_children
+from artstyle_tf.images.preparation.up_sampling import plan_children
 from artstyle_tf.images.reading.image_reading import read_picture
 from artstyle_tf.images.reading.reduction import reduce_picture
+from artstyle_tf.images.settings import UpSamplingConfig
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
 
@@ -100,7 +103,7 @@ def test_clean_pictures_are_copied_and_listed(root, destination):
 
 
 def test_a_second_call_changes_nothing_at_all(root, destination):
-    up_sampling = UpSampling("gentle")
+    up_sampling = UpSamplingConfig(policy="gentle")
     first = prepare_pictures(
         _splits(root), root=root, destination=destination, up_sampling=up_sampling
     )
@@ -226,7 +229,10 @@ def test_up_sampling_fills_small_training_classes_and_nothing_else(root, destina
     pictures = _splits(root)
     pictures["group"] = "artist " + pictures["label"]
     prepared = prepare_pictures(
-        pictures, root=root, destination=destination, up_sampling=UpSampling("gentle", 2.0, 0.0)
+        pictures,
+        root=root,
+        destination=destination,
+        up_sampling=UpSamplingConfig(policy="gentle", target_ratio=2.0, jitter=0.0),
     )
     manifest = prepared.manifest.set_index("path", drop=False)
     children = manifest[manifest["parent"] != ""]
@@ -258,7 +264,7 @@ def test_children_of_a_reduced_picture_have_its_size(root, destination):
         root=root,
         destination=destination,
         max_side_px=20,
-        up_sampling=UpSampling("flip"),
+        up_sampling=UpSamplingConfig(policy="flip"),
     )
     assert (prepared.manifest["width_px"] == 20).all()
     child = prepared.manifest[prepared.manifest["parent"] != ""].iloc[0]
@@ -278,7 +284,7 @@ def test_children_of_a_reduced_picture_have_its_size(root, destination):
 def test_children_are_spread_evenly_and_classes_reach_the_target(sizes, ratio, jitter, seed):
     labels = [f"class {number}" for number, size in enumerate(sizes) for _ in range(size)]
     digests = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(len(labels))]
-    up_sampling = UpSampling("flip", ratio, jitter)
+    up_sampling = UpSamplingConfig(policy="flip", target_ratio=ratio, jitter=jitter)
     children = plan_children(labels, digests, up_sampling=up_sampling, seed=seed)
     per_parent = np.bincount([child.parent for child in children], minlength=len(labels))
     for number, size in enumerate(sizes):
@@ -292,7 +298,10 @@ def test_children_are_spread_evenly_and_classes_reach_the_target(sizes, ratio, j
 
 
 def test_a_child_stays_the_same_when_pictures_come_and_go(root, tmp_path):
-    options = {"up_sampling": UpSampling("gentle", 3.0, 0.0), "seed": 5}
+    options = {
+        "up_sampling": UpSamplingConfig(policy="gentle", target_ratio=3.0, jitter=0.0),
+        "seed": 5,
+    }
     before = prepare_pictures(_splits(root), root=root, destination=tmp_path / "1", **options)
     (root / "small" / "2.jpg").unlink()
     _save(root, "small/9.jpg", 99)
@@ -303,17 +312,17 @@ def test_a_child_stays_the_same_when_pictures_come_and_go(root, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "wrong", [("wild", 1.0, 0.0), ("flip", 0.0, 0.0), ("flip", 1.0, 1.0), ("flip", 1.0, -0.1)]
+    ("key", "value"), [("policy", "wild"), ("target_ratio", 0.0), ("jitter", 1.0), ("jitter", -0.1)]
 )
-def test_impossible_up_sampling(wrong):
-    with pytest.raises(ArtstyleError):
-        UpSampling(*wrong)
+def test_impossible_up_sampling(key, value):
+    with pytest.raises(ArtstyleError, match=rf"data\.up_sampling\.{key}={value!r}"):
+        load_config(DirectExperiment, None, [f"data.up_sampling={{{key}: {value}}}"])
 
 
 def test_processes_make_the_same_files(root, tmp_path, monkeypatch):
     from artstyle_tf.images.preparation import worker_pool
 
-    options = {"up_sampling": UpSampling("strong", 2.0), "root": root}
+    options = {"up_sampling": UpSamplingConfig(policy="strong", target_ratio=2.0), "root": root}
     prepare_pictures(_splits(root), destination=tmp_path / "1", num_workers=1, **options)
     monkeypatch.setattr(worker_pool, "_SECONDS_ALONE", 0.0)
     monkeypatch.setattr(worker_pool, "_SECONDS_LEFT_WORTH_HELP", 0.0)
@@ -365,7 +374,7 @@ class _InterruptingReporter(Reporter):
 
 @pytest.mark.parametrize("after", [0, 5, 14])
 def test_an_interrupted_preparation_goes_on_where_it_stopped(root, destination, tmp_path, after):
-    options = {"root": root, "up_sampling": UpSampling("gentle", 1.5)}
+    options = {"root": root, "up_sampling": UpSamplingConfig(policy="gentle", target_ratio=1.5)}
     with pytest.raises(KeyboardInterrupt):
         prepare_pictures(
             _splits(root), destination=destination, reporter=_InterruptingReporter(after), **options
@@ -420,14 +429,15 @@ def test_a_killed_program_leaves_nothing_half_written(tmp_path, how):
         "from artstyle_tf.images.preparation import worker_pool\n"
         "from artstyle_tf.images.index.image_index import index_images\n"
         "from artstyle_tf.images.splits.splitting import split_pictures\n"
-        "from artstyle_tf.images.preparation.preparation import UpSampling, prepare_pictures\n"
+        "from artstyle_tf.images.preparation.preparation import prepare_pictures\n"
+        "from artstyle_tf.images.settings import UpSamplingConfig\n"
         "if __name__ == '__main__':\n"
         "    worker_pool._SECONDS_LEFT_WORTH_HELP = 0\n"
         f"    root, destination = Path({str(root)!r}), Path({str(destination)!r})\n"
         "    shares = {'train': 0.7, 'val': 0.3}\n"
         "    pictures = split_pictures(index_images(root).pictures, fractions=shares, seed=1)\n"
         "    prepare_pictures(pictures, root=root, destination=destination, num_workers=2,\n"
-        "                     up_sampling=UpSampling('strong', 8.0))\n"
+        "                     up_sampling=UpSamplingConfig(policy='strong', target_ratio=8.0))\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen(
@@ -462,13 +472,19 @@ def test_other_settings_redo_only_what_they_change(root, destination):
     prepare_pictures(_splits(root), root=root, destination=destination)
     before = _times(destination)
     with_children = prepare_pictures(
-        _splits(root), root=root, destination=destination, up_sampling=UpSampling("flip", 1.5)
+        _splits(root),
+        root=root,
+        destination=destination,
+        up_sampling=UpSamplingConfig(policy="flip", target_ratio=1.5),
     )
     assert before.items() <= _times(destination).items()
     children = set(with_children.manifest.query("parent != ''")["path"])
 
     prepare_pictures(
-        _splits(root), root=root, destination=destination, up_sampling=UpSampling("gentle", 1.5)
+        _splits(root),
+        root=root,
+        destination=destination,
+        up_sampling=UpSamplingConfig(policy="gentle", target_ratio=1.5),
     )
     assert before.items() <= _times(destination).items()
     assert children == {path for path in _times(destination) if "+" in path}
@@ -594,7 +610,7 @@ def test_unreadable_pictures_are_listed_not_fatal(root, destination):
 
 
 def test_a_picture_that_becomes_unreadable_is_removed(root, destination):
-    up_sampling = UpSampling("flip", 2.0)
+    up_sampling = UpSamplingConfig(policy="flip", target_ratio=2.0)
     prepare_pictures(_splits(root), root=root, destination=destination, up_sampling=up_sampling)
     (root / "big" / "0.jpg").write_bytes(b"broken")
     prepared = prepare_pictures(
@@ -726,7 +742,7 @@ def test_a_picture_that_is_too_long_to_augment_is_used_without_copies(tmp_path, 
             said.append(text)
 
     # Of many copies some meet a warp, which OpenCV refuses above 32,767 pixels.
-    up_sampling = UpSampling("strong", 3.0, 0.0)
+    up_sampling = UpSamplingConfig(policy="strong", target_ratio=3.0, jitter=0.0)
     prepared = prepare_pictures(
         pictures, root=root, destination=destination, up_sampling=up_sampling, reporter=Listener()
     )

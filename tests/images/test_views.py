@@ -14,10 +14,11 @@ from artstyle_tf.images.batches.batches import (
 from artstyle_tf.images.batches.epoch_order import ShuffledOrder
 from artstyle_tf.images.batches.image_store import PictureStore
 from artstyle_tf.images.batches.view_batches import view_batches
-from artstyle_tf.images.batches.views import NO_VIEWS, Views
+from artstyle_tf.images.batches.views import NO_VIEWS, make_view, view_name
+from artstyle_tf.images.settings import ViewsConfig
 from artstyle_tf.system.errors import ArtstyleError
 
-VIEWS = Views(num_views=4, policy="gentle", seed=3)
+VIEWS = ViewsConfig(num_views=4, policy="gentle", seed=3)
 LABELS = np.arange(10) % 3
 
 
@@ -35,38 +36,40 @@ def store(tmp_path):
     return PictureStore(files, image_size_px=16)
 
 
-def make_view(picture, number, view):
-    return VIEWS.make(picture, f"digest {number}", view)
+def make_one_view(picture, number, view):
+    return make_view(VIEWS, picture, f"digest {number}", view)
 
 
 def test_view_0_is_the_picture_and_the_others_are_fixed():
     picture = noise()
-    views = [VIEWS.make(picture, "digest", view) for view in range(4)]
+    views = [make_view(VIEWS, picture, "digest", view) for view in range(4)]
     np.testing.assert_array_equal(views[0], picture)
     assert len({view.tobytes() for view in views}) == 4
     for view, again in enumerate(views):
-        np.testing.assert_array_equal(VIEWS.make(picture, "digest", view), again)
+        np.testing.assert_array_equal(make_view(VIEWS, picture, "digest", view), again)
 
 
 def test_views_follow_from_the_picture_and_the_seed():
     picture = noise()
-    view = VIEWS.make(picture, "digest", 1)
-    assert not np.array_equal(view, VIEWS.make(picture, "another digest", 1))
-    assert not np.array_equal(view, Views(4, "gentle", seed=4).make(picture, "digest", 1))
+    view = make_view(VIEWS, picture, "digest", 1)
+    assert not np.array_equal(view, make_view(VIEWS, picture, "another digest", 1))
+    assert not np.array_equal(
+        view, make_view(VIEWS.model_copy(update={"seed": 4}), picture, "digest", 1)
+    )
 
 
 def test_a_view_has_another_name_when_its_pixels_may_differ(monkeypatch):
-    assert NO_VIEWS.name(0) == VIEWS.name(0) == "plain"
+    assert view_name(NO_VIEWS, 0) == view_name(VIEWS, 0) == "plain"
     names = {
-        VIEWS.name(1),
-        VIEWS.name(2),
-        Views(4, "strong", 3).name(1),
-        Views(4, "gentle").name(1),
+        view_name(VIEWS, 1),
+        view_name(VIEWS, 2),
+        view_name(ViewsConfig(policy="strong", seed=3), 1),
+        view_name(ViewsConfig(policy="gentle"), 1),
     }
     assert len(names) == 4
     changed = augmentation.Policy("gentle", "", augmentation._strong)
     monkeypatch.setitem(augmentation.POLICIES, "gentle", changed)
-    assert VIEWS.name(1) not in names
+    assert view_name(VIEWS, 1) not in names
 
 
 @pytest.mark.parametrize("in_memory", [True, False])
@@ -74,10 +77,10 @@ def test_wanted_views_come_in_the_order_they_are_asked_for(store, in_memory):
     if in_memory:
         store.keep_in_memory(budget_mb=1)
     numbers, views = np.array([7, 2, 2, 2, 5, 7]), np.array([1, 0, 3, 1, 0, 2])
-    batches = list(view_batches(store, numbers, views, make_view=make_view, batch_size=4))
+    batches = list(view_batches(store, numbers, views, make_view=make_one_view, batch_size=4))
     assert [len(batch) for batch in batches] == [4, 2]
     assert batches[0].dtype == np.float32
-    expected = [make_view(noise(n), n, v) for n, v in zip(numbers, views, strict=True)]
+    expected = [make_one_view(noise(n), n, v) for n, v in zip(numbers, views, strict=True)]
     np.testing.assert_array_equal(np.concatenate(batches), expected)
 
 
@@ -101,7 +104,9 @@ def test_a_picture_is_decoded_once_for_all_its_views(store, monkeypatch):
 
 def test_a_picture_that_vanished_is_named(store, tmp_path):
     (tmp_path / "3.png").unlink()
-    batches = view_batches(store, np.arange(10), np.zeros(10), make_view=make_view, batch_size=4)
+    batches = view_batches(
+        store, np.arange(10), np.zeros(10), make_view=make_one_view, batch_size=4
+    )
     with pytest.raises(ArtstyleError, match=r"3\.png"):
         list(batches)
 
@@ -113,14 +118,14 @@ class PictureRows:
 
     def read(self, numbers, views):
         pairs = zip(numbers, views, strict=True)
-        return np.stack([make_view(noise(n), n, v) for n, v in pairs]).astype(np.float32)
+        return np.stack([make_one_view(noise(n), n, v) for n, v in pairs]).astype(np.float32)
 
 
 @pytest.mark.parametrize("first_epoch", [0, 2])
 def test_cached_batches_are_the_batches_of_plain_training(store, first_epoch):
     order = ShuffledOrder(10, batch_size=4, seed=5, num_views=4)
     plain = training_batches(
-        store, LABELS, order, first_epoch=first_epoch, augment=make_view, augments_by_view=True
+        store, LABELS, order, first_epoch=first_epoch, augment=make_one_view, augments_by_view=True
     )
     cached = cached_training_batches(PictureRows(), LABELS, order, first_epoch=first_epoch)
     count = 3 * order.steps_per_epoch

@@ -19,8 +19,8 @@ from artstyle_tf.metrics.classification import classification_summary
 CONFIG = """
 report: false
 data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
-       up_sampling: {policy: flip, target_ratio: 1.0, jitter: 0.0}}
-model: {backbone: tiny, weights: null, image_size_px: 32}
+       views: null, up_sampling: {policy: flip, target_ratio: 1.0, jitter: 0.0}}
+model: {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout: 0.2}
 training: {phases: [], tensorboard: false}
 """
 DEPTHS = ["block1a", "block2b", "top"]

@@ -13,9 +13,12 @@ from PIL import Image
 from artstyle_tf.cli.main import main
 
 CONFIG = """
-data: {images: pictures, prepared: prepared, preparation_workers: 1}
-model: {backbone: tiny, weights: null, image_size_px: 32}
-training: {batch_size: 8, phases: [{unfreeze_blocks: 1, epochs: 1, learning_rate: 1e-3}]}
+data: {images: pictures, prepared: prepared, preparation_workers: 1, views: null}
+model: {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout: 0.2}
+training:
+  batch_size: 8
+  linear_probe: {method: logistic, inverse_regularisation: 4.0}
+  phases: [{unfreeze_blocks: 1, epochs: 1, learning_rate: 1e-3}]
 """
 
 

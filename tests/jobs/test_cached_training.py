@@ -20,11 +20,12 @@ data:
   prepared: prepared
   preparation_workers: 1
   views: {num_views: 3, policy: gentle, seed: 5}
-model: {backbone: tiny, weights: null, image_size_px: 32}
+model: {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout: 0.2}
 training:
   tensorboard: false
   batch_size: 8
   linear_probe: null
+  label_smoothing: 0.0
   phases: [{unfreeze_blocks: 1, epochs: 10, learning_rate: 1e-3}]
   trunk_cache: {dtype: float32, runtime: keras}
 """

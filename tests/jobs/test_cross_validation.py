@@ -18,21 +18,27 @@ CONFIG = """
 kind: direct
 data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
        views: {num_views: 2, policy: flip}}
-model: {backbone: tiny, weights: null, image_size_px: 32}
+model: {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout: 0.2}
 training:
   tensorboard: false
   batch_size: 8
+  linear_probe: {method: logistic, inverse_regularisation: 4.0}
+  label_smoothing: 0.0
   phases: [{unfreeze_blocks: 1, epochs: 2, learning_rate: 1e-3}]
 cross_validation: {num_folds: 2, validation_share: 0.2}
 """
 TRIPLET = """
 kind: triplet
-data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore}
-model: {backbone: tiny, weights: null, image_size_px: 32, dimension: 8}
+data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
+       views: null}
+model:
+  {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout: 0.2, dimension: 8}
 training:
   batch: {classes: 2, pictures_per_class: 3}
   num_neighbours: 3
   phases: [{unfreeze_blocks: 1, epochs: 1, learning_rate: 1e-3, loss: semi_hard}]
+  projection_start: {method: logistic, inverse_regularisation: 4.0}
+  loss: {margin: 0.2}
 cross_validation: {num_folds: 2, validation_share: 0.2}
 """
 STYLES = {"bold": 18, "fine": 18, "wide": 12}

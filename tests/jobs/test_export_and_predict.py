@@ -24,19 +24,22 @@ from artstyle_tf.system.errors import ArtstyleError
 
 DATA = """
 report: false
-data: {images: pictures, prepared: prepared, preparation_workers: 1, max_side_px: 60}
+data: {images: pictures, prepared: prepared, preparation_workers: 1, max_side_px: 60,
+       views: null}
 """
 DIRECT = f"""{DATA}
 model: {{backbone: tiny, weights: null, image_size_px: 32, head: style, style: {{width: 4}}}}
-training: {{phases: [], tensorboard: false}}
+training: {{phases: [], tensorboard: false, linear_probe: {{method: logistic}}}}
 """
 TRIPLET = f"""{DATA}
-model: {{backbone: tiny, weights: null, image_size_px: 32, dimension: 8}}
+model: {{backbone: tiny, weights: null, image_size_px: 32, head: pooled, dimension: 8}}
 training:
   tensorboard: false
   num_neighbours: 3
   batch: {{classes: 3, pictures_per_class: 3}}
   phases: [{{unfreeze_blocks: 0, epochs: 1, learning_rate: 1e-3, loss: semi_hard}}]
+  projection_start: {{method: logistic}}
+  loss: {{margin: 0.2}}
 """
 STYLES = {"bold": 20, "fine": 20, "wide": 12}
 RUNS = {"direct": DIRECT, "triplet": TRIPLET}

@@ -14,8 +14,9 @@ from artstyle_tf.cli.main import main
 
 CONFIG = """
 report: false
-data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore}
-model: {backbone: tiny, weights: null, image_size_px: 32}
+data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
+       views: null}
+model: {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout: 0.2}
 training: {phases: [], tensorboard: false}
 """
 QUICK = [

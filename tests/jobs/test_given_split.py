@@ -16,20 +16,23 @@ from artstyle_tf.system.progress import SILENT
 
 CONFIG = """
 kind: direct
-data: {images: pictures, prepared: prepared, preparation_workers: 1}
-model: {backbone: tiny, weights: null, image_size_px: 32}
+data: {images: pictures, prepared: prepared, preparation_workers: 1, views: null}
+model: {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout: 0.2}
 training:
   batch_size: 8
+  linear_probe: {method: logistic, inverse_regularisation: 4.0}
   phases: [{unfreeze_blocks: 1, epochs: 1, learning_rate: 1e-3}]
 report: false
 """
 TRIPLET = """
 kind: triplet
-data: {images: pictures, prepared: prepared, preparation_workers: 1}
-model: {backbone: tiny, weights: null, image_size_px: 32, dimension: 8}
+data: {images: pictures, prepared: prepared, preparation_workers: 1, views: null}
+model: {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dimension: 8}
 training:
   batch: {classes: 2, pictures_per_class: 2}
-  phases: [{unfreeze_blocks: 1, epochs: 1, learning_rate: 1e-3}]
+  projection_start: {method: logistic, inverse_regularisation: 4.0}
+  phases: [{unfreeze_blocks: 1, epochs: 1, learning_rate: 1e-3, loss: semi_hard}]
+  loss: {margin: 0.2}
 report: false
 """
 

@@ -15,20 +15,21 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import yaml
-from artstyle_tf.runs.served_run_opening import load_served_run
 from markdown_it import MarkdownIt
 from PIL import Image
 
-from artstyle_tf.cli import main
+from artstyle_tf.cli.main import main
 from artstyle_tf.export.saved_model import write_saved_model
 from artstyle_tf.runs.run_directory import open_run
+from artstyle_tf.runs.run_model import load_served_run
 from artstyle_tf.system.visible_text import has_controls
 from artstyle_tf.trunk_cache.frozen_graph import freeze
 
 CONFIG = """
-data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore}
-model: {backbone: tiny, weights: null, image_size_px: 32}
-training: {phases: [], tensorboard: false}
+data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
+       views: null}
+model: {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout: 0.2}
+training: {phases: [], tensorboard: false, linear_probe: {method: logistic}}
 """
 FORMULA, HTML, FORMULA_OF_TEX = '=HYPERLINK("x")', "<img src=x onerror=alert(1)>", r"$\frac{$"
 MARKDOWN = "a|b *c* [d](javascript:e) `f` 'g' <i>h"
@@ -191,7 +192,8 @@ def test_a_run_of_before_whose_style_has_two_lines_has_one_label_a_class(workpla
     run = load_served_run(open_run(Path(RUN)))
     names = tuple(f"two\nlines \x1b{number}" for number in range(len(STYLES)))
     older = dataclasses.replace(run, class_names=names)
-    version = write_saved_model(older, freeze(run.network, run.output_names), Path("older"))
+    frozen = freeze(run.network, run.output_names)
+    version = write_saved_model(older, frozen, Path("older"), max_pixels=10_000)
     labels = (version / "assets" / "labels.txt").read_text(encoding="utf-8").splitlines()
     assert labels == [rf"two\nlines \x1b{number}" for number in range(len(STYLES))]
 

@@ -27,8 +27,9 @@ from artstyle_tf.runs.run_finding import read_run_config
 from artstyle_tf.system.progress import Reporter
 
 CONFIG = """
-data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore}
-model: {backbone: tiny, weights: null, image_size_px: 32}
+data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
+       views: null}
+model: {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout: 0.2}
 training: {phases: [], tensorboard: true}
 """
 STYLES = {"bold": 16, "<script>": 16, "wide": 14}

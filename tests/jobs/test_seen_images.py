@@ -19,20 +19,23 @@ from test_near_duplicates import scenery
 
 DATA = """
 report: false
-data: {images: pictures, prepared: prepared, split_file: split.csv, preparation_workers: 1}
+data: {images: pictures, prepared: prepared, split_file: split.csv, preparation_workers: 1,
+       views: null}
 """
 DIRECT = f"""{DATA}
 model: {{backbone: tiny, weights: null, image_size_px: 32, head: pooled}}
-training: {{phases: [], tensorboard: false}}
+training: {{phases: [], tensorboard: false, linear_probe: {{method: logistic}}}}
 """
 # Hashes are kept also where near duplicates are to be ignored.
 TRIPLET = f"""{DATA.replace("split_file", "near_duplicates: ignore, split_file")}
-model: {{backbone: tiny, weights: null, image_size_px: 32, dimension: 8}}
+model: {{backbone: tiny, weights: null, image_size_px: 32, head: pooled, dimension: 8}}
 training:
   tensorboard: false
   num_neighbours: 3
   batch: {{classes: 2, pictures_per_class: 3}}
   phases: [{{unfreeze_blocks: 0, epochs: 1, learning_rate: 1e-3, loss: semi_hard}}]
+  projection_start: {{method: logistic}}
+  loss: {{margin: 0.2}}
 """
 RUNS = {"direct": DIRECT, "triplet": TRIPLET}
 SPLITS = ["train"] * 8 + ["val"] * 3 + ["test"] * 3

@@ -22,13 +22,16 @@ CONFIG = """
 report: false
 data: {images: pictures, prepared: prepared, preparation_workers: 1,
        views: {num_views: 2, policy: flip}}
-model: {backbone: tiny, weights: null, image_size_px: 32, dimension: 8}
+model:
+  {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout: 0.2, dimension: 8}
 training:
   tensorboard: false
   batch: {classes: 3, pictures_per_class: 3}
   num_neighbours: 3
   phases: [{unfreeze_blocks: 1, epochs: 2, learning_rate: 1e-3, loss: semi_hard},
            {unfreeze_blocks: 2, epochs: 1, learning_rate: 1e-3, loss: batch_hard}]
+  projection_start: {method: logistic, inverse_regularisation: 4.0}
+  loss: {margin: 0.2}
 """
 
 STYLES = {"bold": 20, "fine": 20, "wide": 12}
@@ -177,8 +180,8 @@ def test_an_interrupted_run_resumes_to_the_same_result(trained, capsys, monkeypa
 def test_it_starts_from_a_direct_run(trained, capsys):
     direct = "training={phases: [{unfreeze_blocks: 1, epochs: 1, learning_rate: 1e-2}]}"
     Path("direct.yaml").write_text(
-        "data: {images: pictures, prepared: prepared, preparation_workers: 1}\n"
-        "model: {backbone: tiny, weights: null, image_size_px: 32}\n"
+        "data: {images: pictures, prepared: prepared, preparation_workers: 1, views: null}\n"
+        "model: {backbone: tiny, weights: null, image_size_px: 32, head: pooled}\n"
     )
     options = ["--run-name", "direct", "--json", "--quiet"]
     assert main(["--config", "direct.yaml", direct, *options], verb="train-direct") == 0

@@ -36,7 +36,7 @@ kind: direct
 run_name: tiny
 data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
        views: {num_views: 2, policy: flip}}
-model: {backbone: compact, weights: null, image_size_px: 32}
+model: {backbone: compact, weights: null, image_size_px: 32, head: pooled}
 training:
   batch_size: 8
   linear_probe: null

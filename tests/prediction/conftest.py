@@ -54,6 +54,7 @@ def exports(tmp_path_factory, pictures, name_tiny_network) -> dict[str, Export]:
     import tensorflow as tf
 
     from artstyle_tf.export.saved_model import write_saved_model
+    from artstyle_tf.export.settings import ExportExperiment
     from artstyle_tf.trunk_cache.frozen_graph import freeze
 
     with pytest.MonkeyPatch.context() as patch:
@@ -62,7 +63,12 @@ def exports(tmp_path_factory, pictures, name_tiny_network) -> dict[str, Export]:
     made = {}
     for name, run in runs.items():
         folder = tmp_path_factory.mktemp(name)
-        saved_model = write_saved_model(run, freeze(run.network), folder / "saved_model")
+        saved_model = write_saved_model(
+            run,
+            freeze(run.network),
+            folder / "saved_model",
+            max_pixels=ExportExperiment().max_pixels,
+        )
         loaded = tf.saved_model.load(str(saved_model))
         outputs = loaded.signatures["serving_default"](image_bytes=tf.constant(pictures))
         answer = {output: _text(value.numpy()) for output, value in outputs.items()}

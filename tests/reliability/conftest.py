@@ -11,10 +11,13 @@ from forked_programs import ForkServer, fork_server
 from results import TRAIN, training_result
 
 CONFIG = """
-data: {images: ../pictures, prepared: prepared, group_pattern: '^([^_]+)_', preparation_workers: 1}
-model: {backbone: tiny, weights: null, image_size_px: 32}
+data: {images: ../pictures, prepared: prepared, group_pattern: '^([^_]+)_', preparation_workers: 1,
+       views: null}
+model: {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout: 0.2}
 training:
   batch_size: 8
+  linear_probe: {method: logistic, inverse_regularisation: 4.0}
+  label_smoothing: 0.0
   batch_normalisation: trained
   phases: [{unfreeze_blocks: 1, epochs: 1, learning_rate: 3e-3},
            {unfreeze_blocks: 2, epochs: 2, learning_rate: 1e-2},

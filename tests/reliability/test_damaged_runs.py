@@ -23,15 +23,16 @@ from artstyle_tf.runs.run_files import Metrics, read_checked
 
 DATA = """
 report: false
-data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore}
+data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
+       views: null}
 """
 CONFIGS = {
     "direct": f"""{DATA}
 model: {{backbone: tiny, weights: null, image_size_px: 32, head: pooled}}
-training: {{phases: [], tensorboard: false}}
+training: {{phases: [], tensorboard: false, linear_probe: {{method: logistic}}}}
 """,
     "triplet": f"""{DATA}
-model: {{backbone: tiny, weights: null, image_size_px: 32, dimension: 4}}
+model: {{backbone: tiny, weights: null, image_size_px: 32, head: pooled, dimension: 4}}
 training:
   tensorboard: false
   num_neighbours: 3

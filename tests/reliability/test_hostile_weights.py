@@ -321,8 +321,9 @@ def test_a_refusal_takes_no_memory(tmp_path):
 
 CONFIG = """
 report: false
-data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore}
-model: {backbone: compact, weights: null, image_size_px: 32, dimension: 4}
+data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
+       views: null}
+model: {backbone: compact, weights: null, image_size_px: 32, head: pooled, dimension: 4}
 training:
   num_neighbours: 3
   batch: {classes: 2, pictures_per_class: 3}

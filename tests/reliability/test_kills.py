@@ -179,13 +179,16 @@ def test_kills_of_predict(server, copy_of_finished, finished):
 
 TRIPLET_CONFIG = """
 kind: triplet
-data: {images: ../pictures, prepared: prepared, preparation_workers: 1}
-model: {backbone: tiny, weights: null, image_size_px: 32, dimension: 8}
+data: {images: ../pictures, prepared: prepared, preparation_workers: 1, views: null}
+model:
+  {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout: 0.2, dimension: 8}
 training:
   batch: {classes: 3, pictures_per_class: 3}
   num_neighbours: 3
   phases: [{unfreeze_blocks: 1, epochs: 2, learning_rate: 1e-3, loss: semi_hard},
            {unfreeze_blocks: 2, epochs: 2, learning_rate: 1e-3, loss: batch_hard}]
+  projection_start: {method: logistic, inverse_regularisation: 4.0}
+  loss: {margin: 0.2}
 """
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,11 +14,12 @@ from artstyle_tf.images.preparation.journal import Row
 from artstyle_tf.images.preparation.manifest import PreparedPictures, read_prepared, without_suffix
 from artstyle_tf.images.preparation.names import child_name, name_prepared_pictures
 from artstyle_tf.images.preparation.trainability import check_trainable
-from artstyle_tf.images.preparation.up_sampling import Child, UpSampling, plan_children
+from artstyle_tf.images.preparation.up_sampling import Child, plan_children
+from artstyle_tf.images.settings import UpSamplingConfig
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import SILENT, Reporter
 
-__all__ = ["PreparedPictures", "UpSampling", "prepare_pictures", "read_prepared"]
+__all__ = ["PreparedPictures", "prepare_pictures", "read_prepared"]
 
 
 def prepare_pictures(
@@ -28,7 +28,7 @@ def prepare_pictures(
     root: Path,
     destination: Path,
     max_side_px: int | None = None,
-    up_sampling: UpSampling | None = None,
+    up_sampling: UpSamplingConfig | None = None,
     seed: int = 42,
     num_workers: int | None = None,
     to_train: bool = True,
@@ -61,7 +61,7 @@ def prepare_pictures(
     open_folder(root, destination)
     settings = {
         "max_side_px": max_side_px,
-        "up_sampling": None if up_sampling is None else dataclasses.asdict(up_sampling),
+        "up_sampling": None if up_sampling is None else up_sampling.model_dump(),
         "seed": seed,
     }
     with one_at_a_time(destination, reporter):
@@ -93,7 +93,7 @@ def _original_rows(pictures: pd.DataFrame) -> list[Row]:
     ]
 
 
-def _child_rows(originals: list[Row], up_sampling: UpSampling, seed: int) -> list[Row]:
+def _child_rows(originals: list[Row], up_sampling: UpSamplingConfig, seed: int) -> list[Row]:
     training = [row for row in originals if row["split"] == "train"]
     labels = [row["label"] for row in training]
     digests = [row["source_digest"] for row in training]

@@ -8,38 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from artstyle_tf.images.batches.augmentation import POLICIES, seed_for
-from artstyle_tf.system.errors import ArtstyleError
-
-
-@dataclass(frozen=True)
-class UpSampling:
-    """Brings every class of the training split to about the same size by augmented children.
-
-    Attributes:
-        policy: a key of `augmentation.POLICIES`.
-        target_ratio: wanted size of each class, as a multiple of the largest class.
-        jitter: the wanted size is changed at random by up to this share, so that no class size
-            gives away that it was made up; in [0, 1).
-    """
-
-    policy: str = "gentle"
-    target_ratio: float = 1.10
-    jitter: float = 0.05
-
-    def __post_init__(self) -> None:
-        if self.policy not in POLICIES:
-            raise ArtstyleError(
-                "There is no such augmentation policy",
-                received=self.policy,
-                expected=f"one of {', '.join(POLICIES)}",
-            )
-        if self.target_ratio <= 0 or not 0 <= self.jitter < 1:
-            raise ArtstyleError(
-                "The up-sampling is impossible",
-                received=f"target_ratio={self.target_ratio}, jitter={self.jitter}",
-                expected="target_ratio above 0 and jitter in [0, 1)",
-            )
+from artstyle_tf.images.batches.augmentation import seed_for
+from artstyle_tf.images.settings import UpSamplingConfig
 
 
 @dataclass(frozen=True)
@@ -58,7 +28,7 @@ class Child:
 
 
 def plan_children(
-    labels: Sequence[str], digests: Sequence[str], *, up_sampling: UpSampling, seed: int
+    labels: Sequence[str], digests: Sequence[str], *, up_sampling: UpSamplingConfig, seed: int
 ) -> list[Child]:
     """Spreads the children that each class lacks evenly over its pictures.
 
@@ -90,7 +60,7 @@ def plan_children(
     ]
 
 
-def _wanted_size(label: str, largest: int, up_sampling: UpSampling, seed: int) -> int:
+def _wanted_size(label: str, largest: int, up_sampling: UpSamplingConfig, seed: int) -> int:
     generator = np.random.default_rng(seed_for(seed, "size of the class", label))
     change = generator.uniform(-up_sampling.jitter, up_sampling.jitter)
     return round(largest * up_sampling.target_ratio * (1 + change))

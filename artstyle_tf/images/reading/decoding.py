@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import tensorflow as tf
 
 from artstyle_tf.images.reading.headers.image_header import ImageHeader
 from artstyle_tf.images.reading.headers.reading import read_header
 from artstyle_tf.images.reading.orientation import orientation_of, turn_upright
-
-AspectPolicy = Literal["squash", "crop", "pad"]
+from artstyle_tf.images.settings import AspectPolicy
 
 _PIXELS_OF_A_STRIP = 2**19
 

@@ -1,0 +1,69 @@
+"""Where settings cannot derive names, because the registry is heavy to import, they repeat them."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from artstyle_tf.analysis.settings import ClassifierName, ProjectionMethod
+from artstyle_tf.config.experiment import DirectExperiment
+from artstyle_tf.config.loading import load_config
+from artstyle_tf.export.formats.registry import FORMATS, RUNTIMES
+from artstyle_tf.export.settings import ExportExperiment
+from artstyle_tf.images.settings import AugmentationPolicy
+from artstyle_tf.inspection.findings import SEVERITIES, SEVERITY_OF
+from artstyle_tf.inspection.settings import InspectExperiment
+from artstyle_tf.prediction.settings import PredictExperiment
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.training.settings import DistanceName, MetricLossName
+
+
+def test_augmentation_policies():
+    from artstyle_tf.images.batches.augmentation import POLICIES
+
+    assert get_args(AugmentationPolicy) == tuple(POLICIES)
+
+
+def test_losses_and_distances():
+    from artstyle_tf.losses.distances import DISTANCES
+    from artstyle_tf.losses.registry import METRIC_LOSS_NAMES
+
+    assert get_args(MetricLossName) == METRIC_LOSS_NAMES
+    assert get_args(DistanceName) == DISTANCES
+
+
+def test_classifiers_and_projections():
+    from artstyle_tf.analysis.classifiers import CLASSIFIER_IN_WORDS, CLASSIFIER_NAMES
+    from artstyle_tf.analysis.projection import PROJECTION_IN_WORDS
+
+    assert get_args(ClassifierName) == CLASSIFIER_NAMES == tuple(CLASSIFIER_IN_WORDS)
+    assert get_args(ProjectionMethod) == tuple(PROJECTION_IN_WORDS)
+
+
+@pytest.mark.parametrize(
+    ("schema", "key", "names"),
+    [
+        (InspectExperiment, "fail_on", [*SEVERITIES, *SEVERITY_OF]),
+        (ExportExperiment, "formats", [*FORMATS, "all"]),
+    ],
+)
+def test_derived_names_are_those_of_the_registry(schema, key, names):
+    config = load_config(schema, None, [f"{key}={list(names)}"])
+    assert list(getattr(config, key)) == names
+    with pytest.raises(ArtstyleError, match=rf"{key}\.0='other'.*'{names[0]}'"):
+        load_config(schema, None, [f"{key}=[other]"])
+
+
+def test_what_is_no_name_is_refused_like_any_wrong_value():
+    with pytest.raises(ArtstyleError, match=r"data\.aspect='x'.*'squash', 'crop' or 'pad'"):
+        load_config(DirectExperiment, None, ["data.aspect=x"])
+
+
+def test_a_run_answers_in_the_runtimes_of_the_formats():
+    for name in ("auto", "tensorflow", *RUNTIMES):
+        assert load_config(PredictExperiment, None, [f"runtime={name}"]).runtime == name
+    # It needs training pictures, which a prediction has not.
+    assert set(FORMATS) - set(RUNTIMES) == {"litert_int8"}
+    with pytest.raises(ArtstyleError, match="runtime='litert_int8'"):
+        load_config(PredictExperiment, None, ["runtime=litert_int8"])
