@@ -51,9 +51,13 @@ class SecondMoments(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Map -> moments."""
-        _, height, width, channels = inputs.shape
+        channels = inputs.shape[-1]
+        _, height, width, _ = ops.shape(inputs)  # tensors only where a size is not fixed
         positions = ops.reshape(inputs, (-1, height * width, channels))
-        moments = ops.matmul(ops.transpose(positions, (0, 2, 1)), positions) / (height * width)
+        count = height * width
+        if None in inputs.shape[1:3]:
+            count = ops.cast(count, inputs.dtype)
+        moments = ops.matmul(ops.transpose(positions, (0, 2, 1)), positions) / count
         return ops.take(ops.reshape(moments, (-1, channels**2)), self._triangle, axis=1)
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, int]:
