@@ -19,6 +19,8 @@ from artstyle_tf.images.index.groups import connected
 from artstyle_tf.models.features import FeatureGroup
 from artstyle_tf.system.errors import ArtstyleError
 
+_OF_A_RUN = LinearProbeConfig()  # whose defaults are those of the heads
+
 
 class InvalidHeadError(ArtstyleError, ValueError):
     """A parameter or an input that a head cannot be fitted with.
@@ -183,9 +185,9 @@ class RidgeHead(_LinearHead):
 
     def __init__(
         self,
-        alpha: float | Literal["auto"] = 1.0,
+        alpha: float | Literal["auto"] = _OF_A_RUN.ridge,
         *,
-        balanced: bool = True,
+        balanced: bool = _OF_A_RUN.balanced,
         feature_groups: Sequence[tuple[int, bool]] | None = None,
         seed: int = 42,
     ) -> None:
@@ -223,9 +225,9 @@ class LogisticHead(_LinearHead):
 
     def __init__(
         self,
-        C: float = 4.0,  # noqa: N803 (scikit-learn's name)
+        C: float = _OF_A_RUN.inverse_regularisation,  # noqa: N803 (scikit-learn's name)
         *,
-        balanced: bool = True,
+        balanced: bool = _OF_A_RUN.balanced,
         feature_groups: Sequence[tuple[int, bool]] | None = None,
     ) -> None:
         self.C = C
@@ -256,10 +258,10 @@ class MeanHead(_LinearHead):
 
     def __init__(
         self,
-        alpha: float | Literal["auto"] = 1.0,
-        C: float = 4.0,  # noqa: N803 (scikit-learn's name)
+        alpha: float | Literal["auto"] = _OF_A_RUN.ridge,
+        C: float = _OF_A_RUN.inverse_regularisation,  # noqa: N803 (scikit-learn's name)
         *,
-        balanced: bool = True,
+        balanced: bool = _OF_A_RUN.balanced,
         feature_groups: Sequence[tuple[int, bool]] | None = None,
         seed: int = 42,
     ) -> None:

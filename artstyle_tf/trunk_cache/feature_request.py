@@ -6,8 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from artstyle_tf.images.reading.decoding import AspectPolicy
-from artstyle_tf.images.settings import DataConfig
+from artstyle_tf.images.settings import AspectPolicy, DataConfig
 from artstyle_tf.models.backbone_registry import check_backbone, imagenet_file
 from artstyle_tf.models.settings import ModelConfig
 from artstyle_tf.system.errors import ArtstyleError

@@ -9,8 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from artstyle_tf.images.reading.decoding import AspectPolicy
-from artstyle_tf.images.settings import DataConfig
+from artstyle_tf.images.settings import AspectPolicy, DataConfig
 from artstyle_tf.models.backbones import build_backbone
 from artstyle_tf.models.features import FeatureGroup
 from artstyle_tf.models.network import Network

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from artstyle_tf.images.preparation.image_loading import PictureLoader, load_ahead
-from artstyle_tf.images.reading.decoding import AspectPolicy
 from artstyle_tf.images.reading.image_reading import UnreadablePictureError
+from artstyle_tf.images.settings import AspectPolicy
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
 from artstyle_tf.system.threads import map_in_threads, usable_cores
