@@ -51,11 +51,12 @@ class SecondMoments(keras.layers.Layer):
 
     def call(self, inputs: Any) -> Any:
         """Map -> moments."""
-        channels = inputs.shape[-1]
-        _, height, width, _ = ops.shape(inputs)  # tensors only where a size is not fixed
+        _, height, width, channels = inputs.shape
+        if height is None or width is None:
+            _, height, width, _ = ops.shape(inputs)  # tensors, which not every export format takes
         positions = ops.reshape(inputs, (-1, height * width, channels))
         count = height * width
-        if None in inputs.shape[1:3]:
+        if ops.is_tensor(count):
             count = ops.cast(count, inputs.dtype)
         moments = ops.matmul(ops.transpose(positions, (0, 2, 1)), positions) / count
         return ops.take(ops.reshape(moments, (-1, channels**2)), self._triangle, axis=1)

@@ -76,7 +76,8 @@ def fit_progressively(
         ```python
         backbone = keras.applications.EfficientNetV2B0(include_top=False, pooling="avg")
         model = keras.Sequential([backbone, keras.layers.Dense(8)])
-        model.compile("adamw", SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile("adamw", loss, metrics=["accuracy"])
         history = fit_progressively(
             model, train_dataset, [(0, 5, 1e-3), (2, 5, 1e-4), ("all", 3, 1e-5)],
             validation_data=val_dataset,
@@ -175,7 +176,7 @@ def _compiler(
     if not model.compiled:
         raise ArtstyleError(
             "The model has no loss",
-            fix="call model.compile(optimizer, loss, metrics) first, or give loss=...",
+            fix="call model.compile(optimizer, loss, metrics=...) first, or give loss=...",
         )
     config = model.get_compile_config()
     if isinstance(config["optimizer"], str):

@@ -57,9 +57,10 @@ class TrunkCache:
         ```python
         cache = TrunkCache("outputs/trunk_cache")
         files = sorted(Path("data/images").rglob("*.jpg"))
-        X = cache.features(files, backbone="efficientnet_v2_b0", layers="pooled")
+        options = {"backbone": "efficientnet_v2_b0", "layers": "style"}
+        X = cache.features(files, **options)
         y = [file.parent.name for file in files]
-        cross_val_score(RidgeHead(), X, y)
+        cross_val_score(RidgeHead(feature_groups=cache.feature_groups(**options)), X, y)
         ```
     """
 
@@ -72,7 +73,8 @@ class TrunkCache:
         reporter: Reporter | None = None,
     ) -> None:
         self.folder = Path(folder)
-        self._size_limit_bytes = int((size_limit_gb or TrunkCacheConfig().size_limit_gb) * 1e9)
+        limit_gb = TrunkCacheConfig().size_limit_gb if size_limit_gb is None else size_limit_gb
+        self._size_limit_bytes = int(limit_gb * 1e9)
         self._runtime: RuntimeChoice = runtime
         self._reporter = reporter if reporter is not None else Reporter()
         self._opened: tuple[object, tuple[Network, ActivationCache]] | None = None
