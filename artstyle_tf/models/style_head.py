@@ -52,8 +52,13 @@ class SecondMoments(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """Map -> moments."""
         _, height, width, channels = inputs.shape
+        if height is None or width is None:
+            _, height, width, _ = ops.shape(inputs)  # tensors, which not every export format takes
         positions = ops.reshape(inputs, (-1, height * width, channels))
-        moments = ops.matmul(ops.transpose(positions, (0, 2, 1)), positions) / (height * width)
+        count = height * width
+        if ops.is_tensor(count):
+            count = ops.cast(count, inputs.dtype)
+        moments = ops.matmul(ops.transpose(positions, (0, 2, 1)), positions) / count
         return ops.take(ops.reshape(moments, (-1, channels**2)), self._triangle, axis=1)
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, int]:

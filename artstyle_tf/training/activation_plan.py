@@ -12,10 +12,10 @@ from artstyle_tf.images.split_images import SplitPictures
 from artstyle_tf.training.image_inputs import configured_views
 from artstyle_tf.training.phases import boundary_below
 from artstyle_tf.training.plan import unpack_phases
+from artstyle_tf.trunk_cache.activation_cache import ActivationCache
 from artstyle_tf.trunk_cache.activation_table import ActivationTable, ActivationType
 from artstyle_tf.trunk_cache.cache_decision import CacheCosts
 from artstyle_tf.trunk_cache.cache_folder import room_bytes
-from artstyle_tf.trunk_cache.trunk_cache import TrunkCache
 
 # Scores are computed from these rows, and have to be those of the saved model.
 _TYPE_FOR_EVALUATION: ActivationType = "float32"
@@ -82,7 +82,7 @@ class ActivationPlan:
         requests = [self.for_features(split) for split in ("train", "val")]
         return requests + (list(self.for_phases(0)) if self._boundaries_from(0) else [])
 
-    def costs(self, splits: dict[str, SplitPictures], cache: TrunkCache) -> CacheCosts:
+    def costs(self, splits: dict[str, SplitPictures], cache: ActivationCache) -> CacheCosts:
         """What training would cost with and without the cache."""
         requests = list(self._all_requests(splits))
         passes: set[tuple[str, str]] = set()
@@ -143,7 +143,7 @@ def row_keys(pictures: SplitPictures, views: ViewsConfig) -> list[str]:
 
 
 def _tables_of(
-    requests: Sequence[ActivationRequest], cache: TrunkCache
+    requests: Sequence[ActivationRequest], cache: ActivationCache
 ) -> dict[ActivationType, dict[int, ActivationTable]]:
     """Type and boundary -> table; each is opened once, which takes a digest of weights."""
     boundaries: dict[ActivationType, set[int]] = {}

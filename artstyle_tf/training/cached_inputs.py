@@ -30,6 +30,7 @@ from artstyle_tf.training.activation_plan import (
 from artstyle_tf.training.image_inputs import PictureInputs, check_features
 from artstyle_tf.training.prediction import predict
 from artstyle_tf.training.trainer import TrainingData
+from artstyle_tf.trunk_cache.activation_cache import ActivationCache, Activations
 from artstyle_tf.trunk_cache.cache_decision import (
     CacheCosts,
     CacheDecision,
@@ -39,7 +40,6 @@ from artstyle_tf.trunk_cache.cache_decision import (
 )
 from artstyle_tf.trunk_cache.cache_folder import trunk_cache_folder
 from artstyle_tf.trunk_cache.frozen_graph import freeze
-from artstyle_tf.trunk_cache.trunk_cache import Activations, TrunkCache
 
 
 class CachedInputs:
@@ -61,7 +61,7 @@ class CachedInputs:
         splits: dict[str, SplitPictures],
         order: EpochOrder,
         plan: ActivationPlan,
-        cache: TrunkCache,
+        cache: ActivationCache,
         plain: PictureInputs,
         reporter: Reporter,
     ) -> None:
@@ -203,7 +203,7 @@ def open_cached_inputs(
     """
     settings = config.training.trunk_cache
     plan = ActivationPlan(config)
-    cache = TrunkCache(
+    cache = ActivationCache(
         trunk_cache_folder(config.outputs, settings.folder),
         network,
         preprocessing={"image_size_px": config.model.image_size_px, "aspect": config.data.aspect},

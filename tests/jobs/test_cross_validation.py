@@ -142,12 +142,12 @@ def test_figures_are_there(validated):
 
 def test_folds_share_the_cache_and_the_prepared_pictures(validated, monkeypatch):
     """A second cross-validation computes no activation anew."""
-    from artstyle_tf.trunk_cache.trunk_cache import TrunkCache
+    from artstyle_tf.trunk_cache.activation_cache import ActivationCache
 
     def refuse(*_, **__):
         raise AssertionError("the cache is filled already")
 
-    monkeypatch.setattr(TrunkCache, "_fill", refuse)
+    monkeypatch.setattr(ActivationCache, "_fill", refuse)
     options = ["--group-pattern", "^([^_]+)_", "--run-name", "second", "--quiet"]
     assert cross_validate(*options) == 0
     second = json.loads(Path("outputs/cross_validation/second/metrics.json").read_text())

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.training.phases import Phase, num_epochs
 
 
@@ -15,6 +16,19 @@ class ProgressiveUnfreezing(keras.callbacks.Callback):
 
     Keras fixes the trainable variables at `compile`, so a callback cannot unfreeze anything
     itself. It can stop `fit`; then the trainer applies the next phase, compiles and fits again.
+    `fit_progressively` does that for any Keras model; by hand it is
+
+        ```python
+        while (phase := unfreezing.phase) is not None:
+            ...  # set trainable, compile with phase.peak_learning_rate
+            model.fit(
+                data,
+                initial_epoch=unfreezing.epoch,
+                epochs=unfreezing.last_epoch,
+                callbacks=[unfreezing],
+            )
+            unfreezing.advance()
+        ```
 
     Args:
         phases: the plan, in order.
@@ -58,9 +72,20 @@ class ProgressiveUnfreezing(keras.callbacks.Callback):
         self._epochs_since_best = 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Stops `fit` when the phase has reached a plateau."""
+        """Stops `fit` when the phase has reached a plateau.
+
+        Raises:
+            ArtstyleError: if the phase waits for a plateau of what is not in the logs.
+        """
         self.epoch = epoch + 1
-        value = (logs or {}).get(self.monitor, float("-inf"))
+        logs = logs or {}
+        if self.monitor not in logs and self.phase and self.phase.plateau_epochs is not None:
+            raise ArtstyleError(
+                "A phase should end on a plateau of what is not measured",
+                received=f"monitor={self.monitor}",
+                expected=f"one of {', '.join(logs)}",
+            )
+        value = logs.get(self.monitor, float("-inf"))
         if value > self._best:
             self._best, self._epochs_since_best = value, 0
         else:

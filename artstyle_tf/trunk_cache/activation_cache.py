@@ -75,7 +75,7 @@ class Activations:
         return self.read(numbers, np.zeros_like(numbers))
 
 
-class TrunkCache:
+class ActivationCache:
     """The activations that one network's frozen blocks produce, at any of its boundaries.
 
     The weights are looked at when activations are asked for: if a block below the boundary has

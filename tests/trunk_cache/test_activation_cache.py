@@ -18,8 +18,8 @@ from artstyle_tf.models.classifier import build_classifier
 from artstyle_tf.models.splitting import build_segment
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
+from artstyle_tf.trunk_cache.activation_cache import ActivationCache
 from artstyle_tf.trunk_cache.cache_folder import stored_tables
-from artstyle_tf.trunk_cache.trunk_cache import TrunkCache
 
 KEYS = [f"picture {number}" for number in range(20)]
 PICTURES = np.random.default_rng(0).uniform(0, 255, (20, 16, 16, 3)).astype(np.float32)
@@ -52,7 +52,7 @@ def open_cache(classifier, tmp_path):
             "runtime": "keras",
             **options,
         }
-        return TrunkCache(tmp_path / "cache", options.pop("classifier", classifier), **options)
+        return ActivationCache(tmp_path / "cache", options.pop("classifier", classifier), **options)
 
     return open_it
 
@@ -199,9 +199,9 @@ def test_a_killed_program_loses_at_most_a_shard(open_cache, classifier, tmp_path
         from artstyle_tf.models.backbones import Backbone
         from artstyle_tf.models.blocks import find_blocks
         from artstyle_tf.models.classifier import build_classifier
-        from artstyle_tf.trunk_cache import trunk_cache
+        from artstyle_tf.trunk_cache import activation_cache
         from conftest import build_tiny_network
-        trunk_cache._MOST_ROWS_IN_A_SHARD = 4
+        activation_cache._MOST_ROWS_IN_A_SHARD = 4
         model = build_tiny_network(input_shape=(16, 16, 3))
         model.load_weights({str(tmp_path / "tiny.weights.h5")!r})
         backbone = Backbone(name="tiny", model=model, blocks=find_blocks(model))
@@ -213,7 +213,7 @@ def test_a_killed_program_loses_at_most_a_shard(open_cache, classifier, tmp_path
                     print("three batches", flush=True)
                     time.sleep(60)
                 yield pictures[positions[start : start + 4]]
-        cache = trunk_cache.TrunkCache(
+        cache = activation_cache.ActivationCache(
             Path({str(tmp_path / "cache")!r}), classifier, preprocessing={{"image_size_px": 16}},
             size_limit_bytes=10**9, runtime="keras")
         cache.activations([0, 1], [f"picture {{n}}" for n in range(20)], load, dtype="float32")

@@ -1,0 +1,122 @@
+"""Which layers of any Keras model are its head, and in which blocks the others are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any, Literal
+
+import keras
+
+from artstyle_tf.models.blocks import Block, find_blocks, layer_depths
+from artstyle_tf.system.errors import ArtstyleError
+
+# What makes a vector of a feature map; what comes after the last of them is the head.
+_REDUCERS = (
+    keras.layers.GlobalAveragePooling2D,
+    keras.layers.GlobalMaxPooling2D,
+    keras.layers.Flatten,
+)
+
+# They belong to the block of the layer before them.
+_NORMALIZATIONS = (keras.layers.BatchNormalization, keras.layers.Normalization)
+
+
+class BlockDepths:
+    """How far each layer of a Keras model is from the top, in blocks.
+
+    Args:
+        model: functional or sequential, with weights.
+        blocks: see `fit_progressively`.
+
+    Raises:
+        ArtstyleError: if the model has no weights, two layers of one name, or no such blocks.
+    """
+
+    def __init__(self, model: keras.Model, blocks: Sequence[str] | None = None) -> None:
+        self._model = model
+        self._layers = _leaves(model)
+        names = [layer.name for layer in self._layers]
+        if not model.weights:
+            raise ArtstyleError(
+                "The model has no weights yet",
+                fix="give it an Input, or call it with data once",
+            )
+        learning = [layer.name for layer in self._layers if layer.weights]
+        twice = sorted({name for name in learning if learning.count(name) > 1})
+        if twice:
+            raise ArtstyleError(
+                "Two layers of the model have the same name",
+                received=", ".join(twice),
+                expected="names that tell all layers apart, also those of models within the model",
+            )
+        first_of_head = _first_of_head(self._layers)
+        self._head = set(names[first_of_head:])
+        body = _as_model(self._layers[:first_of_head])
+        self.blocks = _blocks_of(body, blocks)
+        self._depths = {**layer_depths(body, self.blocks), **dict.fromkeys(self._head, 0)}
+
+    def unfreeze(self, number: int | Literal["all"], *, train_batch_norm: bool) -> None:
+        """Lets the head and so many blocks from the top learn. The next `compile` makes it so."""
+        self._model.trainable = True  # models within the model, too
+        for layer in self._layers:
+            unfrozen = number == "all" or (number > 0 and self._depths[layer.name] <= number)
+            is_batch_norm = isinstance(layer, keras.layers.BatchNormalization)
+            learns = unfrozen and (train_batch_norm or not is_batch_norm)
+            layer.trainable = learns or layer.name in self._head
+
+
+def _leaves(model: keras.Model) -> list[keras.layers.Layer]:
+    """All layers in order, with those of models within the model in their place."""
+    layers: dict[int, keras.layers.Layer] = {}  # by identity: one may be used several times
+    for layer in model.layers:
+        some = _leaves(layer) if isinstance(layer, keras.Model) else [layer]
+        layers |= {id(each): each for each in some}
+    return list(layers.values())
+
+
+def _as_model(layers: Sequence[keras.layers.Layer]) -> Any:
+    """What the functions for blocks look at of a model."""
+    return SimpleNamespace(layers=list(layers))
+
+
+def _first_of_head(layers: Sequence[keras.layers.Layer]) -> int:
+    """After the last layer that makes a vector of a map, if something that learns follows it."""
+    with_weights = [
+        number
+        for number, layer in enumerate(layers)
+        if layer.weights and not isinstance(layer, _NORMALIZATIONS)
+    ]
+    if not with_weights:
+        return 0
+    reducers = [number for number, layer in enumerate(layers) if isinstance(layer, _REDUCERS)]
+    if reducers and reducers[-1] < with_weights[-1]:
+        return reducers[-1] + 1
+    named = {name for block in find_blocks(_as_model(layers)) for name in block.layer_names}
+    last_named = max((n for n, layer in enumerate(layers) if layer.name in named), default=-1)
+    return last_named + 1 if -1 < last_named < with_weights[-1] else with_weights[-1]
+
+
+def _blocks_of(body: Any, prefixes: Sequence[str] | None) -> tuple[Block, ...]:
+    if prefixes is None:
+        return find_blocks(body) or tuple(
+            Block(layer.name, (layer.name,), layer.name)
+            for layer in body.layers
+            if layer.weights and not isinstance(layer, _NORMALIZATIONS)
+        )
+    prefixes = list(prefixes)
+    names = [
+        tuple(layer.name for layer in body.layers if layer.name.startswith(prefix))
+        for prefix in prefixes
+    ]
+    missing = [prefix for prefix, found in zip(prefixes, names, strict=True) if not found]
+    if missing:
+        raise ArtstyleError(
+            "No layer below the head belongs to the block",
+            received=f"blocks: {', '.join(map(repr, missing))}",
+            expected="beginnings of the names of layers, such as "
+            + ", ".join(layer.name for layer in body.layers[:5]),
+        )
+    return tuple(
+        Block(prefix, some, some[-1]) for prefix, some in zip(prefixes, names, strict=True)
+    )

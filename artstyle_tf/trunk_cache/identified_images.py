@@ -1,0 +1,157 @@
+"""Image files that are known by their content, and read as training would see them."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from artstyle_tf.images.preparation.image_loading import PictureLoader, load_ahead
+from artstyle_tf.images.reading.image_reading import UnreadablePictureError
+from artstyle_tf.images.settings import AspectPolicy
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.progress import Reporter
+from artstyle_tf.system.threads import map_in_threads, usable_cores
+
+_BATCH_SIZE = 32
+_HASHING_THREADS = 4
+
+ImagePath = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class IdentifiedImages:
+    """Image files, and what they are known by.
+
+    Attributes:
+        paths: N files; one may be there several times.
+        keys: of each file, equal only if the pixels are.
+    """
+
+    paths: list[Path]
+    keys: list[str]
+
+    @property
+    def digest(self) -> str:
+        """Of the keys in their order."""
+        return hashlib.sha256("\n".join(self.keys).encode()).hexdigest()
+
+    def together_with(self, others: IdentifiedImages) -> IdentifiedImages:
+        """The images of both, each key once."""
+        files = dict(zip(self.keys + others.keys, self.paths + others.paths, strict=True))
+        return IdentifiedImages(list(files.values()), list(files))
+
+    def positions_in(self, others: IdentifiedImages) -> np.ndarray:
+        """Where the images are among others, which contain them all, each once: int [N]."""
+        position_of = {key: position for position, key in enumerate(others.keys)}
+        return np.array([position_of[key] for key in self.keys], dtype=int)
+
+
+NO_IMAGES = IdentifiedImages([], [])
+
+
+def identify_images(paths: Sequence[ImagePath], reporter: Reporter) -> IdentifiedImages:
+    """Takes the digests of image files.
+
+    Args:
+        paths: at least one file.
+        reporter: where progress goes.
+
+    Raises:
+        ArtstyleError: if there are none, or one cannot be opened.
+    """
+    if isinstance(paths, str | bytes | os.PathLike) or len(paths) == 0:
+        raise ArtstyleError(
+            "Features are computed for a list of image files",
+            received="an empty list" if not isinstance(paths, str | os.PathLike) else paths,
+            expected='for example sorted(Path("data/images").rglob("*.jpg"))',
+        )
+    files = [Path(path) for path in paths]
+    digests = map_in_threads(_digest_of_image, files, num_threads=_HASHING_THREADS)
+    tracked = reporter.track(
+        digests, total=len(files), description="Looking at the images", unit="images"
+    )
+    return IdentifiedImages(files, [f"{digest}/plain" for digest in tracked])
+
+
+class ImageReader:
+    """Reads images for the network, as preparation and training would have shown them.
+
+    Args:
+        images: each file once.
+        image_size_px: side S of the square images, in pixels.
+        aspect: how an image becomes a square.
+        max_side_px: larger images are reduced to this first.
+    """
+
+    def __init__(
+        self,
+        images: IdentifiedImages,
+        *,
+        image_size_px: int,
+        aspect: AspectPolicy,
+        max_side_px: int | None,
+    ) -> None:
+        self._images = images
+        self._key_of = dict(zip(images.paths, images.keys, strict=True))
+        self._loader = _loader(image_size_px, aspect, max_side_px)
+
+    def batches(self, positions: np.ndarray) -> Iterator[np.ndarray]:
+        """Positions int [M] -> float32 [B, S, S, 3], together M images.
+
+        Raises:
+            ArtstyleError: if a file cannot be read, or has changed since it was identified.
+        """
+        paths = [self._images.paths[int(position)] for position in positions]
+        batch = []
+        for path, pixels in load_ahead(self._load, paths, num_threads=usable_cores()):
+            if isinstance(pixels, UnreadablePictureError):
+                raise ArtstyleError(
+                    "An image cannot be read",
+                    received=f"{path} ({pixels.reason})",
+                    fix="repair the file, or leave it out",
+                )
+            batch.append(pixels)
+            if len(batch) == _BATCH_SIZE:
+                yield np.stack(batch).astype(np.float32)
+                batch = []
+        if batch:
+            yield np.stack(batch).astype(np.float32)
+
+    def _load(self, paths: Sequence[Path]) -> list[np.ndarray | UnreadablePictureError]:
+        loaded = self._loader.load(paths)
+        for path in paths:  # else its features would be kept under the digest of the old file
+            if not self._key_of[path].startswith(_digest_of_image(path)):
+                raise ArtstyleError(
+                    "An image has changed while it was read",
+                    received=path,
+                    fix="call again when nobody writes to it any more",
+                )
+        return loaded
+
+
+@functools.lru_cache(maxsize=2)  # each holds a compiled function, and TensorFlow warns of many
+def _loader(image_size_px: int, aspect: AspectPolicy, max_side_px: int | None) -> PictureLoader:
+    return PictureLoader(image_size_px=image_size_px, aspect=aspect, max_side_px=max_side_px)
+
+
+def _digest_of_image(file: Path) -> str:
+    try:
+        return file_digest(file)
+    except OSError as error:
+        raise ArtstyleError(
+            "An image cannot be opened",
+            received=f"{file} ({error.strerror or error})",
+            expected="an image file",
+        ) from error
+
+
+def file_digest(file: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
