@@ -10,7 +10,6 @@ from artstyle_tf.images.batches.views import NO_VIEWS, Views
 from artstyle_tf.images.split_images import SplitPictures
 from artstyle_tf.training.image_inputs import configured_views
 from artstyle_tf.training.phases import boundary_below
-from artstyle_tf.training.plan import unpack_phases
 from artstyle_tf.trunk_cache.activation_table import ActivationTable, ActivationType
 from artstyle_tf.trunk_cache.cache_decision import CacheCosts
 from artstyle_tf.trunk_cache.cache_folder import room_bytes
@@ -47,7 +46,7 @@ class ActivationPlan:
     def __init__(self, config: TrainingExperiment) -> None:
         self._type_for_training: ActivationType = config.training.trunk_cache.dtype
         self.views = configured_views(config.data)
-        self._phases = unpack_phases(config.training)
+        self._phases = config.training.phases
         self.boundaries = [
             boundary_below(self._phases, position) for position in range(len(self._phases))
         ]
