@@ -16,14 +16,20 @@ from artstyle_tf.config.base import (
     Schema,
 )
 from artstyle_tf.heads.settings import LinearProbeConfig, ProjectionStartConfig
+from artstyle_tf.losses.settings import MetricLossConfig, MetricLossName
 from artstyle_tf.trunk_cache.settings import TrunkCacheConfig
 
 
 class PhaseConfig(Schema):
     """One phase of progressive unfreezing.
 
-    `unfreeze_blocks` counts blocks from the top of the backbone; 0 trains the head alone,
-    "all" trains everything down to the stem.
+    Attributes:
+        unfreeze_blocks: blocks that learn, counted from the top of the backbone; 0 trains the head
+            alone, "all" trains everything down to the stem.
+        epochs: at most.
+        learning_rate: of the head after the warm-up.
+        plateau_epochs: ends the phase after so many epochs without a better validation macro-F1;
+            null uses all of its epochs.
     """
 
     unfreeze_blocks: NonNegativeInt | Literal["all"]
@@ -31,9 +37,32 @@ class PhaseConfig(Schema):
     learning_rate: PositiveFloat
     plateau_epochs: PositiveInt | None = None
 
+    @property
+    def boundary(self) -> int | None:
+        """Where learning begins: blocks above this boundary; None if the stem learns, too."""
+        return None if self.unfreeze_blocks == "all" else self.unfreeze_blocks
+
+    @property
+    def name(self) -> str:
+        """Short name for the history and the figures."""
+        if self.unfreeze_blocks == 0:
+            return "head"
+        if self.unfreeze_blocks == "all":
+            return "all blocks"
+        return f"top {self.unfreeze_blocks} block{'s' if self.unfreeze_blocks > 1 else ''}"
+
 
 class OptimizerConfig(Schema):
-    """AdamW with warm-up, cosine annealing over all phases, and smaller steps deeper down."""
+    """AdamW with warm-up, cosine annealing over all phases, and smaller steps deeper down.
+
+    Attributes:
+        weight_decay: decoupled decay of kernels.
+        clip_norm: largest global norm of a gradient; null for no limit.
+        warmup_fraction: share of all steps until the peak learning rate.
+        final_learning_rate_fraction: learning rate of the last step, as a share of the peak.
+        layer_decay: factor on the learning rate for each block further down.
+        ema_momentum: of the moving average of the weights; null to use the weights themselves.
+    """
 
     weight_decay: NonNegativeFloat = 0.05
     clip_norm: PositiveFloat | None = 1.0
@@ -44,7 +73,12 @@ class OptimizerConfig(Schema):
 
 
 class EarlyStoppingConfig(Schema):
-    """When to stop before the plan is done; null switches a rule off."""
+    """When to stop before the plan is done; null switches a rule off.
+
+    Attributes:
+        patience_epochs: epochs without a better validation macro-F1.
+        max_overfitting_gap: largest training minus validation macro-F1.
+    """
 
     patience_epochs: PositiveInt | None = None
     max_overfitting_gap: PositiveFloat | None = None
@@ -90,24 +124,10 @@ class DirectTrainingConfig(FineTuningConfig):
         return self
 
 
-MetricLossName = Literal["semi_hard", "batch_hard", "batch_all", "supervised_contrastive"]
-
-
-DistanceName = Literal["l2", "squared_l2", "cosine"]
-
-
 class MetricPhaseConfig(PhaseConfig):
     """A phase of progressive unfreezing with the loss it learns from."""
 
     loss: MetricLossName = "batch_all"
-
-
-class MetricLossConfig(Schema):
-    """What the losses share. `margin: null` is the soft margin; the distance serves triplets."""
-
-    margin: PositiveFloat | None = None
-    distance: DistanceName = "l2"
-    temperature: PositiveFloat = 0.1
 
 
 class BalancedBatchConfig(Schema):
@@ -119,7 +139,21 @@ class BalancedBatchConfig(Schema):
 
 
 class CollapseGuardConfig(Schema):
-    """When an epoch counts as a collapse, and how often training may begin it anew."""
+    """When an epoch counts as a collapse, and how often training may begin it anew.
+
+    Attributes:
+        smallest_mean_distance: mean L2 distance between two images on the unit sphere: about 1.4
+            for embeddings spread over it, 0 for a collapsed one. If it was less than twice this
+            before the first epoch, half of what it was counts.
+        smallest_share_of_rank: effective rank as a share of C - 1, the dimensions that C classes
+            need to lie apart from each other.
+        nearest_to_margin: difference between training loss and margin, as a share of the margin,
+            if nearly all triplets are active. When all images meet in one point, the loss of every
+            triplet is the margin.
+        smallest_share_of_best_score: validation macro-F1 as a share of the best so far.
+        learning_rate_factor: on the learning rate at each alarm.
+        most_alarms: the guard gives up at the next one.
+    """
 
     smallest_mean_distance: PositiveFloat = 0.3
     smallest_share_of_rank: Fraction = 0.3

@@ -7,30 +7,23 @@ from typing import get_args
 import pytest
 
 from artstyle_tf.analysis.settings import ClassifierName, ProjectionMethod
-from artstyle_tf.config.experiment import DirectExperiment
+from artstyle_tf.config.experiment import DirectExperiment, TripletExperiment
 from artstyle_tf.config.loading import load_config
 from artstyle_tf.export.formats.registry import FORMATS, RUNTIMES
 from artstyle_tf.export.settings import ExportExperiment
 from artstyle_tf.images.settings import AugmentationPolicy
 from artstyle_tf.inspection.findings import SEVERITIES, SEVERITY_OF
 from artstyle_tf.inspection.settings import InspectExperiment
+from artstyle_tf.losses.settings import METRIC_LOSSES
 from artstyle_tf.prediction.settings import PredictExperiment
 from artstyle_tf.system.errors import ArtstyleError
-from artstyle_tf.training.settings import DistanceName, MetricLossName
+from artstyle_tf.training.settings import MetricPhaseConfig
 
 
 def test_augmentation_policies():
     from artstyle_tf.images.batches.augmentation import POLICIES
 
     assert get_args(AugmentationPolicy) == tuple(POLICIES)
-
-
-def test_losses_and_distances():
-    from artstyle_tf.losses.distances import DISTANCES
-    from artstyle_tf.losses.registry import METRIC_LOSS_NAMES
-
-    assert get_args(MetricLossName) == METRIC_LOSS_NAMES
-    assert get_args(DistanceName) == DISTANCES
 
 
 def test_classifiers_and_projections():
@@ -67,3 +60,17 @@ def test_a_run_answers_in_the_runtimes_of_the_formats():
     assert set(FORMATS) - set(RUNTIMES) == {"litert_int8"}
     with pytest.raises(ArtstyleError, match="runtime='litert_int8'"):
         load_config(PredictExperiment, None, ["runtime=litert_int8"])
+
+
+def test_every_loss_of_the_list_can_be_chosen():
+    for name in METRIC_LOSSES:
+        phase = MetricPhaseConfig(unfreeze_blocks=0, epochs=1, learning_rate=1e-3, loss=name)
+        assert phase.loss == name
+    with pytest.raises(ArtstyleError, match=r"training\.phases\.0\.loss='center'"):
+        load_config(
+            TripletExperiment,
+            None,
+            [
+                "training.phases=[{unfreeze_blocks: 0, epochs: 1, learning_rate: 1e-3, loss: center}]"
+            ],
+        )

@@ -1,0 +1,36 @@
+"""Which metric losses there are, and their settings."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from artstyle_tf.config.base import PositiveFloat, Schema, one_of
+
+METRIC_LOSSES = {
+    "semi_hard": "artstyle_tf.losses.triplet_losses:SemiHardTripletLoss",
+    "batch_hard": "artstyle_tf.losses.triplet_losses:BatchHardTripletLoss",
+    "batch_all": "artstyle_tf.losses.triplet_losses:BatchAllTripletLoss",
+    "supervised_contrastive": (
+        "artstyle_tf.losses.supervised_contrastive:SupervisedContrastiveLoss"
+    ),
+}
+"""Name of each loss -> its class, a `BatchLoss`; by name, because settings do not import Keras."""
+
+MetricLossName = Annotated[str, one_of(METRIC_LOSSES)]
+
+Distance = Literal["l2", "squared_l2", "cosine"]
+
+
+class MetricLossConfig(Schema):
+    """What the losses share; each takes what it needs.
+
+    Attributes:
+        margin: distance by which a negative should be farther away than a positive; null for the
+            soft margin.
+        distance: of triplets.
+        temperature: of supervised contrast.
+    """
+
+    margin: PositiveFloat | None = None
+    distance: Distance = "l2"
+    temperature: PositiveFloat = 0.1
