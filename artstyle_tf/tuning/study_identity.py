@@ -11,10 +11,9 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import pandas as pd
 import yaml
 
 from artstyle_tf.system.errors import ArtstyleError
@@ -22,6 +21,9 @@ from artstyle_tf.system.files import read_json_if_whole, write_json
 from artstyle_tf.tuning.search_space import different_entries, digest_of
 from artstyle_tf.tuning.settings import TuningConfig
 from artstyle_tf.tuning.study_folder import StudyFolder
+
+if TYPE_CHECKING:  # the command line asks for the engine first, and pandas takes a second
+    import pandas as pd
 
 _ENGINE = "tuning.engine"
 _DATABASE = "tuning.storage"
