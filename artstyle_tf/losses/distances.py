@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import typing
-from typing import Any, Literal
+from typing import Any
 
 from keras import ops
 
-Distance = Literal["l2", "squared_l2", "cosine"]
+from artstyle_tf.losses.settings import Distance
+
 DISTANCES: tuple[Distance, ...] = typing.get_args(Distance)
 
 # Shorter rows count as zero: their direction is rounding noise.

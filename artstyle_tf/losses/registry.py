@@ -2,43 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import pkgutil
 
-from artstyle_tf.losses.distances import Distance
-from artstyle_tf.losses.supervised_contrastive import SupervisedContrastiveLoss
-from artstyle_tf.losses.triplet_losses import (
-    BatchAllTripletLoss,
-    BatchHardTripletLoss,
-    BatchLoss,
-    SemiHardTripletLoss,
-    TripletLoss,
-)
-
-_TRIPLET_LOSSES: dict[str, Callable[..., TripletLoss]] = {
-    "semi_hard": SemiHardTripletLoss,
-    "batch_hard": BatchHardTripletLoss,
-    "batch_all": BatchAllTripletLoss,
-}
-
-METRIC_LOSS_NAMES = (*_TRIPLET_LOSSES, "supervised_contrastive")
+from artstyle_tf.losses.settings import METRIC_LOSSES, MetricLossConfig
+from artstyle_tf.losses.triplet_losses import BatchLoss
 
 
-def build_metric_loss(
-    name: str, *, margin: float | None, distance: Distance, temperature: float
-) -> BatchLoss:
-    """Builds a loss, giving it what it takes.
+def build_metric_loss(name: str, settings: MetricLossConfig) -> BatchLoss:
+    """Builds a loss, which takes from the settings what it needs.
 
     Args:
-        name: one of `METRIC_LOSS_NAMES`.
-        margin: of triplets; None for the soft margin.
-        distance: of triplets.
-        temperature: of supervised contrast.
+        name: one of `METRIC_LOSSES`.
+        settings: what the losses share.
 
     Raises:
         ValueError: if the name is not known or a value is outside its range.
     """
-    if name in _TRIPLET_LOSSES:
-        return _TRIPLET_LOSSES[name](margin, distance=distance)
-    if name == "supervised_contrastive":
-        return SupervisedContrastiveLoss(temperature)
-    raise ValueError(f"`name` should be one of {METRIC_LOSS_NAMES}. Received: name={name}")
+    if name not in METRIC_LOSSES:
+        raise ValueError(f"`name` should be one of {(*METRIC_LOSSES,)}. Received: name={name}")
+    return pkgutil.resolve_name(METRIC_LOSSES[name]).from_settings(settings)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Self
 
 import keras
 from keras import ops
 
 from artstyle_tf.losses.distances import normalised_rows
 from artstyle_tf.losses.pairs import masked_mean, positives_and_negatives
+from artstyle_tf.losses.settings import MetricLossConfig
 from artstyle_tf.losses.triplet_losses import BatchLoss
 
 
@@ -60,6 +61,11 @@ class SupervisedContrastiveLoss(BatchLoss):
         if not (math.isfinite(temperature) and temperature > 0):
             raise ValueError(f"`temperature` should be above 0. Received: {temperature}")
         self.temperature = float(temperature)
+
+    @classmethod
+    def from_settings(cls, settings: MetricLossConfig) -> Self:
+        """Takes the temperature."""
+        return cls(settings.temperature)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Loss of labels [B] and embeddings [B, D]: float32 scalar."""

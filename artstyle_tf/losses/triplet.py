@@ -17,8 +17,9 @@ from typing import Any
 
 from keras import ops
 
-from artstyle_tf.losses.distances import Distance, pairwise_distances
+from artstyle_tf.losses.distances import pairwise_distances
 from artstyle_tf.losses.pairs import masked_mean, positives_and_negatives
+from artstyle_tf.losses.settings import Distance
 
 
 def semi_hard_triplet_loss(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import Any
+from typing import Any, Self
 
 import keras
 
-from artstyle_tf.losses.distances import Distance, check_distance
+from artstyle_tf.losses.distances import check_distance
+from artstyle_tf.losses.settings import Distance, MetricLossConfig
 from artstyle_tf.losses.triplet import (
     batch_all_triplet_loss,
     batch_hard_triplet_loss,
@@ -31,6 +32,11 @@ class BatchLoss(keras.losses.Loss):
                 "ones. Received: sample_weight (or class_weight). Balance the batches instead."
             )
         return super().__call__(y_true, y_pred)
+
+    @classmethod
+    @abstractmethod
+    def from_settings(cls, settings: MetricLossConfig) -> Self:
+        """Builds the loss; it takes what it needs of the settings that all losses share."""
 
 
 class TripletLoss(BatchLoss):
@@ -61,6 +67,11 @@ class TripletLoss(BatchLoss):
         check_distance(distance)
         self.margin = None if margin is None else float(margin)
         self.distance: Distance = distance
+
+    @classmethod
+    def from_settings(cls, settings: MetricLossConfig) -> Self:
+        """Takes margin and distance."""
+        return cls(settings.margin, distance=settings.distance)
 
     @abstractmethod
     def call(self, y_true: Any, y_pred: Any) -> Any:

@@ -66,7 +66,7 @@ def build_objective(
 
 
 def _loss(training: MetricLearningConfig, name: str) -> keras.losses.Loss:
-    return build_metric_loss(name, **training.loss.model_dump())
+    return build_metric_loss(name, training.loss)
 
 
 def _guard(

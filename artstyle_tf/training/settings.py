@@ -16,6 +16,7 @@ from artstyle_tf.config.base import (
     Schema,
 )
 from artstyle_tf.heads.settings import LinearProbeConfig, ProjectionStartConfig
+from artstyle_tf.losses.settings import MetricLossConfig, MetricLossName
 from artstyle_tf.trunk_cache.settings import TrunkCacheConfig
 
 
@@ -90,24 +91,10 @@ class DirectTrainingConfig(FineTuningConfig):
         return self
 
 
-MetricLossName = Literal["semi_hard", "batch_hard", "batch_all", "supervised_contrastive"]
-
-
-DistanceName = Literal["l2", "squared_l2", "cosine"]
-
-
 class MetricPhaseConfig(PhaseConfig):
     """A phase of progressive unfreezing with the loss it learns from."""
 
     loss: MetricLossName = "batch_all"
-
-
-class MetricLossConfig(Schema):
-    """What the losses share. `margin: null` is the soft margin; the distance serves triplets."""
-
-    margin: PositiveFloat | None = None
-    distance: DistanceName = "l2"
-    temperature: PositiveFloat = 0.1
 
 
 class BalancedBatchConfig(Schema):

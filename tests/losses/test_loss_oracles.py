@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from artstyle_tf.losses.registry import METRIC_LOSS_NAMES, build_metric_loss
+from artstyle_tf.losses.registry import build_metric_loss
+from artstyle_tf.losses.settings import METRIC_LOSSES, MetricLossConfig
 from artstyle_tf.losses.triplet import batch_hard_triplet_loss, semi_hard_triplet_loss
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "triplets.json").read_text())
@@ -132,9 +133,8 @@ def test_where_ours_is_safer_than_tensorflow_addons(addons):
     ],
 )
 def test_numbers_of_pytorch_metric_learning(case, name, theirs):
-    loss = build_metric_loss(
-        name, margin=GOLDEN["margin"], distance="l2", temperature=GOLDEN["temperature"]
-    )
+    shared = MetricLossConfig(margin=GOLDEN["margin"], temperature=GOLDEN["temperature"])
+    loss = build_metric_loss(name, shared)
     value = float(loss(np.array(case["labels"]), np.array(case["embeddings"], np.float32)))
     assert value == pytest.approx(case["expected"][theirs], abs=2e-6)
 
@@ -142,15 +142,17 @@ def test_numbers_of_pytorch_metric_learning(case, name, theirs):
 PROGRAM = """
     import json, os, sys
     import jax, numpy as np
-    from artstyle_tf.losses.registry import METRIC_LOSS_NAMES, build_metric_loss
+    from artstyle_tf.losses.registry import build_metric_loss
+    from artstyle_tf.losses.settings import METRIC_LOSSES, MetricLossConfig
     assert os.environ["KERAS_BACKEND"] == "jax"
     generator = np.random.default_rng(0)
     labels, rows = np.arange(12) % 3, generator.normal(size=(12, 5)).astype(np.float32)
     results = {}
-    for name in METRIC_LOSS_NAMES:
+    for name in METRIC_LOSSES:
         for margin in (0.5, None):
             for distance in ("l2", "squared_l2", "cosine"):
-                loss = build_metric_loss(name, margin=margin, distance=distance, temperature=0.2)
+                shared = MetricLossConfig(margin=margin, distance=distance, temperature=0.2)
+                loss = build_metric_loss(name, shared)
                 compute = jax.jit(jax.value_and_grad(lambda x: loss(labels, x)))
                 value, gradient = compute(rows)
                 key = f"{name} {margin} {distance}"
@@ -175,15 +177,12 @@ def test_jax_gives_the_same_values_and_gradients():
     generator = np.random.default_rng(0)
     labels, rows = np.arange(12) % 3, generator.normal(size=(12, 5)).astype(np.float32)
     results = json.loads(answer.stdout.splitlines()[-1])
-    assert {key.split()[0] for key in results} == set(METRIC_LOSS_NAMES)
+    assert {key.split()[0] for key in results} == set(METRIC_LOSSES)
     for key, (value, gradient) in results.items():
         name, margin, distance = key.split()
-        loss = build_metric_loss(
-            name,
-            margin=None if margin == "None" else float(margin),
-            distance=distance,
-            temperature=0.2,
-        )
+        margin = None if margin == "None" else float(margin)
+        shared = MetricLossConfig(margin=margin, distance=distance, temperature=0.2)
+        loss = build_metric_loss(name, shared)
         assert_equal(
             value_and_gradient(lambda x, loss=loss: loss(labels, x), rows),
             (value, np.array(gradient)),

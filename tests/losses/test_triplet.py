@@ -8,14 +8,19 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from artstyle_tf.losses.distances import DISTANCES, pairwise_distances
-from artstyle_tf.losses.registry import METRIC_LOSS_NAMES, build_metric_loss
+from artstyle_tf.losses.registry import build_metric_loss
+from artstyle_tf.losses.settings import METRIC_LOSSES, MetricLossConfig
+from artstyle_tf.losses.supervised_contrastive import SupervisedContrastiveLoss
 from artstyle_tf.losses.triplet import (
     batch_all_triplet_loss,
     batch_hard_triplet_loss,
     semi_hard_triplet_loss,
 )
+from artstyle_tf.losses.triplet_losses import BatchAllTripletLoss, BatchLoss, SemiHardTripletLoss
+from artstyle_tf.training.settings import MetricPhaseConfig
 
 TRIPLET_LOSSES = {
     "semi_hard": semi_hard_triplet_loss,
@@ -27,7 +32,7 @@ MARGINS = [0.2, 1.0, None]
 every_loss = pytest.mark.parametrize("name", TRIPLET_LOSSES)
 every_margin = pytest.mark.parametrize("margin", MARGINS)
 every_distance = pytest.mark.parametrize("distance", DISTANCES)
-every_metric_loss = pytest.mark.parametrize("name", METRIC_LOSS_NAMES)
+every_metric_loss = pytest.mark.parametrize("name", METRIC_LOSSES)
 
 
 def naive_distance(one, other, distance):
@@ -133,7 +138,9 @@ ODD_BATCHES = {
 @pytest.mark.parametrize("batch", ODD_BATCHES)
 def test_value_and_gradient_are_finite_everywhere(name, distance, margin, batch):
     labels, embeddings = ODD_BATCHES[batch]
-    loss = build_metric_loss(name, margin=margin, distance=distance, temperature=0.1)
+    loss = build_metric_loss(
+        name, MetricLossConfig(margin=margin, distance=distance, temperature=0.1)
+    )
     value, gradient = value_and_gradient(loss, labels, embeddings)
     assert np.isfinite(value)
     assert np.isfinite(gradient).all()
@@ -146,7 +153,7 @@ def test_a_batch_without_a_triplet_is_worth_nothing(name, labels, margin):
     if name == "supervised_contrastive" and len(set(labels)) == 1 and len(labels) > 1:
         pytest.skip("it needs no negatives")
     _, embeddings = some_batch(len(labels), 2)
-    loss = build_metric_loss(name, margin=margin, distance="l2", temperature=0.1)
+    loss = build_metric_loss(name, MetricLossConfig(margin=margin, distance="l2", temperature=0.1))
     value, gradient = value_and_gradient(loss, labels, embeddings)
     assert value == 0.0
     np.testing.assert_array_equal(gradient, 0.0)
@@ -158,7 +165,7 @@ def test_a_batch_without_a_triplet_is_worth_nothing(name, labels, margin):
 def test_the_order_of_the_rows_does_not_matter(name, seed):
     labels, embeddings = some_batch(12, 3, seed=seed)
     order = np.random.default_rng(seed).permutation(12)
-    loss = build_metric_loss(name, margin=0.5, distance="l2", temperature=0.2)
+    loss = build_metric_loss(name, MetricLossConfig(margin=0.5, distance="l2", temperature=0.2))
     value, gradient = value_and_gradient(loss, labels, embeddings)
     moved_value, moved_gradient = value_and_gradient(loss, labels[order], embeddings[order])
     assert moved_value == pytest.approx(value, abs=1e-5)
@@ -212,7 +219,7 @@ def test_half_precision_is_computed_in_float32():
 @every_metric_loss
 def test_no_tensor_grows_with_the_cube_of_the_batch(name):
     size, dimension = 64, 4
-    loss = build_metric_loss(name, margin=0.2, distance="l2", temperature=0.1)
+    loss = build_metric_loss(name, MetricLossConfig(margin=0.2, distance="l2", temperature=0.1))
 
     @tf.function
     def step(labels, embeddings):
@@ -239,7 +246,9 @@ def test_no_tensor_grows_with_the_cube_of_the_batch(name):
 def test_it_is_compiled_trained_with_saved_and_loaded(name, tmp_path):
     labels, embeddings = some_batch(32, 3, dimension=6)
     embeddings += np.eye(6, dtype=np.float32)[labels]  # something to learn
-    loss = build_metric_loss(name, margin=0.5, distance="squared_l2", temperature=0.3)
+    loss = build_metric_loss(
+        name, MetricLossConfig(margin=0.5, distance="squared_l2", temperature=0.3)
+    )
     model = keras.Sequential(
         [keras.Input((6,)), keras.layers.Dense(4), keras.layers.UnitNormalization()]
     )
@@ -258,25 +267,38 @@ def test_it_is_compiled_trained_with_saved_and_loaded(name, tmp_path):
 @every_metric_loss
 def test_labels_may_be_a_column(name):
     labels, embeddings = some_batch(10, 3)
-    loss = build_metric_loss(name, margin=0.2, distance="l2", temperature=0.1)
+    loss = build_metric_loss(name, MetricLossConfig(margin=0.2, distance="l2", temperature=0.1))
     assert float(loss(labels[:, None], embeddings)) == float(loss(labels, embeddings))
 
 
 @every_metric_loss
 def test_weights_of_single_pictures_are_refused(name):
     labels, embeddings = some_batch(10, 3)
-    loss = build_metric_loss(name, margin=0.2, distance="l2", temperature=0.1)
+    loss = build_metric_loss(name, MetricLossConfig(margin=0.2, distance="l2", temperature=0.1))
     with pytest.raises(ValueError, match="cannot weigh single"):
         loss(labels, embeddings, sample_weight=np.ones(10))
 
 
 def test_bad_arguments_are_refused():
-    good = {"margin": 0.2, "distance": "l2", "temperature": 0.1}
     with pytest.raises(ValueError, match="margin=-1"):
-        build_metric_loss("semi_hard", **{**good, "margin": -1})
+        SemiHardTripletLoss(-1)
     with pytest.raises(ValueError, match="distance=manhattan"):
-        build_metric_loss("batch_all", **{**good, "distance": "manhattan"})
+        BatchAllTripletLoss(distance="manhattan")
     with pytest.raises(ValueError, match="temperature"):
-        build_metric_loss("supervised_contrastive", **{**good, "temperature": 0})
+        SupervisedContrastiveLoss(0)
     with pytest.raises(ValueError, match="name=hardest"):
-        build_metric_loss("hardest", **good)
+        build_metric_loss("hardest", MetricLossConfig())
+
+
+@pytest.mark.parametrize("wrong", [{"margin": -1}, {"distance": "manhattan"}, {"temperature": 0}])
+def test_settings_refuse_what_a_loss_would(wrong):
+    with pytest.raises(ValidationError, match=next(iter(wrong))):
+        MetricLossConfig(**wrong)
+
+
+def test_a_config_may_name_the_losses_that_exist_and_no_others():
+    for name in METRIC_LOSSES:
+        phase = MetricPhaseConfig(unfreeze_blocks=0, epochs=1, learning_rate=0.1, loss=name)
+        assert isinstance(build_metric_loss(phase.loss, MetricLossConfig()), BatchLoss)
+    with pytest.raises(ValidationError, match="'semi_hard', 'batch_hard'"):
+        MetricPhaseConfig(unfreeze_blocks=0, epochs=1, learning_rate=0.1, loss="hardest")

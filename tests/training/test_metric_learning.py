@@ -10,6 +10,7 @@ import pytest
 from artstyle_tf.images.batches.balanced_batches import BalancedOrder
 from artstyle_tf.images.batches.batches import training_batches
 from artstyle_tf.losses.registry import build_metric_loss
+from artstyle_tf.losses.settings import MetricLossConfig
 from artstyle_tf.models.embedding_model import build_embedding_model, copy_backbone_weights
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.finite_numbers import NotFiniteError
@@ -53,7 +54,7 @@ def some_data(position):
 
 
 def some_loss(name="semi_hard", margin=0.2):
-    return build_metric_loss(name, margin=margin, distance="l2", temperature=0.1)
+    return build_metric_loss(name, MetricLossConfig(margin=margin))
 
 
 def some_scores(network, labels=LABELS, parents=PARENTS):

@@ -1,0 +1,32 @@
+"""Which metric losses there are, and their settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from artstyle_tf.config.base import PositiveFloat, Schema
+
+METRIC_LOSSES = {
+    "semi_hard": "artstyle_tf.losses.triplet_losses:SemiHardTripletLoss",
+    "batch_hard": "artstyle_tf.losses.triplet_losses:BatchHardTripletLoss",
+    "batch_all": "artstyle_tf.losses.triplet_losses:BatchAllTripletLoss",
+    "supervised_contrastive": (
+        "artstyle_tf.losses.supervised_contrastive:SupervisedContrastiveLoss"
+    ),
+}
+"""Name of each loss -> its class, a `BatchLoss`; by name, because settings do not import Keras."""
+
+if TYPE_CHECKING:
+    MetricLossName = str
+else:
+    MetricLossName = Literal[tuple(METRIC_LOSSES)]
+
+Distance = Literal["l2", "squared_l2", "cosine"]
+
+
+class MetricLossConfig(Schema):
+    """What the losses share. `margin: null` is the soft margin; the distance serves triplets."""
+
+    margin: PositiveFloat | None = None
+    distance: Distance = "l2"
+    temperature: PositiveFloat = 0.1
