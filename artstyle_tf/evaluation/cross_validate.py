@@ -55,8 +55,8 @@ from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import write_json
 from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.system.progress import Reporter
-from artstyle_tf.training.bare_training import TRAININGS
 from artstyle_tf.training.evaluation import evaluate_probabilities, write_evaluation
+from artstyle_tf.training.kinds import check_network
 
 
 def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
     report_unused_split(index, settings, reporter)
     _check_folds(config, rows_before_preparation(pictures, settings), class_names, schemes)
     # What can be wrong with the network is asked for before the pictures are prepared.
-    TRAININGS[config.kind].build_network(config, num_classes=len(class_names))
+    check_network(config, num_classes=len(class_names))
     with stopwatch.stage("preparation"):
         prepared = prepare(config.data, index, pictures, reporter)
     folded = pictures_to_divide(prepared, pictures, class_names, settings)
@@ -128,7 +128,7 @@ def plan(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
     report_unused_split(index, settings, invocation.reporter)
     rows = rows_before_preparation(pictures, settings)
     _check_folds(config, rows, index.class_names, schemes)
-    TRAININGS[config.kind].build_network(config, num_classes=len(index.class_names))
+    check_network(config, num_classes=len(index.class_names))
     return {
         "dry_run": True,
         "run": str(place.path),

@@ -30,7 +30,7 @@ from artstyle_tf.training.evaluation import (
     Evaluation,
     format_metrics,
 )
-from artstyle_tf.training.prediction import predict
+from artstyle_tf.training.image_inputs import predict
 
 
 def run(config: EvaluateExperiment, invocation: Invocation) -> dict[str, Any]:

@@ -20,7 +20,8 @@ from artstyle_tf.system.files import replaced_atomically
 from artstyle_tf.system.finite_numbers import NotFiniteError
 from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.system.npz_files import ArrayForm, read_npz
-from artstyle_tf.training.bare_training import open_training
+from artstyle_tf.training.job import train_network
+from artstyle_tf.training.kinds import build_and_open
 
 
 @dataclass(frozen=True)
@@ -102,19 +103,17 @@ def train_fold(
     keras.utils.clear_session()
     gc.collect()
     divided = _in_splits(pictures, fold)
-    training = open_training(
-        config, divided, pictures.class_names, place, invocation, with_test=True
-    )
+    training = build_and_open(config, divided, pictures.class_names, invocation, with_test=True)
     place.path.mkdir(parents=True, exist_ok=True)
-    trainer, floor = training.train(resume=invocation.resume, save_model=None)
+    trainer = train_network(training, place, resume=invocation.resume)
     calibration = training.calibrate()
-    floor = training.refit(floor)
+    training.refit()
     probabilities = training.probabilities("test", calibration.temperature)
     return FoldResult(
         positions=np.flatnonzero(fold.splits == "test"),
         probabilities=probabilities,
         is_accepted=calibration.accepts(probabilities.max(axis=1)),
-        floor_predictions=floor.predictions["test"],
+        floor_predictions=training.floor.predictions["test"],
         best_epoch=np.array(trainer.best.epoch),
     )
 

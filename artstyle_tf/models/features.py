@@ -9,6 +9,7 @@ from typing import NamedTuple
 import keras
 
 from artstyle_tf.models.backbones import Backbone
+from artstyle_tf.models.settings import ModelConfig
 from artstyle_tf.models.style_head import SecondMoments, StylePooling, choose_style_blocks
 
 POOLING_NAME = "pooling"
@@ -92,6 +93,17 @@ def feature_groups(
             for style in styles
         ),
     )
+
+
+def choose_features(model: ModelConfig, backbone: Backbone) -> Features:
+    """What the head of a config reads of the backbone.
+
+    Raises:
+        ArtstyleError: if the backbone lacks a block that is asked for.
+    """
+    if model.head == "pooled":
+        return build_pooled_features(backbone)
+    return build_style_features(backbone, blocks=model.style.blocks, width=model.style.width)
 
 
 def build_pooled_features(backbone: Backbone) -> Features:

@@ -13,7 +13,7 @@ from artstyle_tf.report.tensorboard_results import write_tensorboard_results
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
-from artstyle_tf.training.training_run import tensorboard_folder
+from artstyle_tf.training.run_record import tensorboard_folder
 
 Result = TypeVar("Result")
 

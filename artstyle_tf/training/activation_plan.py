@@ -11,7 +11,6 @@ from artstyle_tf.images.settings import ViewsConfig
 from artstyle_tf.images.split_images import SplitPictures
 from artstyle_tf.training.image_inputs import configured_views
 from artstyle_tf.training.phases import boundary_below
-from artstyle_tf.training.plan import unpack_phases
 from artstyle_tf.trunk_cache.activation_cache import ActivationCache
 from artstyle_tf.trunk_cache.activation_table import ActivationTable, ActivationType
 from artstyle_tf.trunk_cache.cache_decision import CacheCosts
@@ -48,7 +47,7 @@ class ActivationPlan:
     def __init__(self, config: TrainingExperiment) -> None:
         self._type_for_training: ActivationType = config.training.trunk_cache.dtype
         self.views = configured_views(config.data)
-        self._phases = unpack_phases(config.training)
+        self._phases = config.training.phases
         self.boundaries = [
             boundary_below(self._phases, position) for position in range(len(self._phases))
         ]

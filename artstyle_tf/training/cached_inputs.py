@@ -27,19 +27,23 @@ from artstyle_tf.training.activation_plan import (
     ActivationRequest,
     row_keys,
 )
-from artstyle_tf.training.image_inputs import PictureInputs, check_features
-from artstyle_tf.training.prediction import predict
+from artstyle_tf.training.image_inputs import (
+    PictureInputs,
+    TrainingInputs,
+    check_features,
+    predict,
+)
 from artstyle_tf.training.trainer import TrainingData
 from artstyle_tf.trunk_cache.activation_cache import ActivationCache, Activations
 from artstyle_tf.trunk_cache.cache_decision import (
     CacheCosts,
     CacheDecision,
-    CacheMode,
     decide_on_cache,
     obstacle,
 )
 from artstyle_tf.trunk_cache.cache_folder import trunk_cache_folder
 from artstyle_tf.trunk_cache.frozen_graph import freeze
+from artstyle_tf.trunk_cache.settings import CacheMode
 
 
 class CachedInputs:
@@ -177,31 +181,30 @@ class CachedInputs:
         )
 
 
-def open_cached_inputs(
+def open_inputs(
     config: TrainingExperiment,
     network: Network,
     splits: dict[str, SplitPictures],
     order: EpochOrder,
-    plain: PictureInputs,
     *,
     mode: CacheMode,
     reporter: Reporter,
-) -> tuple[CachedInputs, CacheDecision]:
-    """Prepares cached training and says whether to use it; nothing is computed or written yet.
+) -> tuple[TrainingInputs, CacheDecision]:
+    """Pictures, or kept activations where that is possible and cheaper; nothing is computed yet.
 
     Args:
         config: of the run.
         network: what is trained.
         splits: the pictures.
         order: of the training pictures.
-        plain: the alternative.
-        mode: what is wanted.
+        mode: of the trunk cache.
         reporter: where progress goes.
 
     Raises:
-        ArtstyleError: if the mode insists on a cache that is not possible.
+        CacheImpossibleError: if the mode insists on a cache that is not possible.
     """
     settings = config.training.trunk_cache
+    plain = PictureInputs(config, network, splits, order, reporter)
     plan = ActivationPlan(config)
     cache = ActivationCache(
         trunk_cache_folder(config.outputs, settings.folder),
@@ -220,5 +223,7 @@ def open_cached_inputs(
     costs = CacheCosts(0, 0, 0, 0)
     if mode != "never" and impossible is None:
         costs = plan.costs(splits, cache)
-    inputs = CachedInputs(network, splits, order, plan, cache, plain, reporter)
-    return inputs, decide_on_cache(mode, impossible, costs)
+    decision = decide_on_cache(mode, impossible, costs)
+    if not decision.use:
+        return plain, decision
+    return CachedInputs(network, splits, order, plan, cache, plain, reporter), decision

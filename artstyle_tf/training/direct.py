@@ -1,7 +1,6 @@
 """train-direct: pictures -> trained, evaluated classifier.
 
-The job itself, from the pictures to the results, is `network_training.run_training`; here is what
-is particular to a classifier.
+What is particular to a classifier is here, in the order in which `job.run_training` asks for it.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import keras
 import numpy as np
 
 from artstyle_tf.config.experiment import DirectExperiment
-from artstyle_tf.heads.baseline import Floor
 from artstyle_tf.heads.head_start import choose_probe, fit_head_start
 from artstyle_tf.heads.refit import refit_head
 from artstyle_tf.heads.settings import LinearProbeConfig
@@ -25,16 +23,15 @@ from artstyle_tf.metrics.calibration import Calibration, fit_temperature, probab
 from artstyle_tf.metrics.classification import classification_summary
 from artstyle_tf.models.backbones import build_backbone
 from artstyle_tf.models.classifier import Classifier, assign_head, build_classifier
+from artstyle_tf.models.features import choose_features
 from artstyle_tf.system.invocation import Invocation
-from artstyle_tf.training.classification import Classification
-from artstyle_tf.training.dry_run import plan_training
 from artstyle_tf.training.evaluation import Evaluation, evaluate_logits, write_evaluation
 from artstyle_tf.training.image_inputs import configured_views
-from artstyle_tf.training.network_training import NetworkTraining, run_training
-from artstyle_tf.training.objective import Objective
+from artstyle_tf.training.job import plan_training, run_training
+from artstyle_tf.training.network_training import NetworkTraining
+from artstyle_tf.training.objective import Classification, Objective
 from artstyle_tf.training.phases import check_phases
-from artstyle_tf.training.plan import unpack_features, unpack_phases
-from artstyle_tf.training.summary import summarise_training
+from artstyle_tf.training.run_record import summarise_training
 
 
 def run(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
@@ -44,7 +41,7 @@ def run(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
 
 def plan(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
     """Checks names, pictures and weights and says what `run` would do, without writing."""
-    return plan_training(DirectTraining.build_network, config, invocation)
+    return plan_training(DirectTraining, config, invocation)
 
 
 def summarise(result: dict[str, Any]) -> str:
@@ -66,13 +63,13 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
             image_size_px=config.model.image_size_px,
             weights=config.model.weights,
         )
-        check_phases(unpack_phases(config.training), backbone)
+        check_phases(config.training.phases, backbone)
         return build_classifier(
             backbone,
             num_classes=num_classes,
             dropout=config.model.dropout,
             seed=config.seed,
-            features=unpack_features(config.model, backbone),
+            features=choose_features(config.model, backbone),
         )
 
     @staticmethod
@@ -87,7 +84,7 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
 
     @property
     def probe(self) -> LinearProbeConfig | None:
-        """Settings of the floor; None for the usual ones."""
+        """Settings of the start, and of the floor; None for no start and the usual floor."""
         return self.config.training.linear_probe
 
     def objective(self) -> Classification:
@@ -107,7 +104,7 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
         return Classification(loss, num_classes=num_classes, class_weight=class_weight)
 
     def start(
-        self, floor: Floor | None, objective: Objective, features: Mapping[str, np.ndarray]
+        self, objective: Objective, features: Mapping[str, np.ndarray]
     ) -> tuple[str, dict[str, float]] | None:
         """Gives the head the weights of the regression: a usable model within a minute."""
         del objective
@@ -118,7 +115,7 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
         groups = self.network.features.groups
         kernel, bias = fit_head_start(
             probe,
-            floor,
+            self._floor,
             features["train"],
             labels,
             groups,
@@ -152,15 +149,16 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
         training = self.config.training
         return training.refit and training.linear_probe is not None and not training.phases
 
-    def refit(self, floor: Floor) -> Floor:
-        """Lets head and floor learn from the validation pictures, too."""
+    def refit(self) -> None:
+        """Where it `refits`, lets head and floor learn from the validation pictures, too."""
         if not self.refits:
-            return floor
+            return
         probe = self._chosen_probe(self.first_features["train"])
         groups = self.network.features.groups
-        kernel, bias, floor = refit_head(probe, floor, self.splits, self.first_features, groups)
+        kernel, bias, self._floor = refit_head(
+            probe, self.floor, self.splits, self.first_features, groups
+        )
         assign_head(self.network, kernel, bias)
-        return floor
 
     def fit_temperature(self) -> float:
         """The temperature of the trained network, from the validation pictures."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -24,7 +25,6 @@ from artstyle_tf.models.network import Network
 from artstyle_tf.models.splitting import build_trunk
 from artstyle_tf.system.finite_numbers import check_finite
 from artstyle_tf.system.progress import SILENT, Reporter
-from artstyle_tf.training.prediction import predict
 from artstyle_tf.training.trainer import TrainingData
 
 
@@ -144,6 +144,31 @@ class PictureInputs:
             reporter=self._reporter,
         )
         return self._splits[split]
+
+
+def predict(
+    model: keras.Model,
+    batches: Iterable[tuple[Any, Any]],
+    *,
+    num_batches: int,
+    description: str = "Predicting",
+    reporter: Reporter = SILENT,
+) -> np.ndarray:
+    """Outputs of a model for all examples, in their order.
+
+    Args:
+        model: a model with one output of shape [B, D].
+        batches: (examples, labels) batches, as `evaluation_batches` gives them.
+        num_batches: how many there are.
+        description: for the progress report.
+        reporter: where progress goes.
+
+    Returns:
+        float32 [N, D].
+    """
+    tracked = reporter.track(batches, total=num_batches, description=description, unit="batches")
+    outputs = [model.predict_on_batch(examples) for examples, _ in tracked]
+    return np.concatenate(outputs).astype(np.float32)
 
 
 def check_features(features: np.ndarray, split: str, pictures: SplitPictures) -> None:

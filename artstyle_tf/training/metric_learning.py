@@ -6,9 +6,22 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
+from artstyle_tf.config.experiment import TripletExperiment
+from artstyle_tf.images.batches.balanced_batches import BalancedOrder
+from artstyle_tf.images.split_images import SplitPictures, originals
+from artstyle_tf.losses.registry import build_metric_loss
+from artstyle_tf.models.embedding_model import EmbeddingModel
+from artstyle_tf.system.progress import Reporter
 from artstyle_tf.training.callbacks.collapse_guard import CollapseGuard
-from artstyle_tf.training.callbacks.embedding_scores import COLUMNS, EmbeddingScores
+from artstyle_tf.training.callbacks.embedding_scores import (
+    COLUMNS,
+    EmbeddingScores,
+    LabelledPictures,
+)
+from artstyle_tf.training.embedding_evaluation import picture_ids
+from artstyle_tf.training.image_inputs import TrainingInputs
 from artstyle_tf.training.objective import Objective
 
 
@@ -89,3 +102,54 @@ class MetricLearning(Objective):
         """Continues where `state` was taken."""
         if self._guard is not None:
             self._guard.restore(state)
+
+
+def balanced_order(
+    config: TripletExperiment, pictures: SplitPictures, *, num_views: int = 1
+) -> BalancedOrder:
+    """P classes x K pictures in each batch."""
+    batch = config.training.batch
+    return BalancedOrder(
+        pictures.labels,
+        classes_per_batch=batch.classes,
+        pictures_per_class=batch.pictures_per_class,
+        seed=config.seed,
+        num_views=num_views,
+        parents=picture_ids(pictures),
+        separate_siblings=batch.separate_siblings,
+    )
+
+
+def build_objective(
+    config: TripletExperiment,
+    splits: dict[str, SplitPictures],
+    inputs: TrainingInputs,
+    network: EmbeddingModel,
+    *,
+    num_classes: int,
+    reporter: Reporter,
+) -> MetricLearning:
+    """The mining schedule, how an epoch is judged, and the guard."""
+    training = config.training
+    train, val = splits["train"], splits["val"]
+    kept = np.flatnonzero(originals(train))
+    scores = EmbeddingScores(
+        lambda split: inputs.outputs(split)[kept] if split == "train" else inputs.outputs(split),
+        train=LabelledPictures(train.labels[kept], picture_ids(train)[kept]),
+        val=LabelledPictures(val.labels, picture_ids(val)),
+        validation_batches=balanced_order(config, val).draw(0)[0],
+        num_classes=num_classes,
+        num_neighbours=training.num_neighbours,
+        seed=config.seed,
+    )
+    guard = None
+    if training.collapse_guard is not None:
+        guard = CollapseGuard(
+            network.model, training.collapse_guard, num_classes=num_classes, reporter=reporter
+        )
+    return MetricLearning(
+        [build_metric_loss(phase.loss, training.loss) for phase in training.phases],
+        cautious_loss=build_metric_loss("semi_hard", training.loss),
+        scores=scores,
+        guard=guard,
+    )

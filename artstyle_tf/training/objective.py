@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from artstyle_tf.metrics.macro_f1 import MacroF1
+
 
 class Objective(ABC):
     """Tells the trainer what to compile and what to look at.
@@ -65,3 +67,36 @@ class Objective(ABC):
     def restore(self, state: dict[str, Any]) -> None:
         """Continues where `state` was taken; the network has its weights of that moment."""
         del state
+
+
+class Classification(Objective):
+    """Naming the class of an image: one loss for all phases, on batches of validation images.
+
+    Args:
+        loss: of integer labels [B] and logits [B, C].
+        num_classes: C.
+        class_weight: class id -> weight of its pictures; None for equal weights.
+    """
+
+    def __init__(
+        self,
+        loss: keras.losses.Loss,
+        *,
+        num_classes: int,
+        class_weight: Mapping[int, float] | None = None,
+    ) -> None:
+        self._loss = loss
+        self._num_classes = num_classes
+        self.class_weight = class_weight
+
+    def loss(self, position: int) -> keras.losses.Loss:
+        """The same in every phase."""
+        del position
+        return self._loss
+
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """Macro-F1 and accuracy."""
+        return [
+            MacroF1(self._num_classes),
+            keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
+        ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -13,58 +12,30 @@ from artstyle_tf.models.blocks import layer_depths
 from artstyle_tf.models.network import Network
 from artstyle_tf.models.splitting import build_segment, build_top
 from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.training.settings import PhaseConfig
 
 
-@dataclass(frozen=True)
-class Phase:
-    """One phase of progressive unfreezing.
-
-    Attributes:
-        num_unfrozen_blocks: blocks that learn, counted from the top; 0 for the head alone, None
-            for the whole network.
-        epochs: epochs at most.
-        peak_learning_rate: learning rate of the head after the warm-up.
-        plateau_epochs: end the phase early after so many epochs without a better validation
-            macro-F1; None to use all epochs.
-    """
-
-    num_unfrozen_blocks: int | None
-    epochs: int
-    peak_learning_rate: float
-    plateau_epochs: int | None = None
-
-    @property
-    def name(self) -> str:
-        """Short name for the history and the figures."""
-        if self.num_unfrozen_blocks is None:
-            return "all blocks"
-        if self.num_unfrozen_blocks == 0:
-            return "head"
-        plural = "s" if self.num_unfrozen_blocks > 1 else ""
-        return f"top {self.num_unfrozen_blocks} block{plural}"
-
-
-def num_epochs(phases: Sequence[Phase]) -> int:
+def num_epochs(phases: Sequence[PhaseConfig]) -> int:
     """Epochs of the whole plan."""
     return sum(phase.epochs for phase in phases)
 
 
-def check_phases(phases: Sequence[Phase], backbone: Backbone) -> None:
+def check_phases(phases: Sequence[PhaseConfig], backbone: Backbone) -> None:
     """Refuses a plan that the backbone is too short for, before any work is done.
 
     Raises:
         ArtstyleError: if a phase would unfreeze as many blocks as there are, or more.
     """
     for number, phase in enumerate(phases):
-        if (phase.num_unfrozen_blocks or 0) >= len(backbone.blocks):
+        if (phase.boundary or 0) >= len(backbone.blocks):
             raise ArtstyleError(
                 f"{backbone.name} has only {len(backbone.blocks)} blocks",
-                received=f"training.phases.{number}.unfreeze_blocks={phase.num_unfrozen_blocks}",
+                received=f"training.phases.{number}.unfreeze_blocks={phase.unfreeze_blocks}",
                 expected=f"0 to {len(backbone.blocks) - 1}, or all",
             )
 
 
-def apply_phase(network: Network, phase: Phase, *, train_batch_normalisation: bool) -> None:
+def apply_phase(network: Network, phase: PhaseConfig, *, train_batch_normalisation: bool) -> None:
     """Sets which layers learn. It takes effect with the next `compile`.
 
     A BatchNormalization layer that does not learn also stays in inference mode: small batches
@@ -77,7 +48,7 @@ def apply_phase(network: Network, phase: Phase, *, train_batch_normalisation: bo
     """
     backbone = network.backbone
     depths = layer_depths(backbone.model, backbone.blocks)
-    deepest = phase.num_unfrozen_blocks
+    deepest = phase.boundary
     for layer in backbone.model.layers:
         unfrozen = deepest is None or (deepest > 0 and depths[layer.name] <= deepest)
         is_normalisation = isinstance(layer, keras.layers.BatchNormalization)
@@ -88,7 +59,7 @@ def apply_phase(network: Network, phase: Phase, *, train_batch_normalisation: bo
 
 
 def build_phase_model(
-    network: Network, phase: Phase, *, boundary: int | None = None
+    network: Network, phase: PhaseConfig, *, boundary: int | None = None
 ) -> keras.Model:
     """The network as it is trained in a phase, sharing all its layers.
 
@@ -104,7 +75,7 @@ def build_phase_model(
     Returns:
         Model of pictures [B, S, S, 3], or activations at the boundary, -> outputs [B, K].
     """
-    start_of_top = phase.num_unfrozen_blocks
+    start_of_top = phase.boundary
     top = build_top(network, start_of_top)
     if start_of_top is None or start_of_top == boundary:
         return top
@@ -113,7 +84,7 @@ def build_phase_model(
     return keras.Model(inputs, top(_InferenceOnly(frozen)(inputs)), name="phase_network")
 
 
-def boundary_below(phases: Sequence[Phase], position: int) -> int | None:
+def boundary_below(phases: Sequence[PhaseConfig], position: int) -> int | None:
     """The highest boundary whose activations no phase so far has changed.
 
     Usually it is the phase's own. Where an earlier phase has unfrozen more blocks, it is that
@@ -126,9 +97,9 @@ def boundary_below(phases: Sequence[Phase], position: int) -> int | None:
     Returns:
         Number of blocks above the boundary; None if the stem has been trained.
     """
-    unfrozen = [phase.num_unfrozen_blocks for phase in phases[: position + 1]]
-    known = [number for number in unfrozen if number is not None]
-    return max(known) if len(known) == len(unfrozen) else None
+    boundaries = [phase.boundary for phase in phases[: position + 1]]
+    known = [boundary for boundary in boundaries if boundary is not None]
+    return max(known) if len(known) == len(boundaries) else None
 
 
 class _InferenceOnly(keras.layers.Layer):

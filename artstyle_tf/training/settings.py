@@ -24,7 +24,9 @@ class PhaseConfig(Schema):
     """One phase of progressive unfreezing.
 
     `unfreeze_blocks` counts blocks from the top of the backbone; 0 trains the head alone,
-    "all" trains everything down to the stem.
+    "all" trains everything down to the stem. `learning_rate` is that of the head after the
+    warm-up. `plateau_epochs` ends the phase after so many epochs without a better validation
+    macro-F1; null uses all of its epochs.
     """
 
     unfreeze_blocks: NonNegativeInt | Literal["all"]
@@ -32,9 +34,30 @@ class PhaseConfig(Schema):
     learning_rate: PositiveFloat
     plateau_epochs: PositiveInt | None = None
 
+    @property
+    def boundary(self) -> int | None:
+        """Where learning begins: blocks above this boundary; None if the stem learns, too."""
+        return None if self.unfreeze_blocks == "all" else self.unfreeze_blocks
+
+    @property
+    def name(self) -> str:
+        """Short name for the history and the figures."""
+        if self.unfreeze_blocks == 0:
+            return "head"
+        if self.unfreeze_blocks == "all":
+            return "all blocks"
+        return f"top {self.unfreeze_blocks} block{'s' if self.unfreeze_blocks > 1 else ''}"
+
 
 class OptimizerConfig(Schema):
-    """AdamW with warm-up, cosine annealing over all phases, and smaller steps deeper down."""
+    """AdamW with warm-up, cosine annealing over all phases, and smaller steps deeper down.
+
+    `weight_decay` is decoupled and for kernels only. `clip_norm` is the largest global norm of a
+    gradient; null for no limit. `warmup_fraction` is the share of all steps until the peak
+    learning rate, `final_learning_rate_fraction` the learning rate of the last step as a share of
+    the peak. `layer_decay` is a factor on the learning rate for each block further down.
+    `ema_momentum` is that of a moving average of the weights; null to use the weights themselves.
+    """
 
     weight_decay: NonNegativeFloat = 0.05
     clip_norm: PositiveFloat | None = 1.0
@@ -45,7 +68,11 @@ class OptimizerConfig(Schema):
 
 
 class EarlyStoppingConfig(Schema):
-    """When to stop before the plan is done; null switches a rule off."""
+    """When to stop before the plan is done; null switches a rule off.
+
+    `patience_epochs` counts epochs without a better validation macro-F1; `max_overfitting_gap` is
+    the largest training minus validation macro-F1.
+    """
 
     patience_epochs: PositiveInt | None = None
     max_overfitting_gap: PositiveFloat | None = None
@@ -106,7 +133,22 @@ class BalancedBatchConfig(Schema):
 
 
 class CollapseGuardConfig(Schema):
-    """When an epoch counts as a collapse, and how often training may begin it anew."""
+    """When an epoch counts as a collapse, and how often training may begin it anew.
+
+    What an embedding on the unit sphere has to keep:
+    - `smallest_mean_distance`: mean L2 distance between two images: about 1.4 for embeddings spread
+      over the sphere, 0 for a collapsed one. If it was less than twice this before the first epoch,
+      half of what it was counts.
+    - `smallest_share_of_rank`: effective rank as a share of C - 1, the dimensions that C classes
+      need to lie apart from each other.
+    - `nearest_to_margin`: difference between training loss and margin, as a share of the margin, if
+      nearly all triplets are active. When all images meet in one point, the loss of every triplet
+      is the margin.
+    - `smallest_share_of_best_score`: validation macro-F1 as a share of the best so far.
+
+    Each alarm multiplies the learning rate by `learning_rate_factor`; the guard gives up at the one
+    after `most_alarms`.
+    """
 
     smallest_mean_distance: PositiveFloat = 0.3
     smallest_share_of_rank: Fraction = 0.3

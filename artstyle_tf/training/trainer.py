@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,51 +24,9 @@ from artstyle_tf.training.callbacks.reseed_random_layers import ReseedRandomLaye
 from artstyle_tf.training.callbacks.safe_point_after_each_batch import SafePointAfterEachBatch
 from artstyle_tf.training.callbacks.tensorboard_log import TensorBoardLog
 from artstyle_tf.training.objective import Objective
-from artstyle_tf.training.optimizers import LayerwiseAdamW, depth_multipliers
-from artstyle_tf.training.phases import Phase, apply_phase, build_phase_model, num_epochs
-from artstyle_tf.training.schedules import WarmupCosine
-
-
-@dataclass(frozen=True)
-class OptimizerSettings:
-    """AdamW and its learning rate.
-
-    Attributes:
-        weight_decay: decoupled decay of kernels.
-        clip_norm: largest global norm of a gradient; None for no limit.
-        warmup_fraction: share of all steps until the peak learning rate.
-        final_learning_rate_fraction: learning rate of the last step, as a share of the peak.
-        layer_decay: factor on the learning rate for each block further down, in (0, 1].
-        ema_momentum: of the moving average of the weights; None to use the weights themselves.
-    """
-
-    weight_decay: float = 0.01
-    clip_norm: float | None = 1.0
-    warmup_fraction: float = 0.1
-    final_learning_rate_fraction: float = 0.0
-    layer_decay: float = 1.0
-    ema_momentum: float | None = None
-
-
-@dataclass(frozen=True)
-class TrainingPlan:
-    """What training does, apart from the pictures.
-
-    Attributes:
-        phases: of progressive unfreezing, in order.
-        optimizer: settings of the optimiser.
-        train_batch_normalisation: let BatchNormalization learn in unfrozen blocks.
-        patience_epochs: see `EarlyStopping`.
-        max_overfitting_gap: see `EarlyStopping`.
-        seed: of dropout and stochastic depth.
-    """
-
-    phases: Sequence[Phase]
-    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
-    train_batch_normalisation: bool = False
-    patience_epochs: int | None = None
-    max_overfitting_gap: float | None = None
-    seed: int = 42
+from artstyle_tf.training.optimizers import LayerwiseAdamW, WarmupCosine, depth_multipliers
+from artstyle_tf.training.phases import apply_phase, build_phase_model, num_epochs
+from artstyle_tf.training.settings import FineTuningConfig, PhaseConfig
 
 
 @dataclass(frozen=True)
@@ -89,13 +47,14 @@ class TrainingData:
 
 
 class Trainer:
-    """Walks through the phases of a plan, keeping the best weights and a point to resume from.
+    """Walks through the phases, keeping the best weights and a point to resume from.
 
     Args:
         network: what to train, in place.
         objective: what to learn.
-        plan: how to learn it.
+        training: how to learn it: phases, optimizer, when to stop.
         data: position of a phase -> what to learn from in it.
+        seed: of dropout and stochastic depth.
         history_file: CSV to write, one row an epoch.
         resume_file: where to keep the point to resume from; None for none.
         save_model: writes the network to disk, atomically; called for the best one. None where
@@ -109,9 +68,10 @@ class Trainer:
         self,
         network: Network,
         objective: Objective,
-        plan: TrainingPlan,
+        training: FineTuningConfig,
         data: Callable[[int], TrainingData],
         *,
+        seed: int = 42,
         history_file: Path,
         resume_file: Path | None,
         save_model: Callable[[keras.Model], None] | None,
@@ -121,20 +81,19 @@ class Trainer:
     ) -> None:
         self._network = network
         self._objective = objective
-        self._plan = plan
+        self._training = training
+        self._seed = seed
         self._data_of_phase = data
         self._resume_file = resume_file
         self._reporter = reporter
-        self.unfreezing = ProgressiveUnfreezing(plan.phases)
-        self.early_stopping = EarlyStopping(
-            patience_epochs=plan.patience_epochs, max_overfitting_gap=plan.max_overfitting_gap
-        )
+        self.unfreezing = ProgressiveUnfreezing(training.phases)
+        self.early_stopping = EarlyStopping(training.early_stopping)
         self.best = BestModel(network.model, save_model)
         self.history = HistoryLog(history_file, objective.history_columns)
         self._tensorboard_folder = tensorboard_folder
         self._further_callbacks = further_callbacks
-        self._report = EpochReport(reporter, total_epochs=num_epochs(plan.phases))
-        self._divergence = DivergenceCheck(objective, self.best, num_epochs(plan.phases))
+        self._report = EpochReport(reporter, total_epochs=num_epochs(training.phases))
+        self._divergence = DivergenceCheck(objective, self.best, num_epochs(training.phases))
         self._optimizer_to_restore: list[Any] = []
         self._planned_epochs_before_optimizer = 0
 
@@ -193,7 +152,7 @@ class Trainer:
         """Why training ends before the plan does, for people."""
         return self._objective.reason_to_stop or self.early_stopping.reason
 
-    def _train_phase(self, phase: Phase) -> None:
+    def _train_phase(self, phase: PhaseConfig) -> None:
         for callback in (self.history, self._report, self._divergence):
             callback.phase_name = phase.name
         if self.unfreezing.phase_is_over:
@@ -201,7 +160,7 @@ class Trainer:
         apply_phase(
             self._network,
             phase,
-            train_batch_normalisation=self._plan.train_batch_normalisation,
+            train_batch_normalisation=self._training.batch_normalisation == "trained",
         )
         data = self._data_of_phase(self.unfreezing.position)
         model = build_phase_model(self._network, phase, boundary=data.boundary)
@@ -230,14 +189,14 @@ class Trainer:
                 verbose=0,
             )
 
-    def _build_optimizer(self, phase: Phase, steps: int) -> LayerwiseAdamW:
-        settings = self._plan.optimizer
-        total_steps = num_epochs(self._plan.phases) * steps
+    def _build_optimizer(self, phase: PhaseConfig, steps: int) -> LayerwiseAdamW:
+        settings = self._training.optimizer
+        total_steps = num_epochs(self._training.phases) * steps
         if not self._optimizer_to_restore:
             # Its steps count from here, in the middle of a phase if that was begun anew.
             self._planned_epochs_before_optimizer = self.unfreezing.planned_epochs_done
         schedule = WarmupCosine(
-            phase.peak_learning_rate * self._objective.learning_rate_factor,
+            phase.learning_rate * self._objective.learning_rate_factor,
             total_steps=total_steps,
             warmup_steps=round(settings.warmup_fraction * total_steps),
             first_step=self._planned_epochs_before_optimizer * steps,
@@ -260,7 +219,7 @@ class Trainer:
         # resume from comes last because it holds what the others know.
         callbacks: list[keras.callbacks.Callback] = [
             SafePointAfterEachBatch(),
-            ReseedRandomLayers(self._network.model, self._plan.seed),
+            ReseedRandomLayers(self._network.model, self._seed),
             *self._objective.callbacks(),
             self._divergence,
             self.unfreezing,

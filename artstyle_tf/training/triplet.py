@@ -1,7 +1,6 @@
 """train-triplet: pictures -> trained, evaluated embedding.
 
-The job itself, from the pictures to the results, is `network_training.run_training`; here is what
-is particular to an embedding.
+What is particular to an embedding is here, in the order in which `job.run_training` asks for it.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import keras
 import numpy as np
 
 from artstyle_tf.config.experiment import TripletExperiment
-from artstyle_tf.heads.baseline import Floor
 from artstyle_tf.heads.head_start import choose_probe, fit_head_start
 from artstyle_tf.heads.projection_start import fit_projection
 from artstyle_tf.heads.settings import LinearProbeConfig
@@ -29,14 +27,14 @@ from artstyle_tf.models.embedding_model import (
     build_embedding_model,
     copy_backbone_weights,
 )
+from artstyle_tf.models.features import choose_features
 from artstyle_tf.plots.embedding_health import plot_embedding_health
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.runs.gallery import Gallery, save_gallery
-from artstyle_tf.runs.run_directory import open_run
+from artstyle_tf.runs.run_directory import RunDirectory, open_run
 from artstyle_tf.runs.run_finding import read_run_config
 from artstyle_tf.runs.run_model import load_run_model
 from artstyle_tf.system.invocation import Invocation
-from artstyle_tf.training.dry_run import plan_training
 from artstyle_tf.training.embedding_evaluation import (
     evaluate_embeddings,
     num_votes,
@@ -45,16 +43,16 @@ from artstyle_tf.training.embedding_evaluation import (
 )
 from artstyle_tf.training.evaluation import Evaluation
 from artstyle_tf.training.image_inputs import configured_views
-from artstyle_tf.training.metric_learning import MetricLearning
-from artstyle_tf.training.metric_objective import balanced_order, build_objective
-from artstyle_tf.training.network_training import (
-    NetworkTraining,
-    run_training,
+from artstyle_tf.training.job import plan_training, run_training
+from artstyle_tf.training.metric_learning import (
+    MetricLearning,
+    balanced_order,
+    build_objective,
 )
+from artstyle_tf.training.network_training import NetworkTraining
 from artstyle_tf.training.objective import Objective
 from artstyle_tf.training.phases import check_phases
-from artstyle_tf.training.plan import unpack_features, unpack_phases
-from artstyle_tf.training.summary import summarise_training
+from artstyle_tf.training.run_record import summarise_training
 from artstyle_tf.training.trainer import Trainer
 
 
@@ -65,7 +63,7 @@ def run(config: TripletExperiment, invocation: Invocation) -> dict[str, Any]:
 
 def plan(config: TripletExperiment, invocation: Invocation) -> dict[str, Any]:
     """Checks names, pictures and weights and says what `run` would do, without writing."""
-    result = plan_training(TripletTraining.build_network, config, invocation)
+    result = plan_training(TripletTraining, config, invocation)
     if config.model.initial_run is not None:
         result["weights"] = config.model.initial_run
     losses = [phase.loss for phase in config.training.phases]
@@ -93,7 +91,7 @@ class TripletTraining(NetworkTraining[TripletExperiment, EmbeddingModel]):
             image_size_px=model.image_size_px,
             weights=model.weights if initial_run is None else None,
         )
-        check_phases(unpack_phases(config.training), backbone)
+        check_phases(config.training.phases, backbone)
         if initial_run is not None:
             initial_model = load_run_model(initial_run, read_run_config(initial_run))
             copy_backbone_weights(initial_model, backbone, origin=str(initial_run.path))
@@ -102,7 +100,7 @@ class TripletTraining(NetworkTraining[TripletExperiment, EmbeddingModel]):
             dimension=model.dimension,
             dropout=model.dropout,
             seed=config.seed,
-            features=unpack_features(model, backbone),
+            features=choose_features(model, backbone),
         )
 
     @staticmethod
@@ -112,7 +110,7 @@ class TripletTraining(NetworkTraining[TripletExperiment, EmbeddingModel]):
 
     @property
     def probe(self) -> LinearProbeConfig | None:
-        """Settings of the floor; None for the usual ones."""
+        """Settings of the start, and of the floor; None for no start and the usual floor."""
         return self.config.training.projection_start
 
     def objective(self) -> MetricLearning:
@@ -127,7 +125,7 @@ class TripletTraining(NetworkTraining[TripletExperiment, EmbeddingModel]):
         )
 
     def start(
-        self, floor: Floor | None, objective: Objective, features: Mapping[str, np.ndarray]
+        self, objective: Objective, features: Mapping[str, np.ndarray]
     ) -> tuple[str, dict[str, float]]:
         """Gives the projection its first weights."""
         assert isinstance(objective, MetricLearning)
@@ -148,7 +146,7 @@ class TripletTraining(NetworkTraining[TripletExperiment, EmbeddingModel]):
             features["train"],
             *fit_head_start(
                 projection,
-                floor,
+                self._floor,
                 features["train"],
                 labels,
                 groups,
@@ -216,21 +214,21 @@ class TripletTraining(NetworkTraining[TripletExperiment, EmbeddingModel]):
         )
         return evaluation
 
-    def finish(self) -> None:
+    def finish(self, place: RunDirectory) -> None:
         """Writes the gallery."""
-        save_gallery(self.place.gallery_file, self.gallery)
+        save_gallery(place.gallery_file, self.gallery)
 
-    def further_results(self, trainer: Trainer) -> dict[str, Any]:
+    def further_results(self, trainer: Trainer, place: RunDirectory) -> dict[str, Any]:
         """Alarms of the guard, neighbors that vote; draws the health of the embedding."""
         history = trainer.history.table()
         health = plot_embedding_health(history, margin=self.config.training.loss.margin)
-        save_figure(health, self.place.figures / "embedding_health.png")
+        save_figure(health, place.figures / "embedding_health.png")
         alarms = history["alarm"].dropna().tolist()
         votes = num_votes(
             self.config.training.num_neighbours, self.gallery, self.invocation.reporter
         )
         return {
             "alarms": alarms,
-            "gallery": str(self.place.gallery_file),
+            "gallery": str(place.gallery_file),
             "num_neighbours": votes,
         }

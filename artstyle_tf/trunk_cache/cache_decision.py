@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.trunk_cache.settings import CacheMode
 
-CacheMode = Literal["auto", "always", "never"]
+
+class CacheImpossibleError(ArtstyleError):
+    """A trunk cache is insisted on that is not possible."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def decide_on_cache(mode: CacheMode, obstacle: str | None, costs: CacheCosts) ->
         The decision.
 
     Raises:
-        ArtstyleError: if the user insists on a cache that is not possible.
+        CacheImpossibleError: if the user insists on a cache that is not possible.
     """
     if mode == "never":
         return CacheDecision(use=False, reason="training.trunk_cache.mode is never")
@@ -87,7 +89,7 @@ def decide_on_cache(mode: CacheMode, obstacle: str | None, costs: CacheCosts) ->
         )
     if obstacle is not None:
         if mode == "always":
-            raise ArtstyleError(
+            raise CacheImpossibleError(
                 "The trunk cache cannot be used",
                 received=f"training.trunk_cache.mode=always, but {obstacle}",
                 fix="training.trunk_cache.mode=auto trains without the cache where it has to",

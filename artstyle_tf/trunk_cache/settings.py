@@ -9,6 +9,9 @@ from artstyle_tf.config.base import (
     Schema,
 )
 
+CacheMode = Literal["auto", "always", "never"]
+"""Whether activations are kept: where possible and cheaper, or else an error, or not at all."""
+
 
 class TrunkCacheExperiment(Schema):
     """What is kept of frozen blocks: shown, or cleared."""
@@ -21,7 +24,7 @@ class TrunkCacheExperiment(Schema):
 class TrunkCacheConfig(Schema):
     """Keeping the activations of frozen blocks; see `training.trunk_cache`."""
 
-    mode: Literal["auto", "always", "never"] = "auto"
+    mode: CacheMode = "auto"
     dtype: Literal["float16", "float32"] = "float16"
     folder: str | None = None
     size_limit_gb: PositiveFloat = 20.0

@@ -28,11 +28,12 @@ from artstyle_tf.images.splits.leak_check import (
     warn_about_turned,
 )
 from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.system.progress import SILENT, Reporter
 from artstyle_tf.training.activation_plan import ActivationPlan, ActivationRequest
-from artstyle_tf.training.bare_training import TRAININGS, open_untrained
-from artstyle_tf.training.cached_inputs import CachedInputs, open_cached_inputs
-from artstyle_tf.training.image_inputs import PictureInputs
+from artstyle_tf.training.cached_inputs import CachedInputs
+from artstyle_tf.training.kinds import build_and_open, check_network
+from artstyle_tf.trunk_cache.cache_decision import CacheImpossibleError
 from artstyle_tf.tuning.settings import ObjectiveConfig
 from artstyle_tf.tuning.shared_images import StudyPictures
 from artstyle_tf.tuning.trial_life import TrialLink
@@ -88,7 +89,7 @@ def check_study(
         rows = rows_before_preparation(table, _folding(config))
         _check_folds(config, rows, objective, index.class_names)
         warn_about_turned(table[table["split"] != "test"], reporter)
-    TRAININGS[config.kind].build_network(config, num_classes=len(index.class_names))
+    check_network(config, num_classes=len(index.class_names))
 
 
 def _check_folds(
@@ -166,27 +167,22 @@ def _joined(requests: Sequence[ActivationRequest]) -> list[ActivationRequest]:
 def _open(
     config: TrainingExperiment, pictures: StudyPictures, reporter: Reporter
 ) -> CachedInputs | None:
-    network, splits, order = open_untrained(
-        config, pictures.prepared, pictures.class_names, with_test=False
-    )
-    plain = PictureInputs(config, network, splits, order, SILENT)
     mode = config.training.trunk_cache.mode
     try:
-        # What pays for many trials need not pay for one.
-        inputs, decision = open_cached_inputs(
+        training = build_and_open(
             config,
-            network,
-            splits,
-            order,
-            plain,
-            mode="always" if mode == "auto" else mode,
-            reporter=reporter,
+            pictures.prepared,
+            pictures.class_names,
+            Invocation(reporter),
+            with_test=False,
+            # What pays for many trials need not pay for one.
+            cache_mode="always" if mode == "auto" else mode,
         )
-    except ArtstyleError:
+    except CacheImpossibleError:
         if mode == "always":
             raise
         return None  # not possible for this config
-    return inputs if decision.use else None
+    return training.inputs if isinstance(training.inputs, CachedInputs) else None
 
 
 class _Lines(io.TextIOBase):

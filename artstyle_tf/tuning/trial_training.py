@@ -18,11 +18,9 @@ from artstyle_tf.images.splits.folds import assign_folds, split_fold
 from artstyle_tf.metrics.classification import classification_summary
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.system.invocation import Invocation
-from artstyle_tf.training.bare_training import open_training
 from artstyle_tf.training.callbacks.report_score import ReportScore
-from artstyle_tf.training.plan import unpack_training_plan
-from artstyle_tf.training.style_start import start_style
-from artstyle_tf.training.trainer import Trainer
+from artstyle_tf.training.job import train_network
+from artstyle_tf.training.kinds import build_and_open
 from artstyle_tf.tuning.settings import ObjectiveConfig
 from artstyle_tf.tuning.shared_images import StudyPictures
 from artstyle_tf.tuning.study_images import pictures_of_folds
@@ -77,32 +75,14 @@ def _validate(
 ) -> _Judged:
     """The training pictures teach, the validation pictures judge each epoch.
 
-    It is the training of a run, without all that is not needed to know how well it works: no point
-    to resume from, and no floor unless the start is made of it.
+    It is the training of a run, without all that is not needed to know how well it works.
     """
-    training = open_training(
-        config, pictures.prepared, pictures.class_names, place, Invocation(), with_test=False
+    training = build_and_open(
+        config, pictures.prepared, pictures.class_names, Invocation(), with_test=False
     )
-    inputs = training.inputs
-    start_style(training.network, inputs)
-    objective = training.objective()
-    trainer = Trainer(
-        training.network,
-        objective,
-        unpack_training_plan(config.training, seed=config.seed),
-        inputs.training_data,
-        history_file=place.history_file,
-        resume_file=None,
-        save_model=None,
-        further_callbacks=[ReportScore(report)],
+    trainer = train_network(
+        training, place, score_only=True, further_callbacks=[ReportScore(report)]
     )
-    features = {}
-    if training.probe is not None:
-        features = {split: inputs.features(split) for split in training.splits}
-    start = training.start(None, objective, features)
-    if start is not None:
-        trainer.start_from(*start)
-    trainer.train()
     predictions = np.empty(0, int)
     if wants_predictions:
         predictions = training.probabilities("val", 1.0).argmax(axis=1)

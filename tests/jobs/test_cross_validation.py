@@ -12,7 +12,7 @@ from documented_names import undocumented_names
 
 from artstyle_tf.cli.main import main
 from artstyle_tf.evaluation import fold_training
-from artstyle_tf.training import bare_training
+from artstyle_tf.training import job
 
 CONFIG = """
 kind: direct
@@ -189,13 +189,13 @@ def test_the_table_names_both_figures_and_the_gap(validated, capsys):
 
 def test_copies_follow_their_parent_into_training_only(validated, monkeypatch):
     seen = []
-    read_splits = bare_training.read_splits
+    read_splits = job.read_splits
 
     def spy(prepared, *arguments, **options):
         seen.append(prepared.manifest)
         return read_splits(prepared, *arguments, **options)
 
-    monkeypatch.setattr(bare_training, "read_splits", spy)
+    monkeypatch.setattr(job, "read_splits", spy)
     options = ["data.up_sampling={policy: flip, target_ratio: 1.5}", "data.prepared=with_copies"]
     assert cross_validate("--run-name", "copies", "--quiet", "--folds", "2", *options) == 0
     assert len(seen) == 2

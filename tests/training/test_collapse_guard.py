@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from artstyle_tf.system.progress import Reporter
-from artstyle_tf.training.callbacks.collapse_guard import CollapseGuard, CollapseLimits
+from artstyle_tf.training.callbacks.collapse_guard import CollapseGuard
+from artstyle_tf.training.settings import CollapseGuardConfig
 
 GOOD = {
     "loss": 0.1,
@@ -36,10 +37,10 @@ def network():
     return model
 
 
-def make_guard(network, stream=None, **options):
+def make_guard(network, stream=None, *, num_classes=8, **settings):
     reporter = Reporter(stream or io.StringIO())
-    options = {"num_classes": 8, **options}
-    guard = CollapseGuard(network, CollapseLimits(), reporter=reporter, **options)
+    settings = CollapseGuardConfig(**settings)
+    guard = CollapseGuard(network, settings, num_classes=num_classes, reporter=reporter)
     guard.set_model(network)
     guard.margin = 0.2
     guard.on_train_begin()

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from some_phases import some_phase
 
 from artstyle_tf.images.batches.balanced_batches import BalancedOrder
 from artstyle_tf.images.batches.batches import training_batches
@@ -14,11 +15,11 @@ from artstyle_tf.losses.settings import MetricLossConfig
 from artstyle_tf.models.embedding_model import build_embedding_model, copy_backbone_weights
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.finite_numbers import NotFiniteError
-from artstyle_tf.training.callbacks.collapse_guard import CollapseGuard, CollapseLimits
+from artstyle_tf.training.callbacks.collapse_guard import CollapseGuard
 from artstyle_tf.training.callbacks.embedding_scores import EmbeddingScores, LabelledPictures
 from artstyle_tf.training.metric_learning import MetricLearning
-from artstyle_tf.training.phases import Phase
-from artstyle_tf.training.trainer import Trainer, TrainingData, TrainingPlan
+from artstyle_tf.training.settings import CollapseGuardConfig, FineTuningConfig
+from artstyle_tf.training.trainer import Trainer, TrainingData
 
 LABELS = np.arange(24) % 3
 PARENTS = np.arange(24).astype(str)
@@ -81,8 +82,8 @@ def make_trainer(tiny_backbone, tmp_path):
         folder = tmp_path / folder
         folder.mkdir(exist_ok=True)
         network = build_embedding_model(tiny_backbone(), dimension=8, dropout=0.0, seed=1)
-        guard = CollapseGuard(network.model, CollapseLimits(), num_classes=3)
-        phases = phases or [Phase(1, 2, 0.005), Phase(None, 2, 0.005)]
+        guard = CollapseGuard(network.model, CollapseGuardConfig(), num_classes=3)
+        phases = phases or [some_phase(1, 2, 0.005), some_phase("all", 2, 0.005)]
         objective = MetricLearning(
             losses or [some_loss() for _ in phases],
             cautious_loss=some_loss(),
@@ -92,7 +93,7 @@ def make_trainer(tiny_backbone, tmp_path):
         trainer = Trainer(
             network,
             objective,
-            TrainingPlan(phases=phases),
+            FineTuningConfig(phases=tuple(phases)),
             some_data,
             history_file=folder / "history.csv",
             resume_file=folder / "resume.npz",
@@ -109,7 +110,7 @@ def weights_of(network):
 
 
 def test_it_learns_and_writes_what_it_sees(make_trainer, tmp_path):
-    trainer, network, objective = make_trainer([Phase(None, 8, 0.01)])
+    trainer, network, objective = make_trainer([some_phase("all", 8, 0.01)])
     start = objective.start()
     trainer.train()
     history = pd.read_csv(tmp_path / "run" / "history.csv")
@@ -170,7 +171,7 @@ def sabotaged(make_trainer, monkeypatch):
 
 
 def test_a_collapsed_epoch_is_taken_back_and_the_phase_goes_on(sabotaged, tmp_path):
-    phases = [Phase(1, 4, 0.005), Phase(None, 1, 0.005)]
+    phases = [some_phase(1, 4, 0.005), some_phase("all", 1, 0.005)]
     losses = [some_loss("batch_hard"), some_loss("batch_hard")]
     trainer, network, objective = sabotaged({1}, phases=phases, losses=losses)
     trainer.train()
@@ -190,7 +191,7 @@ def test_a_collapsed_epoch_is_taken_back_and_the_phase_goes_on(sabotaged, tmp_pa
 
 
 def test_it_gives_up_after_too_many_collapses(sabotaged, tmp_path):
-    trainer, network, _ = sabotaged(set(range(10)), phases=[Phase(1, 10, 0.005)])
+    trainer, network, _ = sabotaged(set(range(10)), phases=[some_phase(1, 10, 0.005)])
     before = weights_of(network)
     trainer.train()
     assert "collapsed 5 times" in trainer.reason_to_stop
@@ -213,7 +214,7 @@ class _Interrupt(keras.callbacks.Callback):
 def test_a_run_with_a_collapse_resumes_to_the_same_weights(
     sabotaged, monkeypatch, tmp_path, interrupted_at
 ):
-    phases = [Phase(1, 4, 0.005), Phase(None, 1, 0.005)]
+    phases = [some_phase(1, 4, 0.005), some_phase("all", 1, 0.005)]
     whole, network, _ = sabotaged({1}, phases=phases, folder="whole")
     whole.train()
     broken, _, objective = sabotaged({1}, phases=phases, folder="broken")
@@ -233,7 +234,7 @@ def test_a_run_with_a_collapse_resumes_to_the_same_weights(
 
 
 def test_a_network_that_overflows_is_an_alarm_and_no_crash(make_trainer):
-    trainer, network, objective = make_trainer([Phase(None, 2, 0.005)])
+    trainer, network, objective = make_trainer([some_phase("all", 2, 0.005)])
     ours = objective.callbacks
     objective.callbacks = lambda: [_Overflow(network, {1}), *ours()]
     trainer.train()
@@ -244,7 +245,7 @@ def test_a_network_that_overflows_is_an_alarm_and_no_crash(make_trainer):
 
 
 def test_a_network_that_always_overflows_is_no_result(make_trainer, tmp_path):
-    trainer, network, objective = make_trainer([Phase(None, 9, 0.005)])
+    trainer, network, objective = make_trainer([some_phase("all", 9, 0.005)])
     ours = objective.callbacks
     objective.callbacks = lambda: [_Overflow(network, set(range(9))), *ours()]
     trainer.start_from("projection", objective.start())
@@ -256,7 +257,7 @@ def test_a_network_that_always_overflows_is_no_result(make_trainer, tmp_path):
 
 
 def test_a_network_that_overflows_without_a_guard_ends_the_training(make_trainer):
-    trainer, network, objective = make_trainer([Phase(None, 2, 0.005)])
+    trainer, network, objective = make_trainer([some_phase("all", 2, 0.005)])
     objective._guard = None
     ours = objective.callbacks
     objective.callbacks = lambda: [_Overflow(network, {0}), *ours()]

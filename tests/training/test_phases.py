@@ -3,6 +3,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+from some_phases import some_phase
 
 from artstyle_tf.models.classifier import build_classifier
 from artstyle_tf.models.features import build_style_features
@@ -10,7 +11,6 @@ from artstyle_tf.models.splitting import build_trunk
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.training.optimizers import depth_multipliers
 from artstyle_tf.training.phases import (
-    Phase,
     apply_phase,
     boundary_below,
     build_phase_model,
@@ -33,21 +33,19 @@ def trainable_layers(classifier):
 
 
 @pytest.mark.parametrize(
-    ("num_unfrozen_blocks", "expected"),
+    ("blocks", "expected"),
     [
         (0, {"head"}),
         (1, {"head", "top_conv", "block2b_conv"}),
         (2, {"head", "top_conv", "block2b_conv", "block2a_conv"}),
         (
-            None,
+            "all",
             {"head", "top_conv", "block2b_conv", "block2a_conv", "block1a_conv", "stem_conv"},
         ),
     ],
 )
-def test_a_phase_unfreezes_its_blocks_and_no_batch_normalisation(
-    classifier, num_unfrozen_blocks, expected
-):
-    apply_phase(classifier, Phase(num_unfrozen_blocks, 1, 0.1), train_batch_normalisation=False)
+def test_a_phase_unfreezes_its_blocks_and_no_batch_normalisation(classifier, blocks, expected):
+    apply_phase(classifier, some_phase(blocks, 1, 0.1), train_batch_normalisation=False)
     assert trainable_layers(classifier) == expected
 
 
@@ -56,7 +54,7 @@ def test_the_projections_of_style_branches_learn_in_every_phase(tiny_backbone):
     features = build_style_features(backbone, blocks=["block1a"], width=3)
     styled = build_classifier(backbone, num_classes=3, dropout=0.0, seed=1, features=features)
     for unfrozen, blocks in ((0, set()), (1, {"top_conv", "block2b_conv"})):
-        apply_phase(styled, Phase(unfrozen, 1, 0.1), train_batch_normalisation=False)
+        apply_phase(styled, some_phase(unfrozen, 1, 0.1), train_batch_normalisation=False)
         assert trainable_layers(styled) == {"head", "block1a_style", *blocks}
     factors = depth_multipliers(styled, 0.5)
     assert factors[features.branches[0].pooling.projection.path] == 0.5**4  # as block1a
@@ -64,29 +62,29 @@ def test_the_projections_of_style_branches_learn_in_every_phase(tiny_backbone):
 
 
 def test_a_later_phase_can_freeze_again(classifier):
-    apply_phase(classifier, Phase(None, 1, 0.1), train_batch_normalisation=True)
-    apply_phase(classifier, Phase(0, 1, 0.1), train_batch_normalisation=True)
+    apply_phase(classifier, some_phase("all", 1, 0.1), train_batch_normalisation=True)
+    apply_phase(classifier, some_phase(0, 1, 0.1), train_batch_normalisation=True)
     assert trainable_layers(classifier) == {"head"}
 
 
 def test_batch_normalisation_learns_only_when_asked_and_unfrozen(classifier):
-    apply_phase(classifier, Phase(1, 1, 0.1), train_batch_normalisation=True)
+    apply_phase(classifier, some_phase(1, 1, 0.1), train_batch_normalisation=True)
     assert {"block2b_bn", "top_bn"} <= trainable_layers(classifier)
     assert "block2a_bn" not in trainable_layers(classifier)
 
 
-@pytest.mark.parametrize("num_unfrozen_blocks", [0, 1, 2, None])
-def test_the_phase_model_computes_the_classifier(classifier, num_unfrozen_blocks):
-    model = build_phase_model(classifier, Phase(num_unfrozen_blocks, 1, 0.1))
+@pytest.mark.parametrize("blocks", [0, 1, 2, "all"])
+def test_the_phase_model_computes_the_classifier(classifier, blocks):
+    model = build_phase_model(classifier, some_phase(blocks, 1, 0.1))
     np.testing.assert_allclose(
         model(pictures(), training=False), classifier.model(pictures()), rtol=1e-5, atol=1e-6
     )
 
 
-@pytest.mark.parametrize(("boundary", "num_unfrozen_blocks"), [(0, 0), (1, 1), (2, 1), (2, 0)])
-def test_the_phase_model_can_start_from_activations(classifier, boundary, num_unfrozen_blocks):
+@pytest.mark.parametrize(("boundary", "blocks"), [(0, 0), (1, 1), (2, 1), (2, 0)])
+def test_the_phase_model_can_start_from_activations(classifier, boundary, blocks):
     activations = build_trunk(classifier, [boundary])(pictures())
-    model = build_phase_model(classifier, Phase(num_unfrozen_blocks, 1, 0.1), boundary=boundary)
+    model = build_phase_model(classifier, some_phase(blocks, 1, 0.1), boundary=boundary)
     np.testing.assert_allclose(
         model(activations, training=False), classifier.model(pictures()), rtol=1e-5, atol=1e-6
     )
@@ -97,27 +95,27 @@ def test_the_phase_model_can_start_from_activations(classifier, boundary, num_un
     [
         ([0, 1, 2], [0, 1, 2]),
         ([2, 1, 0], [2, 2, 2]),  # what the first phase has trained is no constant any more
-        ([1, None, 1], [1, None, None]),
+        ([1, "all", 1], [1, None, None]),
         ([], []),
     ],
 )
 def test_activations_are_taken_below_everything_that_has_learnt(unfrozen, boundaries):
-    phases = [Phase(number, 1, 0.1) for number in unfrozen]
+    phases = [some_phase(number, 1, 0.1) for number in unfrozen]
     assert [boundary_below(phases, position) for position in range(len(phases))] == boundaries
 
 
 def test_what_is_frozen_is_not_random_even_in_training(classifier):
-    frozen = build_phase_model(classifier, Phase(0, 1, 0.1))
+    frozen = build_phase_model(classifier, some_phase(0, 1, 0.1))
     first, second = (np.asarray(frozen(pictures(), training=True)) for _ in range(2))
     np.testing.assert_array_equal(first, second)
-    unfrozen = build_phase_model(classifier, Phase(1, 1, 0.1))
-    apply_phase(classifier, Phase(1, 1, 0.1), train_batch_normalisation=False)
+    unfrozen = build_phase_model(classifier, some_phase(1, 1, 0.1))
+    apply_phase(classifier, some_phase(1, 1, 0.1), train_batch_normalisation=False)
     outputs = [np.asarray(unfrozen(pictures(), training=True)) for _ in range(8)]
     assert any(not np.array_equal(outputs[0], other) for other in outputs[1:])
 
 
 def test_training_a_phase_moves_its_blocks_and_nothing_else(classifier):
-    phase = Phase(1, 1, 0.1)
+    phase = some_phase(1, 1, 0.1)
     apply_phase(classifier, phase, train_batch_normalisation=False)
     before = {w.path: np.array(w) for w in classifier.model.weights}
     model = build_phase_model(classifier, phase)
@@ -132,7 +130,7 @@ def test_training_a_phase_moves_its_blocks_and_nothing_else(classifier):
 
 def test_frozen_statistics_of_batch_normalisation_stay(classifier):
     for train_batch_normalisation, stays in ((False, True), (True, False)):
-        phase = Phase(None, 1, 0.1)
+        phase = some_phase("all", 1, 0.1)
         apply_phase(classifier, phase, train_batch_normalisation=train_batch_normalisation)
         before = np.array(classifier.model.get_layer("stem_bn").moving_mean)
         model = build_phase_model(classifier, phase)
@@ -144,13 +142,13 @@ def test_frozen_statistics_of_batch_normalisation_stay(classifier):
 
 def test_a_plan_that_is_too_deep_is_refused_by_its_key(tiny_backbone):
     with pytest.raises(ArtstyleError, match=r"training\.phases\.1\.unfreeze_blocks=3"):
-        check_phases([Phase(2, 1, 0.1), Phase(3, 1, 0.1)], tiny_backbone())
-    check_phases([Phase(2, 1, 0.1), Phase(None, 1, 0.1)], tiny_backbone())
+        check_phases([some_phase(2, 1, 0.1), some_phase(3, 1, 0.1)], tiny_backbone())
+    check_phases([some_phase(2, 1, 0.1), some_phase("all", 1, 0.1)], tiny_backbone())
 
 
 def test_epochs_add_up():
-    assert num_epochs([Phase(0, 2, 0.1), Phase(1, 3, 0.1)]) == 5
-    assert [Phase(n, 1, 0.1).name for n in (None, 0, 1, 2)] == [
+    assert num_epochs([some_phase(0, 2, 0.1), some_phase(1, 3, 0.1)]) == 5
+    assert [some_phase(n, 1, 0.1).name for n in ("all", 0, 1, 2)] == [
         "all blocks",
         "head",
         "top 1 block",

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from artstyle_tf.models.classifier import build_classifier
-from artstyle_tf.training.optimizers import LayerwiseAdamW, depth_multipliers
-from artstyle_tf.training.schedules import WarmupCosine
+from artstyle_tf.training.optimizers import LayerwiseAdamW, WarmupCosine, depth_multipliers
 
 
 def rate(schedule, step):

@@ -4,15 +4,20 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from some_phases import some_phase
 
 from artstyle_tf.images.batches.batches import evaluation_batches, training_batches
 from artstyle_tf.images.batches.epoch_order import ShuffledOrder
 from artstyle_tf.models.classifier import build_classifier
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.finite_numbers import NotFiniteError
-from artstyle_tf.training.classification import Classification
-from artstyle_tf.training.phases import Phase
-from artstyle_tf.training.trainer import OptimizerSettings, Trainer, TrainingData, TrainingPlan
+from artstyle_tf.training.objective import Classification
+from artstyle_tf.training.settings import (
+    EarlyStoppingConfig,
+    FineTuningConfig,
+    OptimizerConfig,
+)
+from artstyle_tf.training.trainer import Trainer, TrainingData
 
 
 class ArrayStore:
@@ -44,8 +49,8 @@ def some_data(*, seed=5, batch_size=8):
 
 
 def some_plan(phases=None, **changes):
-    phases = phases or [Phase(0, 2, 0.01), Phase(1, 2, 0.01), Phase(None, 1, 0.01)]
-    return TrainingPlan(phases=phases, **changes)
+    phases = phases or [some_phase(0, 2, 0.01), some_phase(1, 2, 0.01), some_phase("all", 1, 0.01)]
+    return FineTuningConfig(phases=tuple(phases), **changes)
 
 
 def some_objective(**changes):
@@ -95,7 +100,9 @@ def test_all_phases_are_trained_in_order_and_written_to_the_history(make_trainer
 
 
 def test_it_learns(make_trainer):
-    trainer, _ = make_trainer(some_plan([Phase(None, 15, 0.02)], train_batch_normalisation=True))
+    trainer, _ = make_trainer(
+        some_plan([some_phase("all", 15, 0.02)], batch_normalisation="trained")
+    )
     trainer.train()
     losses = trainer.history.table()["loss"]
     assert losses.iloc[-1] < 0.6 * losses.iloc[0]
@@ -103,11 +110,11 @@ def test_it_learns(make_trainer):
 
 
 def test_the_second_phase_moves_the_blocks_that_the_first_left_alone(make_trainer, monkeypatch):
-    trainer, classifier = make_trainer(some_plan([Phase(0, 1, 0.01)]))
+    trainer, classifier = make_trainer(some_plan([some_phase(0, 1, 0.01)]))
     before = np.array(classifier.model.get_layer("block2b_conv").kernel)
     trainer.train()
     np.testing.assert_array_equal(before, classifier.model.get_layer("block2b_conv").kernel)
-    trainer, classifier = make_trainer(some_plan([Phase(0, 1, 0.01), Phase(1, 1, 0.01)]))
+    trainer, classifier = make_trainer(some_plan([some_phase(0, 1, 0.01), some_phase(1, 1, 0.01)]))
     monkeypatch.setattr(trainer.best, "bring_back", lambda: None)
     trainer.train()
     assert not np.array_equal(before, classifier.model.get_layer("block2b_conv").kernel)
@@ -135,7 +142,7 @@ def test_the_best_weights_come_back_and_are_on_disk(make_trainer, tmp_path):
 
 
 def test_the_best_model_is_saved_once_a_phase_and_at_once_at_first(make_trainer, monkeypatch):
-    phases = [Phase(0, 3, 0.01), Phase(1, 3, 0.01)]
+    phases = [some_phase(0, 3, 0.01), some_phase(1, 3, 0.01)]
     trainer, classifier = make_trainer(some_plan(phases))
     scores = iter([0.1, 0.2, 0.3, 0.5, 0.4, 0.3])
     offer, saved = trainer.best.offer, []
@@ -164,7 +171,7 @@ def test_without_a_file_to_write_the_best_weights_come_back_once_at_the_end(
 
 
 def test_an_interrupted_training_leaves_its_best_model_on_disk(make_trainer, tmp_path, monkeypatch):
-    trainer, _ = make_trainer(some_plan([Phase(0, 3, 0.01)]))
+    trainer, _ = make_trainer(some_plan([some_phase(0, 3, 0.01)]))
     scores = iter([0.1, 0.2])
     offer, callbacks = trainer.best.offer, trainer._callbacks
     monkeypatch.setattr(trainer.best, "offer", lambda epoch, _: offer(epoch, next(scores)))
@@ -244,14 +251,21 @@ def test_a_damaged_resume_file_is_named(make_trainer, tmp_path):
 
 
 def test_patience_ends_the_whole_plan_and_says_so(make_trainer):
-    trainer, _ = make_trainer(some_plan([Phase(0, 9, 1e-9), Phase(1, 9, 1e-9)], patience_epochs=2))
+    trainer, _ = make_trainer(
+        some_plan(
+            [some_phase(0, 9, 1e-9), some_phase(1, 9, 1e-9)],
+            early_stopping=EarlyStoppingConfig(patience_epochs=2),
+        )
+    )
     trainer.train()
     assert trainer.early_stopping.reason == "no better validation macro-F1 for 2 epochs"
     assert len(trainer.history.rows) == 3
 
 
 def test_the_overfitting_gap_ends_the_plan(make_trainer):
-    trainer, _ = make_trainer(some_plan(max_overfitting_gap=1e-9))
+    trainer, _ = make_trainer(
+        some_plan(early_stopping=EarlyStoppingConfig(max_overfitting_gap=1e-9))
+    )
     logs = {"loss": 0.5, "macro_f1": 0.9, "val_macro_f1": 0.7}
     trainer.early_stopping.set_model(keras.Sequential())
     trainer.early_stopping.on_epoch_end(0, logs)
@@ -293,21 +307,21 @@ def everything_saved_is_finite(folder):
 
 @pytest.mark.parametrize("what", SPOILERS)
 def test_what_is_not_finite_ends_training_and_is_never_kept(make_trainer, tmp_path, what):
-    trainer, _ = make_trainer(some_plan([Phase(0, 4, 0.01)]))
+    trainer, _ = make_trainer(some_plan([some_phase(0, 4, 0.01)]))
     trainer._objective.callbacks = lambda: [_Spoil(SPOILERS[what])]
     with pytest.raises(NotFiniteError, match=f"epoch 2 of 4 .*{what}.*smaller learning rate"):
         trainer.train()
     assert trainer.best.epoch == 1
     assert len(trainer.history.rows) == 1
     assert everything_saved_is_finite(tmp_path / "run")
-    resumed, _ = make_trainer(some_plan([Phase(0, 4, 0.01)]))
+    resumed, _ = make_trainer(some_plan([some_phase(0, 4, 0.01)]))
     assert resumed.resume()
     assert resumed.unfreezing.epoch == 1  # the last good one
 
 
 def test_a_learning_rate_that_is_far_too_large_names_epoch_and_batch(make_trainer, tmp_path):
-    settings = OptimizerSettings(warmup_fraction=0.0, clip_norm=None)
-    trainer, _ = make_trainer(some_plan([Phase(None, 3, 1e30)], optimizer=settings))
+    settings = OptimizerConfig(warmup_fraction=0.0, clip_norm=None)
+    trainer, _ = make_trainer(some_plan([some_phase("all", 3, 1e30)], optimizer=settings))
     with pytest.raises(
         NotFiniteError, match=r"epoch 1 of 3 \(all blocks\), batch 2: .* No weights were kept"
     ) as raised:
@@ -342,7 +356,7 @@ def test_a_point_to_resume_from_of_before_there_was_a_check_is_refused(make_trai
 
 
 def test_a_plateau_ends_its_phase_and_the_next_one_begins(make_trainer):
-    phases = [Phase(0, 9, 1e-9, plateau_epochs=2), Phase(1, 2, 1e-9)]
+    phases = [some_phase(0, 9, 1e-9, plateau_epochs=2), some_phase(1, 2, 1e-9)]
     trainer, _ = make_trainer(some_plan(phases))
     trainer.train()
     phase_names = trainer.history.table()["phase"].tolist()
@@ -350,8 +364,8 @@ def test_a_plateau_ends_its_phase_and_the_next_one_begins(make_trainer):
 
 
 def test_the_moving_average_is_what_is_validated_and_kept(make_trainer):
-    settings = OptimizerSettings(ema_momentum=0.9, warmup_fraction=0.0)
-    trainer, classifier = make_trainer(some_plan([Phase(None, 3, 0.02)], optimizer=settings))
+    settings = OptimizerConfig(ema_momentum=0.9, warmup_fraction=0.0)
+    trainer, classifier = make_trainer(some_plan([some_phase("all", 3, 0.02)], optimizer=settings))
     trainer.train()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     classifier.model.compile(loss=loss)
@@ -361,10 +375,10 @@ def test_the_moving_average_is_what_is_validated_and_kept(make_trainer):
 
 
 def test_class_weights_reach_the_loss(make_trainer):
-    plain, _ = make_trainer(some_plan([Phase(0, 1, 1e-9)]))
+    plain, _ = make_trainer(some_plan([some_phase(0, 1, 1e-9)]))
     plain.train()
     objective = some_objective(class_weight={0: 3, 1: 3, 2: 3})
-    weighted, _ = make_trainer(some_plan([Phase(0, 1, 1e-9)]), objective=objective)
+    weighted, _ = make_trainer(some_plan([some_phase(0, 1, 1e-9)]), objective=objective)
     weighted.train()
     losses = [trainer.history.table()["loss"].iloc[0] for trainer in (plain, weighted)]
     assert losses[1] == pytest.approx(3 * losses[0], rel=1e-3)

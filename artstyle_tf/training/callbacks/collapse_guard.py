@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -11,32 +10,11 @@ import numpy as np
 
 from artstyle_tf.system.finite_numbers import all_finite
 from artstyle_tf.system.progress import SILENT, Reporter
+from artstyle_tf.training.settings import CollapseGuardConfig
 
 _NEARLY_ALL = 0.95
 
 _NOT_FINITE = "loss, weights or embeddings are not finite any more"
-
-
-@dataclass(frozen=True)
-class CollapseLimits:
-    """What an embedding on the unit sphere has to keep.
-
-    Attributes:
-        smallest_mean_distance: mean L2 distance between two pictures: about 1.4 for embeddings
-            spread over the sphere, 0 for a collapsed one. If it was less than twice this before
-            the first epoch, half of what it was counts.
-        smallest_share_of_rank: effective rank as a share of C - 1, the dimensions that C classes
-            need to lie apart from each other.
-        nearest_to_margin: difference between training loss and margin, as a share of the margin,
-            if nearly all triplets are active. When all pictures meet in one point, the loss of
-            every triplet is the margin.
-        smallest_share_of_best_score: validation macro-F1 as a share of the best so far.
-    """
-
-    smallest_mean_distance: float = 0.3
-    smallest_share_of_rank: float = 0.3
-    nearest_to_margin: float = 0.05
-    smallest_share_of_best_score: float = 0.7
 
 
 class CollapseGuard(keras.callbacks.Callback):
@@ -48,10 +26,8 @@ class CollapseGuard(keras.callbacks.Callback):
 
     Args:
         network_model: the whole network; a phase trains a model that shares its variables.
-        limits: see `CollapseLimits`.
+        settings: the limits, and what follows from an alarm.
         num_classes: C.
-        learning_rate_factor: on the learning rate at each alarm, in (0, 1).
-        most_alarms: the guard gives up at the next one.
         reporter: where alarms go.
 
     Attributes:
@@ -64,20 +40,16 @@ class CollapseGuard(keras.callbacks.Callback):
     def __init__(
         self,
         network_model: keras.Model,
-        limits: CollapseLimits,
+        settings: CollapseGuardConfig,
         *,
         num_classes: int,
-        learning_rate_factor: float = 0.5,
-        most_alarms: int = 4,
         reporter: Reporter = SILENT,
     ) -> None:
         super().__init__()
         self._network_model = network_model
-        self._limits = limits
-        self._smallest_distance = limits.smallest_mean_distance
-        self._smallest_rank = limits.smallest_share_of_rank * (num_classes - 1)
-        self._factor = learning_rate_factor
-        self._most_alarms = most_alarms
+        self._settings = settings
+        self._smallest_distance = settings.smallest_mean_distance
+        self._smallest_rank = settings.smallest_share_of_rank * (num_classes - 1)
         self._reporter = reporter
         self._good_weights: list[np.ndarray] = []
         self._best = 0.0
@@ -89,7 +61,7 @@ class CollapseGuard(keras.callbacks.Callback):
     @property
     def learning_rate_factor(self) -> float:
         """On the learning rate, after all alarms so far."""
-        return self._factor**self.num_alarms
+        return self._settings.learning_rate_factor**self.num_alarms
 
     def start_from(self, scores: dict[str, float]) -> None:
         """What was measured before the first epoch: logs without a loss."""
@@ -114,7 +86,7 @@ class CollapseGuard(keras.callbacks.Callback):
         self._network_model.set_weights(self._good_weights)
         self.num_alarms += 1
         self.model.stop_training = True
-        if self.num_alarms > self._most_alarms:
+        if self.num_alarms > self._settings.most_alarms:
             self.reason_to_stop = (
                 f"the embedding collapsed {self.num_alarms} times, at last because {alarm}; "
                 "smaller learning rates, semi_hard in all phases or fewer unfrozen blocks may help"
@@ -145,7 +117,7 @@ class CollapseGuard(keras.callbacks.Callback):
             )
         if self._is_loss_of_one_point(logs):
             return f"the loss {loss:.3f} is that of a single point, the margin {self.margin:g}"
-        if score < self._limits.smallest_share_of_best_score * self._best:
+        if score < self._settings.smallest_share_of_best_score * self._best:
             return f"validation macro-F1 fell from {self._best:.3f} to {score:.3f}"
         return None
 
@@ -153,7 +125,7 @@ class CollapseGuard(keras.callbacks.Callback):
         # A loss above the margin is something else: the hard triplets of a young embedding.
         if self.margin is None or logs["active_triplets"] <= _NEARLY_ALL:
             return False
-        return abs(logs["loss"] / self.margin - 1.0) < self._limits.nearest_to_margin
+        return abs(logs["loss"] / self.margin - 1.0) < self._settings.nearest_to_margin
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs, as JSON values."""

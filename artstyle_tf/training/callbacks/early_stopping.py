@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from artstyle_tf.training.settings import EarlyStoppingConfig
+
 
 class EarlyStopping(keras.callbacks.Callback):
     """Stops by patience on validation macro-F1 and by the overfitting gap.
@@ -14,19 +16,15 @@ class EarlyStopping(keras.callbacks.Callback):
     phase does not give a hopeless run new patience; and it says why it stopped.
 
     Args:
-        patience_epochs: epochs without a better validation macro-F1; None for no limit.
-        max_overfitting_gap: largest training minus validation macro-F1; None for no limit.
+        settings: the limits.
 
     Attributes:
         reason: why training was stopped, for people; None while it goes on.
     """
 
-    def __init__(
-        self, *, patience_epochs: int | None = None, max_overfitting_gap: float | None = None
-    ) -> None:
+    def __init__(self, settings: EarlyStoppingConfig) -> None:
         super().__init__()
-        self.patience_epochs = patience_epochs
-        self.max_overfitting_gap = max_overfitting_gap
+        self._settings = settings
         self.reason: str | None = None
         self._best = float("-inf")
         self._epochs_since_best = 0
@@ -49,13 +47,11 @@ class EarlyStopping(keras.callbacks.Callback):
         self._best = val_macro_f1
 
     def _reason_to_stop(self, logs: dict[str, Any]) -> str | None:
-        gap = logs["macro_f1"] - logs["val_macro_f1"]
-        if self.max_overfitting_gap is not None and gap > self.max_overfitting_gap:
-            return (
-                f"training macro-F1 is {gap:.3f} above validation "
-                f"(allowed: {self.max_overfitting_gap:g})"
-            )
-        if self.patience_epochs is not None and self._epochs_since_best >= self.patience_epochs:
+        gap, allowed = logs["macro_f1"] - logs["val_macro_f1"], self._settings.max_overfitting_gap
+        if allowed is not None and gap > allowed:
+            return f"training macro-F1 is {gap:.3f} above validation (allowed: {allowed:g})"
+        patience = self._settings.patience_epochs
+        if patience is not None and self._epochs_since_best >= patience:
             return f"no better validation macro-F1 for {self._epochs_since_best} epochs"
         return None
 

@@ -8,7 +8,8 @@ from typing import Any
 import keras
 
 from artstyle_tf.system.errors import ArtstyleError
-from artstyle_tf.training.phases import Phase, num_epochs
+from artstyle_tf.training.phases import num_epochs
+from artstyle_tf.training.settings import PhaseConfig
 
 
 class ProgressiveUnfreezing(keras.callbacks.Callback):
@@ -20,7 +21,7 @@ class ProgressiveUnfreezing(keras.callbacks.Callback):
 
         ```python
         while (phase := unfreezing.phase) is not None:
-            ...  # set trainable, compile with phase.peak_learning_rate
+            ...  # set trainable, compile with phase.learning_rate
             model.fit(
                 data,
                 initial_epoch=unfreezing.epoch,
@@ -39,7 +40,7 @@ class ProgressiveUnfreezing(keras.callbacks.Callback):
         position: of the current phase in the plan.
     """
 
-    def __init__(self, phases: Sequence[Phase], *, monitor: str = "val_macro_f1") -> None:
+    def __init__(self, phases: Sequence[PhaseConfig], *, monitor: str = "val_macro_f1") -> None:
         super().__init__()
         self.phases = tuple(phases)
         self.monitor = monitor
@@ -50,7 +51,7 @@ class ProgressiveUnfreezing(keras.callbacks.Callback):
         self._epochs_since_best = 0
 
     @property
-    def phase(self) -> Phase | None:
+    def phase(self) -> PhaseConfig | None:
         """The phase to train now; None when the plan is done."""
         return self.phases[self.position] if self.position < len(self.phases) else None
 

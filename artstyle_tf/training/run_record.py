@@ -1,71 +1,33 @@
-"""What trainings of all kinds do around the learning itself."""
+"""What trainings of all kinds leave in their run directory, and what they say at the end."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import pandas as pd
 
 from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.config.loading import dump_yaml
-from artstyle_tf.images.batches.epoch_order import EpochOrder
 from artstyle_tf.images.preparation.preparation import PreparedPictures
 from artstyle_tf.images.prepare_data import count_pictures
-from artstyle_tf.images.split_images import SplitPictures
 from artstyle_tf.models.network import Network
 from artstyle_tf.models.weights import weights_digest
 from artstyle_tf.plots.class_distribution import plot_class_distribution
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.runs.environment import describe_environment
-from artstyle_tf.runs.run_directory import RunDirectory
+from artstyle_tf.runs.run_directory import NAME_IN_RESULT, RunDirectory
 from artstyle_tf.runs.tensorboard_check import has_tensorboard
 from artstyle_tf.system.files import write_json
 from artstyle_tf.system.invocation import Invocation
-from artstyle_tf.training.cached_inputs import open_cached_inputs
-from artstyle_tf.training.image_inputs import PictureInputs, TrainingInputs
+from artstyle_tf.training.baseline_comparison import summarise_floor
+from artstyle_tf.training.evaluation import format_metrics, summarise_calibration
 from artstyle_tf.trunk_cache.cache_decision import CacheDecision
 
-
-def choose_inputs(
-    config: TrainingExperiment,
-    network: Network,
-    splits: dict[str, SplitPictures],
-    order: EpochOrder,
-    run_directory: RunDirectory,
-    invocation: Invocation,
-) -> tuple[TrainingInputs, CacheDecision]:
-    """Pictures, or kept activations where that is possible and cheaper.
-
-    Args:
-        config: of the run.
-        network: what is trained.
-        splits: the pictures.
-        order: of the training pictures.
-        run_directory: of the run.
-        invocation: how the program was called.
-    """
-    mode = config.training.trunk_cache.mode
-    if invocation.resume and run_directory.environment_file.is_file():
-        # A run ends as it has begun: kept activations are rounded a little.
-        started = run_directory.read_environment().trunk_cache
-        if started is not None:
-            mode = "always" if started.use else "never"
-    plain = PictureInputs(config, network, splits, order, invocation.reporter)
-    cached, decision = open_cached_inputs(
-        config,
-        network,
-        splits,
-        order,
-        plain,
-        mode=mode,
-        reporter=invocation.reporter,
-    )
-    verb = "Using" if decision.use else "Not using"
-    invocation.reporter.info(f"{verb} the trunk cache: {decision.reason}.")
-    return (cached if decision.use else plain), decision
+_REFITTED = "         then refitted with the validation pictures, which were measured before"
 
 
 def describe_run(
@@ -120,3 +82,25 @@ def tensorboard_folder(config: TrainingExperiment, run_directory: RunDirectory) 
     if wanted == "auto":
         wanted = has_tensorboard()
     return run_directory.path / "tensorboard" if wanted else None
+
+
+def summarise_training(result: dict[str, Any]) -> str:
+    """The result as text."""
+    if result.get("dry_run"):
+        lines = [f"{key}: {value}" for key, value in result.items() if key != "dry_run"]
+        return "Dry run: nothing was written.\n" + "\n".join(lines)
+    scores = {name: result[name] for name in NAME_IN_RESULT.values() if name in result}
+    best = "the start" if result["best_epoch"] == 0 else f"epoch {result['best_epoch']}"
+    return "\n".join(
+        [
+            format_metrics(scores, result["intervals"]),
+            *summarise_floor(result),
+            summarise_calibration(result["calibration"]),
+            f"Best:    {best}",
+            *([_REFITTED] if result["refitted"] else []),
+            f"Model:   {result['model']}",
+            f"Figures: {result['figures']}",
+            *([f"Report:  {result['report']}"] if result["report"] else []),
+            f"Run:     {result['run']} ({result['seconds']['total']:.0f} s)",
+        ]
+    )
