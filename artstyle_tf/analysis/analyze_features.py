@@ -106,9 +106,6 @@ def plan(config: AnalyzeExperiment, invocation: Invocation) -> dict[str, Any]:
 
 def summarise(result: dict[str, Any]) -> str:
     """The result as text."""
-    if result.get("dry_run"):
-        lines = [f"{key}: {value}" for key, value in result.items() if key != "dry_run"]
-        return "Dry run: nothing was written.\n" + "\n".join(lines)
     clusters, lines = result["clusters"], []
     if result.get("classifiers"):
         table = {name: _scores_in_brief(entry) for name, entry in result["classifiers"].items()}

@@ -22,6 +22,7 @@ import artstyle_tf
 from artstyle_tf.cli.options import parse_command_line
 from artstyle_tf.cli.verbs import VERBS, Verb
 from artstyle_tf.config.loading import dump_yaml, load_config
+from artstyle_tf.system.dry_run import summarise_plan
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import json_text
 from artstyle_tf.system.interruption import (
@@ -142,8 +143,11 @@ def _run_verb(verb: Verb, parsed: argparse.Namespace, invocation: Invocation) ->
     if parsed.json:
         deliver(json_text(result, "the result", encoding=encoding_of_stdout()))
     else:
+        summarise = job.summarise
+        if parsed.dry_run:  # most plans are their keys; some jobs have words for theirs
+            summarise = getattr(job, "summarise_plan", summarise_plan)
         # Names are made visible first: a line's end in one would look like the program's own.
-        deliver(job.summarise(shown_values(result)))
+        deliver(summarise(shown_values(result)))
     return EXIT_FOUND if result.get("failed_on") else EXIT_DONE
 
 

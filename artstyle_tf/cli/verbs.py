@@ -49,7 +49,8 @@ class Verb:
         summary: one line for --help.
         schema: of its config; several if the config's `kind` chooses.
         job: module with `plan(config, invocation)`, `run(config, invocation)`, both giving
-            a JSON object, and `summarise(result)`, giving text.
+            a JSON object, and `summarise(result)`, giving text; `summarise_plan(plan)`, too, where
+            a plan is more than its keys.
         early_check: function of `cli.early_checks` that is called before the job is
             imported.
         config_file: default for --config, in the configs folder.

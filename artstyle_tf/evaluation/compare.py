@@ -102,9 +102,6 @@ def plan(config: CompareExperiment, invocation: Invocation) -> dict[str, Any]:
 
 def summarise(result: dict[str, Any]) -> str:
     """The result as text."""
-    if result.get("dry_run"):
-        lines = [f"{key}: {value}" for key, value in result.items() if key != "dry_run"]
-        return "Dry run: nothing was written.\n" + "\n".join(lines)
     lines = []
     for part, count in result["num_pictures"].items():
         heading, rows = comparison_rows(result["models"], part)

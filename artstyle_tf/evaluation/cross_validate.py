@@ -142,9 +142,6 @@ def plan(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
 
 def summarise(result: dict[str, Any]) -> str:
     """The result as text."""
-    if result.get("dry_run"):
-        lines = [f"{key}: {value}" for key, value in result.items() if key != "dry_run"]
-        return "Dry run: nothing was written.\n" + "\n".join(lines)
     columns = {
         SCHEME_IN_WORDS[scheme]: scheme_column(result[scheme])
         for scheme in SCHEME_IN_WORDS

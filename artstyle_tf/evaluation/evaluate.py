@@ -175,8 +175,6 @@ def plan(config: EvaluateExperiment, invocation: Invocation) -> dict[str, Any]:
 
 def summarise(result: dict[str, Any]) -> str:
     """The result as text."""
-    if result.get("dry_run"):
-        return "\n".join(f"{key}: {value}" for key, value in result.items() if key != "dry_run")
     per_class, name = pd.DataFrame(result["per_class"]), result["evaluated"]
     scores = {name: result["metrics"]}
     intervals = {name: result["intervals"]}

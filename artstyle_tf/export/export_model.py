@@ -107,8 +107,6 @@ def plan(config: ExportExperiment, invocation: Invocation) -> dict[str, Any]:
 
 def summarise(result: dict[str, Any]) -> str:
     """The result as text."""
-    if result.get("dry_run"):
-        return "\n".join(f"{key}: {value}" for key, value in result.items() if key != "dry_run")
     lines = []
     if result["formats"]:
         lines += [pd.DataFrame(result["formats"]).to_string(index=False, na_rep=""), ""]

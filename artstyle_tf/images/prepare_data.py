@@ -80,17 +80,24 @@ def plan(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
 
 def summarise(result: dict[str, Any]) -> str:
     """The result as text."""
-    counts = pd.DataFrame.from_dict(result["per_class"], orient="index")
-    lines = [counts.to_string()]
-    if result["ignored"]:
-        lines.append(f"Ignored: {result['ignored']} files and folders, for the reasons above.")
-    if result.get("dry_run"):
-        lines.append(f"Dry run: would prepare these pictures in {result['would_prepare']}.")
-        return "\n".join(lines)
+    lines = _counts_in_words(result)
     lines += [f"Unreadable: {row['path']} ({row['reason']})" for row in result["unreadable"]]
     total = result["seconds"]["total"]
     lines.append(f"Prepared pictures: {result['prepared']} ({total:.1f} s)")
     return "\n".join(lines)
+
+
+def summarise_plan(plan: dict[str, Any]) -> str:
+    """What `run` would do as text."""
+    would = f"Dry run: would prepare these pictures in {plan['would_prepare']}."
+    return "\n".join([*_counts_in_words(plan), would])
+
+
+def _counts_in_words(result: dict[str, Any]) -> list[str]:
+    lines = [pd.DataFrame.from_dict(result["per_class"], orient="index").to_string()]
+    if result["ignored"]:
+        lines.append(f"Ignored: {result['ignored']} files and folders, for the reasons above.")
+    return lines
 
 
 def index_and_split(

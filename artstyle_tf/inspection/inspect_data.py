@@ -81,9 +81,6 @@ def plan(config: InspectExperiment, invocation: Invocation) -> dict[str, Any]:
 
 def summarise(result: dict[str, Any]) -> str:
     """The result as text."""
-    if result.get("dry_run"):
-        lines = [f"{key}: {value}" for key, value in result.items() if key != "dry_run"]
-        return "Dry run: nothing was written.\n" + "\n".join(lines)
     styles = pd.DataFrame(result["styles"]).set_index("style").rename_axis(None)
     lines = [styles.to_string()]
     for severity in SEVERITIES:

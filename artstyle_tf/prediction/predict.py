@@ -102,8 +102,6 @@ def plan(config: PredictExperiment, invocation: Invocation) -> dict[str, Any]:
 
 def summarise(result: dict[str, Any]) -> str:
     """The result as text."""
-    if result.get("dry_run"):
-        return "\n".join(f"{key}: {value}" for key, value in result.items() if key != "dry_run")
     shown = [
         {
             "picture": _shortened(row["path"]),

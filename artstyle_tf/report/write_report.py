@@ -47,8 +47,6 @@ def plan(config: ReportExperiment, invocation: Invocation) -> dict[str, Any]:
 
 def summarise(result: dict[str, Any]) -> str:
     """The result as text."""
-    if result.get("dry_run"):
-        return "Dry run: nothing was written.\n" + "\n".join(result["would_write"])
     files = [*result["reports"], *([result["overview"]] if result["overview"] else [])]
     sizes = zip(files, result["size_bytes"], strict=True)
     return "\n".join(f"Report: {file} ({size / 1e6:.1f} MB)" for file, size in sizes)

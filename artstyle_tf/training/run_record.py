@@ -86,9 +86,6 @@ def tensorboard_folder(config: TrainingExperiment, run_directory: RunDirectory) 
 
 def summarise_training(result: dict[str, Any]) -> str:
     """The result as text."""
-    if result.get("dry_run"):
-        lines = [f"{key}: {value}" for key, value in result.items() if key != "dry_run"]
-        return "Dry run: nothing was written.\n" + "\n".join(lines)
     scores = {name: result[name] for name in NAME_IN_RESULT.values() if name in result}
     best = "the start" if result["best_epoch"] == 0 else f"epoch {result['best_epoch']}"
     return "\n".join(

@@ -42,6 +42,15 @@ def plan(config: TrunkCacheExperiment, invocation: Invocation) -> dict[str, Any]
 
 def summarise(result: dict[str, Any]) -> str:
     """The result as text."""
+    return _in_words(result, removed="Removed")
+
+
+def summarise_plan(plan: dict[str, Any]) -> str:
+    """What `run` would do as text."""
+    return _in_words(plan, removed="Would remove")
+
+
+def _in_words(result: dict[str, Any], *, removed: str) -> str:
     if not result["tables"]:
         return f"{result['folder']} is empty"
     listed = pd.DataFrame(result["tables"])
@@ -53,8 +62,7 @@ def summarise(result: dict[str, Any]) -> str:
         f"{format_bytes(sizes.sum())} in {result['folder']}",
     ]
     if result["cleared"]:
-        verb = "Would remove" if result.get("dry_run") else "Removed"
-        lines.append(f"{verb}: {', '.join(result['cleared'])}")
+        lines.append(f"{removed}: {', '.join(result['cleared'])}")
     return "\n".join(lines)
 
 

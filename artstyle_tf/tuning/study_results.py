@@ -159,9 +159,6 @@ def _searched(parameter: Parameter, name: str, records: Sequence[TrialRecord]) -
 
 def in_words(result: dict[str, Any]) -> str:
     """The result as text."""
-    if result.get("dry_run"):
-        lines = [f"{key}: {value}" for key, value in result.items() if key != "dry_run"]
-        return "Dry run: nothing was written.\n" + "\n".join(lines)
     states = ", ".join(f"{count} {state}" for state, count in result["trials"].items() if count)
     lines = [f"Trials:  {states}"]
     if result["ended_early"] is not None:

@@ -116,6 +116,15 @@ def test_a_dry_run_plans_and_does_not_run(job, capsys):
     assert json.loads(capsys.readouterr().out) == {"dry_run": True}
 
 
+def test_every_plan_is_told_in_one_way_unless_its_job_has_words_for_it(job, capsys):
+    job.plan = lambda config, invocation: {"dry_run": True, "run": "outputs/models/a\nb"}
+    assert train("--dry-run") == 0
+    assert capsys.readouterr().out == "Dry run: nothing was written.\nrun: outputs/models/a\\nb\n"
+    job.summarise_plan = lambda plan: f"would make {plan['run']}"
+    assert train("--dry-run") == 0
+    assert capsys.readouterr().out == "would make outputs/models/a\\nb\n"
+
+
 def test_options_set_keys_and_reach_the_job(job, capsys):
     seen = []
     job.act = lambda config, invocation: seen.append((config, invocation)) or {}

@@ -15,6 +15,7 @@ from artstyle_tf.cli.main import main
 from artstyle_tf.inspection import inspect_data
 from artstyle_tf.inspection.findings import SEVERITY_OF
 from artstyle_tf.inspection.settings import InspectExperiment
+from artstyle_tf.system.dry_run import summarise_plan
 from artstyle_tf.system.invocation import Invocation
 
 FIGURES = {
@@ -268,7 +269,7 @@ def test_a_dry_run_says_what_would_be_looked_at_and_writes_nothing(tmp_path):
     plan = inspect_data.plan(config, Invocation())
     assert (plan["num_pictures"], plan["num_styles"]) == (2, 2)
     assert not (tmp_path / "outputs").exists()
-    assert "nothing was written" in inspect_data.summarise(plan)
+    assert summarise_plan(plan).startswith("Dry run: nothing was written.\nrun: ")
 
 
 def test_styles_that_may_be_one_and_images_that_are_not_read(tmp_path, without_figures):
