@@ -3,16 +3,20 @@
 Logistic regression and ridge regression make different mistakes. The mean of their logits (a
 logarithmic opinion pool: Genest and Zidek 1986) is right more often about new artists than either,
 has better probabilities, and is a single dense layer like them; BENCHMARKS.md has the figures.
+
+A head that no phase trains can be fitted again: once temperature and threshold are chosen, and the
+validation scores are known, the validation pictures have nothing left to decide.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 
-from artstyle_tf.heads.baseline import Floor
+from artstyle_tf.heads.baseline import Floor, fit_floor
 from artstyle_tf.heads.logistic import fit_linear_probe
 from artstyle_tf.heads.ridge import fit_ridge_probe
 from artstyle_tf.heads.ridge_choice import choose_ridge
@@ -21,6 +25,8 @@ from artstyle_tf.images.index.groups import connected
 from artstyle_tf.images.split_images import SplitPictures
 from artstyle_tf.models.features import FeatureGroup
 from artstyle_tf.system.progress import SILENT, Reporter
+
+_LEARNT_BY_THE_REFIT = ("train", "val")
 
 ProbeConfig = TypeVar("ProbeConfig", bound=LinearProbeConfig)
 
@@ -104,3 +110,42 @@ def fit_head_start(
             )
     kernels, biases = zip(*heads, strict=True)
     return np.mean(kernels, axis=0), np.mean(biases, axis=0)
+
+
+def refit_head(
+    probe: LinearProbeConfig,
+    floor: Floor,
+    splits: Mapping[str, SplitPictures],
+    features: Mapping[str, np.ndarray],
+    groups: Sequence[FeatureGroup],
+) -> tuple[np.ndarray, np.ndarray, Floor]:
+    """Fits head and floor to the training and validation pictures together.
+
+    Args:
+        probe: settings, those of the first fit.
+        floor: of the first fit.
+        splits: the pictures.
+        features: float32 [N, D] of each split.
+        groups: the parts of D; the first one is what the floor reads.
+
+    Returns:
+        kernel float32 [D, C], bias float32 [C], and the floor, which has learnt from the same
+        pictures; what it says of the validation pictures is that of the first fit.
+    """
+    joined = np.concatenate([features[split] for split in _LEARNT_BY_THE_REFIT])
+    labels = np.concatenate([splits[split].labels for split in _LEARNT_BY_THE_REFIT])
+    test = {split: features[split] for split in features if split not in _LEARNT_BY_THE_REFIT}
+    refitted = fit_floor(
+        probe,
+        joined,
+        labels,
+        judged=test,
+        num_classes=len(floor.bias),
+        num_pooled=groups[0].size,
+    )
+    predictions = {**refitted.predictions, "val": floor.predictions["val"]}
+    refitted = dataclasses.replace(refitted, predictions=predictions)
+    kernel, bias = fit_head_start(
+        probe, refitted, joined, labels, groups, num_classes=len(floor.bias)
+    )
+    return kernel, bias, refitted

@@ -13,8 +13,7 @@ import keras
 import numpy as np
 
 from artstyle_tf.config.experiment import DirectExperiment
-from artstyle_tf.heads.head_start import choose_probe, fit_head_start
-from artstyle_tf.heads.refit import refit_head
+from artstyle_tf.heads.head_start import choose_probe, fit_head_start, refit_head
 from artstyle_tf.heads.settings import LinearProbeConfig
 from artstyle_tf.images.batches.epoch_order import ShuffledOrder
 from artstyle_tf.images.split_images import SplitPictures

@@ -13,7 +13,6 @@ from artstyle_tf.models.network import Network
 from artstyle_tf.runs.resume_point import ResumePoint, load_resume_point, save_resume_point
 from artstyle_tf.system.progress import SILENT, Reporter
 from artstyle_tf.training.batch_memory import memory_errors_explained
-from artstyle_tf.training.callbacks.after_each_epoch import AfterEachEpoch
 from artstyle_tf.training.callbacks.best_model import BestModel
 from artstyle_tf.training.callbacks.divergence_check import DivergenceCheck
 from artstyle_tf.training.callbacks.early_stopping import EarlyStopping
@@ -235,7 +234,10 @@ class Trainer:
             # While the average is swapped in, weights and optimiser do not belong together, so
             # such a run resumes at the start of a phase.
             return [keras.callbacks.SwapEMAWeights(swap_on_epoch=True), *callbacks]
-        return [*callbacks, AfterEachEpoch(lambda: self._save_resume_point(optimizer))]
+        keep = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda *_: self._save_resume_point(optimizer)
+        )
+        return [*callbacks, keep]
 
     def _save_resume_point(self, optimizer: LayerwiseAdamW | None) -> None:
         if self._resume_file is None:
