@@ -25,7 +25,14 @@ Distance = Literal["l2", "squared_l2", "cosine"]
 
 
 class MetricLossConfig(Schema):
-    """What the losses share. `margin: null` is the soft margin; the distance serves triplets."""
+    """What the losses share; each takes what it needs.
+
+    Attributes:
+        margin: distance by which a negative should be farther away than a positive; null for the
+            soft margin.
+        distance: of triplets.
+        temperature: of supervised contrast.
+    """
 
     margin: PositiveFloat | None = None
     distance: Distance = "l2"

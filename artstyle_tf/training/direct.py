@@ -142,23 +142,6 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
             )
         return self._chosen
 
-    @property
-    def refits(self) -> bool:
-        """Whether the head learns from the validation pictures once they have decided all."""
-        training = self.config.training
-        return training.refit and training.linear_probe is not None and not training.phases
-
-    def refit(self) -> None:
-        """Where it `refits`, lets head and floor learn from the validation pictures, too."""
-        if not self.refits:
-            return
-        probe = self._chosen_probe(self.first_features["train"])
-        groups = self.network.features.groups
-        kernel, bias, self._floor = refit_head(
-            probe, self.floor, self.splits, self.first_features, groups
-        )
-        assign_head(self.network, kernel, bias)
-
     def fit_temperature(self) -> float:
         """The temperature of the trained network, from the validation pictures."""
         logits = self.inputs.outputs("val", "Calibrating on val pictures")
@@ -179,3 +162,20 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
             evaluation, pictures, self.class_names, folder=folder, figures=figures, title=title
         )
         return evaluation
+
+    @property
+    def refits(self) -> bool:
+        """Whether the head learns from the validation pictures once they have decided all."""
+        training = self.config.training
+        return training.refit and training.linear_probe is not None and not training.phases
+
+    def refit(self) -> None:
+        """Where it `refits`, lets head and floor learn from the validation pictures, too."""
+        if not self.refits:
+            return
+        probe = self._chosen_probe(self.first_features["train"])
+        groups = self.network.features.groups
+        kernel, bias, self._floor = refit_head(
+            probe, self.floor, self.splits, self.first_features, groups
+        )
+        assign_head(self.network, kernel, bias)

@@ -23,10 +23,13 @@ from artstyle_tf.trunk_cache.settings import TrunkCacheConfig
 class PhaseConfig(Schema):
     """One phase of progressive unfreezing.
 
-    `unfreeze_blocks` counts blocks from the top of the backbone; 0 trains the head alone,
-    "all" trains everything down to the stem. `learning_rate` is that of the head after the
-    warm-up. `plateau_epochs` ends the phase after so many epochs without a better validation
-    macro-F1; null uses all of its epochs.
+    Attributes:
+        unfreeze_blocks: blocks that learn, counted from the top of the backbone; 0 trains the head
+            alone, "all" trains everything down to the stem.
+        epochs: at most.
+        learning_rate: of the head after the warm-up.
+        plateau_epochs: ends the phase after so many epochs without a better validation macro-F1;
+            null uses all of its epochs.
     """
 
     unfreeze_blocks: NonNegativeInt | Literal["all"]
@@ -52,11 +55,13 @@ class PhaseConfig(Schema):
 class OptimizerConfig(Schema):
     """AdamW with warm-up, cosine annealing over all phases, and smaller steps deeper down.
 
-    `weight_decay` is decoupled and for kernels only. `clip_norm` is the largest global norm of a
-    gradient; null for no limit. `warmup_fraction` is the share of all steps until the peak
-    learning rate, `final_learning_rate_fraction` the learning rate of the last step as a share of
-    the peak. `layer_decay` is a factor on the learning rate for each block further down.
-    `ema_momentum` is that of a moving average of the weights; null to use the weights themselves.
+    Attributes:
+        weight_decay: decoupled decay of kernels.
+        clip_norm: largest global norm of a gradient; null for no limit.
+        warmup_fraction: share of all steps until the peak learning rate.
+        final_learning_rate_fraction: learning rate of the last step, as a share of the peak.
+        layer_decay: factor on the learning rate for each block further down.
+        ema_momentum: of the moving average of the weights; null to use the weights themselves.
     """
 
     weight_decay: NonNegativeFloat = 0.05
@@ -70,8 +75,9 @@ class OptimizerConfig(Schema):
 class EarlyStoppingConfig(Schema):
     """When to stop before the plan is done; null switches a rule off.
 
-    `patience_epochs` counts epochs without a better validation macro-F1; `max_overfitting_gap` is
-    the largest training minus validation macro-F1.
+    Attributes:
+        patience_epochs: epochs without a better validation macro-F1.
+        max_overfitting_gap: largest training minus validation macro-F1.
     """
 
     patience_epochs: PositiveInt | None = None
@@ -135,19 +141,18 @@ class BalancedBatchConfig(Schema):
 class CollapseGuardConfig(Schema):
     """When an epoch counts as a collapse, and how often training may begin it anew.
 
-    What an embedding on the unit sphere has to keep:
-    - `smallest_mean_distance`: mean L2 distance between two images: about 1.4 for embeddings spread
-      over the sphere, 0 for a collapsed one. If it was less than twice this before the first epoch,
-      half of what it was counts.
-    - `smallest_share_of_rank`: effective rank as a share of C - 1, the dimensions that C classes
-      need to lie apart from each other.
-    - `nearest_to_margin`: difference between training loss and margin, as a share of the margin, if
-      nearly all triplets are active. When all images meet in one point, the loss of every triplet
-      is the margin.
-    - `smallest_share_of_best_score`: validation macro-F1 as a share of the best so far.
-
-    Each alarm multiplies the learning rate by `learning_rate_factor`; the guard gives up at the one
-    after `most_alarms`.
+    Attributes:
+        smallest_mean_distance: mean L2 distance between two images on the unit sphere: about 1.4
+            for embeddings spread over it, 0 for a collapsed one. If it was less than twice this
+            before the first epoch, half of what it was counts.
+        smallest_share_of_rank: effective rank as a share of C - 1, the dimensions that C classes
+            need to lie apart from each other.
+        nearest_to_margin: difference between training loss and margin, as a share of the margin,
+            if nearly all triplets are active. When all images meet in one point, the loss of every
+            triplet is the margin.
+        smallest_share_of_best_score: validation macro-F1 as a share of the best so far.
+        learning_rate_factor: on the learning rate at each alarm.
+        most_alarms: the guard gives up at the next one.
     """
 
     smallest_mean_distance: PositiveFloat = 0.3

@@ -169,6 +169,10 @@ class TripletTraining(NetworkTraining[TripletExperiment, EmbeddingModel]):
         paths = train.rows["path"].to_numpy(dtype=str)[kept]
         return Gallery(embeddings, train.labels[kept], picture_ids(train)[kept], paths)
 
+    def finish(self, place: RunDirectory) -> None:
+        """Writes the gallery."""
+        save_gallery(place.gallery_file, self.gallery)
+
     def fit_temperature(self) -> float:
         """Votes have none."""
         return 1.0
@@ -213,10 +217,6 @@ class TripletTraining(NetworkTraining[TripletExperiment, EmbeddingModel]):
             title=title,
         )
         return evaluation
-
-    def finish(self, place: RunDirectory) -> None:
-        """Writes the gallery."""
-        save_gallery(place.gallery_file, self.gallery)
 
     def further_results(self, trainer: Trainer, place: RunDirectory) -> dict[str, Any]:
         """Alarms of the guard, neighbors that vote; draws the health of the embedding."""
