@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Annotated, Literal
 
-from artstyle_tf.config.base import PositiveFloat, Schema
+from artstyle_tf.config.base import PositiveFloat, Schema, one_of
 
 METRIC_LOSSES = {
     "semi_hard": "artstyle_tf.losses.triplet_losses:SemiHardTripletLoss",
@@ -16,10 +16,7 @@ METRIC_LOSSES = {
 }
 """Name of each loss -> its class, a `BatchLoss`; by name, because settings do not import Keras."""
 
-if TYPE_CHECKING:
-    MetricLossName = str
-else:
-    MetricLossName = Literal[tuple(METRIC_LOSSES)]
+MetricLossName = Annotated[str, one_of(METRIC_LOSSES)]
 
 Distance = Literal["l2", "squared_l2", "cosine"]
 

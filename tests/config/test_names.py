@@ -16,21 +16,12 @@ from artstyle_tf.inspection.findings import SEVERITIES, SEVERITY_OF
 from artstyle_tf.inspection.settings import InspectExperiment
 from artstyle_tf.prediction.settings import PredictExperiment
 from artstyle_tf.system.errors import ArtstyleError
-from artstyle_tf.training.settings import DistanceName, MetricLossName
 
 
 def test_augmentation_policies():
     from artstyle_tf.images.batches.augmentation import POLICIES
 
     assert get_args(AugmentationPolicy) == tuple(POLICIES)
-
-
-def test_losses_and_distances():
-    from artstyle_tf.losses.distances import DISTANCES
-    from artstyle_tf.losses.registry import METRIC_LOSS_NAMES
-
-    assert get_args(MetricLossName) == METRIC_LOSS_NAMES
-    assert get_args(DistanceName) == DISTANCES
 
 
 def test_classifiers_and_projections():
