@@ -21,7 +21,7 @@ class ProgressiveUnfreezing(keras.callbacks.Callback):
 
         ```python
         while (phase := unfreezing.phase) is not None:
-            ...  # set trainable, compile with phase.peak_learning_rate
+            ...  # set trainable, compile with phase.learning_rate
             model.fit(
                 data,
                 initial_epoch=unfreezing.epoch,
