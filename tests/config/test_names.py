@@ -67,10 +67,5 @@ def test_every_loss_of_the_list_can_be_chosen():
         phase = MetricPhaseConfig(unfreeze_blocks=0, epochs=1, learning_rate=1e-3, loss=name)
         assert phase.loss == name
     with pytest.raises(ArtstyleError, match=r"training\.phases\.0\.loss='center'"):
-        load_config(
-            TripletExperiment,
-            None,
-            [
-                "training.phases=[{unfreeze_blocks: 0, epochs: 1, learning_rate: 1e-3, loss: center}]"
-            ],
-        )
+        phase = "{unfreeze_blocks: 0, epochs: 1, learning_rate: 1e-3, loss: center}"
+        load_config(TripletExperiment, None, [f"training.phases=[{phase}]"])
