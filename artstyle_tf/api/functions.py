@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 from artstyle_tf.analysis.settings import AnalyzeExperiment
 from artstyle_tf.api.image_folder import ImageFolder, as_image_folder
 from artstyle_tf.api.jobs import do_job, publish_run
 from artstyle_tf.api.keywords import config_from_keywords
-from artstyle_tf.api.results import Result
+from artstyle_tf.api.results import Result, result_of
 from artstyle_tf.api.run import Run, load_run
 from artstyle_tf.config.base import Schema
 from artstyle_tf.config.experiment import TRAINING_EXPERIMENTS
 from artstyle_tf.evaluation.settings import CompareExperiment, EvaluateExperiment
 from artstyle_tf.export.settings import ExportExperiment
-from artstyle_tf.inspection.settings import InspectExperiment
 from artstyle_tf.report.settings import ReportExperiment
 from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.system.progress import Reporter
@@ -120,7 +118,7 @@ def cross_validate(
     """
     settings = {**settings, "cross_validation.num_folds": folds}
     config = _with_images(TRAINING_EXPERIMENTS[kind], images, settings)
-    return _do("cross-validate", config, quiet=quiet, resume=resume, overwrite=overwrite)
+    return result_of("cross-validate", config, quiet=quiet, resume=resume, overwrite=overwrite)
 
 
 def tune(
@@ -155,7 +153,7 @@ def tune(
         "run_name": study,
     }
     config = _with_images(TUNE_EXPERIMENTS[kind], images, settings)
-    return _do("tune", config, quiet=quiet)
+    return result_of("tune", config, quiet=quiet)
 
 
 def inspect_images(images: Images, *, quiet: bool = False, **settings: Any) -> Result:
@@ -169,7 +167,7 @@ def inspect_images(images: Images, *, quiet: bool = False, **settings: Any) -> R
     Returns:
         Findings with code, severity and text; tables and figures are in its folders.
     """
-    return _do("inspect-data", _with_images(InspectExperiment, images, settings), quiet=quiet)
+    return as_image_folder(images).inspect(quiet=quiet, **settings)
 
 
 def evaluate(
@@ -193,7 +191,9 @@ def evaluate(
     fixed: dict[str, Any] = {"run": _path_of(run)}
     if images is not None:
         fixed["images"] = images
-    return _do("evaluate", config_from_keywords(EvaluateExperiment, fixed, settings), quiet=quiet)
+    return result_of(
+        "evaluate", config_from_keywords(EvaluateExperiment, fixed, settings), quiet=quiet
+    )
 
 
 def analyze(
@@ -219,15 +219,14 @@ def analyze(
     if run is None:
         fixed: dict[str, Any] = {"backbone": backbone}
         if images is not None:
-            folder = as_image_folder(images)
-            outputs = Path(settings.get("outputs") or "outputs")
-            fixed["data"] = folder.settings_in(outputs).model_dump(mode="json")
+            analyzed = as_image_folder(images).config(AnalyzeExperiment, settings)
+            fixed["data"] = analyzed.data.model_dump(mode="json")
     else:
         fixed = {"run": _path_of(run), "backbone": backbone}
         if images is not None:
             fixed["images"] = as_image_folder(images).path
     config = config_from_keywords(AnalyzeExperiment, fixed, settings)
-    return _do("analyze-features", config, quiet=quiet)
+    return result_of("analyze-features", config, quiet=quiet)
 
 
 def compare(runs: Sequence[RunLike], *, quiet: bool = False, **settings: Any) -> Result:
@@ -242,7 +241,9 @@ def compare(runs: Sequence[RunLike], *, quiet: bool = False, **settings: Any) ->
         Scores with intervals, and a verdict for each pair.
     """
     fixed = {"runs": [_path_of(run) for run in runs]}
-    return _do("compare", config_from_keywords(CompareExperiment, fixed, settings), quiet=quiet)
+    return result_of(
+        "compare", config_from_keywords(CompareExperiment, fixed, settings), quiet=quiet
+    )
 
 
 def export(
@@ -257,7 +258,9 @@ def export(
         settings: any key of the configuration of an export.
     """
     fixed = {"run": _path_of(run), "formats": list(formats)}
-    return _do("export-model", config_from_keywords(ExportExperiment, fixed, settings), quiet=quiet)
+    return result_of(
+        "export-model", config_from_keywords(ExportExperiment, fixed, settings), quiet=quiet
+    )
 
 
 def write_report(
@@ -272,26 +275,12 @@ def write_report(
     """
     several = [runs] if isinstance(runs, Run | str | os.PathLike) else runs
     fixed = {"runs": [_path_of(run) for run in several]}
-    return _do("report", config_from_keywords(ReportExperiment, fixed, settings), quiet=quiet)
+    return result_of("report", config_from_keywords(ReportExperiment, fixed, settings), quiet=quiet)
 
 
 def _with_images(schema: type[Schema], images: Images, settings: Mapping[str, Any]) -> Any:
-    folder = as_image_folder(images)
-    outputs = Path(settings.get("outputs") or "outputs")
-    data = folder.settings_in(outputs).model_dump(mode="json", exclude_unset=True)
-    data["prepared"] = folder.settings_in(outputs).prepared
-    return config_from_keywords(schema, {}, {"data": data, **settings})
+    return as_image_folder(images).config(schema, settings)
 
 
 def _path_of(run: RunLike) -> str:
     return str(run.path) if isinstance(run, Run) else os.fspath(run)
-
-
-def _do(
-    name: str, config: Any, *, quiet: bool, resume: bool = False, overwrite: bool = False
-) -> Result:
-    invocation = Invocation(
-        reporter=Reporter(quiet=quiet), resume=resume, overwrite=overwrite, publish=publish_run
-    )
-    done = do_job(name, config, invocation)
-    return Result(done.result, done.summarise)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from artstyle_tf.api.keywords import config_from_keywords
+from artstyle_tf.api.results import Result, result_of
+from artstyle_tf.config.base import Schema
 from artstyle_tf.images.index.style_folders import check_image_folder
 from artstyle_tf.images.settings import DataConfig
+from artstyle_tf.inspection.settings import InspectExperiment
 from artstyle_tf.system.progress import Reporter
 
 if TYPE_CHECKING:  # a folder is named before anything heavy is imported
     import pandas as pd
 
-    from artstyle_tf.api.results import Result
+SchemaType = TypeVar("SchemaType", bound=Schema)
 
 
 class ImageFolder:
@@ -53,23 +57,27 @@ class ImageFolder:
         self.settings = config_from_keywords(DataConfig, fixed, settings)
         if not self.settings.demo_set:
             check_image_folder(self.path)
-        self._says_where_prepared = "prepared" in settings
 
-    def settings_in(self, outputs: Path) -> DataConfig:
-        """The settings for a job; prepared images go into its outputs folder.
+    def config(self, schema: type[SchemaType], settings: Mapping[str, Any]) -> SchemaType:
+        """The config of a job on these images.
 
         Args:
-            outputs: where the job writes.
+            schema: of the job; has the section `data`.
+            settings: keywords, see `api.keywords`.
 
         Returns:
-            With `prepared` as it was given, else a folder of its own for each folder of images, so
-            that two of them do not overwrite each other's.
+            With `data.prepared` as it was given, else a folder of its own in the outputs for each
+            folder of images, so that two of them do not overwrite each other's.
+
+        Raises:
+            ArtstyleError: at a wrong keyword.
         """
-        if self._says_where_prepared:
-            return self.settings
-        digest = hashlib.sha256(os.fsencode(self.path.resolve())).hexdigest()[:8]
-        prepared = outputs / "prepared" / f"{self.path.resolve().name}-{digest}"
-        return self.settings.model_copy(update={"prepared": str(prepared)})
+        data = self.settings.model_dump(mode="json", exclude_unset=True)
+        if "prepared" not in data:
+            digest = hashlib.sha256(os.fsencode(self.path.resolve())).hexdigest()[:8]
+            outputs = Path(settings.get("outputs") or "outputs")
+            data["prepared"] = str(outputs / "prepared" / f"{self.path.resolve().name}-{digest}")
+        return config_from_keywords(schema, {}, {"data": data, **settings})
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -98,11 +106,17 @@ class ImageFolder:
         _, pictures = index_and_split(self.settings, Reporter())
         return pictures
 
-    def inspect(self, **settings: Any) -> Result:
-        """Looks at every image; see `artstyle_tf.inspect_images`."""
-        from artstyle_tf.api.functions import inspect_images
+    def inspect(self, *, quiet: bool = False, **settings: Any) -> Result:
+        """Looks at every image: counts, faults, copies, shortcuts, what augmentation does.
 
-        return inspect_images(self, **settings)
+        Args:
+            quiet: no messages and no progress, only warnings.
+            settings: any key of the configuration of an inspection, such as `fail_on`.
+
+        Returns:
+            Findings with code, severity and text; tables and figures are in its folders.
+        """
+        return result_of("inspect-data", self.config(InspectExperiment, settings), quiet=quiet)
 
     def __len__(self) -> int:
         return len(self.table)

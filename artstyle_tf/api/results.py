@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from artstyle_tf.api.jobs import do_job, publish_run
 from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.invocation import Invocation
+from artstyle_tf.system.progress import Reporter
 from artstyle_tf.system.visible_text import shown_values
 
 if TYPE_CHECKING:  # matplotlib takes its time
@@ -72,6 +75,25 @@ class Result(Mapping[str, Any]):
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(self.summary)}</pre>"
+
+
+def result_of(
+    name: str, config: Any, *, quiet: bool, resume: bool = False, overwrite: bool = False
+) -> Result:
+    """Does a job.
+
+    Args:
+        name: key of `api.jobs.JOBS`.
+        config: of the job.
+        quiet: no messages and no progress, only warnings.
+        resume: continue what was interrupted.
+        overwrite: replace an earlier result of this name.
+    """
+    invocation = Invocation(
+        reporter=Reporter(quiet=quiet), resume=resume, overwrite=overwrite, publish=publish_run
+    )
+    done = do_job(name, config, invocation)
+    return Result(done.result, done.summarise)
 
 
 def saved_figure(folder: str | Path | None, name: str) -> Figure:

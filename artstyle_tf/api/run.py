@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -177,18 +177,6 @@ class Run:
             path, label and distance, the nearest first: Euclidean between embeddings of length 1.
         """
         return self._network.nearest(Path(file), k=k)
-
-    def evaluate(self, images: Any = None, **settings: Any) -> Any:
-        """Evaluates the run; see `artstyle_tf.evaluate`."""
-        from artstyle_tf.api.functions import evaluate
-
-        return evaluate(self, images, **settings)
-
-    def export(self, formats: Sequence[str] = (), **settings: Any) -> Any:
-        """Exports the run; see `artstyle_tf.export`."""
-        from artstyle_tf.api.functions import export
-
-        return export(self, formats, **settings)
 
     @property
     def figure_names(self) -> list[str]:
