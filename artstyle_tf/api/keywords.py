@@ -86,10 +86,10 @@ def _dotted_keys(schema: type[BaseModel], prefix: str = "") -> Iterator[tuple[st
 
 
 def _section(annotation: Any) -> type[BaseModel] | None:
-    """The schema in `Schema` or `Schema | None`; none in tuples, which are set as wholes."""
+    """The schema in `Schema` or `Schema | None`; none in tuples and dicts, set as wholes."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    if typing.get_origin(annotation) is tuple:
+    if typing.get_origin(annotation) in (tuple, dict):
         return None
     sections = (_section(part) for part in typing.get_args(annotation))
     return next((section for section in sections if section is not None), None)
