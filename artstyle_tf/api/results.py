@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # matplotlib takes its time
     from matplotlib.figure import Figure
 
 # Under one of these keys a result says where its files are, and where its figures.
-_FOLDERS = ("run", "results", "evaluation", "study", "saved_model")
+_FOLDERS = ("results", "saved_model", "run")
 
 
 class Result(Mapping[str, Any]):

@@ -87,7 +87,7 @@ def test_a_folder_tells_its_images_and_their_split(workplace):
 def test_a_folder_is_inspected(workplace):
     found = art.ImageFolder("images").inspect(quiet=True, run_name="look")
     assert found["num_pictures"] == 36
-    assert found.folder == workplace / "outputs/inspections/look" or found.folder is not None
+    assert found.folder.name == "look"
     assert "<pre>" in found._repr_html_()
     assert isinstance(found.figure(found.figure_names[0]), Figure)
 
@@ -158,7 +158,7 @@ def test_runs_are_compared_evaluated_exported_and_loaded(run, triplet):
     compared = art.compare([run, triplet], quiet=True)
     assert len(compared["models"]) >= 2
     evaluated = art.evaluate(run, split="val", quiet=True)
-    assert evaluated["macro_f1"] == pytest.approx(run.metrics["validation"]["macro_f1"])
+    assert evaluated["metrics"]["macro_f1"] == pytest.approx(run.metrics["validation"]["macro_f1"])
     exported = art.export(run, quiet=True)
     assert exported.folder is not None
     assert repr(art.load_run(run.path)) == repr(run)
