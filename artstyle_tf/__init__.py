@@ -1,3 +1,76 @@
-"""Art style classification with Keras 3 and TensorFlow, evaluated in a way one can trust."""
+"""Art style classification one can trust: train, evaluate, search and serve."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from artstyle_tf import losses as losses
+    from artstyle_tf.api.functions import analyze as analyze
+    from artstyle_tf.api.functions import compare as compare
+    from artstyle_tf.api.functions import cross_validate as cross_validate
+    from artstyle_tf.api.functions import evaluate as evaluate
+    from artstyle_tf.api.functions import export as export
+    from artstyle_tf.api.functions import inspect_images as inspect_images
+    from artstyle_tf.api.functions import train_direct as train_direct
+    from artstyle_tf.api.functions import train_triplet as train_triplet
+    from artstyle_tf.api.functions import tune as tune
+    from artstyle_tf.api.functions import write_report as write_report
+    from artstyle_tf.api.image_folder import ImageFolder as ImageFolder
+    from artstyle_tf.api.results import Result as Result
+    from artstyle_tf.api.run import Run as Run
+    from artstyle_tf.api.run import load_run as load_run
+    from artstyle_tf.heads.estimators import LogisticHead as LogisticHead
+    from artstyle_tf.heads.estimators import MeanHead as MeanHead
+    from artstyle_tf.heads.estimators import RidgeHead as RidgeHead
+    from artstyle_tf.images.batches.pk_sampler import PKSampler as PKSampler
+    from artstyle_tf.models.style_layer import StyleHead as StyleHead
+    from artstyle_tf.system.errors import ArtstyleError as ArtstyleError
+    from artstyle_tf.training.callbacks.progressive_unfreezing import (
+        ProgressiveUnfreezing as ProgressiveUnfreezing,
+    )
+    from artstyle_tf.training.progressive import fit_progressively as fit_progressively
+    from artstyle_tf.trunk_cache.features import TrunkCache as TrunkCache
+
+# Public name -> module that has it. Imported when first used (PEP 562): TensorFlow takes seconds,
+# and who only wants to look at a folder should not wait for it.
+_HOMES = {
+    "ArtstyleError": "artstyle_tf.system.errors",
+    "ImageFolder": "artstyle_tf.api.image_folder",
+    "LogisticHead": "artstyle_tf.heads.estimators",
+    "MeanHead": "artstyle_tf.heads.estimators",
+    "PKSampler": "artstyle_tf.images.batches.pk_sampler",
+    "ProgressiveUnfreezing": "artstyle_tf.training.callbacks.progressive_unfreezing",
+    "Result": "artstyle_tf.api.results",
+    "RidgeHead": "artstyle_tf.heads.estimators",
+    "Run": "artstyle_tf.api.run",
+    "StyleHead": "artstyle_tf.models.style_layer",
+    "TrunkCache": "artstyle_tf.trunk_cache.features",
+    "analyze": "artstyle_tf.api.functions",
+    "compare": "artstyle_tf.api.functions",
+    "cross_validate": "artstyle_tf.api.functions",
+    "evaluate": "artstyle_tf.api.functions",
+    "export": "artstyle_tf.api.functions",
+    "fit_progressively": "artstyle_tf.training.progressive",
+    "inspect_images": "artstyle_tf.api.functions",
+    "load_run": "artstyle_tf.api.run",
+    "train_direct": "artstyle_tf.api.functions",
+    "train_triplet": "artstyle_tf.api.functions",
+    "tune": "artstyle_tf.api.functions",
+    "write_report": "artstyle_tf.api.functions",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "losses":
+        return importlib.import_module("artstyle_tf.losses")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'artstyle_tf' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(["__version__", "losses", *_HOMES])

@@ -4,31 +4,25 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib
 import io
 import json
-import logging
 import os
-import pkgutil
 import re
 import sys
-import tempfile
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import artstyle_tf
+from artstyle_tf.api.jobs import do_job, publish_run, stderr_descriptor
 from artstyle_tf.cli.options import parse_command_line
 from artstyle_tf.cli.verbs import VERBS, Verb
 from artstyle_tf.config.loading import dump_yaml, load_config
-from artstyle_tf.system.dry_run import summarise_plan
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import json_text
 from artstyle_tf.system.interruption import (
     EXIT_INTERRUPTED,
     ended_at_once,
-    interrupted_at_safe_points,
 )
 from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.system.os_errors import explained
@@ -40,11 +34,7 @@ from artstyle_tf.system.standard_streams import (
     encoding_of_stdout,
     prepare_standard_streams,
 )
-from artstyle_tf.system.temporary_folder import provide_temporary_folder
 from artstyle_tf.system.visible_text import shown_values
-
-# By name: it imports modules that would import more, if they were asked for more.
-_EARLY_CHECKS = "artstyle_tf.cli.early_checks"
 
 EXIT_DONE = 0
 EXIT_BUG = 1
@@ -83,7 +73,7 @@ def _run_parsed(parsed: argparse.Namespace) -> int:
         reporter=reporter,
         resume=getattr(parsed, "resume", False),
         overwrite=getattr(parsed, "overwrite", False),
-        publish=_publish,
+        publish=publish_run,
     )
     try:
         return _run_verb(VERBS[parsed.verb], parsed, invocation)
@@ -100,12 +90,6 @@ def _run_parsed(parsed: argparse.Namespace) -> int:
         print(redacted(traceback.format_exc()), file=sys.stderr, end="")
         print("This is a bug in artstyle_tf. Please report the lines above.", file=sys.stderr)
         return EXIT_BUG
-
-
-def _publish(run: Any, config: Any, reporter: Reporter) -> str | None:
-    from artstyle_tf.report.after_training import publish_run  # which imports matplotlib
-
-    return publish_run(run, config, reporter)
 
 
 def _tell_mistake(error: ArtstyleError, parsed: argparse.Namespace) -> int:
@@ -132,87 +116,26 @@ def _run_verb(verb: Verb, parsed: argparse.Namespace, invocation: Invocation) ->
         return EXIT_DONE
     # What a library prints must not get between the user and the result.
     printed = io.StringIO()
-    provide_temporary_folder(_folder_of_results(config))
     with contextlib.redirect_stdout(sys.stderr if not parsed.quiet else printed):
-        _check_early(verb, config, invocation)
-        with ended_at_once(_tell_that_nothing_was_begun):  # TensorFlow takes seconds
-            job = _import_quietly(verb.job)
-        act = job.plan if parsed.dry_run else job.run
-        with interrupted_at_safe_points():
-            result: dict[str, Any] = act(config, invocation)
+        result, summarise = do_job(
+            verb.name,
+            config,
+            invocation,
+            dry_run=parsed.dry_run,
+            while_importing=lambda: ended_at_once(_tell_that_nothing_was_begun),
+        )
     if parsed.json:
         deliver(json_text(result, "the result", encoding=encoding_of_stdout()))
     else:
-        summarise = job.summarise
-        if parsed.dry_run:  # most plans are their keys; some jobs have words for theirs
-            summarise = getattr(job, "summarise_plan", summarise_plan)
         # Names are made visible first: a line's end in one would look like the program's own.
         deliver(summarise(shown_values(result)))
     return EXIT_FOUND if result.get("failed_on") else EXIT_DONE
 
 
-def _check_early(verb: Verb, config: Any, invocation: Invocation) -> None:
-    """Refuses what can be refused without what takes seconds to import."""
-    if verb.early_check is not None:
-        pkgutil.resolve_name(f"{_EARLY_CHECKS}:{verb.early_check}")(config, invocation)
-
-
-def _folder_of_results(config: Any) -> Path:
-    """Where a verb may write: its outputs folder, else the run that it is about."""
-    for name in ("outputs", "run"):
-        folder = getattr(config, name, None)
-        if isinstance(folder, str):
-            return Path(folder)
-    return Path("outputs")
-
-
 def _tell_that_nothing_was_begun() -> None:
     """Writes to stderr, also while it is kept apart, from a signal's handler."""
     with contextlib.suppress(OSError):
-        os.write(_apart.get("stderr", 2), b"Interrupted before anything was begun.\n")
-
-
-_apart: dict[str, int] = {}
-"""The descriptor of stderr while `_import_quietly` has put another file in its place."""
-
-
-def _import_quietly(module: str) -> Any:
-    """Imports a job without the lines that TensorFlow's native part writes while it loads.
-
-    They speak of processors and missing GPUs, come before its own log level is read, and look like
-    errors to a newcomer. If the import fails they are shown after all.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if module in sys.modules:
-        return sys.modules[module]
-    sys.stderr.flush()
-    with _temporary_file() as captured:
-        stderr = _apart["stderr"] = os.dup(2)
-        os.dup2(captured.fileno(), 2)
-        try:
-            job = importlib.import_module(module)
-            if "tensorflow" in sys.modules:  # it looks for GPUs, and talks, when first asked
-                sys.modules["tensorflow"].config.list_physical_devices()
-                # It takes the several models of one training for a mistake.
-                logging.getLogger("tensorflow").setLevel(logging.ERROR)
-            return job
-        except BaseException:
-            captured.seek(0)
-            with contextlib.suppress(OSError):
-                os.write(stderr, captured.read())
-            raise
-        finally:
-            os.dup2(stderr, 2)
-            del _apart["stderr"]
-            os.close(stderr)
-
-
-def _temporary_file() -> Any:
-    """A place for what is written; nowhere on a system without a writable temporary folder."""
-    try:
-        return tempfile.TemporaryFile()
-    except OSError:
-        return Path(os.devnull).open("rb+")
+        os.write(stderr_descriptor(), b"Interrupted before anything was begun.\n")
 
 
 def _config_file(verb: Verb, parsed: argparse.Namespace) -> Path:

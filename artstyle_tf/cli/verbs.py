@@ -1,7 +1,4 @@
-"""The verbs of the command line: what each is called, its config and its options.
-
-Jobs are named, not imported, so that `--help` does not wait for TensorFlow.
-"""
+"""The verbs of the command line: what each is called, its config and its options."""
 
 from __future__ import annotations
 
@@ -45,14 +42,10 @@ class Verb:
     """One thing the program can do.
 
     Attributes:
-        name: on the command line of `artstyle`; the script has underscores instead.
+        name: on the command line of `artstyle`, where the script has underscores; key of
+            `api.jobs.JOBS`.
         summary: one line for --help.
         schema: of its config; several if the config's `kind` chooses.
-        job: module with `plan(config, invocation)`, `run(config, invocation)`, both giving
-            a JSON object, and `summarise(result)`, giving text; `summarise_plan(plan)`, too, where
-            a plan is more than its keys.
-        early_check: function of `cli.early_checks` that is called before the job is
-            imported.
         config_file: default for --config, in the configs folder.
         demo_config_file: the config that --demo stands for.
         options: of the command line, beside those that all verbs have.
@@ -64,9 +57,7 @@ class Verb:
     name: str
     summary: str
     schema: type[Schema] | Mapping[str, type[Schema]]
-    job: str
     config_file: str
-    early_check: str | None = None
     demo_config_file: str | None = None
     options: tuple[Option, ...] = ()
     positional: Option | None = None
@@ -87,8 +78,6 @@ VERBS = {
             name="prepare-data",
             summary="Index, split and clean a folder of pictures, one sub-folder per style.",
             schema=TRAINING_EXPERIMENTS,
-            job="artstyle_tf.images.prepare_data",
-            early_check="check_preparation",
             config_file="direct.yaml",
             demo_config_file="demo.yaml",
         ),
@@ -96,8 +85,6 @@ VERBS = {
             name="inspect-data",
             summary="Look at the pictures first: counts, measures, faults, copies, shortcuts.",
             schema=InspectExperiment,
-            job="artstyle_tf.inspection.inspect_data",
-            early_check="check_inspection",
             config_file="inspect.yaml",
             demo_config_file="demo_inspect.yaml",
             options=(
@@ -120,8 +107,6 @@ VERBS = {
             name="train-direct",
             summary="Train and evaluate a style classifier; prepares the pictures when needed.",
             schema=DirectExperiment,
-            job="artstyle_tf.training.direct",
-            early_check="check_training",
             config_file="direct.yaml",
             demo_config_file="demo.yaml",
             writes_a_run=True,
@@ -130,8 +115,6 @@ VERBS = {
             name="train-triplet",
             summary="Train and evaluate an embedding in which similar styles lie together.",
             schema=TripletExperiment,
-            job="artstyle_tf.training.triplet",
-            early_check="check_training",
             config_file="triplet.yaml",
             demo_config_file="demo_triplet.yaml",
             writes_a_run=True,
@@ -140,8 +123,6 @@ VERBS = {
             name="cross-validate",
             summary="Train on folds: what to expect of other pictures, and of other groups.",
             schema=TRAINING_EXPERIMENTS,
-            job="artstyle_tf.evaluation.cross_validate",
-            early_check="check_cross_validation",
             config_file="direct.yaml",
             demo_config_file="demo.yaml",
             options=(
@@ -161,8 +142,6 @@ VERBS = {
             name="tune",
             summary="Search settings, and train the best again before a winner is named.",
             schema=TUNE_EXPERIMENTS,
-            job="artstyle_tf.tuning.tune",
-            early_check="check_tuning",
             config_file="tune_direct.yaml",
             demo_config_file="demo_tune.yaml",
             options=(
@@ -176,8 +155,6 @@ VERBS = {
             name="evaluate",
             summary="Measure a trained run on its own test split or on a folder of style folders.",
             schema=EvaluateExperiment,
-            job="artstyle_tf.evaluation.evaluate",
-            early_check="check_evaluation",
             config_file="evaluate.yaml",
             options=(
                 Option("--run", "run", "folder of the run, e.g. outputs/models/demo"),
@@ -190,8 +167,6 @@ VERBS = {
             name="export-model",
             summary="Make a run ready for TensorFlow Serving and other runtimes.",
             schema=ExportExperiment,
-            job="artstyle_tf.export.export_model",
-            early_check="check_export",
             config_file="export.yaml",
             options=(
                 Option("--run", "run", "folder of the run, e.g. outputs/models/demo"),
@@ -212,8 +187,6 @@ VERBS = {
             name="predict",
             summary="Say which style pictures have, by a run or by a server.",
             schema=PredictExperiment,
-            job="artstyle_tf.prediction.predict",
-            early_check="check_prediction",
             config_file="predict.yaml",
             positional=Option("PICTURES", "pictures", "files, folders, patterns; - reads stdin"),
             options=(
@@ -229,8 +202,6 @@ VERBS = {
             name="analyze-features",
             summary="Look at a network's features: maps, clusters, doubtful labels, classifiers.",
             schema=AnalyzeExperiment,
-            job="artstyle_tf.analysis.analyze_features",
-            early_check="check_analysis",
             config_file="analysis.yaml",
             options=(
                 Option("--run", "run", "folder of the run, e.g. outputs/models/demo"),
@@ -249,8 +220,6 @@ VERBS = {
             name="compare",
             summary="Compare runs, classifiers of features and the floor on the same pictures.",
             schema=CompareExperiment,
-            job="artstyle_tf.evaluation.compare",
-            early_check="check_comparison",
             config_file="compare.yaml",
             options=(
                 Option(
@@ -265,8 +234,6 @@ VERBS = {
             name="report",
             summary="Write a page of a run to open and to mail, and one of several side by side.",
             schema=ReportExperiment,
-            job="artstyle_tf.report.write_report",
-            early_check="check_report",
             config_file="report.yaml",
             options=(Option("--runs", "runs", "folders of finished runs", takes_several=True),),
         ),
@@ -274,7 +241,6 @@ VERBS = {
             name="trunk-cache",
             summary="Show what is kept of frozen blocks to make training fast, or clear it.",
             schema=TrunkCacheExperiment,
-            job="artstyle_tf.trunk_cache.manage",
             config_file="trunk_cache.yaml",
             options=(
                 Option("--folder", "folder", "of the cache; default: trunk_cache in the outputs"),

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TextIO, TypeVar
 
 from artstyle_tf.system.interruption import safe_point
+from artstyle_tf.system.notebook_progress import is_notebook, track_in_notebook
 from artstyle_tf.system.redaction import redacted
 from artstyle_tf.system.standard_streams import that_takes_commands
 from artstyle_tf.system.visible_text import shown
@@ -22,7 +23,7 @@ _SECONDS_BETWEEN_PLAIN_LINES = 5.0
 
 
 class Reporter:
-    """Messages and progress on a stream: a bar on a terminal, plain lines elsewhere.
+    """Messages and progress on a stream: a bar on terminals and in notebooks, lines elsewhere.
 
     Args:
         stream: where to write; stderr by default, so that stdout stays free for results. What
@@ -66,7 +67,9 @@ class Reporter:
             The items, unchanged. Between two of them the program can be interrupted.
         """
         tracked: Iterable[Item] = items
-        if self.is_terminal and not self.quiet and total > 0:
+        if self._given_stream is None and is_notebook() and not self.quiet and total > 0:
+            tracked = track_in_notebook(items, total=total, description=shown(description))
+        elif self.is_terminal and not self.quiet and total > 0:
             tracked = self._track_with_bar(items, total, description)
         elif not self.quiet and total > 0:
             tracked = self._track_with_lines(items, total, description, unit)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from artstyle_tf.api import jobs
 from artstyle_tf.cli import main as cli
 from artstyle_tf.config.experiment import DirectExperiment
 from artstyle_tf.config.loading import load_config
@@ -26,9 +27,10 @@ def job(monkeypatch):
         summarise=lambda result: f"summary of {result}",
     )
     module.run = lambda config, invocation: module.act(config, invocation)
-    monkeypatch.setattr(cli, "_import_quietly", lambda name: module)
+    monkeypatch.setattr(jobs, "import_quietly", lambda name: module)
     # What is refused before: tests/jobs/test_early_checks.py
-    monkeypatch.setattr(cli, "_check_early", lambda verb, config, invocation: None)
+    unchecked = {name: job._replace(early_check=None) for name, job in jobs.JOBS.items()}
+    monkeypatch.setattr(jobs, "JOBS", unchecked)
     return module
 
 
@@ -207,7 +209,7 @@ print("imported:", *{name.split(".")[0] for name in sys.modules})
 
 def test_every_verb_has_a_job_with_its_three_functions():
     for verb in cli.VERBS.values():
-        path = ROOT / (verb.job.replace(".", "/") + ".py")
+        path = ROOT / (jobs.JOBS[verb.name].module.replace(".", "/") + ".py")
         source = path.read_text()
         for function in ("def run(", "def plan(", "def summarise("):
             assert function in source, (verb.name, function)

@@ -66,6 +66,6 @@ def test_every_loss_of_the_list_can_be_chosen():
     for name in METRIC_LOSSES:
         phase = MetricPhaseConfig(unfreeze_blocks=0, epochs=1, learning_rate=1e-3, loss=name)
         assert phase.loss == name
+    phase = "{unfreeze_blocks: 0, epochs: 1, learning_rate: 1e-3, loss: center}"
     with pytest.raises(ArtstyleError, match=r"training\.phases\.0\.loss='center'"):
-        phase = "{unfreeze_blocks: 0, epochs: 1, learning_rate: 1e-3, loss: center}"
         load_config(TripletExperiment, None, [f"training.phases=[{phase}]"])

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from artstyle_tf.cli import early_checks
+from artstyle_tf.api import early_checks
 from artstyle_tf.cli.main import main
 from artstyle_tf.cli.verbs import VERBS
 from artstyle_tf.config.loading import load_config

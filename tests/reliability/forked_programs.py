@@ -205,11 +205,11 @@ def _import_everything() -> None:
     import importlib
     import runpy
 
-    from artstyle_tf.cli.verbs import VERBS
+    from artstyle_tf.api.jobs import JOBS
     from artstyle_tf.models.backbone_registry import BUILDERS
 
-    for verb in VERBS.values():
-        importlib.import_module(verb.job)
+    for job in JOBS.values():
+        importlib.import_module(job.module)
     shared = runpy.run_path(str(_TESTS / "conftest.py"))  # by its path: others are called so, too
     BUILDERS["tiny"] = shared["build_tiny_network"]
 

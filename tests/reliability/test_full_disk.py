@@ -12,6 +12,7 @@ import pytest
 from results import TRAIN, check_as_uninterrupted, leftovers, resume
 from small_disks import small_disk
 
+from artstyle_tf.api import jobs
 from artstyle_tf.cli.main import main
 from artstyle_tf.images import prepare_data
 from artstyle_tf.prediction.prediction_file import PredictionFile
@@ -125,9 +126,8 @@ def test_what_no_part_has_foreseen_is_still_told_without_a_traceback(
         raise error
 
     monkeypatch.setattr(prepare_data, "run", fail)
-    monkeypatch.setattr(
-        "artstyle_tf.cli.main._check_early", lambda *of: None
-    )  # there are no images
+    without_images = jobs.JOBS["prepare-data"]._replace(early_check=None)
+    monkeypatch.setitem(jobs.JOBS, "prepare-data", without_images)
     assert main(["--json"], verb="prepare-data") == 2
     captured = capsys.readouterr()
     assert said in captured.err

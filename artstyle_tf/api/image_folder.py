@@ -1,0 +1,130 @@
+"""A folder of images, one sub-folder per style, as functions and notebooks take it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from artstyle_tf.api.keywords import config_from_keywords
+from artstyle_tf.api.results import Result, result_of
+from artstyle_tf.config.base import Schema
+from artstyle_tf.images.index.style_folders import check_image_folder
+from artstyle_tf.images.settings import DataConfig
+from artstyle_tf.inspection.settings import InspectExperiment
+from artstyle_tf.system.progress import Reporter
+
+if TYPE_CHECKING:  # a folder is named before anything heavy is imported
+    import pandas as pd
+
+SchemaType = TypeVar("SchemaType", bound=Schema)
+
+
+class ImageFolder:
+    """Images in style folders, with how they are grouped, split and prepared.
+
+    Args:
+        path: folder with one folder per style; images may lie at any depth below.
+        group_pattern: regular expression on the file name whose first group names what must not
+            be split, such as an artist: `r"^([^_]+)_"` for artist_title.jpg.
+        settings: further keys of the section `data`, such as `split_file="split.csv"`,
+            `group_file`, `split={"test": 0.2, "train": 0.65}`, `near_duplicates="ignore"`,
+            `aspect="pad"`; see the reference of the configuration.
+
+    Raises:
+        ArtstyleError: if the folder does not exist, holds fewer than two styles, or a keyword is
+            unknown.
+
+    Example:
+        >>> images = ImageFolder("data/images", group_pattern=r"^([^_]+)_")
+        >>> images.table.groupby("label").size()
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        group_pattern: str | None = None,
+        **settings: Any,
+    ) -> None:
+        self.path = Path(path)
+        fixed: dict[str, Any] = {"images": self.path}
+        if group_pattern is not None:
+            fixed["group_pattern"] = group_pattern
+        self.settings = config_from_keywords(DataConfig, fixed, settings)
+        if not self.settings.demo_set:
+            check_image_folder(self.path)
+
+    def config(self, schema: type[SchemaType], settings: Mapping[str, Any]) -> SchemaType:
+        """The config of a job on these images.
+
+        Args:
+            schema: of the job; has the section `data`.
+            settings: keywords, see `api.keywords`.
+
+        Returns:
+            With `data.prepared` as it was given, else a folder of its own in the outputs for each
+            folder of images, so that two of them do not overwrite each other's.
+
+        Raises:
+            ArtstyleError: at a wrong keyword.
+        """
+        data = self.settings.model_dump(mode="json", exclude_unset=True)
+        if "prepared" not in data:
+            digest = hashlib.sha256(os.fsencode(self.path.resolve())).hexdigest()[:8]
+            outputs = Path(settings.get("outputs") or "outputs")
+            data["prepared"] = str(outputs / "prepared" / f"{self.path.resolve().name}-{digest}")
+        return config_from_keywords(schema, {}, {"data": data, **settings})
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row an image: path (below the folder), label, group, digest and size of the file."""
+        from artstyle_tf.images.prepare_data import find_pictures
+
+        return find_pictures(self.settings, Reporter(), fewest_styles=1).pictures
+
+    @property
+    def styles(self) -> list[str]:
+        """Names of the styles, sorted."""
+        return sorted(self.table["label"].unique().tolist())
+
+    def split(self) -> pd.DataFrame:
+        """Divides the images as a training would.
+
+        Returns:
+            The table with a column `split`: train, val or test. Groups, copies and images that
+            look the same are in one part.
+
+        Raises:
+            ArtstyleError: if a style has too few images or groups.
+        """
+        from artstyle_tf.images.prepare_data import index_and_split
+
+        _, pictures = index_and_split(self.settings, Reporter())
+        return pictures
+
+    def inspect(self, *, quiet: bool = False, **settings: Any) -> Result:
+        """Looks at every image: counts, faults, copies, shortcuts, what augmentation does.
+
+        Args:
+            quiet: no messages and no progress, only warnings.
+            settings: any key of the configuration of an inspection, such as `fail_on`.
+
+        Returns:
+            Findings with code, severity and text; tables and figures are in its folders.
+        """
+        return result_of("inspect-data", self.config(InspectExperiment, settings), quiet=quiet)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __repr__(self) -> str:
+        return f"ImageFolder({str(self.path)!r})"
+
+
+def as_image_folder(images: ImageFolder | str | os.PathLike[str]) -> ImageFolder:
+    """Takes a path for the folder there, with the usual settings."""
+    return images if isinstance(images, ImageFolder) else ImageFolder(images)

@@ -1,0 +1,166 @@
+"""Every job there is: the module that does it, and what is checked before that is imported.
+
+The command line and the functions of `artstyle_tf` begin a job here, so that both do the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import os
+import pkgutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from artstyle_tf.system.dry_run import summarise_plan
+from artstyle_tf.system.interruption import interrupted_at_safe_points
+from artstyle_tf.system.invocation import Invocation
+from artstyle_tf.system.progress import Reporter
+from artstyle_tf.system.temporary_folder import provide_temporary_folder
+
+# By name: it imports modules that would import more, if they were asked for more.
+_EARLY_CHECKS = "artstyle_tf.api.early_checks"
+
+
+class Job(NamedTuple):
+    """Something that can be done.
+
+    Attributes:
+        module: with `run(config, invocation)` and `plan(config, invocation)`, both giving a JSON
+            object, and `summarise(result)`, giving text; `summarise_plan(plan)`, too, where a plan
+            is more than its keys.
+        early_check: function of `api.early_checks` that is called before the module is imported.
+    """
+
+    module: str
+    early_check: str | None = None
+
+
+JOBS = {
+    "prepare-data": Job("artstyle_tf.images.prepare_data", "check_preparation"),
+    "inspect-data": Job("artstyle_tf.inspection.inspect_data", "check_inspection"),
+    "train-direct": Job("artstyle_tf.training.direct", "check_training"),
+    "train-triplet": Job("artstyle_tf.training.triplet", "check_training"),
+    "cross-validate": Job("artstyle_tf.evaluation.cross_validate", "check_cross_validation"),
+    "tune": Job("artstyle_tf.tuning.tune", "check_tuning"),
+    "evaluate": Job("artstyle_tf.evaluation.evaluate", "check_evaluation"),
+    "export-model": Job("artstyle_tf.export.export_model", "check_export"),
+    "predict": Job("artstyle_tf.prediction.predict", "check_prediction"),
+    "analyze-features": Job("artstyle_tf.analysis.analyze_features", "check_analysis"),
+    "compare": Job("artstyle_tf.evaluation.compare", "check_comparison"),
+    "report": Job("artstyle_tf.report.write_report", "check_report"),
+    "trunk-cache": Job("artstyle_tf.trunk_cache.manage"),
+}
+
+
+class Done(NamedTuple):
+    """A job that was done.
+
+    Attributes:
+        result: JSON object.
+        summarise: result -> text for people.
+    """
+
+    result: dict[str, Any]
+    summarise: Callable[[dict[str, Any]], str]
+
+
+def do_job(
+    name: str,
+    config: Any,
+    invocation: Invocation,
+    *,
+    dry_run: bool = False,
+    while_importing: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext,
+) -> Done:
+    """Checks what can be checked at once, imports the job, and does it.
+
+    Args:
+        name: key of `JOBS`.
+        config: of the job's schema.
+        invocation: how it was called; a training publishes its report by it.
+        dry_run: say what would be done instead.
+        while_importing: what surrounds the import, which takes seconds.
+
+    Raises:
+        ArtstyleError: about the user's input.
+        KeyboardInterrupt: at the next safe point after Ctrl-C.
+    """
+    job = JOBS[name]
+    provide_temporary_folder(_folder_of_results(config))
+    if job.early_check is not None:
+        pkgutil.resolve_name(f"{_EARLY_CHECKS}:{job.early_check}")(config, invocation)
+    with while_importing():
+        module = import_quietly(job.module)
+    act, summarise = module.run, module.summarise
+    if dry_run:
+        act, summarise = module.plan, getattr(module, "summarise_plan", summarise_plan)
+    with interrupted_at_safe_points():
+        return Done(act(config, invocation), summarise)
+
+
+def publish_run(run: Any, config: Any, reporter: Reporter) -> str | None:
+    """What a training calls at its end; see `report.after_training.publish_run`."""
+    from artstyle_tf.report.after_training import publish_run  # which imports matplotlib
+
+    return publish_run(run, config, reporter)
+
+
+def _folder_of_results(config: Any) -> Path:
+    """Where a job may write: its outputs folder, else the run that it is about."""
+    for name in ("outputs", "run"):
+        folder = getattr(config, name, None)
+        if isinstance(folder, str):
+            return Path(folder)
+    return Path("outputs")
+
+
+def stderr_descriptor() -> int:
+    """Of stderr, also while `import_quietly` has put another file in its place."""
+    return _apart.get("stderr", 2)
+
+
+_apart: dict[str, int] = {}
+
+
+def import_quietly(module: str) -> Any:
+    """Imports a job without the lines that TensorFlow's native part writes while it loads.
+
+    They speak of processors and missing GPUs, come before its own log level is read, and look like
+    errors to a newcomer. If the import fails they are shown after all.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if module in sys.modules:
+        return sys.modules[module]
+    sys.stderr.flush()
+    with _temporary_file() as captured:
+        stderr = _apart["stderr"] = os.dup(2)
+        os.dup2(captured.fileno(), 2)
+        try:
+            job = importlib.import_module(module)
+            if "tensorflow" in sys.modules:  # it looks for GPUs, and talks, when first asked
+                sys.modules["tensorflow"].config.list_physical_devices()
+                # It takes the several models of one training for a mistake.
+                logging.getLogger("tensorflow").setLevel(logging.ERROR)
+            return job
+        except BaseException:
+            captured.seek(0)
+            with contextlib.suppress(OSError):
+                os.write(stderr, captured.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            del _apart["stderr"]
+            os.close(stderr)
+
+
+def _temporary_file() -> Any:
+    """A place for what is written; nowhere on a system without a writable temporary folder."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        return Path(os.devnull).open("rb+")

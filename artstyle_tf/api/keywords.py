@@ -1,0 +1,119 @@
+"""Settings as keywords of a function: `backbone="efficientnet_v2_b0"` instead of a config file."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from artstyle_tf.config.base import Schema
+from artstyle_tf.config.dotted_keys import set_value
+from artstyle_tf.config.loading import validate
+from artstyle_tf.system.errors import ArtstyleError
+
+SchemaType = TypeVar("SchemaType", bound=Schema)
+
+
+def config_from_keywords(
+    schema: type[SchemaType], fixed: Mapping[str, Any], keywords: Mapping[str, Any]
+) -> SchemaType:
+    """Builds a config from its defaults and keywords.
+
+    Args:
+        schema: of the config.
+        fixed: dotted key -> value, which the function sets itself.
+        keywords: each is one of
+            - a key of the top level, such as `seed=1`; a mapping changes some keys of a section:
+              `training={"optimizer": {"weight_decay": 0.1}}`,
+            - a dotted key, in `**{"training.optimizer.weight_decay": 0.1}`,
+            - the last part of a dotted key, where only one key ends so: `weight_decay=0.1`.
+
+    Returns:
+        The validated config.
+
+    Raises:
+        ArtstyleError: at a keyword that is no key, with a similar one; at one that may be several
+            keys, with all of them; and at wrong values.
+    """
+    sections = dict(_dotted_keys(schema))
+    content: dict[str, Any] = {}
+    # The function's own values come last: nobody else may set what its arguments are for.
+    for name, value in [*keywords.items(), *fixed.items()]:
+        for key, plain in _flat(_key_of(name, list(sections)), _plain(value), sections):
+            set_value(content, key, plain)
+    return validate(schema, content, source="the keywords")
+
+
+def _key_of(name: str, keys: list[str]) -> str:
+    if name in keys:
+        return name
+    found = [key for key in keys if key.rpartition(".")[2] == name]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ArtstyleError(
+            f"The keyword {name} may stand for several settings",
+            received=f"{name}=...",
+            expected=" or ".join(found),
+            fix=f"name the whole key: **{{{found[0]!r}: ...}}",
+        )
+    # A dotted key below a mapping that has any keys, such as a tuning space, is left to pydantic.
+    if "." in name:
+        return name
+    close = difflib.get_close_matches(name, {key.rpartition(".")[2] for key in keys}, n=1)
+    raise ArtstyleError(
+        f"There is no setting called {name}",
+        received=f"{name}=...",
+        expected=f"did you mean {close[0]}?" if close else "a key of the configuration",
+        fix="print(run.config) or --print-config shows all keys with their values",
+    )
+
+
+def _dotted_keys(schema: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, bool]]:
+    """All keys and whether each is a section, those of the top level before those below."""
+    below = []
+    for name, field in schema.model_fields.items():
+        section = _section(field.annotation)
+        yield prefix + name, section is not None
+        if section is not None:
+            below.append((section, f"{prefix}{name}."))
+    for section, its_prefix in below:
+        yield from _dotted_keys(section, its_prefix)
+
+
+def _section(annotation: Any) -> type[BaseModel] | None:
+    """The schema in `Schema` or `Schema | None`; none in tuples and dicts, set as wholes."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if typing.get_origin(annotation) in (tuple, dict):
+        return None
+    sections = (_section(part) for part in typing.get_args(annotation))
+    return next((section for section in sections if section is not None), None)
+
+
+def _flat(key: str, value: Any, sections: Mapping[str, bool]) -> Iterator[tuple[str, Any]]:
+    """A mapping for a section changes keys one by one, so that the others keep their defaults."""
+    if isinstance(value, dict) and value and sections.get(key):
+        for name, each in value.items():
+            yield from _flat(f"{key}.{name}", each, sections)
+    else:
+        yield key, value
+
+
+def _plain(value: Any) -> Any:
+    """JSON values: paths and NumPy numbers are what people have at hand."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if hasattr(value, "item") and not hasattr(value, "__len__"):
+        return value.item()
+    return value

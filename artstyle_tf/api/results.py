@@ -1,0 +1,141 @@
+"""What a job gives back: its values, and what the command line would print."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from artstyle_tf.api.jobs import do_job, publish_run
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.invocation import Invocation
+from artstyle_tf.system.progress import Reporter
+from artstyle_tf.system.visible_text import shown_values
+
+if TYPE_CHECKING:  # matplotlib takes its time
+    from matplotlib.figure import Figure
+
+# Under one of these keys a result says where its files are, and where its figures.
+_FOLDERS = ("results", "saved_model", "run")
+
+
+class Result(Mapping[str, Any]):
+    """Values of a finished job, by the keys that `--json` prints; shown as its summary.
+
+    Args:
+        values: JSON object.
+        summarise: values -> text for people.
+    """
+
+    def __init__(
+        self, values: Mapping[str, Any], summarise: Callable[[dict[str, Any]], str]
+    ) -> None:
+        self._values = dict(values)
+        self._summarise = summarise
+
+    def __getitem__(self, key: str) -> Any:
+        return self._values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    @property
+    def summary(self) -> str:
+        """What the command line prints."""
+        return self._summarise(shown_values(self._values))
+
+    @property
+    def folder(self) -> Path | None:
+        """Where its tables are."""
+        found = next((self._values[key] for key in _FOLDERS if key in self._values), None)
+        return None if found is None else Path(found)
+
+    @property
+    def figure_names(self) -> list[str]:
+        """Names that `figure` takes."""
+        return sorted(_figure_files(self._values.get("figures")))
+
+    def figure(self, name: str) -> Figure:
+        """One of its figures, as a matplotlib Figure that a notebook shows.
+
+        Args:
+            name: of `figure_names`.
+
+        Raises:
+            ArtstyleError: if there is no such figure.
+        """
+        return saved_figure(self._values.get("figures"), name)
+
+    def __repr__(self) -> str:
+        return self.summary
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.summary)}</pre>"
+
+
+def result_of(
+    name: str, config: Any, *, quiet: bool, resume: bool = False, overwrite: bool = False
+) -> Result:
+    """Does a job.
+
+    Args:
+        name: key of `api.jobs.JOBS`.
+        config: of the job.
+        quiet: no messages and no progress, only warnings.
+        resume: continue what was interrupted.
+        overwrite: replace an earlier result of this name.
+    """
+    invocation = Invocation(
+        reporter=Reporter(quiet=quiet), resume=resume, overwrite=overwrite, publish=publish_run
+    )
+    done = do_job(name, config, invocation)
+    return Result(done.result, done.summarise)
+
+
+def saved_figure(folder: str | Path | None, name: str) -> Figure:
+    """A figure that was written as PNG, without axes around it.
+
+    Raises:
+        ArtstyleError: if there is none of this name.
+    """
+    files = _figure_files(folder)
+    if name not in files:
+        raise ArtstyleError(
+            f"There is no figure {name}",
+            received=repr(name),
+            expected=f"one of {', '.join(sorted(files))}" if files else "a result with figures",
+        )
+    from matplotlib.figure import Figure
+    from matplotlib.image import imread
+
+    pixels = imread(files[name])
+    height, width = pixels.shape[:2]
+    figure = Figure(figsize=(width / 150, height / 150), dpi=150)
+    figure.figimage(pixels)
+    return shown_in_notebooks(figure)
+
+
+def _figure_files(folder: str | Path | None) -> dict[str, Path]:
+    if folder is None:
+        return {}
+    root = Path(folder)
+    files = sorted(root.rglob("*.png"))
+    return {file.relative_to(root).with_suffix("").as_posix(): file for file in files}
+
+
+def shown_in_notebooks(figure: Figure) -> Figure:
+    """Lets a notebook show a figure that pyplot does not know."""
+    import io
+
+    def as_png() -> bytes:
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", facecolor="white")
+        return buffer.getvalue()
+
+    # IPython asks the object itself where no backend has registered its type.
+    figure._repr_png_ = as_png  # pyright: ignore[reportAttributeAccessIssue]
+    return figure

@@ -1,0 +1,205 @@
+"""The public names, as a notebook uses them, on a tiny network."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+import artstyle_tf as art
+
+STYLES = {"narrow": 12, "medium": 12, "wide": 12}
+PATTERN = r"^(.*)_picture"
+TINY = {
+    "backbone": "tiny",
+    "weights": None,
+    "image_size_px": 32,
+    "head": "pooled",
+    "views": None,
+    "batch_size": 8,
+    "group_pattern": PATTERN,
+    "split": {"train": 0.5, "val": 0.25, "test": 0.25},
+}
+TINY_TRIPLET = {
+    **{key: value for key, value in TINY.items() if key != "batch_size"},
+    "classes": 3,
+    "pictures_per_class": 2,
+    "dimension": 4,
+    "phases": [],
+}
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory, write_pictures, name_tiny_network):
+    folder = tmp_path_factory.mktemp("notebook")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        name_tiny_network(patch)
+        write_pictures(folder / "images", STYLES)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def run(workplace):
+    return art.train_direct("images", run_name="first", quiet=True, **TINY)
+
+
+@pytest.fixture(scope="module")
+def triplet(workplace):
+    return art.train_triplet("images", run_name="triplet", quiet=True, **TINY_TRIPLET)
+
+
+@pytest.fixture
+def files(workplace):
+    return sorted((workplace / "images").rglob("*.png"))[:3]
+
+
+def test_importing_is_light_and_every_name_is_there():
+    program = (
+        "import sys, artstyle_tf as art; art.ImageFolder; art.train_direct; art.load_run\n"
+        "print([m for m in ('tensorflow', 'keras', 'pandas', 'sklearn', 'matplotlib', 'cv2')"
+        " if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
+    for name in dir(art):
+        assert getattr(art, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        art.nothing  # noqa: B018
+
+
+def test_a_folder_tells_its_images_and_their_split(workplace):
+    images = art.ImageFolder("images", group_pattern=PATTERN, split=TINY["split"])
+    assert len(images) == 36
+    assert images.styles == sorted(STYLES)
+    assert {"path", "label", "group"} <= set(images.table)
+    split = images.split()
+    assert set(split["split"]) == {"train", "val", "test"}
+    assert (split.groupby(["label", "group"])["split"].nunique() == 1).all()
+
+
+def test_a_folder_is_inspected(workplace):
+    found = art.ImageFolder("images").inspect(quiet=True, run_name="look")
+    assert found["num_pictures"] == 36
+    assert found.folder.name == "look"
+    assert "<pre>" in found._repr_html_()
+    assert isinstance(found.figure(found.figure_names[0]), Figure)
+
+
+def test_a_run_knows_its_scores(run, workplace):
+    assert run.path == workplace / "outputs/models/first"
+    assert run.metrics == json.loads((run.path / "metrics.json").read_text())
+    assert set(run.class_names) == set(STYLES)
+    assert run.report is not None
+    assert "validation macro-F1" in repr(run)
+    counts = run.confusion_matrix()
+    assert counts.to_numpy().sum() == len(run.predictions())
+    accuracy = np.trace(counts.to_numpy()) / counts.to_numpy().sum()
+    assert accuracy == pytest.approx(run.metrics["test"]["accuracy"])
+
+
+def test_a_run_predicts_as_the_command_line_does(run, files, workplace):
+    from artstyle_tf.cli.main import main
+
+    table = run.predict(files)
+    assert table["path"].tolist() == [str(file) for file in files]
+    output = workplace / "predictions.csv"
+    command = ["--run", str(run.path), "--quiet", *map(str, files), "--output", str(output)]
+    assert main(command, verb="predict") == 0
+    told = pd.read_csv(output)
+    assert table["label"].tolist() == told["label"].tolist()
+    np.testing.assert_allclose(table["confidence"], told["confidence"], atol=1e-5)
+
+
+def test_a_file_that_is_no_image_is_a_row_with_the_reason(run, files, tmp_path):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG\r\n\x1a\nno more")
+    table = run.predict([files[0], broken])
+    assert table["unreadable"].isna().tolist() == [True, False]
+    with pytest.raises(art.ArtstyleError, match=r"broken\.png cannot be read"):
+        run.embed([files[0], broken])
+
+
+def test_embeddings_and_neighbors_of_both_kinds(run, triplet, files):
+    for each in (run, triplet):
+        embeddings = each.embed(files)
+        assert embeddings.dtype == np.float32
+        assert embeddings.shape[0] == 3
+        nearest = each.nearest(files[0], k=4)
+        assert list(nearest) == ["path", "label", "distance"]
+        assert len(nearest) == 4
+        assert nearest["distance"].is_monotonic_increasing
+
+
+def test_a_training_image_is_its_own_nearest(run):
+    rows = run.directory.read_pictures()
+    source = rows[rows["split"] == "train"]["source"].iloc[0]
+    nearest = run.nearest(f"images/{source}", k=1)
+    assert nearest["distance"][0] == pytest.approx(0, abs=1e-4)
+
+
+def test_figures_are_matplotlib_figures_that_a_notebook_shows(run):
+    assert "test/confusion_matrix" in run.figure_names
+    for name in ("training_curves", "confusion_matrix", "gallery"):
+        figure = run.figure(name)
+        assert isinstance(figure, Figure)
+        assert figure._repr_png_()[:4] == b"\x89PNG"
+    with pytest.raises(art.ArtstyleError, match=r"no figure curves.*training_curves"):
+        run.figure("curves")
+
+
+def test_runs_are_compared_evaluated_exported_and_loaded(run, triplet):
+    compared = art.compare([run, triplet], quiet=True)
+    assert len(compared["models"]) >= 2
+    evaluated = art.evaluate(run, split="val", quiet=True)
+    assert evaluated["metrics"]["macro_f1"] == pytest.approx(run.metrics["validation"]["macro_f1"])
+    exported = art.export(run, quiet=True)
+    assert exported.folder is not None
+    assert repr(art.load_run(run.path)) == repr(run)
+
+
+def test_settings_that_are_refused_leave_nothing_behind(workplace):
+    with pytest.raises(art.ArtstyleError, match="did you mean backbone"):
+        art.train_direct("images", run_name="none", **{**TINY, "bakbone": "x"})
+    with pytest.raises(art.ArtstyleError, match="exists already"):
+        art.train_direct("images", run_name="first", quiet=True, **TINY)
+    with pytest.raises(art.ArtstyleError, match="does not exist"):
+        art.ImageFolder("nowhere")
+    assert not (workplace / "outputs/models/none").exists()
+
+
+class TestFoldersThatAreNoRuns:
+    def test_any_folder(self, tmp_path):
+        with pytest.raises(art.ArtstyleError, match="is not a run"):
+            art.load_run(tmp_path)
+
+    def test_a_damaged_one(self, run, tmp_path):
+        shutil.copytree(run.path, tmp_path / "models/damaged")
+        (tmp_path / "models/damaged/metrics.json").write_text("{")
+        with pytest.raises(art.ArtstyleError, match=r"metrics\.json"):
+            art.load_run(tmp_path / "models/damaged")
+
+    def test_one_of_a_newer_version(self, run, tmp_path):
+        shutil.copytree(run.path, tmp_path / "models/newer")
+        file = tmp_path / "models/newer/environment.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), "artstyle_tf": "99.0"}))
+        with pytest.raises(art.ArtstyleError, match=r"newer version.*artstyle_tf 99\.0"):
+            art.load_run(tmp_path / "models/newer")
+
+    def test_one_that_is_not_finished(self, run, tmp_path):
+        shutil.copytree(run.path, tmp_path / "models/half")
+        (tmp_path / "models/half/metrics.json").unlink()
+        with pytest.raises(art.ArtstyleError, match="not finished"):
+            art.load_run(tmp_path / "models/half")
+
+
+def test_folds_are_trained(workplace):
+    found = art.cross_validate("images", folds=2, quiet=True, run_name="folds", **TINY)
+    assert found["random"]["macro_f1"] <= 1
+    assert "macro-F1" in found.summary
