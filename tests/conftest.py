@@ -6,10 +6,12 @@ import os
 import signal
 import sys
 
-# A shell starts its background jobs deaf to Ctrl-C, their children inherit it, and some tests press
-# it.
+# A shell starts its background jobs deaf to Ctrl-C, and nohup to SIGHUP; their children inherit it,
+# and some tests send both.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Before TensorFlow is imported anywhere: it reads these once.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import pytest
+from pydantic import ValidationError
 
 from artstyle_tf.export.formats.export_format import load_format
 from artstyle_tf.export.formats.registry import FORMATS, RUNTIMES
-from artstyle_tf.export.settings import ExportExperiment, FormatName
-from artstyle_tf.prediction.settings import PredictExperiment, RuntimeName
+from artstyle_tf.export.settings import ExportExperiment
+from artstyle_tf.prediction.settings import PredictExperiment
 
 
 def test_settings_take_the_names_of_the_registry():
-    assert get_args(FormatName) == tuple(FORMATS)
-    assert get_args(RuntimeName) == ("auto", "tensorflow", *RUNTIMES)
     assert ExportExperiment(formats=tuple(FORMATS)).formats == tuple(FORMATS)
     for name in RUNTIMES:
         assert PredictExperiment(runtime=name).runtime == name
+    with pytest.raises(ValidationError, match="'onnx'"):
+        ExportExperiment(formats=("other",))
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from artstyle_tf.api import early_checks
+from artstyle_tf.api.jobs import JOBS
 from artstyle_tf.cli.main import main
 from artstyle_tf.cli.verbs import VERBS
 from artstyle_tf.config.loading import load_config
@@ -146,10 +147,11 @@ def test_nothing_that_takes_seconds_is_imported_for_that(answers):
 
 
 def test_every_verb_that_reads_anything_has_an_early_check():
-    for verb in VERBS.values():
-        if verb.name != "trunk-cache":  # which needs nothing
-            assert verb.name in MISTAKES
-            assert callable(getattr(early_checks, str(verb.early_check)))
+    assert set(VERBS) == set(JOBS)
+    for name, job in JOBS.items():
+        if name != "trunk-cache":  # which needs nothing
+            assert name in MISTAKES
+            assert callable(getattr(early_checks, str(job.early_check)))
 
 
 def test_what_is_right_passes(tmp_path, monkeypatch, write_pictures):
