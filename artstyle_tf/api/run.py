@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # a run is opened before anything heavy is imported
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from artstyle_tf.api.network import LoadedNetwork
+    from artstyle_tf.api.loaded_network import LoadedNetwork
 
 Files = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 """Image files, folders of them or patterns, one or several."""
@@ -223,7 +223,7 @@ class Run:
     def _network(self) -> LoadedNetwork:
         from artstyle_tf.api.jobs import import_quietly
 
-        return import_quietly("artstyle_tf.api.network").LoadedNetwork(self.directory)
+        return import_quietly("artstyle_tf.api.loaded_network").LoadedNetwork(self.directory)
 
     def _part(self, part: str) -> Path:
         parts = [name for name in NAME_IN_RESULT.values() if name in self.metrics]
