@@ -22,7 +22,7 @@ from hostile_arrays import (
 )
 from watched_memory import run_watched
 
-from artstyle_tf.cli import main
+from artstyle_tf.cli.main import main
 from artstyle_tf.evaluation.fold_training import (
     Fold,
     FoldResult,
