@@ -56,7 +56,7 @@ def main() -> int:
 def _environment() -> dict[str, str]:
     """The environment in which uv asks the index that pip is set up for."""
     environment = dict(os.environ)
-    for key in (":env:.index-url", "global.index-url"):  # as pip ranks them
+    for key in (":env:.index_url", "global.index_url"):  # as pip ranks them
         told = subprocess.run(
             [sys.executable, "-m", "pip", "config", "get", key], capture_output=True, text=True
         )

@@ -23,7 +23,7 @@ from artstyle_tf.analysis.projection import PROJECTION_IN_WORDS, principal_compo
 from artstyle_tf.analysis.settings import ClusteringConfig
 from artstyle_tf.images.index.image_tables import csv_text
 from artstyle_tf.plots.clusters import plot_contingency, plot_silhouettes
-from artstyle_tf.plots.prediction_gallery import plot_prediction_gallery
+from artstyle_tf.plots.image_rows import plot_picture_rows
 from artstyle_tf.plots.projection_map import (
     MOST_CATEGORIES,
     largest_categories,
@@ -256,7 +256,7 @@ def _write_sheet(
     title: str,
 ) -> None:
     show = pictures.show()
-    figure = plot_prediction_gallery(
+    figure = plot_picture_rows(
         [[show(int(position)) for position in row] for row in rows],
         [[(caption(int(position)), None) for position in row] for row in rows],
         row_names,

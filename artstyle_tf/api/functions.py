@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 from artstyle_tf.analysis.settings import AnalyzeExperiment
 from artstyle_tf.api.image_folder import ImageFolder, as_image_folder
-from artstyle_tf.api.jobs import do_job, publish_run
 from artstyle_tf.api.keywords import config_from_keywords
 from artstyle_tf.api.results import Result, result_of
 from artstyle_tf.api.run import Run, load_run
@@ -21,8 +20,6 @@ from artstyle_tf.config.experiment import TRAINING_EXPERIMENTS
 from artstyle_tf.evaluation.settings import CompareExperiment, EvaluateExperiment
 from artstyle_tf.export.settings import ExportExperiment
 from artstyle_tf.report.settings import ReportExperiment
-from artstyle_tf.system.invocation import Invocation
-from artstyle_tf.system.progress import Reporter
 from artstyle_tf.tuning.settings import TUNE_EXPERIMENTS
 
 Images = ImageFolder | str | os.PathLike[str]
@@ -84,11 +81,9 @@ def _train(
     overwrite: bool,
     quiet: bool,
 ) -> Run:
-    invocation = Invocation(
-        reporter=Reporter(quiet=quiet), resume=resume, overwrite=overwrite, publish=publish_run
-    )
     config = _with_images(TRAINING_EXPERIMENTS[kind], images, settings)
-    result = do_job(f"train-{kind}", config, invocation).result
+    name = f"train-{kind}"
+    result = result_of(name, config, quiet=quiet, resume=resume, overwrite=overwrite)
     return load_run(result["run"])
 
 
@@ -216,16 +211,14 @@ def analyze(
     Raises:
         ArtstyleError: if neither or both of run and backbone are given.
     """
-    if run is None:
-        fixed: dict[str, Any] = {"backbone": backbone}
-        if images is not None:
-            analyzed = as_image_folder(images).config(AnalyzeExperiment, settings)
-            fixed["data"] = analyzed.data.model_dump(mode="json")
+    settings = {**settings, "backbone": backbone}
+    if run is None and images is not None:
+        config = _with_images(AnalyzeExperiment, images, settings)
     else:
-        fixed = {"run": _path_of(run), "backbone": backbone}
+        fixed: dict[str, Any] = {"run": None if run is None else _path_of(run)}
         if images is not None:
             fixed["images"] = as_image_folder(images).path
-    config = config_from_keywords(AnalyzeExperiment, fixed, settings)
+        config = config_from_keywords(AnalyzeExperiment, fixed, settings)
     return result_of("analyze-features", config, quiet=quiet)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import typing
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -12,7 +11,7 @@ from pydantic import BaseModel
 
 from artstyle_tf.config.base import Schema
 from artstyle_tf.config.dotted_keys import set_value
-from artstyle_tf.config.loading import validate
+from artstyle_tf.config.loading import schema_inside, validate
 from artstyle_tf.system.errors import ArtstyleError
 
 SchemaType = TypeVar("SchemaType", bound=Schema)
@@ -77,22 +76,13 @@ def _dotted_keys(schema: type[BaseModel], prefix: str = "") -> Iterator[tuple[st
     """All keys and whether each is a section, those of the top level before those below."""
     below = []
     for name, field in schema.model_fields.items():
-        section = _section(field.annotation)
+        # Tuples and mappings have no keys of their own: they are set as wholes.
+        section = schema_inside(field.annotation, in_collections=False)
         yield prefix + name, section is not None
         if section is not None:
             below.append((section, f"{prefix}{name}."))
     for section, its_prefix in below:
         yield from _dotted_keys(section, its_prefix)
-
-
-def _section(annotation: Any) -> type[BaseModel] | None:
-    """The schema in `Schema` or `Schema | None`; none in tuples and dicts, set as wholes."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    if typing.get_origin(annotation) in (tuple, dict):
-        return None
-    sections = (_section(part) for part in typing.get_args(annotation))
-    return next((section for section in sections if section is not None), None)
 
 
 def _flat(key: str, value: Any, sections: Mapping[str, bool]) -> Iterator[tuple[str, Any]]:

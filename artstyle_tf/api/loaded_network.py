@@ -63,16 +63,12 @@ class LoadedNetwork:
     def _row(self, path: Path, prediction: Any, top_k: int) -> dict[str, Any]:
         if isinstance(prediction, str):
             return {"path": str(path), "unreadable": prediction}
-        order = prediction.probabilities.argsort(kind="stable")[::-1][:top_k]
         return {
             "path": str(path),
             "label": prediction.label,
             "confidence": prediction.confidence,
             "accepted": prediction.accepted,
-            "top": [
-                (self._run.class_names[number], float(prediction.probabilities[number]))
-                for number in order
-            ],
+            "top": prediction.top(top_k),
         }
 
     def embed(self, files: Sequence[Path]) -> np.ndarray:

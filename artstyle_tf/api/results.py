@@ -57,7 +57,7 @@ class Result(Mapping[str, Any]):
     @property
     def figure_names(self) -> list[str]:
         """Names that `figure` takes."""
-        return sorted(_figure_files(self._values.get("figures")))
+        return sorted(figure_files(self._values.get("figures")))
 
     def figure(self, name: str) -> Figure:
         """One of its figures, as a matplotlib Figure that a notebook shows.
@@ -102,7 +102,7 @@ def saved_figure(folder: str | Path | None, name: str) -> Figure:
     Raises:
         ArtstyleError: if there is none of this name.
     """
-    files = _figure_files(folder)
+    files = figure_files(folder)
     if name not in files:
         raise ArtstyleError(
             f"There is no figure {name}",
@@ -119,7 +119,8 @@ def saved_figure(folder: str | Path | None, name: str) -> Figure:
     return shown_in_notebooks(figure)
 
 
-def _figure_files(folder: str | Path | None) -> dict[str, Path]:
+def figure_files(folder: str | Path | None) -> dict[str, Path]:
+    """Figures in a folder, at any depth: name, such as test/gallery, -> PNG; none if it is None."""
     if folder is None:
         return {}
     root = Path(folder)

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from artstyle_tf.api.results import saved_figure, shown_in_notebooks
+from artstyle_tf.api.results import figure_files, saved_figure, shown_in_notebooks
 from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.runs.run_directory import NAME_IN_RESULT, RunDirectory, open_run
 from artstyle_tf.runs.run_finding import read_results, read_run_config
@@ -181,9 +181,7 @@ class Run:
     @property
     def figure_names(self) -> list[str]:
         """Names that `figure` takes, such as training_curves and test/confusion_matrix."""
-        root = self.directory.figures
-        files = (file.relative_to(root).with_suffix("") for file in root.rglob("*.png"))
-        return sorted(file.as_posix() for file in files)
+        return sorted(figure_files(self.directory.figures))
 
     def figure(self, name: str) -> Figure:
         """A figure of the run, as a matplotlib Figure that a notebook shows.

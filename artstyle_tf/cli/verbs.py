@@ -69,7 +69,16 @@ def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-_GROUP_PATTERN_HELP = "what file names have in common that must not be split, e.g. '^([^_]+)_'"
+# Options of several verbs.
+_RUN = Option("--run", "run", "folder of the run, e.g. outputs/models/demo")
+_GROUPS = (
+    Option(
+        "--group-pattern",
+        "data.group_pattern",
+        "what file names have in common that must not be split, e.g. '^([^_]+)_'",
+    ),
+    Option("--group-file", "data.group_file", "CSV path,group instead of a pattern"),
+)
 
 VERBS = {
     verb.name: verb
@@ -89,8 +98,7 @@ VERBS = {
             demo_config_file="demo_inspect.yaml",
             options=(
                 Option("--images", "data.images", "folder of style folders; default: data/images"),
-                Option("--group-pattern", "data.group_pattern", _GROUP_PATTERN_HELP),
-                Option("--group-file", "data.group_file", "CSV path,group instead of a pattern"),
+                *_GROUPS,
                 Option("--split-file", "data.split_file", "CSV path,label,split; default: split"),
                 Option(
                     "--fail-on",
@@ -133,8 +141,7 @@ VERBS = {
                     "other folds and seeds; default: 1",
                     int,
                 ),
-                Option("--group-pattern", "data.group_pattern", _GROUP_PATTERN_HELP),
-                Option("--group-file", "data.group_file", "CSV path,group instead of a pattern"),
+                *_GROUPS,
             ),
             writes_a_run=True,
         ),
@@ -157,7 +164,7 @@ VERBS = {
             schema=EvaluateExperiment,
             config_file="evaluate.yaml",
             options=(
-                Option("--run", "run", "folder of the run, e.g. outputs/models/demo"),
+                _RUN,
                 Option(
                     "--images", "images", "folder of style folders, instead of the run's own split"
                 ),
@@ -169,7 +176,7 @@ VERBS = {
             schema=ExportExperiment,
             config_file="export.yaml",
             options=(
-                Option("--run", "run", "folder of the run, e.g. outputs/models/demo"),
+                _RUN,
                 Option(
                     "--formats",
                     "formats",
@@ -190,7 +197,7 @@ VERBS = {
             config_file="predict.yaml",
             positional=Option("PICTURES", "pictures", "files, folders, patterns; - reads stdin"),
             options=(
-                Option("--run", "run", "folder of the run, e.g. outputs/models/demo"),
+                _RUN,
                 Option("--url", "url", "of a server, http://HOST:8501 or https://HOST"),
                 Option("--output", "output", "file to write, .csv or .jsonl"),
                 Option("--top-k", "top_k", "classes to name for each picture; default: 3", int),
@@ -204,7 +211,7 @@ VERBS = {
             schema=AnalyzeExperiment,
             config_file="analysis.yaml",
             options=(
-                Option("--run", "run", "folder of the run, e.g. outputs/models/demo"),
+                _RUN,
                 Option("--images", "images", "folder of style folders, instead of the run's own"),
                 Option("--backbone", "backbone", "name of a bare backbone, instead of a run"),
                 Option("--layer", "layer", "pooled, head, output or a layer; default: pooled"),

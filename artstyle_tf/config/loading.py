@@ -218,16 +218,23 @@ def _schema_at(schema: type[BaseModel], location: Sequence[int | str]) -> type[B
         if isinstance(part, int) or current is None:
             continue
         field = current.model_fields.get(part)
-        current = None if field is None else _schema_inside(field.annotation)
+        current = None if field is None else schema_inside(field.annotation)
     return current
 
 
-def _schema_inside(annotation: Any) -> type[BaseModel] | None:
-    """The schema in `Schema`, `Schema | None` or `tuple[Schema, ...]`."""
+def schema_inside(annotation: Any, *, in_collections: bool = True) -> type[BaseModel] | None:
+    """The schema in `Schema`, `Schema | None` or `tuple[Schema, ...]`.
+
+    Args:
+        annotation: of a field.
+        in_collections: look into tuples and mappings, too.
+    """
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
+    if not in_collections and typing.get_origin(annotation) in (tuple, dict):
+        return None
     for argument in typing.get_args(annotation):
-        inside = _schema_inside(argument)
+        inside = schema_inside(argument, in_collections=in_collections)
         if inside is not None:
             return inside
     return None

@@ -22,9 +22,8 @@ def read_thumbnail(file: Path, *, side_px: int = 160) -> np.ndarray | None:
     Returns:
         uint8 [S, S, 3]; None if it cannot be read.
     """
-    try:
-        picture = Image.fromarray(read_picture(file))
-    except UnreadablePictureError:
+    picture = _opened(file)
+    if picture is None:
         return None
     scale = side_px / max(picture.size)
     width, height = (max(1, round(side * scale)) for side in picture.size)
@@ -46,8 +45,14 @@ def read_squashed(file: Path, *, side_px: int) -> np.ndarray | None:
     Returns:
         uint8 [S, S, 3]; None if it cannot be read.
     """
-    try:
-        picture = Image.fromarray(read_picture(file))
-    except UnreadablePictureError:
+    picture = _opened(file)
+    if picture is None:
         return None
     return np.array(picture.resize((side_px, side_px), Image.Resampling.BILINEAR, reducing_gap=3))
+
+
+def _opened(file: Path) -> Image.Image | None:
+    try:
+        return Image.fromarray(read_picture(file))
+    except UnreadablePictureError:
+        return None

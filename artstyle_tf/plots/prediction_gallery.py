@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from matplotlib.figure import Figure
-
-from artstyle_tf.plots.image_rows import plot_picture_rows
 
 
 def choose_for_gallery(
@@ -37,25 +32,3 @@ def choose_for_gallery(
         row = [*wrong[:num_wrong], *right[: columns - num_wrong]]
         chosen.append([int(position) for position in row])
     return chosen
-
-
-def plot_prediction_gallery(
-    pictures: Sequence[Sequence[np.ndarray]],
-    captions: Sequence[Sequence[tuple[str, bool | None]]],
-    row_names: Sequence[str],
-    *,
-    title: str,
-) -> Figure:
-    """Draws rows of pictures, right predictions framed green, wrong ones red, others black.
-
-    Args:
-        pictures: rows of uint8 [S, S, 3].
-        captions: for each picture its caption and whether the prediction is right; None where
-            nothing is predicted.
-        row_names: class of each row.
-        title: of the figure.
-
-    Returns:
-        A figure that grows with rows and columns.
-    """
-    return plot_picture_rows(pictures, captions, row_names, title=title)

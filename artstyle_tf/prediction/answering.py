@@ -38,6 +38,11 @@ class Prediction:
     accepted: bool | None
     neighbours: tuple[tuple[str, float], ...] = ()
 
+    def top(self, most: int) -> list[tuple[str, float]]:
+        """The most probable classes, at most so many, with their probabilities."""
+        order = self.probabilities.argsort(kind="stable")[::-1][:most]
+        return [(self.class_names[number], float(self.probabilities[number])) for number in order]
+
 
 class Answering(Protocol):
     """Somebody who is asked.

@@ -205,15 +205,13 @@ def _row(path: Path, said: Prediction | str, config: PredictExperiment) -> dict[
     is_sure = said.accepted
     if config.threshold is not None:
         is_sure = said.confidence >= config.threshold
-    order = said.probabilities.argsort(kind="stable")[::-1][: config.top_k]
-    names = said.class_names
     row = {
         "path": printable(path),
-        "answer": do_not_know(names) if is_sure is False else said.label,
+        "answer": do_not_know(said.class_names) if is_sure is False else said.label,
         "label": said.label,
         "confidence": round(said.confidence, 6),
         "accepted": is_sure,
-        "top": [(names[each], round(float(said.probabilities[each]), 6)) for each in order],
+        "top": [(name, round(share, 6)) for name, share in said.top(config.top_k)],
     }
     if said.neighbours:
         row["neighbours"] = [

@@ -30,8 +30,9 @@ from artstyle_tf.metrics.proportions import Interval
 from artstyle_tf.metrics.uncertainty import classification_intervals, per_class_intervals
 from artstyle_tf.plots.calibration import plot_calibration
 from artstyle_tf.plots.confusion_matrix import plot_confusion_matrix
+from artstyle_tf.plots.image_rows import plot_picture_rows
 from artstyle_tf.plots.per_class_scores import plot_per_class_scores
-from artstyle_tf.plots.prediction_gallery import choose_for_gallery, plot_prediction_gallery
+from artstyle_tf.plots.prediction_gallery import choose_for_gallery
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.system.files import write_json, write_text
 from artstyle_tf.system.finite_numbers import check_finite
@@ -203,7 +204,7 @@ def _plot_gallery(
     )
     says = list(zip(predictions["prediction"], predictions["confidence"], strict=True))
     right = (predictions["prediction"] == predictions["label"]).tolist()
-    return plot_prediction_gallery(
+    return plot_picture_rows(
         [[pictures.store.load(n).numpy() for n in row] for row in rows],
         [[(f"{says[n][0]} {says[n][1]:.2f}", right[n]) for n in row] for row in rows],
         [class_names[int(labels[row[0]])] for row in rows],

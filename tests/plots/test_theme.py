@@ -25,7 +25,7 @@ from artstyle_tf.plots.distance_histogram import plot_distance_histogram
 from artstyle_tf.plots.embedding_health import plot_embedding_health
 from artstyle_tf.plots.neighbor_sheet import plot_neighbour_sheet
 from artstyle_tf.plots.per_class_scores import plot_per_class_scores
-from artstyle_tf.plots.prediction_gallery import plot_prediction_gallery
+from artstyle_tf.plots.image_rows import plot_picture_rows
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.plots.training_curves import plot_training_curves
 names = ["a", "b"]
@@ -40,7 +40,7 @@ figures = [
     plot_training_curves(history),
     plot_distance_histogram(np.ones(3), np.ones(4), margin=0.2, title="t"),
     plot_embedding_health(history, margin=0.2),
-    plot_prediction_gallery([[picture]], captions, ["a"], title="t"),
+    plot_picture_rows([[picture]], captions, ["a"], title="t"),
     plot_neighbour_sheet([picture], [[picture]], captions, ["a"], title="t"),
 ]
 for number, figure in enumerate(figures):
