@@ -164,6 +164,19 @@ def test_runs_are_compared_evaluated_exported_and_loaded(run, triplet):
     assert repr(art.load_run(run.path)) == repr(run)
 
 
+def test_features_of_a_run_and_of_a_bare_backbone_are_analyzed(run):
+    little = {"classifiers": None, "methods": ["pca"], "depths": False, "quiet": True}
+    of_run = art.analyze(run, run_name="of-run", **little)
+    images = art.ImageFolder("images", group_pattern=PATTERN)
+    settings = {"weights": None, "image_size_px": 32, "run_name": "bare", **little}
+    of_backbone = art.analyze(images=images, backbone="tiny", **settings)
+    assert of_run.folder.name == "of-run"
+    assert of_backbone.folder.name == "bare"
+    assert any("pca" in name for name in of_backbone.figure_names)
+    with pytest.raises(art.ArtstyleError, match="both"):
+        art.analyze(run, backbone="tiny")
+
+
 def test_settings_that_are_refused_leave_nothing_behind(workplace):
     with pytest.raises(art.ArtstyleError, match="did you mean backbone"):
         art.train_direct("images", run_name="none", **{**TINY, "bakbone": "x"})
