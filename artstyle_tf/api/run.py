@@ -258,9 +258,9 @@ class Run:
 
 
 def _list_files(files: Files) -> list[Path]:
-    from artstyle_tf.images.index.file_arguments import check_names, list_pictures
+    from artstyle_tf.images.index.file_arguments import check_names, list_named_images
 
     single = isinstance(files, str | os.PathLike)
     names = [os.fspath(file) for file in ([files] if single else files)]  # pyright: ignore[reportArgumentType]
     check_names(names)
-    return list(list_pictures(names).files)
+    return list(list_named_images(names).files)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from artstyle_tf.images.index.file_arguments import STDIN, check_names, list_pictures
+from artstyle_tf.images.index.file_arguments import STDIN, check_names, list_named_images
 from artstyle_tf.images.index.image_listing import printable, report_ignored
 from artstyle_tf.images.index.style_names import near_styles
 from artstyle_tf.prediction.answering import (
@@ -42,7 +42,7 @@ _LONGEST_PATH = 48
 def run(config: PredictExperiment, invocation: Invocation) -> dict[str, Any]:
     """Answers for all pictures; returns what --json prints."""
     reporter, stopwatch = invocation.reporter, invocation.stopwatch
-    named = list_pictures(_names(config.pictures))
+    named = list_named_images(_names(config.pictures))
     paths = named.files
     report_ignored(named.ignored, reporter)
     output = _output(config, paths)
@@ -88,7 +88,7 @@ def run(config: PredictExperiment, invocation: Invocation) -> dict[str, Any]:
 
 def plan(config: PredictExperiment, invocation: Invocation) -> dict[str, Any]:
     """Checks the pictures and the run; answers nothing, writes nothing."""
-    named = list_pictures(_names(config.pictures))
+    named = list_named_images(_names(config.pictures))
     report_ignored(named.ignored, invocation.reporter)
     check_who_answers(config)
     return {

@@ -164,10 +164,10 @@ def copies_in_own_split(
 
     A run of before hashes were kept gives those with the same bytes only.
     """
-    pictures = run.read_pictures()
-    rows = pictures[(pictures["split"] == split) & (pictures["parent"] == "")]
-    if "perceptual_hash" not in pictures:
-        learned = pictures[(pictures["split"] != split) & (pictures["split"] != "test")]
+    own = run.read_pictures()
+    rows = own[(own["split"] == split) & (own["parent"] == "")]
+    if "perceptual_hash" not in own:
+        learned = own[(own["split"] != split) & (own["split"] != "test")]
         return frozenset(rows["source"][rows["source_digest"].isin(learned["source_digest"])])
     seen = _without_own(read_seen_images(run, trained, reporter), split)
     hashes, is_usable = kept_hashes(rows["perceptual_hash"].tolist(), run)

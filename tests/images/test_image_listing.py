@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from artstyle_tf.images.index.file_arguments import list_pictures
+from artstyle_tf.images.index.file_arguments import list_named_images
 from artstyle_tf.images.index.image_index import index_images
 from artstyle_tf.system.errors import ArtstyleError
 
@@ -34,7 +34,7 @@ def folder(tmp_path, monkeypatch):
     ],
 )
 def test_names_become_files(folder, names, expected):
-    assert [path.as_posix() for path in list_pictures(names).files] == expected
+    assert [path.as_posix() for path in list_named_images(names).files] == expected
 
 
 @pytest.mark.parametrize(
@@ -49,10 +49,10 @@ def test_names_become_files(folder, names, expected):
 )
 def test_what_leads_nowhere_is_told(folder, names, message):
     if message is None:  # a hidden folder that is named is meant
-        assert list_pictures(names).files == [Path("pictures/.git/d.jpg")]
+        assert list_named_images(names).files == [Path("pictures/.git/d.jpg")]
         return
     with pytest.raises(ArtstyleError, match=message):
-        list_pictures(names)
+        list_named_images(names)
 
 
 def _reasons(named):
@@ -69,7 +69,7 @@ def test_links_are_followed_and_everything_is_accounted_for(folder):
     Path("pictures/broken.jpg").symlink_to("nothing")
     Path("pictures/p.jp2").write_bytes(b"\xff\x4f\xff\x51")
     Path("pictures/p.xyz").write_bytes(b"\xff\xd8\xff")
-    named = list_pictures(["pictures"])
+    named = list_named_images(["pictures"])
     assert [path for path in named.files if "linked" in path.parts] == sorted(
         Path("pictures/linked") / f"{number}.jpg" for number in range(12)
     )
@@ -97,7 +97,7 @@ def test_a_style_folder_holds_for_predicting_what_it_holds_for_training(folder):
     Path("more").mkdir()
     Path("more/7.png").write_bytes(b"7")
     Path("styles/b/link").symlink_to(folder / "more")
-    index, named = index_images(Path("styles")), list_pictures(["styles"])
+    index, named = index_images(Path("styles")), list_named_images(["styles"])
     assert {path.relative_to("styles").as_posix() for path in named.files} == set(
         index.pictures["path"]
     )
@@ -106,13 +106,13 @@ def test_a_style_folder_holds_for_predicting_what_it_holds_for_training(folder):
 
 def test_a_broken_link_does_not_spoil_a_pattern(folder):
     Path("pictures/broken.jpg").symlink_to("nothing")
-    named = list_pictures(["pictures/*.jpg"])
+    named = list_named_images(["pictures/*.jpg"])
     assert named.files == [Path("pictures/b.jpg")]
     assert _reasons(named) == {"pictures/broken.jpg": "a broken link"}
 
 
 def test_a_file_that_is_named_itself_is_not_ignored(folder):
-    named = list_pictures(["pictures", "pictures/notes.txt"])
+    named = list_named_images(["pictures", "pictures/notes.txt"])
     assert Path("pictures/notes.txt") in named.files
     assert "pictures/notes.txt" not in named.ignored
 
@@ -122,7 +122,7 @@ def test_nothing_to_look_at_says_what_was_found(folder):
         Path("unread").mkdir(exist_ok=True)
         (Path("unread") / name).write_bytes(b"\xff\x0a" if name.endswith("jxl") else b"")
     with pytest.raises(ArtstyleError, match=r"3 files that are ignored: 2 x JPEG XL, .*convert it"):
-        list_pictures(["unread"])
+        list_named_images(["unread"])
 
 
 def test_names_that_are_no_text_can_be_answered(folder):
@@ -130,4 +130,6 @@ def test_names_that_are_no_text_can_be_answered(folder):
         Path("pictures", os.fsdecode(b"\xff.jpg")).touch()
     except OSError:
         pytest.skip("this file system has no such names")
-    assert b"pictures/\xff.jpg" in [os.fsencode(path) for path in list_pictures(["pictures"]).files]
+    assert b"pictures/\xff.jpg" in [
+        os.fsencode(path) for path in list_named_images(["pictures"]).files
+    ]

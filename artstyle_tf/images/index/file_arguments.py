@@ -35,7 +35,7 @@ def check_names(names: Sequence[str]) -> None:
     """Checks that names lead somewhere, without looking for pictures there.
 
     Args:
-        names: as for `list_pictures`, and `STDIN`, which is not read.
+        names: as for `list_named_images`, and `STDIN`, which is not read.
 
     Raises:
         ArtstyleError: if there are none, or one leads nowhere.
@@ -50,7 +50,7 @@ def check_names(names: Sequence[str]) -> None:
             _matches(name)
 
 
-def list_pictures(names: Iterable[str]) -> NamedPictures:
+def list_named_images(names: Iterable[str]) -> NamedPictures:
     """Finds the pictures that are meant.
 
     Args:

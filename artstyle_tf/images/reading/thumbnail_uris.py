@@ -37,9 +37,10 @@ def picture_uri(picture: Image.Image | np.ndarray) -> str:
     Args:
         picture: as it is, or uint8 [H, W, 3].
     """
-    image = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
+    if isinstance(picture, np.ndarray):
+        picture = Image.fromarray(picture)
     buffer = io.BytesIO()
-    image.save(buffer, "WEBP", quality=_QUALITY, method=2)
+    picture.save(buffer, "WEBP", quality=_QUALITY, method=2)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
