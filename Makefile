@@ -62,7 +62,7 @@ $(VENV)/tools/.ready: dependencies/tools.txt
 
 setup: $(VENV)/.ready-to-test  ## Create .venv with everything, also for tests and checks
 
-demo: $(VENV)/.ready  ## Draw the demo pictures, train on them, show the results
+demo: $(VENV)/.ready  ## Draw the demo images, train on them, show the results
 	$(BIN)/python scripts/train_direct.py --demo --run-name demo --overwrite
 
 check: $(VENV)/.ready-to-test  ## Lint, types, layers
@@ -74,7 +74,7 @@ check: $(VENV)/.ready-to-test  ## Lint, types, layers
 test: $(VENV)/.ready-to-test  ## Run the tests (no network, no GPU)
 	$(BIN)/python -m pytest -m "not shared and not reliability"
 
-test-shared: $(VENV)/.ready-to-test  ## Run the tests on the real pictures, where they are at hand
+test-shared: $(VENV)/.ready-to-test  ## Run the tests on the real images, where they are at hand
 	$(BIN)/python -m pytest -m shared
 
 test-reliability: $(VENV)/.ready-to-test  ## Kill, flood, fill and starve the programs (about half an hour)
@@ -95,6 +95,6 @@ format: $(VENV)/.ready-to-test  ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:  ## Remove the environment and caches; pictures and outputs stay
+clean:  ## Remove the environment and caches; images and outputs stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""Training with and without the trunk cache: the same schedule, pictures, views and seed.
+"""Training with and without the trunk cache: the same schedule, images, views and seed.
 
 See `python benchmarks/direct_training.py --help`.
 """
@@ -57,7 +57,7 @@ def _parse() -> argparse.Namespace:
     add("--image-size-px", type=int, default=224, metavar="S", help="default: %(default)s")
     add("--unfreeze", type=int, nargs="+", default=[0, 1, 5], metavar="K", help="blocks by phase")
     add("--epochs", type=int, default=5, help="of each phase (default: %(default)s)")
-    add("--views", type=int, default=1, help="of each picture (default: %(default)s)")
+    add("--views", type=int, default=1, help="of each image (default: %(default)s)")
     add("--dtype", default="float32", help="of kept rows (default: %(default)s)")
     add("--repeats", type=int, default=3, metavar="N", help="rounds (default: %(default)s)")
     add("--json", type=Path, metavar="FILE", help="write the whole result here")
@@ -84,7 +84,7 @@ def _run(options: argparse.Namespace, folder: Path, reporter: Reporter) -> None:
         print(f"{what}: {value:.3g}")
     if options.json is not None:
         settings = {name: getattr(options, name) for name in SETTINGS}
-        settings["num_pictures"] = runner.last[PLAIN].result["num_pictures"]
+        settings["num_images"] = runner.last[PLAIN].result["num_images"]
         settings["agreement"] = agreement
         write_result(options.json, comparison, benchmark="direct_training", settings=settings)
 
@@ -104,7 +104,7 @@ class _Runner:
             f"data.views={{num_views: {options.views}}}",
             f"data.prepared={folder / 'prepared'}",
             f"training.trunk_cache.dtype={options.dtype}",
-            *_pictures(options.overrides, folder),
+            *_images(options.overrides, folder),
         ]
         self.last: dict[str, FinishedTraining] = {}
 
@@ -142,8 +142,8 @@ class _Runner:
         return finished.result["seconds"]["training"]
 
 
-def _pictures(overrides: list[str], folder: Path) -> list[str]:
-    """The user's pictures and weights, or the demo set and random weights."""
+def _images(overrides: list[str], folder: Path) -> list[str]:
+    """The user's images and weights, or the demo set and random weights."""
     if any(override.startswith("data.images=") for override in overrides):
         return overrides
     images = folder / "demo"

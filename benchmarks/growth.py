@@ -1,4 +1,4 @@
-"""How time and memory grow with the number of pictures.
+"""How time and memory grow with the number of images.
 
 See `python benchmarks/growth.py --help`.
 """
@@ -24,9 +24,9 @@ NUM_STYLES = 8
 SIDE_PX = 320
 
 DESCRIPTION = f"""\
-Generates pictures of {SIDE_PX} px in {NUM_STYLES} styles and trains on them with an empty trunk
-cache, for several numbers of pictures. Prints the seconds of each part, the seconds for each 1,000
-pictures, and the peak memory of the training process, memory-mapped files included.
+Generates images of {SIDE_PX} px in {NUM_STYLES} styles and trains on them with an empty trunk
+cache, for several numbers of images. Prints the seconds of each part, the seconds for each 1,000
+images, and the peak memory of the training process, memory-mapped files included.
 """
 
 
@@ -35,7 +35,7 @@ class Measured:
     """One size.
 
     Attributes:
-        num_pictures: generated, all splits together.
+        num_images: generated, all splits together.
         preparation_s: cleaning and copying.
         training_s: filling the cache and all epochs.
         evaluation_s: scores, tables and figures.
@@ -43,7 +43,7 @@ class Measured:
         peak_memory_gb: of the training process.
     """
 
-    num_pictures: int
+    num_images: int
     preparation_s: float
     training_s: float
     evaluation_s: float
@@ -82,11 +82,11 @@ def _parse() -> argparse.Namespace:
 
 
 def _measure(size: int, folder: Path, options: argparse.Namespace, reporter: Reporter) -> Measured:
-    _generate(folder / "pictures", size, reporter)
-    reporter.info(f"Training on {size} pictures.")
+    _generate(folder / "images", size, reporter)
+    reporter.info(f"Training on {size} images.")
     phase = f"{{unfreeze_blocks: 1, epochs: {options.epochs}, learning_rate: 1e-3}}"
     overrides = [
-        f"data.images={folder / 'pictures'}",
+        f"data.images={folder / 'images'}",
         f"data.prepared={folder / 'prepared'}",
         "data.views=null",
         f"model.backbone={options.backbone}",
@@ -99,7 +99,7 @@ def _measure(size: int, folder: Path, options: argparse.Namespace, reporter: Rep
     finished = train(overrides, outputs=folder, run_name="growth")
     seconds = finished.result["seconds"]
     return Measured(
-        num_pictures=size,
+        num_images=size,
         preparation_s=seconds["preparation"],
         training_s=seconds["training"],
         evaluation_s=seconds["evaluation"],
@@ -109,8 +109,8 @@ def _measure(size: int, folder: Path, options: argparse.Namespace, reporter: Rep
 
 
 def _generate(folder: Path, size: int, reporter: Reporter) -> None:
-    """Noise of a coarseness that is the style; no two pictures are equal."""
-    tracked = reporter.track(range(size), total=size, description="Generating pictures")
+    """Noise of a coarseness that is the style; no two images are equal."""
+    tracked = reporter.track(range(size), total=size, description="Generating images")
     for number in tracked:
         style = number % NUM_STYLES
         generator = np.random.default_rng([0, number])
@@ -122,16 +122,16 @@ def _generate(folder: Path, size: int, reporter: Reporter) -> None:
 
 
 def _print(rows: list[Measured]) -> None:
-    print(f"{'pictures':>9} {'prepare':>9} {'train':>9} {'evaluate':>9} {'total':>9}", end="")
+    print(f"{'images':>9} {'prepare':>9} {'train':>9} {'evaluate':>9} {'total':>9}", end="")
     print(f" {'s/1000':>8} {'ratio':>6} {'peak GB':>8}")
-    first = rows[0].total_s / rows[0].num_pictures
+    first = rows[0].total_s / rows[0].num_images
     for row in rows:
-        each = row.total_s / row.num_pictures
+        each = row.total_s / row.num_images
         parts = (row.preparation_s, row.training_s, row.evaluation_s, row.total_s)
         columns = " ".join(f"{part:>9.1f}" for part in parts)
-        print(f"{row.num_pictures:>9,} {columns} {1000 * each:>8.1f}", end="")
+        print(f"{row.num_images:>9,} {columns} {1000 * each:>8.1f}", end="")
         print(f" {each / first:>6.2f} {row.peak_memory_gb:>8.2f}")
-    print("Seconds; ratio: of the seconds for each 1,000 pictures to those of the first row.")
+    print("Seconds; ratio: of the seconds for each 1,000 images to those of the first row.")
 
 
 def _write(options: argparse.Namespace, rows: list[Measured]) -> None:

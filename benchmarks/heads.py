@@ -1,7 +1,7 @@
-"""What a style head costs when one picture is asked about, beside the pooled head.
+"""What a style head costs when one image is asked about, beside the pooled head.
 
 Both heads stand on the same backbone with random weights; the time does not depend on them.
-Milliseconds for one picture in memory, in turns: the graph of constants that a SavedModel holds,
+Milliseconds for one image in memory, in turns: the graph of constants that a SavedModel holds,
 and OpenVINO in float32 where it is installed.
 """
 
@@ -45,14 +45,14 @@ def _parse() -> argparse.Namespace:
 
 def _run(options: argparse.Namespace, reporter: Reporter) -> None:
     side = options.image_size_px
-    picture = np.random.default_rng(0).uniform(0, 255, (1, side, side, 3)).astype(np.float32)
+    image = np.random.default_rng(0).uniform(0, 255, (1, side, side, 3)).astype(np.float32)
     with tempfile.TemporaryDirectory(prefix="heads-") as folder:
         networks = {}
         for head in ("pooled", "style"):
             networks |= _networks(head, options.backbone, side, Path(folder))
         comparisons = {
             runtime: measure_side_by_side(
-                {head: _timed(networks[head, runtime], picture) for head in ("pooled", "style")},
+                {head: _timed(networks[head, runtime], image) for head in ("pooled", "style")},
                 unit="ms",
                 reference="pooled",
                 repeats=options.repeats,
@@ -97,11 +97,11 @@ def _networks(
     return networks
 
 
-def _timed(network: Callable[[np.ndarray], Any], picture: np.ndarray) -> Callable[[], float]:
+def _timed(network: Callable[[np.ndarray], Any], image: np.ndarray) -> Callable[[], float]:
     def measure() -> float:
         start = time.perf_counter()
         for _ in range(_CALLS):
-            network(picture)
+            network(image)
         return (time.perf_counter() - start) / _CALLS * 1000
 
     return measure

@@ -37,7 +37,7 @@ TORCH = "PyTorch EfficientNet-B0"
 READING_THREADS = 2
 
 DESCRIPTION = f"""\
-Measures pictures a second, in batches of {BATCH_SIZE}:
+Measures images a second, in batches of {BATCH_SIZE}:
 
   without --files  every runtime that is installed, on pixels in memory: Keras predict, the graph
                    of constants that a SavedModel holds, the SavedModel itself, ONNX Runtime,
@@ -139,7 +139,7 @@ def _compare_runtimes(
             candidates[TORCH] = stack.enter_context(_torch(options.torch_python, side))
         return measure_side_by_side(
             candidates,
-            unit="pictures/s",
+            unit="images/s",
             reference=TENSORFLOW,
             repeats=options.repeats,
             left_out=left_out,
@@ -197,7 +197,7 @@ def _timed(network: Callable[[np.ndarray], Any], pixels: np.ndarray) -> Callable
 def _compare_reading(
     served: ServedRun, options: argparse.Namespace, folder: Path, reporter: Reporter
 ) -> Comparison:
-    """The way of predict.py over files beside the network alone on as many pictures."""
+    """The way of predict.py over files beside the network alone on as many images."""
     from artstyle_tf.export.formats.export_format import load_format
     from artstyle_tf.prediction.answering import RunAnswering, answer_files
     from artstyle_tf.trunk_cache.frozen_graph import freeze
@@ -206,7 +206,7 @@ def _compare_reading(
     if options.runtime != "tensorflow":
         form = load_format(options.runtime)
         network = form.open(form.write(network, folder, lambda: ()))
-    paths = _generate(folder / "pictures", options.files, reporter)
+    paths = _generate(folder / "images", options.files, reporter)
     answering = RunAnswering(served, options.runtime, network)
     loaded: Any = answering.load(paths[:BATCH_SIZE])
     batch = np.stack(loaded).astype(np.float32)
@@ -230,7 +230,7 @@ def _compare_reading(
 
     return measure_side_by_side(
         {"network alone": bare, "from files": from_files},
-        unit="pictures/s",
+        unit="images/s",
         reference="network alone",
         repeats=options.repeats,
         warm_up_rounds=1 if len(paths) < 1000 else 0,
@@ -242,7 +242,7 @@ def _generate(folder: Path, count: int, reporter: Reporter) -> list[Path]:
     """Soft noise, which a JPEG of quality 90 keeps in about 60 kB, as scans of paintings."""
     folder.mkdir()
     paths = []
-    for number in reporter.track(range(count), total=count, description="Drawing pictures"):
+    for number in reporter.track(range(count), total=count, description="Drawing images"):
         generator = np.random.default_rng([0, number])
         coarse = generator.integers(0, 256, (SIDE_PX // 5, SIDE_PX // 5, 3), np.uint8)
         path = folder / f"{number:06}.jpg"

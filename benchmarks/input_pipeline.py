@@ -1,4 +1,4 @@
-"""How fast batches of decoded, resized pictures come out: ours beside what others use.
+"""How fast batches of decoded, resized images come out: ours beside what others use.
 
 See `python benchmarks/input_pipeline.py --help`.
 """
@@ -28,10 +28,10 @@ KEPT = "artstyle_tf, kept in memory"
 TORCH = f"torch DataLoader, Pillow, {TORCH_WORKERS} workers"
 
 DESCRIPTION = f"""\
-Measures how many pictures a second come out as batches of {BATCH_SIZE} at {IMAGE_SIZE_PX} px:
+Measures how many images a second come out as batches of {BATCH_SIZE} at {IMAGE_SIZE_PX} px:
 
   JPEG decoding alone                  bytes in memory, no resize: the most that is possible
-  {OURS:<35}  when the pictures do not fit into memory
+  {OURS:<35}  when the images do not fit into memory
   {KEPT:<35}  when they do; the first reading does not count
   image_dataset_from_directory         Keras' own, as it is and with one more .prefetch()
   {TORCH:<35}  only with --torch-python
@@ -68,7 +68,7 @@ def _parse() -> argparse.Namespace:
     add = parser.add_argument
     add("--images", type=Path, metavar="FOLDER", help="style folders of JPEG files (default: demo)")
     add(
-        "--most-pictures",
+        "--most-images",
         type=_positive,
         default=1000,
         metavar="N",
@@ -89,16 +89,16 @@ def _positive(text: str) -> int:
 
 
 def _run(options: argparse.Namespace, folder: Path, reporter: Reporter) -> None:
-    originals = _choose(options.images, options.most_pictures, folder, reporter)
-    copies = _copy(originals, folder / "pictures")
-    comparison, versions = _measure(copies, folder / "pictures", options, reporter)
+    originals = _choose(options.images, options.max_images, folder, reporter)
+    copies = _copy(originals, folder / "images")
+    comparison, versions = _measure(copies, folder / "images", options, reporter)
     print_table(comparison, decimals=0)
     if options.json is None:
         return
     num_bytes = sum(path.stat().st_size for path in copies)
     settings = {
-        "pictures": len(copies),
-        "picture_source": "demo set" if options.images is None else "given folder",
+        "images": len(copies),
+        "image_source": "demo set" if options.images is None else "given folder",
         "mean_file_kb": round(num_bytes / len(copies) / 1000, 1),
         "image_size_px": IMAGE_SIZE_PX,
         "batch_size": BATCH_SIZE,
@@ -108,7 +108,7 @@ def _run(options: argparse.Namespace, folder: Path, reporter: Reporter) -> None:
 
 
 def _choose(
-    images: Path | None, most_pictures: int, folder: Path, reporter: Reporter
+    images: Path | None, max_images: int, folder: Path, reporter: Reporter
 ) -> list[Path]:
     if images is None:
         from artstyle_tf.demo.demo_set import write_demo_set  # late, as TensorFlow is below
@@ -118,14 +118,14 @@ def _choose(
     found = sorted(path for path in images.glob("*/*") if path.suffix.lower() in (".jpg", ".jpeg"))
     if not found:
         raise ArtstyleError(
-            "There are no pictures to measure with",
+            "There are no images to measure with",
             received=images,
             expected="a folder of style folders with JPEG files",
             fix="give such a folder with --images, or leave the option out for the demo set",
         )
-    # Evenly from all styles, because styles differ in how long a picture takes to decode.
-    step = max(1.0, len(found) / most_pictures)
-    return [found[int(place * step)] for place in range(min(len(found), most_pictures))]
+    # Evenly from all styles, because styles differ in how long an image takes to decode.
+    step = max(1.0, len(found) / max_images)
+    return [found[int(place * step)] for place in range(min(len(found), max_images))]
 
 
 def _copy(originals: Sequence[Path], folder: Path) -> list[Path]:
@@ -145,17 +145,17 @@ def _measure(
     """The comparison, and the versions of torch and Pillow if they were measured."""
     # TensorFlow is imported late: --help and a wrong option must answer at once.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import picture_readers as readers
+    import image_readers as readers
 
     styles = sorted({path.parent.name for path in paths})
     labels = [styles.index(path.parent.name) for path in paths]
-    pictures = readers.Pictures(folder, paths, labels, IMAGE_SIZE_PX, BATCH_SIZE)
+    images = readers.Images(folder, paths, labels, IMAGE_SIZE_PX, BATCH_SIZE)
     candidates = {
-        "JPEG decoding alone": readers.decoding_alone(pictures),
-        OURS: readers.ours(pictures, keep=False),
-        KEPT: readers.ours(pictures, keep=True),
-        "image_dataset_from_directory": readers.keras_directory(pictures, prefetch=False),
-        "image_dataset_from_directory.prefetch": readers.keras_directory(pictures, prefetch=True),
+        "JPEG decoding alone": readers.decoding_alone(images),
+        OURS: readers.ours(images, keep=False),
+        KEPT: readers.ours(images, keep=True),
+        "image_dataset_from_directory": readers.keras_directory(images, prefetch=False),
+        "image_dataset_from_directory.prefetch": readers.keras_directory(images, prefetch=True),
     }
     left_out: dict[str, str] = {}
     versions = None
@@ -163,11 +163,11 @@ def _measure(
         if options.torch_python is None:
             left_out[TORCH] = "give --torch-python PATH"
         else:
-            loader = readers.torch_loader(options.torch_python, pictures, num_workers=TORCH_WORKERS)
+            loader = readers.torch_loader(options.torch_python, images, num_workers=TORCH_WORKERS)
             candidates[TORCH], versions = stack.enter_context(loader)
         comparison = measure_side_by_side(
             candidates,
-            unit="pictures/s",
+            unit="images/s",
             reference=OURS,
             repeats=options.repeats,
             left_out=left_out,

@@ -53,7 +53,7 @@ class Comparison:
     """All candidates of one run.
 
     Attributes:
-        unit: of every value, e.g. "pictures/s" or "s".
+        unit: of every value, e.g. "images/s" or "s".
         reference: name of the candidate that has ratio 1.
         measurements: name of a candidate -> its measurement.
         left_out: name of a candidate that was not measured -> the reason.
@@ -83,7 +83,7 @@ def measure_side_by_side(
 
     Args:
         candidates: name -> function that does the work once and gives its value, > 0.
-        unit: of the values, e.g. "pictures/s" or "s".
+        unit: of the values, e.g. "images/s" or "s".
         reference: name of the candidate the others are compared with.
         repeats: number of rounds that count, at least 1.
         warm_up_rounds: rounds before these, not counted: caches fill, functions are traced.

@@ -6,7 +6,7 @@
   tune.py               the same, with the pruner of the config
 
 The sample of trials that is fitted plainly is drawn from those that tune.py has made without
-pruning. The times leave out what is done once: preparing pictures, filling the cache, and for plain
+pruning. The times leave out what is done once: preparing images, filling the cache, and for plain
 fit even the import of TensorFlow.
 """
 
@@ -123,7 +123,7 @@ def _fit_plainly(
         num_threads=usable_cores(),
     )
     objective = config.tuning.objective
-    pictures = processes.run_alone(_PREPARE, (base, objective), reporter.info, what="preparing")
+    images = processes.run_alone(_PREPARE, (base, objective), reporter.info, what="preparing")
     complete = trials[trials["state"] == "complete"]
     sample = random.Random(0).sample(sorted(complete["trial"]), min(most, len(complete)))
     seconds = {}
@@ -131,7 +131,7 @@ def _fit_plainly(
         row = complete[complete["trial"] == number].iloc[0]
         values = {key: _plain_value(row[key]) for key in space.keys if pd.notna(row[key])}
         trial = trial_config(base, {**values, "training.trunk_cache.mode": "never"})
-        seconds[int(number)] = _time(processes, (trial, objective, pictures, False))
+        seconds[int(number)] = _time(processes, (trial, objective, images, False))
         reporter.info(f"Plain fit of trial {number}: {seconds[int(number)]:.0f} s")
     return seconds
 

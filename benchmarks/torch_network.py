@@ -1,4 +1,4 @@
-"""EfficientNet-B0 in PyTorch: answers each line on stdin with pictures a second.
+"""EfficientNet-B0 in PyTorch: answers each line on stdin with images a second.
 
 Runs in an environment of its own, which inference.py is told of: python torch_network.py SIZE BATCH
 """

@@ -1,9 +1,9 @@
-"""Pictures through PyTorch's DataLoader and Pillow; `input_pipeline.py` runs it.
+"""Images through PyTorch's DataLoader and Pillow; `input_pipeline.py` runs it.
 
 It runs under another Python, one with torch, so it imports nothing of artstyle_tf. It talks in
 lines: first a JSON object with `paths`, `labels`, `image_size_px`, `batch_size` and `num_workers`,
 which it answers with its versions; then each line "epoch" is answered with the seconds that one
-epoch took and the pictures it held.
+epoch took and the images it held.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ import torch  # pyright: ignore[reportMissingImports]
 from PIL import Image
 
 
-class Pictures(torch.utils.data.Dataset):
+class Images(torch.utils.data.Dataset):
     """Files -> (float32 [3, S, S] in [0, 1], class id)."""
 
     def __init__(self, paths, labels, image_size_px):
@@ -30,7 +30,7 @@ class Pictures(torch.utils.data.Dataset):
         return len(self.paths)
 
     def __getitem__(self, number):
-        """One picture, resized with antialiasing, as Pillow always does."""
+        """One image, resized with antialiasing, as Pillow always does."""
         with Image.open(self.paths[number]) as image:
             resized = image.convert("RGB").resize(self.size, Image.Resampling.BILINEAR)
         channels_first = torch.from_numpy(np.array(resized)).permute(2, 0, 1).contiguous()
@@ -40,7 +40,7 @@ class Pictures(torch.utils.data.Dataset):
 def main():
     request = json.loads(sys.stdin.readline())
     loader = torch.utils.data.DataLoader(
-        Pictures(request["paths"], request["labels"], request["image_size_px"]),
+        Images(request["paths"], request["labels"], request["image_size_px"]),
         batch_size=request["batch_size"],
         shuffle=True,
         num_workers=request["num_workers"],
@@ -50,9 +50,9 @@ def main():
     print(json.dumps({"torch": torch.__version__, "pillow": PIL.__version__}), flush=True)
     for _ in sys.stdin:
         start = time.perf_counter()
-        num_pictures = sum(len(labels) for _, labels in loader)
+        num_images = sum(len(labels) for _, labels in loader)
         seconds = time.perf_counter() - start
-        print(json.dumps({"seconds": seconds, "pictures": num_pictures}), flush=True)
+        print(json.dumps({"seconds": seconds, "images": num_images}), flush=True)
 
 
 if __name__ == "__main__":

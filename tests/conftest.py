@@ -1,4 +1,4 @@
-"""What several tests need: a tiny network, generated pictures, quiet TensorFlow."""
+"""What several tests need: a tiny network, generated images, quiet TensorFlow."""
 
 from __future__ import annotations
 
@@ -57,23 +57,23 @@ def _seeded():
 
 
 @pytest.fixture(scope="session")
-def write_pictures() -> Callable[..., Path]:
+def write_images() -> Callable[..., Path]:
     """Writes a folder of style folders that a network can tell apart.
 
     Returns:
-        Function (folder, pictures_per_style, size_px=48, seed=0) -> folder.
+        Function (folder, images_per_style, size_px=48, seed=0) -> folder.
     """
 
     def write(
-        folder: Path, pictures_per_style: dict[str, int], *, size_px: int = 48, seed: int = 0
+        folder: Path, images_per_style: dict[str, int], *, size_px: int = 48, seed: int = 0
     ) -> Path:
-        for number, (style, count) in enumerate(pictures_per_style.items()):
+        for number, (style, count) in enumerate(images_per_style.items()):
             (folder / style).mkdir(parents=True, exist_ok=True)
             for position in range(count):
                 generator = np.random.default_rng([seed, number, position])
                 pixels = _stripes(size_px, period_px=4 + 4 * number, generator=generator)
                 artist = "ann" if position % 2 else "bob"
-                name = f"{artist}-{number}-{position // 4}_picture-{position:02d}.png"
+                name = f"{artist}-{number}-{position // 4}_image-{position:02d}.png"
                 Image.fromarray(pixels).save(folder / style / name)
         return folder
 
@@ -81,7 +81,7 @@ def write_pictures() -> Callable[..., Path]:
 
 
 def _stripes(size_px: int, *, period_px: int, generator: np.random.Generator) -> np.ndarray:
-    """Stripes in random colours whose period is the style: uint8 [S, S, 3]."""
+    """Stripes in random colors whose period is the style: uint8 [S, S, 3]."""
     phase = generator.integers(period_px)
     wave = ((np.arange(size_px) + phase) // (period_px // 2)) % 2
     dark, light = generator.integers(0, 110, 3), generator.integers(140, 255, 3)
@@ -103,7 +103,7 @@ def build_tiny_network(*, include_top=False, weights=None, input_shape=(16, 16, 
     assert not include_top
     assert weights is None
     layers = keras.layers
-    inputs = keras.Input(input_shape, name="pictures")
+    inputs = keras.Input(input_shape, name="images")
     x = layers.Rescaling(1 / 255, name="rescaling")(inputs)
     x = layers.Conv2D(8, 3, strides=2, padding="same", name="stem_conv")(x)
     x = layers.BatchNormalization(momentum=0.5, name="stem_bn")(x)

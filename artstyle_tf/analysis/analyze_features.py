@@ -8,12 +8,12 @@ import pandas as pd
 
 from artstyle_tf.analysis.analysis_source import open_source
 from artstyle_tf.analysis.analyzed_images import (
-    AnalyzedPictures,
-    read_analyzed_pictures,
+    AnalyzedImages,
+    read_analyzed_images,
 )
 from artstyle_tf.analysis.feature_classifiers import train_classifiers
 from artstyle_tf.analysis.feature_extraction import OUTPUT, build_feature_network, extract_features
-from artstyle_tf.analysis.image_analysis import PictureAnalysis
+from artstyle_tf.analysis.image_analysis import ImageAnalysis
 from artstyle_tf.analysis.places import (
     ANALYSIS_FILE,
     analysis_outputs,
@@ -37,7 +37,7 @@ def run(config: AnalyzeExperiment, invocation: Invocation) -> dict[str, Any]:
     """Extracts features and looks at them in all ways; returns the contract that --json prints."""
     stopwatch, reporter = invocation.stopwatch, invocation.reporter
     folder, figures = plan_analysis(config)
-    _warn_about_learnt_features(config, reporter)
+    _warn_about_learned_features(config, reporter)
     with open_source(config, invocation) as source:
         network = build_feature_network(source.model, config.layer)
         shards = extract_features(
@@ -48,32 +48,32 @@ def run(config: AnalyzeExperiment, invocation: Invocation) -> dict[str, Any]:
             invocation=invocation,
         )
         with stopwatch.stage("reading"):
-            everything = read_analyzed_pictures(
+            everything = read_analyzed_images(
                 source,
                 shards,
                 network.groups,
-                most_pictures=config.most_pictures,
+                max_images=config.max_images,
                 seed=config.seed,
                 reporter=reporter,
             )
         write_text(folder / CONFIG_FILE, dump_yaml(config))
-        # What is looked at are pictures; their augmented copies only help to learn.
-        pictures = everything.only(~everything.is_copy)
-        analysis = PictureAnalysis(config, source, pictures, folder, figures, invocation)
+        # What is looked at are images; their augmented copies only help to learn.
+        images = everything.only(~everything.is_copy)
+        analysis = ImageAnalysis(config, source, images, folder, figures, invocation)
         found = analysis.run()
         if config.classifiers is not None:
             with stopwatch.stage("classifiers"):
                 found["classifiers"] = _train_classifiers(config, everything, analysis)
         rejected = source.prepared.rejected.to_dict(orient="records")
-        num_pictures = count_splits(pictures.rows)
+        num_images = count_splits(images.rows)
     answer = {
         "run": config.run,
         "backbone": config.backbone,
         "layer": config.layer,
-        "dimension": int(pictures.features.shape[1]),
+        "dimension": int(images.features.shape[1]),
         "features": str(shards.folder),
         **found,
-        "num_pictures": num_pictures,
+        "num_images": num_images,
         "unreadable": rejected,
         "results": str(folder),
         "figures": str(figures),
@@ -84,7 +84,7 @@ def run(config: AnalyzeExperiment, invocation: Invocation) -> dict[str, Any]:
 
 
 def plan(config: AnalyzeExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Checks network, layer and pictures and says what `run` would do; writes nothing."""
+    """Checks network, layer and images and says what `run` would do; writes nothing."""
     folder, _ = plan_analysis(config)
     if find_analyzed_run(config) is None:
         return {
@@ -99,12 +99,12 @@ def plan(config: AnalyzeExperiment, invocation: Invocation) -> dict[str, Any]:
             "run": config.run,
             "layer": config.layer,
             "dimension": int(network.model.output_shape[-1]),
-            "num_pictures": count_splits(source.prepared.manifest),
+            "num_images": count_splits(source.prepared.manifest),
             "would_write": str(folder),
         }
 
 
-def summarise(result: dict[str, Any]) -> str:
+def summarize(result: dict[str, Any]) -> str:
     """The result as text."""
     clusters, lines = result["clusters"], []
     if result.get("classifiers"):
@@ -125,7 +125,7 @@ def summarise(result: dict[str, Any]) -> str:
         )
     if result["depths"] is not None:
         lines.append(f"Depths:      {result['depths']['verdict']}")
-    for name, words in (("fitted", "pictures that placed the centres"), ("held_out", "others")):
+    for name, words in (("fitted", "images that placed the centers"), ("held_out", "others")):
         if clusters[name] is not None:
             lines.append(
                 f"Clusters:    {clusters['num_clusters']}; adjusted Rand index "
@@ -145,21 +145,21 @@ def summarise(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _warn_about_learnt_features(config: AnalyzeExperiment, reporter: Reporter) -> None:
+def _warn_about_learned_features(config: AnalyzeExperiment, reporter: Reporter) -> None:
     """What is out of fold here need not be new to the network."""
     run_directory = find_analyzed_run(config)
     if run_directory is None or config.images is not None:
         return
     if config.layer == OUTPUT or read_run_config(run_directory).training.phases:
         reporter.warn(
-            "The network has learnt its training pictures, and these features know it: predictions "
-            "and doubts about training pictures, and clusters of them, flatter. Go by those that "
+            "The network has learned its training images, and these features know it: predictions "
+            "and doubts about training images, and clusters of them, flatter. Go by those that "
             "are held out, or look at --layer pooled of a run without phases."
         )
 
 
 def _train_classifiers(
-    config: AnalyzeExperiment, everything: AnalyzedPictures, analysis: PictureAnalysis
+    config: AnalyzeExperiment, everything: AnalyzedImages, analysis: ImageAnalysis
 ) -> dict[str, Any]:
     assert config.classifiers is not None
     return train_classifiers(

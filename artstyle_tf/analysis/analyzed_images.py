@@ -1,4 +1,4 @@
-"""The pictures of an analysis with their features, and how they are divided into folds."""
+"""The images of an analysis with their features, and how they are divided into folds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from artstyle_tf.analysis.analysis_source import AnalysisSource
 from artstyle_tf.analysis.feature_shards import FeatureShards
 from artstyle_tf.analysis.group_scaler import GroupScaler
 from artstyle_tf.analysis.settings import FoldsConfig
-from artstyle_tf.images.batches.image_store import PictureStore
+from artstyle_tf.images.batches.image_store import ImageStore
 from artstyle_tf.images.index.examples import examples
 from artstyle_tf.images.index.near_duplicates import find_near_duplicates
 from artstyle_tf.images.index.ties import Ties
@@ -22,12 +22,12 @@ from artstyle_tf.images.splits.folds import assign_folds, check_folds, too_small
 from artstyle_tf.models.features import FeatureGroup
 from artstyle_tf.system.progress import Reporter
 
-SHEET_PICTURE_PX = 160
+SHEET_IMAGE_PX = 160
 
 
 @dataclass(frozen=True)
-class AnalyzedPictures:
-    """N pictures with features.
+class AnalyzedImages:
+    """N images with features.
 
     Attributes:
         rows: of the manifest.
@@ -35,8 +35,8 @@ class AnalyzedPictures:
         labels: int32 [N], class ids.
         class_names: C names.
         groups: parts of the features; see `heads.feature_scales`.
-        looks_like: int [N], equal for pictures that look the same.
-        root: folder of the prepared pictures.
+        looks_like: int [N], equal for images that look the same.
+        root: folder of the prepared images.
     """
 
     rows: pd.DataFrame
@@ -57,13 +57,13 @@ class AnalyzedPictures:
 
     @property
     def is_train(self) -> np.ndarray:
-        """What may be learnt from: bool [N]; everything where there is no training split."""
+        """What may be learned from: bool [N]; everything where there is no training split."""
         is_train = (self.rows["split"] == "train").to_numpy()
         return is_train if is_train.any() else np.ones(len(self), dtype=bool)
 
-    def only(self, chosen: np.ndarray) -> AnalyzedPictures:
-        """Some of the pictures: bool [N]."""
-        return AnalyzedPictures(
+    def only(self, chosen: np.ndarray) -> AnalyzedImages:
+        """Some of the images: bool [N]."""
+        return AnalyzedImages(
             self.rows[chosen].reset_index(drop=True),
             self.features[chosen],
             self.labels[chosen],
@@ -94,7 +94,7 @@ class AnalyzedPictures:
 
     def dividable(
         self, settings: FoldsConfig, *, what: str, reporter: Reporter
-    ) -> AnalyzedPictures | None:
+    ) -> AnalyzedImages | None:
         """Leave out styles that are too small for folds, and say so.
 
         Args:
@@ -132,10 +132,10 @@ class AnalyzedPictures:
         return self.only(~np.isin(self.labels, list(left_out)))
 
     def folds(self, settings: FoldsConfig, *, seed: int) -> np.ndarray:
-        """Divides the pictures; copies, and groups if asked for, stay together: int [N].
+        """Divides the images; copies, and groups if asked for, stay together: int [N].
 
         Raises:
-            ArtstyleError: if a style has too few pictures.
+            ArtstyleError: if a style has too few images.
         """
         clusters = self.clusters(by_group=settings.by_group)
         present, labels = np.unique(self.labels, return_inverse=True)
@@ -151,43 +151,43 @@ class AnalyzedPictures:
         return assign_folds(labels, clusters, num_folds=settings.num_folds, seed=seed)
 
     def show(self) -> Callable[[int], np.ndarray]:
-        """Function position -> picture uint8 [S, S, 3], for sheets."""
-        store = PictureStore(
-            [self.root / path for path in self.rows["path"]], image_size_px=SHEET_PICTURE_PX
+        """Function position -> image uint8 [S, S, 3], for sheets."""
+        store = ImageStore(
+            [self.root / path for path in self.rows["path"]], image_size_px=SHEET_IMAGE_PX
         )
         return lambda position: store.load(position).numpy()
 
 
-def read_analyzed_pictures(
+def read_analyzed_images(
     source: AnalysisSource,
     shards: FeatureShards,
     groups: Sequence[FeatureGroup],
     *,
-    most_pictures: int,
+    max_images: int,
     seed: int,
     reporter: Reporter,
-) -> AnalyzedPictures:
-    """Reads features, of a random part where there are too many pictures to hold in memory.
+) -> AnalyzedImages:
+    """Reads features, of a random part where there are too many images to hold in memory.
 
     Args:
-        source: of the pictures.
+        source: of the images.
         shards: their features.
         groups: of the features.
-        most_pictures: that are analysed, with their augmented copies.
+        max_images: that are analyzed, with their augmented copies.
         seed: of the choice.
-        reporter: told if pictures are left out.
+        reporter: told if images are left out.
     """
-    rows = shards.pictures
+    rows = shards.images
     positions = np.arange(len(rows))
-    if len(rows) > most_pictures:
+    if len(rows) > max_images:
         reporter.info(
-            f"Features of {len(rows):,} pictures are in {shards.folder}; {most_pictures:,} of "
-            "them, drawn at random, are analysed (most_pictures)."
+            f"Features of {len(rows):,} images are in {shards.folder}; {max_images:,} of "
+            "them, drawn at random, are analyzed (max_images)."
         )
         generator = np.random.default_rng(seed)
-        positions = np.sort(generator.choice(len(rows), most_pictures, replace=False))
+        positions = np.sort(generator.choice(len(rows), max_images, replace=False))
     rows = rows.iloc[positions].reset_index(drop=True)
-    return AnalyzedPictures(
+    return AnalyzedImages(
         rows=rows,
         features=shards.read(positions),
         labels=class_ids(rows["label"], source.class_names),

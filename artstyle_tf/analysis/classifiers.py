@@ -3,10 +3,10 @@
 All start with `GroupScaler`; most then get principal components. Trees would otherwise build, in
 each round and for each of C styles, histograms of every feature, which takes minutes a fit and
 learns noise. They cut along the axes, and styles do not lie along principal components: so they get
-the C - 1 directions that part the styles best (discriminant analysis, shrunk because pictures are
+the C - 1 directions that part the styles best (discriminant analysis, shrunk because images are
 few), and a few dozen leading components.
 
-Processor seconds of five rounds of histogram gradient boosting on 994 pictures of eight styles: 4.7
+Processor seconds of five rounds of histogram gradient boosting on 994 images of eight styles: 4.7
 with 1,280 features and 255 bins; 1.5 with 63 bins; 0.13 with 67 features and 63 bins. With two
 threads instead of one, while others use the cores, too, 28.8 for the first and 1.65 for the last:
 steps are so short that threads mostly wait for each other, and they wait busily.
@@ -38,14 +38,14 @@ CLASSIFIER_IN_WORDS = {
     "logistic_regression": "logistic regression",
     "linear_svm": "linear SVM",
     "rbf_svm": "RBF SVM",
-    "knn": "k nearest neighbours",
+    "knn": "k nearest neighbors",
     "mlp": "multi-layer perceptron",
 }
 
 _MOST_ITERATIONS = 2000
 # Of the covariance within styles, towards a multiple of the identity. Ledoit and Wolf's estimate is
 # smaller and loses 2 to 4 points of macro-F1 on folds: trees believe directions that are too good
-# on the pictures they were found on.
+# on the images they were found on.
 _SHRINKAGES = [0.3, 0.5, 0.7]
 
 
@@ -85,7 +85,7 @@ _RECIPES: dict[str, Recipe] = {
         leading=0,
     ),
     "hist_gradient_boosting": Recipe(
-        # Few bins, because a thousand pictures fill no more.
+        # Few bins, because a thousand images fill no more.
         lambda seed: HistGradientBoostingClassifier(
             max_iter=100,
             max_bins=63,
@@ -148,7 +148,7 @@ def build_classifier_pipeline(
     name: str,
     *,
     groups: Sequence[FeatureGroup],
-    num_pictures: int,
+    num_images: int,
     seed: int,
 ) -> tuple[Pipeline, dict[str, Any]]:
     """A pipeline and what to try of it.
@@ -156,7 +156,7 @@ def build_classifier_pipeline(
     Args:
         name: one of `CLASSIFIER_NAMES`.
         groups: of the features.
-        num_pictures: in the smallest set it will be fitted to; no more components than these.
+        num_images: in the smallest set it will be fitted to; no more components than these.
         seed: of whatever is random in it.
 
     Returns:
@@ -168,7 +168,7 @@ def build_classifier_pipeline(
     steps: list[tuple[str, Any]] = [("scaling", scaler)]
     space = dict(recipe.search_space)
     if recipe.components:
-        possible = min(sum(sizes), num_pictures - 1)
+        possible = min(sum(sizes), num_images - 1)
         components = sorted({min(count, possible) for count in recipe.components})
         steps.append(("components", PCA(components[0], whiten=recipe.whitens, random_state=seed)))
         space["components__n_components"] = components
@@ -176,7 +176,7 @@ def build_classifier_pipeline(
         steps.append(("directions", _directions(recipe.leading)))
     classifier = recipe.build(seed)
     if name == "knn":
-        most = max(2, num_pictures // 2)
+        most = max(2, num_images // 2)
         space["classifier__n_neighbors"] = randint(1, min(26, most))
     if name == "rbf_svm":
         # Scaled features have a total variance of the number of groups, not of features.

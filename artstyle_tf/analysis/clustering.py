@@ -14,31 +14,31 @@ from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import SILENT, Reporter
 
 _STARTS = 10
-# The silhouette compares all pairs; so many pictures tell it well enough.
-_MOST_PICTURES_FOR_SILHOUETTE = 5000
+# The silhouette compares all pairs; so many images tell it well enough.
+_MOST_IMAGES_FOR_SILHOUETTE = 5000
 
 
 @dataclass(frozen=True)
 class Clustering:
-    """Clusters of N pictures.
+    """Clusters of N images.
 
     Attributes:
-        clusters: int [N], in [0, K), the largest cluster of the fitted pictures first.
-        centres: float64 [K, D].
-        distances: float64 [N], of each picture from its centre.
-        silhouettes: number of clusters -> mean silhouette of the fitted pictures, of all that were
+        clusters: int [N], in [0, K), the largest cluster of the fitted images first.
+        centers: float64 [K, D].
+        distances: float64 [N], of each image from its center.
+        silhouettes: number of clusters -> mean silhouette of the fitted images, of all that were
             tried.
     """
 
     clusters: np.ndarray
-    centres: np.ndarray
+    centers: np.ndarray
     distances: np.ndarray
     silhouettes: dict[int, float]
 
     @property
     def num_clusters(self) -> int:
         """K."""
-        return len(self.centres)
+        return len(self.centers)
 
 
 def cluster(
@@ -49,26 +49,26 @@ def cluster(
     seed: int,
     reporter: Reporter = SILENT,
 ) -> Clustering:
-    """Finds clusters of some pictures and gives each of the others to the nearest centre.
+    """Finds clusters of some images and gives each of the others to the nearest center.
 
     Args:
         features: float [N, D], scaled.
-        is_fitted: bool [N], pictures that say where the centres are.
+        is_fitted: bool [N], images that say where the centers are.
         num_clusters: numbers to try; that with the largest silhouette is taken.
         seed: of the starts.
         reporter: where progress goes.
 
     Raises:
-        ArtstyleError: if there are no more pictures than clusters.
+        ArtstyleError: if there are no more images than clusters.
     """
     features = np.asarray(features, dtype=np.float64)
     fitted = features[is_fitted]
     if len(fitted) <= max(num_clusters):
         raise ArtstyleError(
-            "There are too few pictures to cluster",
-            received=f"{len(fitted)} pictures",
+            "There are too few images to cluster",
+            received=f"{len(fitted)} images",
             expected=f"more than the {max(num_clusters)} clusters",
-            fix="set clustering.num_clusters or clustering.most_clusters to less",
+            fix="set clustering.num_clusters or clustering.max_clusters to less",
         )
     found: dict[int, KMeans] = {}
     silhouettes: dict[int, float] = {}
@@ -84,14 +84,14 @@ def cluster(
     # The largest first, so that numbers mean something to people.
     order = np.argsort(-np.bincount(best.labels_, minlength=best.n_clusters), kind="stable")
     clusters = np.argsort(order)[best.predict(features)]
-    centres = best.cluster_centers_[order]
-    distances = np.linalg.norm(features - centres[clusters], axis=1)
-    return Clustering(clusters, centres, distances, silhouettes)
+    centers = best.cluster_centers_[order]
+    distances = np.linalg.norm(features - centers[clusters], axis=1)
+    return Clustering(clusters, centers, distances, silhouettes)
 
 
 def silhouette(features: np.ndarray, clusters: np.ndarray, *, seed: int) -> float:
-    """Mean of (b - a) / max(a, b), where a is a picture's mean distance within its cluster and b
-    that to the next cluster; of at most 5,000 pictures. 0 if all are in one cluster.
+    """Mean of (b - a) / max(a, b), where a is an image's mean distance within its cluster and b
+    that to the next cluster; of at most 5,000 images. 0 if all are in one cluster.
 
     Source: Rousseeuw 1987, doi:10.1016/0377-0427(87)90125-7.
     """
@@ -99,14 +99,14 @@ def silhouette(features: np.ndarray, clusters: np.ndarray, *, seed: int) -> floa
     if not 1 < num_clusters < len(clusters):
         return 0.0
     generator = np.random.default_rng(seed)
-    if len(features) > _MOST_PICTURES_FOR_SILHOUETTE:
-        kept = generator.choice(len(features), _MOST_PICTURES_FOR_SILHOUETTE, replace=False)
+    if len(features) > _MOST_IMAGES_FOR_SILHOUETTE:
+        kept = generator.choice(len(features), _MOST_IMAGES_FOR_SILHOUETTE, replace=False)
         features, clusters = features[kept], clusters[kept]
     return float(metrics.silhouette_score(features, clusters))
 
 
 def contingency(labels: np.ndarray, clusters: np.ndarray, *, num_classes: int) -> np.ndarray:
-    """How many pictures of which class are in which cluster: int64 [C, K].
+    """How many images of which class are in which cluster: int64 [C, K].
 
     Args:
         labels: int [N], in [0, num_classes).
@@ -126,8 +126,8 @@ def clustering_scores(labels: np.ndarray, clusters: np.ndarray) -> dict[str, flo
         clusters: int [N].
 
     Returns:
-        adjusted_rand_index (1 is agreement, 0 what chance gives), normalised_mutual_information
-        (0 to 1, arithmetic mean of the entropies), purity (share of pictures that are of their
+        adjusted_rand_index (1 is agreement, 0 what chance gives), normalized_mutual_information
+        (0 to 1, arithmetic mean of the entropies), purity (share of images that are of their
         cluster's most frequent class; it grows with the number of clusters).
 
     Source: Hubert and Arabie 1985, doi:10.1007/BF01908075 (adjusted Rand index).
@@ -135,7 +135,7 @@ def clustering_scores(labels: np.ndarray, clusters: np.ndarray) -> dict[str, flo
     counts = contingency(labels, clusters, num_classes=int(labels.max()) + 1)
     return {
         "adjusted_rand_index": float(metrics.adjusted_rand_score(labels, clusters)),
-        "normalised_mutual_information": float(
+        "normalized_mutual_information": float(
             metrics.normalized_mutual_info_score(labels, clusters)
         ),
         "purity": float(counts.max(axis=0).sum() / len(labels)),

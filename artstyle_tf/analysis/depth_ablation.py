@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from artstyle_tf.analysis.analyzed_images import AnalyzedPictures
+from artstyle_tf.analysis.analyzed_images import AnalyzedImages
 from artstyle_tf.analysis.out_of_fold import out_of_fold_probabilities
 from artstyle_tf.heads.ridge import fit_ridge_probe
 from artstyle_tf.images.index.image_tables import csv_text
@@ -174,7 +174,7 @@ def _choices_of_depths(groups: Sequence[FeatureGroup]) -> list[tuple[str, str, l
 
 
 def write_depths(
-    pictures: AnalyzedPictures,
+    images: AnalyzedImages,
     folds: np.ndarray,
     *,
     folder: Path,
@@ -185,7 +185,7 @@ def write_depths(
     """Leaves out each depth in turn, and writes and draws what is lost.
 
     Args:
-        pictures: N pictures.
+        images: N images.
         folds: int [N].
         folder: for the table.
         figures: for the figure.
@@ -195,20 +195,20 @@ def write_depths(
     Returns:
         Scores and intervals as JSON values; None where the features are of one depth.
     """
-    if len(pictures.groups) < 2:
+    if len(images.groups) < 2:
         return None
     table = leave_depths_out(
-        pictures.features,
-        pictures.labels,
+        images.features,
+        images.labels,
         folds,
-        # The works of one artist are recognised, or not, together, however they were divided.
-        pictures.clusters(by_group=True),
-        pictures.groups,
-        class_names=pictures.class_names,
+        # The works of one artist are recognized, or not, together, however they were divided.
+        images.clusters(by_group=True),
+        images.groups,
+        class_names=images.class_names,
         reporter=reporter,
     )
     write_text(folder / "depths.csv", csv_text(table, float_format="%.4f"))
-    top, *blocks = (group.depth for group in pictures.groups)
+    top, *blocks = (group.depth for group in images.groups)
     depths = [*blocks, top]
     save_figure(plot_depth_ablation(table, depths, title=title), figures / "depths.png")
     losses = depth_losses(table)

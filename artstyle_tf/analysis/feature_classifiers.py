@@ -23,7 +23,7 @@ from sklearn.model_selection import RandomizedSearchCV
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from artstyle_tf.analysis.analyzed_images import AnalyzedPictures
+from artstyle_tf.analysis.analyzed_images import AnalyzedImages
 from artstyle_tf.analysis.classifier_files import save_classifier
 from artstyle_tf.analysis.classifiers import CLASSIFIER_IN_WORDS, build_classifier_pipeline
 from artstyle_tf.analysis.settings import ClassifiersConfig
@@ -46,7 +46,7 @@ class FoundClassifier:
 
     Attributes:
         name: one of `analysis.classifiers.CLASSIFIER_NAMES`.
-        pipeline: fitted to all pictures of the search.
+        pipeline: fitted to all images of the search.
         settings: what was found, as JSON values.
         fold_macro_f1: mean over the folds, with these settings; chosen as the largest of several,
             so that it flatters a little.
@@ -72,7 +72,7 @@ def search_classifier(
     *,
     is_copy: np.ndarray,
     groups: Sequence[FeatureGroup],
-    num_draws: int,
+    num_candidates: int,
     seed: int,
     reporter: Reporter = SILENT,
 ) -> FoundClassifier:
@@ -83,9 +83,9 @@ def search_classifier(
         features: float [N, D].
         labels: int [N], class ids.
         folds: int [N], in [0, K); what hangs together is in one fold.
-        is_copy: bool [N], augmented copies: they are learnt from, and judge nothing.
+        is_copy: bool [N], augmented copies: they are learned from, and judge nothing.
         groups: of the features.
-        num_draws: settings to try.
+        num_candidates: settings to try.
         seed: of the draws and of the classifier.
         reporter: where progress goes.
     """
@@ -96,12 +96,12 @@ def search_classifier(
     pipeline, space = build_classifier_pipeline(
         name,
         groups=groups,
-        num_pictures=min(len(learnt) for learnt, _ in splits),
+        num_images=min(len(learned) for learned, _ in splits),
         seed=seed,
     )
     done = reporter.track(
-        range(num_draws * len(splits)),
-        total=num_draws * len(splits),
+        range(num_candidates * len(splits)),
+        total=num_candidates * len(splits),
         description=f"Searching {CLASSIFIER_IN_WORDS[name]}",
         unit="fits",
     )
@@ -113,14 +113,14 @@ def search_classifier(
     search = RandomizedSearchCV(
         pipeline,
         space,
-        n_iter=num_draws,
+        n_iter=num_candidates,
         scoring=macro_f1,
         cv=splits,
         random_state=seed,
         error_score="raise",
     )
     started = time.monotonic()
-    # A thousand pictures are too few to share: with several threads a fit waits for its threads
+    # A thousand images are too few to share: with several threads a fit waits for its threads
     # longer than they work, the more so on a busy machine.
     with threadpool_limits(1), _kept_transforms(pipeline), warnings.catch_warnings():
         # Settings with which a fit does not come to its end are judged like all others.
@@ -159,7 +159,7 @@ def _as_json(value: Any) -> Any:
 
 
 def train_classifiers(
-    pictures: AnalyzedPictures,
+    images: AnalyzedImages,
     settings: ClassifiersConfig,
     *,
     seed: int,
@@ -170,13 +170,13 @@ def train_classifiers(
 ) -> dict[str, Any]:
     """Searches, fits, measures and saves every classifier that is asked for.
 
-    Only training pictures are learnt from and decide about settings; validation and test pictures
+    Only training images are learned from and decide about settings; validation and test images
     are predicted by what was found.
 
     Returns:
         Name of the classifier -> settings and scores, as JSON values.
     """
-    train = pictures.only(pictures.is_train).dividable(
+    train = images.only(images.is_train).dividable(
         settings,
         what="classifiers of features",
         reporter=reporter,
@@ -184,7 +184,7 @@ def train_classifiers(
     if train is None:
         return {}
     # What they have never seen they cannot name: no score is made of it.
-    pictures = pictures.only(np.isin(pictures.labels, np.unique(train.labels)))
+    images = images.only(np.isin(images.labels, np.unique(train.labels)))
     folds = train.folds(settings, seed=seed)
     results: dict[str, Any] = {}
     for name in settings.names:
@@ -195,11 +195,11 @@ def train_classifiers(
             folds,
             is_copy=train.is_copy,
             groups=train.groups,
-            num_draws=settings.num_draws,
+            num_candidates=settings.num_candidates,
             seed=seed,
             reporter=reporter,
         )
-        results[name] = _measure_and_write(pictures, found, folder=folder / name)
+        results[name] = _measure_and_write(images, found, folder=folder / name)
         validation = results[name].get("validation")
         said = f", validation {validation['macro_f1']:.3f}" if validation else ""
         reporter.info(
@@ -212,7 +212,7 @@ def train_classifiers(
 
 
 def _measure_and_write(
-    pictures: AnalyzedPictures, found: FoundClassifier, *, folder: Path
+    images: AnalyzedImages, found: FoundClassifier, *, folder: Path
 ) -> dict[str, Any]:
     result: dict[str, Any] = {
         "settings": found.settings,
@@ -220,14 +220,14 @@ def _measure_and_write(
         "intervals": {},
         "search_seconds": round(found.search_seconds, 2),
         "fit_seconds": round(found.fit_seconds, 3),
-        "milliseconds_a_picture": _milliseconds(found, pictures.features),
+        "milliseconds_a_image": _milliseconds(found, images.features),
     }
     for split, name in NAME_IN_RESULT.items():
-        # Where there is no training split everything was learnt from.
-        chosen = (pictures.rows["split"] == split).to_numpy() & ~pictures.is_train
+        # Where there is no training split everything was learned from.
+        chosen = (images.rows["split"] == split).to_numpy() & ~images.is_train
         if not chosen.any():
             continue
-        part = pictures.only(chosen)
+        part = images.only(chosen)
         predicted = np.asarray(found.pipeline.predict(part.features))
         num_classes = len(part.class_names)
         result[name] = classification_summary(part.labels, predicted, num_classes=num_classes)
@@ -245,7 +245,7 @@ def _measure_and_write(
     file = folder / "classifier.skops"
     save_classifier(file, found.pipeline)
     result["size_bytes"] = file.stat().st_size
-    write_json(folder / "classifier.json", {"class_names": list(pictures.class_names), **result})
+    write_json(folder / "classifier.json", {"class_names": list(images.class_names), **result})
     return result
 
 
@@ -268,7 +268,7 @@ def _plot(results: dict[str, Any], title: str) -> Any:
             for part in NAME_IN_RESULT.values()
             if part in result
         ]
-        marks.append(("folds of training pictures", result["fold_macro_f1"], None))
+        marks.append(("folds of training images", result["fold_macro_f1"], None))
         rows[CLASSIFIER_IN_WORDS[name]] = marks
     return plot_score_intervals(
         rows, xlabel="Macro-F1; lines: 95 % intervals", title=f"{title}: classifiers of features"

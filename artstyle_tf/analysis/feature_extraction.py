@@ -14,7 +14,7 @@ import pandas as pd
 from artstyle_tf.analysis.analysis_source import AnalysisSource
 from artstyle_tf.analysis.feature_shards import FeatureShards
 from artstyle_tf.images.batches.batches import evaluation_batches, steps_per_epoch
-from artstyle_tf.images.batches.image_store import PictureStore, errors_of_reading
+from artstyle_tf.images.batches.image_store import ImageStore, errors_of_reading
 from artstyle_tf.models.features import POOLING_NAME, FeatureGroup, feature_groups
 from artstyle_tf.models.style_head import StylePooling
 from artstyle_tf.models.weights import weights_digest
@@ -64,7 +64,7 @@ def build_feature_network(model: keras.Model, layer: str) -> FeatureNetwork:
         tensor = keras.layers.GlobalAveragePooling2D(name="pooled_features")(tensor)
     if len(tensor.shape) != 2 or tensor.shape[-1] is None:
         raise ArtstyleError(
-            f"The layer {layer} gives no features of a picture",
+            f"The layer {layer} gives no features of an image",
             received=f"an output of shape {tuple(tensor.shape)}",
             expected="a vector or a feature map",
             fix="choose another layer, e.g. layer=pooled",
@@ -123,17 +123,17 @@ def extract_features(
     """Computes what is not on disk yet.
 
     Args:
-        source: whose pictures.
+        source: whose images.
         network: what computes their features.
         root: folder of all features.
         batch_size: of the forward passes.
         invocation: how the program was called.
 
     Returns:
-        The features of all pictures, augmented copies too.
+        The features of all images, augmented copies too.
 
     Raises:
-        ArtstyleError: if a picture cannot be read any more, or the folder cannot be written.
+        ArtstyleError: if an image cannot be read any more, or the folder cannot be written.
     """
     description = {
         "layer": network.layer,
@@ -157,7 +157,7 @@ def extract_features(
 
 
 class _Computation:
-    """Forward passes for one shard after the other; pictures are read batch by batch."""
+    """Forward passes for one shard after the other; images are read batch by batch."""
 
     def __init__(
         self, source: AnalysisSource, model: keras.Model, batch_size: int, reporter: Reporter
@@ -170,15 +170,15 @@ class _Computation:
 
     def __call__(self, rows: pd.DataFrame) -> np.ndarray:
         batches = self._reporter.track(
-            self._pictures(rows),
+            self._images(rows),
             total=steps_per_epoch(len(rows), self._batch_size),
-            description=f"Features of {len(rows):,} pictures",
+            description=f"Features of {len(rows):,} images",
             unit="batches",
         )
-        return np.concatenate([self._run(pictures) for pictures in batches])
+        return np.concatenate([self._run(images) for images in batches])
 
-    def _pictures(self, rows: pd.DataFrame) -> Iterator[np.ndarray]:
-        store = PictureStore(
+    def _images(self, rows: pd.DataFrame) -> Iterator[np.ndarray]:
+        store = ImageStore(
             [self._source.prepared.root / path for path in rows["path"]],
             image_size_px=self._source.image_size_px,
             aspect=self._source.aspect,
@@ -186,13 +186,13 @@ class _Computation:
         )
         unknown = np.zeros(len(rows), np.int32)  # the labels do not matter here
         batches = evaluation_batches(store, unknown, batch_size=self._batch_size)
-        for pictures, _ in batches.as_numpy_iterator():
-            yield pictures
+        for images, _ in batches.as_numpy_iterator():
+            yield images
 
-    def _run(self, pictures: np.ndarray) -> np.ndarray:
+    def _run(self, images: np.ndarray) -> np.ndarray:
         if self._runtime is None:
             self._runtime = open_trunk_runtime(
-                self._model, "auto", pictures, compile_trunk=freeze, reporter=self._reporter
+                self._model, "auto", images, compile_trunk=freeze, reporter=self._reporter
             )
-        (features,) = self._runtime.run(pictures)
+        (features,) = self._runtime.run(images)
         return features

@@ -1,7 +1,7 @@
-"""Features of many pictures on disk: computed shard by shard, resumable, readable by other tools.
+"""Features of many images on disk: computed shard by shard, resumable, readable by other tools.
 
-A shard is an .npz file of a thousand pictures: `features` float32 [n, D], and for each picture what
-the table of pictures says of it (path, parent, label, split, group, ...), so that it can be used
+A shard is an .npz file of a thousand images: `features` float32 [n, D], and for each image what
+the table of images says of it (path, parent, label, split, group, ...), so that it can be used
 alone. It is written when it is complete; an interrupted extraction computes only what is missing.
 No more than one shard is in memory, however many there are.
 """
@@ -24,25 +24,25 @@ from artstyle_tf.system.progress import SILENT, Reporter
 ROWS_IN_A_SHARD = 1024
 
 COLUMNS = ("path", "source", "label", "split", "group", "parent", "digest", "source_digest")
-"""What a shard says of each picture, as strings."""
+"""What a shard says of each image, as strings."""
 
 FORMAT_VERSION = 1
 _DESCRIPTION_FILE = "features.json"
 _KEY_LENGTH = 12
 
 ComputeFeatures = Callable[[pd.DataFrame], np.ndarray]
-"""Rows of the table of pictures -> features float32 [n, D]."""
+"""Rows of the table of images -> features float32 [n, D]."""
 
 
 class FeatureShards:
-    """Features of the N pictures of a table.
+    """Features of the N images of a table.
 
     Args:
         root: folder of all features; these get a folder of their own in it.
         name: start of the folder's name, for people.
-        description: everything the features depend on apart from the pictures, as JSON values.
-        pictures: N rows with `COLUMNS`.
-        rows_in_a_shard: pictures in each file.
+        description: everything the features depend on apart from the images, as JSON values.
+        images: N rows with `COLUMNS`.
+        rows_in_a_shard: images in each file.
         reporter: told about damaged shards.
     """
 
@@ -51,18 +51,18 @@ class FeatureShards:
         root: Path,
         name: str,
         description: Mapping[str, Any],
-        pictures: pd.DataFrame,
+        images: pd.DataFrame,
         *,
         rows_in_a_shard: int = ROWS_IN_A_SHARD,
         reporter: Reporter = SILENT,
     ) -> None:
-        self.pictures = pictures.reset_index(drop=True)
+        self.images = images.reset_index(drop=True)
         self._description = {
             "format": FORMAT_VERSION,
             **description,
-            "num_pictures": len(pictures),
+            "num_images": len(images),
             "rows_in_a_shard": rows_in_a_shard,
-            "pictures": _digest(self.pictures),
+            "images": _digest(self.images),
         }
         canonical = json.dumps(self._description, sort_keys=True)
         key = hashlib.sha256(canonical.encode()).hexdigest()[:_KEY_LENGTH]
@@ -71,11 +71,11 @@ class FeatureShards:
         self._reporter = reporter
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.images)
 
     @property
     def num_shards(self) -> int:
-        """Files that hold all pictures."""
+        """Files that hold all images."""
         return -(-len(self) // self._rows_in_a_shard)
 
     def missing(self) -> list[int]:
@@ -86,11 +86,11 @@ class FeatureShards:
         """Computes and writes the missing shards; between two of them it can be interrupted.
 
         Args:
-            compute: makes the features of a shard's pictures.
+            compute: makes the features of a shard's images.
 
         Raises:
             ArtstyleError: if the folder cannot be written.
-            ValueError: if `compute` returns something else than finite numbers, one row a picture.
+            ValueError: if `compute` returns something else than finite numbers, one row an image.
         """
         missing = self.missing()
         if not missing:
@@ -100,7 +100,7 @@ class FeatureShards:
             missing, total=len(missing), description="Features", unit="shards"
         )
         for number in tracked:
-            rows = self.pictures.iloc[self._rows(number)]
+            rows = self.images.iloc[self._rows(number)]
             features = np.asarray(compute(rows), dtype=np.float32)
             if features.ndim != 2 or len(features) != len(rows) or not np.isfinite(features).all():
                 raise ValueError(
@@ -112,7 +112,7 @@ class FeatureShards:
                 np.savez(temporary, allow_pickle=False, features=features, **columns)
 
     def read(self, positions: np.ndarray | None = None) -> np.ndarray:
-        """Features of some pictures, shard after shard.
+        """Features of some images, shard after shard.
 
         Args:
             positions: int [M], ascending; None for all N.
@@ -150,22 +150,22 @@ class FeatureShards:
         return damaged is None
 
     def _check_forms(self, number: int, forms: Mapping[str, ArrayForm]) -> None:
-        """Raises ValueError or KeyError if a shard is not one of these pictures."""
+        """Raises ValueError or KeyError if a shard is not one of these images."""
         rows = self._rows(number)
         count = rows.stop - rows.start
         (*counts, width), dtype = forms["features"]
         expected = self._description.get("dimension", width)
         if (counts, width, dtype) != ([count], expected, np.float32):
-            raise ValueError(f"features: {dtype} {forms['features'].shape}, for {count} pictures")
+            raise ValueError(f"features: {dtype} {forms['features'].shape}, for {count} images")
         for name in COLUMNS:
             if forms[name].shape != (count,) or forms[name].dtype.kind != "U":
                 raise ValueError(f"{name}: {forms[name].dtype} {forms[name].shape}")
 
 
-def _digest(pictures: pd.DataFrame) -> str:
-    """Equal for the same pictures, told the same things, in the same order."""
+def _digest(images: pd.DataFrame) -> str:
+    """Equal for the same images, told the same things, in the same order."""
     digest = hashlib.sha256()
     for name in COLUMNS:
-        for value in pictures[name]:
+        for value in images[name]:
             digest.update(str(value).encode() + b"\0")
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""What is seen in features: maps, clusters, typical and ambiguous pictures, doubtful labels."""
+"""What is seen in features: maps, clusters, typical and ambiguous images, doubtful labels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from artstyle_tf.analysis.analyzed_images import AnalyzedPictures
+from artstyle_tf.analysis.analyzed_images import AnalyzedImages
 from artstyle_tf.analysis.clustering import (
     Clustering,
     cluster,
@@ -23,7 +23,7 @@ from artstyle_tf.analysis.projection import PROJECTION_IN_WORDS, principal_compo
 from artstyle_tf.analysis.settings import ClusteringConfig
 from artstyle_tf.images.index.image_tables import csv_text
 from artstyle_tf.plots.clusters import plot_contingency, plot_silhouettes
-from artstyle_tf.plots.image_rows import plot_picture_rows
+from artstyle_tf.plots.image_rows import plot_image_rows
 from artstyle_tf.plots.projection_map import (
     MOST_CATEGORIES,
     largest_categories,
@@ -37,28 +37,28 @@ COLUMNS_OF_SHEETS = 8
 _MOST_ROWS_OF_SHEETS = 24
 # Distances in many directions are all alike; the leading ones carry what is there.
 _COMPONENTS_FOR_CLUSTERS = 50
-GROUPS_IN_COLOUR = 7
+GROUPS_IN_COLOR = 7
 
 NOTE_OF_PREDICTIONS = "predictions: logistic regression on these features, out of fold"
 
 
-def cluster_pictures(
-    pictures: AnalyzedPictures, settings: ClusteringConfig, *, seed: int, reporter: Reporter
+def cluster_images(
+    images: AnalyzedImages, settings: ClusteringConfig, *, seed: int, reporter: Reporter
 ) -> tuple[Clustering, dict[str, Any]]:
-    """K-Means on the training pictures, and how well clusters agree with styles.
+    """K-Means on the training images, and how well clusters agree with styles.
 
     Returns:
-        The clustering of all pictures, and its scores as JSON values, for the pictures that placed
-        the centres and for those that did not.
+        The clustering of all images, and its scores as JSON values, for the images that placed
+        the centers and for those that did not.
     """
-    reduced = principal_components(pictures.scaled(), _COMPONENTS_FOR_CLUSTERS, seed=seed)
-    is_fitted = pictures.is_train
+    reduced = principal_components(images.scaled(), _COMPONENTS_FOR_CLUSTERS, seed=seed)
+    is_fitted = images.is_train
     most = max(1, int(is_fitted.sum()) - 1)
     if settings.num_clusters is not None:
         tried: Sequence[int] = [min(settings.num_clusters, most)]
     else:
-        tried = range(settings.fewest_clusters, min(settings.most_clusters, most) + 1) or [1]
-    wanted = settings.num_clusters or settings.fewest_clusters
+        tried = range(settings.min_clusters, min(settings.max_clusters, most) + 1) or [1]
+    wanted = settings.num_clusters or settings.min_clusters
     if max(tried) < wanted:
         reporter.warn(
             f"{int(is_fitted.sum())} images are too few for {wanted} clusters: "
@@ -70,7 +70,7 @@ def cluster_pictures(
         if not chosen.any():
             return None
         return {
-            **clustering_scores(pictures.labels[chosen], found.clusters[chosen]),
+            **clustering_scores(images.labels[chosen], found.clusters[chosen]),
             "silhouette": silhouette(reduced[chosen], found.clusters[chosen], seed=seed),
         }
 
@@ -83,7 +83,7 @@ def cluster_pictures(
 
 
 def write_clusters(
-    pictures: AnalyzedPictures,
+    images: AnalyzedImages,
     clustering: Clustering,
     scores: dict[str, Any],
     *,
@@ -91,9 +91,9 @@ def write_clusters(
     figures: Path,
     title: str,
 ) -> None:
-    """Writes contingency table, scores, and a sheet of the pictures next to each centre."""
-    names = pictures.class_names
-    counts = contingency(pictures.labels, clustering.clusters, num_classes=len(names))
+    """Writes contingency table, scores, and a sheet of the images next to each center."""
+    names = images.class_names
+    counts = contingency(images.labels, clustering.clusters, num_classes=len(names))
     columns = [f"cluster {number + 1}" for number in range(counts.shape[1])]
     table = pd.DataFrame(counts, index=list(names), columns=columns)
     write_text(folder / "contingency.csv", csv_text(table, index_label="label"))
@@ -114,25 +114,25 @@ def write_clusters(
             rows.append(nearest[:COLUMNS_OF_SHEETS])
             row_names.append(f"cluster {number + 1} ({len(members)})")
     _write_sheet(
-        pictures,
+        images,
         rows,
-        lambda position: shown[pictures.labels[position]],
+        lambda position: shown[images.labels[position]],
         row_names,
         file=figures / "clusters.png",
-        title=f"{title}: pictures next to the centres of clusters",
+        title=f"{title}: images next to the centers of clusters",
     )
 
 
-def write_notable_pictures(
-    pictures: AnalyzedPictures, probabilities: np.ndarray, *, figures: Path, title: str
+def write_notable_images(
+    images: AnalyzedImages, probabilities: np.ndarray, *, figures: Path, title: str
 ) -> None:
-    """Draws the most typical and the most ambiguous pictures of each style."""
-    shown = class_labels(pictures.class_names, longest=16)
-    labels = pictures.labels
+    """Draws the most typical and the most ambiguous images of each style."""
+    shown = class_labels(images.class_names, longest=16)
+    labels = images.labels
     own = probabilities[np.arange(len(labels)), labels]
     others = probabilities.copy()
     others[np.arange(len(labels)), labels] = -1
-    names = [str(pictures.class_names[number]) for number in np.unique(labels)]
+    names = [str(images.class_names[number]) for number in np.unique(labels)]
 
     def of_both(position: int) -> str:
         other = others[position].argmax()
@@ -144,17 +144,17 @@ def write_notable_pictures(
     ):
         rows = choose(labels, probabilities, per_class=COLUMNS_OF_SHEETS)
         _write_sheet(
-            pictures,
+            images,
             rows[:_MOST_ROWS_OF_SHEETS],
             caption,
             names[:_MOST_ROWS_OF_SHEETS],
             file=figures / f"{file}.png",
-            title=f"{title}: {what} pictures of each style",
+            title=f"{title}: {what} images of each style",
         )
 
 
 def write_label_doubts(
-    pictures: AnalyzedPictures,
+    images: AnalyzedImages,
     doubts: LabelDoubts,
     probabilities: np.ndarray,
     *,
@@ -162,13 +162,13 @@ def write_label_doubts(
     figures: Path,
     title: str,
 ) -> pd.DataFrame:
-    """Writes doubted pictures as a table, the most doubtful first, and as a sheet.
+    """Writes doubted images as a table, the most doubtful first, and as a sheet.
 
     Returns:
         The table: path, label, suggested, probability of either, split, group.
     """
-    names, order = np.array(pictures.class_names), doubts.ranking
-    rows = pictures.rows.iloc[order]
+    names, order = np.array(images.class_names), doubts.ranking
+    rows = images.rows.iloc[order]
     table = pd.DataFrame(
         {
             "path": rows["source"].to_numpy(),
@@ -181,14 +181,14 @@ def write_label_doubts(
         }
     )
     write_text(folder / "label_doubts.csv", csv_text(table, float_format="%.4f"))
-    shown = class_labels(pictures.class_names, longest=16)
+    shown = class_labels(images.class_names, longest=16)
     of_styles = [
-        (n, order[pictures.labels[order] == n][:COLUMNS_OF_SHEETS]) for n in range(len(names))
+        (n, order[images.labels[order] == n][:COLUMNS_OF_SHEETS]) for n in range(len(names))
     ]
     of_styles = [(n, positions) for n, positions in of_styles if len(positions)]
     if of_styles:
         _write_sheet(
-            pictures,
+            images,
             [positions for _, positions in of_styles[:_MOST_ROWS_OF_SHEETS]],
             lambda at: (
                 f"{shown[doubts.suggested[at]]}? {probabilities[at, doubts.suggested[at]]:.2f}"
@@ -201,7 +201,7 @@ def write_label_doubts(
 
 
 def write_maps(
-    pictures: AnalyzedPictures,
+    images: AnalyzedImages,
     method: str,
     points: np.ndarray,
     clustering: Clustering,
@@ -210,18 +210,18 @@ def write_maps(
     figures: Path,
     title: str,
 ) -> None:
-    """Draws one projection coloured by style, cluster, correctness and, where known, group."""
-    names = list(pictures.class_names)
-    styles = [names[number] for number in pictures.labels]
+    """Draws one projection colored by style, cluster, correctness and, where known, group."""
+    names = list(images.class_names)
+    styles = [names[number] for number in images.labels]
     clusters = [f"cluster {number + 1:02d}" for number in clustering.clusters]
     maps: dict[str, tuple[np.ndarray, list[str], str]] = {
         "style": (*largest_categories(styles, most=MOST_CATEGORIES), ""),
         "cluster": (*largest_categories(clusters, most=MOST_CATEGORIES), "K-Means"),
-        "correctness": (*correctness(predictions, pictures.labels), NOTE_OF_PREDICTIONS),
+        "correctness": (*correctness(predictions, images.labels), NOTE_OF_PREDICTIONS),
     }
-    groups = pictures.rows["group"]
+    groups = images.rows["group"]
     if groups.duplicated().any():
-        maps["group"] = (*largest_categories(groups, most=GROUPS_IN_COLOUR), "the largest groups")
+        maps["group"] = (*largest_categories(groups, most=GROUPS_IN_COLOR), "the largest groups")
     for name, (categories, category_names, note) in maps.items():
         figure = plot_projection_map(
             points,
@@ -247,7 +247,7 @@ def correctness(predictions: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray
 
 
 def _write_sheet(
-    pictures: AnalyzedPictures,
+    images: AnalyzedImages,
     rows: Sequence[np.ndarray],
     caption: Callable[[int], str],
     row_names: Sequence[str],
@@ -255,8 +255,8 @@ def _write_sheet(
     file: Path,
     title: str,
 ) -> None:
-    show = pictures.show()
-    figure = plot_picture_rows(
+    show = images.show()
+    figure = plot_image_rows(
         [[show(int(position)) for position in row] for row in rows],
         [[(caption(int(position)), None) for position in row] for row in rows],
         row_names,

@@ -14,7 +14,7 @@ from artstyle_tf.models.features import FeatureGroup
 
 
 class GroupScaler(TransformerMixin, BaseEstimator):
-    """Centres features and gives every group of them the same total variance.
+    """Centers features and gives every group of them the same total variance.
 
     Args:
         sizes: numbers of features in each group; None for one group.

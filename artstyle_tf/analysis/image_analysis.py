@@ -1,4 +1,4 @@
-"""Folds, depths, clusters, doubts and maps of pictures with features."""
+"""Folds, depths, clusters, doubts and maps of images with features."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 
 from artstyle_tf.analysis.analysis_source import AnalysisSource
-from artstyle_tf.analysis.analyzed_images import AnalyzedPictures
+from artstyle_tf.analysis.analyzed_images import AnalyzedImages
 from artstyle_tf.analysis.clustering import Clustering
 from artstyle_tf.analysis.depth_ablation import write_depths
 from artstyle_tf.analysis.feature_views import (
-    cluster_pictures,
+    cluster_images,
     write_clusters,
     write_label_doubts,
     write_maps,
-    write_notable_pictures,
+    write_notable_images,
 )
 from artstyle_tf.analysis.label_doubts import LabelDoubts, find_label_doubts
 from artstyle_tf.analysis.out_of_fold import out_of_fold_probabilities
@@ -36,14 +36,14 @@ class _OutOfFold:
     """Images that folds can divide, each predicted by what has not learned it.
 
     Attributes:
-        pictures: M of the N images.
+        images: M of the N images.
         is_known: bool [N], which they are.
         folds: int [M].
         probabilities: float32 [M, C].
         doubts: about the labels of these M.
     """
 
-    pictures: AnalyzedPictures
+    images: AnalyzedImages
     is_known: np.ndarray
     folds: np.ndarray
     probabilities: np.ndarray
@@ -55,13 +55,13 @@ class _OutOfFold:
         return self.probabilities.argmax(axis=1)
 
 
-class PictureAnalysis:
-    """Looks at pictures in all ways but the search of classifiers.
+class ImageAnalysis:
+    """Looks at images in all ways but the search of classifiers.
 
     Args:
         config: of the analysis.
-        source: of the pictures.
-        pictures: without augmented copies.
+        source: of the images.
+        images: without augmented copies.
         folder: for tables.
         figures: for figures.
         invocation: how the program was called.
@@ -71,13 +71,13 @@ class PictureAnalysis:
         self,
         config: AnalyzeExperiment,
         source: AnalysisSource,
-        pictures: AnalyzedPictures,
+        images: AnalyzedImages,
         folder: Path,
         figures: Path,
         invocation: Invocation,
     ) -> None:
         self.config = config
-        self.pictures = pictures
+        self.images = images
         self.folder = folder
         self.figures = figures
         self.invocation = invocation
@@ -88,7 +88,7 @@ class PictureAnalysis:
 
         What folds are needed for is null where there are fewer than two styles to divide.
         """
-        config, pictures = self.config, self.pictures
+        config, images = self.config, self.images
         stopwatch, reporter = self.invocation.stopwatch, self.invocation.reporter
         where: dict[str, Any] = {"figures": self.figures, "title": self.title}
         with stopwatch.stage("out_of_fold"):
@@ -97,31 +97,31 @@ class PictureAnalysis:
         if config.depths and known is not None:
             with stopwatch.stage("depths"):
                 depths = write_depths(
-                    known.pictures, known.folds, folder=self.folder, reporter=reporter, **where
+                    known.images, known.folds, folder=self.folder, reporter=reporter, **where
                 )
         with stopwatch.stage("clusters"):
-            clustering, scores = cluster_pictures(
-                pictures, config.clustering, seed=config.seed, reporter=reporter
+            clustering, scores = cluster_images(
+                images, config.clustering, seed=config.seed, reporter=reporter
             )
-            write_clusters(pictures, clustering, scores, folder=self.folder, **where)
+            write_clusters(images, clustering, scores, folder=self.folder, **where)
         if known is not None:
             with stopwatch.stage("sheets"):
-                of_known = (known.pictures, known.doubts, known.probabilities)
+                of_known = (known.images, known.doubts, known.probabilities)
                 write_label_doubts(*of_known, folder=self.folder, **where)
-                write_notable_pictures(known.pictures, known.probabilities, **where)
-        predictions = np.full(len(pictures), -1)
+                write_notable_images(known.images, known.probabilities, **where)
+        predictions = np.full(len(images), -1)
         if known is not None:
             predictions[known.is_known] = known.predictions
         with stopwatch.stage("projections"):
             projections = self._project()
             for method, points in projections.items():
-                write_maps(pictures, method, points, clustering, predictions, **where)
+                write_maps(images, method, points, clustering, predictions, **where)
         table = self._table(known, clustering, projections)
-        write_text(self.folder / "pictures.csv", csv_text(table, float_format="%.6g"))
-        left_out = np.setdiff1d(pictures.labels, [] if known is None else known.pictures.labels)
+        write_text(self.folder / "images.csv", csv_text(table, float_format="%.6g"))
+        left_out = np.setdiff1d(images.labels, [] if known is None else known.images.labels)
         return {
             "out_of_fold": None if known is None else self._scores(known),
-            "styles_left_out": [str(pictures.class_names[number]) for number in left_out],
+            "styles_left_out": [str(images.class_names[number]) for number in left_out],
             "depths": depths,
             "clusters": scores,
             "num_doubted": None if known is None else int(known.doubts.is_doubted.sum()),
@@ -131,7 +131,7 @@ class PictureAnalysis:
     def _out_of_fold(self) -> _OutOfFold | None:
         """Predictions of the styles that folds can divide; None if these are fewer than two."""
         settings = self.config.folds
-        chosen = self.pictures.dividable(
+        chosen = self.images.dividable(
             settings,
             what="out-of-fold predictions, label doubts, depths, typical and ambiguous images",
             reporter=self.invocation.reporter,
@@ -148,15 +148,15 @@ class PictureAnalysis:
             reporter=self.invocation.reporter,
         )
         return _OutOfFold(
-            pictures=chosen,
-            is_known=np.isin(self.pictures.labels, np.unique(chosen.labels)),
+            images=chosen,
+            is_known=np.isin(self.images.labels, np.unique(chosen.labels)),
             folds=folds,
             probabilities=probabilities,
             doubts=find_label_doubts(chosen.labels, probabilities),
         )
 
     def _scores(self, known: _OutOfFold) -> dict[str, Any]:
-        labels, num_classes = known.pictures.labels, len(self.pictures.class_names)
+        labels, num_classes = known.images.labels, len(self.images.class_names)
         confusion = confusion_matrix(labels, known.predictions, num_classes=num_classes)
         return {
             **classification_summary(labels, known.predictions, num_classes=num_classes),
@@ -164,7 +164,7 @@ class PictureAnalysis:
         }
 
     def _project(self) -> dict[str, np.ndarray]:
-        settings, scaled = self.config.projection, self.pictures.scaled()
+        settings, scaled = self.config.projection, self.images.scaled()
         if len(scaled) < FEWEST_TO_PROJECT:
             self.invocation.reporter.warn(
                 f"Left out: projections. {len(scaled)} images are too few; it takes "
@@ -188,8 +188,8 @@ class PictureAnalysis:
         clustering: Clustering,
         projections: dict[str, np.ndarray],
     ) -> pd.DataFrame:
-        """One row a picture: what it is, what is said of it, and where it lies."""
-        rows, names = self.pictures.rows, np.array(self.pictures.class_names)
+        """One row an image: what it is, what is said of it, and where it lies."""
+        rows, names = self.images.rows, np.array(self.images.class_names)
         predictions = np.full(len(rows), "", dtype=object)
         confidences, of_label = np.full((2, len(rows)), np.nan)
         is_doubted = np.zeros(len(rows), dtype=bool)

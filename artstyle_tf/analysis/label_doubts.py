@@ -1,4 +1,4 @@
-"""Confident learning: pictures whose label a classifier that has not learnt them disbelieves."""
+"""Confident learning: images whose label a classifier that has not learned them disbelieves."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class LabelDoubts:
-    """What speaks against the labels of N pictures.
+    """What speaks against the labels of N images.
 
     Attributes:
         is_doubted: bool [N].
         suggested: int [N], the class that is most probable.
         quality: float64 [N], probability of the given label; the smaller, the more doubtful.
         thresholds: float64 [C], probability from which on a class is believed; NaN for a class
-            without pictures.
+            without images.
     """
 
     is_doubted: np.ndarray
@@ -29,7 +29,7 @@ class LabelDoubts:
 
     @property
     def ranking(self) -> np.ndarray:
-        """Positions int [M] of the doubted pictures, the most doubtful first."""
+        """Positions int [M] of the doubted images, the most doubtful first."""
         doubted = np.flatnonzero(self.is_doubted)
         return doubted[np.argsort(self.quality[doubted], kind="stable")]
 
@@ -37,17 +37,17 @@ class LabelDoubts:
 def find_label_doubts(labels: np.ndarray, probabilities: np.ndarray) -> LabelDoubts:
     """Compares labels with out-of-fold probabilities.
 
-    A class is believed of a picture if its probability is at least what pictures of that class get
+    A class is believed of an image if its probability is at least what images of that class get
     on average. So a class about which the classifier is never sure has a low threshold, and one
-    that it names too readily a high one. Doubted is a picture of which another class than its own
+    that it names too readily a high one. Doubted is an image of which another class than its own
     is believed, or several of which another one is the most probable.
 
     Args:
         labels: int [N], class ids in [0, C).
-        probabilities: float [N, C], of a classifier that has not learnt the pictures.
+        probabilities: float [N, C], of a classifier that has not learned the images.
 
     Returns:
-        The doubts; they are a reason to look at a picture, no proof.
+        The doubts; they are a reason to look at an image, no proof.
 
     Source: Northcutt et al. 2021, doi:10.1613/jair.1.12125 (confident learning), the off-diagonal
     entries of the confident joint; as cleanlab's filter "confident_learning".

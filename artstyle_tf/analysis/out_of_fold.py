@@ -14,8 +14,8 @@ from artstyle_tf.system.progress import SILENT, Reporter
 Fit = Callable[..., tuple[np.ndarray, np.ndarray]]
 """Fits something linear: (features, labels, num_classes=, groups=) -> kernel [D, C], bias [C]."""
 
-fit_logistic_regression = partial(fit_linear_probe, inverse_regularisation=4.0, balanced=True)
-"""The regression that serves as the floor of every run."""
+fit_logistic_regression = partial(fit_linear_probe, C=4.0, balanced=True)
+"""The regression that serves as the baseline of every run."""
 
 
 def out_of_fold_probabilities(
@@ -30,7 +30,7 @@ def out_of_fold_probabilities(
 ) -> np.ndarray:
     """A regression, fitted to all folds but one and asked about that one, in turn.
 
-    Unless asked otherwise it is the floor of every run. Styles count alike in it, so that a small
+    Unless asked otherwise it is the baseline of every run. Styles count alike in it, so that a small
     one is not doubted for being small.
 
     Args:
@@ -65,12 +65,12 @@ def out_of_fold_probabilities(
 def most_typical(
     labels: np.ndarray, probabilities: np.ndarray, *, per_class: int
 ) -> list[np.ndarray]:
-    """Pictures that are recognised most surely by what has not learnt them.
+    """Images that are recognized most surely by what has not learned them.
 
     Args:
         labels: int [N], class ids in [0, C).
         probabilities: float [N, C], out of fold.
-        per_class: pictures of each class at most.
+        per_class: images of each class at most.
 
     Returns:
         For each class that occurs, in order, positions int [<= per_class], the most typical first.
@@ -82,12 +82,12 @@ def most_typical(
 def most_ambiguous(
     labels: np.ndarray, probabilities: np.ndarray, *, per_class: int
 ) -> list[np.ndarray]:
-    """Pictures that are as probably of their own style as of another one.
+    """Images that are as probably of their own style as of another one.
 
     Args:
         labels: int [N], class ids in [0, C).
         probabilities: float [N, C], out of fold.
-        per_class: pictures of each class at most.
+        per_class: images of each class at most.
 
     Returns:
         For each class that occurs, in order, positions int [<= per_class], the most ambiguous

@@ -26,7 +26,7 @@ def find_analyzed_run(config: AnalyzeExperiment) -> RunDirectory | None:
     """
     if (config.run is None) == (config.backbone is None):
         raise ArtstyleError(
-            "Whose features should be analysed?",
+            "Whose features should be analyzed?",
             received="neither a run nor a backbone" if config.run is None else "both",
             expected="--run DIR, or --backbone NAME with data.images=DIR",
             fix=how_to_find_a_run(config.outputs),

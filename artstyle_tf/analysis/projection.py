@@ -20,8 +20,8 @@ FEWEST_TO_PROJECT = 4
 
 PROJECTION_IN_WORDS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 
-# Neighbourhoods hardly change with more, and their search takes as much longer.
-_COMPONENTS_FOR_NEIGHBOURS = 50
+# Neighborhoods hardly change with more, and their search takes as much longer.
+_COMPONENTS_FOR_NEIGHBORS = 50
 
 
 def project(
@@ -32,15 +32,15 @@ def project(
     settings: ProjectionConfig,
     reporter: Reporter = SILENT,
 ) -> np.ndarray:
-    """Places every picture on a plane.
+    """Places every image on a plane.
 
-    PCA shows distances as far as two directions can. t-SNE and UMAP show neighbourhoods; distances
+    PCA shows distances as far as two directions can. t-SNE and UMAP show neighborhoods; distances
     between clusters and sizes of clusters mean little there.
 
     Args:
         features: float [N, D], scaled; N of at least 4.
         method: "pca", "tsne" or "umap".
-        seed: with the same one and the same library versions the picture is the same.
+        seed: with the same one and the same library versions the image is the same.
         settings: of t-SNE and UMAP.
         reporter: told what takes time.
 
@@ -48,34 +48,34 @@ def project(
         float32 [N, 2].
 
     Raises:
-        ArtstyleError: if there are too few pictures.
+        ArtstyleError: if there are too few images.
 
     Source: McInnes et al. 2018, arXiv:1802.03426 (UMAP); van der Maaten and Hinton 2008 (t-SNE).
     """
     if len(features) < FEWEST_TO_PROJECT:
         raise ArtstyleError(
-            "There are too few pictures to project",
+            "There are too few images to project",
             received=f"{len(features)}",
             expected=f"at least {FEWEST_TO_PROJECT}",
         )
-    reporter.info(f"Projecting {len(features):,} pictures with {PROJECTION_IN_WORDS[method]}.")
+    reporter.info(f"Projecting {len(features):,} images with {PROJECTION_IN_WORDS[method]}.")
     features = np.asarray(features, dtype=np.float64)
     if method == "pca":
         return principal_components(features, 2, seed=seed).astype(np.float32)
-    reduced = principal_components(features, _COMPONENTS_FOR_NEIGHBOURS, seed=seed)
+    reduced = principal_components(features, _COMPONENTS_FOR_NEIGHBORS, seed=seed)
     if method == "tsne":
-        # Each point has fewer than N neighbours.
+        # Each point has fewer than N neighbors.
         perplexity = min(settings.tsne_perplexity, (len(reduced) - 1) / 3)
         reducer: Any = TSNE(perplexity=perplexity, init="pca", random_state=seed)
         # Its steps are short: threads that wait for each other on a busy machine take minutes.
         with threadpool_limits(1, user_api="openmp"):
             return reducer.fit_transform(reduced).astype(np.float32)
     reducer = _import_umap().UMAP(
-        n_neighbors=min(settings.umap_neighbours, len(reduced) - 1),
-        min_dist=settings.umap_least_distance,
+        n_neighbors=min(settings.umap_neighbors, len(reduced) - 1),
+        min_dist=settings.umap_min_distance,
         random_state=seed,
         n_jobs=1,  # what a seed needs anyway
-        init="pca",  # the spectral start fails on neighbourhoods that are not connected
+        init="pca",  # the spectral start fails on neighborhoods that are not connected
     )
     with _ignoring_what_umap_says():
         return np.asarray(reducer.fit_transform(reduced), dtype=np.float32)

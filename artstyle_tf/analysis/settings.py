@@ -34,14 +34,14 @@ class ProjectionConfig(Schema):
 
     Attributes:
         methods: what is drawn.
-        umap_neighbours: size of the neighbourhoods that are kept.
-        umap_least_distance: how tightly points may be packed.
-        tsne_perplexity: about the size of the neighbourhoods that are kept.
+        umap_neighbors: size of the neighborhoods that are kept.
+        umap_min_distance: how tightly points may be packed.
+        tsne_perplexity: about the size of the neighborhoods that are kept.
     """
 
     methods: tuple[ProjectionMethod, ...] = get_args(ProjectionMethod)
-    umap_neighbours: Annotated[int, Field(ge=2)] = 15
-    umap_least_distance: NonNegativeFloat = 0.1
+    umap_neighbors: Annotated[int, Field(ge=2)] = 15
+    umap_min_distance: NonNegativeFloat = 0.1
     tsne_perplexity: PositiveFloat = 30.0
 
 
@@ -49,18 +49,18 @@ class ClusteringConfig(Schema):
     """K-Means; without a number of clusters the silhouette chooses among some."""
 
     num_clusters: Annotated[int, Field(ge=2)] | None = None
-    fewest_clusters: Annotated[int, Field(ge=2)] = 2
-    most_clusters: Annotated[int, Field(ge=2)] = 16
+    min_clusters: Annotated[int, Field(ge=2)] = 2
+    max_clusters: Annotated[int, Field(ge=2)] = 16
 
     @model_validator(mode="after")
     def _a_range(self) -> ClusteringConfig:
-        if self.fewest_clusters > self.most_clusters:
-            raise ValueError("fewest_clusters should not be above most_clusters")
+        if self.min_clusters > self.max_clusters:
+            raise ValueError("min_clusters should not be above max_clusters")
         return self
 
 
 class FoldsConfig(Schema):
-    """How pictures are divided so that each is judged by something that has not learnt it.
+    """How images are divided so that each is judged by something that has not learned it.
 
     Copies are never divided; with `by_group` groups are not divided either.
     """
@@ -75,7 +75,7 @@ class ClassifiersConfig(FoldsConfig):
     num_folds: Annotated[int, Field(ge=2)] = 3
 
     names: tuple[ClassifierName, ...] = get_args(ClassifierName)
-    num_draws: PositiveInt = 12
+    num_candidates: PositiveInt = 12
 
 
 class AnalyzeExperiment(Schema):
@@ -100,7 +100,7 @@ class AnalyzeExperiment(Schema):
     run_name: RunName | None = None
     seed: NonNegativeInt = 42
     batch_size: PositiveInt = 32
-    most_pictures: Annotated[int, Field(ge=50)] = 20_000
+    max_images: Annotated[int, Field(ge=50)] = 20_000
     folds: FoldsConfig = FoldsConfig()
     depths: bool = True
     projection: ProjectionConfig = ProjectionConfig()

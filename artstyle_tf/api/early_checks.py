@@ -95,7 +95,7 @@ def check_export(config: ExportExperiment, invocation: Invocation) -> None:
 def check_prediction(config: PredictExperiment, invocation: Invocation) -> None:
     """Images, and who answers."""
     del invocation
-    check_names(config.pictures)
+    check_names(config.images)
     check_who_answers(config)
     if config.runtime in RUNTIMES and config.url is None:
         require_packages(config.runtime)

@@ -82,9 +82,9 @@ class ImageFolder:
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row an image: path (below the folder), label, group, digest and size of the file."""
-        from artstyle_tf.images.prepare_data import find_pictures
+        from artstyle_tf.images.prepare_data import find_images
 
-        return find_pictures(self.settings, Reporter(), fewest_styles=1).pictures
+        return find_images(self.settings, Reporter(), fewest_styles=1).images
 
     @property
     def styles(self) -> list[str]:
@@ -103,8 +103,8 @@ class ImageFolder:
         """
         from artstyle_tf.images.prepare_data import index_and_split
 
-        _, pictures = index_and_split(self.settings, Reporter())
-        return pictures
+        _, images = index_and_split(self.settings, Reporter())
+        return images
 
     def inspect(self, *, quiet: bool = False, **settings: Any) -> Result:
         """Looks at every image: counts, faults, copies, shortcuts, what augmentation does.

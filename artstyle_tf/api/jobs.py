@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from artstyle_tf.system.dry_run import summarise_plan
+from artstyle_tf.system.dry_run import summarize_plan
 from artstyle_tf.system.interruption import interrupted_at_safe_points
 from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.system.progress import Reporter
@@ -31,7 +31,7 @@ class Job(NamedTuple):
 
     Attributes:
         module: with `run(config, invocation)` and `plan(config, invocation)`, both giving a JSON
-            object, and `summarise(result)`, giving text; `summarise_plan(plan)`, too, where a plan
+            object, and `summarize(result)`, giving text; `summarize_plan(plan)`, too, where a plan
             is more than its keys.
         early_check: function of `api.early_checks` that is called before the module is imported.
     """
@@ -62,11 +62,11 @@ class Done(NamedTuple):
 
     Attributes:
         result: JSON object.
-        summarise: result -> text for people.
+        summarize: result -> text for people.
     """
 
     result: dict[str, Any]
-    summarise: Callable[[dict[str, Any]], str]
+    summarize: Callable[[dict[str, Any]], str]
 
 
 def do_job(
@@ -96,11 +96,11 @@ def do_job(
         pkgutil.resolve_name(f"{_EARLY_CHECKS}:{job.early_check}")(config, invocation)
     with while_importing():
         module = import_quietly(job.module)
-    act, summarise = module.run, module.summarise
+    act, summarize = module.run, module.summarize
     if dry_run:
-        act, summarise = module.plan, getattr(module, "summarise_plan", summarise_plan)
+        act, summarize = module.plan, getattr(module, "summarize_plan", summarize_plan)
     with interrupted_at_safe_points():
-        return Done(act(config, invocation), summarise)
+        return Done(act(config, invocation), summarize)
 
 
 def publish_run(run: Any, config: Any, reporter: Reporter) -> str | None:

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from artstyle_tf.images.preparation.image_loading import PictureLoader, load_ahead
-from artstyle_tf.images.reading.image_reading import UnreadablePictureError
+from artstyle_tf.images.preparation.image_loading import ImageLoader, load_ahead
+from artstyle_tf.images.reading.image_reading import UnreadableImageError
 from artstyle_tf.prediction.answering import RunAnswering, answer_files
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.runs.run_finding import read_run_config
-from artstyle_tf.runs.run_images import own_pictures, prepared_root, rows_of_split
+from artstyle_tf.runs.run_images import own_images, prepared_root, rows_of_split
 from artstyle_tf.runs.run_model import load_served_run
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
@@ -40,7 +40,7 @@ class LoadedNetwork:
         self._directory = directory
         self._run = load_served_run(directory)
         self._network = freeze(self._run.network, self._run.output_names)
-        self._loader = PictureLoader(
+        self._loader = ImageLoader(
             image_size_px=self._run.image_size_px,
             aspect=self._run.aspect,
             max_side_px=self._run.max_side_px,
@@ -107,7 +107,7 @@ class LoadedNetwork:
             paths = [str(root / path) for path in gallery.paths]
             return gallery.embeddings, pd.DataFrame({"path": paths, "label": labels})
         rows = rows_of_split("train", self._directory)
-        prepared = own_pictures(rows, self._directory, config)
+        prepared = own_images(rows, self._directory, config)
         files = [prepared.root / path for path in prepared.manifest["path"]]
         table = pd.DataFrame(
             {"path": [str(file) for file in files], "label": prepared.manifest["label"].to_numpy()}
@@ -115,8 +115,8 @@ class LoadedNetwork:
         return _of_length_1(self.embed(files)), table
 
 
-def _readable(path: Path, pixels: np.ndarray | UnreadablePictureError) -> np.ndarray:
-    if isinstance(pixels, UnreadablePictureError):
+def _readable(path: Path, pixels: np.ndarray | UnreadableImageError) -> np.ndarray:
+    if isinstance(pixels, UnreadableImageError):
         raise ArtstyleError(
             f"The image {path} cannot be read",
             received=pixels.reason,

@@ -25,14 +25,14 @@ class Result(Mapping[str, Any]):
 
     Args:
         values: JSON object.
-        summarise: values -> text for people.
+        summarize: values -> text for people.
     """
 
     def __init__(
-        self, values: Mapping[str, Any], summarise: Callable[[dict[str, Any]], str]
+        self, values: Mapping[str, Any], summarize: Callable[[dict[str, Any]], str]
     ) -> None:
         self._values = dict(values)
-        self._summarise = summarise
+        self._summarize = summarize
 
     def __getitem__(self, key: str) -> Any:
         return self._values[key]
@@ -46,7 +46,7 @@ class Result(Mapping[str, Any]):
     @property
     def summary(self) -> str:
         """What the command line prints."""
-        return self._summarise(shown_values(self._values))
+        return self._summarize(shown_values(self._values))
 
     @property
     def folder(self) -> Path | None:
@@ -93,7 +93,7 @@ def result_of(
         reporter=Reporter(quiet=quiet), resume=resume, overwrite=overwrite, publish=publish_run
     )
     done = do_job(name, config, invocation)
-    return Result(done.result, done.summarise)
+    return Result(done.result, done.summarize)
 
 
 def saved_figure(folder: str | Path | None, name: str) -> Figure:

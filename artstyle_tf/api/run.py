@@ -207,11 +207,11 @@ class Run:
         if name == "training_curves":
             return shown_in_notebooks(plot_training_curves(self.history))
         part, _, kind = name.partition("/")
-        if kind in ("confusion_matrix", "confusion_matrix_normalised"):
+        if kind in ("confusion_matrix", "confusion_matrix_normalized"):
             figure = plot_confusion_matrix(
                 self.confusion_matrix(part).to_numpy(),
                 self.class_names,
-                normalised=kind.endswith("normalised"),
+                normalized=kind.endswith("normalized"),
                 title=f"{self.name}: {part}",
             )
             return shown_in_notebooks(figure)

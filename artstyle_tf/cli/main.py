@@ -117,7 +117,7 @@ def _run_verb(verb: Verb, parsed: argparse.Namespace, invocation: Invocation) ->
     # What a library prints must not get between the user and the result.
     printed = io.StringIO()
     with contextlib.redirect_stdout(sys.stderr if not parsed.quiet else printed):
-        result, summarise = do_job(
+        result, summarize = do_job(
             verb.name,
             config,
             invocation,
@@ -128,7 +128,7 @@ def _run_verb(verb: Verb, parsed: argparse.Namespace, invocation: Invocation) ->
         deliver(json_text(result, "the result", encoding=encoding_of_stdout()))
     else:
         # Names are made visible first: a line's end in one would look like the program's own.
-        deliver(summarise(shown_values(result)))
+        deliver(summarize(shown_values(result)))
     return EXIT_FOUND if result.get("failed_on") else EXIT_DONE
 
 

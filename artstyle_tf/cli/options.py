@@ -96,7 +96,7 @@ def _add_options(parser: argparse.ArgumentParser, verb: Verb) -> None:
         nargs = "+" if option.takes_several else None
         add(option.name, metavar=metavar, help=option.help, type=option.type, nargs=nargs)
     if verb.demo_config_file is not None:
-        text = f"use the built-in demo pictures (configs/{verb.demo_config_file})"
+        text = f"use the built-in demo images (configs/{verb.demo_config_file})"
         add("--demo", action="store_true", help=text)
     if "run_name" in _keys(verb):
         text = "folder name of the results; default: chosen for you"

@@ -85,14 +85,14 @@ VERBS = {
     for verb in (
         Verb(
             name="prepare-data",
-            summary="Index, split and clean a folder of pictures, one sub-folder per style.",
+            summary="Index, split and clean a folder of images, one sub-folder per style.",
             schema=TRAINING_EXPERIMENTS,
             config_file="direct.yaml",
             demo_config_file="demo.yaml",
         ),
         Verb(
             name="inspect-data",
-            summary="Look at the pictures first: counts, measures, faults, copies, shortcuts.",
+            summary="Look at the images first: counts, measures, faults, copies, shortcuts.",
             schema=InspectExperiment,
             config_file="inspect.yaml",
             demo_config_file="demo_inspect.yaml",
@@ -113,7 +113,7 @@ VERBS = {
         ),
         Verb(
             name="train-direct",
-            summary="Train and evaluate a style classifier; prepares the pictures when needed.",
+            summary="Train and evaluate a style classifier; prepares the images when needed.",
             schema=DirectExperiment,
             config_file="direct.yaml",
             demo_config_file="demo.yaml",
@@ -129,7 +129,7 @@ VERBS = {
         ),
         Verb(
             name="cross-validate",
-            summary="Train on folds: what to expect of other pictures, and of other groups.",
+            summary="Train on folds: what to expect of other images, and of other groups.",
             schema=TRAINING_EXPERIMENTS,
             config_file="direct.yaml",
             demo_config_file="demo.yaml",
@@ -192,17 +192,17 @@ VERBS = {
         ),
         Verb(
             name="predict",
-            summary="Say which style pictures have, by a run or by a server.",
+            summary="Say which style images have, by a run or by a server.",
             schema=PredictExperiment,
             config_file="predict.yaml",
-            positional=Option("PICTURES", "pictures", "files, folders, patterns; - reads stdin"),
+            positional=Option("IMAGES", "images", "files, folders, patterns; - reads stdin"),
             options=(
                 _RUN,
                 Option("--url", "url", "of a server, http://HOST:8501 or https://HOST"),
                 Option("--output", "output", "file to write, .csv or .jsonl"),
-                Option("--top-k", "top_k", "classes to name for each picture; default: 3", int),
+                Option("--top-k", "top_k", "classes to name for each image; default: 3", int),
                 Option("--threshold", "threshold", "below it: don't know", float),
-                Option("--grad-cam", "grad_cam", "folder for pictures of where the network looks"),
+                Option("--grad-cam", "grad_cam", "folder for images of where the network looks"),
             ),
         ),
         Verb(
@@ -225,7 +225,7 @@ VERBS = {
         ),
         Verb(
             name="compare",
-            summary="Compare runs, classifiers of features and the floor on the same pictures.",
+            summary="Compare runs, classifiers of features and the baseline on the same images.",
             schema=CompareExperiment,
             config_file="compare.yaml",
             options=(

@@ -53,7 +53,7 @@ class Schema(BaseModel):
     """Parent of every schema.
 
     Frozen, because a config that changes during a run cannot be repeated; extra keys are
-    forbidden, because a misspelt key that is silently ignored costs a day.
+    forbidden, because a misspelled key that is silently ignored costs a day.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)

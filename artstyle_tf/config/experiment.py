@@ -16,7 +16,7 @@ from artstyle_tf.training.settings import (
 
 
 class TrainingExperiment(Schema):
-    """What every training has: prepare the pictures, train a network, evaluate it."""
+    """What every training has: prepare the images, train a network, evaluate it."""
 
     kind: str
     seed: NonNegativeInt = 42

@@ -16,7 +16,7 @@ _GOLD = np.array([0.82, 0.65, 0.30], np.float32)
 
 
 def paint(commission: Commission) -> np.ndarray:
-    """Paints the picture.
+    """Paints the image.
 
     Returns:
         float32 [H, W, 3] in 0..1.
@@ -50,8 +50,8 @@ def _metal(palette: Palette, generator: np.random.Generator) -> np.ndarray:
 
 
 def _contrasting(palette: Palette, generator: np.random.Generator) -> np.ndarray:
-    """Four colours, dark and light by turns: float32 [4, 3]."""
-    by_brightness = palette.colours[np.argsort(palette.colours.mean(axis=1))]
+    """Four colors, dark and light by turns: float32 [4, 3]."""
+    by_brightness = palette.colors[np.argsort(palette.colors.mean(axis=1))]
     dark, light = generator.permutation(by_brightness[:3]), generator.permutation(by_brightness[3:])
     return np.stack([dark[0], light[0], dark[1], light[1]])
 
@@ -59,20 +59,20 @@ def _contrasting(palette: Palette, generator: np.random.Generator) -> np.ndarray
 def _polished(
     canvas: Canvas,
     outline: np.ndarray,
-    colour: np.ndarray,
+    color: np.ndarray,
     metal: np.ndarray,
     line_width: float,
     *,
     angle: float = -np.pi / 2,
 ) -> None:
     """An air-brushed plane with a metal edge."""
-    canvas.fill(outline, colour)
+    canvas.fill(outline, color)
     canvas.shade(outline, angle=angle, depth=0.42)
     canvas.line(outline, metal, width=line_width, closed=True)
 
 
 def _sunburst(canvas: Canvas, commission: Commission, metal: np.ndarray, line_width: float) -> None:
-    """Rays from a point on the axis, in two or three colours."""
+    """Rays from a point on the axis, in two or three colors."""
     generator, palette = commission.generator, commission.palette
     x, y = canvas.width / 2, canvas.height * generator.uniform(0.35, 1.0)
     count = 2 * int(generator.integers(9, 18))
@@ -86,8 +86,8 @@ def _sunburst(canvas: Canvas, commission: Commission, metal: np.ndarray, line_wi
         edge = np.array([(x, y), (x + 2.5 * np.cos(start), y + 2.5 * np.sin(start))])
         canvas.line(edge, metal, width=0.6 * line_width)
     for radius in np.arange(0.08, generator.uniform(0.15, 0.3), 0.05)[::-1]:
-        colour = palette.any_colour(generator)
-        _polished(canvas, outlines.ellipse((x, y), radius), colour, metal, line_width)
+        color = palette.any_color(generator)
+        _polished(canvas, outlines.ellipse((x, y), radius), color, metal, line_width)
 
 
 def _skyscrapers(
@@ -100,9 +100,9 @@ def _skyscrapers(
     distance = np.arange(4, -1, -1) * half * generator.uniform(1.0, 1.35)
     for position in distance:
         tall = canvas.height * (0.78 - 0.5 * position / canvas.width) * generator.uniform(0.8, 1)
-        steps, colour = int(generator.integers(3, 6)), palette.any_colour(generator)
+        steps, color = int(generator.integers(3, 6)), palette.any_color(generator)
         for x in sorted({axis - position, axis + position}):
-            _tower(canvas, (x, foot), (half, tall), steps, colour, metal, line_width)
+            _tower(canvas, (x, foot), (half, tall), steps, color, metal, line_width)
 
 
 def _tower(
@@ -110,18 +110,18 @@ def _tower(
     base: tuple[float, float],
     size: tuple[float, float],
     steps: int,
-    colour: np.ndarray,
+    color: np.ndarray,
     metal: np.ndarray,
     line_width: float,
 ) -> None:
-    """A tower of half width and height `size`, lit from the picture's axis, with metal ribs."""
+    """A tower of half width and height `size`, lit from the image's axis, with metal ribs."""
     (x, foot), (half, tall) = base, size
     angle = 0.0 if x < canvas.width / 2 else np.pi
     for step in range(steps):
         inset = 0.8 * half * step / steps
         top = foot - tall * (0.6 + 0.4 * step / steps)
         block = outlines.rectangle(x - half + inset, top, x + half - inset, foot)
-        lit = brightened(colour, 0.05 * step)
+        lit = brightened(color, 0.05 * step)
         _polished(canvas, block, lit, metal, line_width, angle=angle)
     for rib in np.linspace(-0.5, 0.5, 5) * half:
         line = np.array([(x + rib, foot), (x + rib, foot - 0.85 * tall)])
@@ -130,18 +130,18 @@ def _tower(
 
 def _fan(
     canvas: Canvas,
-    centre: tuple[float, float],
+    center: tuple[float, float],
     radius: float,
-    colours: np.ndarray,
+    colors: np.ndarray,
     metal: np.ndarray,
     line_width: float,
 ) -> None:
     """Half a disc of rings and ribs."""
-    x, y = centre
-    middle = np.array(centre)
-    for ring, colour in zip((1.0, 0.78, 0.52, 0.25), colours, strict=True):
+    x, y = center
+    middle = np.array(center)
+    for ring, color in zip((1.0, 0.78, 0.52, 0.25), colors, strict=True):
         piece = outlines.sector(x, y, 0.0, ring * radius, np.pi, 2 * np.pi)
-        _polished(canvas, piece, colour, metal, line_width)
+        _polished(canvas, piece, color, metal, line_width)
     for angle in np.linspace(np.pi, 2 * np.pi, 9)[1:-1]:
         direction = np.array([np.cos(angle), np.sin(angle)]) * radius
         rib = np.stack([middle + 0.25 * direction, middle + direction])
@@ -154,13 +154,13 @@ def _fan_pattern(
     """Rows of fans, each row covering half of the one above."""
     generator, palette = commission.generator, commission.palette
     radius = generator.uniform(0.18, 0.27) * commission.artist.scale
-    colours = _contrasting(palette, generator)
+    colors = _contrasting(palette, generator)
     axis = canvas.width / 2
     reach = int(np.ceil(axis / radius / 2)) + 1
     for row, y in enumerate(np.arange(0.0, canvas.height + 2 * radius, 0.5 * radius)):
         for column in range(-reach, reach + 1):
             x = axis + (2 * column + row % 2) * radius
-            _fan(canvas, (x, y), radius, colours, metal, line_width)
+            _fan(canvas, (x, y), radius, colors, metal, line_width)
 
 
 def _medallion(
@@ -175,9 +175,9 @@ def _medallion(
     cut = [(-1, -0.6), (-0.6, -1), (0.6, -1), (1, -0.6), (1, 0.6), (0.6, 1), (-0.6, 1), (-1, 0.6)]
     for share in (1.0, 0.92, 0.84):
         panel = np.array(cut) * (half * share, high * share) + (x, y)
-        _polished(canvas, panel, palette.any_colour(generator), metal, 1.4 * line_width)
-    colours = _contrasting(palette, generator)
-    _fan(canvas, (x, y + 0.06), 0.17, colours, metal, line_width)
+        _polished(canvas, panel, palette.any_color(generator), metal, 1.4 * line_width)
+    colors = _contrasting(palette, generator)
+    _fan(canvas, (x, y + 0.06), 0.17, colors, metal, line_width)
     for step in range(4):
         low = y + 0.11 + 0.035 * step
         chevron = np.array([(x - 0.13, low), (x, low + 0.05), (x + 0.13, low)])
@@ -190,16 +190,16 @@ def _fountain(canvas: Canvas, commission: Commission, metal: np.ndarray, line_wi
     x, foot = canvas.width / 2, canvas.height * 0.93
     for layer in range(5, 0, -1):
         radius = 0.085 * layer * commission.artist.scale
-        colour = palette.colours[(layer + generator.integers(2)) % 7]
+        color = palette.colors[(layer + generator.integers(2)) % 7]
         for side in (-1, 1):
             spring = x + side * radius * 0.5
             jet = outlines.arc(spring, foot - 0.6, radius * 0.5, np.pi, 2 * np.pi)
             falls = np.array([(spring + radius * 0.5, foot), (spring - radius * 0.5, foot)])
-            _polished(canvas, np.concatenate([jet, falls]), colour, metal, line_width)
+            _polished(canvas, np.concatenate([jet, falls]), color, metal, line_width)
     for step in range(4):
         half, top = 0.42 - 0.08 * step, foot - 0.05 * step
         base = outlines.rectangle(x - half, top, x + half, canvas.height + 0.02)
-        _polished(canvas, base, palette.any_colour(generator), metal, line_width)
+        _polished(canvas, base, palette.any_color(generator), metal, line_width)
 
 
 def _mirrored_scene(
@@ -212,7 +212,7 @@ def _mirrored_scene(
     angle = generator.choice([-np.pi / 2, np.pi / 2])
     for shape in scene.shapes:
         for outline in (outlines.mirrored(shape.outline, canvas.width / 2), shape.outline):
-            _polished(canvas, outline, shape.colour, metal, line_width, angle=angle)
+            _polished(canvas, outline, shape.color, metal, line_width, angle=angle)
     # Folding makes the symmetry exact also where shapes overlap.
     half = canvas.pixels.shape[1] // 2
     canvas.pixels[:, -half:] = canvas.pixels[:, :half][:, ::-1]

@@ -10,7 +10,7 @@ import numpy as np
 from artstyle_tf.demo.palettes import PALETTE_NAMES, Palette
 from artstyle_tf.demo.subjects import SUBJECTS
 
-# Photographers and cartoonists have names too: without them every picture of these two styles
+# Photographers and cartoonists have names too: without them every image of these two styles
 # would be a group of its own, and a split by artist would be easier for them than for the others.
 _NAMES = {
     "ArtDeco": "delphine-arnoux maxime-verlhac ottilie-brandt rex-calloway iris-fontanel",
@@ -50,12 +50,12 @@ class Artist:
 
     Attributes:
         name: as in the file name, words joined by hyphens.
-        share: part of the style's pictures that are this artist's.
-        palettes: names of the favourite palettes, the most used first.
-        subjects: names of the favourite subjects, the most used first.
+        share: part of the style's images that are this artist's.
+        palettes: names of the favorite palettes, the most used first.
+        subjects: names of the favorite subjects, the most used first.
         scale: size of strokes, facets and ornaments, about 0.75 to 1.35.
         boldness: weight of lines and strength of contrasts, in [0, 1].
-        portrait_share: part of the pictures that are taller than wide.
+        portrait_share: part of the images that are taller than wide.
     """
 
     name: str
@@ -69,12 +69,12 @@ class Artist:
 
 @dataclass(frozen=True)
 class Commission:
-    """One picture to paint.
+    """One image to paint.
 
     Attributes:
-        height_px, width_px: size of the picture.
+        height_px, width_px: size of the image.
         subject: one of `SUBJECTS`.
-        palette: its colours.
+        palette: its colors.
         artist: whose habits to follow.
         generator: source of everything that is left to chance.
     """
@@ -117,7 +117,7 @@ def _artist(style: str, position: int, name: str, share: float) -> Artist:
     )
 
 
-def favourite(options: tuple[str, ...], generator: np.random.Generator) -> str:
+def favorite(options: tuple[str, ...], generator: np.random.Generator) -> str:
     """One of the options; each is chosen less often than the one before."""
     weights = 0.72 ** np.arange(len(options))
     return options[generator.choice(len(options), p=weights / weights.sum())]

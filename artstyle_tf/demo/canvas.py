@@ -1,4 +1,4 @@
-"""A canvas with smooth edges, fields of noise, and the light under which a picture hangs."""
+"""A canvas with smooth edges, fields of noise, and the light under which an image hangs."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ Window = tuple[slice, slice]
 """Rows and columns of a rectangle of pixels."""
 
 Texture = Callable[[Window], np.ndarray]
-"""Gives the colours of a rectangle: float [rows, columns, 3]."""
+"""Gives the colors of a rectangle: float [rows, columns, 3]."""
 
 
 class Canvas:
-    """An RGB picture on which outlines are filled and lines are drawn.
+    """An RGB image on which outlines are filled and lines are drawn.
 
     Coordinates are (x, y) in units of the shorter side, from the upper left corner, so a circle is
     round and a line equally bold whatever the format. Drawing happens at a multiple of the size,
     which makes edges smooth and allows lines of half a pixel.
 
     Args:
-        height_px: height of the finished picture.
-        width_px: width of the finished picture.
-        colour: float [3], RGB in 0..1, the ground.
+        height_px: height of the finished image.
+        width_px: width of the finished image.
+        color: float [3], RGB in 0..1, the ground.
         oversampling: the multiple, k. 1 is enough, and much faster, for styles without fine lines.
 
     Attributes:
@@ -36,11 +36,11 @@ class Canvas:
     """
 
     def __init__(
-        self, height_px: int, width_px: int, colour: np.ndarray, *, oversampling: int = 2
+        self, height_px: int, width_px: int, color: np.ndarray, *, oversampling: int = 2
     ) -> None:
         self._size_px = (height_px, width_px)
         self.pixels = np.empty((oversampling * height_px, oversampling * width_px, 3), np.float32)
-        self.pixels[:] = colour
+        self.pixels[:] = color
         self.scale = oversampling * min(height_px, width_px)
         self.width = width_px / min(height_px, width_px)
         self.height = height_px / min(height_px, width_px)
@@ -48,7 +48,7 @@ class Canvas:
     def fill(
         self,
         outline: np.ndarray,
-        colour: np.ndarray | Texture,
+        color: np.ndarray | Texture,
         *,
         opacity: float = 1.0,
         soft: float = 0.0,
@@ -58,24 +58,24 @@ class Canvas:
 
         Args:
             outline: float [N, 2], (x, y) of the corners.
-            colour: float [3]; or a texture of the canvas' shape, float [kH, kW, 3], that shows
+            color: float [3]; or a texture of the canvas' shape, float [kH, kW, 3], that shows
                 through the outline; or a function that gives a rectangle of such a texture.
             opacity: in [0, 1].
             soft: width of the blurred edge; 0 is sharp.
-            stencil: float32 [kH, kW] in 0..1, how much colour a pattern lets through; None for
+            stencil: float32 [kH, kW] in 0..1, how much color a pattern lets through; None for
                 all of it.
         """
         window, mask = self._mask_around(outline, soft=soft)
         if window is None:
             return
         visible = mask if stencil is None else mask * stencil[window]
-        shown = colour(window) if callable(colour) else _cut(colour, window)
+        shown = color(window) if callable(color) else _cut(color, window)
         self._stamp(window, visible, shown, opacity)
 
     def line(
         self,
         points: np.ndarray,
-        colour: np.ndarray,
+        color: np.ndarray,
         *,
         width: float,
         opacity: float = 1.0,
@@ -85,7 +85,7 @@ class Canvas:
         """Draws a line with round ends through points: float [N, 2]; see `fill`."""
         window, mask = self._mask_around(points, soft=soft, line_width=width, closed=closed)
         if window is not None:
-            self._stamp(window, mask, _cut(colour, window), opacity)
+            self._stamp(window, mask, _cut(color, window), opacity)
 
     def shade(self, outline: np.ndarray, *, angle: float, depth: float, soft: float = 0.0) -> None:
         """Lets light run across an outline: darker at one end, brighter at the other.
@@ -125,16 +125,16 @@ class Canvas:
         self.pixels = blurred(self.pixels, radius * self.scale)
 
     def finish(self) -> np.ndarray:
-        """The picture at its final size: float32 [H, W, 3] in 0..1."""
+        """The image at its final size: float32 [H, W, 3] in 0..1."""
         height_px, width_px = self._size_px
         small = cv2.resize(self.pixels, (width_px, height_px), interpolation=cv2.INTER_AREA)
         return np.clip(small, 0, 1)
 
-    def _stamp(self, window: Window, mask: np.ndarray, colour: np.ndarray, opacity: float) -> None:
-        """Blends a colour, or a texture of the same size, into a rectangle as the mask says."""
+    def _stamp(self, window: Window, mask: np.ndarray, color: np.ndarray, opacity: float) -> None:
+        """Blends a color, or a texture of the same size, into a rectangle as the mask says."""
         region = self.pixels[window]
         share = (mask * np.float32(opacity))[:, :, None]
-        region += (np.asarray(colour, np.float32) - region) * share
+        region += (np.asarray(color, np.float32) - region) * share
 
     def _mask_around(
         self,
@@ -175,9 +175,9 @@ class Canvas:
         return np.round(corners * 2**_SUBPIXEL_BITS).astype(np.int32)
 
 
-def _cut(colour: np.ndarray, window: Window) -> np.ndarray:
-    """The window's part of a texture [kH, kW, 3]; a colour [3] is the same everywhere."""
-    return colour[window] if np.ndim(colour) == 3 else colour
+def _cut(color: np.ndarray, window: Window) -> np.ndarray:
+    """The window's part of a texture [kH, kW, 3]; a color [3] is the same everywhere."""
+    return color[window] if np.ndim(color) == 3 else color
 
 
 def blurred(pixels: np.ndarray, radius_px: float) -> np.ndarray:
@@ -221,7 +221,7 @@ def smooth_noise(
 def hung_on_a_wall(pixels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Age, exposure, contrast, white balance and uneven light, the same lottery for every style.
 
-    Without it the number of colours and the share of black would tell flat styles from painterly
+    Without it the number of colors and the share of black would tell flat styles from painterly
     ones, whatever their texture.
 
     Args:
@@ -232,8 +232,8 @@ def hung_on_a_wall(pixels: np.ndarray, generator: np.random.Generator) -> np.nda
         uint8 [H, W, 3].
     """
     height_px, width_px = pixels.shape[:2]
-    grey = pixels.mean(axis=2, keepdims=True)
-    pixels = grey + (pixels - grey) * generator.uniform(0.6, 1.2)
+    gray = pixels.mean(axis=2, keepdims=True)
+    pixels = gray + (pixels - gray) * generator.uniform(0.6, 1.2)
     black, white = generator.uniform(0.0, 0.13), generator.uniform(0.88, 1.0)
     pixels = black + np.clip(pixels, 0, 1) ** generator.uniform(0.75, 1.3) * (white - black)
     pixels *= 1 + generator.normal(0, 0.03, 3).astype(np.float32)

@@ -30,7 +30,7 @@ class Pen:
 
 
 def paint(commission: Commission) -> np.ndarray:
-    """Paints the picture.
+    """Paints the image.
 
     Returns:
         float32 [H, W, 3] in 0..1.
@@ -41,7 +41,7 @@ def paint(commission: Commission) -> np.ndarray:
     scene = compose(commission.subject, canvas, palette, generator)
     _backdrop(canvas, scene, commission)
     for shape in scene.shapes:
-        _inked(canvas, shape.outline, shape.colour, pen)
+        _inked(canvas, shape.outline, shape.color, pen)
     if generator.random() < 0.95:
         _character(canvas, commission, pen)
     if generator.random() < 0.3:
@@ -53,28 +53,28 @@ def paint(commission: Commission) -> np.ndarray:
 
 
 def _ink(palette: Palette, generator: np.random.Generator) -> np.ndarray:
-    """Black, or as close to it as the palette's dark colour printed twice."""
+    """Black, or as close to it as the palette's dark color printed twice."""
     return blend(_BLACK, palette.dark * 0.8, generator.uniform(0, 1))
 
 
-def _inked(canvas: Canvas, outline: np.ndarray, colour: np.ndarray, pen: Pen) -> None:
+def _inked(canvas: Canvas, outline: np.ndarray, color: np.ndarray, pen: Pen) -> None:
     """A flat fill with one hard shadow at the lower right, and its outline."""
-    canvas.fill(outline, brightened(colour, -0.28))
+    canvas.fill(outline, brightened(color, -0.28))
     size = np.ptp(outline, axis=0)
     lit = (outline - outline.min(axis=0)) * 0.86 + outline.min(axis=0)
     if size.max() < 0.7:  # a shadow suits things, not the ground
-        canvas.fill(lit + 0.02 * size, colour)
+        canvas.fill(lit + 0.02 * size, color)
     else:
-        canvas.fill(outline, colour)
+        canvas.fill(outline, color)
     canvas.line(outline, pen.ink, width=pen.width, closed=True)
 
 
 def _backdrop(canvas: Canvas, scene: Scene, commission: Commission) -> None:
-    """One flat colour, with dots, rays or nothing."""
+    """One flat color, with dots, rays or nothing."""
     generator = commission.generator
-    colour = blend(scene.sky_top, scene.sky_bottom, generator.uniform(0, 1))
-    second = brightened(colour, generator.choice([-0.2, 0.25]))
-    canvas.pixels[:] = colour
+    color = blend(scene.sky_top, scene.sky_bottom, generator.uniform(0, 1))
+    second = brightened(color, generator.choice([-0.2, 0.25]))
+    canvas.pixels[:] = color
     kind = generator.integers(3)
     if kind == 0:
         step = 0.055 * commission.artist.scale
@@ -84,7 +84,7 @@ def _backdrop(canvas: Canvas, scene: Scene, commission: Commission) -> None:
         down = np.mod(y, step) - 0.5 * step
         radius = np.sqrt(across**2 + down**2)
         share = np.clip((0.3 * step - radius) * canvas.scale + 0.5, 0, 1)
-        canvas.pixels[:] = blend(colour, second, share[:, :, None])
+        canvas.pixels[:] = blend(color, second, share[:, :, None])
     elif kind == 1:
         x, y = generator.uniform(0.2, 0.8) * canvas.width, 0.5 * canvas.height
         angles = np.linspace(0, 2 * np.pi, 25)
@@ -98,7 +98,7 @@ def _character(canvas: Canvas, commission: Commission, pen: Pen) -> None:
     size = generator.uniform(0.13, 0.21) * commission.artist.scale
     x = generator.uniform(0.25, 0.75) * canvas.width
     y = canvas.height - generator.uniform(1.3, 2.6) * size
-    coat, skin = palette.any_colour(generator), brightened(palette.any_colour(generator), 0.35)
+    coat, skin = palette.any_color(generator), brightened(palette.any_color(generator), 0.35)
     body = outlines.smoothed(
         outlines.moved([(-0.55, 0.6), (0.55, 0.6), (0.95, 2.9), (-0.95, 2.9)], (x, y), scale=size),
         rounds=2,
@@ -120,14 +120,14 @@ def _character(canvas: Canvas, commission: Commission, pen: Pen) -> None:
 def _head(
     canvas: Canvas,
     commission: Commission,
-    centre: tuple[float, float],
+    center: tuple[float, float],
     size: float,
     skin: np.ndarray,
     pen: Pen,
 ) -> None:
     """Ears, head, eyes, nose and mouth."""
     generator, palette = commission.generator, commission.palette
-    x, y = centre
+    x, y = center
     ear = generator.choice([0.28, 0.45])
     for side in (-1, 1):
         at = (x + side * 0.75 * size, y - (0.7 if ear > 0.3 else 0.0) * size)
@@ -152,13 +152,13 @@ def _head(
 def _speech_balloon(
     canvas: Canvas,
     commission: Commission,
-    centre: tuple[float, float],
+    center: tuple[float, float],
     size: float,
     pen: Pen,
 ) -> None:
     """An oval with a tail towards the head and scribbled words."""
     generator = commission.generator
-    x, y = centre
+    x, y = center
     side = 1 if x < canvas.width / 2 else -1
     at_x = np.clip(x + side * 0.33, 0.24, canvas.width - 0.24)
     at_y = max(y - size - 0.26, 0.15)

@@ -15,7 +15,7 @@ _NEWSPAPER_WORDS = ("JOU", "BAL", "VIN", "LE JO", "BACH", "CAFE", "RHUM", "No 7"
 
 
 def paint(commission: Commission) -> np.ndarray:
-    """Paints the picture.
+    """Paints the image.
 
     Returns:
         float32 [H, W, 3] in 0..1.
@@ -52,7 +52,7 @@ def _broken_planes(
         if area < (size * generator.uniform(0.8, 1.6)) ** 2:
             done.append(piece)
             continue
-        # Most edges keep to two directions, which holds the picture together.
+        # Most edges keep to two directions, which holds the image together.
         angle = slant + generator.choice([0.0, np.pi / 2]) + generator.normal(0, 0.28)
         weights = generator.dirichlet(np.full(len(piece), 3.0))
         waiting.extend(_split(piece, weights @ piece, angle))
@@ -86,7 +86,7 @@ def _paint_facet(
     generator, palette = commission.generator, commission.palette
     boldness = commission.artist.boldness
     canvas.fill(facet, views[generator.integers(len(views))])
-    tint = palette.any_colour(generator)
+    tint = palette.any_color(generator)
     canvas.fill(facet, tint, opacity=generator.uniform(0.05, 0.55))
     angle = light + generator.normal(0, 0.8)
     canvas.shade(facet, angle=angle, depth=0.25 + 0.2 * boldness)
@@ -112,12 +112,12 @@ def _views(motif: np.ndarray, generator: np.random.Generator) -> list[np.ndarray
 def _overlapping_plane(canvas: Canvas, commission: Commission, light: float) -> None:
     """A translucent plane that ties several facets together."""
     generator = commission.generator
-    centre = generator.uniform(0.1, 0.9, 2) * (canvas.width, canvas.height)
+    center = generator.uniform(0.1, 0.9, 2) * (canvas.width, canvas.height)
     angles = np.sort(generator.uniform(0, 2 * np.pi, generator.integers(3, 6)))
     reach = generator.uniform(0.12, 0.34, len(angles)) * commission.artist.scale
-    corners = np.stack([np.cos(angles), np.sin(angles)], axis=1) * reach[:, None] + centre
-    colour = commission.palette.any_colour(generator)
-    canvas.fill(corners, colour, opacity=generator.uniform(0.25, 0.6))
+    corners = np.stack([np.cos(angles), np.sin(angles)], axis=1) * reach[:, None] + center
+    color = commission.palette.any_color(generator)
+    canvas.fill(corners, color, opacity=generator.uniform(0.25, 0.6))
     canvas.shade(corners, angle=light + generator.normal(0, 0.5), depth=0.4)
     line = commission.palette.dark
     canvas.line(corners, line, width=0.007, closed=True, opacity=0.8)

@@ -1,4 +1,4 @@
-"""The demo set: pictures in eight styles, drawn here, with the reference's imbalance in small."""
+"""The demo set: images in eight styles, drawn here, with the reference's imbalance in small."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from artstyle_tf.demo.artists import artists_of
 from artstyle_tf.demo.studio import (
     GENERATOR_VERSION,
     PAINTERS,
-    PlannedPicture,
+    PlannedImage,
     file_name,
-    paint_picture,
+    paint_image,
     plan_style,
 )
 from artstyle_tf.system.errors import ArtstyleError
@@ -32,8 +32,8 @@ from artstyle_tf.system.progress import SILENT, Reporter
 from artstyle_tf.system.standard_streams import prepare_standard_streams
 from artstyle_tf.system.threads import usable_cores
 
-# 600 pictures in the proportions of the reference's 1,422.
-PICTURES_PER_STYLE = {
+# 600 images in the proportions of the reference's 1,422.
+IMAGES_PER_STYLE = {
     "ArtDeco": 27,
     "Cubism": 154,
     "Impressionism": 101,
@@ -47,14 +47,14 @@ PICTURES_PER_STYLE = {
 _MARKER_NAME = ".demo-set.json"
 _JPEG_QUALITY = 90
 _MOST_WORKERS = 8
-_FEWEST_PICTURES_PER_WORKER = 24  # starting a process takes as long as drawing a few pictures
+_FEWEST_IMAGES_PER_WORKER = 24  # starting a process takes as long as drawing a few images
 
 
 def write_demo_set(
     folder: Path,
     *,
     seed: int = 42,
-    pictures_per_style: Mapping[str, int] | None = None,
+    images_per_style: Mapping[str, int] | None = None,
     reporter: Reporter = SILENT,
 ) -> int:
     """Draws the demo set, one folder per style, files named `<artist>_<title>-<number>.jpg`.
@@ -66,25 +66,25 @@ def write_demo_set(
 
     Args:
         folder: created; may exist if it is empty or holds this very set.
-        seed: another seed gives other pictures by the same artists.
-        pictures_per_style: counts for some or all styles; None for `PICTURES_PER_STYLE`.
+        seed: another seed gives other images by the same artists.
+        images_per_style: counts for some or all styles; None for `IMAGES_PER_STYLE`.
         reporter: where progress goes.
 
     Returns:
-        Number of pictures in the folder.
+        Number of images in the folder.
 
     Raises:
         ArtstyleError: if a style is unknown, a count is negative, or the folder holds anything
             else or cannot be written.
     """
-    counts = dict(PICTURES_PER_STYLE if pictures_per_style is None else pictures_per_style)
+    counts = dict(IMAGES_PER_STYLE if images_per_style is None else images_per_style)
     _check_counts(counts)
     folder = Path(folder)
-    recipe = {"generator_version": GENERATOR_VERSION, "seed": seed, "pictures_per_style": counts}
+    recipe = {"generator_version": GENERATOR_VERSION, "seed": seed, "images_per_style": counts}
     total = sum(counts.values())
     if _already_there(folder, recipe):
         return total
-    plan = [picture for style in sorted(counts) for picture in plan_style(style, counts[style])]
+    plan = [image for style in sorted(counts) for image in plan_style(style, counts[style])]
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as beside:
@@ -99,14 +99,14 @@ def write_demo_set(
     return total
 
 
-def draw_picture(style: str, *, seed: int, number: int = 0) -> np.ndarray:
-    """Draws one picture.
+def draw_image(style: str, *, seed: int, number: int = 0) -> np.ndarray:
+    """Draws one image.
 
     Args:
-        style: a key of `PICTURES_PER_STYLE`.
+        style: a key of `IMAGES_PER_STYLE`.
         seed: as in `write_demo_set`.
-        number: which of the style's pictures; they do not depend on each other. The artists take
-            turns here, while a set gives some of them more pictures than others.
+        number: which of the style's images; they do not depend on each other. The artists take
+            turns here, while a set gives some of them more images than others.
 
     Returns:
         uint8 [H, W, 3], RGB, one side 200 to 263 pixels, the other 264 to 320.
@@ -116,17 +116,17 @@ def draw_picture(style: str, *, seed: int, number: int = 0) -> np.ndarray:
     """
     _check_counts({style: 1})
     artists = artists_of(style)
-    return paint_picture(PlannedPicture(style, number, artists[number % len(artists)]), seed=seed)
+    return paint_image(PlannedImage(style, number, artists[number % len(artists)]), seed=seed)
 
 
 def _draw_all(
-    plan: Sequence[PlannedPicture], folder: Path, *, seed: int, reporter: Reporter
+    plan: Sequence[PlannedImage], folder: Path, *, seed: int, reporter: Reporter
 ) -> None:
-    """Draws pictures into the style folders of `folder`, on all cores if it is worth it."""
-    jobs = [(picture, folder, seed) for picture in plan]
-    workers = min(_MOST_WORKERS, usable_cores(), len(jobs) // _FEWEST_PICTURES_PER_WORKER)
+    """Draws images into the style folders of `folder`, on all cores if it is worth it."""
+    jobs = [(image, folder, seed) for image in plan]
+    workers = min(_MOST_WORKERS, usable_cores(), len(jobs) // _FEWEST_IMAGES_PER_WORKER)
     if workers < 2:
-        for job in reporter.track(jobs, total=len(jobs), description="Drawing pictures"):
+        for job in reporter.track(jobs, total=len(jobs), description="Drawing images"):
             _draw_and_save(job)
         return
     # Processes, because painting is many short OpenCV calls and threads would queue for Python's
@@ -138,12 +138,12 @@ def _draw_all(
     ) as processes:
         drawn = processes.map(_draw_and_save, jobs, chunksize=4)
         try:
-            for _ in reporter.track(drawn, total=len(jobs), description="Drawing pictures"):
+            for _ in reporter.track(drawn, total=len(jobs), description="Drawing images"):
                 pass
         except BrokenProcessPool as error:
             safe_point()  # whoever wants the program to end may have told all of its processes
             raise ArtstyleError(
-                "A process that draws pictures died, perhaps because memory ran out",
+                "A process that draws images died, perhaps because memory ran out",
                 fix="give the same command again",
             ) from error
 
@@ -154,10 +154,10 @@ def _start_worker() -> None:
     cv2.setNumThreads(1)  # one process a core is enough
 
 
-def _draw_and_save(job: tuple[PlannedPicture, Path, int]) -> None:
-    picture, folder, seed = job
-    pixels = paint_picture(picture, seed=seed)
-    path = folder / picture.style / file_name(picture, seed=seed)
+def _draw_and_save(job: tuple[PlannedImage, Path, int]) -> None:
+    image, folder, seed = job
+    pixels = paint_image(image, seed=seed)
+    path = folder / image.style / file_name(image, seed=seed)
     path.write_bytes(_as_jpeg(pixels))
 
 
@@ -188,7 +188,7 @@ def _check_counts(counts: Mapping[str, int]) -> None:
             )
         if count < 0:
             raise ArtstyleError(
-                "A style cannot have fewer than no pictures", received=f"{style}: {count}"
+                "A style cannot have fewer than no images", received=f"{style}: {count}"
             )
 
 
@@ -200,9 +200,9 @@ def _already_there(folder: Path, recipe: dict[str, object]) -> bool:
     if folder.is_dir() and not any(folder.iterdir()):
         return False
     with contextlib.suppress(OSError, ValueError):
-        pictures = sum(1 for _ in folder.glob("*/*.jpg"))
+        images = sum(1 for _ in folder.glob("*/*.jpg"))
         found = json.loads(marker.read_text(encoding="utf-8"))
-        if found == recipe and pictures == sum(found["pictures_per_style"].values()):
+        if found == recipe and images == sum(found["images_per_style"].values()):
             return True
     raise ArtstyleError(
         f"{folder} is in the way of the demo set",

@@ -1,4 +1,4 @@
-"""Impressionism: thousands of short strokes of broken colour that follow what they describe."""
+"""Impressionism: thousands of short strokes of broken color that follow what they describe."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DIRECTION_OF_KIND = {"light": 0.6, "land": 0.25, "water": 0.0, "leaf": 1.1, "so
 
 
 def paint(commission: Commission) -> np.ndarray:
-    """Paints the picture.
+    """Paints the image.
 
     Returns:
         float32 [H, W, 3] in 0..1.
@@ -52,7 +52,7 @@ def _cover_with_strokes(
     length: float,
     cover: float,
 ) -> None:
-    """Draws strokes whose areas add up to `cover` pictures, in place on uint8 [H, W, 3]."""
+    """Draws strokes whose areas add up to `cover` images, in place on uint8 [H, W, 3]."""
     generator, (height_px, width_px) = commission.generator, painted.shape[:2]
     length_px = length * min(height_px, width_px)
     thickness_px = max(2, round(0.28 * length_px))
@@ -60,19 +60,19 @@ def _cover_with_strokes(
     x, y = generator.uniform(0, width_px, count), generator.uniform(0, height_px, count)
     rows, columns = y.astype(int), x.astype(int)
     angles = directions[rows, columns] + generator.normal(0, 0.16, count)
-    colours = _broken_colours(motif[rows, columns], commission)
+    colors = _broken_colors(motif[rows, columns], commission)
     half = 0.5 * length_px * generator.uniform(0.6, 1.3, count)
     along = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     across = np.stack([-along[:, 1], along[:, 0]], axis=1) * thickness_px * 0.33
-    centres, reach = np.stack([x, y], axis=1), along * half[:, None]
+    centers, reach = np.stack([x, y], axis=1), along * half[:, None]
     # Three bristles: a body, a light edge and a dark edge, as of thick paint lit from the side.
     relief = 14 + 16 * commission.artist.boldness
     bristles = ((0.0, 0.0, 1.0), (-1.0, relief, 0.45), (1.0, -relief, 0.45))
     lines = [
         (
-            np.round((centres + side * across - reach) * 16).astype(np.int32),
-            np.round((centres + side * across + reach) * 16).astype(np.int32),
-            np.clip(colours * 255 + lightness, 0, 255),
+            np.round((centers + side * across - reach) * 16).astype(np.int32),
+            np.round((centers + side * across + reach) * 16).astype(np.int32),
+            np.clip(colors * 255 + lightness, 0, 255),
             max(1, round(thickness_px * share)),
         )
         for side, lightness, share in bristles
@@ -83,19 +83,19 @@ def _cover_with_strokes(
             cv2.line(painted, start, stop, shade.tolist(), bristle_px, cv2.LINE_AA, 4)
 
 
-def _broken_colours(colours: np.ndarray, commission: Commission) -> np.ndarray:
-    """Each stroke departs from the motif's colour; some take another from the palette.
+def _broken_colors(colors: np.ndarray, commission: Commission) -> np.ndarray:
+    """Each stroke departs from the motif's color; some take another from the palette.
 
     Args:
-        colours: float32 [N, 3].
+        colors: float32 [N, 3].
         commission: whose palette to dip into.
 
     Returns:
         float [N, 3].
     """
     generator, palette = commission.generator, commission.palette
-    count = len(colours)
+    count = len(colors)
     departure = generator.normal(0, 0.03, (count, 3)) + generator.normal(0, 0.045, (count, 1))
-    others = palette.colours[generator.integers(0, 7, count)]
+    others = palette.colors[generator.integers(0, 7, count)]
     borrowed = (generator.random((count, 1)) < 0.16) * generator.uniform(0.15, 0.45, (count, 1))
-    return colours + departure + (others - colours) * borrowed
+    return colors + departure + (others - colors) * borrowed

@@ -1,4 +1,4 @@
-"""Japonism: flat colour between fine key-lines, patterned waves, bokashi, wood grain and a seal."""
+"""Japonism: flat color between fine key-lines, patterned waves, bokashi, wood grain and a seal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SEAL_RED = np.array([0.70, 0.17, 0.13], np.float32)
 
 
 def paint(commission: Commission) -> np.ndarray:
-    """Paints the picture.
+    """Paints the image.
 
     Returns:
         float32 [H, W, 3] in 0..1.
@@ -46,7 +46,7 @@ def paint(commission: Commission) -> np.ndarray:
 
 
 def _bokashi(canvas: Canvas, scene: Scene, generator: np.random.Generator) -> None:
-    """A flat ground whose colour is wiped off from the upper edge, and often from the horizon."""
+    """A flat ground whose color is wiped off from the upper edge, and often from the horizon."""
     x, y = canvas.grid()
     ground = scene.sky_bottom
     top = np.exp(-y / generator.uniform(0.06, 0.16))
@@ -56,7 +56,7 @@ def _bokashi(canvas: Canvas, scene: Scene, generator: np.random.Generator) -> No
 
 
 def _cloud_bands(canvas: Canvas, commission: Commission, key_width: float) -> None:
-    """Stylised mist: flat bars with round ends."""
+    """Stylized mist: flat bars with round ends."""
     generator, palette = commission.generator, commission.palette
     for _ in range(generator.integers(0, 4)):
         y, thick = generator.uniform(0.12, 0.6) * canvas.height, generator.uniform(0.03, 0.06)
@@ -76,9 +76,9 @@ def _printed(
 ) -> None:
     """One block of the print: flat or patterned, with its key-line."""
     generator, ink = commission.generator, commission.palette.dark
-    canvas.fill(shape.outline, shape.colour)
+    canvas.fill(shape.outline, shape.color)
     if shape.kind == "water" or (shape.kind in ("solid", "land") and generator.random() < 0.4):
-        second = brightened(shape.colour, -0.25 if shape.colour.mean() > 0.55 else 0.35)
+        second = brightened(shape.color, -0.25 if shape.color.mean() > 0.55 else 0.35)
         on_waves = shape.kind == "water" or generator.random() < 0.4
         canvas.fill(shape.outline, second, stencil=waves if on_waves else stripes)
     elif shape.kind == "leaf":
@@ -122,17 +122,17 @@ def _great_wave(canvas: Canvas, scene: Scene, commission: Commission, key_width:
     belly = np.array([(0.88, 0.3), (0.7, 0.24), (0.52, 0.3), (0.45, 0.5), (0.6, 0.8), (1.2, 1.1)])
     foot = scene.height + 0.05
     lift = np.array([generator.uniform(-0.1, 0.25) * scene.width, foot - 1.1 * size])
-    colour, pale = brightened(palette.shade, -0.05), palette.pale
+    color, pale = brightened(palette.shade, -0.05), palette.pale
 
     def placed(points: np.ndarray) -> np.ndarray:
         points = points * size + lift
         return points if left else outlines.mirrored(points, scene.width / 2)
 
     body = outlines.smoothed(np.concatenate([back, belly]), closed=False)
-    canvas.fill(placed(body), colour)
+    canvas.fill(placed(body), color)
     for share in (0.25, 0.5, 0.75):
         stripe = outlines.smoothed(back * (1 - share) + belly[::-1] * share, closed=False)
-        canvas.line(placed(stripe), blend(colour, pale, 0.75), width=0.022)
+        canvas.line(placed(stripe), blend(color, pale, 0.75), width=0.022)
     canvas.line(placed(body), palette.dark, width=1.4 * key_width)
     for _ in range(26):  # foam, in claws along the lip
         at = np.array([generator.uniform(0.3, 0.95), generator.uniform(-0.04, 0.3)])
@@ -152,12 +152,12 @@ def _blossom_branch(canvas: Canvas, commission: Commission, key_width: float) ->
     branch = outlines.smoothed(np.stack([x, y], axis=1), closed=False)
     branch = branch if left else outlines.mirrored(branch, canvas.width / 2)
     canvas.line(branch, palette.dark, width=0.02)
-    colour = brightened(palette.accent, 0.45)
+    color = brightened(palette.accent, 0.45)
     for at in branch[generator.integers(0, len(branch), 14)] + generator.normal(0, 0.03, (14, 2)):
         for petal in np.arange(5) * 2 * np.pi / 5:
             tip = at + 0.018 * np.array([np.cos(petal), np.sin(petal)])
             round_petal = outlines.ellipse(tip, 0.014)
-            canvas.fill(round_petal, colour)
+            canvas.fill(round_petal, color)
             canvas.line(round_petal, palette.dark, width=0.6 * key_width, closed=True, opacity=0.7)
 
 
@@ -185,9 +185,9 @@ def _inscription(canvas: Canvas, commission: Commission, key_width: float) -> No
         canvas.line(slip, palette.dark, width=key_width, closed=True)
     for top in np.arange(y + 0.03, y + high - 0.01, 0.042):
         for _ in range(4):
-            centre = np.array([x + wide / 2, top]) + generator.normal(0, 0.009, 2)
+            center = np.array([x + wide / 2, top]) + generator.normal(0, 0.009, 2)
             stroke = generator.normal(0, 0.011, 2) * (1, 0.7)
-            points = np.stack([centre - stroke, centre + stroke])
+            points = np.stack([center - stroke, center + stroke])
             canvas.line(points, palette.dark, width=0.006)
     seal = outlines.rectangle(x + 0.012, y + high + 0.015, x + wide - 0.012, y + high + 0.053)
     canvas.fill(seal, _SEAL_RED)

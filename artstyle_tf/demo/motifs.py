@@ -9,17 +9,17 @@ from artstyle_tf.demo.palettes import brightened
 from artstyle_tf.demo.scenes import Scene
 
 
-def varied_colour(scene: Scene, generator: np.random.Generator, *choices: int) -> np.ndarray:
-    """One of the palette's colours by position, slightly changed."""
-    colour = scene.palette.colours[generator.choice(choices)]
-    return brightened(colour, generator.uniform(-0.12, 0.12))
+def varied_color(scene: Scene, generator: np.random.Generator, *choices: int) -> np.ndarray:
+    """One of the palette's colors by position, slightly changed."""
+    color = scene.palette.colors[generator.choice(choices)]
+    return brightened(color, generator.uniform(-0.12, 0.12))
 
 
 def add_sun(scene: Scene, generator: np.random.Generator) -> None:
     """Sun or moon somewhere above the horizon."""
     x, y = generator.uniform(0.15, 0.85) * scene.width, generator.uniform(0.1, 0.9) * scene.horizon
-    colour = varied_colour(scene, generator, 4, 5, 6)
-    scene.add(outlines.ellipse((x, y), generator.uniform(0.05, 0.13)), colour, 1.0, "light")
+    color = varied_color(scene, generator, 4, 5, 6)
+    scene.add(outlines.ellipse((x, y), generator.uniform(0.05, 0.13)), color, 1.0, "light")
 
 
 def add_mountain(scene: Scene, generator: np.random.Generator) -> None:
@@ -29,7 +29,7 @@ def add_mountain(scene: Scene, generator: np.random.Generator) -> None:
     side = np.array([(1, 0), (0.55, 0.24), (0.27, 0.58), (0.12, 0.92), (0.05, 1)])
     steps = np.concatenate([side * (-1, 1), side[::-1]])
     points = np.stack([x + half * steps[:, 0], foot - tall * steps[:, 1]], axis=1)
-    scene.add(points.astype(np.float32), varied_colour(scene, generator, 1, 2), 0.9, "land")
+    scene.add(points.astype(np.float32), varied_color(scene, generator, 1, 2), 0.9, "land")
     zigzag = [(-0.2, 0.72), (-0.12, 0.6), (-0.05, 0.74), (0.02, 0.56), (0.1, 0.7), (0.2, 0.72)]
     snow = np.array([(-0.05, 1), *zigzag, (0.05, 1)])
     points = np.stack([x + half * snow[:, 0], foot - tall * snow[:, 1]], axis=1)
@@ -43,30 +43,30 @@ def add_tree(
     trunk = outlines.rectangle(x - 0.05 * size, foot - 0.6 * size, x + 0.05 * size, foot)
     depth = float(np.clip(0.8 - size, 0.05, 0.8))
     scene.add(trunk, scene.palette.dark, depth, "solid")
-    colour, kind = varied_colour(scene, generator, 0, 1, 2, 5), generator.integers(3)
+    color, kind = varied_color(scene, generator, 0, 1, 2, 5), generator.integers(3)
     if kind == 0:
         for _ in range(3):
             shift = generator.uniform(-0.25, 0.25, 2) * size
             crown = outlines.blob(
                 (x + shift[0], foot - 0.8 * size + shift[1]), 0.3 * size, generator
             )
-            shaded = brightened(colour, generator.uniform(-0.15, 0.15))
+            shaded = brightened(color, generator.uniform(-0.15, 0.15))
             scene.add(crown, shaded, depth, "leaf")
     elif kind == 1:
         crown = outlines.ellipse((x, foot - 0.8 * size), 0.15 * size, 0.62 * size)
-        scene.add(crown, colour, depth, "leaf")
+        scene.add(crown, color, depth, "leaf")
     else:
         for step in range(3):
             low, half = foot - (0.2 + 0.3 * step) * size, (0.36 - 0.09 * step) * size
             pine = np.array([(x - half, low), (x, low - 0.5 * size), (x + half, low)], np.float32)
-            scene.add(pine, brightened(colour, 0.06 * step), depth, "leaf")
+            scene.add(pine, brightened(color, 0.06 * step), depth, "leaf")
 
 
 def add_house(
     scene: Scene, x: float, foot: float, size: float, generator: np.random.Generator
 ) -> None:
     """A gabled house, `size` wide, whose left corner stands at (x, foot)."""
-    wall, roof = varied_colour(scene, generator, 3, 4), varied_colour(scene, generator, 5, 6, 1)
+    wall, roof = varied_color(scene, generator, 3, 4), varied_color(scene, generator, 5, 6, 1)
     scene.add(outlines.rectangle(x, foot - 0.6 * size, x + size, foot), wall, 0.5, "solid")
     peak = [(x - 0.1 * size, foot - 0.6 * size), (x + 0.5 * size, foot - 1.1 * size)]
     gable = np.array([*peak, (x + 1.1 * size, foot - 0.6 * size)], np.float32)
@@ -81,7 +81,7 @@ def add_table(scene: Scene, generator: np.random.Generator) -> None:
     top = outlines.rectangle(-0.1, scene.horizon, scene.width + 0.1, scene.height + 0.1)
     top[0, 1] += tilt
     top[1, 1] -= tilt
-    scene.add(top, varied_colour(scene, generator, 1, 2, 3, 5), 0.7, "solid")
+    scene.add(top, varied_color(scene, generator, 1, 2, 3, 5), 0.7, "solid")
 
 
 def add_vase(
@@ -93,4 +93,4 @@ def add_vase(
     right = np.array([(half, -up) for half, up in profile])
     around = np.concatenate([right, right[::-1] * (-1, 1)])
     points = outlines.moved(outlines.smoothed(around, rounds=2), (x, foot), scale=size)
-    scene.add(points, varied_colour(scene, generator, 0, 1, 4, 5, 6), 0.3, "solid")
+    scene.add(points, varied_color(scene, generator, 0, 1, 4, 5, 6), 0.3, "solid")

@@ -16,7 +16,7 @@ from artstyle_tf.demo.subjects import compose
 
 @dataclass(frozen=True)
 class _Surface:
-    """Fields of noise for the whole picture: float32 [kH, kW] each, standard deviation 1."""
+    """Fields of noise for the whole image: float32 [kH, kW] each, standard deviation 1."""
 
     grain: np.ndarray
     patches: np.ndarray
@@ -24,7 +24,7 @@ class _Surface:
 
 
 def paint(commission: Commission) -> np.ndarray:
-    """Paints the picture.
+    """Paints the image.
 
     Returns:
         float32 [H, W, 3] in 0..1.
@@ -35,7 +35,7 @@ def paint(commission: Commission) -> np.ndarray:
     _clouded_sky(canvas, scene, commission)
     surface = _surface(canvas, generator)
     for shape in scene.shapes:
-        _modelled(canvas, shape, scene, surface, commission.artist.boldness)
+        _modeled(canvas, shape, scene, surface, commission.artist.boldness)
         if shape.kind == "leaf":
             _foliage(canvas, shape, generator)
     _broken_edges(canvas, generator)
@@ -68,25 +68,25 @@ def _surface(canvas: Canvas, generator: np.random.Generator) -> _Surface:
     )
 
 
-def _modelled(
+def _modeled(
     canvas: Canvas, shape: Shape, scene: Scene, surface: _Surface, boldness: float
 ) -> None:
     """A shape veiled by the air in front of it, textured, and lit from one side."""
     air = 0.45 * shape.depth**1.5
-    colour = blend(shape.colour, blend(scene.sky_bottom, scene.palette.light, 0.4), air)
+    color = blend(shape.color, blend(scene.sky_bottom, scene.palette.light, 0.4), air)
     if shape.kind == "light":
-        canvas.fill(shape.outline, colour, opacity=0.85, soft=0.02)
+        canvas.fill(shape.outline, color, opacity=0.85, soft=0.02)
         return
     strength = (0.18 + 0.06 * boldness) * (1 - 0.5 * shape.depth)
     strength *= 0.6 if shape.kind == "solid" else 1.0  # glazed, plastered, woven: smoother
-    warm = blend(colour, scene.palette.accent, 0.35) - colour
+    warm = blend(color, scene.palette.accent, 0.35) - color
     crest, y = float(shape.outline[:, 1].min()), canvas.grid()[1]
 
     def texture(window: Window) -> np.ndarray:
         if shape.kind == "water":
-            waves = colour * (1 + 1.2 * strength * surface.ripples[window])[:, :, None]
+            waves = color * (1 + 1.2 * strength * surface.ripples[window])[:, :, None]
             return blend(waves, scene.sky_bottom, 0.25)
-        grainy = colour * (1 + strength * surface.grain[window])[:, :, None]
+        grainy = color * (1 + strength * surface.grain[window])[:, :, None]
         grainy = grainy + warm * np.clip(0.5 * surface.patches[window], 0, 1)[:, :, None]
         if shape.kind == "land":
             grainy *= 1.1 - 0.35 * np.clip((y[window[0]] - crest) / 0.35, 0, 1)[:, :, None]
@@ -118,13 +118,13 @@ def _foliage(canvas: Canvas, shape: Shape, generator: np.random.Generator) -> No
     size = high - low
     count = int(np.clip(5000 * float(np.prod(size)), 10, 220))
     reach = generator.normal(0, 0.25, (count, 2))
-    centres = (low + high) / 2 + reach * size
+    centers = (low + high) / 2 + reach * size
     lights = np.clip(-0.12 - 0.6 * reach[:, 1] + generator.normal(0, 0.14, count), -0.5, 0.4)
     radii = 0.0055 * generator.uniform(0.6, 1.5, count)
     turns = generator.uniform(0, 2 * np.pi, (count, 1)) + np.array([0, 1.9, 3.9])
     corners = np.stack([np.cos(turns), np.sin(turns)], axis=2) * radii[:, None, None]
-    for speck, light in zip(corners + centres[:, None], lights, strict=True):
-        canvas.fill(speck, brightened(shape.colour, float(light)), opacity=0.8)
+    for speck, light in zip(corners + centers[:, None], lights, strict=True):
+        canvas.fill(speck, brightened(shape.color, float(light)), opacity=0.8)
 
 
 def _grass(canvas: Canvas, scene: Scene, commission: Commission) -> None:
@@ -140,9 +140,9 @@ def _grass(canvas: Canvas, scene: Scene, commission: Commission) -> None:
         tall, lean = 0.06 * near**2 * generator.uniform(0.4, 1.2), generator.normal(0, 0.012)
         row = min(int(foot * canvas.scale), canvas.pixels.shape[0] - 1)
         column = min(int(x * canvas.scale), canvas.pixels.shape[1] - 1)
-        colour = brightened(canvas.pixels[row, column], generator.uniform(-0.3, 0.3))
+        color = brightened(canvas.pixels[row, column], generator.uniform(-0.3, 0.3))
         blade = np.array([(x, foot), (x + 0.3 * lean, foot - 0.6 * tall), (x + lean, foot - tall)])
-        canvas.line(blade, colour, width=0.004, opacity=0.85)
+        canvas.line(blade, color, width=0.004, opacity=0.85)
 
 
 def _evening_light(canvas: Canvas, generator: np.random.Generator) -> None:

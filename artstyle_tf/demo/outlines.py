@@ -7,13 +7,13 @@ from numpy.typing import ArrayLike
 
 
 def ellipse(
-    centre: ArrayLike, radius_x: float, radius_y: float | None = None, *, turn: float = 0.0
+    center: ArrayLike, radius_x: float, radius_y: float | None = None, *, turn: float = 0.0
 ) -> np.ndarray:
     """An ellipse turned by `turn` radians; a circle without `radius_y`."""
     radius_y = radius_x if radius_y is None else radius_y
     angles = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     points = np.stack([radius_x * np.cos(angles), radius_y * np.sin(angles)], axis=1)
-    return moved(points, centre, turn=turn)
+    return moved(points, center, turn=turn)
 
 
 def rectangle(left: float, top: float, right: float, bottom: float) -> np.ndarray:
@@ -66,7 +66,7 @@ def smoothed(points: np.ndarray, *, closed: bool = True, rounds: int = 3) -> np.
 
 
 def blob(
-    centre: ArrayLike,
+    center: ArrayLike,
     radius: float,
     generator: np.random.Generator,
     *,
@@ -77,7 +77,7 @@ def blob(
     angles = np.arange(corners) * 2 * np.pi / corners
     radii = radius * (1 + roughness * generator.standard_normal(corners).clip(-2, 2))
     points = np.stack([np.cos(angles), np.sin(angles)], axis=1) * radii[:, None]
-    return smoothed(moved(points, centre))
+    return smoothed(moved(points, center))
 
 
 def ridge(
@@ -98,7 +98,7 @@ def ridge(
         level: mean height of the crest, as y.
         relief: about the height of a hill.
         generator: source of randomness.
-        bumps: hills across the picture.
+        bumps: hills across the image.
         roughness: strength of each finer ripple relative to the one before.
     """
     x = np.linspace(-0.02, width + 0.02, 90)
@@ -113,7 +113,7 @@ def ridge(
 
 
 def spiral(
-    centre: ArrayLike, size: float, *, turns: float, turn: float = 0.0, flip: bool = False
+    center: ArrayLike, size: float, *, turns: float, turn: float = 0.0, flip: bool = False
 ) -> np.ndarray:
     """An open curl that starts straight and winds up: the C of an ornament."""
     angles = np.linspace(0, 2 * np.pi * turns, 70)
@@ -121,4 +121,4 @@ def spiral(
     points = np.stack([radii * np.cos(angles), radii * np.sin(angles)], axis=1)
     if flip:
         points[:, 1] *= -1
-    return moved(points, centre, turn=turn)
+    return moved(points, center, turn=turn)

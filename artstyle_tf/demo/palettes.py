@@ -1,4 +1,4 @@
-"""Ten palettes that all styles share, so that a picture's colours do not give its style away."""
+"""Ten palettes that all styles share, so that an image's colors do not give its style away."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 # From dark to pale, then two accents.
-_HEX_COLOURS = {
+_HEX_COLORS = {
     "harbour": "14213d 2f4b6e 5b84a6 a9c6d3 f1ead8 e0a030 c8452f",
     "orchard": "24331f 4c6b3a 86a05a c3cd92 f6efd6 d8782f a63446",
     "rose": "3d2436 7a4a63 c08497 e8bcc0 fbf0e6 8fae8b d9a441",
@@ -20,58 +20,58 @@ _HEX_COLOURS = {
     "ivory": "3a3531 8c7b68 c7b299 e6d8c3 fbf7ef b08d57 7c93a3",
 }
 
-PALETTE_NAMES = tuple(_HEX_COLOURS)
+PALETTE_NAMES = tuple(_HEX_COLORS)
 
 
 @dataclass(frozen=True)
 class Palette:
-    """Seven colours of one picture.
+    """Seven colors of one image.
 
     Attributes:
-        colours: float32 [7, 3], RGB in 0..1: dark, shade, middle, light, pale, accent, second
+        colors: float32 [7, 3], RGB in 0..1: dark, shade, middle, light, pale, accent, second
             accent.
     """
 
-    colours: np.ndarray
+    colors: np.ndarray
 
     @property
     def dark(self) -> np.ndarray:
-        """The darkest colour: float32 [3]."""
-        return self.colours[0]
+        """The darkest color: float32 [3]."""
+        return self.colors[0]
 
     @property
     def shade(self) -> np.ndarray:
-        """A colour for shadows: float32 [3]."""
-        return self.colours[1]
+        """A color for shadows: float32 [3]."""
+        return self.colors[1]
 
     @property
     def middle(self) -> np.ndarray:
-        """The colour that sets the mood: float32 [3]."""
-        return self.colours[2]
+        """The color that sets the mood: float32 [3]."""
+        return self.colors[2]
 
     @property
     def light(self) -> np.ndarray:
-        """A light colour: float32 [3]."""
-        return self.colours[3]
+        """A light color: float32 [3]."""
+        return self.colors[3]
 
     @property
     def pale(self) -> np.ndarray:
         """Paper, clouds, highlights: float32 [3]."""
-        return self.colours[4]
+        return self.colors[4]
 
     @property
     def accent(self) -> np.ndarray:
         """The stronger contrast: float32 [3]."""
-        return self.colours[5]
+        return self.colors[5]
 
     @property
     def second_accent(self) -> np.ndarray:
         """The other contrast: float32 [3]."""
-        return self.colours[6]
+        return self.colors[6]
 
-    def any_colour(self, generator: np.random.Generator) -> np.ndarray:
+    def any_color(self, generator: np.random.Generator) -> np.ndarray:
         """One of the seven, at random: float32 [3]."""
-        return self.colours[generator.integers(len(self.colours))]
+        return self.colors[generator.integers(len(self.colors))]
 
 
 def mixed_palette(name: str, generator: np.random.Generator, *, freedom: float = 0.035) -> Palette:
@@ -80,17 +80,17 @@ def mixed_palette(name: str, generator: np.random.Generator, *, freedom: float =
     Args:
         name: one of `PALETTE_NAMES`.
         generator: source of the day's accidents.
-        freedom: standard deviation of the shift of each channel of each colour.
+        freedom: standard deviation of the shift of each channel of each color.
 
     Returns:
         The palette; its accents may have changed places.
     """
-    text = _HEX_COLOURS[name].replace(" ", "")
-    colours = np.frombuffer(bytes.fromhex(text), np.uint8).reshape(7, 3) / 255
-    colours = colours + generator.normal(0, freedom, (7, 3)) + generator.normal(0, freedom, 3)
+    text = _HEX_COLORS[name].replace(" ", "")
+    colors = np.frombuffer(bytes.fromhex(text), np.uint8).reshape(7, 3) / 255
+    colors = colors + generator.normal(0, freedom, (7, 3)) + generator.normal(0, freedom, 3)
     if generator.random() < 0.5:
-        colours[[5, 6]] = colours[[6, 5]]
-    return Palette(np.clip(colours, 0.02, 0.99).astype(np.float32))
+        colors[[5, 6]] = colors[[6, 5]]
+    return Palette(np.clip(colors, 0.02, 0.99).astype(np.float32))
 
 
 def blend(first: np.ndarray, second: np.ndarray, share: float | np.ndarray) -> np.ndarray:
@@ -98,7 +98,7 @@ def blend(first: np.ndarray, second: np.ndarray, share: float | np.ndarray) -> n
     return (first + (second - first) * share).astype(np.float32)
 
 
-def brightened(colour: np.ndarray, amount: float) -> np.ndarray:
+def brightened(color: np.ndarray, amount: float) -> np.ndarray:
     """Towards white for a positive amount, towards black for a negative one, in [-1, 1]."""
     target = np.ones(3) if amount > 0 else np.zeros(3)
-    return blend(colour, target, abs(amount))
+    return blend(color, target, abs(amount))

@@ -14,7 +14,7 @@ from artstyle_tf.demo.subjects import compose
 
 
 def paint(commission: Commission) -> np.ndarray:
-    """Takes the picture.
+    """Takes the image.
 
     Returns:
         float32 [H, W, 3] in 0..1.
@@ -43,9 +43,9 @@ def _solid_body(
 ) -> None:
     """Drops a shadow, then shows a body lit from one side, as sharp as its distance allows."""
     if shape.kind == "light":
-        colour = blend(shape.colour, np.ones(3), 0.6)
-        canvas.fill(shape.outline, colour, soft=0.05, opacity=0.6)
-        canvas.fill(shape.outline, colour, soft=blur + 0.006)
+        color = blend(shape.color, np.ones(3), 0.6)
+        canvas.fill(shape.outline, color, soft=0.05, opacity=0.6)
+        canvas.fill(shape.outline, color, soft=blur + 0.006)
         return
     direction = np.array([np.cos(light), np.sin(light)])
     if shape.kind == "solid":
@@ -79,7 +79,7 @@ def _lit_texture(
     steep = np.sqrt(1 + down**2 + across**2)
     facing = (-across * direction[0] - down * direction[1] + 0.9) / steep / 1.35
     shading = cv2.resize(facing.astype(np.float32), (columns, rows))[:, :, None]
-    air = blend(shape.colour, scene.sky_bottom, 0.45 * shape.depth**2)
+    air = blend(shape.color, scene.sky_bottom, 0.45 * shape.depth**2)
     texture = air * (0.42 + 0.75 * np.clip(shading, 0, 1))
     if shape.kind == "solid":
         texture = texture + 0.5 * np.clip(shading - 0.86, 0, 1) * 4 * 0.5
@@ -96,13 +96,13 @@ def _bokeh(canvas: Canvas, commission: Commission, aperture: float) -> None:
         x, y = generator.uniform(0, 1, 2) * (canvas.width, canvas.height * 0.75)
         radius = aperture * generator.uniform(0.9, 2.0)
         disc = outlines.ellipse((x, y), radius)
-        colour = blend(palette.any_colour(generator), np.ones(3), 0.5)
-        canvas.fill(disc, colour, opacity=generator.uniform(0.2, 0.5), soft=0.002)
-        canvas.line(disc, colour, width=0.004, closed=True, opacity=0.2, soft=0.002)
+        color = blend(palette.any_color(generator), np.ones(3), 0.5)
+        canvas.fill(disc, color, opacity=generator.uniform(0.2, 0.5), soft=0.002)
+        canvas.line(disc, color, width=0.004, closed=True, opacity=0.2, soft=0.002)
 
 
 def _through_the_lens(canvas: Canvas, generator: np.random.Generator) -> np.ndarray:
-    """Softness, colour fringes towards the corners, and vignetting: float32 [H, W, 3]."""
+    """Softness, color fringes towards the corners, and vignetting: float32 [H, W, 3]."""
     canvas.blur(0.0016)
     pixels = canvas.finish()
     height_px, width_px = pixels.shape[:2]
@@ -120,15 +120,15 @@ def _through_the_lens(canvas: Canvas, generator: np.random.Generator) -> np.ndar
 
 
 def _developed(pixels: np.ndarray, commission: Commission) -> np.ndarray:
-    """Film curve and the noise of a sensor: more in the shadows, some of it in colour."""
+    """Film curve and the noise of a sensor: more in the shadows, some of it in color."""
     generator = commission.generator
     curve = np.clip(pixels, 0, 1)
     curve = blend(curve, curve * curve * (3 - 2 * curve), generator.uniform(0.2, 0.8))
     level = 0.034 + 0.03 * commission.artist.boldness * generator.uniform(0.4, 1)
     height_px, width_px = pixels.shape[:2]
     luminance = generator.standard_normal((height_px, width_px, 1), dtype=np.float32)
-    colour = generator.standard_normal((height_px, width_px, 3), dtype=np.float32)
-    # Interpolating the sensor's coloured pixels smears its noise over their neighbours.
-    smeared = 2.2 * blurred(0.7 * luminance + 0.6 * colour, 0.85)
+    color = generator.standard_normal((height_px, width_px, 3), dtype=np.float32)
+    # Interpolating the sensor's colored pixels smears its noise over their neighbors.
+    smeared = 2.2 * blurred(0.7 * luminance + 0.6 * color, 0.85)
     noise = level * smeared * (1.3 - 0.7 * curve)
     return np.clip(curve + noise, 0, 1)

@@ -12,7 +12,7 @@ from artstyle_tf.demo.subjects import compose
 
 
 def paint(commission: Commission) -> np.ndarray:
-    """Paints the picture.
+    """Paints the image.
 
     Returns:
         float32 [H, W, 3] in 0..1.
@@ -46,15 +46,15 @@ def _powdered_scene(canvas: Canvas, commission: Commission) -> None:
     glow = blend(palette.pale, palette.accent, 0.2)
     canvas.pixels[:] = blend(canvas.pixels, glow, np.clip(0.35 * clouds, 0, 0.6)[:, :, None])
     for shape in scene.shapes:
-        colour = blend(shape.colour, palette.pale, powder + 0.2 * shape.depth)
-        canvas.fill(shape.outline, colour, soft=0.006)
+        color = blend(shape.color, palette.pale, powder + 0.2 * shape.depth)
+        canvas.fill(shape.outline, color, soft=0.006)
         canvas.shade(shape.outline, angle=-1.9, depth=0.2, soft=0.01)
     canvas.blur(0.006)
 
 
-def _moulded(canvas: Canvas, points: np.ndarray, colour: np.ndarray, width: float) -> None:
+def _moulded(canvas: Canvas, points: np.ndarray, color: np.ndarray, width: float) -> None:
     """A gilt or stucco band that swells and tapers, with its shadow and its highlight."""
-    shadow = brightened(colour, -0.55)
+    shadow = brightened(color, -0.55)
     pieces = 6
     # Six pieces of falling width make the taper; each overlaps the next, so no joint shows.
     edges = np.linspace(0, len(points) - 1, pieces + 1).astype(int)
@@ -63,8 +63,8 @@ def _moulded(canvas: Canvas, points: np.ndarray, colour: np.ndarray, width: floa
     for shift, tone, share in (
         (np.array([0.012, 0.015]), None, 1.1),
         (np.zeros(2), shadow, 1.0),
-        (lift * 0.35, colour, 0.72),
-        (lift, brightened(colour, 0.6), 0.22),
+        (lift * 0.35, color, 0.72),
+        (lift, brightened(color, 0.6), 0.22),
     ):
         for start, stop, position in spans:
             wide = width * share * (1 - 0.1 * position)
@@ -81,7 +81,7 @@ def _c_scroll(
     size: float,
     turn: float,
     flip: bool,
-    colour: np.ndarray,
+    color: np.ndarray,
     generator: np.random.Generator,
 ) -> None:
     """A curl that ends in a bud, with a leaf on its back."""
@@ -93,12 +93,12 @@ def _c_scroll(
         leaf = outlines.moved(
             outlines.ellipse((0.5, 0), 0.5, 0.16), root, turn=angle, scale=0.5 * size
         )
-        canvas.fill(leaf, brightened(colour, -0.3))
-        canvas.fill(leaf - 0.004, brightened(colour, 0.15))
-    _moulded(canvas, points, colour, 0.16 * size)
+        canvas.fill(leaf, brightened(color, -0.3))
+        canvas.fill(leaf - 0.004, brightened(color, 0.15))
+    _moulded(canvas, points, color, 0.16 * size)
     bud = outlines.ellipse(points[-1], 0.11 * size)
-    canvas.fill(bud, brightened(colour, -0.4))
-    canvas.fill(outlines.ellipse(points[-1] - 0.02 * size, 0.08 * size), colour)
+    canvas.fill(bud, brightened(color, -0.4))
+    canvas.fill(outlines.ellipse(points[-1] - 0.02 * size, 0.08 * size), color)
     canvas.fill(outlines.ellipse(points[-1] - 0.04 * size, 0.03 * size), np.ones(3))
 
 
@@ -108,20 +108,20 @@ def _s_scroll(
     at: tuple[float, float],
     size: float,
     turn: float,
-    colour: np.ndarray,
+    color: np.ndarray,
 ) -> None:
     """Two curls of unequal size that turn against each other."""
     generator = commission.generator
     flip = bool(generator.random() < 0.5)
     way = np.array([np.cos(turn), np.sin(turn)])
     smaller = size * generator.uniform(0.5, 0.8)
-    _c_scroll(canvas, np.array(at) - way * size, size, turn, flip, colour, generator)
+    _c_scroll(canvas, np.array(at) - way * size, size, turn, flip, color, generator)
     other = np.array(at) + way * smaller
-    _c_scroll(canvas, other, smaller, turn + np.pi, flip, colour, generator)
+    _c_scroll(canvas, other, smaller, turn + np.pi, flip, color, generator)
 
 
 def _corner_ornament(
-    canvas: Canvas, commission: Commission, corner: np.ndarray, colour: np.ndarray
+    canvas: Canvas, commission: Commission, corner: np.ndarray, color: np.ndarray
 ) -> None:
     """Curls of falling size that run from a corner along both edges, unequally far."""
     generator, artist = commission.generator, commission.artist
@@ -135,14 +135,14 @@ def _corner_ornament(
             at = origin + inward * size * 0.45
             at[axis] += inward[axis] * (reach + 1.25 * size * step * shrink)
             turn, flip = generator.uniform(0, 2 * np.pi), bool(generator.random() < 0.5)
-            _c_scroll(canvas, at, size * shrink * 0.8, turn, flip, colour, generator)
+            _c_scroll(canvas, at, size * shrink * 0.8, turn, flip, color, generator)
     _c_scroll(
         canvas,
         origin + inward * size * 0.5,
         size,
         generator.uniform(0, 6.3),
         True,
-        colour,
+        color,
         generator,
     )
 
@@ -158,17 +158,17 @@ def _garland(canvas: Canvas, commission: Commission) -> None:
     y = start[1] + drop * share + 4 * sag * share * (1 - share)
     ribbon = np.stack([x, y], axis=1)
     canvas.line(ribbon, brightened(palette.middle, 0.3), width=0.014)
-    leaf_colour, petals = blend(palette.shade, palette.middle, 0.5), palette.colours[[3, 4, 5, 6]]
+    leaf_color, petals = blend(palette.shade, palette.middle, 0.5), palette.colors[[3, 4, 5, 6]]
     for at in ribbon[::2] + generator.normal(0, 0.012, (20, 2)):
         angle = generator.uniform(0, 2 * np.pi)
         leaf = outlines.ellipse(at, 0.036, 0.013, turn=angle)
-        canvas.fill(leaf, brightened(leaf_colour, generator.uniform(0, 0.4)), opacity=0.9)
+        canvas.fill(leaf, brightened(leaf_color, generator.uniform(0, 0.4)), opacity=0.9)
     for at in ribbon[::3] + generator.normal(0, 0.008, (14, 2)):
         _rose(canvas, at, petals[generator.integers(4)], generator)
 
 
 def _rose(
-    canvas: Canvas, at: np.ndarray, colour: np.ndarray, generator: np.random.Generator
+    canvas: Canvas, at: np.ndarray, color: np.ndarray, generator: np.random.Generator
 ) -> None:
     """A full blossom: rings of petals, darker towards the heart."""
     size = generator.uniform(0.018, 0.034)
@@ -176,11 +176,11 @@ def _rose(
         for petal in generator.uniform(0, 1) + np.arange(count) * 2 * np.pi / count:
             tip = at + 0.6 * size * ring * np.array([np.cos(petal), np.sin(petal)])
             lit = 0.35 * ring - 0.15 * (np.sin(petal) > 0)
-            tone = brightened(colour, lit + generator.uniform(-0.08, 0.08))
+            tone = brightened(color, lit + generator.uniform(-0.08, 0.08))
             canvas.fill(outlines.ellipse(tip, 0.55 * size), tone, opacity=0.9)
 
 
-def _shell(canvas: Canvas, commission: Commission, colour: np.ndarray) -> None:
+def _shell(canvas: Canvas, commission: Commission, color: np.ndarray) -> None:
     """A scallop, askew at an edge."""
     generator = commission.generator
     size = generator.uniform(0.13, 0.22) * commission.artist.scale
@@ -193,6 +193,6 @@ def _shell(canvas: Canvas, commission: Commission, colour: np.ndarray) -> None:
     for rib in np.linspace(-1.15, 1.15, 9):
         tip = np.array([np.cos(inward + rib), np.sin(inward + rib)]) * size * (1 - 0.12 * rib**2)
         lobe = np.stack([hinge, hinge + 0.55 * tip, hinge + tip])
-        canvas.line(lobe, brightened(colour, -0.45), width=0.2 * size)
-        canvas.line(lobe, brightened(colour, 0.1), width=0.15 * size)
-        canvas.line(lobe - 0.02 * size, brightened(colour, 0.6), width=0.04 * size)
+        canvas.line(lobe, brightened(color, -0.45), width=0.2 * size)
+        canvas.line(lobe, brightened(color, 0.1), width=0.15 * size)
+        canvas.line(lobe - 0.02 * size, brightened(color, 0.6), width=0.04 * size)

@@ -1,4 +1,4 @@
-"""What a picture shows, before any style: the same shapes for all hands."""
+"""What an image shows, before any style: the same shapes for all hands."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class Shape:
 
     Attributes:
         outline: float32 [N, 2], canvas coordinates.
-        colour: float32 [3], RGB in 0..1.
+        color: float32 [3], RGB in 0..1.
         depth: 1 at the horizon, 0 in front.
         kind: "light", "land", "water", "leaf" or "solid".
     """
 
     outline: np.ndarray
-    colour: np.ndarray
+    color: np.ndarray
     depth: float
     kind: str
 
@@ -33,7 +33,7 @@ class Scene:
 
     Attributes:
         width, height: of the canvas, in its units.
-        palette: the picture's colours.
+        palette: the image's colors.
         sky_top, sky_bottom: float32 [3], ends of the background's gradient.
         horizon: y of the horizon, or of the edge of a table.
         shapes: the shapes, the farthest first.
@@ -47,9 +47,9 @@ class Scene:
     horizon: float
     shapes: list[Shape] = field(default_factory=list)
 
-    def add(self, outline: np.ndarray, colour: np.ndarray, depth: float, kind: str) -> None:
+    def add(self, outline: np.ndarray, color: np.ndarray, depth: float, kind: str) -> None:
         """Puts a shape in front of the others."""
-        self.shapes.append(Shape(outline, np.asarray(colour, np.float32), depth, kind))
+        self.shapes.append(Shape(outline, np.asarray(color, np.float32), depth, kind))
 
     def sky(self, canvas: Canvas) -> np.ndarray:
         """The background's gradient, down to the horizon: float32 [kH, kW, 3]."""
@@ -61,4 +61,4 @@ class Scene:
         """The scene without any style: a gradient and flat shapes."""
         canvas.pixels[:] = self.sky(canvas)
         for shape in self.shapes:
-            canvas.fill(shape.outline, shape.colour)
+            canvas.fill(shape.outline, shape.color)

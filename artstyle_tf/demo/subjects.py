@@ -1,4 +1,4 @@
-"""What the pictures show. All styles paint these subjects, so only the hand tells them apart."""
+"""What the images show. All styles paint these subjects, so only the hand tells them apart."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def compose(
     Args:
         subject: one of `SUBJECTS`.
         canvas: only its format is used.
-        palette: colours to choose from.
+        palette: colors to choose from.
         generator: source of randomness.
 
     Returns:
@@ -61,12 +61,12 @@ def _landscape(scene: Scene, generator: np.random.Generator) -> None:
         crest = outlines.ridge(
             scene.width, scene.height, level, relief, generator, bumps=generator.uniform(1, 4)
         )
-        colour = blend(
-            motifs.varied_colour(scene, generator, 2, 3),
-            motifs.varied_colour(scene, generator, 0, 1, 5),
+        color = blend(
+            motifs.varied_color(scene, generator, 2, 3),
+            motifs.varied_color(scene, generator, 0, 1, 5),
             nearness,
         )
-        scene.add(crest, colour, 0.85 * (1 - nearness), "land")
+        scene.add(crest, color, 0.85 * (1 - nearness), "land")
         if position == 0 and generator.random() < 0.4:
             lake = outlines.rectangle(-0.1, scene.horizon + 0.06, scene.width + 0.1, scene.height)
             scene.add(lake, blend(scene.sky_bottom, scene.palette.middle, 0.4), 0.7, "water")
@@ -84,7 +84,7 @@ def _sea(scene: Scene, generator: np.random.Generator) -> None:
     if generator.random() < 0.5:
         motifs.add_mountain(scene, generator)
     water = outlines.rectangle(-0.1, scene.horizon, scene.width + 0.1, scene.height + 0.1)
-    scene.add(water, motifs.varied_colour(scene, generator, 1, 2, 3), 0.8, "water")
+    scene.add(water, motifs.varied_color(scene, generator, 1, 2, 3), 0.8, "water")
     for position in range(generator.integers(1, 4)):
         x = generator.uniform(0.1, 0.9) * scene.width
         y = scene.horizon + 0.04 + 0.1 * position
@@ -92,15 +92,15 @@ def _sea(scene: Scene, generator: np.random.Generator) -> None:
         hull = [(-1, 0), (1, 0), (0.7, 0.35), (-0.7, 0.35)]
         scene.add(outlines.moved(hull, (x, y), scale=size), scene.palette.dark, 0.6, "solid")
         sail = [(0, -0.1), (0, -2.2), (lean * 0.95, -0.2)]
-        colour = motifs.varied_colour(scene, generator, 4, 5, 6)
-        scene.add(outlines.moved(sail, (x, y), scale=size), colour, 0.6, "solid")
+        color = motifs.varied_color(scene, generator, 4, 5, 6)
+        scene.add(outlines.moved(sail, (x, y), scale=size), color, 0.6, "solid")
     for nearness in np.linspace(0.35, 0.9, generator.integers(2, 4)):
         level = scene.horizon + (scene.height - scene.horizon) * nearness
         crest = outlines.ridge(
             scene.width, scene.height, level, 0.1, generator, bumps=generator.uniform(3, 6)
         )
-        colour = blend(motifs.varied_colour(scene, generator, 2, 3), scene.palette.shade, nearness)
-        scene.add(crest, colour, 0.8 * (1 - nearness), "water")
+        color = blend(motifs.varied_color(scene, generator, 2, 3), scene.palette.shade, nearness)
+        scene.add(crest, color, 0.8 * (1 - nearness), "water")
 
 
 def _still_life(scene: Scene, generator: np.random.Generator) -> None:
@@ -112,7 +112,7 @@ def _still_life(scene: Scene, generator: np.random.Generator) -> None:
     for foot in np.sort(scene.horizon + room * generator.uniform(0.35, 0.85, 6)):
         x, size = generator.uniform(0.12, 0.88) * scene.width, generator.uniform(0.055, 0.1)
         fruit = outlines.ellipse((x, foot), size, size * generator.uniform(0.85, 1))
-        scene.add(fruit, motifs.varied_colour(scene, generator, 3, 5, 6, 6), 0.1, "solid")
+        scene.add(fruit, motifs.varied_color(scene, generator, 3, 5, 6, 6), 0.1, "solid")
 
 
 def _portrait(scene: Scene, generator: np.random.Generator) -> None:
@@ -121,12 +121,12 @@ def _portrait(scene: Scene, generator: np.random.Generator) -> None:
     head = generator.uniform(0.15, 0.2)
     face_y = top + 1.25 * head
     hair, coat = (
-        motifs.varied_colour(scene, generator, 0, 1, 5),
-        motifs.varied_colour(scene, generator, 0, 1, 2, 6),
+        motifs.varied_color(scene, generator, 0, 1, 5),
+        motifs.varied_color(scene, generator, 0, 1, 2, 6),
     )
     skin = blend(
         scene.palette.pale,
-        motifs.varied_colour(scene, generator, 3, 5),
+        motifs.varied_color(scene, generator, 3, 5),
         generator.uniform(0.2, 0.5),
     )
     scene.add(outlines.blob((x, face_y), head * 1.35, generator, roughness=0.06), hair, 0.4, "leaf")
@@ -138,12 +138,12 @@ def _portrait(scene: Scene, generator: np.random.Generator) -> None:
     face = outlines.ellipse((x, face_y), 0.85 * head, 1.15 * head, turn=turn)
     scene.add(face, skin, 0.2, "solid")
     if generator.random() < 0.5:
-        colour = motifs.varied_colour(scene, generator, 5, 6, 0)
+        color = motifs.varied_color(scene, generator, 5, 6, 0)
         brim = outlines.ellipse((x, face_y - 0.85 * head), 1.9 * head, 0.3 * head, turn=turn)
         scene.add(
-            outlines.ellipse((x, face_y - 1.1 * head), head, 0.7 * head), colour, 0.2, "solid"
+            outlines.ellipse((x, face_y - 1.1 * head), head, 0.7 * head), color, 0.2, "solid"
         )
-        scene.add(brim, brightened(colour, 0.1), 0.15, "solid")
+        scene.add(brim, brightened(color, 0.1), 0.15, "solid")
 
 
 def _town(scene: Scene, generator: np.random.Generator) -> None:
@@ -154,19 +154,19 @@ def _town(scene: Scene, generator: np.random.Generator) -> None:
         while x < scene.width:
             wide = generator.uniform(0.12, 0.26)
             roof = foot - generator.uniform(0.25, 0.72 - 0.3 * row) * scene.height
-            colour = motifs.varied_colour(scene, generator, *((2, 3, 5) if row == 0 else (0, 1, 6)))
+            color = motifs.varied_color(scene, generator, *((2, 3, 5) if row == 0 else (0, 1, 6)))
             depth = 0.6 - 0.4 * row
             for step in range(generator.integers(1, 4)):
                 inset = 0.2 * step * wide
                 left, right = x + inset, x + wide - inset
                 up = outlines.rectangle(left, roof - 0.07 * step, right, foot)
-                scene.add(up, brightened(colour, 0.06 * step), depth, "solid")
+                scene.add(up, brightened(color, 0.06 * step), depth, "solid")
             for y in np.arange(roof + 0.06, foot - 0.05, 0.085):
                 window = outlines.rectangle(x + 0.3 * wide, y, x + 0.7 * wide, y + 0.035)
                 scene.add(window, scene.palette.pale, depth - 0.01, "solid")
             x += wide * generator.uniform(0.85, 1.1)
     street = outlines.rectangle(-0.1, scene.height * 0.93, scene.width + 0.1, scene.height + 0.1)
-    scene.add(street, motifs.varied_colour(scene, generator, 0, 1, 3), 0.05, "land")
+    scene.add(street, motifs.varied_color(scene, generator, 0, 1, 3), 0.05, "land")
 
 
 def _flowers(scene: Scene, generator: np.random.Generator) -> None:
@@ -178,20 +178,20 @@ def _flowers(scene: Scene, generator: np.random.Generator) -> None:
         leaf = outlines.ellipse(
             (x + reach * np.cos(angle), heart + reach * np.sin(angle)), 0.09, 0.03, turn=angle
         )
-        scene.add(leaf, motifs.varied_colour(scene, generator, 1, 2), 0.35, "leaf")
+        scene.add(leaf, motifs.varied_color(scene, generator, 1, 2), 0.35, "leaf")
     motifs.add_vase(scene, x, foot, 0.5, generator)
     for _ in range(generator.integers(7, 13)):
         shift = generator.normal(0, (0.19, 0.14))
-        size, colour = (
+        size, color = (
             generator.uniform(0.035, 0.065),
-            motifs.varied_colour(scene, generator, 3, 4, 5, 6),
+            motifs.varied_color(scene, generator, 3, 4, 5, 6),
         )
-        centre = np.array([x, heart]) + shift
+        center = np.array([x, heart]) + shift
         for petal in np.arange(5) * 2 * np.pi / 5:
-            at = centre + size * np.array([np.cos(petal), np.sin(petal)])
-            shade = brightened(colour, generator.uniform(-0.1, 0.1))
+            at = center + size * np.array([np.cos(petal), np.sin(petal)])
+            shade = brightened(color, generator.uniform(-0.1, 0.1))
             scene.add(outlines.ellipse(at, size * 0.75), shade, 0.15, "leaf")
-        scene.add(outlines.ellipse(centre, size * 0.5), scene.palette.dark, 0.1, "solid")
+        scene.add(outlines.ellipse(center, size * 0.5), scene.palette.dark, 0.1, "solid")
 
 
 _SUBJECTS: dict[str, Callable[[Scene, np.random.Generator], None]] = {

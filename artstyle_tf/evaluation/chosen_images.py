@@ -9,27 +9,27 @@ from pathlib import Path
 
 from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.evaluation.settings import EvaluateExperiment
-from artstyle_tf.images.preparation.preparation import PreparedPictures
+from artstyle_tf.images.preparation.preparation import PreparedImages
 from artstyle_tf.runs.run_directory import RunDirectory
-from artstyle_tf.runs.run_images import other_pictures, own_pictures, rows_of_split
+from artstyle_tf.runs.run_images import other_images, own_images, rows_of_split
 from artstyle_tf.system.invocation import Invocation
 
 
 @contextmanager
-def chosen_pictures(
+def chosen_images(
     config: EvaluateExperiment,
     run_directory: RunDirectory,
     trained: TrainingExperiment,
     invocation: Invocation,
-) -> Iterator[PreparedPictures]:
-    """The pictures that `config` asks for; those of another folder go away afterwards."""
+) -> Iterator[PreparedImages]:
+    """The images that `config` asks for; those of another folder go away afterwards."""
     if config.images is None:
         rows = rows_of_split(chosen_split(config, run_directory), run_directory)
-        yield own_pictures(rows, run_directory, trained)
+        yield own_images(rows, run_directory, trained)
         return
-    # Cleaned exactly as training pictures were, into a folder that goes away.
+    # Cleaned exactly as training images were, into a folder that goes away.
     with tempfile.TemporaryDirectory(prefix="artstyle-") as temporary:
-        yield other_pictures(
+        yield other_images(
             Path(config.images),
             Path(temporary) / "prepared",
             run_directory,
@@ -42,4 +42,4 @@ def chosen_split(config: EvaluateExperiment, run_directory: RunDirectory) -> str
     """The split that `config` asks for; test if there is one."""
     if config.split is not None:
         return config.split
-    return "test" if "test" in set(run_directory.read_pictures()["split"]) else "val"
+    return "test" if "test" in set(run_directory.read_images()["split"]) else "val"

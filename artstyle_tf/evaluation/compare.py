@@ -1,4 +1,4 @@
-"""compare: several models on the same pictures, with costs and verdicts."""
+"""compare: several models on the same images, with costs and verdicts."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from artstyle_tf.system.progress import Reporter
 
 
 def run(config: CompareExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Scores all models on the pictures they share; returns what --json prints."""
+    """Scores all models on the images they share; returns what --json prints."""
     contenders = read_contenders(config, invocation.reporter)
     compared = compare_contenders(contenders, reporter=invocation.reporter)
     folder, figures = plan_comparison(config)
@@ -55,19 +55,19 @@ def run(config: CompareExperiment, invocation: Invocation) -> dict[str, Any]:
 
 
 def compare_contenders(contenders: Sequence[Contender], *, reporter: Reporter) -> dict[str, Any]:
-    """Scores models on the pictures they share, and every two of them against each other.
+    """Scores models on the images they share, and every two of them against each other.
 
     Args:
         contenders: two or more.
-        reporter: told if some pictures do not count.
+        reporter: told if some images do not count.
 
     Returns:
-        models, verdicts and num_pictures, as docs/METRICS.md says.
+        models, verdicts and num_images, as docs/METRICS.md says.
 
     Raises:
-        ArtstyleError: if they share no pictures.
+        ArtstyleError: if they share no images.
     """
-    shared = _shared_pictures(contenders, reporter)
+    shared = _shared_images(contenders, reporter)
     warn_about_known_images(shared, contenders, reporter)
     scored = {part: _score(table, contenders) for part, table in shared.items()}
     models = [
@@ -76,7 +76,7 @@ def compare_contenders(contenders: Sequence[Contender], *, reporter: Reporter) -
             **{part: scores[contender.name][0] for part, scores in scored.items()},
             "intervals": {part: scores[contender.name][1] for part, scores in scored.items()},
             "training_seconds": contender.training_seconds,
-            "milliseconds_a_picture": round(contender.milliseconds, 3),
+            "milliseconds_a_image": round(contender.milliseconds, 3),
             "size_bytes": contender.size_bytes,
         }
         for contender in contenders
@@ -84,66 +84,66 @@ def compare_contenders(contenders: Sequence[Contender], *, reporter: Reporter) -
     return {
         "models": models,
         "verdicts": {part: _compare_pairs(table, contenders) for part, table in shared.items()},
-        "num_pictures": {part: len(table) for part, table in shared.items()},
+        "num_images": {part: len(table) for part, table in shared.items()},
     }
 
 
 def plan(config: CompareExperiment, invocation: Invocation) -> dict[str, Any]:
     """Reads what would be compared; writes nothing."""
     contenders = read_contenders(config, invocation.reporter, measure=False)
-    shared = _shared_pictures(contenders, invocation.reporter)
+    shared = _shared_images(contenders, invocation.reporter)
     return {
         "dry_run": True,
         "models": [contender.name for contender in contenders],
-        "num_pictures": {part: len(table) for part, table in shared.items()},
+        "num_images": {part: len(table) for part, table in shared.items()},
         "would_write": str(plan_comparison(config)[0]),
     }
 
 
-def summarise(result: dict[str, Any]) -> str:
+def summarize(result: dict[str, Any]) -> str:
     """The result as text."""
     lines = []
-    for part, count in result["num_pictures"].items():
+    for part, count in result["num_images"].items():
         heading, rows = comparison_rows(result["models"], part)
         table = pd.DataFrame(rows, columns=heading).set_index("model")
-        lines += [f"{count} {part} pictures", table.T.to_string(), ""]
+        lines += [f"{count} {part} images", table.T.to_string(), ""]
         lines += [_sentence(entry) for entry in result["verdicts"][part]] + [""]
     lines += [f"Figures: {result['figures']}", f"Results: {result['results']}"]
     return "\n".join(lines)
 
 
-def _shared_pictures(
+def _shared_images(
     contenders: Sequence[Contender], reporter: Reporter
 ) -> dict[str, pd.DataFrame]:
-    """Pictures that all models were measured on, with what each says of them.
+    """Images that all models were measured on, with what each says of them.
 
     Returns:
-        "validation" and "test", as far as there are such pictures -> columns path, label, and one
+        "validation" and "test", as far as there are such images -> columns path, label, and one
         a model with its predictions, named by the model.
 
     Raises:
-        ArtstyleError: if there are none, or a picture has different labels in two folders.
+        ArtstyleError: if there are none, or an image has different labels in two folders.
     """
     shared = {}
     for part in NAME_IN_RESULT.values():
         lacking = [each.name for each in contenders if part not in each.predictions]
         if lacking:
             if len(lacking) < len(contenders):
-                reporter.warn(f"No {part} pictures are compared: {examples(lacking)} saw none.")
+                reporter.warn(f"No {part} images are compared: {examples(lacking)} saw none.")
             continue
         table = _joined(contenders, part)
         sizes = {each.name: len(each.predictions[part]) for each in contenders}
         if set(sizes.values()) != {len(table)}:
             counts = examples(f"{name} {size}" for name, size in sizes.items())
             reporter.warn(
-                f"Only the {len(table)} {part} pictures that all models share count ({counts})."
+                f"Only the {len(table)} {part} images that all models share count ({counts})."
             )
         if len(table):
             shared[part] = table
     if not shared:
         raise ArtstyleError(
-            "The models were not measured on the same pictures",
-            received=f"no picture that {examples(each.name for each in contenders)} share",
+            "The models were not measured on the same images",
+            received=f"no image that {examples(each.name for each in contenders)} share",
             expected="runs with the same data.images and the same split",
             fix="train them with the same data.split_file; split.csv of a run is one",
         )
@@ -159,7 +159,7 @@ def _joined(contenders: Sequence[Contender], part: str) -> pd.DataFrame:
         differs = table["label"] != table.pop("label of the other")
         if differs.any():
             raise ArtstyleError(
-                f"{first.name} and {other.name} know other styles of the same pictures",
+                f"{first.name} and {other.name} know other styles of the same images",
                 received=examples(table.loc[differs, "path"]),
                 fix="train both on the same folders",
             )
@@ -223,9 +223,9 @@ def _compare_pairs(table: pd.DataFrame, contenders: Sequence[Contender]) -> list
 def _write(answer: dict[str, Any], folder: Path, figures: Path) -> None:
     models = answer["models"]
     page = ["# Comparison", ""]
-    for part, count in answer["num_pictures"].items():
+    for part, count in answer["num_images"].items():
         heading, rows = comparison_rows(models, part)
-        page += [f"## {count} {part} pictures", "", markdown_table(heading, rows), ""]
+        page += [f"## {count} {part} images", "", markdown_table(heading, rows), ""]
         page += [f"- {markdown_text(_sentence(entry))}" for entry in answer["verdicts"][part]] + [
             ""
         ]
@@ -240,7 +240,7 @@ def _write(answer: dict[str, Any], folder: Path, figures: Path) -> None:
         figure = plot_score_intervals(
             marks,
             xlabel="Score; lines: 95 % intervals",
-            title=f"The same {count} {part} pictures",
+            title=f"The same {count} {part} images",
         )
         save_figure(figure, figures / f"comparison_{part}.png")
     page += [
@@ -248,7 +248,7 @@ def _write(answer: dict[str, Any], folder: Path, figures: Path) -> None:
         "better only if the interval of the difference, which holds for all pairs at once",
         "(Bonferroni), and McNemar's exact test, adjusted by Holm's method, agree. The test is",
         "that of single images and not of styles. Training: without preparing images; of a",
-        "classifier of features search and fit, without the network. A picture: forward pass in",
+        "classifier of features search and fit, without the network. An image: forward pass in",
         "batches and what follows it, without decoding.",
         "",
     ]

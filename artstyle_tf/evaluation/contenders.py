@@ -1,4 +1,4 @@
-"""What is compared: runs, classifiers of features and floors, with predictions and costs."""
+"""What is compared: runs, classifiers of features and baselines, with predictions and costs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from artstyle_tf.analysis.places import ANALYSIS_FILE, is_analysis
 from artstyle_tf.evaluation.places import find_compared_folders
 from artstyle_tf.evaluation.settings import CompareExperiment
 from artstyle_tf.images.index.image_tables import examples
-from artstyle_tf.metrics.neighbors import nearest_neighbours
+from artstyle_tf.metrics.neighbors import nearest_neighbors
 from artstyle_tf.runs.gallery import load_run_gallery
 from artstyle_tf.runs.known_images import copies_in_own_split
 from artstyle_tf.runs.run_directory import NAME_IN_RESULT, RunDirectory, open_run
@@ -28,7 +28,7 @@ from artstyle_tf.runs.run_model import load_run_model
 from artstyle_tf.runs.run_tables import read_predictions
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import SILENT, Reporter
-from artstyle_tf.training.baseline_comparison import FLOOR_PREDICTIONS_FILE
+from artstyle_tf.training.baseline_comparison import BASELINE_PREDICTIONS_FILE
 
 KIND_IN_WORDS = {"direct": "direct classifier", "triplet": "metric learning"}
 _REPEATS = 5
@@ -41,10 +41,10 @@ class Contender:
 
     Attributes:
         name: for people; different for all that are compared.
-        predictions: "validation" and "test", as far as there are such pictures -> table with the
+        predictions: "validation" and "test", as far as there are such images -> table with the
             columns path, label and prediction.
-        training_seconds: from pictures or features to the model; None if unknown.
-        milliseconds: that one picture takes, in batches; decoding is not counted.
+        training_seconds: from images or features to the model; None if unknown.
+        milliseconds: that one image takes, in batches; decoding is not counted.
         size_bytes: of all files that a prediction needs.
         known: part -> paths of images that equal one that the model has seen in its training.
     """
@@ -65,24 +65,24 @@ def read_contenders(
     Args:
         config: of the comparison.
         reporter: told what takes time.
-        measure: whether to load and time networks; without, times and floors' sizes are 0.
+        measure: whether to load and time networks; without, times and baselines' sizes are 0.
 
     Raises:
         ArtstyleError: if a folder is neither a finished run nor an analysis of one, or there are
             fewer than two contenders.
     """
     folders = find_compared_folders(config)
-    timed = _TimedRuns(config.timed_pictures if measure else 0, reporter)
+    timed = _TimedRuns(config.timed_images if measure else 0, reporter)
     contenders: list[Contender] = []
-    floors: list[Contender] = []
+    baselines: list[Contender] = []
     for folder in folders:
         if is_analysis(folder):
             contenders += _classifiers(folder, config.classifiers, timed)
             continue
         run = open_run(folder)
         contenders.append(_run(run, timed))
-        floors += _floor(run, timed, reporter)
-    contenders = _with_different_names(contenders + _different(floors))
+        baselines += _baseline(run, timed, reporter)
+    contenders = _with_different_names(contenders + _different(baselines))
     if len(contenders) < 2:
         raise ArtstyleError(
             "There is nothing to compare with",
@@ -120,53 +120,53 @@ def warn_about_known_images(
 class _TimedRuns:
     """How long the networks of runs take; each is loaded and timed once."""
 
-    def __init__(self, num_pictures: int, reporter: Reporter) -> None:
-        self._num_pictures = num_pictures
+    def __init__(self, num_images: int, reporter: Reporter) -> None:
+        self._num_images = num_images
         self._reporter = reporter
         self._whole: dict[Path, float] = {}
         self._pooled: dict[Path, tuple[float, int]] = {}
 
     def whole(self, run: RunDirectory) -> float:
-        """Milliseconds a picture of the run's network, and of the search in its gallery."""
+        """Milliseconds an image of the run's network, and of the search in its gallery."""
         self._measure(run)
         return self._whole[run.path]
 
     def pooled(self, run: RunDirectory) -> tuple[float, int]:
-        """Milliseconds a picture up to the pooled top, and the number of weights below it."""
+        """Milliseconds an image up to the pooled top, and the number of weights below it."""
         self._measure(run)
         return self._pooled[run.path]
 
     def _measure(self, run: RunDirectory) -> None:
         if run.path in self._whole:
             return
-        if not self._num_pictures:
+        if not self._num_images:
             self._whole[run.path], self._pooled[run.path] = 0.0, (0.0, 0)
             return
-        self._reporter.info(f"Timing {run.path.name} on {self._num_pictures} pictures.")
+        self._reporter.info(f"Timing {run.path.name} on {self._num_images} images.")
         model = load_run_model(run, read_run_config(run))
         generator = np.random.default_rng(0)
-        shape = (self._num_pictures, *model.input_shape[1:])
-        pictures = generator.uniform(0, 255, shape).astype(np.float32)
+        shape = (self._num_images, *model.input_shape[1:])
+        images = generator.uniform(0, 255, shape).astype(np.float32)
         pooled = build_feature_network(model, POOLED).model
-        seconds, seconds_pooled = _best_times([model, pooled], pictures)
+        seconds, seconds_pooled = _best_times([model, pooled], images)
         if run.gallery_file.is_file():
-            gallery, embeddings = load_run_gallery(run), model.predict_on_batch(pictures)
+            gallery, embeddings = load_run_gallery(run), model.predict_on_batch(images)
             started = time.perf_counter()
-            nearest_neighbours(embeddings, gallery.embeddings, num_neighbours=5)
+            nearest_neighbors(embeddings, gallery.embeddings, num_neighbors=5)
             seconds += time.perf_counter() - started
-        self._whole[run.path] = 1000 * seconds / self._num_pictures
-        milliseconds = 1000 * seconds_pooled / self._num_pictures
+        self._whole[run.path] = 1000 * seconds / self._num_images
+        milliseconds = 1000 * seconds_pooled / self._num_images
         self._pooled[run.path] = (milliseconds, pooled.count_params())
 
 
-def _best_times(models: Sequence[keras.Model], pictures: np.ndarray) -> list[float]:
+def _best_times(models: Sequence[keras.Model], images: np.ndarray) -> list[float]:
     """Seconds of each model's fastest pass; they take turns, because machines have moods."""
     taken = []
     for _ in range(1 + _REPEATS):
         row = []
         for model in models:
             started = time.perf_counter()
-            model.predict_on_batch(pictures)
+            model.predict_on_batch(images)
             row.append(time.perf_counter() - started)
         taken.append(row)
     return np.min(taken[1:], axis=0).tolist()  # the first pass, which compiles, does not count
@@ -207,18 +207,18 @@ def _known(run: RunDirectory) -> Mapping[str, frozenset[str]]:
     }
 
 
-def _floor(run: RunDirectory, timed: _TimedRuns, reporter: Reporter) -> Iterator[Contender]:
-    predictions = _read_predictions(run.path, FLOOR_PREDICTIONS_FILE)
+def _baseline(run: RunDirectory, timed: _TimedRuns, reporter: Reporter) -> Iterator[Contender]:
+    predictions = _read_predictions(run.path, BASELINE_PREDICTIONS_FILE)
     if not predictions:
-        reporter.warn(f"{run.path.name} was made before runs kept what their floor says.")
+        reporter.warn(f"{run.path.name} was made before runs kept what their baseline says.")
         return
     milliseconds, num_weights = timed.pooled(run)
     size_px = read_run_config(run).model.image_size_px
     refitted = ", refitted" if read_checked(run.metrics_file, Metrics).refitted else ""
     yield Contender(
-        name=f"floor ({size_px} px{refitted})",
+        name=f"baseline ({size_px} px{refitted})",
         predictions=predictions,
-        training_seconds=_seconds(run, "floor"),
+        training_seconds=_seconds(run, "baseline"),
         milliseconds=milliseconds,
         size_bytes=_BYTES_A_WEIGHT * num_weights,
         known=_known(run),
@@ -246,18 +246,18 @@ def _classifiers(
             name=f"{CLASSIFIER_IN_WORDS[name]} ({run.path.name}, {analysis.layer})",
             predictions=_read_predictions(folder / CLASSIFIERS_FOLDER / name, "predictions.csv"),
             training_seconds=entry.search_seconds + entry.fit_seconds,
-            milliseconds=timed.whole(run) + entry.milliseconds_a_picture,
+            milliseconds=timed.whole(run) + entry.milliseconds_a_image,
             size_bytes=run.model_file.stat().st_size + (entry.size_bytes or 0),
             known=_known(run),
         )
 
 
-def _different(floors: Sequence[Contender]) -> list[Contender]:
-    """Runs of the same network and size have the same floor, which is shown once."""
+def _different(baselines: Sequence[Contender]) -> list[Contender]:
+    """Runs of the same network and size have the same baseline, which is shown once."""
     kept: list[Contender] = []
-    for floor in floors:
-        if not any(_same_predictions(floor, other) for other in kept):
-            kept.append(floor)
+    for baseline in baselines:
+        if not any(_same_predictions(baseline, other) for other in kept):
+            kept.append(baseline)
     return kept
 
 

@@ -1,4 +1,4 @@
-"""cross-validate: what to expect of other pictures, and of other groups such as artists."""
+"""cross-validate: what to expect of other images, and of other groups such as artists."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from artstyle_tf.config.loading import dump_yaml
 from artstyle_tf.evaluation.fold_images import (
     check_divisible,
     clusters_of,
-    pictures_to_divide,
+    images_to_divide,
     report_unused_split,
     rows_before_preparation,
     without_test,
@@ -27,11 +27,11 @@ from artstyle_tf.evaluation.fold_results import (
     fold_table,
     pool,
     scheme_column,
-    summarise_scheme,
+    summarize_scheme,
 )
 from artstyle_tf.evaluation.fold_training import (
     Fold,
-    FoldPictures,
+    FoldImages,
     FoldResult,
     divergence_named,
     load_fold_result,
@@ -40,7 +40,7 @@ from artstyle_tf.evaluation.fold_training import (
 )
 from artstyle_tf.evaluation.settings import CrossValidationConfig
 from artstyle_tf.images.index.image_index import ImageIndex
-from artstyle_tf.images.preparation.preparation import PreparedPictures
+from artstyle_tf.images.preparation.preparation import PreparedImages
 from artstyle_tf.images.prepare_data import index_and_split, prepare
 from artstyle_tf.images.split_images import read_splits
 from artstyle_tf.images.splits.folds import assign_folds, split_fold
@@ -63,22 +63,22 @@ def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
     """Trains on all folds of all schemes; returns the contract that --json prints."""
     reporter, stopwatch = invocation.reporter, invocation.stopwatch
     place = plan_folds(config, invocation)
-    index, pictures = index_and_split(config.data, reporter)
+    index, images = index_and_split(config.data, reporter)
     schemes = _choose_schemes(config.cross_validation, index, reporter)
     class_names = index.class_names
     settings = config.cross_validation
     report_unused_split(index, settings, reporter)
-    _check_folds(config, rows_before_preparation(pictures, settings), class_names, schemes)
-    # What can be wrong with the network is asked for before the pictures are prepared.
+    _check_folds(config, rows_before_preparation(images, settings), class_names, schemes)
+    # What can be wrong with the network is asked for before the images are prepared.
     check_network(config, num_classes=len(class_names))
     with stopwatch.stage("preparation"):
-        prepared = prepare(config.data, index, pictures, reporter)
-    folded = pictures_to_divide(prepared, pictures, class_names, settings)
+        prepared = prepare(config.data, index, images, reporter)
+    folded = images_to_divide(prepared, images, class_names, settings)
     clusters = {scheme: clusters_of(folded.rows, scheme) for scheme in schemes}
     num_folds = settings.num_folds
-    # Again, because some pictures may have turned out to be unreadable.
+    # Again, because some images may have turned out to be unreadable.
     _check_folds(config, folded.rows, class_names, schemes)
-    warn_about_turned(without_test(pictures, settings), reporter)
+    warn_about_turned(without_test(images, settings), reporter)
     if not invocation.resume:
         place = create_run_directory(place, overwrite=invocation.overwrite)
     with place.running():
@@ -97,7 +97,7 @@ def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
             results.append(pool(scheme, clusters[scheme], repeats))
         with stopwatch.stage("evaluation"):
             summaries = {
-                result.scheme: summarise_scheme(result, folded.labels) for result in results
+                result.scheme: summarize_scheme(result, folded.labels) for result in results
             }
             place.write_table(place.path / "folds.csv", fold_table(results, folded.rows))
             save_figure(plot_fold_scores(summaries), place.figures / "fold_scores.png")
@@ -108,7 +108,7 @@ def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
             "kind": config.kind,
             **summaries,
             "gap": _gap(results, folded.labels),
-            "num_pictures": len(folded.rows),
+            "num_images": len(folded.rows),
             "num_folds": num_folds,
             "num_repeats": settings.repeats,
             "unreadable": prepared.rejected.to_dict(orient="records"),
@@ -120,27 +120,27 @@ def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
 
 
 def plan(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Checks names, pictures, groups and weights and says what `run` would do; writes nothing."""
+    """Checks names, images, groups and weights and says what `run` would do; writes nothing."""
     place = plan_folds(config, invocation)
-    index, pictures = index_and_split(config.data, invocation.reporter)
+    index, images = index_and_split(config.data, invocation.reporter)
     schemes = _choose_schemes(config.cross_validation, index, invocation.reporter)
     settings = config.cross_validation
     report_unused_split(index, settings, invocation.reporter)
-    rows = rows_before_preparation(pictures, settings)
+    rows = rows_before_preparation(images, settings)
     _check_folds(config, rows, index.class_names, schemes)
     check_network(config, num_classes=len(index.class_names))
     return {
         "dry_run": True,
         "run": str(place.path),
         "classes": list(index.class_names),
-        "num_pictures": len(without_test(pictures, settings)),
-        "num_groups": int(index.pictures["group"].nunique()),
+        "num_images": len(without_test(images, settings)),
+        "num_groups": int(index.images["group"].nunique()),
         "schemes": list(schemes),
         "trainings": len(schemes) * settings.repeats * settings.num_folds,
     }
 
 
-def summarise(result: dict[str, Any]) -> str:
+def summarize(result: dict[str, Any]) -> str:
     """The result as text."""
     columns = {
         SCHEME_IN_WORDS[scheme]: scheme_column(result[scheme])
@@ -150,11 +150,11 @@ def summarise(result: dict[str, Any]) -> str:
     lines = [pd.DataFrame(columns).to_string()]
     for scheme, words in SCHEME_IN_WORDS.items():
         if scheme in result:
-            lines.append(f"{_sentence(words)}: {result[scheme]['floor']['verdict']}.")
+            lines.append(f"{_sentence(words)}: {result[scheme]['baseline']['verdict']}.")
     if result["gap"] is not None:
         lines.append(f"{_sentence(result['gap']['verdict'])}.")
     lines += [
-        f"Pictures: {result['num_pictures']}, each judged once by a network that has not learnt it"
+        f"Images: {result['num_images']}, each judged once by a network that has not learned it"
         + (f", {result['num_repeats']} times" if result["num_repeats"] > 1 else ""),
         f"Figures:  {result['figures']}",
         f"Results:  {result['run']} ({result['seconds']['total']:.0f} s)",
@@ -173,7 +173,7 @@ def _choose_schemes(
     if "group" in (wanted or ()):
         raise ArtstyleError(
             "There are no groups to make folds of",
-            received="pictures that are each a group of their own",
+            received="images that are each a group of their own",
             fix=fix,
         )
     return wanted or ("random",)
@@ -201,7 +201,7 @@ def _train_folds(
     scheme: str,
     repeat: int,
     clusters: np.ndarray,
-    pictures: FoldPictures,
+    images: FoldImages,
     place: RunDirectory,
     invocation: Invocation,
 ) -> list[FoldResult]:
@@ -209,15 +209,15 @@ def _train_folds(
     settings = config.cross_validation
     seed = config.seed + repeat
     num_folds = settings.num_folds
-    numbers = assign_folds(pictures.labels, clusters, num_folds=num_folds, seed=seed)
+    numbers = assign_folds(images.labels, clusters, num_folds=num_folds, seed=seed)
     results = []
     for number in range(num_folds):
         splits = split_fold(
-            pictures.labels,
+            images.labels,
             clusters,
             numbers,
             number,
-            validation_share=settings.validation_share,
+            validation_fraction=settings.validation_fraction,
             seed=seed,
         )
         fold = Fold(scheme, repeat, number, splits)
@@ -231,10 +231,10 @@ def _train_folds(
             seeded = config.model_copy(update={"seed": seed})
             home = RunDirectory(file.with_suffix(""), place.figures)
             with divergence_named(f"Fold {number + 1} of {num_folds}{of_repeat}"):
-                result = train_fold(seeded, fold, pictures, home, invocation)
+                result = train_fold(seeded, fold, images, home, invocation)
             save_fold_result(file, result)
             home.resume_file.unlink(missing_ok=True)
-        results.append(load_fold_result(file, fold, num_classes=len(pictures.class_names)))
+        results.append(load_fold_result(file, fold, num_classes=len(images.class_names)))
     return results
 
 
@@ -249,21 +249,21 @@ def _gap(results: Sequence[SchemeResult], labels: np.ndarray) -> dict[str, Any] 
 def _write_predictions(
     config: TrainingExperiment,
     result: SchemeResult,
-    folded: FoldPictures,
+    folded: FoldImages,
     place: RunDirectory,
 ) -> None:
     """Tables and figures of the first repeat, as every evaluation has them."""
     prepared, class_names = folded.prepared, folded.class_names
-    pooled = PreparedPictures(prepared.root, folded.rows.assign(split="test"), prepared.rejected)
-    (pictures,) = read_splits(
+    pooled = PreparedImages(prepared.root, folded.rows.assign(split="test"), prepared.rejected)
+    (images,) = read_splits(
         pooled, class_names, config.data, image_size_px=config.model.image_size_px
     ).values()
     evaluation = evaluate_probabilities(
-        result.probabilities[0], pictures, class_names, accepted=result.is_accepted[0]
+        result.probabilities[0], images, class_names, accepted=result.is_accepted[0]
     )
     write_evaluation(
         evaluation,
-        pictures,
+        images,
         class_names,
         folder=place.path / result.scheme,
         figures=place.figures / result.scheme,

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from artstyle_tf.evaluation.chosen_images import chosen_pictures, chosen_split
+from artstyle_tf.evaluation.chosen_images import chosen_images, chosen_split
 from artstyle_tf.evaluation.measured_run import MeasuredRun
 from artstyle_tf.evaluation.places import plan_evaluation
 from artstyle_tf.evaluation.settings import EvaluateExperiment
 from artstyle_tf.images.batches.batches import evaluation_batches, steps_per_epoch
 from artstyle_tf.images.index.image_index import index_images
 from artstyle_tf.images.index.image_tables import csv_text
-from artstyle_tf.images.split_images import SplitPictures, read_splits
+from artstyle_tf.images.split_images import SplitImages, read_splits
 from artstyle_tf.images.splits.given_split import judged_part
 from artstyle_tf.runs.known_images import TABLE_FILE, find_known_images
 from artstyle_tf.runs.run_directory import RunDirectory
@@ -49,41 +49,41 @@ def _evaluate(
     own_split = None if config.images is not None else chosen_split(config, run_directory)
     measured = MeasuredRun(run_directory, trained, class_names, invocation.reporter)
     model = load_run_model(run_directory, trained, before_refit=own_split == "val")
-    with chosen_pictures(config, run_directory, trained, invocation) as prepared:
+    with chosen_images(config, run_directory, trained, invocation) as prepared:
         splits = read_splits(
             prepared,
             class_names,
             trained.data,
             image_size_px=trained.model.image_size_px,
         )
-        (pictures,) = splits.values()
+        (images,) = splits.values()
         known = find_known_images(
             run_directory, trained, prepared, invocation.reporter, own_split=own_split
         )
         outputs = predict(
             model,
-            evaluation_batches(pictures.store, pictures.labels, batch_size=config.batch_size),
-            num_batches=steps_per_epoch(len(pictures), config.batch_size),
-            description="Evaluating pictures",
+            evaluation_batches(images.store, images.labels, batch_size=config.batch_size),
+            num_batches=steps_per_epoch(len(images), config.batch_size),
+            description="Evaluating images",
             reporter=invocation.reporter,
         )
-        evaluation = measured.evaluate(outputs, pictures)
+        evaluation = measured.evaluate(outputs, images)
         of_new = None
         if len(known.table) and known.num_left:
             new = dataclasses.replace(prepared, manifest=prepared.manifest[~known.is_known])
-            (new_pictures,) = read_splits(
+            (new_images,) = read_splits(
                 new, class_names, trained.data, image_size_px=trained.model.image_size_px
             ).values()
-            of_new = _as_block(measured.evaluate(outputs[~known.is_known], new_pictures))
+            of_new = _as_block(measured.evaluate(outputs[~known.is_known], new_images))
         table = folder / TABLE_FILE if len(known.table) else None
-        about_votes = {} if measured.votes is None else {"num_neighbours": measured.votes}
+        about_votes = {} if measured.votes is None else {"num_neighbors": measured.votes}
         about_known = {"known_images": known.counts(table), "without_known_images": of_new}
         if table is not None:
             write_text(table, csv_text(known.table))
         measured.write(
             evaluation,
             outputs,
-            pictures,
+            images,
             folder=folder,
             figures=figures,
             title=f"{run_directory.path.name}: {name}",
@@ -91,7 +91,7 @@ def _evaluate(
         )
     warnings = [
         *_about_own_split(own_split),
-        *_about_single_style(pictures, class_names),
+        *_about_single_style(images, class_names),
         *known.warnings(),
     ]
     for warning in warnings:
@@ -102,7 +102,7 @@ def _evaluate(
         "metrics": evaluation.metrics,
         "intervals": evaluation.intervals,
         **about_votes,
-        "num_pictures": len(pictures),
+        "num_images": len(images),
         **about_known,
         "warnings": warnings,
         "unreadable": prepared.rejected.to_dict(orient="records"),
@@ -138,13 +138,13 @@ def _about_own_split(split: str | None) -> list[str]:
     return []
 
 
-def _about_single_style(pictures: SplitPictures, class_names: Sequence[str]) -> list[str]:
+def _about_single_style(images: SplitImages, class_names: Sequence[str]) -> list[str]:
     """What scores over one style mean."""
-    present = np.unique(pictures.labels)
+    present = np.unique(images.labels)
     if len(present) > 1:
         return []
     return [
-        f"All {len(pictures)} images are of one style, {class_names[int(present[0])]}: accuracy "
+        f"All {len(images)} images are of one style, {class_names[int(present[0])]}: accuracy "
         "and macro recall are its recall, macro precision is 1 as soon as one image is right, and "
         "how often other styles are taken for it is not measured."
     ]
@@ -161,19 +161,19 @@ def plan(config: EvaluateExperiment, invocation: Invocation) -> dict[str, Any]:
     name, folder, _ = _plan_evaluation(config, run_directory)
     if config.images is not None:
         index = index_images(Path(config.images), reporter=invocation.reporter, fewest_styles=1)
-        num_pictures = len(judged_part(index, invocation.reporter).pictures)
+        num_images = len(judged_part(index, invocation.reporter).images)
     else:
-        num_pictures = len(rows_of_split(chosen_split(config, run_directory), run_directory))
+        num_images = len(rows_of_split(chosen_split(config, run_directory), run_directory))
     return {
         "dry_run": True,
         "run": str(run_directory.path),
         "would_evaluate": name,
-        "num_pictures": num_pictures,
+        "num_images": num_images,
         "results": str(folder),
     }
 
 
-def summarise(result: dict[str, Any]) -> str:
+def summarize(result: dict[str, Any]) -> str:
     """The result as text."""
     per_class, name = pd.DataFrame(result["per_class"]), result["evaluated"]
     scores = {name: result["metrics"]}
@@ -186,7 +186,7 @@ def summarise(result: dict[str, Any]) -> str:
         per_class.to_string(index=False, float_format=lambda value: f"{value:.3f}"),
         "",
         format_metrics(scores, intervals),
-        f"Pictures: {result['num_pictures']}",
+        f"Images: {result['num_images']}",
         *_known_in_words(known),
         f"Results:  {result['results']}",
         f"Figures:  {result['figures']}",

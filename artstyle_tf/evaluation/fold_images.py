@@ -1,4 +1,4 @@
-"""Which pictures are divided into folds, and which of them stay together."""
+"""Which images are divided into folds, and which of them stay together."""
 
 from __future__ import annotations
 
@@ -8,42 +8,42 @@ import numpy as np
 import pandas as pd
 
 from artstyle_tf.config.experiment import TrainingExperiment
-from artstyle_tf.evaluation.fold_training import FoldPictures
+from artstyle_tf.evaluation.fold_training import FoldImages
 from artstyle_tf.evaluation.settings import CrossValidationConfig
 from artstyle_tf.images.index.image_index import ImageIndex
 from artstyle_tf.images.index.ties import Ties
-from artstyle_tf.images.preparation.preparation import PreparedPictures
+from artstyle_tf.images.preparation.preparation import PreparedImages
 from artstyle_tf.images.split_images import class_ids
 from artstyle_tf.images.splits.folds import check_folds, check_learned_in_every_fold
 from artstyle_tf.images.splits.given_split import is_split_already
 from artstyle_tf.system.progress import Reporter
 
 
-def without_test(pictures: pd.DataFrame, settings: CrossValidationConfig) -> pd.DataFrame:
+def without_test(images: pd.DataFrame, settings: CrossValidationConfig) -> pd.DataFrame:
     """Rows of a table with the column `split`, without the test split if it is to be left alone."""
-    return pictures if settings.with_test_split else pictures[pictures["split"] != "test"]
+    return images if settings.with_test_split else images[images["split"] != "test"]
 
 
-def pictures_to_divide(
-    prepared: PreparedPictures,
-    pictures: pd.DataFrame,
+def images_to_divide(
+    prepared: PreparedImages,
+    images: pd.DataFrame,
     class_names: Sequence[str],
     settings: CrossValidationConfig,
-) -> FoldPictures:
-    """The pictures that folds are made of.
+) -> FoldImages:
+    """The images that folds are made of.
 
     Args:
-        prepared: all clean pictures.
-        pictures: of the index; says which look alike, if that counts.
+        prepared: all clean images.
+        images: of the index; says which look alike, if that counts.
         class_names: in the order of the class ids.
         settings: of the cross-validation.
     """
     rows = without_test(prepared.manifest, settings)
     rows = rows[rows["parent"] == ""].sort_values("path", kind="stable", ignore_index=True)
-    looks = pictures.get("looks_like", pictures["digest"])
-    looks_like = rows["source"].map(dict(zip(pictures["path"], looks, strict=True)))
+    looks = images.get("looks_like", images["digest"])
+    looks_like = rows["source"].map(dict(zip(images["path"], looks, strict=True)))
     rows = rows.assign(looks_like=looks_like)
-    return FoldPictures(prepared, rows, class_ids(rows["label"], class_names), class_names)
+    return FoldImages(prepared, rows, class_ids(rows["label"], class_names), class_names)
 
 
 def check_divisible(
@@ -55,7 +55,7 @@ def check_divisible(
     num_folds: int,
     repeats: int = 1,
 ) -> None:
-    """Checks that folds can be made, of prepared pictures or before.
+    """Checks that folds can be made, of prepared images or before.
 
     Args:
         config: of the training; says the seed and the share of validation.
@@ -78,28 +78,28 @@ def check_divisible(
             clusters,
             num_folds=num_folds,
             class_names=class_names,
-            validation_share=config.cross_validation.validation_share,
+            validation_fraction=config.cross_validation.validation_fraction,
             seeds=[config.seed + repeat for repeat in range(repeats)],
             ties=ties,
         )
 
 
 def rows_before_preparation(
-    pictures: pd.DataFrame, settings: CrossValidationConfig
+    images: pd.DataFrame, settings: CrossValidationConfig
 ) -> pd.DataFrame:
-    """What `pictures_to_divide` will find if every picture can be read; for `check_divisible`.
+    """What `images_to_divide` will find if every image can be read; for `check_divisible`.
 
     Args:
-        pictures: of the index, with their splits.
+        images: of the index, with their splits.
         settings: of the cross-validation.
     """
-    looks_like = pictures.get("looks_like", pictures["digest"])
-    rows = pictures.assign(source_digest=pictures["digest"], looks_like=looks_like)
+    looks_like = images.get("looks_like", images["digest"])
+    rows = images.assign(source_digest=images["digest"], looks_like=looks_like)
     return without_test(rows, settings)
 
 
 def clusters_of(rows: pd.DataFrame, scheme: str) -> np.ndarray:
-    """Pictures that must not be divided: copies; in the group scheme groups, too."""
+    """Images that must not be divided: copies; in the group scheme groups, too."""
     return _ties_of(rows, scheme).clusters
 
 

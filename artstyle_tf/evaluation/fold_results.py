@@ -1,4 +1,4 @@
-"""What the folds of a cross-validation say together: scores, spread, floor and gap."""
+"""What the folds of a cross-validation say together: scores, spread, baseline and gap."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ SCHEME_IN_WORDS = {"random": "random folds", "group": "folds without a common gr
 
 @dataclass(frozen=True)
 class SchemeResult:
-    """All pictures, each predicted by a network that has not learnt from it.
+    """All images, each predicted by a network that has not learned from it.
 
     Attributes:
         scheme: "random" or "group".
-        clusters: int [N], pictures that were not divided; the intervals treat them as one.
-        folds: int [R, N], which fold each picture was in, for each repeat.
+        clusters: int [N], images that were not divided; the intervals treat them as one.
+        folds: int [R, N], which fold each image was in, for each repeat.
         probabilities: float32 [R, N, C].
         is_accepted: bool [R, N], whether the network answers.
-        floor_predictions: int [R, N].
+        baseline_predictions: int [R, N].
     """
 
     scheme: str
@@ -46,7 +46,7 @@ class SchemeResult:
     folds: np.ndarray
     probabilities: np.ndarray
     is_accepted: np.ndarray
-    floor_predictions: np.ndarray
+    baseline_predictions: np.ndarray
 
     @property
     def predictions(self) -> np.ndarray:
@@ -79,17 +79,17 @@ def pool(
         folds=np.stack([_in_order(*pair) for pair in zip(repeats, numbers, strict=True)]),
         probabilities=pooled("probabilities"),
         is_accepted=pooled("is_accepted"),
-        floor_predictions=pooled("floor_predictions"),
+        baseline_predictions=pooled("baseline_predictions"),
     )
 
 
 def _in_order(folds: Sequence[FoldResult], values: Sequence[np.ndarray]) -> np.ndarray:
-    """The values of all folds, in the order of the pictures."""
+    """The values of all folds, in the order of the images."""
     positions = np.concatenate([fold.positions for fold in folds])
     return np.concatenate(values)[np.argsort(positions)]
 
 
-def summarise_scheme(result: SchemeResult, labels: np.ndarray) -> dict[str, Any]:
+def summarize_scheme(result: SchemeResult, labels: np.ndarray) -> dict[str, Any]:
     """Scores of one scheme, as JSON values.
 
     Args:
@@ -97,10 +97,10 @@ def summarise_scheme(result: SchemeResult, labels: np.ndarray) -> dict[str, Any]
         labels: int [N].
 
     Returns:
-        Means over the repeats of the scores of all pictures pooled; macro_f1_interval, for which
+        Means over the repeats of the scores of all images pooled; macro_f1_interval, for which
         a cluster counts as a whole; folds, with macro_f1 of each fold, mean and standard
-        deviation; floor, with its macro_f1 and what the trained network is better by; answers,
-        with accuracy and coverage if only confident pictures are answered.
+        deviation; baseline, with its macro_f1 and what the trained network is better by; answers,
+        with accuracy and coverage if only confident images are answered.
     """
     num_classes = result.probabilities.shape[2]
     repeats = [
@@ -110,32 +110,32 @@ def summarise_scheme(result: SchemeResult, labels: np.ndarray) -> dict[str, Any]
         }
         for predicted, probabilities in zip(result.predictions, result.probabilities, strict=True)
     ]
-    floors = [
+    baselines = [
         classification_summary(labels, predicted, num_classes=num_classes)["macro_f1"]
-        for predicted in result.floor_predictions
+        for predicted in result.baseline_predictions
     ]
     means = {name: _mean(scores[name] for scores in repeats) for name in repeats[0]}
     of_images: dict[str, Any] = {"num_classes": num_classes, "clusters": result.clusters}
-    trained, floor = list(result.predictions), list(result.floor_predictions)
-    better_by = compare_models(labels, trained, floor, **of_images)
+    trained, baseline = list(result.predictions), list(result.baseline_predictions)
+    better_by = compare_models(labels, trained, baseline, **of_images)
     return {
         **means,
         "macro_f1_interval": macro_f1_interval(labels, trained, **of_images),
         "repeats": [scores["macro_f1"] for scores in repeats],
         "folds": _spread(result, labels),
-        "floor": {
-            "macro_f1": _mean(floors),
-            "macro_f1_interval": macro_f1_interval(labels, floor, **of_images),
-            "trained_against_floor": dataclasses.asdict(better_by),
+        "baseline": {
+            "macro_f1": _mean(baselines),
+            "macro_f1_interval": macro_f1_interval(labels, baseline, **of_images),
+            "trained_against_baseline": dataclasses.asdict(better_by),
             "outcome": outcome(better_by),
-            "verdict": verdict(better_by, ["the trained model", "the floor"], unit=UNIT),
+            "verdict": verdict(better_by, ["the trained model", "the baseline"], unit=UNIT),
         },
         "answers": _answers(result, labels),
     }
 
 
 def compare_schemes(first: SchemeResult, second: SchemeResult, labels: np.ndarray) -> Difference:
-    """What the first scheme scores above the second, on the same pictures.
+    """What the first scheme scores above the second, on the same images.
 
     The clusters of the second count as wholes: they are the larger ones.
     """
@@ -169,9 +169,9 @@ def describe_gap(gap: Difference) -> str:
     )
 
 
-def fold_table(results: Sequence[SchemeResult], pictures: pd.DataFrame) -> pd.DataFrame:
-    """Which fold each picture was in: path, label, group and one column a scheme and repeat."""
-    table = pictures[["source", "label", "group"]].rename(columns={"source": "path"})
+def fold_table(results: Sequence[SchemeResult], images: pd.DataFrame) -> pd.DataFrame:
+    """Which fold each image was in: path, label, group and one column a scheme and repeat."""
+    table = images[["source", "label", "group"]].rename(columns={"source": "path"})
     for result in results:
         for repeat, folds in enumerate(result.folds):
             table[f"{result.scheme}_{repeat + 1}"] = folds + 1
@@ -209,7 +209,7 @@ def _mean(values: Any) -> float:
 
 def scheme_column(scores: dict[str, Any]) -> dict[str, str]:
     """A scheme's column of the printed table."""
-    folds, floor, answers = scores["folds"], scores["floor"], scores["answers"]
+    folds, baseline, answers = scores["folds"], scores["baseline"], scores["answers"]
 
     def with_interval(entry: dict[str, Any]) -> str:
         low, high = entry["macro_f1_interval"]
@@ -221,7 +221,7 @@ def scheme_column(scores: dict[str, Any]) -> dict[str, str]:
         answered = f"{answers['coverage']:.1%}, {answers['accuracy']:.1%}"
     return {
         "macro-F1, pooled": with_interval(scores),
-        "floor, pooled": with_interval(floor),
+        "baseline, pooled": with_interval(baseline),
         "mean and spread of folds": f"{folds['mean']:.3f} +- {folds['standard_deviation']:.3f}",
         "accuracy": f"{scores['accuracy']:.3f}",
         "macro precision": f"{scores['macro_precision']:.3f}",

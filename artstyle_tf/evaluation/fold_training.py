@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from artstyle_tf.config.experiment import TrainingExperiment
-from artstyle_tf.images.preparation.preparation import PreparedPictures
+from artstyle_tf.images.preparation.preparation import PreparedImages
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import replaced_atomically
@@ -25,18 +25,18 @@ from artstyle_tf.training.kinds import build_and_open
 
 
 @dataclass(frozen=True)
-class FoldPictures:
+class FoldImages:
     """What is divided into folds.
 
     Attributes:
-        prepared: all pictures, augmented copies too. These follow the picture they were made from
+        prepared: all images, augmented copies too. These follow the image they were made from
             into training, and are left out where it decides or judges.
-        rows: of the manifest, the N pictures that are no copies, sorted by path.
+        rows: of the manifest, the N images that are no copies, sorted by path.
         labels: int32 [N], class ids.
         class_names: in the order of the class ids.
     """
 
-    prepared: PreparedPictures
+    prepared: PreparedImages
     rows: pd.DataFrame
     labels: np.ndarray
     class_names: Sequence[str]
@@ -50,7 +50,7 @@ class Fold:
         scheme: "random" or "group".
         repeat: 0, 1, ...; each has folds and seeds of its own.
         number: of the fold that is left out.
-        splits: str [N], "train", "val" or "test" for each picture; the fold is "test".
+        splits: str [N], "train", "val" or "test" for each image; the fold is "test".
     """
 
     scheme: str
@@ -66,27 +66,27 @@ class Fold:
 
 @dataclass(frozen=True)
 class FoldResult:
-    """What a fold's network says of the n pictures it has not learnt from.
+    """What a fold's network says of the n images it has not learned from.
 
     Attributes:
-        positions: int [n], which pictures.
+        positions: int [n], which images.
         probabilities: float32 [n, C], with the temperature.
         is_accepted: bool [n], whether the network answers; see `metrics.calibration`.
-        floor_predictions: int [n], of the floor that was fitted to the same pictures.
+        baseline_predictions: int [n], of the baseline that was fitted to the same images.
         best_epoch: from which the network is.
     """
 
     positions: np.ndarray
     probabilities: np.ndarray
     is_accepted: np.ndarray
-    floor_predictions: np.ndarray
+    baseline_predictions: np.ndarray
     best_epoch: np.ndarray
 
 
 def train_fold(
     config: TrainingExperiment,
     fold: Fold,
-    pictures: FoldPictures,
+    images: FoldImages,
     place: RunDirectory,
     invocation: Invocation,
 ) -> FoldResult:
@@ -95,15 +95,15 @@ def train_fold(
     Args:
         config: of the experiment; the seed is the repeat's.
         fold: what to leave out.
-        pictures: all pictures.
+        images: all images.
         place: where history and resume point of this fold go.
         invocation: how the program was called.
     """
     # Graphs of the folds before this one would fill the memory.
     keras.utils.clear_session()
     gc.collect()
-    divided = _in_splits(pictures, fold)
-    training = build_and_open(config, divided, pictures.class_names, invocation, with_test=True)
+    divided = _in_splits(images, fold)
+    training = build_and_open(config, divided, images.class_names, invocation, with_test=True)
     place.path.mkdir(parents=True, exist_ok=True)
     trainer = train_network(training, place, resume=invocation.resume)
     calibration = training.calibrate()
@@ -113,7 +113,7 @@ def train_fold(
         positions=np.flatnonzero(fold.splits == "test"),
         probabilities=probabilities,
         is_accepted=calibration.accepts(probabilities.max(axis=1)),
-        floor_predictions=training.floor.predictions["test"],
+        baseline_predictions=training.baseline.predictions["test"],
         best_epoch=np.array(trainer.best.epoch),
     )
 
@@ -146,12 +146,12 @@ def load_fold_result(path: Path, fold: Fold, *, num_classes: int) -> FoldResult:
     Raises:
         ArtstyleError: if the file is damaged, or of another fold.
     """
-    num_pictures = int((fold.splits == "test").sum())
+    num_images = int((fold.splits == "test").sum())
     expected = {
-        "positions": ((num_pictures,), "i"),
-        "probabilities": ((num_pictures, num_classes), "f"),
-        "is_accepted": ((num_pictures,), "b"),
-        "floor_predictions": ((num_pictures,), "i"),
+        "positions": ((num_images,), "i"),
+        "probabilities": ((num_images, num_classes), "f"),
+        "is_accepted": ((num_images,), "b"),
+        "baseline_predictions": ((num_images,), "i"),
         "best_epoch": ((), "i"),
     }
 
@@ -172,12 +172,12 @@ def load_fold_result(path: Path, fold: Fold, *, num_classes: int) -> FoldResult:
         ) from error
 
 
-def _in_splits(pictures: FoldPictures, fold: Fold) -> PreparedPictures:
-    split_of = dict(zip(pictures.rows["path"], fold.splits, strict=True))
-    manifest = pictures.prepared.manifest
+def _in_splits(images: FoldImages, fold: Fold) -> PreparedImages:
+    split_of = dict(zip(images.rows["path"], fold.splits, strict=True))
+    manifest = images.prepared.manifest
     is_copy = manifest["parent"] != ""
     splits = manifest["path"].where(~is_copy, manifest["parent"]).map(split_of)
     kept = splits.notna() & (~is_copy | (splits == "train"))
-    # In the order of the pictures, so that predictions are, too.
+    # In the order of the images, so that predictions are, too.
     rows = manifest.assign(split=splits)[kept].sort_values("path", kind="stable")
-    return PreparedPictures(pictures.prepared.root, rows, pictures.prepared.rejected)
+    return PreparedImages(images.prepared.root, rows, images.prepared.rejected)

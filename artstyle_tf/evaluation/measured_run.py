@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from artstyle_tf.config.experiment import TrainingExperiment, TripletExperiment
-from artstyle_tf.images.batches.image_store import PictureStore
-from artstyle_tf.images.split_images import SplitPictures
+from artstyle_tf.images.batches.image_store import ImageStore
+from artstyle_tf.images.split_images import SplitImages
 from artstyle_tf.runs.gallery import Gallery, load_run_gallery
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.runs.run_images import file_below, prepared_root
@@ -23,7 +23,7 @@ from artstyle_tf.training.evaluation import Evaluation, evaluate_logits, write_e
 
 
 class MeasuredRun:
-    """A run that is measured by its logits, or by the neighbours of its embeddings.
+    """A run that is measured by its logits, or by the neighbors of its embeddings.
 
     Args:
         run: its directory.
@@ -48,48 +48,48 @@ class MeasuredRun:
         self._gallery = load_run_gallery(run) if is_triplet else None
         self.votes: int | None = None
         if self._gallery is not None and isinstance(trained, TripletExperiment):
-            self.votes = num_votes(trained.training.num_neighbours, self._gallery, reporter)
+            self.votes = num_votes(trained.training.num_neighbors, self._gallery, reporter)
 
-    def evaluate(self, outputs: np.ndarray, pictures: SplitPictures) -> Evaluation:
+    def evaluate(self, outputs: np.ndarray, images: SplitImages) -> Evaluation:
         """Scores of N images by the outputs of the network, float32 [N, D]."""
         trained, gallery = self._trained, self._gallery
         if gallery is None or not isinstance(trained, TripletExperiment):
-            return evaluate_logits(outputs, pictures, self._class_names, self._calibration)
+            return evaluate_logits(outputs, images, self._class_names, self._calibration)
         return evaluate_embeddings(
             outputs,
-            pictures,
+            images,
             gallery,
             self._class_names,
-            num_neighbours=trained.training.num_neighbours,
+            num_neighbors=trained.training.num_neighbors,
             calibration=self._calibration,
         )
 
     def write(
-        self, evaluation: Evaluation, outputs: np.ndarray, pictures: SplitPictures, **where: Any
+        self, evaluation: Evaluation, outputs: np.ndarray, images: SplitImages, **where: Any
     ) -> None:
         """Writes tables and figures; `where` as for `write_evaluation`."""
         if self._gallery is None:
-            write_evaluation(evaluation, pictures, self._class_names, **where)
+            write_evaluation(evaluation, images, self._class_names, **where)
             return
         show = _show_gallery(self._gallery, self._run, self._trained)
         write_embedding_evaluation(
-            evaluation, outputs, pictures, self._gallery, self._class_names, show=show, **where
+            evaluation, outputs, images, self._gallery, self._class_names, show=show, **where
         )
 
 
 def _show_gallery(
     gallery: Gallery, run_directory: RunDirectory, trained: TrainingExperiment
 ) -> Callable[[int], np.ndarray] | None:
-    """How to look at the gallery's pictures; None if they are not here."""
+    """How to look at the gallery's images; None if they are not here."""
     root = prepared_root(run_directory, trained)
     # Only what is in the run's table goes into a figure, and only as it was then.
-    table = run_directory.read_pictures()
+    table = run_directory.read_images()
     digests = dict(zip(table["path"], table["digest"], strict=True))
     found = [file_below(root, path, digests.get(path, "")) for path in gallery.paths.tolist()]
     paths = [file for file in found if file is not None]
     if len(paths) < len(found):
         return None
-    store = PictureStore(
+    store = ImageStore(
         paths, image_size_px=trained.model.image_size_px, aspect=trained.data.aspect
     )
     return lambda position: store.load(position).numpy()

@@ -15,16 +15,16 @@ from artstyle_tf.config.base import Fraction, NonNegativeInt, PositiveInt, RunNa
 class EvaluationConfig(Schema):
     """How a trained network is judged beside its scores."""
 
-    wanted_accuracy: Annotated[Fraction, Field(gt=0)] = 0.95
+    target_accuracy: Annotated[Fraction, Field(gt=0)] = 0.95
 
 
 class CrossValidationConfig(Schema):
-    """How cross-validation divides the pictures."""
+    """How cross-validation divides the images."""
 
     num_folds: Annotated[int, Field(ge=2)] = 5
     repeats: PositiveInt = 1
     schemes: tuple[Literal["random", "group"], ...] | None = None
-    validation_share: Annotated[Fraction, Field(gt=0, le=0.5)] = 0.05
+    validation_fraction: Annotated[Fraction, Field(gt=0, le=0.5)] = 0.05
     with_test_split: bool = True
 
 
@@ -40,7 +40,7 @@ class EvaluateExperiment(Schema):
 
 
 class CompareExperiment(Schema):
-    """Runs and analyses, compared on the pictures that all of them were measured on."""
+    """Runs and analyses, compared on the images that all of them were measured on."""
 
     runs: tuple[str, ...] = ()
     classifiers: tuple[ClassifierName, ...] | None = ("gradient_boosting",)
@@ -48,4 +48,4 @@ class CompareExperiment(Schema):
     run_name: RunName | None = None
     # Intervals are computed and no longer drawn; older configs still name it.
     seed: NonNegativeInt = 0
-    timed_pictures: PositiveInt = 32
+    timed_images: PositiveInt = 32

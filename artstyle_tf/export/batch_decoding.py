@@ -12,8 +12,8 @@ import tensorflow as tf
 from artstyle_tf.export.served_signature import OK
 from artstyle_tf.images.reading.decoding import (
     AspectPolicy,
-    decode_unprepared_picture,
-    resize_picture,
+    decode_unprepared_image,
+    resize_image,
 )
 from artstyle_tf.images.reading.headers.reading import DAMAGED, read_header, too_large
 
@@ -43,8 +43,8 @@ def decode_batch(
         fault = tf.where(header.fault == "", too_large(header, max_pixels), header.fault)
         pixels = tf.cond(
             fault == "",
-            lambda: resize_picture(
-                decode_unprepared_picture(content, header),
+            lambda: resize_image(
+                decode_unprepared_image(content, header),
                 image_size_px=image_size_px,
                 aspect=aspect,
             ),

@@ -24,7 +24,7 @@ from artstyle_tf.export.settings import ExportExperiment
 from artstyle_tf.images.index.image_tables import csv_text
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.runs.run_finding import find_run
-from artstyle_tf.runs.run_images import read_own_pictures
+from artstyle_tf.runs.run_images import read_own_images
 from artstyle_tf.runs.run_model import load_served_run
 from artstyle_tf.runs.served_run import ServedRun
 from artstyle_tf.system.files import must_stay, write_text
@@ -105,7 +105,7 @@ def plan(config: ExportExperiment, invocation: Invocation) -> dict[str, Any]:
     }
 
 
-def summarise(result: dict[str, Any]) -> str:
+def summarize(result: dict[str, Any]) -> str:
     """The result as text."""
     lines = []
     if result["formats"]:
@@ -133,11 +133,11 @@ def _open_table(
     served: ServedRun,
     invocation: Invocation,
 ) -> ExportTable:
-    invocation.reporter.info("Answering the validation pictures by Keras, to compare with")
+    invocation.reporter.info("Answering the validation images by Keras, to compare with")
     table = ExportTable(
         served,
-        read_own_pictures(run_directory, "val"),
-        largest_macro_f1_loss=config.largest_macro_f1_loss,
+        read_own_images(run_directory, "val"),
+        max_macro_f1_drop=config.max_macro_f1_drop,
         reporter=invocation.reporter,
     )
     table.add_model_file(run_directory.model_file)
@@ -152,12 +152,12 @@ def _write_formats(
     frozen: FrozenGraph,
     folder: Path,
 ) -> None:
-    drawn = read_own_pictures(
-        run_directory, "train", most=config.num_training_pictures, seed=config.seed
-    ).pictures
+    drawn = read_own_images(
+        run_directory, "train", most=config.num_calibration_images, seed=config.seed
+    ).images
 
-    def training_pictures() -> Iterator[np.ndarray]:
-        return (picture.astype(np.float32) for picture in drawn)
+    def training_images() -> Iterator[np.ndarray]:
+        return (image.astype(np.float32) for image in drawn)
 
     for name in names:
-        table.add_format(name, load_format(name), frozen, folder / name, training_pictures)
+        table.add_format(name, load_format(name), frozen, folder / name, training_images)

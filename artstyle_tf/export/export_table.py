@@ -10,17 +10,17 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from artstyle_tf.export.formats.export_format import ExportFormat, Pictures, quiet_conversion
+from artstyle_tf.export.formats.export_format import ExportFormat, Images, quiet_conversion
 from artstyle_tf.export.measurement import (
     Agreement,
     Answering,
     answer_all,
     compare_answers,
-    pictures_per_second,
+    images_per_second,
     size_bytes,
 )
 from artstyle_tf.export.serving_signature import PIXELS
-from artstyle_tf.runs.run_images import LabelledPictures
+from artstyle_tf.runs.run_images import LabeledImages
 from artstyle_tf.runs.served_run import Answers, ServedRun, keras_network
 from artstyle_tf.system.progress import Reporter
 from artstyle_tf.trunk_cache.frozen_graph import FrozenGraph
@@ -49,27 +49,27 @@ class ExportTable:
 
     Args:
         run: that is exported.
-        validation: pictures on which formats are compared.
-        largest_macro_f1_loss: a format that loses more is refused.
+        validation: images on which formats are compared.
+        max_macro_f1_drop: a format that loses more is refused.
         reporter: told what comes out.
     """
 
     def __init__(
         self,
         run: ServedRun,
-        validation: LabelledPictures,
+        validation: LabeledImages,
         *,
-        largest_macro_f1_loss: float,
+        max_macro_f1_drop: float,
         reporter: Reporter,
     ) -> None:
         self._run = run
         self._validation = validation
-        self._largest_loss = largest_macro_f1_loss
+        self._largest_loss = max_macro_f1_drop
         self._reporter = reporter
         self._answering: dict[str, Answering] = {
             KERAS: run.answering_by(keras_network(run.network))
         }
-        self._expected = answer_all(self._answering[KERAS], validation.pictures)
+        self._expected = answer_all(self._answering[KERAS], validation.images)
         self._rows: dict[str, _Row] = {}
 
     def add_model_file(self, file: Path) -> None:
@@ -81,8 +81,8 @@ class ExportTable:
         with quiet_conversion():  # which warns that nobody can differentiate it
             from_pixels = tf.saved_model.load(str(folder)).signatures["from_pixels"]
 
-        def answer(pictures: np.ndarray) -> Answers:
-            said = {key: value.numpy() for key, value in from_pixels(**{PIXELS: pictures}).items()}
+        def answer(images: np.ndarray) -> Answers:
+            said = {key: value.numpy() for key, value in from_pixels(**{PIXELS: images}).items()}
             return Answers(said["probabilities"], said.get("accepted"), said["embedding"])
 
         self._add(SAVED_MODEL, folder, answer)
@@ -93,13 +93,13 @@ class ExportTable:
         form: ExportFormat,
         network: FrozenGraph,
         folder: Path,
-        training_pictures: Pictures,
+        training_images: Images,
     ) -> None:
         """Writes a format into a folder of its own, and removes it again if it is not as good."""
         self._reporter.info(f"Writing {name}")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        file = form.write(network, folder, training_pictures)
+        file = form.write(network, folder, training_images)
         self._add(name, folder, self._run.answering_by(form.open(file)))
         refused = self._rows[name].refused
         if refused is not None:
@@ -114,19 +114,19 @@ class ExportTable:
             num_rounds: of one batch each.
 
         Returns:
-            Columns format, size_mb, pictures_per_second, times_keras, labels_as_keras,
+            Columns format, size_mb, images_per_second, times_keras, labels_as_keras,
             largest_difference, macro_f1, refused.
         """
         self._reporter.info("Timing the formats side by side")
-        speeds = pictures_per_second(
-            self._answering, self._validation.pictures, num_rounds=num_rounds
+        speeds = images_per_second(
+            self._answering, self._validation.images, num_rounds=num_rounds
         )
         return pd.DataFrame(
             [
                 {
                     "format": name,
                     "size_mb": round(row.size_mb, 1),
-                    "pictures_per_second": _rounded(speeds.get(name), 1),
+                    "images_per_second": _rounded(speeds.get(name), 1),
                     "times_keras": _rounded(speeds.get(name, np.nan) / speeds[KERAS], 2),
                     "labels_as_keras": round(row.agreement.labels, 4),
                     "largest_difference": float(f"{row.agreement.largest_difference:.1e}"),
@@ -138,7 +138,7 @@ class ExportTable:
         )
 
     def _add(self, name: str, path: Path, answering: Answering) -> None:
-        probabilities = answer_all(answering, self._validation.pictures)
+        probabilities = answer_all(answering, self._validation.images)
         agreement = compare_answers(probabilities, self._expected, self._validation.labels)
         refused = None
         if agreement.macro_f1_lost > self._largest_loss:

@@ -14,9 +14,9 @@ from artstyle_tf.export.other_files import files_of_other_kinds
 from artstyle_tf.export.served_signature import IMAGE_BYTES, OK
 from artstyle_tf.export.serving_signature import PIXELS
 from artstyle_tf.images.preparation.image_writing import prepare_bytes
-from artstyle_tf.images.reading.decoding import decode_picture, resize_picture
+from artstyle_tf.images.reading.decoding import decode_image, resize_image
 from artstyle_tf.runs.run_directory import RunDirectory
-from artstyle_tf.runs.run_images import read_own_pictures
+from artstyle_tf.runs.run_images import read_own_images
 from artstyle_tf.runs.served_run import ServedRun
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.markdown import markdown_text
@@ -48,7 +48,7 @@ def measure_differences(
         cannot be read.
     """
     try:
-        images = read_own_pictures(run_directory, "val", most=NUM_IMAGES).pictures
+        images = read_own_images(run_directory, "val", most=NUM_IMAGES).images
     except ArtstyleError as error:
         return " ".join(str(error).split())
     with quiet_conversion():  # which warns that nobody can differentiate it
@@ -90,8 +90,8 @@ def _compare(
     served = signatures["serving_default"](**{IMAGE_BYTES: tf.constant(list(files))})
     prepared = [prepare_bytes(content, max_side_px=run.max_side_px) for content in files]
     pixels = [
-        resize_picture(
-            decode_picture(tf.constant(content)),
+        resize_image(
+            decode_image(tf.constant(content)),
             image_size_px=run.image_size_px,
             aspect=run.aspect,
         )

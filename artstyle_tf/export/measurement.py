@@ -20,10 +20,10 @@ _BATCH_SIZE = 16
 
 @dataclass(frozen=True)
 class Agreement:
-    """Answers beside those of the Keras model for the same N pictures.
+    """Answers beside those of the Keras model for the same N images.
 
     Attributes:
-        labels: share of the pictures with the same label.
+        labels: share of the images with the same label.
         largest_difference: between two probabilities.
         macro_f1: of the answers.
         macro_f1_of_keras: of the Keras model's answers.
@@ -40,18 +40,18 @@ class Agreement:
         return self.macro_f1_of_keras - self.macro_f1
 
 
-def answer_all(answering: Answering, pictures: np.ndarray) -> np.ndarray:
-    """Probabilities of many pictures, batch by batch.
+def answer_all(answering: Answering, images: np.ndarray) -> np.ndarray:
+    """Probabilities of many images, batch by batch.
 
     Args:
         answering: of one batch.
-        pictures: uint8 [N, S, S, 3].
+        images: uint8 [N, S, S, 3].
 
     Returns:
         float32 [N, C].
     """
     return np.concatenate(
-        [answering(batch).probabilities for batch in _batches(pictures, len(pictures))]
+        [answering(batch).probabilities for batch in _batches(images, len(images))]
     )
 
 
@@ -75,8 +75,8 @@ def compare_answers(
     )
 
 
-def pictures_per_second(
-    candidates: Mapping[str, Answering], pictures: np.ndarray, *, num_rounds: int
+def images_per_second(
+    candidates: Mapping[str, Answering], images: np.ndarray, *, num_rounds: int
 ) -> dict[str, float]:
     """Times candidates side by side.
 
@@ -84,14 +84,14 @@ def pictures_per_second(
 
     Args:
         candidates: by name.
-        pictures: uint8 [N, S, S, 3], one batch or more.
+        images: uint8 [N, S, S, 3], one batch or more.
         num_rounds: how often each of them answers a batch; once more before, unmeasured.
 
     Returns:
         Median over the rounds, by name.
     """
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
-    (batch,) = _batches(pictures, _BATCH_SIZE)
+    (batch,) = _batches(images, _BATCH_SIZE)
     for _ in range(num_rounds + 1):
         for name, answering in candidates.items():
             start = time.perf_counter()
@@ -110,8 +110,8 @@ def _macro_f1(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> fl
     return classification_summary(labels, predicted, num_classes=num_classes)["macro_f1"]
 
 
-def _batches(pictures: np.ndarray, count: int) -> list[np.ndarray]:
+def _batches(images: np.ndarray, count: int) -> list[np.ndarray]:
     return [
-        pictures[start : min(start + _BATCH_SIZE, count)].astype(np.float32)
-        for start in range(0, min(count, len(pictures)), _BATCH_SIZE)
+        images[start : min(start + _BATCH_SIZE, count)].astype(np.float32)
+        for start in range(0, min(count, len(images)), _BATCH_SIZE)
     ]

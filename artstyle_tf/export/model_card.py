@@ -24,16 +24,16 @@ class ModelFacts:
 
     Attributes:
         name: of the run.
-        is_embedding: whether it answers by neighbours.
+        is_embedding: whether it answers by neighbors.
         class_names: C names.
         architecture: e.g. "efficientnet_v2_b0, style head".
-        image_size_px: side of the pictures it looks at.
-        pictures: number of pictures by class (rows) and split (columns).
+        image_size_px: side of the images it looks at.
+        images: number of images by class (rows) and split (columns).
         results: metrics.json of the run.
         cross_validation: metrics.json of a cross-validation of the same kind; None if there is
             none.
         environment: environment.json of the run.
-        licence: of the model; None if the user has not said.
+        license: of the model; None if the user has not said.
     """
 
     name: str
@@ -41,11 +41,11 @@ class ModelFacts:
     class_names: Sequence[str]
     architecture: str
     image_size_px: int
-    pictures: pd.DataFrame
+    images: pd.DataFrame
     results: Mapping[str, Any]
     cross_validation: Mapping[str, Any] | None
     environment: Mapping[str, Any]
-    licence: str | None
+    license: str | None
 
 
 def model_card(facts: ModelFacts, formats: pd.DataFrame) -> str:
@@ -62,9 +62,9 @@ def model_card(facts: ModelFacts, formats: pd.DataFrame) -> str:
         "## How good it is",
         _scores(facts),
         _group_gap(facts),
-        _floor(facts),
+        _baseline(facts),
         _reject_option(facts),
-        "## What it has learnt from",
+        "## What it has learned from",
         _data(facts),
         "## Intended use, and limits",
         _limits(facts),
@@ -84,8 +84,8 @@ def _header(facts: ModelFacts) -> str:
         "tags": ["art", "art-style", "tensorflow", "keras"],
         "metrics": ["f1", "accuracy"],
     }
-    if facts.licence is not None:
-        header["license"] = facts.licence
+    if facts.license is not None:
+        header["license"] = facts.license
     split, scores = _best_known(facts)
     header["model-index"] = [
         {
@@ -93,7 +93,7 @@ def _header(facts: ModelFacts) -> str:
             "results": [
                 {
                     "task": {"type": "image-classification", "name": "art styles"},
-                    "dataset": {"name": "pictures of the user", "type": "private", "split": split},
+                    "dataset": {"name": "images of the user", "type": "private", "split": split},
                     "metrics": [
                         {"type": "f1", "name": "macro-F1", "value": round(scores["macro_f1"], 4)},
                         {"type": "accuracy", "value": round(scores["accuracy"], 4)},
@@ -112,14 +112,14 @@ def _best_known(facts: ModelFacts) -> tuple[str, Mapping[str, float]]:
 
 def _what(facts: ModelFacts) -> str:
     how = (
-        "It maps a picture to a point on a sphere; pictures of a style lie together. A picture's "
-        "style is that of its nearest neighbours among the training pictures."
+        "It maps an image to a point on a sphere; images of a style lie together. An image's "
+        "style is that of its nearest neighbors among the training images."
         if facts.is_embedding
-        else "It says how probable each style is for a picture."
+        else "It says how probable each style is for an image."
     )
     names = markdown_text(", ".join(facts.class_names))
     return (
-        f"{how} It knows {len(facts.class_names)} styles: {names}. Pictures "
+        f"{how} It knows {len(facts.class_names)} styles: {names}. Images "
         f"are resized to {facts.image_size_px} x {facts.image_size_px} pixels."
     )
 
@@ -140,9 +140,9 @@ def _scores(facts: ModelFacts) -> str:
         for metric in _SHOWN
         if metric in facts.results[splits[0]]
     ]
-    told = "In brackets 95 % intervals over the pictures."
+    told = "In brackets 95 % intervals over the images."
     if "test" not in splits:
-        told += " The validation pictures have chosen the model, so these scores flatter it."
+        told += " The validation images have chosen the model, so these scores flatter it."
     return f"{_table(pd.DataFrame(rows))}\n\n{told}"
 
 
@@ -150,7 +150,7 @@ def _group_gap(facts: ModelFacts) -> str:
     folds = facts.cross_validation
     if folds is None:
         groups = int(facts.results.get("leaks", {}).get("group_across_splits", 0))
-        known = f"{groups} groups (artists) have pictures in several splits. " if groups else ""
+        known = f"{groups} groups (artists) have images in several splits. " if groups else ""
         return (
             f"{known}How much worse the model is on groups it has not seen was not measured; "
             "`scripts/cross_validate.py --group-pattern ...` says it."
@@ -166,14 +166,14 @@ def _group_gap(facts: ModelFacts) -> str:
     return f"Cross-validation of the same recipe: {'; '.join(said)}.{gap}"
 
 
-def _floor(facts: ModelFacts) -> str:
+def _baseline(facts: ModelFacts) -> str:
     split, _ = _best_known(facts)
-    floor = facts.results.get("floor", {}).get(split)
-    if floor is None:
-        return "The run was made before runs were compared with a floor."
+    baseline = facts.results.get("baseline", {}).get(split)
+    if baseline is None:
+        return "The run was made before runs were compared with a baseline."
     return (
         "Beside it, logistic regression on the frozen network reaches macro-F1 "
-        f"{floor['macro_f1']:.3f} ({split}): {markdown_text(floor['verdict'])}."
+        f"{baseline['macro_f1']:.3f} ({split}): {markdown_text(baseline['verdict'])}."
     )
 
 
@@ -181,39 +181,39 @@ def _reject_option(facts: ModelFacts) -> str:
     calibration = facts.results.get("calibration")
     if calibration is None:
         return "The run was made before there was a threshold: every answer is given."
-    accuracy = f"{calibration['wanted_accuracy']:.0%}"
+    accuracy = f"{calibration['target_accuracy']:.0%}"
     if calibration["threshold"] is None:
         reason = calibration.get("reason") or "no confidence is high enough on validation"
         said = markdown_text(reason)
         return f"No answer is `accepted`: an accuracy of {accuracy} cannot be claimed, {said}."
     return (
         f"Answers with a confidence of at least {calibration['threshold']:.2f} are `accepted`: "
-        f"{calibration['coverage']:.0%} of the validation pictures, {accuracy} of them right."
+        f"{calibration['coverage']:.0%} of the validation images, {accuracy} of them right."
     )
 
 
 def _data(facts: ModelFacts) -> str:
-    counts = facts.pictures
+    counts = facts.images
     kept = "are not part of the model"
     if facts.is_embedding:
-        kept += ", but the embeddings and file names of the training pictures are"
+        kept += ", but the embeddings and file names of the training images are"
     smallest = markdown_text(counts["train"].idxmin())
     table = _table(counts.reset_index(names="style"))
     return (
-        f"{table}\n\nThe pictures are the user's own and {kept}. The smallest style, {smallest}, "
-        f"has {counts['train'].min()} training pictures: expect most mistakes there."
+        f"{table}\n\nThe images are the user's own and {kept}. The smallest style, {smallest}, "
+        f"has {counts['train'].min()} training images: expect most mistakes there."
     )
 
 
 def _limits(facts: ModelFacts) -> str:
     return "\n".join(
         [
-            "- For sorting and searching collections of pictures of these styles, with a person "
+            "- For sorting and searching collections of images of these styles, with a person "
             "who looks at what the model is not sure of.",
-            f"- Every picture gets one of the {len(facts.class_names)} styles. It does not notice "
-            "that a picture is of another style, or no art at all.",
-            "- It is no evidence of who made a picture, of its date or its authenticity.",
-            "- It has learnt what these pictures have in common, which may be the artists, the "
+            f"- Every image gets one of the {len(facts.class_names)} styles. It does not notice "
+            "that an image is of another style, or no art at all.",
+            "- It is no evidence of who made an image, of its date or its authenticity.",
+            "- It has learned what these images have in common, which may be the artists, the "
             "scanner or the file format instead of the style.",
         ]
     )
@@ -224,7 +224,7 @@ def _formats(formats: pd.DataFrame) -> str:
     return (
         f"{_table(shown)}\n\nSpeeds were measured side by side on one machine, in batches of 16; "
         "labels, differences between probabilities and macro-F1 are those of the validation "
-        "pictures, compared with Keras."
+        "images, compared with Keras."
     )
 
 

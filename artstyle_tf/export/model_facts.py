@@ -31,16 +31,16 @@ def collect_model_facts(run_directory: RunDirectory, config: ExportExperiment) -
         class_names=class_names,
         architecture=f"{trained.model.backbone}, {trained.model.head} head",
         image_size_px=trained.model.image_size_px,
-        pictures=_count_pictures(run_directory, class_names),
+        images=_count_images(run_directory, class_names),
         results=read_results(run_directory),
         cross_validation=_read_cross_validation(config.cross_validation, trained),
         environment=read_values(run_directory.environment_file, Environment),
-        licence=config.licence,
+        license=config.license,
     )
 
 
-def _count_pictures(run_directory: RunDirectory, class_names: tuple[str, ...]) -> pd.DataFrame:
-    rows = run_directory.read_pictures()
+def _count_images(run_directory: RunDirectory, class_names: tuple[str, ...]) -> pd.DataFrame:
+    rows = run_directory.read_images()
     rows = rows[rows["parent"] == ""]
     counts = pd.crosstab(rows["label"], rows["split"])
     splits = [split for split in ("train", "val", "test") if split in counts]

@@ -82,29 +82,29 @@ def _known_versions(versions: Path) -> list[int]:
 
 
 def _write_warm_up(saved_model: Path, image_size_px: int) -> None:
-    """Writes requests of one and of several pictures, which a server answers before any others.
+    """Writes requests of one and of several images, which a server answers before any others.
 
-    The first requests of a new model are slow, because TensorFlow optimises the graph for them.
+    The first requests of a new model are slow, because TensorFlow optimizes the graph for them.
     Source: tensorflow.org/tfx/serving/saved_model_warmup.
     """
     # Here, because it takes a second to import and nothing else needs it.
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-    picture = _any_picture(image_size_px)
+    image = _any_image(image_size_px)
     file = saved_model / WARM_UP_FILE
     file.parent.mkdir(parents=True, exist_ok=True)
     with tf.io.TFRecordWriter(str(file)) as writer:
         for size in _WARM_UP_BATCHES:
             request = predict_pb2.PredictRequest()
             request.model_spec.signature_name = SERVING_DEFAULT
-            request.inputs[IMAGE_BYTES].CopyFrom(tf.make_tensor_proto([picture] * size))
+            request.inputs[IMAGE_BYTES].CopyFrom(tf.make_tensor_proto([image] * size))
             log = prediction_log_pb2.PredictionLog(
                 predict_log=prediction_log_pb2.PredictLog(request=request)
             )
             writer.write(log.SerializeToString())
 
 
-def _any_picture(side_px: int) -> bytes:
+def _any_image(side_px: int) -> bytes:
     pixels = np.random.default_rng(0).integers(0, 256, (side_px, side_px, 3), dtype=np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, format="JPEG")

@@ -30,7 +30,7 @@ class TensorDescription:
 
     Attributes:
         dtype: "string", "float32", "bool", "int64", ...
-        shape: None for what may vary; the first is the number of pictures. None for anything.
+        shape: None for what may vary; the first is the number of images. None for anything.
     """
 
     dtype: str
@@ -63,8 +63,8 @@ _NEEDED = {
 }
 _POSSIBLE = {
     "accepted": TensorDescription("bool", (None,)),
-    "neighbour_ids": TensorDescription("string", (None, None)),
-    "neighbour_distances": TensorDescription("float32", (None, None)),
+    "neighbor_ids": TensorDescription("string", (None, None)),
+    "neighbor_distances": TensorDescription("float32", (None, None)),
     STATUS: TensorDescription("string", (None,)),
 }
 KNOWN_OUTPUTS = {**_NEEDED, **_POSSIBLE}
@@ -85,7 +85,7 @@ def check_is_ours(signature: ServedSignature, server: str) -> None:
         set(signature.inputs) == {IMAGE_BYTES}
         and _fits(signature.inputs[IMAGE_BYTES], _INPUT)
         and set(signature.outputs) >= set(_NEEDED)
-        and ("neighbour_ids" in signature.outputs) == ("neighbour_distances" in signature.outputs)
+        and ("neighbor_ids" in signature.outputs) == ("neighbor_distances" in signature.outputs)
         and all(
             _fits(description, KNOWN_OUTPUTS[name])
             for name, description in signature.outputs.items()
@@ -181,7 +181,7 @@ def _fits(found: TensorDescription, wanted: TensorDescription) -> bool:
         return False
     if found.shape is None or wanted.shape is None:
         return True
-    # Several pictures at once, and wherever a number is wanted, any number.
+    # Several images at once, and wherever a number is wanted, any number.
     return len(found.shape) == len(wanted.shape) and found.shape[0] is None
 
 

@@ -48,15 +48,15 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TOO_LONG_TO_SHOW = {"embedding"}
 _MEANINGS = {
     "image_bytes": 'files: JPEG, PNG, GIF, WebP (not animated), BMP (24 bits), or `{"b64": ...}`',
-    "pixels": "RGB in 0..255, upright and resized as the model's pictures were",
+    "pixels": "RGB in 0..255, upright and resized as the model's images were",
     "label": "most probable class",
     "probabilities": "of the classes",
-    "classes": "whose probabilities these are; the same for every picture",
+    "classes": "whose probabilities these are; the same for every image",
     "confidence": "the largest probability",
-    "embedding": "the picture as a vector, to compare with others",
+    "embedding": "the image as a vector, to compare with others",
     "accepted": "whether the model is sure enough to answer",
-    "neighbour_ids": "nearest pictures of the gallery, the nearest first",
-    "neighbour_distances": "L2 distances of these pictures",
+    "neighbor_ids": "nearest images of the gallery, the nearest first",
+    "neighbor_distances": "L2 distances of these images",
     "status": '"ok", or why this file is not answered; then all the rest of it is empty or 0',
 }
 

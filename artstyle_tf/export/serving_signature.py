@@ -19,17 +19,17 @@ PIXELS = "pixels"
 
 
 class ServingModule(tf.Module):
-    """Answers for pictures as a server gives them.
+    """Answers for images as a server gives them.
 
     `serving_default` takes image_bytes, string [B], files as they come; `from_pixels` takes pixels,
     float32 [B, S, S, 3] in 0..255. Both give a dictionary of
         label: string [B].
         probabilities: float32 [B, C], with the run's temperature.
-        classes: string [B, C], whose probabilities these are; the same for every picture.
+        classes: string [B, C], whose probabilities these are; the same for every image.
         confidence: float32 [B], the largest of them.
         embedding: float32 [B, D].
         accepted: bool [B], whether the run is sure enough to answer; if it is calibrated.
-        neighbour_ids, neighbour_distances: string and float32 [B, k], if it has a gallery.
+        neighbor_ids, neighbor_distances: string and float32 [B, k], if it has a gallery.
     `serving_default` also gives
         status: string [B], `served_signature.OK` or why there is no answer for this file. Then its
             label is "", its confidence 0, it is not accepted, and all its numbers are 0.
@@ -90,8 +90,8 @@ class ServingModule(tf.Module):
             probabilities = tf.nn.softmax(logits / self._run.temperature)
             return {**self._say(probabilities), "embedding": embedding}
         (embedding,) = outputs
-        probabilities, neighbours = self._ask_neighbours(embedding, self._run.gallery)
-        return {**self._say(probabilities), "embedding": embedding, **neighbours}
+        probabilities, neighbors = self._ask_neighbors(embedding, self._run.gallery)
+        return {**self._say(probabilities), "embedding": embedding, **neighbors}
 
     def _say(self, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
         confidence = tf.reduce_max(probabilities, axis=1)
@@ -107,7 +107,7 @@ class ServingModule(tf.Module):
             said["accepted"] = confidence >= self._run.calibration.lowest_accepted
         return said
 
-    def _ask_neighbours(
+    def _ask_neighbors(
         self, embedding: tf.Tensor, gallery: Gallery
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """The vote of `metrics.neighbors.knn_probabilities`, and who has voted."""
@@ -124,14 +124,14 @@ class ServingModule(tf.Module):
         votes = tf.einsum("bkc,k->bc", is_of_class, tf.constant(rank_weights(self._run.votes)))
         shares = tf.cast(votes / tf.reduce_sum(votes, axis=1, keepdims=True), tf.float32)
         return shares, {
-            "neighbour_ids": tf.gather(tf.constant(gallery.paths.astype(object)), positions),
-            "neighbour_distances": tf.sqrt(-negative),
+            "neighbor_ids": tf.gather(tf.constant(gallery.paths.astype(object)), positions),
+            "neighbor_distances": tf.sqrt(-negative),
         }
 
 
 def _not_empty(inputs: tf.Tensor) -> tf.Tensor:
     check = tf.debugging.assert_positive(
-        tf.shape(inputs)[0], message="The request is empty. Expected: at least one picture"
+        tf.shape(inputs)[0], message="The request is empty. Expected: at least one image"
     )
     return _after(check, inputs)
 

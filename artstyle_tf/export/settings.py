@@ -18,10 +18,10 @@ class ExportExperiment(Schema):
     run: str | None = None
     outputs: str | None = None
     formats: tuple[FormatName | Literal["all"], ...] = ()
-    num_training_pictures: PositiveInt = 100
-    largest_macro_f1_loss: Fraction = 0.01
+    num_calibration_images: PositiveInt = 100
+    max_macro_f1_drop: Fraction = 0.01
     max_pixels: Annotated[PositiveInt, Field(le=100_000_000)] = 25_000_000
     num_timing_rounds: PositiveInt = 5
     cross_validation: str | None = None
-    licence: str | None = None
+    license: str | None = None
     seed: NonNegativeInt = 42

@@ -1,4 +1,4 @@
-"""The floor: logistic regression on the frozen pooled features, which a run has to beat."""
+"""The baseline: logistic regression on the frozen pooled features, which a run has to beat."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from artstyle_tf.metrics.classification import classification_summary
 
 
 @dataclass(frozen=True)
-class Floor:
+class Baseline:
     """A linear classifier of the pooled features that the network had before training.
 
     It is the same for every kind of head, so that runs can be compared.
@@ -21,7 +21,7 @@ class Floor:
     Attributes:
         kernel: float32 [D0, C], where D0 is the size of the backbone's pooled top.
         bias: float32 [C].
-        predictions: "val" and "test", as far as there are such pictures -> int [N].
+        predictions: "val" and "test", as far as there are such images -> int [N].
     """
 
     kernel: np.ndarray
@@ -34,7 +34,7 @@ class Floor:
         return classification_summary(labels, self.predictions[split], num_classes=num_classes)
 
 
-def fit_floor(
+def fit_baseline(
     probe: LinearProbeConfig | None,
     features: np.ndarray,
     labels: np.ndarray,
@@ -42,14 +42,14 @@ def fit_floor(
     judged: Mapping[str, np.ndarray],
     num_classes: int,
     num_pooled: int,
-) -> Floor:
-    """Fits the floor. It has to be done before anything is learnt.
+) -> Baseline:
+    """Fits the baseline. It has to be done before anything is learned.
 
     Args:
         probe: settings of the regression; None for the usual ones.
-        features: float32 [N, D] of the pictures to learn from, before training.
+        features: float32 [N, D] of the images to learn from, before training.
         labels: int [N], of the same.
-        judged: name of a split -> float32 [n, D] of its pictures, which are predicted.
+        judged: name of a split -> float32 [n, D] of its images, which are predicted.
         num_classes: C.
         num_pooled: features that come first, before those of style branches.
     """
@@ -58,11 +58,11 @@ def fit_floor(
         features[:, :num_pooled],
         labels,
         num_classes=num_classes,
-        inverse_regularisation=probe.inverse_regularisation,
+        C=probe.C,
         balanced=probe.balanced,
     )
     predictions = {
         split: (rows[:, :num_pooled] @ kernel + bias).argmax(axis=1)
         for split, rows in judged.items()
     }
-    return Floor(kernel, bias, predictions)
+    return Baseline(kernel, bias, predictions)

@@ -108,7 +108,7 @@ class _LinearHead(ClassifierMixin, BaseEstimator):
         settings: dict[str, Any] = {"method": self._method, "balanced": bool(self.balanced)}
         parameters = self.get_params(deep=False)
         if "C" in parameters:
-            settings["inverse_regularisation"] = _positive("C", parameters["C"])
+            settings["C"] = _positive("C", parameters["C"])
         if "alpha" in parameters:
             if _is_auto(parameters["alpha"]):
                 self.alpha_ = choose_ridge(
@@ -225,7 +225,7 @@ class LogisticHead(_LinearHead):
 
     def __init__(
         self,
-        C: float = _OF_A_RUN.inverse_regularisation,  # noqa: N803 (scikit-learn's name)
+        C: float = _OF_A_RUN.C,  # noqa: N803 (scikit-learn's name)
         *,
         balanced: bool = _OF_A_RUN.balanced,
         feature_groups: Sequence[tuple[int, bool]] | None = None,
@@ -259,7 +259,7 @@ class MeanHead(_LinearHead):
     def __init__(
         self,
         alpha: float | Literal["auto"] = _OF_A_RUN.ridge,
-        C: float = _OF_A_RUN.inverse_regularisation,  # noqa: N803 (scikit-learn's name)
+        C: float = _OF_A_RUN.C,  # noqa: N803 (scikit-learn's name)
         *,
         balanced: bool = _OF_A_RUN.balanced,
         feature_groups: Sequence[tuple[int, bool]] | None = None,

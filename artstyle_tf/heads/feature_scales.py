@@ -16,7 +16,7 @@ def feature_scales(features: np.ndarray, groups: Sequence[FeatureGroup] | None) 
     """Scales by which every group of features has a total variance of 1.
 
     Groups, such as the pooled top and the style of a block, should not drown each other. So a
-    regression can be regularised in the same way whatever the number of features and groups. Where
+    regression can be regularized in the same way whatever the number of features and groups. Where
     a group has one scale it is kept: a feature that varies little beside the others would become
     noise if it were blown up to their size.
 
@@ -28,7 +28,7 @@ def feature_scales(features: np.ndarray, groups: Sequence[FeatureGroup] | None) 
         NotFiniteError: if a feature is not finite.
 
     Returns:
-        float64 [D], positive; 1 for what does not vary, which stays at zero once it is centred.
+        float64 [D], positive; 1 for what does not vary, which stays at zero once it is centered.
     """
     groups = groups or [FeatureGroup(features.shape[1], has_one_scale=False)]
     if sum(group.size for group in groups) != features.shape[1]:

@@ -5,7 +5,7 @@ logarithmic opinion pool: Genest and Zidek 1986) is right more often about new a
 has better probabilities, and is a single dense layer like them; BENCHMARKS.md has the figures.
 
 A head that no phase trains can be fitted again: once temperature and threshold are chosen, and the
-validation scores are known, the validation pictures have nothing left to decide.
+validation scores are known, the validation images have nothing left to decide.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from artstyle_tf.heads.baseline import Floor, fit_floor
+from artstyle_tf.heads.baseline import Baseline, fit_baseline
 from artstyle_tf.heads.logistic import fit_linear_probe
 from artstyle_tf.heads.ridge import fit_ridge_probe
 from artstyle_tf.heads.ridge_choice import choose_ridge
 from artstyle_tf.heads.settings import LinearProbeConfig
 from artstyle_tf.images.index.groups import connected
-from artstyle_tf.images.split_images import SplitPictures
+from artstyle_tf.images.split_images import SplitImages
 from artstyle_tf.models.features import FeatureGroup
 from artstyle_tf.system.progress import SILENT, Reporter
 
-_LEARNT_BY_THE_REFIT = ("train", "val")
+_LEARNED_BY_THE_REFIT = ("train", "val")
 
 ProbeConfig = TypeVar("ProbeConfig", bound=LinearProbeConfig)
 
@@ -34,7 +34,7 @@ ProbeConfig = TypeVar("ProbeConfig", bound=LinearProbeConfig)
 def choose_probe(
     probe: ProbeConfig,
     features: np.ndarray,
-    pictures: SplitPictures,
+    images: SplitImages,
     groups: Sequence[FeatureGroup],
     *,
     num_classes: int,
@@ -45,8 +45,8 @@ def choose_probe(
 
     Args:
         probe: settings.
-        features: float32 [N, D], of the training pictures.
-        pictures: the same.
+        features: float32 [N, D], of the training images.
+        images: the same.
         groups: the parts of D.
         num_classes: C.
         seed: of the folds.
@@ -54,10 +54,10 @@ def choose_probe(
     """
     if probe.method == "logistic" or probe.ridge != "auto":
         return probe
-    rows = pictures.rows
+    rows = images.rows
     choice = choose_ridge(
         features,
-        pictures.labels,
+        images.labels,
         connected(rows["source_digest"], rows["group"]),  # copies have the digest of their parent
         num_classes=num_classes,
         balanced=probe.balanced,
@@ -65,25 +65,25 @@ def choose_probe(
         seed=seed,
     )
     scores = ", ".join(f"{ridge:g}: {score:.3f}" for ridge, score in choice.scores.items())
-    reporter.info(f"Ridge {choice.ridge:g}, by macro-F1 on folds of training pictures ({scores})")
+    reporter.info(f"Ridge {choice.ridge:g}, by macro-F1 on folds of training images ({scores})")
     return probe.model_copy(update={"ridge": choice.ridge})
 
 
 def fit_head_start(
     probe: LinearProbeConfig,
-    floor: Floor | None,
+    baseline: Baseline | None,
     features: np.ndarray,
     labels: np.ndarray,
     groups: Sequence[FeatureGroup],
     *,
     num_classes: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fits what the config asks for to the training pictures.
+    """Fits what the config asks for to the training images.
 
     Args:
         probe: settings, from `choose_probe`.
-        floor: is taken as it is where it is the same regression.
-        features: float32 [N, D], of the training pictures.
+        baseline: is taken as it is where it is the same regression.
+        features: float32 [N, D], of the training images.
         labels: int [N], of the same.
         groups: the parts of D.
         num_classes: C.
@@ -101,12 +101,12 @@ def fit_head_start(
         assert probe.ridge != "auto"
         heads.append(fit_ridge_probe(features, labels, ridge=probe.ridge, **settings))
     if probe.method in ("logistic", "mean"):
-        if floor is not None and len(groups) == 1:
-            heads.append((floor.kernel, floor.bias))
+        if baseline is not None and len(groups) == 1:
+            heads.append((baseline.kernel, baseline.bias))
         else:
-            strength = probe.inverse_regularisation
+            strength = probe.C
             heads.append(
-                fit_linear_probe(features, labels, inverse_regularisation=strength, **settings)
+                fit_linear_probe(features, labels, C=strength, **settings)
             )
     kernels, biases = zip(*heads, strict=True)
     return np.mean(kernels, axis=0), np.mean(biases, axis=0)
@@ -114,38 +114,38 @@ def fit_head_start(
 
 def refit_head(
     probe: LinearProbeConfig,
-    floor: Floor,
-    splits: Mapping[str, SplitPictures],
+    baseline: Baseline,
+    splits: Mapping[str, SplitImages],
     features: Mapping[str, np.ndarray],
     groups: Sequence[FeatureGroup],
-) -> tuple[np.ndarray, np.ndarray, Floor]:
-    """Fits head and floor to the training and validation pictures together.
+) -> tuple[np.ndarray, np.ndarray, Baseline]:
+    """Fits head and baseline to the training and validation images together.
 
     Args:
         probe: settings, those of the first fit.
-        floor: of the first fit.
-        splits: the pictures.
+        baseline: of the first fit.
+        splits: the images.
         features: float32 [N, D] of each split.
-        groups: the parts of D; the first one is what the floor reads.
+        groups: the parts of D; the first one is what the baseline reads.
 
     Returns:
-        kernel float32 [D, C], bias float32 [C], and the floor, which has learnt from the same
-        pictures; what it says of the validation pictures is that of the first fit.
+        kernel float32 [D, C], bias float32 [C], and the baseline, which has learned from the same
+        images; what it says of the validation images is that of the first fit.
     """
-    joined = np.concatenate([features[split] for split in _LEARNT_BY_THE_REFIT])
-    labels = np.concatenate([splits[split].labels for split in _LEARNT_BY_THE_REFIT])
-    test = {split: features[split] for split in features if split not in _LEARNT_BY_THE_REFIT}
-    refitted = fit_floor(
+    joined = np.concatenate([features[split] for split in _LEARNED_BY_THE_REFIT])
+    labels = np.concatenate([splits[split].labels for split in _LEARNED_BY_THE_REFIT])
+    test = {split: features[split] for split in features if split not in _LEARNED_BY_THE_REFIT}
+    refitted = fit_baseline(
         probe,
         joined,
         labels,
         judged=test,
-        num_classes=len(floor.bias),
+        num_classes=len(baseline.bias),
         num_pooled=groups[0].size,
     )
-    predictions = {**refitted.predictions, "val": floor.predictions["val"]}
+    predictions = {**refitted.predictions, "val": baseline.predictions["val"]}
     refitted = dataclasses.replace(refitted, predictions=predictions)
     kernel, bias = fit_head_start(
-        probe, refitted, joined, labels, groups, num_classes=len(floor.bias)
+        probe, refitted, joined, labels, groups, num_classes=len(baseline.bias)
     )
     return kernel, bias, refitted

@@ -18,22 +18,22 @@ def fit_linear_probe(
     labels: np.ndarray,
     *,
     num_classes: int,
-    inverse_regularisation: float,
+    C: float,
     balanced: bool,
     groups: Sequence[FeatureGroup] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fits multinomial logistic regression on centred features, scaled group by group.
+    """Fits multinomial logistic regression on centered features, scaled group by group.
 
     Starting fine-tuning from the probe instead of a random head leaves the features intact that a
-    random head's gradients would distort. Centring and scaling are folded into the weights, so that
+    random head's gradients would distort. Centering and scaling are folded into the weights, so that
     the head takes the features as they are.
 
     Args:
         features: float [N, D].
         labels: int [N], class ids in [0, C); every class occurs.
         num_classes: C.
-        inverse_regularisation: scikit-learn's C; smaller is smoother.
-        balanced: weigh each class as if all had the same number of pictures.
+        C: scikit-learn's C; smaller is smoother.
+        balanced: weigh each class as if all had the same number of images.
         groups: of the features; see `feature_scales`.
 
     Returns:
@@ -44,7 +44,7 @@ def fit_linear_probe(
     features = np.asarray(features, dtype=np.float64)
     mean, scale = features.mean(axis=0), feature_scales(features, groups)
     regression = LogisticRegression(
-        C=inverse_regularisation,
+        C=C,
         class_weight="balanced" if balanced else None,
         max_iter=_MAX_ITERATIONS,
     )

@@ -1,6 +1,6 @@
 """Ridge regression onto the classes, in closed form, folded into a dense head.
 
-For many more features than pictures, such as those of a style head, it is as good as logistic
+For many more features than images, such as those of a style head, it is as good as logistic
 regression, and ready in a second.
 """
 
@@ -16,7 +16,7 @@ from artstyle_tf.heads.feature_scales import feature_scales
 from artstyle_tf.metrics.calibration import fit_temperature
 from artstyle_tf.models.features import FeatureGroup
 
-# A picture that alone decides about its output cannot be left out.
+# An image that alone decides about its output cannot be left out.
 _LARGEST_LEVERAGE = 1.0 - 1e-6
 
 
@@ -29,10 +29,10 @@ def fit_ridge_probe(
     balanced: bool,
     groups: Sequence[FeatureGroup] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fits ridge regression on centred features, scaled group by group, to one-hot classes.
+    """Fits ridge regression on centered features, scaled group by group, to one-hot classes.
 
-    The outputs become logits by the temperature that suits the outputs of each picture when it is
-    left out, which ridge regression gives without fitting anew. So no other pictures are needed,
+    The outputs become logits by the temperature that suits the outputs of each image when it is
+    left out, which ridge regression gives without fitting anew. So no other images are needed,
     and a training that goes on from here starts with confidences that can be believed.
 
     Args:
@@ -40,7 +40,7 @@ def fit_ridge_probe(
         labels: int [N], class ids in [0, C); every class occurs.
         num_classes: C.
         ridge: what is added to the diagonal; larger is smoother.
-        balanced: weigh each class as if all had the same number of pictures.
+        balanced: weigh each class as if all had the same number of images.
         groups: of the features; see `feature_scales`.
 
     Returns:
@@ -50,7 +50,7 @@ def fit_ridge_probe(
     """
     posed = pose_ridge(features, labels, num_classes=num_classes, balanced=balanced, groups=groups)
     kernel, leverages = _solve(posed.rows, posed.wanted, ridge)
-    # Leaving a picture out moves the mean as well: its share in it is a leverage, too.
+    # Leaving an image out moves the mean as well: its share in it is a leverage, too.
     spared = np.minimum(leverages + posed.shares, _LARGEST_LEVERAGE)[:, None]
     errors = (posed.wanted - posed.rows @ kernel) / np.sqrt(posed.weights)[:, None]
     left_out = posed.targets - errors / (1.0 - spared)
@@ -62,13 +62,13 @@ def fit_ridge_probe(
 
 @dataclass(frozen=True)
 class PosedRidge:
-    """Centred, scaled and weighted: what is left is min |wanted - rows K|^2 + ridge |K|^2.
+    """Centered, scaled and weighted: what is left is min |wanted - rows K|^2 + ridge |K|^2.
 
     Attributes:
         rows: float64 [N, D].
         wanted: float64 [N, C].
         targets: float64 [N, C], the classes one-hot.
-        weights: float64 [N], of the pictures.
+        weights: float64 [N], of the images.
         scale: float64 [D], by which features are divided.
         mean: float64 [D], of the scaled features.
         mean_target: float64 [C].
@@ -84,7 +84,7 @@ class PosedRidge:
 
     @property
     def shares(self) -> np.ndarray:
-        """Share of each picture in the means: float64 [N]."""
+        """Share of each image in the means: float64 [N]."""
         return self.weights / self.weights.sum()
 
 
@@ -117,14 +117,14 @@ def pose_ridge(
 
 def _solve(rows: np.ndarray, wanted: np.ndarray, ridge: float) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients [D, C] and leverages [N], by the smaller of the two systems of equations."""
-    num_pictures, num_features = rows.shape
-    if num_features <= num_pictures:
+    num_images, num_features = rows.shape
+    if num_features <= num_images:
         factor = linalg.cho_factor(rows.T @ rows + ridge * np.eye(num_features))
         coefficients = linalg.cho_solve(factor, rows.T @ wanted)
         leverages = np.einsum("nd,dn->n", rows, linalg.cho_solve(factor, rows.T))
     else:
         similarities = rows @ rows.T
-        factor = linalg.cho_factor(similarities + ridge * np.eye(num_pictures))
+        factor = linalg.cho_factor(similarities + ridge * np.eye(num_images))
         coefficients = rows.T @ linalg.cho_solve(factor, wanted)
         leverages = np.diag(linalg.cho_solve(factor, similarities))
     return coefficients, leverages

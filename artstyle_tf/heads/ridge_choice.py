@@ -1,4 +1,4 @@
-"""How smooth a ridge regression should be, asked of pictures that it has not learnt."""
+"""How smooth a ridge regression should be, asked of images that it has not learned."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class RidgeChoice:
 
     Attributes:
         ridge: with the highest score; the larger of equals.
-        scores: each ridge -> macro-F1 of the pictures, each judged by the folds it is not in.
+        scores: each ridge -> macro-F1 of the images, each judged by the folds it is not in.
     """
 
     ridge: float
@@ -41,7 +41,7 @@ def choose_ridge(
     num_folds: int = 5,
     seed: int = 42,
 ) -> RidgeChoice:
-    """Compares all ridges on the same folds of the pictures that are learnt from.
+    """Compares all ridges on the same folds of the images that are learned from.
 
     Each fold is one eigendecomposition, by the smaller of the two systems of equations; every ridge
     then costs a matrix product.
@@ -49,7 +49,7 @@ def choose_ridge(
     Args:
         features: float [N, D].
         labels: int [N], class ids in [0, C); every class occurs.
-        clusters: int [N], equal for pictures that must not be in two folds.
+        clusters: int [N], equal for images that must not be in two folds.
         num_classes: C.
         balanced: as for `fit_ridge_probe`.
         groups: as for `fit_ridge_probe`.
@@ -81,11 +81,11 @@ def choose_ridge(
 
 
 def _outputs(posed: PosedRidge, features: np.ndarray) -> dict[float, np.ndarray]:
-    """What the regressions with all ridges say of other pictures: ridge -> float64 [n, C]."""
+    """What the regressions with all ridges say of other images: ridge -> float64 [n, C]."""
     others = np.asarray(features, np.float64) / posed.scale - posed.mean
     rows, wanted = posed.rows, posed.wanted
-    num_pictures, num_features = rows.shape
-    if num_features <= num_pictures:
+    num_images, num_features = rows.shape
+    if num_features <= num_images:
         values, directions = linalg.eigh(rows.T @ rows)
         turned, answers = others @ directions, directions.T @ (rows.T @ wanted)
     else:

@@ -14,22 +14,22 @@ LinearMethod = Literal["logistic", "ridge", "mean"]
 
 
 class LinearProbeConfig(Schema):
-    """A linear classifier of the frozen features, which then initialises the head.
+    """A linear classifier of the frozen features, which then initializes the head.
 
     "mean" is the mean of the logits of both regressions, which is a linear classifier again.
-    `inverse_regularisation` is that of logistic regression, of the start or of the floor alone;
-    `ridge` that of ridge regression; "auto" chooses it on folds of the training pictures, without a
+    `C` is that of logistic regression, of the start or of the baseline alone;
+    `ridge` that of ridge regression; "auto" chooses it on folds of the training images, without a
     common group in two.
     """
 
     method: LinearMethod = "mean"
-    inverse_regularisation: PositiveFloat = 10.0
+    C: PositiveFloat = 10.0
     ridge: PositiveFloat | Literal["auto"] = 1.0
     balanced: bool = True
 
 
-class ProjectionStartConfig(LinearProbeConfig):
-    """A linear probe and principal components, which initialise the projection."""
+class ProjectionInitConfig(LinearProbeConfig):
+    """A linear probe and principal components, which initialize the projection."""
 
     method: LinearMethod = "ridge"
-    share_of_components: NonNegativeFloat = 0.5
+    pca_fraction: NonNegativeFloat = 0.5

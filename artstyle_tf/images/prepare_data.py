@@ -1,4 +1,4 @@
-"""prepare-data: a folder of style folders -> clean, split, indexed pictures."""
+"""prepare-data: a folder of style folders -> clean, split, indexed images."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from artstyle_tf.images.index.split_folders import (
 )
 from artstyle_tf.images.index.style_folders import check_styles
 from artstyle_tf.images.preparation.preparation import (
-    PreparedPictures,
-    prepare_pictures,
+    PreparedImages,
+    prepare_images,
 )
 from artstyle_tf.images.preparation.trainability import check_trainable
 from artstyle_tf.images.settings import DataConfig
@@ -38,7 +38,7 @@ from artstyle_tf.images.splits.leaks import count_leaks
 from artstyle_tf.images.splits.splitting import (
     SPLITS,
     read_split,
-    split_pictures,
+    split_images,
     split_what_can_be,
 )
 from artstyle_tf.system.invocation import Invocation
@@ -46,16 +46,16 @@ from artstyle_tf.system.progress import Reporter
 
 
 def run(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Prepares the pictures and says what came out."""
+    """Prepares the images and says what came out."""
     with invocation.stopwatch.stage("index"):
-        index, pictures = index_and_split(config.data, invocation.reporter)
-        leaks = check_leaks(index, pictures, invocation.reporter)
+        index, images = index_and_split(config.data, invocation.reporter)
+        leaks = check_leaks(index, images, invocation.reporter)
     with invocation.stopwatch.stage("preparation"):
-        prepared = prepare(config.data, index, pictures, invocation.reporter)
+        prepared = prepare(config.data, index, images, invocation.reporter)
     return {
         "prepared": str(prepared.root),
-        "num_pictures": count_splits(prepared.manifest),
-        "per_class": count_pictures(prepared.manifest).to_dict(orient="index"),
+        "num_images": count_splits(prepared.manifest),
+        "per_class": count_images(prepared.manifest).to_dict(orient="index"),
         "leaks": count_leaks(leaks),
         "ignored": len(index.ignored),
         "unreadable": prepared.rejected.to_dict(orient="records"),
@@ -65,31 +65,31 @@ def run(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
 
 def plan(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
     """Indexes and splits in memory and says what `run` would prepare."""
-    index, pictures = index_and_split(config.data, invocation.reporter)
-    leaks = check_leaks(index, pictures, invocation.reporter)
+    index, images = index_and_split(config.data, invocation.reporter)
+    leaks = check_leaks(index, images, invocation.reporter)
     return {
         "dry_run": True,
         "images": str(index.root),
         "would_prepare": str(Path(config.data.prepared)),
-        "num_pictures": count_splits(pictures),
-        "per_class": count_pictures(pictures).to_dict(orient="index"),
+        "num_images": count_splits(images),
+        "per_class": count_images(images).to_dict(orient="index"),
         "leaks": count_leaks(leaks),
         "ignored": len(index.ignored),
     }
 
 
-def summarise(result: dict[str, Any]) -> str:
+def summarize(result: dict[str, Any]) -> str:
     """The result as text."""
     lines = _counts_in_words(result)
     lines += [f"Unreadable: {row['path']} ({row['reason']})" for row in result["unreadable"]]
     total = result["seconds"]["total"]
-    lines.append(f"Prepared pictures: {result['prepared']} ({total:.1f} s)")
+    lines.append(f"Prepared images: {result['prepared']} ({total:.1f} s)")
     return "\n".join(lines)
 
 
-def summarise_plan(plan: dict[str, Any]) -> str:
+def summarize_plan(plan: dict[str, Any]) -> str:
     """What `run` would do as text."""
-    would = f"Dry run: would prepare these pictures in {plan['would_prepare']}."
+    would = f"Dry run: would prepare these images in {plan['would_prepare']}."
     return "\n".join([*_counts_in_words(plan), would])
 
 
@@ -103,7 +103,7 @@ def _counts_in_words(result: dict[str, Any]) -> list[str]:
 def index_and_split(
     data: DataConfig, reporter: Reporter, *, hashed: bool = False
 ) -> tuple[ImageIndex, pd.DataFrame]:
-    """Finds the pictures, says which split each belongs to, and checks that this can be learned.
+    """Finds the images, says which split each belongs to, and checks that this can be learned.
 
     Args:
         data: where they are, and how they are split.
@@ -111,18 +111,18 @@ def index_and_split(
         hashed: whether perceptual hashes are wanted even where near duplicates are to be ignored.
 
     Returns:
-        The index, without what a split file leaves out; and its pictures with the column `split`;
-        and `looks_like`, which is equal for pictures that look the same, unless that is to be
+        The index, without what a split file leaves out; and its images with the column `split`;
+        and `looks_like`, which is equal for images that look the same, unless that is to be
         ignored; and `perceptual_hash`, if either asks for it.
 
     Raises:
-        ArtstyleError: if there are no pictures, or they cannot be split or trained on.
+        ArtstyleError: if there are no images, or they cannot be split or trained on.
     """
-    index = _with_looks(data, find_pictures(data, reporter), reporter, hashed=hashed)
-    pictures = divide(data, index, reporter)
-    check_styles(index.root, pictures["label"], fewest_styles=2)
-    check_trainable(pictures)
-    return _without_unused(index, pictures), pictures
+    index = _with_looks(data, find_images(data, reporter), reporter, hashed=hashed)
+    images = divide(data, index, reporter)
+    check_styles(index.root, images["label"], fewest_styles=2)
+    check_trainable(images)
+    return _without_unused(index, images), images
 
 
 def index_and_split_what_can_be(
@@ -136,15 +136,15 @@ def index_and_split_what_can_be(
     Raises:
         ArtstyleError: if there are no images.
     """
-    index = _with_looks(data, find_pictures(data, reporter, fewest_styles=1), reporter)
+    index = _with_looks(data, find_images(data, reporter, fewest_styles=1), reporter)
     if data.split_file is not None or is_split_already(index):
-        pictures = divide(data, index, reporter)
+        images = divide(data, index, reporter)
     else:
         fractions = {name: getattr(data.split, name) for name in SPLITS}
-        pictures = split_what_can_be(
-            index.pictures, fractions=fractions, seed=data.split.seed, reporter=reporter
+        images = split_what_can_be(
+            index.images, fractions=fractions, seed=data.split.seed, reporter=reporter
         )
-    return _without_unused(index, pictures), pictures
+    return _without_unused(index, images), images
 
 
 def _with_looks(
@@ -153,21 +153,21 @@ def _with_looks(
     keep_together = data.near_duplicates == "keep_together"
     if not (keep_together or hashed):
         return index
-    files = [index.root / path for path in index.pictures["path"]]
+    files = [index.root / path for path in index.images["path"]]
     hashes, is_usable = perceptual_hashes(files, reporter)
-    hashed_pictures = index.pictures.assign(perceptual_hash=hashes_as_text(hashes, is_usable))
+    hashed_images = index.images.assign(perceptual_hash=hashes_as_text(hashes, is_usable))
     if keep_together:
-        hashed_pictures["looks_like"] = join_near_pairs(hashes, is_usable)
-    return dataclasses.replace(index, pictures=hashed_pictures)
+        hashed_images["looks_like"] = join_near_pairs(hashes, is_usable)
+    return dataclasses.replace(index, images=hashed_images)
 
 
-def _without_unused(index: ImageIndex, pictures: pd.DataFrame) -> ImageIndex:
-    is_used = index.pictures["path"].isin(pictures["path"])
-    return dataclasses.replace(index, pictures=index.pictures[is_used].reset_index(drop=True))
+def _without_unused(index: ImageIndex, images: pd.DataFrame) -> ImageIndex:
+    is_used = index.images["path"].isin(images["path"])
+    return dataclasses.replace(index, images=index.images[is_used].reset_index(drop=True))
 
 
-def find_pictures(data: DataConfig, reporter: Reporter, *, fewest_styles: int = 2) -> ImageIndex:
-    """Lists the pictures, after drawing them if they are the demo set."""
+def find_images(data: DataConfig, reporter: Reporter, *, fewest_styles: int = 2) -> ImageIndex:
+    """Lists the images, after drawing them if they are the demo set."""
     images = Path(data.images)
     if data.demo_set:
         write_demo_set(images, reporter=reporter)
@@ -184,34 +184,34 @@ def find_pictures(data: DataConfig, reporter: Reporter, *, fewest_styles: int = 
 
 
 def divide(data: DataConfig, index: ImageIndex, reporter: Reporter) -> pd.DataFrame:
-    """The pictures of an index with the column `split`: by a file, by folders or by shares."""
+    """The images of an index with the column `split`: by a file, by folders or by shares."""
     fractions = {name: getattr(data.split, name) for name in SPLITS}
     seed = data.split.seed
     if data.split_file is not None:
-        pictures = read_split(Path(data.split_file), index, reporter)
+        images = read_split(Path(data.split_file), index, reporter)
         if is_split_already(index):
-            check_split_file_agrees(index, pictures, data.split_file)
-        return pictures.drop(columns=FOLDER_SPLIT, errors="ignore")
+            check_split_file_agrees(index, images, data.split_file)
+        return images.drop(columns=FOLDER_SPLIT, errors="ignore")
     if is_split_already(index):
         return split_by_folders(index, fractions=fractions, seed=seed, reporter=reporter)
-    return split_pictures(index.pictures, fractions=fractions, seed=seed)
+    return split_images(index.images, fractions=fractions, seed=seed)
 
 
 def prepare(
     data: DataConfig,
     index: ImageIndex,
-    pictures: pd.DataFrame,
+    images: pd.DataFrame,
     reporter: Reporter,
     *,
     to_train: bool = True,
-) -> PreparedPictures:
-    """Writes the clean pictures, or finds that they are there already; see `prepare_pictures`."""
-    return prepare_pictures(
-        pictures,
+) -> PreparedImages:
+    """Writes the clean images, or finds that they are there already; see `prepare_images`."""
+    return prepare_images(
+        images,
         root=index.root,
         destination=Path(data.prepared),
         max_side_px=data.max_side_px,
-        up_sampling=data.up_sampling,
+        upsampling=data.upsampling,
         seed=data.preparation_seed,
         num_workers=data.preparation_workers,
         to_train=to_train,
@@ -219,13 +219,13 @@ def prepare(
     )
 
 
-def count_splits(pictures: pd.DataFrame) -> dict[str, int]:
-    """Pictures in each split that has any."""
-    counts = pictures["split"].value_counts()
+def count_splits(images: pd.DataFrame) -> dict[str, int]:
+    """Images in each split that has any."""
+    counts = images["split"].value_counts()
     return {split: int(counts[split]) for split in SPLITS if split in counts}
 
 
-def count_pictures(pictures: pd.DataFrame) -> pd.DataFrame:
-    """Pictures by class (rows) and split (columns)."""
-    counts = pd.crosstab(pictures["label"], pictures["split"])
+def count_images(images: pd.DataFrame) -> pd.DataFrame:
+    """Images by class (rows) and split (columns)."""
+    counts = pd.crosstab(images["label"], images["split"])
     return counts.reindex(columns=list(SPLITS), fill_value=0)

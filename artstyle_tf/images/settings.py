@@ -1,4 +1,4 @@
-"""Where the pictures are, how they are split and prepared."""
+"""Where the images are, how they are split and prepared."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class SplitConfig(Schema):
         return self
 
 
-class UpSamplingConfig(Schema):
+class UpsamplingConfig(Schema):
     """Brings every class of the training split to about the same size by augmented children.
 
     Attributes:
@@ -54,10 +54,10 @@ class UpSamplingConfig(Schema):
 
 
 class ViewsConfig(Schema):
-    """Fixed augmented versions of each training picture; see `images.batches.views`.
+    """Fixed augmented versions of each training image; see `images.batches.views`.
 
     Attributes:
-        num_views: V, with the picture itself as view 0.
+        num_views: V, with the image itself as view 0.
         policy: of the other views. Not used if V is 1.
         seed: of the other views.
     """
@@ -68,7 +68,7 @@ class ViewsConfig(Schema):
 
 
 class DataConfig(Schema):
-    """Pictures on disk, up to the batches."""
+    """Images on disk, up to the batches."""
 
     images: str = "data/images"
     prepared: str = "data/augmented_images"
@@ -79,7 +79,7 @@ class DataConfig(Schema):
     group_file: str | None = None
     near_duplicates: Literal["keep_together", "ignore"] = "keep_together"
     max_side_px: PositiveInt | None = 1024
-    up_sampling: UpSamplingConfig | None = None
+    upsampling: UpsamplingConfig | None = None
     preparation_seed: NonNegativeInt = 42
     preparation_workers: PositiveInt | None = None
     aspect: AspectPolicy = "squash"

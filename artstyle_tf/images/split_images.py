@@ -1,4 +1,4 @@
-"""Prepared pictures of one split, with labels and pixels."""
+"""Prepared images of one split, with labels and pixels."""
 
 from __future__ import annotations
 
@@ -8,50 +8,50 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from artstyle_tf.images.batches.image_store import PictureStore
-from artstyle_tf.images.preparation.preparation import PreparedPictures
+from artstyle_tf.images.batches.image_store import ImageStore
+from artstyle_tf.images.preparation.preparation import PreparedImages
 from artstyle_tf.images.settings import DataConfig
 
 
 @dataclass(frozen=True)
-class SplitPictures:
-    """The N pictures of a split.
+class SplitImages:
+    """The N images of a split.
 
     Attributes:
-        rows: of the manifest, in the order of the pictures' numbers.
+        rows: of the manifest, in the order of the images' numbers.
         labels: int32 [N], positions in the class names.
         store: their pixels.
     """
 
     rows: pd.DataFrame
     labels: np.ndarray
-    store: PictureStore
+    store: ImageStore
 
     def __len__(self) -> int:
         return len(self.rows)
 
 
 def read_splits(
-    prepared: PreparedPictures,
+    prepared: PreparedImages,
     class_names: Sequence[str],
     data: DataConfig,
     *,
     image_size_px: int,
-) -> dict[str, SplitPictures]:
-    """The pictures of every split that has any; "train" holds augmented copies too.
+) -> dict[str, SplitImages]:
+    """The images of every split that has any; "train" holds augmented copies too.
 
     Nothing is decoded yet.
     """
     splits = {}
     for split, rows in prepared.manifest.groupby("split", sort=False):
-        store = PictureStore(
+        store = ImageStore(
             [prepared.root / path for path in rows["path"]],
             image_size_px=image_size_px,
             aspect=data.aspect,
             digests=list(rows["digest"]),
         )
         labels = class_ids(rows["label"], class_names)
-        splits[str(split)] = SplitPictures(rows.reset_index(drop=True), labels, store)
+        splits[str(split)] = SplitImages(rows.reset_index(drop=True), labels, store)
     return splits
 
 
@@ -61,6 +61,6 @@ def class_ids(labels: pd.Series, class_names: Sequence[str]) -> np.ndarray:
     return labels.map(positions).to_numpy(dtype=np.int32)
 
 
-def originals(pictures: SplitPictures) -> np.ndarray:
-    """Which pictures are no augmented copies: bool [N]."""
-    return (pictures.rows["parent"] == "").to_numpy()
+def originals(images: SplitImages) -> np.ndarray:
+    """Which images are no augmented copies: bool [N]."""
+    return (images.rows["parent"] == "").to_numpy()

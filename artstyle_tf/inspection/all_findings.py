@@ -14,7 +14,7 @@ from artstyle_tf.inspection.file_properties import most_telling_property
 from artstyle_tf.inspection.findings import Finding, by_severity
 from artstyle_tf.inspection.image_findings import (
     describe_copies,
-    describe_grey_pictures,
+    describe_gray_images,
     describe_ignored,
     describe_troubles,
 )
@@ -26,7 +26,7 @@ from artstyle_tf.inspection.style_findings import (
     describe_measures,
     describe_near_equal_styles,
     describe_shortcut,
-    describe_up_sampling,
+    describe_upsampling,
 )
 
 
@@ -42,11 +42,11 @@ def collect_findings(
         config: of the inspection.
         index: the files.
         inspection: what was found out.
-        preview: what augmentation does; None if there was no picture to show it on.
+        preview: what augmentation does; None if there was no image to show it on.
     """
     limits = config.limits
-    of_pictures = inspection.by_measure.get("unit") == "picture"
-    pairs_of_pictures = inspection.by_pair.get("unit") == "picture"
+    of_images = inspection.by_measure.get("unit") == "image"
+    pairs_of_images = inspection.by_pair.get("unit") == "image"
     findings = [
         *_split_findings(inspection),
         *_folder_findings(index),
@@ -56,19 +56,19 @@ def collect_findings(
             small_style_below=limits.small_style_below,
         ),
         *describe_near_equal_styles(inspection.counts),
-        *describe_troubles(inspection.troubles, inspection.pictures),
+        *describe_troubles(inspection.troubles, inspection.images),
         *describe_copies(inspection.copies),
         *_shortcut(config, inspection),
         *_groups(config, inspection),
-        *describe_grey_pictures(inspection.pictures),
+        *describe_gray_images(inspection.images),
         *describe_ignored(index.ignored),
     ]
     if len(inspection.by_measure):
         findings += describe_measures(
-            inspection.by_measure[of_pictures], inspection.by_pair[pairs_of_pictures]
+            inspection.by_measure[of_images], inspection.by_pair[pairs_of_images]
         )
     if preview is not None and inspection.why_not_split is None:
-        findings += describe_up_sampling(preview.counts["before"], preview.counts["after"])
+        findings += describe_upsampling(preview.counts["before"], preview.counts["after"])
     return by_severity(findings)
 
 
@@ -80,10 +80,10 @@ def _split_findings(inspection: Inspection) -> list[Finding]:
         findings.append(Finding("cannot_be_split", 1, text))
     if inspection.why_not_trained is not None:
         findings.append(Finding("cannot_be_trained", 1, inspection.why_not_trained))
-    divided = inspection.pictures[inspection.pictures["split"] != ""]
+    divided = inspection.images[inspection.images["split"] != ""]
     told, leaks = leaks_in_words(inspection.leaks, divided), inspection.leaks
-    copies = leaks.loc[leaks["kind"] == "duplicates_across_splits", "pictures"]
-    mirrored = leaks.loc[leaks["kind"] == "mirrored_across_splits", "pictures"]
+    copies = leaks.loc[leaks["kind"] == "duplicates_across_splits", "images"]
+    mirrored = leaks.loc[leaks["kind"] == "mirrored_across_splits", "images"]
     splits = divided.groupby("group")["split"].nunique()
     for kind, names in (
         ("duplicates_across_splits", copies),
@@ -109,12 +109,12 @@ def _folder_findings(index: ImageIndex) -> list[Finding]:
 def _groups(config: InspectExperiment, inspection: Inspection) -> list[Finding]:
     if not inspection.has_groups:
         return []
-    pictures = inspection.pictures
+    images = inspection.images
     return describe_groups(
         inspection.groups,
-        inspection.learnt_groups,
-        num_groups=int(pictures["group"].nunique()),
-        num_alone=int((~pictures["group"].duplicated(keep=False)).sum()),
+        inspection.learned_groups,
+        num_groups=int(images["group"].nunique()),
+        num_alone=int((~images["group"].duplicated(keep=False)).sum()),
         guessed_pattern=inspection.guessed_pattern,
         dominant_above=config.limits.dominant_group_above,
     )

@@ -1,4 +1,4 @@
-"""Margins and frames: what surrounds a picture, and is not the picture."""
+"""Margins and frames: what surrounds an image, and is not the image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BorderKind = Literal["", "border", "frame"]
 _MOST_OF_A_SIDE = 0.4
 _LEAST_OF_A_SIDE = 0.015
 _SAME_LEVEL = 10.0  # within a margin, from line to line
-_FLAT_LINE = 5.0  # standard deviation along a line of one colour; paper and JPEG are not quite even
+_FLAT_LINE = 5.0  # standard deviation along a line of one color; paper and JPEG are not quite even
 _EDGE_LEVELS = 14.0
 _STRAIGHT_SHARE = 0.8
 _FRAME_ZONE = (0.02, 0.25)  # where the inner edge of a frame may lie, as a share of the side
@@ -22,12 +22,12 @@ _SMALLEST_SIDE_PX = 64  # of less than that nobody can say what is a margin
 
 @dataclass(frozen=True)
 class Border:
-    """What surrounds a picture.
+    """What surrounds an image.
 
     Attributes:
-        kind: "border" for margins of one colour on opposite sides, "frame" for straight edges on
+        kind: "border" for margins of one color on opposite sides, "frame" for straight edges on
             all four sides, else "".
-        shares: thickness at top, right, bottom and left, as shares of the picture's height or
+        shares: thickness at top, right, bottom and left, as shares of the image's height or
             width.
     """
 
@@ -36,23 +36,23 @@ class Border:
 
 
 def find_border(levels: np.ndarray) -> Border:
-    """Looks for margins of one colour, and else for a frame.
+    """Looks for margins of one color, and else for a frame.
 
     Args:
         levels: float32 [3, H, W], red, green, blue in 0 to 255; a few hundred pixels wide, because
             scanned paper is only even where its grain is averaged.
 
     Returns:
-        What surrounds the picture; nothing if the margins would be the whole picture.
+        What surrounds the image; nothing if the margins would be the whole image.
     """
     if min(levels.shape[1:]) < _SMALLEST_SIDE_PX:
         return Border()
     top, right, bottom, left = (_margin(side) for side in _from_each_side(levels))
     opposite = ((top, bottom), (left, right))
     if any(min(pair) >= _LEAST_OF_A_SIDE for pair in opposite):
-        # A margin that ends nowhere is a picture of one colour.
-        is_picture_left = all(sum(pair) < 2 * _MOST_OF_A_SIDE for pair in opposite)
-        return Border("border", (top, right, bottom, left)) if is_picture_left else Border()
+        # A margin that ends nowhere is an image of one color.
+        is_image_left = all(sum(pair) < 2 * _MOST_OF_A_SIDE for pair in opposite)
+        return Border("border", (top, right, bottom, left)) if is_image_left else Border()
     edges = []
     for side in _from_each_side(levels):
         edges.append(_straight_edge(side))
@@ -62,7 +62,7 @@ def find_border(levels: np.ndarray) -> Border:
 
 
 def _from_each_side(levels: np.ndarray) -> Iterator[np.ndarray]:
-    """The picture with its top, right, bottom and left side on top."""
+    """The image with its top, right, bottom and left side on top."""
     yield levels
     turned = np.ascontiguousarray(levels.transpose(0, 2, 1))
     yield turned[:, ::-1]
@@ -71,15 +71,15 @@ def _from_each_side(levels: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _margin(levels: np.ndarray) -> float:
-    """Share of the height, from the top, whose lines are flat and of one colour; 0.4 at most."""
+    """Share of the height, from the top, whose lines are flat and of one color; 0.4 at most."""
     height = levels.shape[1]
     most = int(_MOST_OF_A_SIDE * height)
-    # Most pictures have no margin, and their first lines say so.
+    # Most images have no margin, and their first lines say so.
     for last in (2, most):
         lines = levels[:, : last + 1]
         is_flat = (lines.std(axis=2) <= _FLAT_LINE).all(axis=0)
-        colours = lines.mean(axis=2)
-        is_same = (np.abs(colours - colours[:, :1]) <= _SAME_LEVEL).all(axis=0)
+        colors = lines.mean(axis=2)
+        is_same = (np.abs(colors - colors[:, :1]) <= _SAME_LEVEL).all(axis=0)
         ends = np.flatnonzero(~(is_flat & is_same))
         if len(ends):
             return float(ends[0] / height)

@@ -1,4 +1,4 @@
-"""Sets of pictures that are the same file, or look the same."""
+"""Sets of images that are the same file, or look the same."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import pandas as pd
 COLUMNS = ("code", "set", "path", "label", "split")
 
 
-def find_copies(pictures: pd.DataFrame) -> pd.DataFrame:
+def find_copies(images: pd.DataFrame) -> pd.DataFrame:
     """Lists copies, set by set.
 
     Args:
-        pictures: columns path, label, digest, looks_like and split ("" where there is none).
+        images: columns path, label, digest, looks_like and split ("" where there is none).
 
     Returns:
-        One row for each picture of each set, with the columns `COLUMNS`. Code is
-        "exact_duplicates" for files with the same bytes, "near_duplicates" for pictures that only
+        One row for each image of each set, with the columns `COLUMNS`. Code is
+        "exact_duplicates" for files with the same bytes, "near_duplicates" for images that only
         look the same, either with "_across_styles" if they lie in several styles; sets are
         numbered from 1. Of several files with the same bytes the first stands for all when
-        likeness is looked for, so that no pair of pictures is told twice.
+        likeness is looked for, so that no pair of images is told twice.
     """
-    ordered = pictures.sort_values("path", kind="stable")
+    ordered = images.sort_values("path", kind="stable")
     first_of_each = ordered.drop_duplicates("digest")
     found = [
         *_sets("exact_duplicates", ordered, "digest"),
@@ -35,8 +35,8 @@ def find_copies(pictures: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _sets(code: str, pictures: pd.DataFrame, column: str) -> list[tuple[str, pd.DataFrame]]:
-    repeated = pictures[pictures[column].duplicated(keep=False)]
+def _sets(code: str, images: pd.DataFrame, column: str) -> list[tuple[str, pd.DataFrame]]:
+    repeated = images[images[column].duplicated(keep=False)]
     return [
         (f"{code}_across_styles" if rows["label"].nunique() > 1 else code, rows)
         for _, rows in repeated.groupby(column, sort=False)

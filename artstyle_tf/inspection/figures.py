@@ -19,7 +19,7 @@ from artstyle_tf.inspection.thumbnails import read_thumbnail
 from artstyle_tf.plots.bars import plot_bars
 from artstyle_tf.plots.channel_densities import plot_channel_densities
 from artstyle_tf.plots.class_distribution import plot_class_distribution
-from artstyle_tf.plots.image_rows import plot_picture_rows
+from artstyle_tf.plots.image_rows import plot_image_rows
 from artstyle_tf.plots.stacked_bars import REST, plot_stacked_bars
 from artstyle_tf.plots.style_boxes import plot_style_boxes
 from artstyle_tf.plots.style_differences import plot_style_differences
@@ -53,7 +53,7 @@ def draw_figures(
 
     Args:
         config: of the inspection.
-        root: folder of the pictures.
+        root: folder of the images.
         inspection: what was found out.
         preview: of augmentation.
         folder: for the figures.
@@ -64,7 +64,7 @@ def draw_figures(
         ("samples", lambda: _samples(config, root, inspection)),
         ("sizes", lambda: _sizes(inspection.readable)),
         ("formats", lambda: _kinds(inspection.readable, "file_format", "Formats of the files")),
-        ("modes", lambda: _kinds(inspection.readable, "mode", "Modes of the pictures")),
+        ("modes", lambda: _kinds(inspection.readable, "mode", "Modes of the images")),
         ("channel_densities", lambda: _densities(inspection)),
         ("measures", lambda: _measures(inspection.readable)),
         ("style_differences", lambda: _differences(inspection)),
@@ -94,12 +94,12 @@ def _samples(config: InspectExperiment, root: Path, inspection: Inspection) -> F
         names.append(style)
         captions.append([Path(path).stem for path in chosen["path"]])
     more = f"; {len(styles) - len(names)} more styles" if len(styles) > len(names) else ""
-    title = f"Pictures of each style, chosen by chance{more}"
+    title = f"Images of each style, chosen by chance{more}"
     return _sheet(root, rows, captions, names, title=title)
 
 
 def _troubles(root: Path, inspection: Inspection) -> Figure | None:
-    """What can be seen of troubles: copies side by side, margins, frames, one colour."""
+    """What can be seen of troubles: copies side by side, margins, frames, one color."""
     listed = pd.concat(
         [
             inspection.copies.rename(columns={"label": "style"})[["code", "path"]],
@@ -114,7 +114,7 @@ def _troubles(root: Path, inspection: Inspection) -> Figure | None:
         rows.append(shown)
         captions.append(list(shown))
         names.append(f"{str(code).replace('_', ' ')} ({len(paths)})")
-    return _sheet(root, rows, captions, names, title="What may be wrong with pictures")
+    return _sheet(root, rows, captions, names, title="What may be wrong with images")
 
 
 def _sheet(
@@ -125,21 +125,21 @@ def _sheet(
     *,
     title: str,
 ) -> Figure | None:
-    """Rows of those pictures that can be shown."""
+    """Rows of those images that can be shown."""
     shown: list[tuple[list[np.ndarray], list[tuple[str, bool | None]], str]] = []
     for paths, of_row, name in zip(rows, captions, names, strict=True):
         thumbnails = [read_thumbnail(root / path) for path in paths]
         pairs = [
-            (picture, (caption, None))
-            for picture, caption in zip(thumbnails, of_row, strict=True)
-            if picture is not None
+            (image, (caption, None))
+            for image, caption in zip(thumbnails, of_row, strict=True)
+            if image is not None
         ]
         if pairs:
             shown.append(([pair[0] for pair in pairs], [pair[1] for pair in pairs], name))
     if not shown:
         return None
-    pictures, told, row_names = zip(*shown, strict=True)
-    return plot_picture_rows(pictures, told, row_names, title=title)
+    images, told, row_names = zip(*shown, strict=True)
+    return plot_image_rows(images, told, row_names, title=title)
 
 
 def _sizes(readable: pd.DataFrame) -> Figure | None:
@@ -150,7 +150,7 @@ def _sizes(readable: pd.DataFrame) -> Figure | None:
         readable["label"],
         names=["Width (pixels)", "Height (pixels)", "Width / height", "Bytes per pixel"],
         logarithmic=[False, False, True, True],
-        title="Sizes; boxes hold half of the pictures, whiskers 90 %",
+        title="Sizes; boxes hold half of the images, whiskers 90 %",
     )
 
 
@@ -162,7 +162,7 @@ def _measures(readable: pd.DataFrame) -> Figure | None:
         readable["label"],
         names=[_MEASURES_IN_WORDS[measure] for measure in MEASURES],
         logarithmic=[measure == "sharpness" for measure in MEASURES],
-        title="What pictures look like; boxes hold half of the pictures, whiskers 90 %",
+        title="What images look like; boxes hold half of the images, whiskers 90 %",
     )
 
 
@@ -176,7 +176,7 @@ def _kinds(readable: pd.DataFrame, column: str, title: str) -> Figure | None:
     numbers = readable["label"].value_counts()
     return plot_stacked_bars(
         shares[order],
-        axis_name="Share of the style's pictures",
+        axis_name="Share of the style's images",
         title=title,
         as_shares=True,
         notes=[str(numbers[style]) for style in shares.index],
@@ -186,14 +186,14 @@ def _kinds(readable: pd.DataFrame, column: str, title: str) -> Figure | None:
 def _densities(inspection: Inspection) -> Figure | None:
     if not inspection.histograms:
         return None
-    title = "Red, green and blue: mean of the pictures' densities"
+    title = "Red, green and blue: mean of the images' densities"
     return plot_channel_densities(inspection.histograms, title=title)
 
 
 def _differences(inspection: Inspection) -> Figure | None:
     if inspection.by_pair.empty:
         return None
-    pairs = inspection.by_pair[inspection.by_pair["unit"] == "picture"]
+    pairs = inspection.by_pair[inspection.by_pair["unit"] == "image"]
     title = "How styles differ (Cliff's delta)"
     if inspection.has_groups:
         # Twelve works of one artist are no twelve proofs; a pair that only they part is not.
@@ -208,13 +208,13 @@ def _differences(inspection: Inspection) -> Figure | None:
 def _groups(inspection: Inspection) -> Figure | None:
     if not inspection.has_groups:
         return None
-    shares = largest_shares(inspection.pictures, num_largest=_SHOWN_GROUPS)
+    shares = largest_shares(inspection.images, num_largest=_SHOWN_GROUPS)
     shares.columns = ["largest group", "second", "third", "fourth", "fifth"]
     shares[REST] = (1.0 - shares.sum(axis=1)).clip(lower=0.0)
     numbers = inspection.groups.set_index("label")["num_groups"]
     return plot_stacked_bars(
         shares,
-        axis_name="Share of the style's pictures (number of groups behind the bars)",
+        axis_name="Share of the style's images (number of groups behind the bars)",
         title="How much of a style the largest groups, such as artists, have made",
         as_shares=True,
         notes=[str(numbers[style]) for style in shares.index],
@@ -242,13 +242,13 @@ def _properties(inspection: Inspection) -> Figure | None:
 def _augmented(preview: AugmentationPreview | None) -> Figure | None:
     if preview is None:
         return None
-    versions = range(1, len(preview.pictures[0]))
+    versions = range(1, len(preview.images[0]))
     captions = [("before", None), *((f"after, {number}", None) for number in versions)]
-    return plot_picture_rows(
-        preview.pictures,
-        [captions] * len(preview.pictures),
+    return plot_image_rows(
+        preview.images,
+        [captions] * len(preview.images),
         preview.row_names,
-        title=f"What the policy {preview.policy} makes of pictures",
+        title=f"What the policy {preview.policy} makes of images",
     )
 
 
@@ -257,9 +257,9 @@ def _augmented_counts(preview: AugmentationPreview | None) -> Figure | None:
         return None
     before, after = preview.counts["before"], preview.counts["after"]
     return plot_stacked_bars(
-        pd.DataFrame({"pictures": before, "augmented copies": after - before}),
-        axis_name="Training pictures",
-        title="What up-sampling (data.up_sampling) would add to each style",
+        pd.DataFrame({"images": before, "augmented copies": after - before}),
+        axis_name="Training images",
+        title="What up-sampling (data.upsampling) would add to each style",
         as_shares=False,
         notes=[f"{a} of {b} made up" for a, b in zip(after - before, after, strict=True)],
     )
@@ -273,11 +273,11 @@ def _augmentation_cost(preview: AugmentationPreview | None) -> Figure | None:
         name if probability == 1 else f"{name} ({probability:.0%})"
         for name, probability in zip(cost["transform"], cost["probability"], strict=True)
     ]
-    side = preview.pictures[0][0].shape[0]
+    side = preview.images[0][0].shape[0]
     return plot_bars(
         names,
         list(cost["expected_milliseconds"]),
-        axis_name=f"Milliseconds a picture of {side} px, on average over all, on one thread\n"
-        "(in brackets: how many pictures meet it)",
+        axis_name=f"Milliseconds an image of {side} px, on average over all, on one thread\n"
+        "(in brackets: how many images meet it)",
         title=f"What the policy {preview.policy} costs",
     )

@@ -1,4 +1,4 @@
-"""What a picture's file says about itself, before any pixel is decoded."""
+"""What an image's file says about itself, before any pixel is decoded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageCms, JpegImagePlugin
 
 from artstyle_tf.images.reading.heif_files import HEIF_FORMAT, HEIF_SUFFIXES
-from artstyle_tf.images.reading.image_reading import opened_picture
+from artstyle_tf.images.reading.image_reading import opened_image
 
 _SUFFIXES = {
     "JPEG": {".jpg", ".jpeg", ".jpe", ".jfif"},
@@ -50,8 +50,8 @@ class FileFacts:
         mode: Pillow's name of the pixels' kind, e.g. "RGB", "L", "CMYK".
         stored_width_px: as stored, before any turn by EXIF.
         stored_height_px: as stored.
-        num_frames: 1, or more for an animation and for a file of several pictures.
-        colour_profile: description of the embedded profile; "" for none.
+        num_frames: 1, or more for an animation and for a file of several images.
+        color_profile: description of the embedded profile; "" for none.
         has_exif: whether the file has an EXIF block.
         jpeg_quality: estimate on the usual scale of 1 to 100; NaN for other formats.
         chroma_subsampling: of a JPEG, such as "4:2:0"; "" for other formats.
@@ -63,7 +63,7 @@ class FileFacts:
     stored_width_px: int
     stored_height_px: int
     num_frames: int
-    colour_profile: str
+    color_profile: str
     has_exif: bool
     jpeg_quality: float
     chroma_subsampling: str
@@ -71,12 +71,12 @@ class FileFacts:
 
 
 def read_file_facts(content: bytes) -> FileFacts:
-    """Reads the header, of a picture of any size.
+    """Reads the header, of an image of any size.
 
     Raises:
-        UnreadablePictureError: if there is none.
+        UnreadableImageError: if there is none.
     """
-    with opened_picture(content, max_pixels=_NO_LIMIT) as image:
+    with opened_image(content, max_pixels=_NO_LIMIT) as image:
         is_jpeg = image.format in ("JPEG", "MPO")
         return FileFacts(
             file_format=image.format or "",
@@ -84,7 +84,7 @@ def read_file_facts(content: bytes) -> FileFacts:
             stored_width_px=image.width,
             stored_height_px=image.height,
             num_frames=_num_frames(image),
-            colour_profile=_describe_profile(image.info.get("icc_profile")),
+            color_profile=_describe_profile(image.info.get("icc_profile")),
             has_exif=bool(image.info.get("exif")),
             jpeg_quality=_jpeg_quality(image) if is_jpeg else np.nan,
             chroma_subsampling=_subsampling(image) if is_jpeg else "",
@@ -101,7 +101,7 @@ def jpeg_ends_properly(jpeg: bytes) -> bool:
     """Whether the mark of the end follows the pixels; Pillow shows a JPEG that lacks only that.
 
     Previews in the head of the file have an end of their own, and cameras write their own matter
-    behind the picture's.
+    behind the image's.
 
     Args:
         jpeg: a file that can be decoded.
@@ -121,7 +121,7 @@ def jpeg_ends_properly(jpeg: bytes) -> bool:
 
 
 def estimate_jpeg_quality(luminance_table: np.ndarray) -> int:
-    """The quality, 1 to 100, at which libjpeg would quantise most like this.
+    """The quality, 1 to 100, at which libjpeg would quantize most like this.
 
     Other encoders have tables of their own, for which it is the nearest equivalent.
 

@@ -1,4 +1,4 @@
-"""What a model could learn from the files without looking at the pictures."""
+"""What a model could learn from the files without looking at the images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NUMBERS = (
     "is_progressive",
     "has_exif",
 )
-_KINDS = ("file_format", "mode", "chroma_subsampling", "colour_profile")
+_KINDS = ("file_format", "mode", "chroma_subsampling", "color_profile")
 _MOST_KINDS = 8
 _LEAST_TELLING = 0.9
 
@@ -25,43 +25,43 @@ PROPERTIES = (*_NUMBERS, *_KINDS)
 """Columns of a survey that have nothing to do with what is to be seen."""
 
 
-def property_features(pictures: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
+def property_features(images: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
     """File properties as numbers.
 
     Args:
-        pictures: readable ones, of a `Survey`.
+        images: readable ones, of a `Survey`.
 
     Returns:
         float64 [N, D], with NaN where a property is not known; and D names of properties. Formats
         and the like have one column for each of their most frequent values.
     """
-    columns = {name: pictures[name].to_numpy(dtype=np.float64) for name in _NUMBERS}
+    columns = {name: images[name].to_numpy(dtype=np.float64) for name in _NUMBERS}
     features, names = [], []
     for name, values in columns.items():
         features.append(values)
         names.append(name)
     for name in _KINDS:
-        for value in pictures[name].value_counts().index[:_MOST_KINDS]:
-            features.append((pictures[name] == value).to_numpy(dtype=np.float64))
+        for value in images[name].value_counts().index[:_MOST_KINDS]:
+            features.append((images[name] == value).to_numpy(dtype=np.float64))
             names.append(name)
     return np.stack(features, axis=1), names
 
 
-def most_telling_property(pictures: pd.DataFrame, label: str) -> tuple[str, float, float] | None:
+def most_telling_property(images: pd.DataFrame, label: str) -> tuple[str, float, float] | None:
     """The number by which the files of one style differ most from those of all others.
 
     Args:
-        pictures: readable ones, of a `Survey`.
+        images: readable ones, of a `Survey`.
         label: the style.
 
     Returns:
         The property and its medians in the style and elsewhere; None if no property tells more
         than `_LEAST_TELLING` of all pairs of a file of the style and one of another apart.
     """
-    is_of_style = pictures["label"] == label
+    is_of_style = images["label"] == label
     best, found = _LEAST_TELLING, None
     for name in _NUMBERS:
-        values = pictures[name].astype(float)
+        values = images[name].astype(float)
         own, others = values[is_of_style].dropna(), values[~is_of_style].dropna()
         if own.empty or others.empty:
             continue

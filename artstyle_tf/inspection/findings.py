@@ -38,9 +38,9 @@ SEVERITY_OF = {
     "made_up_style": "warning",
     "border": "note",
     "frame": "note",
-    "colour_profile": "note",
+    "color_profile": "note",
     "decoder_warnings": "note",
-    "grey_pictures": "note",
+    "gray_images": "note",
     "ignored_files": "note",
     "groups": "note",
     "styles_differ": "note",
@@ -57,9 +57,9 @@ class Finding:
 
     Attributes:
         code: a key of `SEVERITY_OF`.
-        count: how many pictures, sets, styles or groups it is about.
+        count: how many images, sets, styles or groups it is about.
         text: whole sentences, for a person.
-        examples: names of pictures, styles or groups, ten at most.
+        examples: names of images, styles or groups, ten at most.
     """
 
     code: str

@@ -1,4 +1,4 @@
-"""inspect-data: what is in a folder of pictures nobody has looked at, and what is wrong with it."""
+"""inspect-data: what is in a folder of images nobody has looked at, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from artstyle_tf.config.loading import dump_yaml
-from artstyle_tf.images.prepare_data import find_pictures
+from artstyle_tf.images.prepare_data import find_images
 from artstyle_tf.inspection.all_findings import collect_findings, folds_in_words
 from artstyle_tf.inspection.augmentation_preview import (
     AugmentationPreview,
@@ -18,7 +18,7 @@ from artstyle_tf.inspection.findings import SEVERITIES, those_to_fail_on
 from artstyle_tf.inspection.inspection import Inspection, inspect
 from artstyle_tf.inspection.places import plan_inspection
 from artstyle_tf.inspection.settings import InspectExperiment
-from artstyle_tf.inspection.survey import survey_pictures
+from artstyle_tf.inspection.survey import survey_images
 from artstyle_tf.inspection.tables import write_tables
 from artstyle_tf.runs.environment import describe_environment
 from artstyle_tf.runs.run_creation import create_run_directory
@@ -27,18 +27,18 @@ from artstyle_tf.system.invocation import Invocation
 
 
 def run(config: InspectExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Looks at every picture once; returns the contract that --json prints."""
+    """Looks at every image once; returns the contract that --json prints."""
     reporter, stopwatch = invocation.reporter, invocation.stopwatch
     place = plan_inspection(config, invocation)
     with stopwatch.stage("index"):
-        index = find_pictures(config.data, reporter, fewest_styles=1)
+        index = find_images(config.data, reporter, fewest_styles=1)
     place = create_run_directory(place, overwrite=invocation.overwrite)
     with place.running():
         place.write_config(dump_yaml(config))
         write_json(place.environment_file, {**describe_environment(), "kind": "inspection"})
-        with stopwatch.stage("pictures"):
-            survey = survey_pictures(
-                index.pictures,
+        with stopwatch.stage("images"):
+            survey = survey_images(
+                index.images,
                 root=index.root,
                 num_workers=config.data.preparation_workers,
                 reporter=reporter,
@@ -66,20 +66,20 @@ def run(config: InspectExperiment, invocation: Invocation) -> dict[str, Any]:
 
 
 def plan(config: InspectExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Lists the pictures and says what `run` would look at; writes nothing."""
+    """Lists the images and says what `run` would look at; writes nothing."""
     place = plan_inspection(config, invocation)
-    index = find_pictures(config.data, invocation.reporter, fewest_styles=1)
+    index = find_images(config.data, invocation.reporter, fewest_styles=1)
     return {
         "dry_run": True,
         "run": str(place.path),
         "images": str(index.root),
-        "num_pictures": len(index.pictures),
+        "num_images": len(index.images),
         "num_styles": len(index.class_names),
         "ignored": len(index.ignored),
     }
 
 
-def summarise(result: dict[str, Any]) -> str:
+def summarize(result: dict[str, Any]) -> str:
     """The result as text."""
     styles = pd.DataFrame(result["styles"]).set_index("style").rename_axis(None)
     lines = [styles.to_string()]
@@ -106,15 +106,15 @@ def summarise(result: dict[str, Any]) -> str:
 
 
 def _describe(inspection: Inspection, preview: AugmentationPreview | None) -> dict[str, Any]:
-    pictures, totals = inspection.pictures, inspection.counts.sum(axis=1)
+    images, totals = inspection.images, inspection.counts.sum(axis=1)
     probe = inspection.probe
     codes = pd.concat([inspection.troubles["code"], _sets(inspection.copies)])
     return {
-        "num_pictures": len(pictures),
-        "num_styles": int(pictures["label"].nunique()),
+        "num_images": len(images),
+        "num_styles": int(images["label"].nunique()),
         "styles": _styles(inspection),
         "imbalance": float(totals.max() / totals.min()),
-        "num_groups": int(pictures["group"].nunique()) if inspection.has_groups else None,
+        "num_groups": int(images["group"].nunique()) if inspection.has_groups else None,
         "guessed_group_pattern": inspection.guessed_pattern,
         "troubles": {str(code): int(count) for code, count in codes.value_counts().items()},
         "file_shortcut": None

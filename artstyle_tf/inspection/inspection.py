@@ -1,4 +1,4 @@
-"""Everything that is found out about a folder of pictures, as tables."""
+"""Everything that is found out about a folder of images, as tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from artstyle_tf.images.index.groups import connected, find_groups, suggest_group_pattern
 from artstyle_tf.images.index.image_index import ImageIndex
 from artstyle_tf.images.preparation.trainability import check_trainable
-from artstyle_tf.images.prepare_data import count_pictures, divide
+from artstyle_tf.images.prepare_data import count_images, divide
 from artstyle_tf.images.splits.folds import assign_folds
 from artstyle_tf.images.splits.leaks import find_leaks
 from artstyle_tf.images.splits.stratification import stratify
@@ -37,25 +37,25 @@ class Inspection:
     """What is known of a folder.
 
     Attributes:
-        pictures: of the `Survey`, with split ("" where there is none) and group.
+        images: of the `Survey`, with split ("" where there is none) and group.
         histograms: of the `Survey`.
         counts: int, styles in the index; columns train, val, test, or "not split".
         why_not_split: what kept the folder from being split, or None.
         why_not_trained: what would keep the split from being trained on, or None.
         guessed_pattern: of groups, found in the names of the files where the user told none.
-        has_groups: whether any two pictures belong together.
+        has_groups: whether any two images belong together.
         troubles: of `find_troubles`.
         copies: of `find_copies`.
         leaks: of `find_leaks`; no rows where there is no split.
-        groups: of `measure_groups`, all pictures.
-        learnt_groups: the same of the training pictures; of all where there is no split.
-        by_measure: of `compare_styles`, with the column unit: "picture", and "group" where each
+        groups: of `measure_groups`, all images.
+        learned_groups: the same of the training images; of all where there is no split.
+        by_measure: of `compare_styles`, with the column unit: "image", and "group" where each
             group counts once.
         by_pair: of `compare_pairs`, with the column unit.
         probe: whether files give styles away; None where that cannot be asked.
     """
 
-    pictures: pd.DataFrame
+    images: pd.DataFrame
     histograms: dict[str, np.ndarray]
     counts: pd.DataFrame
     why_not_split: str | None
@@ -66,63 +66,63 @@ class Inspection:
     copies: pd.DataFrame
     leaks: pd.DataFrame
     groups: pd.DataFrame
-    learnt_groups: pd.DataFrame
+    learned_groups: pd.DataFrame
     by_measure: pd.DataFrame
     by_pair: pd.DataFrame
     probe: PropertyProbe | None
 
     @property
     def readable(self) -> pd.DataFrame:
-        """The pictures that can be used."""
-        return self.pictures[self.pictures["is_readable"]]
+        """The images that can be used."""
+        return self.images[self.images["is_readable"]]
 
     @property
-    def learnt(self) -> pd.DataFrame:
-        """The training pictures; all where there is no split."""
-        return _learnt(self.pictures)
+    def learned(self) -> pd.DataFrame:
+        """The training images; all where there is no split."""
+        return _learned(self.images)
 
 
 def inspect(
     config: InspectExperiment, index: ImageIndex, survey: Survey, reporter: Reporter
 ) -> Inspection:
-    """Draws all conclusions that need no picture to be opened again.
+    """Draws all conclusions that need no image to be opened again.
 
     Args:
         config: of the inspection.
         index: the files.
-        survey: the pictures.
+        survey: the images.
         reporter: gets what is wrong with a given split file.
     """
     split, why_not = split_if_possible(config, index, survey, reporter)
-    pictures = survey.pictures.drop(columns="group").merge(
+    images = survey.images.drop(columns="group").merge(
         split[["path", "split", "group"]], on="path", how="left"
     )
-    pictures["split"] = pictures["split"].fillna("")
-    pictures["group"] = pictures["group"].fillna(pictures["path"])
+    images["split"] = images["split"].fillna("")
+    images["group"] = images["group"].fillna(images["path"])
     # A group that is only guessed is no leak: the split was not told of it.
-    leaks = find_leaks(pictures[pictures["split"] != ""])
+    leaks = find_leaks(images[images["split"] != ""])
     pattern = None
-    if not pictures["group"].duplicated().any():
-        pattern, pictures = _guess_groups(index, pictures)
+    if not images["group"].duplicated().any():
+        pattern, images = _guess_groups(index, images)
     strangers = find_misnamed_strangers(index.root, index.ignored)
-    known = bool(pictures["group"].duplicated().any())
-    by_measure, by_pair = _compare(pictures[pictures["is_readable"]], use_groups=known)
+    known = bool(images["group"].duplicated().any())
+    by_measure, by_pair = _compare(images[images["is_readable"]], use_groups=known)
     return Inspection(
-        pictures=pictures,
+        images=images,
         histograms=survey.histograms,
-        counts=_counts(pictures),
+        counts=_counts(images),
         why_not_split=why_not,
-        why_not_trained=_why_not_trained(pictures),
+        why_not_trained=_why_not_trained(images),
         guessed_pattern=pattern,
         has_groups=known,
-        troubles=pd.concat([find_troubles(pictures, config.limits), strangers], ignore_index=True),
-        copies=find_copies(pictures),
+        troubles=pd.concat([find_troubles(images, config.limits), strangers], ignore_index=True),
+        copies=find_copies(images),
         leaks=leaks,
-        groups=measure_groups(pictures),
-        learnt_groups=measure_groups(_learnt(pictures)),
+        groups=measure_groups(images),
+        learned_groups=measure_groups(_learned(images)),
         by_measure=by_measure,
         by_pair=by_pair,
-        probe=_probe(pictures[pictures["is_readable"]], seed=config.seed),
+        probe=_probe(images[images["is_readable"]], seed=config.seed),
     )
 
 
@@ -134,24 +134,24 @@ def split_if_possible(
     A split file that is wrong is the user's mistake; a folder that cannot be split is a finding.
 
     Returns:
-        Pictures with the column split, "" if there is none; and the reason, or None.
+        Images with the column split, "" if there is none; and the reason, or None.
     """
-    looks_like = survey.pictures[["path", "looks_like"]]
-    pictures = index.pictures
+    looks_like = survey.images[["path", "looks_like"]]
+    images = index.images
     if config.data.near_duplicates == "keep_together":
-        pictures = pictures.merge(looks_like, on="path", how="left")
-    index = ImageIndex(index.root, pictures, index.ignored)
+        images = images.merge(looks_like, on="path", how="left")
+    index = ImageIndex(index.root, images, index.ignored)
     if config.data.split_file is not None:
         return divide(config.data, index, reporter), None
     try:
         return divide(config.data, index, reporter), None
     except ArtstyleError as error:
-        return pictures.assign(split=""), str(error)
+        return images.assign(split=""), str(error)
 
 
-def _why_not_trained(pictures: pd.DataFrame) -> str | None:
+def _why_not_trained(images: pd.DataFrame) -> str | None:
     """What a training would refuse once it has read all images, or None."""
-    divided = pictures[pictures["split"] != ""]
+    divided = images[images["split"] != ""]
     try:
         check_trainable(divided, divided.loc[~divided["is_readable"], "path"])
     except ArtstyleError as error:
@@ -159,34 +159,34 @@ def _why_not_trained(pictures: pd.DataFrame) -> str | None:
     return None
 
 
-def _guess_groups(index: ImageIndex, pictures: pd.DataFrame) -> tuple[str | None, pd.DataFrame]:
-    paths = list(pictures["path"])
-    pattern = suggest_group_pattern(paths, list(pictures["label"]))
+def _guess_groups(index: ImageIndex, images: pd.DataFrame) -> tuple[str | None, pd.DataFrame]:
+    paths = list(images["path"])
+    pattern = suggest_group_pattern(paths, list(images["label"]))
     if pattern is None:
-        return None, pictures
+        return None, images
     groups = find_groups(
         paths, root=index.root, pattern=re.compile(pattern), file=None, reporter=SILENT
     )
-    return pattern, pictures.assign(group=groups)
+    return pattern, images.assign(group=groups)
 
 
-def _counts(pictures: pd.DataFrame) -> pd.DataFrame:
-    divided = pictures[pictures["split"] != ""]
+def _counts(images: pd.DataFrame) -> pd.DataFrame:
+    divided = images[images["split"] != ""]
     if len(divided):
-        return count_pictures(divided)
-    return pd.DataFrame({NOT_SPLIT: pictures["label"].value_counts().sort_index()})
+        return count_images(divided)
+    return pd.DataFrame({NOT_SPLIT: images["label"].value_counts().sort_index()})
 
 
-def _learnt(pictures: pd.DataFrame) -> pd.DataFrame:
-    learnt = pictures[pictures["split"] == "train"]
-    return learnt if len(learnt) else pictures
+def _learned(images: pd.DataFrame) -> pd.DataFrame:
+    learned = images[images["split"] == "train"]
+    return learned if len(learned) else images
 
 
-def _compare(pictures: pd.DataFrame, *, use_groups: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
-    values, labels = pictures[list(MEASURES)], pictures["label"]
-    samples = {"picture": (values, labels)}
+def _compare(images: pd.DataFrame, *, use_groups: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
+    values, labels = images[list(MEASURES)], images["label"]
+    samples = {"image": (values, labels)}
     if use_groups:
-        samples["group"] = group_means(values, labels, pictures["group"])
+        samples["group"] = group_means(values, labels, images["group"])
     by_measure = [compare_styles(*of_unit).assign(unit=unit) for unit, of_unit in samples.items()]
     by_pair = [compare_pairs(*of_unit).assign(unit=unit) for unit, of_unit in samples.items()]
     return _stacked(by_measure), _stacked(by_pair)
@@ -197,34 +197,34 @@ def _stacked(tables: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True) if filled else tables[0]
 
 
-def _probe(pictures: pd.DataFrame, *, seed: int) -> PropertyProbe | None:
+def _probe(images: pd.DataFrame, *, seed: int) -> PropertyProbe | None:
     """Asks a small model, on folds that divide neither groups nor copies."""
     clusters = pd.Series(
-        connected(pictures["group"], pictures["digest"], pictures["looks_like"]),
-        index=pictures.index,
+        connected(images["group"], images["digest"], images["looks_like"]),
+        index=images.index,
     )
-    by_style = pictures["label"]
+    by_style = images["label"]
     is_large = by_style.map(by_style.value_counts()) >= _NUM_FOLDS
     is_large &= by_style.map(clusters.groupby(by_style).nunique()) >= _FEWEST_CLUSTERS
-    pictures, clusters = pictures[is_large], clusters[is_large]
-    labels, class_names = pd.factorize(pictures["label"], sort=True)
+    images, clusters = images[is_large], clusters[is_large]
+    labels, class_names = pd.factorize(images["label"], sort=True)
     if len(class_names) < 2:
         return None
     generator = np.random.default_rng(seed)
-    if len(pictures) > _MOST_PROBED:
-        share = _MOST_PROBED / len(pictures)
+    if len(images) > _MOST_PROBED:
+        share = _MOST_PROBED / len(images)
         chosen = (
             stratify(labels, np.arange(len(labels)), np.array([share, 1 - share]), generator) == 0
         )
-        pictures, labels, clusters = pictures[chosen], labels[chosen], clusters[chosen]
-    of_picture = pd.factorize(clusters)[0]
-    features, names = property_features(pictures)
+        images, labels, clusters = images[chosen], labels[chosen], clusters[chosen]
+    of_image = pd.factorize(clusters)[0]
+    features, names = property_features(images)
     return probe_properties(
         features,
         names,
         labels,
-        of_picture,
-        assign_folds(labels, of_picture, num_folds=_NUM_FOLDS, seed=seed),
+        of_image,
+        assign_folds(labels, of_image, num_folds=_NUM_FOLDS, seed=seed),
         class_names=list(class_names),
         seed=seed,
     )

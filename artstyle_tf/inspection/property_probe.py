@@ -1,4 +1,4 @@
-"""Could a style be guessed without looking at the pictures, from their files alone?
+"""Could a style be guessed without looking at the images, from their files alone?
 
 If so, a network may learn what a scanner or a web site does to its files, and be right for the
 wrong reason.
@@ -23,7 +23,7 @@ from artstyle_tf.metrics.uncertainty import macro_f1_interval
 _NUM_TREES = 50
 _SMALLEST_LEAF = 3
 _NUM_SHUFFLES = 3
-_FEW_PICTURES = 500
+_FEW_IMAGES = 500
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class PropertyProbe:
         chance: mean macro-F1 of the same model with labels that were shuffled.
         per_style: columns class and f1, the largest first.
         importances: columns property and importance, the largest first: by how much the macro-F1
-            falls when the values of the property are shuffled among the pictures of a fold.
+            falls when the values of the property are shuffled among the images of a fold.
     """
 
     macro_f1: float
@@ -62,13 +62,13 @@ def probe_properties(
         features: float [N, D]; NaN where a value is not known.
         names: D names of properties; a property may have several columns.
         labels: int [N], class ids in [0, C).
-        clusters: int [N] in [0, G), equal for pictures that are not independent.
+        clusters: int [N] in [0, G), equal for images that are not independent.
         folds: int [N]; no cluster in two of them.
         class_names: C names.
         seed: of the forests and the shuffling.
 
     Returns:
-        Score, chance and what the score rests on; properties that all pictures share are left
+        Score, chance and what the score rests on; properties that all images share are left
         out. None if they share all.
     """
     generator, num_classes = np.random.default_rng(seed), len(class_names)
@@ -141,7 +141,7 @@ def _fit(features: np.ndarray, labels: np.ndarray, seed: int) -> RandomForestCla
         min_samples_leaf=_SMALLEST_LEAF,
         class_weight="balanced",
         # Threads cost more than they gain while there is little to learn from.
-        n_jobs=-1 if len(labels) > _FEW_PICTURES else 1,
+        n_jobs=-1 if len(labels) > _FEW_IMAGES else 1,
         random_state=seed,
     )
     return forest.fit(features, labels)

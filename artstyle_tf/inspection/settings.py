@@ -1,4 +1,4 @@
-"""How a folder of pictures is looked at before anything is learnt."""
+"""How a folder of images is looked at before anything is learned."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ class LimitsConfig(Schema):
     """From where on something is worth a word.
 
     Attributes:
-        tiny_below_px: shorter side of a picture.
-        huge_above_megapixels: width x height of a picture.
-        uniform_share: of a picture's pixels that are of one colour.
-        small_style_below: training pictures of a style.
-        imbalance_above: pictures of the largest style to those of the smallest.
-        dominant_group_above: share of a style's pictures by one group.
+        tiny_below_px: shorter side of an image.
+        huge_above_megapixels: width x height of an image.
+        uniform_fraction: of an image's pixels that are of one color.
+        small_style_below: training images of a style.
+        imbalance_above: images of the largest style to those of the smallest.
+        dominant_group_above: share of a style's images by one group.
         shortcut_above: lower end of the interval of what file properties alone give away; 0 is
             chance, 1 a perfect guess.
     """
 
     tiny_below_px: PositiveInt = 96
     huge_above_megapixels: PositiveFloat = 50.0
-    uniform_share: Fraction = 0.97
+    uniform_fraction: Fraction = 0.97
     small_style_below: PositiveInt = 50
     imbalance_above: Annotated[LenientFloat, Field(ge=1)] = 3.0
     dominant_group_above: Fraction = 0.3
@@ -48,7 +48,7 @@ class LimitsConfig(Schema):
 
 
 class InspectExperiment(Schema):
-    """A look at the pictures: counts, measures, troubles, shortcuts, and what augmentation does."""
+    """A look at the images: counts, measures, troubles, shortcuts, and what augmentation does."""
 
     seed: NonNegativeInt = 42
     outputs: str = "outputs"

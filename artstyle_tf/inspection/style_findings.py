@@ -1,4 +1,4 @@
-"""Findings about styles: how many pictures, by how many artists, how different."""
+"""Findings about styles: how many images, by how many artists, how different."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def describe_counts(
         counts: int, styles in the index, columns train, val and test; or the one column
             "not split".
         imbalance_above: ratio of the largest style to the smallest that is worth a word.
-        small_style_below: number of training pictures that is worth a word.
+        small_style_below: number of training images that is worth a word.
     """
     totals = counts.sum(axis=1)
     if len(totals) < 2:
@@ -38,14 +38,14 @@ def describe_counts(
     ratio = totals.max() / totals.min()
     if ratio > imbalance_above:
         text = (
-            f"{totals.idxmax()} has {ratio:.1f} times as many pictures as {totals.idxmin()} "
+            f"{totals.idxmax()} has {ratio:.1f} times as many images as {totals.idxmin()} "
             f"({totals.max()} against {totals.min()}): look at macro-F1, not at accuracy."
         )
         findings.append(
             Finding("imbalance", len(totals), text, (str(totals.idxmax()), str(totals.idxmin())))
         )
-    learnt = counts.get("train", totals)
-    small = learnt[learnt < small_style_below].sort_values(kind="stable")
+    learned = counts.get("train", totals)
+    small = learned[learned < small_style_below].sort_values(kind="stable")
     if len(small):
         told = [_small_style(str(style), counts.loc[style]) for style in small.index]
         text = " ".join(told[:_SHOWN_GROUPS])
@@ -74,7 +74,7 @@ def describe_near_equal_styles(counts: pd.DataFrame) -> list[Finding]:
 
 def describe_groups(
     groups: pd.DataFrame,
-    learnt_groups: pd.DataFrame,
+    learned_groups: pd.DataFrame,
     *,
     num_groups: int,
     num_alone: int,
@@ -84,15 +84,15 @@ def describe_groups(
     """Group structure, and groups that dominate a style.
 
     Args:
-        groups: of `measure_groups`, all pictures.
-        learnt_groups: the same of the training pictures; of all where there is no split.
+        groups: of `measure_groups`, all images.
+        learned_groups: the same of the training images; of all where there is no split.
         num_groups: different groups.
-        num_alone: pictures that are each a group of their own.
+        num_alone: images that are each a group of their own.
         guessed_pattern: found in the names of the files, if the user has told none.
         dominant_above: share of a style that is worth a word.
     """
-    total = int(groups["num_pictures"].sum())
-    text = f"There are {num_groups} groups among {total} pictures; {num_alone} pictures stand alone"
+    total = int(groups["num_images"].sum())
+    text = f"There are {num_groups} groups among {total} images; {num_alone} images stand alone"
     code, advice = "groups", "."
     if guessed_pattern is not None:
         code = "groups_in_names"
@@ -101,10 +101,10 @@ def describe_groups(
             f"with data.group_pattern='{guessed_pattern}'."
         )
     findings = [Finding(code, num_groups, text + advice)]
-    learnt = learnt_groups.set_index("label")
+    learned = learned_groups.set_index("label")
     told, dominant = [], []
     for row in groups.sort_values("largest_share", ascending=False).itertuples():
-        in_training = learnt.loc[row.label] if row.label in learnt.index else None
+        in_training = learned.loc[row.label] if row.label in learned.index else None
         share = max(row.largest_share, 0 if in_training is None else in_training["largest_share"])
         if share > dominant_above and row.largest_count > 1:
             dominant.append(row.label)
@@ -150,7 +150,7 @@ def describe_measures(by_measure: pd.DataFrame, by_pair: pd.DataFrame) -> list[F
             larger, smaller = smaller, larger
         text += (
             f" The farthest apart are {larger} and {smaller} in {strongest['measure']}: of two "
-            f"pictures, that of {larger} has more of it in {(1 + abs(delta)) / 2:.0%} of cases."
+            f"images, that of {larger} has more of it in {(1 + abs(delta)) / 2:.0%} of cases."
         )
     return [Finding("styles_differ", num_differing, text, tuple(ordered["measure"]))]
 
@@ -180,13 +180,13 @@ def describe_shortcut(
         excess_above: where the lower end of the interval has to lie for a word, between chance,
             0, and a perfect guess, 1.
     """
-    # Of the lower end, because a few dozen pictures score high by luck.
+    # Of the lower end, because a few dozen images score high by luck.
     if (interval[0] - chance) / (1 - chance) < excess_above:
         return []
     properties = importances.loc[importances["importance"] > 0.01, "property"]
     names = ", ".join(map(_in_words, properties[:3]))
     text = (
-        f"Files alone give styles away: a small model that sees no picture reaches macro-F1 "
+        f"Files alone give styles away: a small model that sees no image reaches macro-F1 "
         f"{macro_f1:.2f} ({interval[0]:.2f}-{interval[1]:.2f}; chance {chance:.2f}; "
         f"{folds_in_words})"
     )
@@ -197,19 +197,19 @@ def describe_shortcut(
         text += (
             f": {_in_words(name)} is {of_style:.3g} there and {elsewhere:.3g} elsewhere (medians)"
         )
-    text += ". A network may learn how pictures were scanned and saved instead of their style."
+    text += ". A network may learn how images were scanned and saved instead of their style."
     if {"size_bytes", "bytes_per_pixel"} & set(properties[:3]):
         text += " Bytes, though, also tell how much detail there is to be seen."
     return [Finding("file_shortcut", 1, text, tuple(properties))]
 
 
-def describe_up_sampling(
+def describe_upsampling(
     before: pd.Series, after: pd.Series, *, made_up_above: float = 0.5
 ) -> list[Finding]:
     """Styles that would mostly be made up if small classes were filled up.
 
     Args:
-        before: training pictures of each style.
+        before: training images of each style.
         after: with the augmented ones.
         made_up_above: share of a style that is worth a word.
     """
@@ -219,8 +219,8 @@ def describe_up_sampling(
         return []
     told = [f"{share:.0%} of {style}" for style, share in made_up.items()]
     text = (
-        f"If small styles were filled up by augmented copies (data.up_sampling), {examples(told)} "
-        "would be made up: views (data.views) show each picture anew without counting it more "
+        f"If small styles were filled up by augmented copies (data.upsampling), {examples(told)} "
+        "would be made up: views (data.views) show each image anew without counting it more "
         "often."
     )
     return [Finding("made_up_style", len(made_up), text, tuple(map(str, made_up.index)))]
@@ -228,7 +228,7 @@ def describe_up_sampling(
 
 def _small_style(style: str, counts: pd.Series) -> str:
     if "train" not in counts.index:
-        return f"{style} has {_pictures(counts.sum())}: expect wide error bars."
+        return f"{style} has {_images(counts.sum())}: expect wide error bars."
     judged = {
         name: int(counts.get(split, 0))
         for split, name in (("val", "validation"), ("test", "test"))
@@ -247,11 +247,11 @@ def _small_style(style: str, counts: pd.Series) -> str:
 
 def _dominance(row, in_training: pd.Series | None) -> str:
     text = f"{row.largest_share:.0%} of {row.label} is by one group, {row.largest_group} "
-    text += f"({row.largest_count} of {row.num_pictures} pictures"
-    if in_training is not None and in_training["num_pictures"] != row.num_pictures:
+    text += f"({row.largest_count} of {row.num_images} images"
+    if in_training is not None and in_training["num_images"] != row.num_images:
         other = in_training["largest_group"]
         who = "" if other == row.largest_group else f" by {other}"
-        text += f"; {in_training['largest_share']:.0%} of its training pictures{who}"
+        text += f"; {in_training['largest_share']:.0%} of its training images{who}"
     return f"{text})."
 
 
@@ -266,8 +266,8 @@ def _in_words(name: str) -> str:
 
 
 def _noun(count: int) -> str:
-    return "picture" if count == 1 else "pictures"
+    return "image" if count == 1 else "images"
 
 
-def _pictures(count: int) -> str:
+def _images(count: int) -> str:
     return f"{count} {_noun(count)}"

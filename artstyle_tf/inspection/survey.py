@@ -1,4 +1,4 @@
-"""Every picture is opened once, and what there is to know about it becomes a row of a table."""
+"""Every image is opened once, and what there is to know about it becomes a row of a table."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from artstyle_tf.images.index.near_duplicates import (
 )
 from artstyle_tf.images.preparation.worker_pool import WorkerPool
 from artstyle_tf.images.reading.image_reading import (
-    UnreadablePictureError,
-    decode_picture,
+    UnreadableImageError,
+    decode_image,
     read_bytes,
 )
 from artstyle_tf.inspection.file_facts import (
@@ -41,7 +41,7 @@ MEASURES = (
     "saturation",
     "sharpness",
 )
-"""Columns of a survey that describe what a picture looks like."""
+"""Columns of a survey that describe what an image looks like."""
 
 
 _ROWS_AT_ONCE = 2000
@@ -49,27 +49,27 @@ _ROWS_AT_ONCE = 2000
 
 @dataclass(frozen=True)
 class Survey:
-    """What is known of N pictures after each was opened once.
+    """What is known of N images after each was opened once.
 
     Attributes:
-        pictures: one row a picture: the columns of the index (path, label, group, digest,
+        images: one row an image: the columns of the index (path, label, group, digest,
             size_bytes); is_readable and reason; complaint (of the decoder about
             what is not to be seen); those of `FileFacts`; fits_suffix, ends_properly,
-            width_px, height_px (as the picture is shown), aspect (width / height), megapixels,
+            width_px, height_px (as the image is shown), aspect (width / height), megapixels,
             bytes_per_pixel; those of `PixelMeasures`, with border (its kind) and border_share (the
-            mean of its four shares); looks_like (equal for pictures that look the same) and
+            mean of its four shares); looks_like (equal for images that look the same) and
             perceptual_hash (as text). What a file did not give is NaN or "".
-        histograms: style -> float64 [3, 64], mean over its readable pictures of the shares of
+        histograms: style -> float64 [3, 64], mean over its readable images of the shares of
             pixels in each bin of red, green and blue.
     """
 
-    pictures: pd.DataFrame
+    images: pd.DataFrame
     histograms: dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """What comes back from the process that opened a picture; a hash is 32 bytes there."""
+    """What comes back from the process that opened an image; a hash is 32 bytes there."""
 
     reason: str
     facts: FileFacts | None = None
@@ -81,32 +81,32 @@ class _Seen:
     packed_hash: np.ndarray | None = None
 
 
-def survey_pictures(
-    pictures: pd.DataFrame,
+def survey_images(
+    images: pd.DataFrame,
     *,
     root: Path,
     num_workers: int | None = None,
     reporter: Reporter = SILENT,
 ) -> Survey:
-    """Opens every picture once, in several processes, and keeps rows instead of pixels.
+    """Opens every image once, in several processes, and keeps rows instead of pixels.
 
     Args:
-        pictures: of an `ImageIndex`.
+        images: of an `ImageIndex`.
         root: folder that their paths are relative to.
         num_workers: processes; None for one per core.
         reporter: where progress goes.
 
     Returns:
-        The table, in the order of the pictures.
+        The table, in the order of the images.
     """
-    pictures = pictures.reset_index(drop=True)
+    images = images.reset_index(drop=True)
     tables, rows = [], []
-    hashes = np.zeros((len(pictures), NUM_BITS), dtype=bool)
-    is_usable = np.zeros(len(pictures), dtype=bool)
+    hashes = np.zeros((len(images), NUM_BITS), dtype=bool)
+    is_usable = np.zeros(len(images), dtype=bool)
     sums: dict[str, np.ndarray] = {}
-    places = zip(pictures["path"], pictures["label"], strict=True)
+    places = zip(images["path"], images["label"], strict=True)
     for number, ((path, style), seen) in enumerate(
-        zip(places, _see_all(pictures, root, num_workers, reporter), strict=True)
+        zip(places, _see_all(images, root, num_workers, reporter), strict=True)
     ):
         rows.append(_row(path, seen))
         if len(rows) == _ROWS_AT_ONCE:
@@ -120,7 +120,7 @@ def survey_pictures(
     if rows:  # an empty table would turn the others' truth values into objects
         tables.append(_compact(rows))
     seen_table = pd.concat(tables, ignore_index=True)
-    table = pd.concat([pictures, seen_table], axis=1)
+    table = pd.concat([images, seen_table], axis=1)
     table["bytes_per_pixel"] = table["size_bytes"] / (table["megapixels"] * 1e6)
     table["looks_like"] = join_near_pairs(hashes, is_usable)
     table["perceptual_hash"] = hashes_as_text(hashes, is_usable)
@@ -128,16 +128,16 @@ def survey_pictures(
     return Survey(table, {style: sums[style] / num_readable[style] for style in sorted(sums)})
 
 
-def _see_picture(path: Path) -> _Seen:
+def _see_image(path: Path) -> _Seen:
     """Everything that is wanted of one file, which is read once."""
     facts = None
     try:
         content = read_bytes(path)
         facts = read_file_facts(content)
-        decoded = decode_picture(content)
+        decoded = decode_image(content)
         measures, histogram = measure_pixels(decoded.pixels)
         found = perceptual_hash(content)
-    except UnreadablePictureError as error:
+    except UnreadableImageError as error:
         return _Seen(error.reason, facts)
     height, width = decoded.pixels.shape[:2]
     return _Seen(
@@ -153,12 +153,12 @@ def _see_picture(path: Path) -> _Seen:
 
 
 def _see_all(
-    pictures: pd.DataFrame, root: Path, num_workers: int | None, reporter: Reporter
+    images: pd.DataFrame, root: Path, num_workers: int | None, reporter: Reporter
 ) -> Iterator[_Seen]:
-    files = [root / path for path in pictures["path"]]
+    files = [root / path for path in images["path"]]
     with WorkerPool(num_workers) as pool:
         yield from reporter.track(
-            pool.map(_see_picture, files), total=len(files), description="Looking at the pictures"
+            pool.map(_see_image, files), total=len(files), description="Looking at the images"
         )
 
 
@@ -167,7 +167,7 @@ _EMPTY_ROW: dict[str, Any] = {
     **dict.fromkeys(("is_readable", "has_exif", "is_progressive"), False),
     **dict.fromkeys(("fits_suffix", "ends_properly"), True),
     **dict.fromkeys(("reason", "complaint", "file_format", "mode"), ""),
-    **dict.fromkeys(("colour_profile", "chroma_subsampling", "border"), ""),
+    **dict.fromkeys(("color_profile", "chroma_subsampling", "border"), ""),
     **dict.fromkeys(("stored_width_px", "stored_height_px", "num_frames", "jpeg_quality"), np.nan),
     **dict.fromkeys(("width_px", "height_px", "aspect", "megapixels"), np.nan),
     **dict.fromkeys(_NUMBERS, np.nan),

@@ -25,7 +25,7 @@ def write_tables(
         preview: of augmentation.
     """
     tables = {
-        "pictures": inspection.pictures,
+        "images": inspection.images,
         "class_counts": inspection.counts.rename_axis("label").reset_index(),
         "formats": _formats(inspection.readable),
         "measures": _measures(inspection.readable),
@@ -35,7 +35,7 @@ def write_tables(
         "troubles": inspection.troubles,
         "copies": inspection.copies,
         "groups": inspection.groups,
-        "training_groups": inspection.learnt_groups,
+        "training_groups": inspection.learned_groups,
     }
     if inspection.probe is not None:
         tables["file_properties"] = inspection.probe.importances
@@ -47,9 +47,9 @@ def write_tables(
 
 
 def _formats(readable: pd.DataFrame) -> pd.DataFrame:
-    """How many pictures of each style are of each format, mode and colour profile."""
-    keys = ["label", "file_format", "mode", "colour_profile"]
-    return readable.groupby(keys).size().rename("num_pictures").reset_index()
+    """How many images of each style are of each format, mode and color profile."""
+    keys = ["label", "file_format", "mode", "color_profile"]
+    return readable.groupby(keys).size().rename("num_images").reset_index()
 
 
 def _measures(readable: pd.DataFrame) -> pd.DataFrame:
@@ -59,7 +59,7 @@ def _measures(readable: pd.DataFrame) -> pd.DataFrame:
     for label, of_style in values.groupby(readable["label"]):
         quantiles = of_style.quantile(list(_QUANTILES))
         for measure in of_style.columns:
-            row = {"label": label, "measure": measure, "num_pictures": len(of_style)}
+            row = {"label": label, "measure": measure, "num_images": len(of_style)}
             row["mean"] = of_style[measure].mean()
             row["standard_deviation"] = of_style[measure].std()
             row.update({f"quantile_{100 * q:g}": quantiles.loc[q, measure] for q in _QUANTILES})

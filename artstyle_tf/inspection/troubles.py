@@ -1,4 +1,4 @@
-"""Pictures that would harm a training, or at least surprise whoever trusts the folder."""
+"""Images that would harm a training, or at least surprise whoever trusts the folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from artstyle_tf.images.reading.image_reading import UnreadablePictureError
+from artstyle_tf.images.reading.image_reading import UnreadableImageError
 from artstyle_tf.inspection.file_facts import read_file_facts
 from artstyle_tf.inspection.settings import LimitsConfig
 
@@ -18,21 +18,21 @@ Detail = Callable[[Any], str]
 _BYTES_OF_A_STRANGER = 2**18  # formats are known by their beginnings
 
 
-def find_troubles(pictures: pd.DataFrame, limits: LimitsConfig) -> pd.DataFrame:
-    """Finds what is wrong with single pictures.
+def find_troubles(images: pd.DataFrame, limits: LimitsConfig) -> pd.DataFrame:
+    """Finds what is wrong with single images.
 
     Args:
-        pictures: of a `Survey`.
-        limits: from where on a picture is worth a word.
+        images: of a `Survey`.
+        limits: from where on an image is worth a word.
 
     Returns:
-        One row for each picture and trouble, with the columns `COLUMNS`; code is "unreadable",
+        One row for each image and trouble, with the columns `COLUMNS`; code is "unreadable",
         "truncated", "misnamed", "tiny", "huge", "animated", "nearly_uniform", "border", "frame",
-        "colour_profile" or "decoder_warnings".
+        "color_profile" or "decoder_warnings".
     """
-    readable = pictures[pictures["is_readable"]]
-    is_uniform = readable["uniform_share"] >= limits.uniform_share
-    profile = readable["colour_profile"]
+    readable = images[images["is_readable"]]
+    is_uniform = readable["uniform_fraction"] >= limits.uniform_fraction
+    profile = readable["color_profile"]
     ends_early = readable["complaint"].str.contains("remature end")
     is_cut_off = ~readable["ends_properly"] | ends_early
     checks: list[tuple[str, pd.Series, str | Detail]] = [
@@ -48,9 +48,9 @@ def find_troubles(pictures: pd.DataFrame, limits: LimitsConfig) -> pd.DataFrame:
         ("border", (readable["border"] == "border") & ~is_uniform, _border_in_words),
         ("frame", (readable["border"] == "frame") & ~is_uniform, _border_in_words),
         (
-            "colour_profile",
+            "color_profile",
             (profile != "") & ~profile.str.contains("srgb", case=False),
-            lambda row: row.colour_profile,
+            lambda row: row.color_profile,
         ),
         (
             "decoder_warnings",
@@ -58,63 +58,63 @@ def find_troubles(pictures: pd.DataFrame, limits: LimitsConfig) -> pd.DataFrame:
             lambda row: row.complaint,
         ),
     ]
-    rows = _unreadable(pictures[~pictures["is_readable"]], limits)
-    rows += _rows("misnamed", pictures[~pictures["fits_suffix"]], _content_in_words)
+    rows = _unreadable(images[~images["is_readable"]], limits)
+    rows += _rows("misnamed", images[~images["fits_suffix"]], _content_in_words)
     for code, is_so, detail in checks:
         rows += _rows(code, readable[is_so], detail)
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def find_misnamed_strangers(root: Path, ignored: pd.DataFrame) -> pd.DataFrame:
-    """Pictures that were ignored because of their suffix: a .txt that is a JPEG, say.
+    """Images that were ignored because of their suffix: a .txt that is a JPEG, say.
 
     Args:
-        root: folder of the pictures.
+        root: folder of the images.
         ignored: of an `ImageIndex`.
 
     Returns:
         Rows as those of `find_troubles`.
     """
     rows = []
-    for path in ignored.loc[ignored["reason"].str.startswith("not a picture"), "path"]:
+    for path in ignored.loc[ignored["reason"].str.startswith("not an image"), "path"]:
         file = root / path
         try:
             with file.open("rb") as opened:
                 found = read_file_facts(opened.read(_BYTES_OF_A_STRANGER)).file_format
-        except (UnreadablePictureError, OSError):
+        except (UnreadableImageError, OSError):
             continue
         label = path.split("/", 1)[0] if "/" in path else ""
         rows.append(("misnamed", path, label, f"ignored, but its content is {found}"))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _unreadable(pictures: pd.DataFrame, limits: LimitsConfig) -> list[tuple[str, str, str, str]]:
+def _unreadable(images: pd.DataFrame, limits: LimitsConfig) -> list[tuple[str, str, str, str]]:
     """Those that cannot be used, told apart by why."""
-    is_huge = pictures["megapixels"] > limits.huge_above_megapixels
-    is_huge |= pictures["reason"].str.contains("decompression bomb")
-    is_cut_off = pictures["reason"].str.startswith("the file is cut off") & ~is_huge
+    is_huge = images["megapixels"] > limits.huge_above_megapixels
+    is_huge |= images["reason"].str.contains("decompression bomb")
+    is_cut_off = images["reason"].str.startswith("the file is cut off") & ~is_huge
 
     def reason(row: Any) -> str:
         return f"left out: {row.reason}"
 
     return [
-        *_rows("huge", pictures[is_huge], reason),
-        *_rows("truncated", pictures[is_cut_off], reason),
-        *_rows("unreadable", pictures[~is_huge & ~is_cut_off], reason),
+        *_rows("huge", images[is_huge], reason),
+        *_rows("truncated", images[is_cut_off], reason),
+        *_rows("unreadable", images[~is_huge & ~is_cut_off], reason),
     ]
 
 
 def _rows(
-    code: str, pictures: pd.DataFrame, detail: str | Detail
+    code: str, images: pd.DataFrame, detail: str | Detail
 ) -> list[tuple[str, str, str, str]]:
     return [
         (code, row.path, row.label, detail if isinstance(detail, str) else detail(row))
-        for row in pictures.itertuples()
+        for row in images.itertuples()
     ]
 
 
-def _shorter_side(pictures: pd.DataFrame) -> pd.Series:
-    return pictures[["width_px", "height_px"]].min(axis=1)
+def _shorter_side(images: pd.DataFrame) -> pd.Series:
+    return images[["width_px", "height_px"]].min(axis=1)
 
 
 def _early_end_in_words(row: Any) -> str:
@@ -136,7 +136,7 @@ def _frames_in_words(row: Any) -> str:
 
 
 def _uniformity_in_words(row: Any) -> str:
-    return f"{row.uniform_share:.0%} of it has one colour"
+    return f"{row.uniform_fraction:.0%} of it has one color"
 
 
 def _border_in_words(row: Any) -> str:

@@ -33,14 +33,14 @@ def pairwise_distances(embeddings: Any, distance: Distance = "l2") -> Any:
     check_distance(distance)
     embeddings = ops.cast(embeddings, "float32")
     if distance == "cosine":
-        embeddings = normalised_rows(embeddings)
+        embeddings = normalized_rows(embeddings)
         distances = ops.maximum(1.0 - ops.matmul(embeddings, ops.transpose(embeddings)), 0.0)
         return distances * _all_but_the_diagonal(distances)
     squared = _squared_l2(embeddings)
     return squared if distance == "squared_l2" else _safe_sqrt(squared)
 
 
-def normalised_rows(embeddings: Any) -> Any:
+def normalized_rows(embeddings: Any) -> Any:
     """Rows of length 1; a row of zeros stays one, with gradient 0."""
     squared_lengths = ops.sum(ops.square(embeddings), axis=1, keepdims=True)
     is_zero = squared_lengths < _SMALLEST_SQUARED_LENGTH

@@ -17,7 +17,7 @@ from artstyle_tf.system.errors import ArtstyleError
 class LogitAdjustedCrossEntropy(keras.losses.Loss):
     """Cross-entropy on logits to which `tau * log(prior)` was added.
 
-    For a picture with logits f and label y, priors p and label smoothing e over C classes:
+    For an image with logits f and label y, priors p and label smoothing e over C classes:
 
         a_c  = f_c + tau * log(p_c)
         q_c  = (1 - e) * [c == y] + e / C
@@ -29,7 +29,7 @@ class LogitAdjustedCrossEntropy(keras.losses.Loss):
     classes. The smoothed target is uniform and meets the adjusted logits, as in the first line.
 
     Args:
-        class_counts: training pictures of each class, C numbers; their ratios matter, so that
+        class_counts: training images of each class, C numbers; their ratios matter, so that
             priors do as well.
         tau: strength of the adjustment, at least 0: 0 is plain cross-entropy, 1 makes the loss
             consistent for the balanced error.
@@ -38,7 +38,7 @@ class LogitAdjustedCrossEntropy(keras.losses.Loss):
         **kwargs: reduction and dtype of every Keras loss.
 
     Raises:
-        ArtstyleError: if tau is above 0 and a class has no pictures: log(0) is minus infinity.
+        ArtstyleError: if tau is above 0 and a class has no images: log(0) is minus infinity.
         ValueError: if an argument is outside its range.
 
     Source: the logit-adjusted softmax cross-entropy of Menon et al. 2020, arXiv:2007.07314.
@@ -71,10 +71,10 @@ class LogitAdjustedCrossEntropy(keras.losses.Loss):
             raise ValueError(f"label_smoothing must be in [0, 1), not {self.label_smoothing}")
         if self.tau and not all(self.class_counts):
             raise ArtstyleError(
-                "Logit adjustment needs training pictures of every class",
+                "Logit adjustment needs training images of every class",
                 received=f"none of class number {self.class_counts.index(0.0)} (counted from 0)",
                 expected="at least one",
-                fix="add pictures of it, leave the class out, or do not use logit adjustment",
+                fix="add images of it, leave the class out, or do not use logit adjustment",
             )
 
     def _log_priors(self) -> np.ndarray:
@@ -83,7 +83,7 @@ class LogitAdjustedCrossEntropy(keras.losses.Loss):
         return np.log(counts / counts.sum())
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Loss of each picture.
+        """Loss of each image.
 
         Args:
             y_true: int [B] or [B, 1], class ids in [0, C).

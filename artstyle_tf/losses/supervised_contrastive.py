@@ -8,7 +8,7 @@ from typing import Any, Self
 import keras
 from keras import ops
 
-from artstyle_tf.losses.distances import normalised_rows
+from artstyle_tf.losses.distances import normalized_rows
 from artstyle_tf.losses.pairs import masked_mean, positives_and_negatives
 from artstyle_tf.losses.settings import MetricLossConfig
 from artstyle_tf.losses.triplet_losses import BatchLoss
@@ -21,7 +21,7 @@ def supervised_contrastive_loss(labels: Any, embeddings: Any, *, temperature: fl
 
     Args:
         labels: [B] or [B, 1], class ids.
-        embeddings: float [B, D]; normalised here.
+        embeddings: float [B, D]; normalized here.
         temperature: above 0; a small one looks at the hardest rows only.
 
     Returns:
@@ -29,7 +29,7 @@ def supervised_contrastive_loss(labels: Any, embeddings: Any, *, temperature: fl
 
     Source: Khosla et al. 2020, arXiv:2004.11362, equation 2 (L_out).
     """
-    rows = normalised_rows(ops.cast(embeddings, "float32"))
+    rows = normalized_rows(ops.cast(embeddings, "float32"))
     similarities = ops.matmul(rows, ops.transpose(rows)) / temperature
     is_positive, is_negative = positives_and_negatives(labels)
     is_other = ops.logical_or(is_positive, is_negative)

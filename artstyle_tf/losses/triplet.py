@@ -8,7 +8,7 @@ All of them compare distances d(anchor, positive) and d(anchor, negative) by
 and differ in the triplets of a batch they look at. Triplets are chosen without a gradient; the
 gradient goes through the distances of those chosen. No tensor is larger than a few times [B, B].
 For rows of length 1 distances are at most 2 (L2, cosine) or 4 (squared L2), which gives the margin
-its meaning; nothing is normalised here.
+its meaning; nothing is normalized here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def semi_hard_triplet_loss(
     """Mean over all pairs of an anchor and a positive, each with its semi-hard negative.
 
     That is the nearest negative which is farther away than the positive. Where there is none, it
-    is the farthest negative. Nearer negatives, which are often mislabelled or hopeless, would pull
+    is the farthest negative. Nearer negatives, which are often mislabeled or hopeless, would pull
     a young embedding into one point.
 
     Args:

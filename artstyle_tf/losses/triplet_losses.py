@@ -28,7 +28,7 @@ class BatchLoss(keras.losses.Loss):
         """
         if sample_weight is not None:
             raise ValueError(
-                f"{type(self).__name__} compares pictures with each other and cannot weigh single "
+                f"{type(self).__name__} compares images with each other and cannot weigh single "
                 "ones. Received: sample_weight (or class_weight). Balance the batches instead."
             )
         return super().__call__(y_true, y_pred)

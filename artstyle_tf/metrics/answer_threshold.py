@@ -23,7 +23,7 @@ def risk_coverage(probabilities: np.ndarray, labels: np.ndarray) -> pd.DataFrame
 
     Returns:
         One row for each threshold that changes anything, the highest first: threshold (answer if
-        the confidence is at least this), coverage (share of the pictures that are answered) and
+        the confidence is at least this), coverage (share of the images that are answered) and
         accuracy among them.
     """
     confidences, is_right = confidences_of(probabilities, labels)
@@ -36,7 +36,7 @@ def risk_coverage(probabilities: np.ndarray, labels: np.ndarray) -> pd.DataFrame
             "accuracy": np.cumsum(is_right[order]) / answered,
         }
     )
-    # Pictures of the same confidence are answered together or not at all.
+    # Images of the same confidence are answered together or not at all.
     return table.drop_duplicates("threshold", keep="last").reset_index(drop=True)
 
 

@@ -38,15 +38,15 @@ class Calibration:
 
     Attributes:
         temperature: logits are divided by it; 1 for none.
-        wanted_accuracy: among the pictures that are answered.
-        threshold: a picture is answered if the confidence is at least this; None if no threshold
+        target_accuracy: among the images that are answered.
+        threshold: an image is answered if the confidence is at least this; None if no threshold
             reaches the accuracy.
-        coverage: share of the validation pictures that are answered.
+        coverage: share of the validation images that are answered.
         reason: why there is no threshold; None where there is one, and for runs of before.
     """
 
     temperature: float
-    wanted_accuracy: float
+    target_accuracy: float
     threshold: float | None
     coverage: float
     reason: str | None = None
@@ -55,7 +55,7 @@ class Calibration:
     def lowest_accepted(self) -> float:
         """From this confidence on a prediction is an answer; infinite if none is.
 
-        A little below the threshold, which is the confidence of some validation picture: whether
+        A little below the threshold, which is the confidence of some validation image: whether
         that one is answered must not depend on how a runtime rounds.
         """
         return math.inf if self.threshold is None else self.threshold - _ROUNDING
@@ -66,27 +66,27 @@ class Calibration:
 
 
 def calibrate(
-    probabilities: np.ndarray, labels: np.ndarray, *, temperature: float, wanted_accuracy: float
+    probabilities: np.ndarray, labels: np.ndarray, *, temperature: float, target_accuracy: float
 ) -> Calibration:
     """Finds the threshold for an accuracy.
 
     Args:
-        probabilities: float [N, C], with the temperature; of pictures that were not learnt from.
+        probabilities: float [N, C], with the temperature; of images that were not learned from.
         labels: int [N].
         temperature: that they were made with.
-        wanted_accuracy: in (0, 1].
+        target_accuracy: in (0, 1].
 
     Returns:
         With a threshold only where there are enough validation images to claim the accuracy; see
         `fewest_answers`.
     """
-    threshold, coverage = threshold_for_accuracy(probabilities, labels, accuracy=wanted_accuracy)
+    threshold, coverage = threshold_for_accuracy(probabilities, labels, accuracy=target_accuracy)
     return Calibration(
         temperature=temperature,
-        wanted_accuracy=wanted_accuracy,
+        target_accuracy=target_accuracy,
         threshold=threshold if coverage else None,
         coverage=coverage,
-        reason=None if coverage else why_no_threshold(probabilities, labels, wanted_accuracy),
+        reason=None if coverage else why_no_threshold(probabilities, labels, target_accuracy),
     )
 
 
@@ -104,7 +104,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     too much, below 1 one that says too little.
 
     Args:
-        logits: float [N, C], of pictures that were not learnt from.
+        logits: float [N, C], of images that were not learned from.
         labels: int [N].
 
     Returns:
@@ -162,7 +162,7 @@ def calibration_summary(probabilities: np.ndarray, labels: np.ndarray) -> dict[s
 
     Returns:
         expected_calibration_error: mean distance of confidence and accuracy over the bins of
-            `reliability`, weighted by their pictures; 0 is perfect.
+            `reliability`, weighted by their images; 0 is perfect.
         brier_score: mean squared distance of the probabilities from the truth, from 0 to 2.
         log_loss: mean -log of the probability of the true class.
     """

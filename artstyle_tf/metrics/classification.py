@@ -1,10 +1,10 @@
-"""Scores of a classifier on labelled pictures.
+"""Scores of a classifier on labeled images.
 
 One rule for all figures here and for the training metric `MacroF1`: a class is scored if it occurs
 among the true labels. scikit-learn's default also scores a class that is only predicted, with F1 0.
 On a folder that lacks a style, that would subtract up to 1 / C for a handful of mistakes, and the
 score would depend on whether there were none or one. The mistakes are not forgiven: each lowers the
-recall of the class it was taken from. Where every class has pictures, both rules agree.
+recall of the class it was taken from. Where every class has images, both rules agree.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def classification_summary(
         macro_f1, accuracy, macro_precision and macro_recall, each in [0, 1].
 
     Raises:
-        ArtstyleError: if there are no pictures.
+        ArtstyleError: if there are no images.
         ValueError: if the arrays are not integers of the same length in [0, C).
     """
     labels, predictions = _checked(labels, predictions, num_classes)
@@ -61,12 +61,12 @@ def per_class_report(
         class_names: C names.
 
     Returns:
-        Columns class, precision, recall, f1 (float64) and support (int64, number of pictures), one
+        Columns class, precision, recall, f1 (float64) and support (int64, number of images), one
         row a class in the order of the names. A class with support 0 has scores 0 that mean
         nothing; the mean of a column over the other rows is the macro figure.
 
     Raises:
-        ArtstyleError: if there are no pictures.
+        ArtstyleError: if there are no images.
         ValueError: if the arrays are not integers of the same length in [0, C).
     """
     num_classes = len(class_names)
@@ -94,7 +94,7 @@ def confusion_matrix(
         int64 [C, C]; row = true class, column = predicted class.
 
     Raises:
-        ArtstyleError: if there are no pictures.
+        ArtstyleError: if there are no images.
         ValueError: if the arrays are not integers of the same length in [0, C).
     """
     labels, predictions = _checked(labels, predictions, num_classes)
@@ -113,10 +113,10 @@ def _checked(
         )
     if not labels.size:
         raise ArtstyleError(
-            "There are no pictures to score",
-            received="0 readable pictures with a label",
+            "There are no images to score",
+            received="0 readable images with a label",
             expected="at least one",
-            fix="point to a folder of style folders with readable pictures in them",
+            fix="point to a folder of style folders with readable images in them",
         )
     for name, ids in (("labels", labels), ("predictions", predictions)):
         if not np.issubdtype(ids.dtype, np.integer):

@@ -275,8 +275,8 @@ def _difference_interval(
     # Satterthwaite 1946: few trainings say little of how much they vary.
     freedom = parts.sum() ** 2 / max(float((parts**2 / np.array(degrees)).sum()), 1e-300)
     width = float(stats.t.ppf((1.0 + level) / 2.0, min(freedom, 1e6)) * np.sqrt(parts.sum()))
-    centre = difference * shrunk
+    center = difference * shrunk
     return (
-        float(max(min(centre - width, difference), -1.0)),
-        float(min(max(centre + width, difference), 1.0)),
+        float(max(min(center - width, difference), -1.0)),
+        float(min(max(center + width, difference), 1.0)),
     )

@@ -1,6 +1,6 @@
-"""What an embedding looks like from outside: how far apart its pictures are, and in how many ways.
+"""What an embedding looks like from outside: how far apart its images are, and in how many ways.
 
-A collapsed embedding puts all pictures into one point or onto one line, where neighbours mean
+A collapsed embedding puts all images into one point or onto one line, where neighbors mean
 nothing, although its loss may look like that of a hard problem.
 """
 
@@ -29,7 +29,7 @@ def mean_pairwise_distance(embeddings: np.ndarray) -> float:
 def effective_rank(embeddings: np.ndarray) -> float:
     """In how many dimensions the rows differ, as a soft count.
 
-    exp(-sum_i p_i log p_i) for the singular values of the centred rows, scaled to add up to 1: k
+    exp(-sum_i p_i log p_i) for the singular values of the centered rows, scaled to add up to 1: k
     for k equal ones, 1 for rows on a line.
 
     Args:
@@ -40,11 +40,11 @@ def effective_rank(embeddings: np.ndarray) -> float:
 
     Source: Roy and Vetterli 2007, "The effective rank".
     """
-    centred = np.asarray(embeddings, np.float64)
-    centred = centred - centred.mean(axis=0)
-    values = np.linalg.svd(centred, compute_uv=False)
+    centered = np.asarray(embeddings, np.float64)
+    centered = centered - centered.mean(axis=0)
+    values = np.linalg.svd(centered, compute_uv=False)
     # What is smaller than the rounding of float32 is no dimension.
-    if values[0] < 1e-6 * np.sqrt(len(centred)):
+    if values[0] < 1e-6 * np.sqrt(len(centered)):
         return 0.0
     shares = values[values > 0] / values.sum()
     return float(np.exp(-(shares * np.log(shares)).sum()))
@@ -78,7 +78,7 @@ def active_triplet_share(embeddings: np.ndarray, labels: np.ndarray, *, margin: 
 def same_and_different_distances(
     embeddings: np.ndarray, labels: np.ndarray, *, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """L2 distances between pictures of the same class and of different ones.
+    """L2 distances between images of the same class and of different ones.
 
     Args:
         embeddings: float [N, D].

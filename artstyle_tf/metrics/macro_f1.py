@@ -13,17 +13,17 @@ class MacroF1(keras.metrics.Metric):
     """Mean of the classes' F1, from one confusion matrix over all batches.
 
     A mean of the batches' macro-F1 would be another, lower number. F1 of class c, with M[c, d] the
-    (weighted) pictures of class c taken for class d, is
+    (weighted) images of class c taken for class d, is
 
         F1_c = 2 M[c, c] / (sum_d M[c, d] + sum_d M[d, c])
 
-    and the mean goes over the classes with pictures, exactly as in
+    and the mean goes over the classes with images, exactly as in
     `artstyle_tf.metrics.classification`; the best epoch is chosen by comparing the two.
 
     Args:
         num_classes: number C of classes, at least 2.
         name: of the metric.
-        **kwargs: dtype, of the matrix; the default float32 counts up to 2**24 pictures a cell.
+        **kwargs: dtype, of the matrix; the default float32 counts up to 2**24 images a cell.
 
     Raises:
         ValueError: if there are fewer than two classes.
@@ -63,12 +63,12 @@ class MacroF1(keras.metrics.Metric):
         self.confusion.assign_add(ops.matmul(ops.transpose(labels), predictions))
 
     def result(self) -> Any:
-        """Scalar in [0, 1]; 0 before the first picture."""
-        num_labelled = ops.sum(self.confusion, axis=1)
+        """Scalar in [0, 1]; 0 before the first image."""
+        num_labeled = ops.sum(self.confusion, axis=1)
         num_predicted = ops.sum(self.confusion, axis=0)
-        occurs = ops.cast(num_labelled > 0, self.dtype)
-        # A class without pictures gets weight 0 below; the 1 only keeps 0 / 0 out.
-        totals = ops.where(num_labelled > 0, num_labelled + num_predicted, 1.0)
+        occurs = ops.cast(num_labeled > 0, self.dtype)
+        # A class without images gets weight 0 below; the 1 only keeps 0 / 0 out.
+        totals = ops.where(num_labeled > 0, num_labeled + num_predicted, 1.0)
         scores = 2.0 * ops.diagonal(self.confusion) / totals
         return ops.sum(scores * occurs) / ops.maximum(ops.sum(occurs), 1.0)
 

@@ -1,4 +1,4 @@
-"""Nearest neighbours among embeddings, and what they say about a class."""
+"""Nearest neighbors among embeddings, and what they say about a class."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOST_PAIRS_AT_ONCE = 2**24
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class Neighbors:
     """The k nearest rows of a gallery for each of Q queries, the nearest first.
 
     Attributes:
@@ -24,73 +24,73 @@ class Neighbours:
     distances: np.ndarray
 
 
-def nearest_neighbours(
+def nearest_neighbors(
     queries: np.ndarray,
     gallery: np.ndarray,
     *,
-    num_neighbours: int,
+    num_neighbors: int,
     query_groups: np.ndarray | None = None,
     gallery_groups: np.ndarray | None = None,
-) -> Neighbours:
+) -> Neighbors:
     """Finds the nearest rows exactly; of equally near ones the first.
 
     Args:
         queries: float [Q, D].
         gallery: float [N, D].
-        num_neighbours: k.
+        num_neighbors: k.
         query_groups: [Q], group of each query.
-        gallery_groups: [N]; rows of the query's own group are no neighbours. With the parents of
-            pictures as groups, a picture finds neither itself nor its augmented copies.
+        gallery_groups: [N]; rows of the query's own group are no neighbors. With the parents of
+            images as groups, an image finds neither itself nor its augmented copies.
 
     Returns:
-        The neighbours; memory grows with the gallery, not with queries x gallery.
+        The neighbors; memory grows with the gallery, not with queries x gallery.
     """
-    positions = np.full((len(queries), num_neighbours), -1, np.int64)
-    distances = np.full((len(queries), num_neighbours), np.inf, np.float32)
+    positions = np.full((len(queries), num_neighbors), -1, np.int64)
+    distances = np.full((len(queries), num_neighbors), np.inf, np.float32)
     for rows, squared in squared_distances(queries, gallery, query_groups, gallery_groups):
-        nearest = smallest_first(squared, num_neighbours)
+        nearest = smallest_first(squared, num_neighbors)
         found = np.take_along_axis(squared, nearest, axis=1)
         count = nearest.shape[1]
         positions[rows, :count] = np.where(np.isfinite(found), nearest, -1)
         distances[rows, :count] = np.sqrt(found)
-    return Neighbours(positions, distances)
+    return Neighbors(positions, distances)
 
 
 def knn_probabilities(
-    neighbours: Neighbours, gallery_labels: np.ndarray, *, num_classes: int
+    neighbors: Neighbors, gallery_labels: np.ndarray, *, num_classes: int
 ) -> np.ndarray:
-    """Share of the neighbours' votes that each class gets.
+    """Share of the neighbors' votes that each class gets.
 
     If two classes have the same number of votes, the one whose voters stand further to the front
     comes first; see `rank_weights`.
 
     Args:
-        neighbours: of Q queries, k of each.
+        neighbors: of Q queries, k of each.
         gallery_labels: int [N], class ids in [0, C).
         num_classes: C.
 
     Returns:
-        float32 [Q, C], rows add up to 1; uniform for a query without any neighbour.
+        float32 [Q, C], rows add up to 1; uniform for a query without any neighbor.
     """
-    num_queries, num_neighbours = neighbours.positions.shape
-    weights = rank_weights(num_neighbours)
-    is_there = neighbours.positions >= 0
+    num_queries, num_neighbors = neighbors.positions.shape
+    weights = rank_weights(num_neighbors)
+    is_there = neighbors.positions >= 0
     votes = np.zeros((num_queries, num_classes))
     rows = np.broadcast_to(np.arange(num_queries)[:, None], is_there.shape)
-    labels = np.asarray(gallery_labels)[neighbours.positions]
+    labels = np.asarray(gallery_labels)[neighbors.positions]
     np.add.at(votes, (rows[is_there], labels[is_there]), (is_there * weights)[is_there])
     totals = votes.sum(axis=1, keepdims=True)
     uniform = np.full_like(votes, 1.0 / num_classes)
     return np.divide(votes, totals, out=uniform, where=totals > 0).astype(np.float32)
 
 
-def rank_weights(num_neighbours: int) -> np.ndarray:
-    """What the vote of each neighbour counts: float64 [k].
+def rank_weights(num_neighbors: int) -> np.ndarray:
+    """What the vote of each neighbor counts: float64 [k].
 
     A vote loses a little with each rank, all together never as much as a vote.
     """
-    ranks = np.arange(num_neighbours)
-    return 1.0 - ranks / (num_neighbours * max(num_neighbours, 1000))
+    ranks = np.arange(num_neighbors)
+    return 1.0 - ranks / (num_neighbors * max(num_neighbors, 1000))
 
 
 def prototypes(embeddings: np.ndarray, labels: np.ndarray, *, num_classes: int) -> np.ndarray:
@@ -102,7 +102,7 @@ def prototypes(embeddings: np.ndarray, labels: np.ndarray, *, num_classes: int) 
         num_classes: C.
 
     Returns:
-        float32 [C, D]; zeros for a class without pictures.
+        float32 [C, D]; zeros for a class without images.
 
     Source: Snell et al. 2017, arXiv:1703.05175.
     """

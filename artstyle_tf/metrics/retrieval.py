@@ -1,4 +1,4 @@
-"""How well a search in the embedding space finds pictures of the same class."""
+"""How well a search in the embedding space finds images of the same class."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def retrieval_scores(
 ) -> pd.DataFrame:
     """Scores of each query.
 
-    With R pictures of the query's class in the gallery:
+    With R images of the query's class in the gallery:
 
         recall_at_k   1 if one of the k nearest is of the class, else 0
         r_precision   share of the class among the R nearest
@@ -32,7 +32,7 @@ def retrieval_scores(
         query_labels: int [Q].
         gallery: float [N, D].
         gallery_labels: int [N].
-        query_groups: [Q]; see `nearest_neighbours`.
+        query_groups: [Q]; see `nearest_neighbors`.
         gallery_groups: [N]; what is left out of the gallery for a query does not count in its R.
 
     Returns:

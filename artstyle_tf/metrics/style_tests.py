@@ -1,7 +1,7 @@
 """Do styles differ in a measure such as brightness, and by how much?
 
-With enough pictures any difference is significant, so that each test comes with the size of the
-effect. The tests take pictures for independent; works of one artist are not, and where artists are
+With enough images any difference is significant, so that each test comes with the size of the
+effect. The tests take images for independent; works of one artist are not, and where artists are
 known, one mean for each of them is the honest sample.
 """
 
@@ -28,7 +28,7 @@ def compare_styles(values: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
     variance of ranks that styles explain: 0 for none, 1 if styles do not overlap.
 
     Args:
-        values: float, one row a picture, one column a measure.
+        values: float, one row an image, one column a measure.
         labels: styles of the rows.
 
     Returns:
@@ -70,11 +70,11 @@ def compare_pairs(values: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
 
     By Mann and Whitney's test (1947, doi:10.1214/aoms/1177730491), corrected for all pairs of a
     measure by Holm's method. The size of the effect is Cliff's delta (1993,
-    doi:10.1037/0033-2909.114.3.494): how much more often a picture of the first style has the
+    doi:10.1037/0033-2909.114.3.494): how much more often an image of the first style has the
     larger value than one of the second; -1 to 1, 0 if neither does.
 
     Args:
-        values: float, one row a picture, one column a measure.
+        values: float, one row an image, one column a measure.
         labels: styles of the rows.
 
     Returns:
@@ -108,10 +108,10 @@ def compare_pairs(values: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
 def group_means(
     values: pd.DataFrame, labels: pd.Series, groups: pd.Series
 ) -> tuple[pd.DataFrame, pd.Series]:
-    """One row for each group of each style: what its pictures have on average.
+    """One row for each group of each style: what its images have on average.
 
     Args:
-        values: float, one row a picture, one column a measure.
+        values: float, one row an image, one column a measure.
         labels: styles of the rows.
         groups: of the rows.
 

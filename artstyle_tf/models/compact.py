@@ -10,7 +10,7 @@ _BLOCKS_PER_STAGE = "ab"
 
 # Keras's 0.99 needs hundreds of steps until the moving statistics have forgotten the first ones;
 # a short training would be validated with statistics that fit no network.
-_BATCH_NORMALISATION_MOMENTUM = 0.9
+_BATCH_NORMALIZATION_MOMENTUM = 0.9
 
 
 def build_compact_network(
@@ -22,7 +22,7 @@ def build_compact_network(
     """Builds a residual network of three stages with 0.7 million parameters.
 
     The signature is that of the builders in keras.applications, of which even the smallest learn
-    too slowly from random weights and a few hundred pictures.
+    too slowly from random weights and a few hundred images.
 
     Args:
         include_top: has to be False.
@@ -85,7 +85,7 @@ def _convolution(
         name=f"{name}_conv",
     )(x)
     return layers.BatchNormalization(
-        momentum=_BATCH_NORMALISATION_MOMENTUM,
+        momentum=_BATCH_NORMALIZATION_MOMENTUM,
         gamma_initializer=gamma_initializer,
         name=f"{name}_bn",
     )(x)

@@ -19,7 +19,7 @@ class EmbeddingModel(Network):
     """A network whose outputs are embeddings float32 [B, D], rows of length 1.
 
     Attributes:
-        head: dense layer, features -> embedding before it is normalised.
+        head: dense layer, features -> embedding before it is normalized.
     """
 
     head: keras.layers.Dense
@@ -33,7 +33,7 @@ def build_embedding_model(
     seed: int,
     features: Features | None = None,
 ) -> EmbeddingModel:
-    """Adds dropout, a dense projection and L2 normalisation.
+    """Adds dropout, a dense projection and L2 normalization.
 
     Args:
         backbone: feature extractor.
@@ -63,7 +63,7 @@ def copy_backbone_weights(source: keras.Model, backbone: Backbone, *, origin: st
 
     Args:
         source: a network of this program: the backbone's layers, then what is put on them.
-        backbone: of the same kind, for the same size of pictures.
+        backbone: of the same kind, for the same size of images.
         origin: where the network comes from, for the message.
 
     Raises:
@@ -79,8 +79,8 @@ def copy_backbone_weights(source: keras.Model, backbone: Backbone, *, origin: st
     if shapes != expected or source.input_shape != backbone.model.input_shape:
         raise ArtstyleError(
             f"The network of {origin} has another backbone than this one",
-            received=f"{source.name} for pictures {source.input_shape[1:3]}",
-            expected=f"{backbone.name} for pictures {backbone.model.input_shape[1:3]}",
+            received=f"{source.name} for images {source.input_shape[1:3]}",
+            expected=f"{backbone.name} for images {backbone.model.input_shape[1:3]}",
             fix="set model.backbone and model.image_size_px as in that run",
         )
     # By position: Keras numbers unnamed layers by how many this process has built before.

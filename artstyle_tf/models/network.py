@@ -15,8 +15,8 @@ class Network:
     """A backbone with something on top of its features.
 
     Attributes:
-        model: float32 [B, S, S, 3] in 0..255 -> [B, K], what the network says of a picture.
-        backbone: pictures -> feature map; shares its layers with `model`.
+        model: float32 [B, S, S, 3] in 0..255 -> [B, K], what the network says of an image.
+        backbone: images -> feature map; shares its layers with `model`.
         features: the tensors inside `model` that the head reads.
         head: the layer above the features; like the poolings of style branches it learns in every
             phase.

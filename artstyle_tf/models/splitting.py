@@ -5,7 +5,7 @@ of the fifth block from the end. All parts share the network's layers, so traini
 the network, and `network.model` is the parts put together again.
 
 Usually one tensor crosses a boundary. Where style branches leave the network below it, their second
-moments cross it too; then all that crosses is packed into one vector for each picture, so that
+moments cross it too; then all that crosses is packed into one vector for each image, so that
 whoever keeps or moves activations need not know. The poolings of the branches are above all
 boundaries, because they learn when everything else is frozen.
 """
@@ -64,7 +64,7 @@ def build_trunk(network: Network, boundaries: Sequence[int]) -> keras.Model:
         boundaries: at least one, each a number of blocks above the cut.
 
     Returns:
-        Model of pictures float32 [B, S, S, 3] -> list of activations, one for each boundary; for
+        Model of images float32 [B, S, S, 3] -> list of activations, one for each boundary; for
         a single boundary Keras leaves the list away.
 
     Raises:
@@ -79,11 +79,11 @@ def build_segment(network: Network, start: int | None, end: int) -> keras.Model:
 
     Args:
         network: what to cut.
-        start: the lower boundary; None for the pictures.
+        start: the lower boundary; None for the images.
         end: the upper boundary, with fewer blocks above it.
 
     Returns:
-        Model of the activations (or pictures) at `start` -> the activations at `end`.
+        Model of the activations (or images) at `start` -> the activations at `end`.
     """
     return _model(_cut(network, start), _packed(_cut(network, end)), name="segment")
 

@@ -1,4 +1,4 @@
-"""Second-order pooling: which patterns occur together in a picture, at several depths.
+"""Second-order pooling: which patterns occur together in an image, at several depths.
 
 Style is stroke, texture and palette. What says so are not the features at the top but how the
 channels in the middle of the network vary together: Gatys et al. 2016 (style transfer), Lin et al.
@@ -36,10 +36,10 @@ _TINY = 1e-12
 
 @keras.saving.register_keras_serializable(package="artstyle_tf")
 class SecondMoments(keras.layers.Layer):
-    """Mean over all positions of the products of each two channels, not centred.
+    """Mean over all positions of the products of each two channels, not centered.
 
-    Not centred, because what is common to all positions says something about style, too: on the
-    artists of the reference case centred moments lose 4 points of macro-F1.
+    Not centered, because what is common to all positions says something about style, too: on the
+    artists of the reference case centered moments lose 4 points of macro-F1.
 
     Input float [B, H, W, C]; output float [B, C(C+1)/2], the upper triangle row by row.
     """
@@ -73,7 +73,7 @@ class StylePooling(keras.layers.Layer):
 
     The square root brings the few directions that carry most of the energy and the many that carry
     little closer together. It is found by Newton-Schulz iterations, which need matrix products only
-    and have finite gradients also for a picture of one colour. Moments are divided by their trace
+    and have finite gradients also for an image of one color. Moments are divided by their trace
     before, so that every output has a length of about 1.
 
     Input float [B, C(C+1)/2]; output float [B, D(D+1)/2], the upper triangle of the root, with
@@ -142,10 +142,10 @@ def _square_root_of_share(matrices: Any, size: int) -> Any:
 
 
 def principal_projection(mean_moments: np.ndarray, *, width: int) -> np.ndarray:
-    """The directions in which the channels carry most energy over all pictures.
+    """The directions in which the channels carry most energy over all images.
 
     Args:
-        mean_moments: float [C(C+1)/2], mean of the second moments of the training pictures.
+        mean_moments: float [C(C+1)/2], mean of the second moments of the training images.
         width: D.
 
     Returns:

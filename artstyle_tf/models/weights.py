@@ -154,7 +154,7 @@ def check_input_scaling(model: keras.Model, name: str) -> None:
         raise ArtstyleError(
             f"With these weights {name} would see pixels of the wrong scale",
             received=f"a standard deviation of {spread:.2f} before the first convolution",
-            expected="about 1 for pictures with ImageNet's mean and spread",
+            expected="about 1 for images with ImageNet's mean and spread",
             fix="use the official weights file, or one saved with its normalization layer",
         )
 

@@ -13,7 +13,7 @@ from artstyle_tf.plots.theme import BLUE, GREY, ORANGE, house_style, new_figure
 def plot_calibration(
     reliability: pd.DataFrame, risk_coverage: pd.DataFrame, *, error: float, title: str
 ) -> Figure:
-    """Draws a reliability diagram and the accuracy over the share of pictures that are answered.
+    """Draws a reliability diagram and the accuracy over the share of images that are answered.
 
     Args:
         reliability: one row a bin: lower, upper, confidence, accuracy, count.
@@ -23,7 +23,7 @@ def plot_calibration(
 
     Returns:
         Figure with two panels. Bins are as opaque as they are full, so that the accuracy of a bin
-        with two pictures does not look like knowledge.
+        with two images does not look like knowledge.
     """
     figure, (left, right) = new_figure(10, 4.4, columns=2)
     largest = max(int(reliability["count"].max()), 1)
@@ -43,8 +43,8 @@ def plot_calibration(
     left.set_ylim(0, 1.02)
     left.legend(loc="upper left")
     right.plot(risk_coverage["coverage"], risk_coverage["accuracy"], color=BLUE, lw=1.6)
-    right.set_title("If only confident pictures are answered")
-    right.set_xlabel("Share of the pictures that are answered")
+    right.set_title("If only confident images are answered")
+    right.set_xlabel("Share of the images that are answered")
     right.set_ylabel("Accuracy of the answers")
     right.set_xlim(0, 1.01)
     right.set_ylim(min(0.5, float(risk_coverage["accuracy"].min())) - 0.02, 1.02)

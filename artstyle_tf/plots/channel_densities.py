@@ -1,4 +1,4 @@
-"""How often each level of red, green and blue occurs in the pictures of a style."""
+"""How often each level of red, green and blue occurs in the images of a style."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _TOP_QUANTILE = 0.99
 
 @house_style()
 def plot_channel_densities(histograms: Mapping[str, np.ndarray], *, title: str) -> Figure:
-    """Draws a panel for each style with the mean density of its pictures' levels.
+    """Draws a panel for each style with the mean density of its images' levels.
 
-    Every picture counts alike, whatever its size. The axes are the same in all panels; what is
+    Every image counts alike, whatever its size. The axes are the same in all panels; what is
     higher than nearly all bins, as white paper is, is cut off.
 
     Args:
@@ -33,15 +33,15 @@ def plot_channel_densities(histograms: Mapping[str, np.ndarray], *, title: str) 
     figure, _ = new_figure(2.3 * num_columns + 0.8, 1.75 * num_rows + 0.9)
     figure.clear()
     panels = figure.subplots(num_rows, num_columns, sharex=True, sharey=True, squeeze=False)
-    # Relative to a picture in which all levels are equally frequent.
+    # Relative to an image in which all levels are equally frequent.
     scaled = {style: levels * levels.shape[1] for style, levels in histograms.items()}
     top = 1.25 * np.quantile(np.stack(list(scaled.values())), _TOP_QUANTILE)
     labels = class_labels(list(histograms), longest=22)
     for axes, label, levels in zip(panels.flat, labels, scaled.values(), strict=False):
         edges = np.linspace(0, 256, levels.shape[1] + 1)
-        for (name, colour, line), heights in zip(_CHANNELS, levels, strict=True):
-            axes.stairs(heights, edges, color=colour, ls=line, lw=1.5, label=name)
-            axes.stairs(heights, edges, fill=True, color=to_rgba(colour, 0.12))
+        for (name, color, line), heights in zip(_CHANNELS, levels, strict=True):
+            axes.stairs(heights, edges, color=color, ls=line, lw=1.5, label=name)
+            axes.stairs(heights, edges, fill=True, color=to_rgba(color, 0.12))
         axes.set_title(label, fontsize=10)
         axes.set_xlim(0, 256)
         axes.set_xticks([0, 64, 128, 192, 256])

@@ -16,7 +16,7 @@ _LETTER_INCHES = 0.085
 
 @house_style()
 def plot_contingency(counts: np.ndarray, class_names: Sequence[str], *, title: str) -> Figure:
-    """Draws pictures by style and cluster; colours are shares of the style.
+    """Draws images by style and cluster; colors are shares of the style.
 
     Args:
         counts: int [C, K].
@@ -35,16 +35,16 @@ def plot_contingency(counts: np.ndarray, class_names: Sequence[str], *, title: s
     image = axes.imshow(shares, cmap=colormaps["Blues"], vmin=0, vmax=1, aspect="auto")
     for (row, column), count in np.ndenumerate(counts):
         if count:
-            colour = "white" if shares[row, column] > 0.55 else BLACK
-            axes.text(column, row, str(count), ha="center", va="center", fontsize=9, color=colour)
+            color = "white" if shares[row, column] > 0.55 else BLACK
+            axes.text(column, row, str(count), ha="center", va="center", fontsize=9, color=color)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     columns = [f"{number}\n({size})" for number, size in enumerate(sizes, start=1)]
     axes.set_xticks(range(counts.shape[1]), columns)
     axes.set_yticks(range(counts.shape[0]), rows)
-    axes.set_xlabel("Cluster (pictures)")
-    axes.set_ylabel("Style (pictures)")
+    axes.set_xlabel("Cluster (images)")
+    axes.set_ylabel("Style (images)")
     axes.set_title(" ".join(title.split()), loc="left")
     bar = figure.colorbar(image, ax=axes, fraction=0.05, pad=0.02)
     bar.set_label("Share of the style")

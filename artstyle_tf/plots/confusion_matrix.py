@@ -26,17 +26,17 @@ _BLUES = colormaps["Blues"].with_extremes(bad=LIGHT_GREY)
 
 @house_style()
 def plot_confusion_matrix(
-    matrix: np.ndarray, class_names: Sequence[str], *, normalised: bool, title: str
+    matrix: np.ndarray, class_names: Sequence[str], *, normalized: bool, title: str
 ) -> Figure:
     """Draws a confusion matrix.
 
-    Colours are shares of the true class with and without `normalised`: by counts, the largest
-    class would outshine all others. A class without pictures has a grey row.
+    Colors are shares of the true class with and without `normalized`: by counts, the largest
+    class would outshine all others. A class without images has a gray row.
 
     Args:
         matrix: int [C, C], rows are the true classes.
         class_names: C names.
-        normalised: write shares of the true class into the cells instead of counts.
+        normalized: write shares of the true class into the cells instead of counts.
         title: of the figure.
 
     Returns:
@@ -59,7 +59,7 @@ def plot_confusion_matrix(
     image = axes.imshow(shares, cmap=_BLUES, vmin=0, vmax=1)
     _name_classes(axes, labels, totals[:, 0], rotated=names_inches > 0.9 * cell_inches)
     axes.set_title(" ".join(title.split()))
-    _write_cells(axes, matrix, shares, cell_inches, normalised=normalised)
+    _write_cells(axes, matrix, shares, cell_inches, normalized=normalized)
     # Inside the axes' own coordinates, so that the bar is as high as the matrix.
     bar = figure.colorbar(image, cax=axes.inset_axes((1 + 0.15 / side, 0, 0.18 / side, 1)))
     bar.set_label("Share of the true class")
@@ -83,15 +83,15 @@ def _name_classes(axes: Axes, labels: list[str], totals: np.ndarray, *, rotated:
     rows = [f"{label} ({int(total)})" for label, total in zip(labels, totals, strict=True)]
     axes.set_yticks(positions, rows, fontsize=size)
     axes.set_xlabel("Predicted")
-    axes.set_ylabel("True (pictures)")
+    axes.set_ylabel("True (images)")
 
 
 def _write_cells(
-    axes: Axes, matrix: np.ndarray, shares: np.ndarray, cell_inches: float, *, normalised: bool
+    axes: Axes, matrix: np.ndarray, shares: np.ndarray, cell_inches: float, *, normalized: bool
 ) -> None:
     """Numbers in all cells that are not 0, as large as the longest allows; none if unreadable."""
     texts = {
-        cell: f"{shares[cell]:.2f}" if normalised else f"{int(matrix[cell])}"
+        cell: f"{shares[cell]:.2f}" if normalized else f"{int(matrix[cell])}"
         for cell in np.ndindex(matrix.shape)
         if matrix[cell]
     }
@@ -101,5 +101,5 @@ def _write_cells(
     if size < _SMALLEST_FONT_POINTS:
         return
     for (row, column), text in texts.items():
-        colour = "white" if shares[row, column] > 0.55 else BLACK
-        axes.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)
+        color = "white" if shares[row, column] > 0.55 else BLACK
+        axes.text(column, row, text, ha="center", va="center", fontsize=size, color=color)

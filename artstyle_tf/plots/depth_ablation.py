@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 from artstyle_tf.plots.theme import BLACK, GREY, class_labels, house_style, new_figure
 
 _COLUMN_INCHES, _ROW_INCHES, _LETTER_INCHES = 1.15, 0.42, 0.085
-# Orange and purple, which people with any colour vision can tell apart; white for 0.
-_COLOURS = colormaps["PuOr_r"]
-# Where all losses are small their colours should be pale, too.
+# Orange and purple, which people with any color vision can tell apart; white for 0.
+_COLORS = colormaps["PuOr_r"]
+# Where all losses are small their colors should be pale, too.
 _LEAST_RANGE_IN_POINTS = 5.0
 _VALUES = ["lost", "lost_low", "lost_high"]
 
@@ -62,11 +62,11 @@ def plot_depth_ablation(table: pd.DataFrame, depths: Sequence[str], *, title: st
     # The first row is higher: it holds the intervals.
     edges = np.array([0.0, *(1.5 + np.arange(len(labels)))])
     axes.pcolormesh(
-        np.arange(len(depths) + 1), edges, lost, cmap=_COLOURS, norm=norm, edgecolor="white"
+        np.arange(len(depths) + 1), edges, lost, cmap=_COLORS, norm=norm, edgecolor="white"
     )
     axes.axhline(edges[1], color="white", lw=5)
     axes.invert_yaxis()
-    centres = (edges[:-1] + edges[1:]) / 2
+    centers = (edges[:-1] + edges[1:]) / 2
     texts = [[_signed(points) for points in row] for row in lost]
     texts[0] = [
         f"{text}\n({_signed(ends[0])} to {_signed(ends[1])})"
@@ -75,7 +75,7 @@ def plot_depth_ablation(table: pd.DataFrame, depths: Sequence[str], *, title: st
     for (row, column), points in np.ndenumerate(np.abs(lost)):
         axes.text(
             column + 0.5,
-            float(centres[row]),
+            float(centers[row]),
             texts[row][column],
             ha="center",
             va="center",
@@ -83,7 +83,7 @@ def plot_depth_ablation(table: pd.DataFrame, depths: Sequence[str], *, title: st
             fontweight="bold" if is_sure[row, column] else "normal",
             color="white" if points > 0.6 * furthest else BLACK,
         )
-    _name(axes, centres, labels, _column_names(table, depths))
+    _name(axes, centers, labels, _column_names(table, depths))
     axes.set_title(f"{' '.join(title.split())}: which depth decides for which style\n", loc="left")
     note = "Bold: the interval excludes 0." if is_sure.any() else "None can be told from 0."
     axes.text(
@@ -94,7 +94,7 @@ def plot_depth_ablation(table: pd.DataFrame, depths: Sequence[str], *, title: st
         fontsize=9,
         color=GREY,
     )
-    bar = figure.colorbar(ScalarMappable(norm, _COLOURS), ax=axes, fraction=0.05, pad=0.02)
+    bar = figure.colorbar(ScalarMappable(norm, _COLORS), ax=axes, fraction=0.05, pad=0.02)
     bar.set_label("Lost without this depth (points of F1)")
     bar.outline.set_visible(False)
     return figure
@@ -106,12 +106,12 @@ def _column_names(table: pd.DataFrame, depths: Sequence[str]) -> list[str]:
     return [f"{name}\n{100 * alone[depth]:.1f}" for name, depth in zip(names, depths, strict=True)]
 
 
-def _name(axes: Axes, centres: np.ndarray, rows: list[str], columns: list[str]) -> None:
+def _name(axes: Axes, centers: np.ndarray, rows: list[str], columns: list[str]) -> None:
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     axes.set_xticks(np.arange(len(columns)) + 0.5, columns)
-    axes.set_yticks(centres, rows)
+    axes.set_yticks(centers, rows)
     axes.set_xlabel("Depth that is left out, from the input to the top\n(macro-F1 of it alone)")
     axes.set_ylabel("Style (F1 of all depths)")
 

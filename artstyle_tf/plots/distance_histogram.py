@@ -1,4 +1,4 @@
-"""How far apart pictures of the same style and of different styles lie."""
+"""How far apart images of the same style and of different styles lie."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def plot_distance_histogram(
     several embeddings can be compared, and one that has collapsed looks collapsed.
 
     Args:
-        same: float [M], distances between pictures of the same style. M and N may be millions, or
+        same: float [M], distances between images of the same style. M and N may be millions, or
             0; what is not finite is left out.
-        different: float [N], distances between pictures of different styles.
+        different: float [N], distances between images of different styles.
         margin: L2 distance by which different styles should lie farther apart, drawn as a bar that
             begins at the mean of the same style; None for none.
         title: of the figure.
@@ -43,10 +43,10 @@ def plot_distance_histogram(
     edges = np.linspace(0, upper, _num_bins(samples) + 1)
     figure, (axes,) = new_figure(8.5, 4.2)
     shares = []
-    for sample, (name, colour) in zip(samples, _KINDS, strict=True):
+    for sample, (name, color) in zip(samples, _KINDS, strict=True):
         counts, _ = np.histogram(sample, bins=len(edges) - 1, range=(0, upper))
         shares.append(counts / max(len(sample), 1))
-        _draw_distribution(axes, sample, shares[-1], edges, name=name, colour=colour)
+        _draw_distribution(axes, sample, shares[-1], edges, name=name, color=color)
     if all(sample.size for sample in samples):
         _draw_common(axes, np.minimum(*shares), edges)
     if margin is not None and samples[0].size:
@@ -76,21 +76,21 @@ def _num_bins(samples: list[np.ndarray]) -> int:
 
 
 def _draw_distribution(
-    axes: Axes, sample: np.ndarray, shares: np.ndarray, edges: np.ndarray, *, name: str, colour: str
+    axes: Axes, sample: np.ndarray, shares: np.ndarray, edges: np.ndarray, *, name: str, color: str
 ) -> None:
     summary = "no pairs"
     if len(sample):
         summary = f"mean {_mean(sample):.2f}, {len(sample):,} pair{'s' * (len(sample) > 1)}"
-    look = {"facecolor": to_rgba(colour, 0.3), "edgecolor": colour, "lw": 1.6}
+    look = {"facecolor": to_rgba(color, 0.3), "edgecolor": color, "lw": 1.6}
     axes.stairs(shares, edges, fill=True, label=f"{name}: {summary}", **look)
     if sample.size:
         axes.vlines(
-            _mean(sample), 0, 1, transform=axes.get_xaxis_transform(), color=colour, ls="--", lw=1.2
+            _mean(sample), 0, 1, transform=axes.get_xaxis_transform(), color=color, ls="--", lw=1.2
         )
 
 
 def _draw_common(axes: Axes, shares: np.ndarray, edges: np.ndarray) -> None:
-    """Hatched, because the colour of two transparent fills tells nobody what it means."""
+    """Hatched, because the color of two transparent fills tells nobody what it means."""
     axes.stairs(
         shares,
         edges,

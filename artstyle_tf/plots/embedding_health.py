@@ -22,7 +22,7 @@ _LETTERS_IN_A_LINE = 170  # of the names of the phases
 class _Panel(NamedTuple):
     column: str
     title: str
-    collapsed: str  # the value when all pictures meet in one point
+    collapsed: str  # the value when all images meet in one point
 
 
 _PANELS = (
@@ -41,7 +41,7 @@ class _Phase(NamedTuple):
 
 @house_style()
 def plot_embedding_health(history: pd.DataFrame, *, margin: float | None = None) -> Figure:
-    """Draws how far apart pictures lie, how many triplets are unsolved, the rank and the loss.
+    """Draws how far apart images lie, how many triplets are unsolved, the rank and the loss.
 
     Args:
         history: one row an epoch with epoch, phase, mean_distance, active_triplets (a share),
@@ -140,7 +140,7 @@ def _draw_curve(axes: Axes, epochs: np.ndarray, values: np.ndarray, *, limit: fl
 
 
 def _shade_phases(axes: Axes, phases: list[_Phase]) -> None:
-    """Every second phase is grey. Numbers, because names would not fit into a small panel."""
+    """Every second phase is gray. Numbers, because names would not fit into a small panel."""
     if len(phases) < 2:
         return
     epochs_in_an_inch = (phases[-1].last - phases[0].first) / _AXES_INCHES
@@ -148,13 +148,13 @@ def _shade_phases(axes: Axes, phases: list[_Phase]) -> None:
     for number, phase in enumerate(phases, start=1):
         if number % 2 == 0:
             axes.axvspan(phase.first, phase.last, color=LIGHT_GREY, zorder=0, lw=0)
-        centre = (phase.first + phase.last) / 2
+        center = (phase.first + phase.last) / 2
         half = (len(str(number)) + 0.5) * _DIGIT_INCHES / 2 * epochs_in_an_inch
-        if centre - half < end:
+        if center - half < end:
             continue
-        end = centre + half
+        end = center + half
         axes.text(
-            centre,
+            center,
             0.98,
             str(number),
             transform=axes.get_xaxis_transform(),

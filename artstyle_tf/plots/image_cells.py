@@ -1,4 +1,4 @@
-"""A framed picture with a caption: what galleries and sheets are made of."""
+"""A framed image with a caption: what galleries and sheets are made of."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from artstyle_tf.plots.theme import BLACK, GREEN, GREY, RED
 CELL_INCHES = 1.25
 """Width of a cell; one unit of the axes in both directions."""
 ROW_HEIGHT = 1.18
-"""From the top of a row to that of the next: picture, caption and some air."""
+"""From the top of a row to that of the next: image, caption and some air."""
 
 
 def draw_cell(
     axes: Axes,
     left: float,
     top: float,
-    picture: np.ndarray,
+    image: np.ndarray,
     caption: str,
     *,
     is_right: bool | None,
     caption_points: float = 6,
 ) -> Text:
-    """Draws a picture, its frame and, below it, its caption.
+    """Draws an image, its frame and, below it, its caption.
 
     Args:
         axes: whose unit is a cell, with y growing downwards and limits that are set.
         left: of the cell.
         top: of the cell.
-        picture: uint8 [S, S, 3].
+        image: uint8 [S, S, 3].
         caption: drawn as it is; see `cut_to_width`.
-        is_right: frames green what is right and red what is wrong; None, for a picture that is
+        is_right: frames green what is right and red what is wrong; None, for an image that is
             neither, black.
         caption_points: size of the caption's letters.
 
@@ -42,7 +42,7 @@ def draw_cell(
         The caption.
     """
     first, last, bottom = left + 0.03, left + 0.97, top + 0.94
-    axes.imshow(picture, extent=(first, last, bottom, top), zorder=1)
+    axes.imshow(image, extent=(first, last, bottom, top), zorder=1)
     axes.plot(
         [first, last, last, first, first],
         [top, top, bottom, bottom, top],

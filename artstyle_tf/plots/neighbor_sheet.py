@@ -1,4 +1,4 @@
-"""Pictures with their nearest neighbours in the embedding space."""
+"""Images with their nearest neighbors in the embedding space."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from artstyle_tf.plots.image_cells import CELL_INCHES, ROW_HEIGHT, cut_to_width, draw_cell
 from artstyle_tf.plots.theme import BLACK, GREEN, GREY, RED, class_labels, house_style, new_figure
 
-NUM_NEIGHBOURS = 8
-"""Neighbours in a row."""
+NUM_NEIGHBORS = 8
+"""Neighbors in a row."""
 
 # In cells.
-_START = 1.3  # of the neighbours
+_START = 1.3  # of the neighbors
 _HEADING = 0.35  # its height
 _FEWEST_COLUMNS = 5  # it is as wide as these
 
@@ -25,14 +25,14 @@ def choose_queries(
 ) -> list[int]:
     """Which queries tell most: of each class one that is misplaced, and one that is at home.
 
-    The first shows what the embedding mixes up, or a picture in the wrong folder; the second what
+    The first shows what the embedding mixes up, or an image in the wrong folder; the second what
     it takes the style to be. With more than two rows a class they go on in turn. Where rows are
     short, the misplaced queries of all classes come before the others, those of the classes that
     do worst first.
 
     Args:
         labels: int [N], classes of the queries.
-        is_right: bool [N, k], whether each neighbour is of the query's class, the nearest first.
+        is_right: bool [N, k], whether each neighbor is of the query's class, the nearest first.
         rows_per_class: queries of a class at most.
         most_rows: queries at most.
 
@@ -41,10 +41,10 @@ def choose_queries(
         queries all do equally well has one row.
     """
     is_right = np.asarray(is_right, dtype=bool)
-    # One more right neighbour always counts more than where the others stand; of two queries with
+    # One more right neighbor always counts more than where the others stand; of two queries with
     # as many, that with the nearer mistakes is worse. In integers, so that equal ones are equal.
-    num_neighbours = is_right.shape[1]
-    scores = is_right.astype(int) @ (num_neighbours**2 - np.arange(num_neighbours))
+    num_neighbors = is_right.shape[1]
+    scores = is_right.astype(int) @ (num_neighbors**2 - np.arange(num_neighbors))
     candidates = []
     for label in np.unique(labels):
         positions = np.flatnonzero(labels == label)
@@ -62,30 +62,30 @@ def choose_queries(
 
 
 @house_style()
-def plot_neighbour_sheet(
+def plot_neighbor_sheet(
     queries: Sequence[np.ndarray],
-    neighbours: Sequence[Sequence[np.ndarray]],
-    neighbour_captions: Sequence[Sequence[tuple[str, bool]]],
+    neighbors: Sequence[Sequence[np.ndarray]],
+    neighbor_captions: Sequence[Sequence[tuple[str, bool]]],
     query_captions: Sequence[str],
     *,
     title: str,
 ) -> Figure:
-    """Draws a row for each query: itself, then its neighbours, the nearest first.
+    """Draws a row for each query: itself, then its neighbors, the nearest first.
 
     Args:
         queries: uint8 [S, S, 3] each.
-        neighbours: of each query, uint8 [S, S, 3].
-        neighbour_captions: of each neighbour, such as style and distance, with whether it is of
+        neighbors: of each query, uint8 [S, S, 3].
+        neighbor_captions: of each neighbor, such as style and distance, with whether it is of
             the query's class: framed green, or red. Names in it should come from `class_labels`;
-            what is wider than a picture loses its middle.
+            what is wider than an image loses its middle.
         query_captions: class of each query.
         title: of the figure.
 
     Returns:
         A figure that grows with rows and columns; at the end of each row stands how many
-        neighbours are of the query's class.
+        neighbors are of the query's class.
     """
-    columns = max([_FEWEST_COLUMNS, *(len(row) for row in neighbours)])
+    columns = max([_FEWEST_COLUMNS, *(len(row) for row in neighbors)])
     width = _START + columns + 0.65  # with the tally
     height = len(queries) * ROW_HEIGHT + _HEADING
     figure, (axes,) = new_figure(width * CELL_INCHES, height * CELL_INCHES + 0.4)
@@ -98,39 +98,39 @@ def plot_neighbour_sheet(
     shown = dict(zip(different, class_labels(different), strict=True))
     for row, (query, name) in enumerate(zip(queries, query_captions, strict=True)):
         top = row * ROW_HEIGHT
-        _draw_picture(axes, 0, top, query, shown[name], is_right=None)
-        _draw_neighbours(axes, top, neighbours[row], neighbour_captions[row])
+        _draw_image(axes, 0, top, query, shown[name], is_right=None)
+        _draw_neighbors(axes, top, neighbors[row], neighbor_captions[row])
     axes.set_aspect("equal")
     return figure
 
 
 def _draw_heading(axes: Axes) -> None:
-    """What stands where, and what the colours of the frames mean."""
+    """What stands where, and what the colors of the frames mean."""
     entries = (
         (0, "query", BLACK),
         (_START, "the nearest, in order", BLACK),
         (_START + 2, "■ of the same style", GREEN),
         (_START + 3.5, "■ of another style", RED),
     )
-    for left, text, colour in entries:
-        axes.text(left + 0.03, -0.12, text, va="bottom", fontsize=9, color=colour)
+    for left, text, color in entries:
+        axes.text(left + 0.03, -0.12, text, va="bottom", fontsize=9, color=color)
 
 
-def _draw_neighbours(
+def _draw_neighbors(
     axes: Axes,
     top: float,
-    pictures: Sequence[np.ndarray],
+    images: Sequence[np.ndarray],
     captions: Sequence[tuple[str, bool]],
 ) -> None:
-    """The neighbours of a query, and behind them how many are right."""
-    for column, (picture, (caption, is_right)) in enumerate(zip(pictures, captions, strict=True)):
-        _draw_picture(axes, _START + column, top, picture, caption, is_right=is_right)
+    """The neighbors of a query, and behind them how many are right."""
+    for column, (image, (caption, is_right)) in enumerate(zip(images, captions, strict=True)):
+        _draw_image(axes, _START + column, top, image, caption, is_right=is_right)
     tally = f"{sum(is_right for _, is_right in captions)} of {len(captions)}"
-    axes.text(_START + len(pictures) + 0.08, top + 0.47, tally, va="center", fontsize=9, color=GREY)
+    axes.text(_START + len(images) + 0.08, top + 0.47, tally, va="center", fontsize=9, color=GREY)
 
 
-def _draw_picture(
-    axes: Axes, left: float, top: float, picture: np.ndarray, caption: str, *, is_right: bool | None
+def _draw_image(
+    axes: Axes, left: float, top: float, image: np.ndarray, caption: str, *, is_right: bool | None
 ) -> None:
-    text = draw_cell(axes, left, top, picture, caption, is_right=is_right, caption_points=7)
+    text = draw_cell(axes, left, top, image, caption, is_right=is_right, caption_points=7)
     cut_to_width(text, 0.92 * CELL_INCHES)  # letters grow a little with the resolution

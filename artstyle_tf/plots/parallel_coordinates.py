@@ -16,7 +16,7 @@ from artstyle_tf.plots.tuning_slices import SearchedParameter
 
 _TICKS = 5
 # Dark is good; the lightest yellow would not show on white.
-_COLOURS = colormaps["viridis_r"]
+_COLORS = colormaps["viridis_r"]
 
 
 @house_style()
@@ -53,7 +53,7 @@ def plot_parallel_coordinates(
         axes.plot(
             range(len(every)),
             heights[:, trial],
-            color=BLACK if is_best else _COLOURS(norm(values[trial])),
+            color=BLACK if is_best else _COLORS(norm(values[trial])),
             lw=2.2 if is_best else 1.0,
             alpha=1.0 if is_best else 0.75,
             marker="o",
@@ -69,7 +69,7 @@ def plot_parallel_coordinates(
     axes.tick_params(axis="x", length=0, labelsize=9)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
-    mappable = ScalarMappable(norm, _COLOURS)
+    mappable = ScalarMappable(norm, _COLORS)
     figure.colorbar(mappable, ax=axes, label=f"{score_name} (black: the best)", pad=0.02)
     return figure
 

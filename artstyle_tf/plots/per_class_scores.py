@@ -26,7 +26,7 @@ def plot_per_class_scores(report: pd.DataFrame) -> Figure:
 
     Where the report has them, the 95 % intervals of F1 are drawn as whiskers.
 
-    A class without pictures was not measured: it gets no bars, and the axis says how many there
+    A class without images was not measured: it gets no bars, and the axis says how many there
     are of them.
 
     Args:
@@ -42,9 +42,9 @@ def plot_per_class_scores(report: pd.DataFrame) -> Figure:
     positions = np.arange(len(scored))
     row_inches = float(np.interp(len(scored), [10, 40], [0.5, 0.36]))
     figure, (axes,) = new_figure(8, 1.6 + row_inches * len(scored))
-    for number, (column, label, colour) in enumerate(_BARS):
+    for number, (column, label, color) in enumerate(_BARS):
         offset = 0.26 * (1 - number)
-        axes.barh(positions + offset, scored[column], 0.24, color=colour, label=label)
+        axes.barh(positions + offset, scored[column], 0.24, color=color, label=label)
     if {"f1_low", "f1_high"} <= set(scored.columns):
         ends = scored["f1_low"], scored["f1_high"]
         axes.hlines(positions - 0.26, *ends, color=BLACK, lw=1.2, label="95 % interval of F1")
@@ -70,8 +70,8 @@ def plot_per_class_scores(report: pd.DataFrame) -> Figure:
 
 
 def _axis_label(num_without: int) -> str:
-    label = "Score (number of pictures in brackets)"
+    label = "Score (number of images in brackets)"
     if num_without:
         plural = "es" if num_without > 1 else ""
-        label += f"\n{num_without} class{plural} without pictures not shown"
+        label += f"\n{num_without} class{plural} without images not shown"
     return label

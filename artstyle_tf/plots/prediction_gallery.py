@@ -1,4 +1,4 @@
-"""Pictures with what the model says of them, the mistakes first."""
+"""Images with what the model says of them, the mistakes first."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 def choose_for_gallery(
     labels: np.ndarray, predictions: np.ndarray, confidences: np.ndarray, *, columns: int = 8
 ) -> list[list[int]]:
-    """Which pictures tell most about each class.
+    """Which images tell most about each class.
 
     Args:
         labels: int [N], true classes.
         predictions: int [N], predicted classes.
         confidences: float [N], probability of the predicted class.
-        columns: pictures of a class at most.
+        columns: images of a class at most.
 
     Returns:
         For each class that occurs, in order, positions in [0, N): mistakes first, the most

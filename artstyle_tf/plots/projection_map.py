@@ -1,4 +1,4 @@
-"""Pictures as points on a plane, coloured by what they are."""
+"""Images as points on a plane, colored by what they are."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from artstyle_tf.plots.theme import (
     new_figure,
 )
 
-CATEGORY_COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, BLACK)
+CATEGORY_COLORS = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, BLACK)
 CATEGORY_MARKERS = ("o", "^", "s", "D", "v", "P")
 MOST_CATEGORIES = 24
-"""More than these cannot be told apart, in whatever colours and shapes."""
+"""More than these cannot be told apart, in whatever colors and shapes."""
 
 OTHERS = "others"
 _SIDE_INCHES = 6.5
@@ -35,20 +35,20 @@ _ROWS_OF_LEGEND = 24
 
 
 def category_look(number: int) -> tuple[str, str]:
-    """Colour and marker of a category.
+    """Color and marker of a category.
 
-    Shapes change with every category, so that nobody depends on colours. Eight colours and six
+    Shapes change with every category, so that nobody depends on colors. Eight colors and six
     shapes in turn make 24 different looks.
     """
-    colour = CATEGORY_COLOURS[number % len(CATEGORY_COLOURS)]
-    return colour, CATEGORY_MARKERS[number % len(CATEGORY_MARKERS)]
+    color = CATEGORY_COLORS[number % len(CATEGORY_COLORS)]
+    return color, CATEGORY_MARKERS[number % len(CATEGORY_MARKERS)]
 
 
 def largest_categories(values: Sequence[str], *, most: int) -> tuple[np.ndarray, list[str]]:
     """Numbers the values that occur most often; all others share a number.
 
     Args:
-        values: of N pictures.
+        values: of N images.
         most: different values to keep.
 
     Returns:
@@ -69,12 +69,12 @@ def largest_categories(values: Sequence[str], *, most: int) -> tuple[np.ndarray,
 def plot_projection_map(
     points: np.ndarray, categories: np.ndarray, names: Sequence[str], *, title: str, note: str = ""
 ) -> Figure:
-    """Draws a point for every picture.
+    """Draws a point for every image.
 
     Args:
         points: float [N, 2].
         categories: int [N], positions in `names`; at most `MOST_CATEGORIES` and `OTHERS`, which is
-            drawn in grey below the rest.
+            drawn in gray below the rest.
         names: of the categories.
         title: of the figure.
         note: what a reader should know, below the plot.
@@ -91,19 +91,19 @@ def plot_projection_map(
     size = float(np.clip(12_000 / max(len(points), 1), 2, 24))
     handles = []
     for number, (name, text) in enumerate(zip(names, texts, strict=True)):
-        colour, marker = (GREY, "o") if name == OTHERS else category_look(number)
+        color, marker = (GREY, "o") if name == OTHERS else category_look(number)
         chosen = points[categories == number]
         axes.scatter(
             chosen[:, 0],
             chosen[:, 1],
             s=size,
-            c=colour,
+            c=color,
             marker=marker,
             alpha=0.35 if name == OTHERS else 0.8,
             linewidths=0,
             zorder=1 if name == OTHERS else 2,
         )
-        handles.append(Line2D([], [], color=colour, marker=marker, linestyle="", label=text))
+        handles.append(Line2D([], [], color=color, marker=marker, linestyle="", label=text))
     # Directions and units of such a plane mean nothing.
     axes.set_xticks([])
     axes.set_yticks([])

@@ -1,4 +1,4 @@
-"""Scores of several models on the same pictures, each with its interval."""
+"""Scores of several models on the same images, each with its interval."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from artstyle_tf.plots.theme import (
     new_figure,
 )
 
-_COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
+_COLORS = (BLUE, ORANGE, GREEN, PURPLE)
 _MARKERS = ("o", "s", "^", "D")
 
 
@@ -44,11 +44,11 @@ def plot_score_intervals(
     for row, marks in enumerate(scores.values()):
         for number, (name, value, interval) in enumerate(marks):
             position = row + step * (number - (len(marks) - 1) / 2)
-            colour, marker = _COLOURS[number], _MARKERS[number]
+            color, marker = _COLORS[number], _MARKERS[number]
             if interval is not None:
-                axes.plot(interval, [position] * 2, color=colour, lw=2.5, solid_capstyle="butt")
+                axes.plot(interval, [position] * 2, color=color, lw=2.5, solid_capstyle="butt")
             label = name if row == 0 else None
-            axes.plot(value, position, marker, color=colour, ms=7, label=label)
+            axes.plot(value, position, marker, color=color, ms=7, label=label)
             axes.annotate(
                 f"{value:.3f}",
                 (max(value, (interval or (value, value))[1]), position),

@@ -23,10 +23,10 @@ from artstyle_tf.plots.theme import (
     new_figure,
 )
 
-_COLOURS = (BLUE, ORANGE, GREEN, SKY, RED, PURPLE, YELLOW)
+_COLORS = (BLUE, ORANGE, GREEN, SKY, RED, PURPLE, YELLOW)
 _ROOM_OF_LETTER = 0.0145  # of the longest bar
 REST = "others"
-"""Name of a part that is drawn grey, and last."""
+"""Name of a part that is drawn gray, and last."""
 
 
 @house_style()
@@ -45,7 +45,7 @@ def plot_stacked_bars(
         axis_name: what is drawn.
         title: of the figure.
         as_shares: whether the parts are shares of 1.
-        notes: written behind the bars, such as numbers of pictures.
+        notes: written behind the bars, such as numbers of images.
 
     Returns:
         A figure that grows with the number of styles.
@@ -54,10 +54,10 @@ def plot_stacked_bars(
     figure, (axes,) = new_figure(8.5, 1.7 + 0.34 * len(parts))
     start = np.zeros(len(parts))
     for number, part in enumerate(parts.columns):
-        colour = GREY if part == REST else _COLOURS[number % len(_COLOURS)]
+        color = GREY if part == REST else _COLORS[number % len(_COLORS)]
         lengths = parts[part].to_numpy(dtype=float)
         axes.barh(
-            positions, lengths, 0.75, left=start, color=colour, label=str(part), edgecolor="white"
+            positions, lengths, 0.75, left=start, color=color, label=str(part), edgecolor="white"
         )
         start = start + lengths
     for position, note in enumerate(notes or ()):

@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from artstyle_tf.plots.theme import BLACK, BLUE, GREY, SKY, class_labels, house_style, new_figure
 
-# Whiskers are no extremes: among a hundred thousand pictures these would say nothing.
+# Whiskers are no extremes: among a hundred thousand images these would say nothing.
 _PERCENTILES = (5, 25, 50, 75, 95)
 _LEAST_RATIO = 3.0
 
@@ -29,10 +29,10 @@ def plot_style_boxes(
 ) -> Figure:
     """Draws a panel for each measure with a box for each style, and one for all together.
 
-    A box holds the middle half of the pictures, its line is the median, its whiskers hold 90 %.
+    A box holds the middle half of the images, its line is the median, its whiskers hold 90 %.
 
     Args:
-        values: float, one row a picture, one column a measure; NaN is left out.
+        values: float, one row an image, one column a measure; NaN is left out.
         labels: styles of the rows.
         names: of the measures, with their units.
         logarithmic: whether a measure's axis is, if the values span enough for its ticks.
@@ -89,7 +89,7 @@ def _draw_boxes(axes: Axes, values: pd.Series, labels: pd.Series, styles: Sequen
             continue
         low, first, middle, third, high = np.percentile(sample, _PERCENTILES)
         of_all = position == len(styles)
-        colour, fill = (BLACK, GREY) if of_all else (BLUE, SKY)
-        axes.hlines(position, low, high, color=colour, lw=1.2)
-        axes.barh(position, third - first, 0.6, left=first, color=fill, edgecolor=colour, lw=1)
+        color, fill = (BLACK, GREY) if of_all else (BLUE, SKY)
+        axes.hlines(position, low, high, color=color, lw=1.2)
+        axes.barh(position, third - first, 0.6, left=first, color=fill, edgecolor=color, lw=1)
         axes.vlines(middle, position - 0.3, position + 0.3, color=BLACK, lw=2)

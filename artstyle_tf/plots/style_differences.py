@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 from artstyle_tf.plots.theme import BLACK, LIGHT_GREY, class_labels, house_style, new_figure
 
-# Blue and brown, which people with any colour vision can tell apart; white where nothing differs.
-_COLOURS = colormaps["BrBG"].with_extremes(bad=LIGHT_GREY)
+# Blue and brown, which people with any color vision can tell apart; white where nothing differs.
+_COLORS = colormaps["BrBG"].with_extremes(bad=LIGHT_GREY)
 _CELL_INCHES = 0.36
 _MOST_STYLES_WITH_NUMBERS = 16
 
@@ -28,7 +28,7 @@ def plot_style_differences(pairs: pd.DataFrame, *, title: str) -> Figure:
 
     Returns:
         A figure that grows with styles and measures. A cell is Cliff's delta of its row against
-        its column; it is left grey where the corrected p-value is 0.05 or more.
+        its column; it is left gray where the corrected p-value is 0.05 or more.
     """
     measures = list(dict.fromkeys(pairs["measure"]))
     styles = sorted({*pairs["first"], *pairs["second"]})
@@ -39,7 +39,7 @@ def plot_style_differences(pairs: pd.DataFrame, *, title: str) -> Figure:
     figure, _ = new_figure(num_columns * (side + 0.25) + 2.3, num_rows * (side + 0.4) + 1.7)
     figure.clear()
     panels = figure.subplots(num_rows, num_columns, sharex=True, sharey=True, squeeze=False)
-    scale = ScalarMappable(Normalize(-1, 1), _COLOURS)
+    scale = ScalarMappable(Normalize(-1, 1), _COLORS)
     for axes, measure in zip(panels.flat, measures, strict=False):
         effects = _matrix(pairs[pairs["measure"] == measure], styles)
         axes.imshow(effects, cmap=scale.cmap, norm=scale.norm)
@@ -81,6 +81,6 @@ def _tidy(axes: Axes, labels: list[str]) -> None:
 def _write_numbers(axes: Axes, effects: np.ma.MaskedArray) -> None:
     for (row, column), effect in np.ndenumerate(effects.filled(np.nan)):
         if np.isfinite(effect):
-            colour = "white" if abs(effect) > 0.6 else BLACK
+            color = "white" if abs(effect) > 0.6 else BLACK
             text = f"{effect:.1f}".replace("-0.0", "0.0").replace("0.", ".").replace("-", "−")
-            axes.text(column, row, text, ha="center", va="center", fontsize=7, color=colour)
+            axes.text(column, row, text, ha="center", va="center", fontsize=7, color=color)

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from artstyle_tf.system.files import replaced_atomically
 
-# Okabe and Ito's palette, which people with any colour vision can tell apart.
+# Okabe and Ito's palette, which people with any color vision can tell apart.
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW = (
     "#0072B2",
     "#E69F00",

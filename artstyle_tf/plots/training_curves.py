@@ -43,14 +43,14 @@ def plot_training_curves(history: pd.DataFrame) -> Figure:
     figure, panels = new_figure(11, 4.4, columns=2)
     for axes, name, title in zip(panels, ("loss", "macro_f1"), ("Loss", "Macro-F1"), strict=True):
         num_lines = _shade_phases(axes, _phase_bands(epochs, phases))
-        for column, label, colour in (
+        for column, label, color in (
             (name, "training", ORANGE),
             (f"val_{name}", "validation", BLUE),
         ):
             line = curves[column].dropna()
             if line.empty:
                 continue
-            axes.plot(line.index, line, marker="o", ms=3.5, lw=1.4, color=colour, label=label)
+            axes.plot(line.index, line, marker="o", ms=3.5, lw=1.4, color=color, label=label)
         axes.set_title(title, pad=6 + 11 * num_lines)
         axes.set_xlabel("Epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -83,7 +83,7 @@ def _phase_bands(epochs: np.ndarray, phases: pd.Series) -> list[_Band]:
 
 
 def _shade_phases(axes: Axes, bands: list[_Band]) -> int:
-    """Every second band is grey and all are named, so that a jump in a curve explains itself.
+    """Every second band is gray and all are named, so that a jump in a curve explains itself.
 
     Returns:
         Lines of names above the axes.
@@ -94,10 +94,10 @@ def _shade_phases(axes: Axes, bands: list[_Band]) -> int:
         if number:
             _vertical_line(axes, band.first, color="#D1D5DB", lw=0.8, zorder=0)
     names = _place_names(bands)
-    for name, centre, line in names:
+    for name, center, line in names:
         axes.annotate(
             name,
-            (centre, 1.0),
+            (center, 1.0),
             xycoords="axes fraction",
             xytext=(0, 2 + 11 * line),
             textcoords="offset points",
@@ -113,10 +113,10 @@ def _place_names(bands: list[_Band]) -> list[tuple[str, float, int]]:
     """Where the names go so that none touches another.
 
     A name that fits over its own band stands on line 0. Any other moves up to the first line that
-    is free, or it would seem to name its neighbour.
+    is free, or it would seem to name its neighbor.
 
     Returns:
-        Name, centre as a share of the axes' width, and line of each band with a name.
+        Name, center as a share of the axes' width, and line of each band with a name.
     """
     if not bands:
         return []
@@ -127,16 +127,16 @@ def _place_names(bands: list[_Band]) -> list[tuple[str, float, int]]:
         if not band.name:
             continue
         half = min(0.5, len(band.name) * _LETTER_INCHES / _AXES_INCHES / 2)
-        centre = ((band.first + band.last) / 2 - start) / width
+        center = ((band.first + band.last) / 2 - start) / width
         line = 0
         if 2 * half > (band.last - band.first) / width:
-            centre = min(max(centre, half), 1 - half)
-            free = (i for i, end in enumerate(line_ends) if i and end <= centre - half)
+            center = min(max(center, half), 1 - half)
+            free = (i for i, end in enumerate(line_ends) if i and end <= center - half)
             line = next(free, len(line_ends))
-            line_ends[line : line + 1] = [centre + half]
-        places.append((band.name, centre, line))
+            line_ends[line : line + 1] = [center + half]
+        places.append((band.name, center, line))
     if all(line for _, _, line in places):  # nothing fits: no empty line below
-        return [(name, centre, line - 1) for name, centre, line in places]
+        return [(name, center, line - 1) for name, center, line in places]
     return places
 
 

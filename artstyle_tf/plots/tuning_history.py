@@ -37,15 +37,15 @@ def plot_tuning_history(
     state = np.array(states)
     positions = np.array(numbers, float)
     complete = (state == "complete") & np.isfinite(values)
-    for name, colour, marker, filled in (
+    for name, color, marker, filled in (
         ("complete", BLUE, "o", True),
         ("pruned", ORANGE, "v", False),
     ):
         chosen = (state == name) & np.isfinite(values)
         if chosen.any():
-            face = colour if filled else "none"
+            face = color if filled else "none"
             axes.plot(
-                positions[chosen], values[chosen], marker, color=colour, mfc=face, ms=5, label=name
+                positions[chosen], values[chosen], marker, color=color, mfc=face, ms=5, label=name
             )
     if complete.any():
         best = np.maximum.accumulate(np.where(complete, values, -np.inf))

@@ -80,14 +80,14 @@ def plot_tuning_slices(
         places = parameter.positions()
         if parameter.choices is not None:
             places = places + generator.uniform(-0.16, 0.16, len(places))
-        for chosen, colour, marker, label in (
+        for chosen, color, marker, label in (
             (complete, BLUE, "o", "complete"),
             (~complete, ORANGE, "v", "pruned"),
         ):
             if chosen.any():
-                face = colour if marker == "o" else "none"
+                face = color if marker == "o" else "none"
                 axes.plot(
-                    places[chosen], values[chosen], marker, color=colour, mfc=face, ms=4.5,
+                    places[chosen], values[chosen], marker, color=color, mfc=face, ms=4.5,
                     alpha=0.8, label=label,
                 )  # fmt: skip
         if best is not None:
@@ -109,14 +109,14 @@ def _label(axes: Axes, parameter: SearchedParameter) -> None:
         axes.set_xlim(-0.5, len(parameter.choices) - 0.5)
     elif parameter.log:
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=_labelled_digits(parameter.positions())))
+        axes.xaxis.set_major_locator(LogLocator(subs=_labeled_digits(parameter.positions())))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
     elif parameter.is_whole:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
-def _labelled_digits(places: np.ndarray) -> tuple[float, ...]:
+def _labeled_digits(places: np.ndarray) -> tuple[float, ...]:
     """First digits of the numbers on a logarithmic axis, so that there are a few of them."""
     known = places[np.isfinite(places)]
     decades = float(np.log10(known.max() / known.min())) if known.size else 0.0

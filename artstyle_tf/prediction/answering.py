@@ -1,4 +1,4 @@
-"""Who answers for pictures: a run on this machine, or a server."""
+"""Who answers for images: a run on this machine, or a server."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from artstyle_tf.export.formats.export_format import RunNetwork
-from artstyle_tf.images.preparation.image_loading import PictureLoader, load_ahead
-from artstyle_tf.images.reading.image_reading import UnreadablePictureError
+from artstyle_tf.images.preparation.image_loading import ImageLoader, load_ahead
+from artstyle_tf.images.reading.image_reading import UnreadableImageError
 from artstyle_tf.prediction.grad_cam_overlays import GradCamOverlays
 from artstyle_tf.runs.served_run import Answers, ServedRun
 from artstyle_tf.system.threads import in_batches, map_in_threads
@@ -20,7 +20,7 @@ from artstyle_tf.system.threads import in_batches, map_in_threads
 
 @dataclass(frozen=True)
 class Prediction:
-    """What is said of one picture.
+    """What is said of one image.
 
     Attributes:
         probabilities: float32 [C].
@@ -28,7 +28,7 @@ class Prediction:
         label: the most probable class.
         confidence: its probability.
         accepted: whether whoever answers is sure enough; None if there is no threshold.
-        neighbours: id and distance of the nearest pictures of a gallery, the nearest first.
+        neighbors: id and distance of the nearest images of a gallery, the nearest first.
     """
 
     probabilities: np.ndarray
@@ -36,7 +36,7 @@ class Prediction:
     label: str
     confidence: float
     accepted: bool | None
-    neighbours: tuple[tuple[str, float], ...] = ()
+    neighbors: tuple[tuple[str, float], ...] = ()
 
     def top(self, most: int) -> list[tuple[str, float]]:
         """The most probable classes, at most so many, with their probabilities."""
@@ -56,7 +56,7 @@ class Answering(Protocol):
     num_batches_at_once: int
 
     def load(self, paths: Sequence[Path]) -> Sequence[Any]:
-        """Reads pictures in a thread; an UnreadablePictureError stands for what cannot be read."""
+        """Reads images in a thread; an UnreadableImageError stands for what cannot be read."""
         ...
 
     def answer(self, paths: Sequence[Path], loaded: Sequence[Any]) -> list[Prediction | str]:
@@ -71,12 +71,12 @@ class Answering(Protocol):
 def answer_files(
     answering: Answering, paths: Iterable[Path], *, batch_size: int, reading_threads: int
 ) -> Iterator[tuple[Path, Prediction | str]]:
-    """Reads pictures and asks for them, batch by batch, both ahead of whoever takes the answers.
+    """Reads images and asks for them, batch by batch, both ahead of whoever takes the answers.
 
     Args:
         answering: that is asked.
-        paths: of the pictures.
-        batch_size: pictures of one question.
+        paths: of the images.
+        batch_size: images of one question.
         reading_threads: at least 1.
 
     Yields:
@@ -95,10 +95,10 @@ def answer_files(
 def _answer_batch(
     answering: Answering, batch: Sequence[tuple[Path, Any]]
 ) -> list[tuple[Path, Prediction | str]]:
-    readable = [pair for pair in batch if not isinstance(pair[1], UnreadablePictureError)]
+    readable = [pair for pair in batch if not isinstance(pair[1], UnreadableImageError)]
     said = iter(answering.answer(*zip(*readable, strict=True)) if readable else [])
     return [
-        (path, each.reason if isinstance(each, UnreadablePictureError) else next(said))
+        (path, each.reason if isinstance(each, UnreadableImageError) else next(said))
         for path, each in batch
     ]
 
@@ -126,18 +126,18 @@ class RunAnswering:
         self._run = run
         self._network = network
         self._overlays = overlays
-        self._loader = PictureLoader(
+        self._loader = ImageLoader(
             image_size_px=run.image_size_px, aspect=run.aspect, max_side_px=run.max_side_px
         )
 
-    def load(self, paths: Sequence[Path]) -> list[np.ndarray | UnreadablePictureError]:
+    def load(self, paths: Sequence[Path]) -> list[np.ndarray | UnreadableImageError]:
         """Pixels uint8 [S, S, 3]."""
         return self._loader.load(paths)
 
     def answer(self, paths: Sequence[Path], loaded: Sequence[np.ndarray]) -> list[Prediction | str]:
-        """One prediction a picture."""
-        pictures = np.stack(loaded, dtype=np.float32, casting="safe")
-        answers = self._run.answer(self._network(pictures))
+        """One prediction an image."""
+        images = np.stack(loaded, dtype=np.float32, casting="safe")
+        answers = self._run.answer(self._network(images))
         if self._overlays is not None:
             self._overlays.write(paths, np.stack(loaded), answers)
         return [
@@ -147,7 +147,7 @@ class RunAnswering:
                 label=self._run.class_names[answers.predicted[row]],
                 confidence=float(answers.confidences[row]),
                 accepted=None if answers.accepted is None else bool(answers.accepted[row]),
-                neighbours=self._neighbours(answers, row),
+                neighbors=self._neighbors(answers, row),
             )
             for row in range(len(answers))
         ]
@@ -155,8 +155,8 @@ class RunAnswering:
     def close(self) -> None:
         """Nothing is held."""
 
-    def _neighbours(self, answers: Answers, row: int) -> tuple[tuple[str, float], ...]:
-        if self._run.gallery is None or answers.neighbours is None:
+    def _neighbors(self, answers: Answers, row: int) -> tuple[tuple[str, float], ...]:
+        if self._run.gallery is None or answers.neighbors is None:
             return ()
-        ids = self._run.gallery.paths[answers.neighbours.positions[row]]
-        return tuple(zip(ids.tolist(), answers.neighbours.distances[row].tolist(), strict=True))
+        ids = self._run.gallery.paths[answers.neighbors.positions[row]]
+        return tuple(zip(ids.tolist(), answers.neighbors.distances[row].tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""Where in a picture a network finds what speaks for its answer."""
+"""Where in an image a network finds what speaks for its answer."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class GradCam:
 
         Args:
             pixels: float32 [B, S, S, 3] in 0..255.
-            directions: float32 [B, K]; the score of a picture is the product of its output with its
-                direction: of a class, one at its logit; of an embedding, its neighbour's.
+            directions: float32 [B, K]; the score of an image is the product of its output with its
+                direction: of a class, one at its logit; of an embedding, its neighbor's.
 
         Returns:
             float32 [B, S, S] in 0..1; all 0 where nothing speaks for it.
@@ -56,7 +56,7 @@ class GradCam:
         total = tf.zeros([len(pixels), self._side_px, self._side_px, 1])
         for one, gradient in zip(maps, tape.gradient(score, maps), strict=True):
             heat = tf.reduce_sum(one * gradient, axis=-1, keepdims=True)
-            # A small map has fewer positions, each of which stands for more of the picture.
+            # A small map has fewer positions, each of which stands for more of the image.
             heat *= float(one.shape[1] * one.shape[2])
             total += tf.image.resize(heat, [self._side_px, self._side_px])
         positive = np.maximum(tf.squeeze(total, axis=3).numpy(), 0.0)

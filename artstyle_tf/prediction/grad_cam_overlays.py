@@ -1,4 +1,4 @@
-"""Pictures of where a run looks, beside its predictions."""
+"""Images of where a run looks, beside its predictions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from artstyle_tf.system.files import replaced_atomically
 
 
 class GradCamOverlays:
-    """Writes one JPEG a picture: the picture beside itself with what speaks for the answer.
+    """Writes one JPEG an image: the image beside itself with what speaks for the answer.
 
     Args:
         run: that answers.
@@ -30,28 +30,28 @@ class GradCamOverlays:
         self._folder = folder
         self._grad_cam = GradCam(keras.Model(run.network.input, run.network.outputs[0]))
 
-    def write(self, paths: Sequence[Path], pictures: np.ndarray, answers: Answers) -> None:
+    def write(self, paths: Sequence[Path], images: np.ndarray, answers: Answers) -> None:
         """Explains a batch.
 
         Args:
-            paths: of N pictures.
-            pictures: uint8 [N, S, S, 3].
+            paths: of N images.
+            images: uint8 [N, S, S, 3].
             answers: for them.
         """
-        heat_maps = self._grad_cam.heat_maps(pictures.astype(np.float32), self._directions(answers))
-        for path, picture, heat in zip(paths, pictures, heat_maps, strict=True):
-            shown = np.concatenate([picture, overlay_heat(picture, heat)], axis=1)
+        heat_maps = self._grad_cam.heat_maps(images.astype(np.float32), self._directions(answers))
+        for path, image, heat in zip(paths, images, heat_maps, strict=True):
+            shown = np.concatenate([image, overlay_heat(image, heat)], axis=1)
             with replaced_atomically(self._folder / _file_name(path)) as temporary:
                 Image.fromarray(shown).save(temporary, quality=90)
 
     def _directions(self, answers: Answers) -> np.ndarray:
         gallery = self._run.gallery
-        if gallery is None or answers.neighbours is None:
+        if gallery is None or answers.neighbors is None:
             return np.eye(len(self._run.class_names), dtype=np.float32)[answers.predicted]
-        return gallery.embeddings[answers.neighbours.positions[:, 0]]
+        return gallery.embeddings[answers.neighbors.positions[:, 0]]
 
 
 def _file_name(path: Path) -> str:
-    """Two pictures may have the same name in different folders."""
+    """Two images may have the same name in different folders."""
     digest = hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:8]
     return f"{path.stem}-{digest}.jpg"

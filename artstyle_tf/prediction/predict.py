@@ -1,4 +1,4 @@
-"""predict: which style pictures have, said by a finished run or by a server."""
+"""predict: which style images have, said by a finished run or by a server."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ _LONGEST_PATH = 48
 
 
 def run(config: PredictExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Answers for all pictures; returns what --json prints."""
+    """Answers for all images; returns what --json prints."""
     reporter, stopwatch = invocation.reporter, invocation.stopwatch
-    named = list_named_images(_names(config.pictures))
+    named = list_named_images(_names(config.images))
     paths = named.files
     report_ignored(named.ignored, reporter)
     output = _output(config, paths)
@@ -56,7 +56,7 @@ def run(config: PredictExperiment, invocation: Invocation) -> dict[str, Any]:
     ):
         waiting = [path for path in paths if printable(path) not in predictions.done]
         if len(waiting) < len(paths):
-            reporter.info(f"{len(paths) - len(waiting)} pictures are answered already")
+            reporter.info(f"{len(paths) - len(waiting)} images are answered already")
         answers = answer_files(
             answering,
             waiting,
@@ -71,12 +71,12 @@ def run(config: PredictExperiment, invocation: Invocation) -> dict[str, Any]:
     ignored = [{"path": path, "reason": why.reason} for path, why in sorted(named.ignored.items())]
     left_out = write_left_out(output, unreadable, ignored)
     if unreadable:
-        reporter.warn(f"{len(unreadable)} files cannot be used as pictures; see the end")
+        reporter.warn(f"{len(unreadable)} files cannot be used as images; see the end")
     return {
         "answered_by": answering.description,
         "output": str(output),
         "num_found": num_found,
-        "num_pictures": sum(counts.values()),
+        "num_images": sum(counts.values()),
         "answers": dict(sorted(counts.items())),
         "unreadable": unreadable,
         "ignored": ignored,
@@ -87,24 +87,24 @@ def run(config: PredictExperiment, invocation: Invocation) -> dict[str, Any]:
 
 
 def plan(config: PredictExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Checks the pictures and the run; answers nothing, writes nothing."""
-    named = list_named_images(_names(config.pictures))
+    """Checks the images and the run; answers nothing, writes nothing."""
+    named = list_named_images(_names(config.images))
     report_ignored(named.ignored, invocation.reporter)
     check_who_answers(config)
     return {
         "dry_run": True,
         "would_ask": config.url or config.run,
-        "num_pictures": len(named.files),
+        "num_images": len(named.files),
         "ignored": len(named.ignored),
         "output": str(_output(config, named.files)),
     }
 
 
-def summarise(result: dict[str, Any]) -> str:
+def summarize(result: dict[str, Any]) -> str:
     """The result as text."""
     shown = [
         {
-            "picture": _shortened(row["path"]),
+            "image": _shortened(row["path"]),
             "answer": row["answer"],
             **{
                 f"{rank}.": f"{name} {confidence:.2f}"
@@ -114,8 +114,8 @@ def summarise(result: dict[str, Any]) -> str:
         for row in result["first"]
     ]
     lines = [pd.DataFrame(shown).to_string(index=False), ""] if shown else []
-    if result["num_pictures"] > len(shown):
-        lines[-1:] = [f"... and {result['num_pictures'] - len(shown)} more", ""]
+    if result["num_images"] > len(shown):
+        lines[-1:] = [f"... and {result['num_images'] - len(shown)} more", ""]
     counts = ", ".join(f"{name} {count}" for name, count in result["answers"].items())
     lines += [f"Answers: {counts or 'none'}", f"Written: {result['output']}"]
     if result["left_out"] is not None:
@@ -131,10 +131,10 @@ def _shortened(path: str) -> str:
     return path if len(path) <= _LONGEST_PATH else f"…{path[1 - _LONGEST_PATH :]}"
 
 
-def _names(pictures: Sequence[str]) -> Iterator[str]:
+def _names(images: Sequence[str]) -> Iterator[str]:
     """What is named on the command line, and on stdin where it says "-"."""
-    check_names(pictures)
-    for name in pictures:
+    check_names(images)
+    for name in images:
         if name == STDIN:
             yield from lines_of_stdin()
         else:
@@ -158,7 +158,7 @@ def _numbered() -> Iterator[str]:
     yield from (f"-{number}" for number in itertools.count(2))
 
 
-def _open(config: PredictExperiment, num_pictures: int, invocation: Invocation) -> Answering:
+def _open(config: PredictExperiment, num_images: int, invocation: Invocation) -> Answering:
     check_who_answers(config)
     if config.url is not None:
         return _open_server(config, config.url)
@@ -168,7 +168,7 @@ def _open(config: PredictExperiment, num_pictures: int, invocation: Invocation) 
         served,
         run_directory,
         config.runtime,
-        num_pictures=num_pictures,
+        num_images=num_images,
         reporter=invocation.reporter,
     )
     overlays = None
@@ -199,7 +199,7 @@ def do_not_know(class_names: tuple[str, ...]) -> str:
 
 
 def _row(path: Path, said: Prediction | str, config: PredictExperiment) -> dict[str, Any]:
-    """What is kept of one picture."""
+    """What is kept of one image."""
     if isinstance(said, str):
         return {"path": printable(path), "unreadable": said}
     is_sure = said.accepted
@@ -213,8 +213,8 @@ def _row(path: Path, said: Prediction | str, config: PredictExperiment) -> dict[
         "accepted": is_sure,
         "top": [(name, round(share, 6)) for name, share in said.top(config.top_k)],
     }
-    if said.neighbours:
-        row["neighbours"] = [
-            {"id": name, "distance": round(distance, 6)} for name, distance in said.neighbours
+    if said.neighbors:
+        row["neighbors"] = [
+            {"id": name, "distance": round(distance, 6)} for name, distance in said.neighbors
         ]
     return row

@@ -199,8 +199,8 @@ def _write_csv(path: Path, rows: Iterator[dict[str, Any]]) -> None:
             flat = {key: value for key, value in row.items() if not isinstance(value, dict | list)}
             for rank, (name, confidence) in enumerate(row["top"], start=1):
                 flat[f"top_{rank}"], flat[f"top_{rank}_confidence"] = name, confidence
-            if "neighbours" in row:
-                nearest = row["neighbours"][0]
+            if "neighbors" in row:
+                nearest = row["neighbors"][0]
                 flat["nearest"], flat["nearest_distance"] = nearest["id"], nearest["distance"]
             if writer is None:
                 writer = csv.DictWriter(file, list(flat))

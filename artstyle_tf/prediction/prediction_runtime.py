@@ -15,11 +15,11 @@ from artstyle_tf.export.measurement import (
     Agreement,
     answer_all,
     compare_answers,
-    pictures_per_second,
+    images_per_second,
 )
 from artstyle_tf.prediction.settings import RuntimeName
 from artstyle_tf.runs.run_directory import RunDirectory
-from artstyle_tf.runs.run_images import LabelledPictures, read_own_pictures
+from artstyle_tf.runs.run_images import LabeledImages, read_own_images
 from artstyle_tf.runs.served_run import ServedRun, keras_network
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import write_json
@@ -31,8 +31,8 @@ TENSORFLOW = "tensorflow"
 
 _LEAST_AGREEMENT = 0.999
 
-# Trying takes about a minute, once a run: for fewer pictures that is not worth it.
-_FEWEST_PICTURES = 300
+# Trying takes about a minute, once a run: for fewer images that is not worth it.
+_FEWEST_IMAGES = 300
 
 _NUM_ROUNDS = 3
 
@@ -42,7 +42,7 @@ def open_runtime(
     run_directory: RunDirectory,
     choice: RuntimeName,
     *,
-    num_pictures: int,
+    num_images: int,
     reporter: Reporter,
 ) -> tuple[str, RunNetwork]:
     """Makes a run's network ready to answer.
@@ -51,7 +51,7 @@ def open_runtime(
         run: whose network.
         run_directory: of the run; converted networks and the choice are kept in it.
         choice: of the user; "auto" for the fastest.
-        num_pictures: that are to be answered.
+        num_images: that are to be answered.
         reporter: told what is chosen and why.
 
     Returns:
@@ -64,7 +64,7 @@ def open_runtime(
     folder = run_directory.path / "runtimes"
     if choice == "auto":
         name = _known_choice(run_directory, folder)
-        if name is None and num_pictures >= _FEWEST_PICTURES:
+        if name is None and num_images >= _FEWEST_IMAGES:
             name = _choose(run, run_directory, frozen, folder, reporter)
         name = name or TENSORFLOW
     else:
@@ -92,9 +92,9 @@ def _choose(
     folder: Path,
     reporter: Reporter,
 ) -> str | None:
-    """Tries all that is installed on the validation pictures; None if there are none."""
+    """Tries all that is installed on the validation images; None if there are none."""
     try:
-        validation = read_own_pictures(run_directory, "val")
+        validation = read_own_images(run_directory, "val")
     except ArtstyleError as error:
         reporter.info(f"TensorFlow answers; to try faster runtimes: {error}")
         return None
@@ -112,29 +112,29 @@ def _choose(
         for name, agreement in agreements.items()
         if agreement.labels >= _LEAST_AGREEMENT
     }
-    speeds = pictures_per_second(
+    speeds = images_per_second(
         {name: run.answering_by(network) for name, network in agreeing.items()},
-        validation.pictures,
+        validation.images,
         num_rounds=_NUM_ROUNDS,
     )
     fastest = max(speeds, key=lambda name: speeds[name])
     for name, agreement in agreements.items():
         reporter.info(
             f"  {name}: {agreement.labels:.1%} of {len(validation.labels)} labels as Keras"
-            + (f", {speeds[name]:.1f} pictures/s" if name in speeds else ", not used")
+            + (f", {speeds[name]:.1f} images/s" if name in speeds else ", not used")
         )
-    choice = {"runtime": fastest, "pictures_per_second": speeds, **_circumstances(run_directory)}
+    choice = {"runtime": fastest, "images_per_second": speeds, **_circumstances(run_directory)}
     write_json(folder / "choice.json", choice)
     return fastest
 
 
 def _agreements(
-    run: ServedRun, networks: Mapping[str, RunNetwork], validation: LabelledPictures
+    run: ServedRun, networks: Mapping[str, RunNetwork], validation: LabeledImages
 ) -> dict[str, Agreement]:
-    expected = answer_all(run.answering_by(keras_network(run.network)), validation.pictures)
+    expected = answer_all(run.answering_by(keras_network(run.network)), validation.images)
     return {
         name: compare_answers(
-            answer_all(run.answering_by(network), validation.pictures), expected, validation.labels
+            answer_all(run.answering_by(network), validation.images), expected, validation.labels
         )
         for name, network in networks.items()
     }

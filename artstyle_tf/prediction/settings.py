@@ -20,11 +20,11 @@ RuntimeName = Annotated[str, one_of(("auto", "tensorflow", *RUNTIMES))]
 
 
 class PredictExperiment(Schema):
-    """Pictures without labels, answered by a run or a server."""
+    """Images without labels, answered by a run or a server."""
 
     run: str | None = None
     url: str | None = None
-    pictures: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
     output: str | None = None
     outputs: str = "outputs"
     top_k: PositiveInt = 3

@@ -33,11 +33,11 @@ def find_atlas(
         run: directory of the run.
         facts: of the run.
         further: holds the analysis.
-        most: points; pictures that judge come before others, which are drawn.
+        most: points; images that judge come before others, which are drawn.
         seed: of projection and drawing.
 
     Returns:
-        None if there are too few pictures.
+        None if there are too few images.
     """
     found = _of_analysis(facts, further.analysis)
     if found is None:
@@ -51,26 +51,26 @@ def find_atlas(
 def _of_analysis(facts: RunFacts, analysis: Mapping[str, Any] | None) -> Atlas | None:
     if analysis is None:
         return None
-    file = Path(analysis["folder"]) / "pictures.csv"
+    file = Path(analysis["folder"]) / "images.csv"
     if not file.is_file():
         return None
     table = read_csv_table(file, dtype={"path": str, "label": str}, keep_default_na=False)
     names = [name for name in _PREFERRED if f"{name}_x" in table]
-    if not names or not table["path"].isin(facts.pictures["source"]).all():  # other pictures
+    if not names or not table["path"].isin(facts.images["source"]).all():  # other images
         return None
     points = table[["path", "label", "split"]].assign(
         x=table[f"{names[0]}_x"].astype(float), y=table[f"{names[0]}_y"].astype(float)
     )
     return Atlas(
         points,
-        f"All pictures by the features of layer {analysis['layer']}, as the analysis "
+        f"All images by the features of layer {analysis['layer']}, as the analysis "
         f"{analysis['name']} has placed them ({PROJECTION_IN_WORDS[names[0]]}).",
     )
 
 
 @dataclass(frozen=True)
 class KeptFeatures:
-    """What a run has kept of N pictures.
+    """What a run has kept of N images.
 
     Attributes:
         rows: path, label, split.
@@ -84,7 +84,7 @@ class KeptFeatures:
 
 
 def read_kept_features(run: RunDirectory, facts: RunFacts) -> KeptFeatures:
-    """Embeddings of all pictures or, of a classifier, log probabilities of those that judge."""
+    """Embeddings of all images or, of a classifier, log probabilities of those that judge."""
     files = {"train": run.gallery_file}
     files |= {split: run.path / part / EMBEDDINGS_FILE for split, part in PART_OF_SPLIT.items()}
     read = {
@@ -94,12 +94,12 @@ def read_kept_features(run: RunDirectory, facts: RunFacts) -> KeptFeatures:
     }
     if not read:
         return _log_probabilities(facts)
-    source_of = dict(zip(facts.pictures["path"], facts.pictures["source"], strict=True))
+    source_of = dict(zip(facts.images["path"], facts.images["source"], strict=True))
     rows = pd.concat([_rows(split, gallery, facts, source_of) for split, gallery in read.items()])
     return KeptFeatures(
         rows.reset_index(drop=True),
         np.concatenate([gallery.embeddings for gallery in read.values()]),
-        "Pictures by their embeddings",
+        "Images by their embeddings",
     )
 
 
@@ -124,7 +124,7 @@ def _log_probabilities(facts: RunFacts) -> KeptFeatures:
     return KeptFeatures(
         predictions[["path", "label"]].assign(split=split),
         np.log(np.maximum(probabilities, _SMALLEST_PROBABILITY)),
-        f"The {facts.judged.part} pictures by the probabilities that they were given",
+        f"The {facts.judged.part} images by the probabilities that they were given",
     )
 
 
@@ -139,7 +139,7 @@ def _projected(kept: KeptFeatures, seed: int) -> Atlas | None:
 
 
 def _with_predictions(points: pd.DataFrame, facts: RunFacts) -> pd.DataFrame:
-    """What the run says of pictures that judge it; what it has learnt from tells nothing."""
+    """What the run says of images that judge it; what it has learned from tells nothing."""
     said = facts.judged.predictions[["path", "prediction", "confidence"]]
     kept = points.drop(columns=["prediction", "confidence"], errors="ignore")
     return kept.merge(said, on="path", how="left")
@@ -149,6 +149,6 @@ def _at_most(points: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
     if len(points) <= most:
         return points
     order = np.random.default_rng(seed).permutation(len(points))
-    is_learnt = points["prediction"].isna().to_numpy()[order]
-    chosen = order[np.argsort(is_learnt, kind="stable")][:most]
+    is_learned = points["prediction"].isna().to_numpy()[order]
+    chosen = order[np.argsort(is_learned, kind="stable")][:most]
     return points.iloc[np.sort(chosen)].reset_index(drop=True)

@@ -75,7 +75,7 @@ def _results(folder: Path, name: str, since: float = 0.0) -> Iterator[tuple[Path
 
 
 def _cross_validation(facts: RunFacts, outputs: Path) -> dict[str, Any] | None:
-    """Of the same recipe on the same folder of pictures."""
+    """Of the same recipe on the same folder of images."""
     for folder, found in _results(outputs / "cross_validation", "metrics.json"):
         try:
             config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))

@@ -82,14 +82,14 @@ def epoch_metrics(facts: RunFacts) -> Iterator[tuple[int, dict[str, float]]]:
 
 
 def final_metrics(facts: RunFacts) -> dict[str, float]:
-    """Scores of each part, with the ends of their intervals and the floor beside them."""
+    """Scores of each part, with the ends of their intervals and the baseline beside them."""
     found: dict[str, float] = {}
     for part in PART_OF_SPLIT.values():
         scores = facts.results.get(part, {})
         found |= {f"{part}.{name}": float(value) for name, value in scores.items()}
         for name, (low, high) in facts.results.get("intervals", {}).get(part, {}).items():
             found |= {f"{part}.{name}.low": float(low), f"{part}.{name}.high": float(high)}
-        floor = facts.results.get("floor", {}).get(part)
-        if floor:
-            found[f"floor.{part}.macro_f1"] = float(floor["macro_f1"])
+        baseline = facts.results.get("baseline", {}).get(part)
+        if baseline:
+            found[f"baseline.{part}.macro_f1"] = float(baseline["macro_f1"])
     return found

@@ -20,7 +20,7 @@ from artstyle_tf.report.sections.comparison import compared_models
 from artstyle_tf.report.sections.disagreements import disagreements, shown_paths
 from artstyle_tf.report.sections.recipes import recipes
 from artstyle_tf.report.sections.styles_by_run import styles_by_run
-from artstyle_tf.report.shelf import PictureShelf
+from artstyle_tf.report.shelf import ImageShelf
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import write_text
@@ -55,7 +55,7 @@ def write_overview(
         [Path(os.path.relpath(report, file.parent)).as_posix() for report in reports],
         comparison,
         why_not,
-        PictureShelf({path: uri for path, uri in zip(known, made, strict=True) if uri}),
+        ImageShelf({path: uri for path, uri in zip(known, made, strict=True) if uri}),
     )
     write_text(file, page)
 
@@ -63,7 +63,7 @@ def write_overview(
 def _compare(
     runs: Sequence[RunDirectory], reporter: Reporter
 ) -> tuple[dict[str, Any] | None, str | None]:
-    """The comparison, or why there is none: a page about runs of different pictures has its use."""
+    """The comparison, or why there is none: a page about runs of different images has its use."""
     config = CompareExperiment(runs=tuple(str(run.path) for run in runs), classifiers=())
     try:
         contenders = read_contenders(config, reporter, measure=False)
@@ -78,7 +78,7 @@ def _render(
     links: Sequence[str],
     comparison: Mapping[str, Any] | None,
     why_not: str | None,
-    shelf: PictureShelf,
+    shelf: ImageShelf,
 ) -> str:
     """Renders the page.
 
@@ -88,7 +88,7 @@ def _render(
         links: to the report of each.
         comparison: as `compare` makes it; None if they cannot be compared.
         why_not: why they cannot.
-        shelf: small pictures by their path.
+        shelf: small images by their path.
 
     Returns:
         HTML.
@@ -132,7 +132,7 @@ def _together(
                 "part": facts.judged.part,
                 "macro_f1": float(facts.scores["macro_f1"]),
                 "interval": facts.interval("macro_f1"),
-                "num_pictures": len(facts.judged),
+                "num_images": len(facts.judged),
             }
             for facts, link in zip(runs, links, strict=True)
         ],

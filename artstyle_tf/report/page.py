@@ -13,12 +13,12 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
-from artstyle_tf.report.shelf import PictureShelf
+from artstyle_tf.report.shelf import ImageShelf
 from artstyle_tf.system.progress import format_seconds
 from artstyle_tf.system.visible_text import shown, shown_lines, shown_values
 
 
-def render_page(template: str, shelf: PictureShelf, context: Mapping[str, Any]) -> str:
+def render_page(template: str, shelf: ImageShelf, context: Mapping[str, Any]) -> str:
     """Renders a template of this package.
 
     All text is escaped by the template engine, and the browser is told to run and load nothing but
@@ -26,7 +26,7 @@ def render_page(template: str, shelf: PictureShelf, context: Mapping[str, Any]) 
 
     Args:
         template: name of the file in `templates`.
-        shelf: pictures of the page.
+        shelf: images of the page.
         context: what the template needs.
 
     Returns:

@@ -1,4 +1,4 @@
-"""A run's prepared pictures, by the names that results give them."""
+"""A run's prepared images, by the names that results give them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from artstyle_tf.runs.run_images import file_below, prepared_root
 
 
 class PreparedFiles:
-    """Pictures by the path of their source, as far as they are still here.
+    """Images by the path of their source, as far as they are still here.
 
     Args:
         run: directory of the run.
@@ -21,7 +21,7 @@ class PreparedFiles:
 
     def __init__(self, run: RunDirectory, facts: RunFacts) -> None:
         root = prepared_root(run, read_run_config(run))
-        rows = facts.pictures
+        rows = facts.images
         columns = (rows[name] for name in ("source", "path", "digest"))
         self._places = {
             source: (root, path, digest) for source, path, digest in zip(*columns, strict=True)

@@ -17,7 +17,7 @@ PART_OF_SPLIT = {"val": "validation", "test": "test"}
 
 @dataclass(frozen=True)
 class Judged:
-    """What a run says of the N pictures of one part, and how right it is.
+    """What a run says of the N images of one part, and how right it is.
 
     Attributes:
         part: "test" or "validation".
@@ -56,7 +56,7 @@ class RunFacts:
         times: run.json: state, started, changed.
         config: of the run, as YAML gives it.
         config_text: the same as text.
-        pictures: one row a picture that is no augmented copy: source, label, split, group.
+        images: one row an image that is no augmented copy: source, label, split, group.
         num_copies: augmented copies beside them.
         history: one row an epoch.
         judged: the part that judges: test where there is one.
@@ -72,7 +72,7 @@ class RunFacts:
     times: Mapping[str, Any]
     config: Mapping[str, Any]
     config_text: str
-    pictures: pd.DataFrame
+    images: pd.DataFrame
     num_copies: int
     history: pd.DataFrame
     judged: Judged
@@ -80,7 +80,7 @@ class RunFacts:
 
     @property
     def is_embedding(self) -> bool:
-        """Whether neighbours answer."""
+        """Whether neighbors answer."""
         return self.kind == "triplet"
 
     @property
@@ -94,19 +94,19 @@ class RunFacts:
         return None if found is None else (float(found[0]), float(found[1]))
 
     @property
-    def floor(self) -> Mapping[str, Any] | None:
-        """What the floor scores on the part that judges, with the verdict."""
-        return self.results.get("floor", {}).get(self.judged.part)
+    def baseline(self) -> Mapping[str, Any] | None:
+        """What the baseline scores on the part that judges, with the verdict."""
+        return self.results.get("baseline", {}).get(self.judged.part)
 
 
-def outcome_of(floor: Mapping[str, Any]) -> str:
-    """Whether the run is "better" or "worse" than the floor, or "same": it cannot be told.
+def outcome_of(baseline: Mapping[str, Any]) -> str:
+    """Whether the run is "better" or "worse" than the baseline, or "same": it cannot be told.
 
     Runs of before did not note it; there interval and exact test decide, as they do now.
     """
-    if "outcome" in floor:
-        return str(floor["outcome"])
-    found = floor["trained_against_floor"]
+    if "outcome" in baseline:
+        return str(baseline["outcome"])
+    found = baseline["trained_against_baseline"]
     low, high = found["interval"]
     if found.get("p_value", 0.0) >= _FALSE_ALARMS:
         return "same"
@@ -114,30 +114,30 @@ def outcome_of(floor: Mapping[str, Any]) -> str:
 
 
 class Confusion(NamedTuple):
-    """Pictures of one style that were called another.
+    """Images of one style that were called another.
 
     Attributes:
         label: what they are.
         prediction: what they were called.
-        num_pictures: how many.
-        share: of the pictures that are `label`.
+        num_images: how many.
+        share: of the images that are `label`.
     """
 
     label: str
     prediction: str
-    num_pictures: int
+    num_images: int
     share: float
 
 
 def confusions(judged: Judged) -> list[Confusion]:
-    """Pairs of styles that are mixed up, most pictures first, then the larger share."""
+    """Pairs of styles that are mixed up, most images first, then the larger share."""
     support = judged.predictions["label"].value_counts()
     counts = judged.mistakes().groupby(["label", "prediction"], sort=True).size()
     found = [
         Confusion(label, prediction, int(count), float(count / support[label]))
         for (label, prediction), count in counts.items()  # pyright: ignore[reportGeneralTypeIssues]
     ]
-    return sorted(found, key=lambda pair: (-pair.num_pictures, -pair.share))
+    return sorted(found, key=lambda pair: (-pair.num_images, -pair.share))
 
 
 def confusion_counts(judged: Judged, class_names: Sequence[str]) -> np.ndarray:
@@ -154,7 +154,7 @@ class FurtherResults:
     Attributes:
         analysis: analysis.json of its newest analysis, with its `name`.
         cross_validation: metrics.json of the newest one with the same recipe.
-        inspection: summary.json of the newest one of the same folder of pictures.
+        inspection: summary.json of the newest one of the same folder of images.
         comparisons: comparison.json of those in which the run takes part, with their `name`.
         tuning: what tuning studies of this kind of training found; see `sections.tuning`.
         formats: formats.csv of its export; empty for a SavedModel alone, None without an export.
@@ -170,7 +170,7 @@ class FurtherResults:
 
 @dataclass(frozen=True)
 class Atlas:
-    """Pictures as points.
+    """Images as points.
 
     Attributes:
         points: path, label, split, prediction, confidence (the last two may be missing), x, y.
@@ -182,17 +182,17 @@ class Atlas:
 
 
 @dataclass(frozen=True)
-class NeighbourRow:
-    """A picture with the training pictures next to it, the nearest first.
+class NeighborRow:
+    """An image with the training images next to it, the nearest first.
 
     Attributes:
-        path: of the picture.
+        path: of the image.
         label: its style.
-        prediction: what its neighbours say.
-        neighbours: path, style and distance of each.
+        prediction: what its neighbors say.
+        neighbors: path, style and distance of each.
     """
 
     path: str
     label: str
     prediction: str
-    neighbours: Sequence[tuple[str, str, float]]
+    neighbors: Sequence[tuple[str, str, float]]

@@ -6,23 +6,23 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from artstyle_tf.report.page import render_page
-from artstyle_tf.report.run_facts import Atlas, FurtherResults, NeighbourRow, RunFacts
+from artstyle_tf.report.run_facts import Atlas, FurtherResults, NeighborRow, RunFacts
 from artstyle_tf.report.sections.atlas import atlas
 from artstyle_tf.report.sections.comparison import comparison
 from artstyle_tf.report.sections.configuration import configuration
 from artstyle_tf.report.sections.data import data
 from artstyle_tf.report.sections.evaluation import evaluation
 from artstyle_tf.report.sections.mistakes import mistakes
-from artstyle_tf.report.sections.neighbours import neighbours
+from artstyle_tf.report.sections.neighbors import neighbors
 from artstyle_tf.report.sections.next_steps import next_steps
 from artstyle_tf.report.sections.serving import serving
 from artstyle_tf.report.sections.summary import summary
 from artstyle_tf.report.sections.training import training
 from artstyle_tf.report.sections.tuning import tuning
-from artstyle_tf.report.shelf import PictureShelf
+from artstyle_tf.report.shelf import ImageShelf
 
 LARGE, HEAT = "large:", "heat:"
-"""Before the path of a picture: keys of the shelf for a larger one, and for where a run looks."""
+"""Before the path of an image: keys of the shelf for a larger one, and for where a run looks."""
 
 KIND_IN_WORDS = {"direct": "Classifier", "triplet": "Embedding"}
 
@@ -44,21 +44,21 @@ class Section(NamedTuple):
 def render_run_page(
     facts: RunFacts,
     further: FurtherResults,
-    shelf: PictureShelf,
+    shelf: ImageShelf,
     *,
     points: Atlas | None,
-    near: Sequence[NeighbourRow],
-    most_mistakes: int,
+    near: Sequence[NeighborRow],
+    max_mistakes: int,
 ) -> str:
     """Renders the report of a run; sections without results are left out.
 
     Args:
         facts: of the run.
         further: what was found out later.
-        shelf: small pictures by their path, and some with `LARGE` or `HEAT` before it.
+        shelf: small images by their path, and some with `LARGE` or `HEAT` before it.
         points: of the atlas.
-        near: pictures with their neighbours.
-        most_mistakes: pictures in the gallery of mistakes.
+        near: images with their neighbors.
+        max_mistakes: images in the gallery of mistakes.
 
     Returns:
         HTML.
@@ -67,8 +67,8 @@ def render_run_page(
     sections = [
         Section("summary", "Summary", summary(facts, next_steps(facts, further))),
         Section("evaluation", "Evaluation", evaluation(facts, further)),
-        Section("mistakes", "Mistakes", mistakes(facts, most=most_mistakes)),
-        Section("neighbours", "Nearest neighbours", neighbours(near)),
+        Section("mistakes", "Mistakes", mistakes(facts, most=max_mistakes)),
+        Section("neighbors", "Nearest neighbors", neighbors(near)),
         Section("atlas", "Atlas", atlas(points, names, shelf)),
         Section("data", "Data", data(facts, further, shelf)),
         Section("training", "Training", training(facts)),
@@ -83,13 +83,13 @@ def render_run_page(
         "made": str(facts.times.get("changed", ""))[:16].replace("T", ", "),
         "sections": [section for section in sections if section.content is not None],
         "class_names": names,
-        "judged": _judged_pictures(facts, shelf),
+        "judged": _judged_images(facts, shelf),
     }
     return render_page("run.html", shelf, context)
 
 
-def _judged_pictures(facts: RunFacts, shelf: PictureShelf) -> list[list[Any]]:
-    """What a click on the confusion matrix shows: style, prediction, confidence, picture, path."""
+def _judged_images(facts: RunFacts, shelf: ImageShelf) -> list[list[Any]]:
+    """What a click on the confusion matrix shows: style, prediction, confidence, image, path."""
     names = {name: number for number, name in enumerate(facts.class_names)}
     shown = facts.judged.predictions.sort_values("confidence", ascending=False, kind="stable")
     return [

@@ -62,7 +62,7 @@ def _read(run: RunDirectory, results: dict[str, Any]) -> RunFacts:
         times=read_values(run.state_file, State) if run.state_file.is_file() else {},
         config=yaml.safe_load(config_text),
         config_text=config_text,
-        pictures=originals,
+        images=originals,
         num_copies=len(rows) - len(originals),
         history=_read_history(run.history_file),
         judged=_read_judged(run, results),
@@ -101,8 +101,8 @@ def _read_history(file: Path) -> pd.DataFrame:
     return read_history(file)
 
 
-def _read_leaks(run: RunDirectory, pictures: pd.DataFrame) -> dict[str, str]:
+def _read_leaks(run: RunDirectory, images: pd.DataFrame) -> dict[str, str]:
     file = run.path / "leaks.csv"
     if not file.is_file():
         return {}
-    return leaks_in_words(read_leaks(file), pictures)
+    return leaks_in_words(read_leaks(file), images)

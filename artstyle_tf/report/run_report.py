@@ -8,22 +8,22 @@ from typing import Any
 
 import pandas as pd
 
-from artstyle_tf.images.reading.thumbnail_uris import picture_uri, thumbnail_uris
+from artstyle_tf.images.reading.thumbnail_uris import image_uri, thumbnail_uris
 from artstyle_tf.report.atlas_points import find_atlas
 from artstyle_tf.report.explained_images import (
     Explained,
-    PictureToExplain,
-    explain_pictures,
+    ImageToExplain,
+    explain_images,
 )
 from artstyle_tf.report.further_reading import read_further_results
 from artstyle_tf.report.places import report_file
 from artstyle_tf.report.prepared_files import PreparedFiles
-from artstyle_tf.report.run_facts import Atlas, NeighbourRow, RunFacts
+from artstyle_tf.report.run_facts import Atlas, NeighborRow, RunFacts
 from artstyle_tf.report.run_page import HEAT, LARGE, render_run_page
 from artstyle_tf.report.run_reading import read_run_facts
 from artstyle_tf.report.sections.data import sample_paths
 from artstyle_tf.report.settings import ReportExperiment
-from artstyle_tf.report.shelf import PictureShelf
+from artstyle_tf.report.shelf import ImageShelf
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.runs.run_model import load_served_run
 from artstyle_tf.system.files import write_text
@@ -49,22 +49,22 @@ def write_run_report(run: RunDirectory, settings: ReportExperiment, reporter: Re
     """
     facts = read_run_facts(run)
     further = read_further_results(facts, run.path.parent.parent)
-    points = find_atlas(run, facts, further, most=settings.most_pictures, seed=settings.seed)
+    points = find_atlas(run, facts, further, most=settings.max_images, seed=settings.seed)
     files = PreparedFiles(run, facts)
-    mistakes = facts.judged.mistakes().head(settings.most_mistakes)["path"].tolist()
+    mistakes = facts.judged.mistakes().head(settings.max_mistakes)["path"].tolist()
     explained, near = _explain(run, facts, files, mistakes, settings, reporter)
-    uris = _small_pictures(facts, points, near, files, settings, reporter)
+    uris = _small_images(facts, points, near, files, settings, reporter)
     large = files.known(mistakes)
     made = thumbnail_uris([files.of(path) for path in large], _LARGE_PX, reporter)
     uris |= {f"{LARGE}{path}": uri for path, uri in zip(large, made, strict=True) if uri}
-    uris |= {f"{HEAT}{path}": picture_uri(picture) for path, picture in explained.heat.items()}
+    uris |= {f"{HEAT}{path}": image_uri(image) for path, image in explained.heat.items()}
     page = render_run_page(
         facts,
         further,
-        PictureShelf(uris),
+        ImageShelf(uris),
         points=points,
         near=near,
-        most_mistakes=settings.most_mistakes,
+        max_mistakes=settings.max_mistakes,
     )
     file = report_file(run, settings)
     write_text(file, page)
@@ -78,8 +78,8 @@ def _explain(
     mistakes: Sequence[str],
     settings: ReportExperiment,
     reporter: Reporter,
-) -> tuple[Explained, list[NeighbourRow]]:
-    """Overlays of the mistakes and, for an embedding, neighbours of some pictures."""
+) -> tuple[Explained, list[NeighborRow]]:
+    """Overlays of the mistakes and, for an embedding, neighbors of some images."""
     queries = _queries(facts.judged.predictions) if facts.is_embedding else pd.DataFrame()
     asked = [*(mistakes if settings.grad_cam else ()), *queries.get("path", ())]
     if not files.known(asked):
@@ -88,10 +88,10 @@ def _explain(
     predictions = facts.judged.predictions
     numbers = {name: number for number, name in enumerate(facts.class_names)}
     said = dict(zip(predictions["path"], predictions["prediction"].map(numbers), strict=True))
-    explained = explain_pictures(
+    explained = explain_images(
         served,
         [
-            PictureToExplain(path, files.of(path), files.digest(path), said[path])
+            ImageToExplain(path, files.of(path), files.digest(path), said[path])
             for path in files.known(asked)
         ],
         with_heat=set(mistakes) if settings.grad_cam else set(),
@@ -100,14 +100,14 @@ def _explain(
     )
     if served.gallery is None:
         return explained, []
-    rows = zip(facts.pictures["path"], facts.pictures["source"], strict=True)
+    rows = zip(facts.images["path"], facts.images["source"], strict=True)
     source_of, gallery = dict(rows), served.gallery
     near = [
-        NeighbourRow(
+        NeighborRow(
             path=row["path"],
             label=row["label"],
             prediction=row["prediction"],
-            neighbours=[
+            neighbors=[
                 (
                     source_of.get(str(gallery.paths[position]), str(gallery.paths[position])),
                     facts.class_names[int(gallery.labels[position])],
@@ -130,19 +130,19 @@ def _queries(predictions: pd.DataFrame) -> pd.DataFrame:
     return first.drop_duplicates("label").head(_MOST_QUERIES)
 
 
-def _small_pictures(
+def _small_images(
     facts: RunFacts,
     points: Atlas | None,
-    near: Sequence[NeighbourRow],
+    near: Sequence[NeighborRow],
     files: PreparedFiles,
     settings: ReportExperiment,
     reporter: Reporter,
 ) -> dict[str, str]:
     """Path -> data URI; what judges comes first, should there be too many."""
     wanted: list[Any] = list(facts.judged.predictions["path"])
-    wanted += [path for row in near for path, _, _ in row.neighbours]
+    wanted += [path for row in near for path, _, _ in row.neighbors]
     wanted += [path for name in facts.class_names for path in sample_paths(facts, name)]
     wanted += [] if points is None else list(points.points["path"])
-    paths = files.known(wanted)[: settings.most_pictures]
+    paths = files.known(wanted)[: settings.max_images]
     made = thumbnail_uris([files.of(path) for path in paths], settings.thumbnail_px, reporter)
     return {path: uri for path, uri in zip(paths, made, strict=True) if uri}

@@ -16,9 +16,9 @@ class ReportExperiment(Schema):
         runs: folders of finished runs.
         outputs: where the pages go, as outputs/models/<run>; None for the runs' own directories.
         run_name: of the page of several runs.
-        most_pictures: small pictures at most.
-        most_mistakes: in the gallery of mistakes.
-        thumbnail_px: longer side of small pictures.
+        max_images: small images at most.
+        max_mistakes: in the gallery of mistakes.
+        thumbnail_px: longer side of small images.
         grad_cam: whether the network is loaded to show where it looks.
         seed: of projection and drawing.
     """
@@ -26,8 +26,8 @@ class ReportExperiment(Schema):
     runs: tuple[str, ...] = ()
     outputs: str | None = None
     run_name: RunName | None = None
-    most_pictures: PositiveInt = 3000
-    most_mistakes: PositiveInt = 24
+    max_images: PositiveInt = 3000
+    max_mistakes: PositiveInt = 24
     thumbnail_px: Annotated[int, Field(ge=32, le=256)] = 96
     grad_cam: bool = True
     seed: NonNegativeInt = 42

@@ -1,19 +1,19 @@
-"""The pictures of a page: each is in the file once, however often it is shown."""
+"""The images of a page: each is in the file once, however often it is shown."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 
-class PictureShelf:
-    """Hands out pictures while a page is rendered.
+class ImageShelf:
+    """Hands out images while a page is rendered.
 
-    The first place where a picture is shown holds its bytes, so that it can be seen without any
-    script; later places name it, and the script of the page copies. Pictures without any place of
+    The first place where an image is shown holds its bytes, so that it can be seen without any
+    script; later places name it, and the script of the page copies. Images without any place of
     their own, which only a click shows, are left for `unplaced`.
 
     Args:
-        uris: key of a picture -> data URI.
+        uris: key of an image -> data URI.
     """
 
     def __init__(self, uris: Mapping[str, str]) -> None:
@@ -25,7 +25,7 @@ class PictureShelf:
         return key in self._uris
 
     def number(self, key: str) -> int | None:
-        """What the page calls the picture; None if there is no such picture."""
+        """What the page calls the image; None if there is no such image."""
         return self._numbers.get(key)
 
     def place(self, key: str) -> str | None:
@@ -36,7 +36,7 @@ class PictureShelf:
         return self._uris[key]
 
     def unplaced(self) -> dict[int, str]:
-        """Number -> data URI of all pictures that no place holds."""
+        """Number -> data URI of all images that no place holds."""
         return {
             self._numbers[key]: uri for key, uri in self._uris.items() if key not in self._placed
         }

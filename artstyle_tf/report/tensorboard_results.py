@@ -51,7 +51,7 @@ def _write_confusion_matrix(facts: RunFacts, folder: Path) -> None:
         figure = plot_confusion_matrix(
             confusion_counts(facts.judged, facts.class_names),
             facts.class_names,
-            normalised=False,
+            normalized=False,
             title=title,
         )
         drawn = io.BytesIO()
@@ -65,7 +65,7 @@ def _write_confusion_matrix(facts: RunFacts, folder: Path) -> None:
 
 
 def _write_projector(run: RunDirectory, facts: RunFacts, folder: Path) -> None:
-    """Vectors, what they belong to, and small pictures, in the form of the projector."""
+    """Vectors, what they belong to, and small images, in the form of the projector."""
     # Part of TensorBoard, which is optional.
     from google.protobuf import text_format
     from tensorboard.plugins import projector
@@ -80,7 +80,7 @@ def _write_projector(run: RunDirectory, facts: RunFacts, folder: Path) -> None:
             "style": rows["label"],
             "prediction": said,
             "split": rows["split"],
-            "picture": rows["path"],
+            "image": rows["path"],
         }
     )
     write_text(folder / "metadata.tsv", _tsv([list(table), *table.to_numpy().tolist()]))
@@ -96,20 +96,20 @@ def _write_projector(run: RunDirectory, facts: RunFacts, folder: Path) -> None:
     write_text(folder / CONFIG_FILE, text_format.MessageToString(config))
 
 
-def _write_sprites(file: Path, paths: Sequence[str], pictures: PreparedFiles) -> bool:
-    """All pictures in one, row by row; whether there is any."""
-    if not pictures.known(paths):
+def _write_sprites(file: Path, paths: Sequence[str], images: PreparedFiles) -> bool:
+    """All images in one, row by row; whether there is any."""
+    if not images.known(paths):
         return False
     side = math.ceil(math.sqrt(len(paths)))
     sheet = Image.new("RGB", (side * _SPRITE_PX, side * _SPRITE_PX))
-    known = set(pictures.known(paths))
+    known = set(images.known(paths))
     for number, path in enumerate(paths):
-        picture = None
+        image = None
         if path in known:
-            picture = read_thumbnail(pictures.of(path), side_px=_SPRITE_PX)
-        if picture is not None:
+            image = read_thumbnail(images.of(path), side_px=_SPRITE_PX)
+        if image is not None:
             place = (number % side * _SPRITE_PX, number // side * _SPRITE_PX)
-            sheet.paste(Image.fromarray(picture), place)
+            sheet.paste(Image.fromarray(image), place)
     with replaced_atomically(file) as temporary:
         sheet.save(temporary)
     return True

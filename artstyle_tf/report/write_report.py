@@ -45,7 +45,7 @@ def plan(config: ReportExperiment, invocation: Invocation) -> dict[str, Any]:
     return {"dry_run": True, "would_write": [str(file) for file in files]}
 
 
-def summarise(result: dict[str, Any]) -> str:
+def summarize(result: dict[str, Any]) -> str:
     """The result as text."""
     files = [*result["reports"], *([result["overview"]] if result["overview"] else [])]
     sizes = zip(files, result["size_bytes"], strict=True)

@@ -1,4 +1,4 @@
-"""The pictures among which an embedding model looks for neighbours."""
+"""The images among which an embedding model looks for neighbors."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from artstyle_tf.system.npz_files import ArrayForm, read_npz
 
 @dataclass(frozen=True)
 class Gallery:
-    """N pictures with their embeddings.
+    """N images with their embeddings.
 
     Attributes:
         embeddings: float32 [N, D], rows of length 1.
         labels: int32 [N], class ids.
-        ids: str [N], equal for pictures made of the same file, so that none is its own neighbour.
-        paths: str [N], where the pictures lie below the prepared folder.
+        ids: str [N], equal for images made of the same file, so that none is its own neighbor.
+        paths: str [N], where the images lie below the prepared folder.
     """
 
     embeddings: np.ndarray

@@ -20,7 +20,7 @@ from artstyle_tf.images.index.known_images import (
     match_known_images,
 )
 from artstyle_tf.images.index.near_duplicates import perceptual_hashes
-from artstyle_tf.images.preparation.preparation import PreparedPictures
+from artstyle_tf.images.preparation.preparation import PreparedImages
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.runs.seen_images import (
     LEARNED,
@@ -113,7 +113,7 @@ class KnownImages:
 def find_known_images(
     run: RunDirectory,
     trained: TrainingExperiment,
-    evaluated: PreparedPictures,
+    evaluated: PreparedImages,
     reporter: Reporter,
     *,
     own_split: str | None = None,
@@ -164,7 +164,7 @@ def copies_in_own_split(
 
     A run of before hashes were kept gives those with the same bytes only.
     """
-    own = run.read_pictures()
+    own = run.read_images()
     rows = own[(own["split"] == split) & (own["parent"] == "")]
     if "perceptual_hash" not in own:
         learned = own[(own["split"] != split) & (own["split"] != "test")]

@@ -110,7 +110,7 @@ def load_head(model: keras.Model, file: Path) -> None:
         head.set_weights([weights["kernel"], weights["bias"]])
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ArtstyleError(
-            f"The head {file}, by which the validation pictures were judged, cannot be read",
+            f"The head {file}, by which the validation images were judged, cannot be read",
             received=" ".join(str(error).split())[:200],
             fix="train it again",
         ) from error

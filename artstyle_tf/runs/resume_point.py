@@ -25,7 +25,7 @@ class ResumePoint:
     Attributes:
         weights: of the whole network, as `get_weights` returns them.
         best_weights: of the best epoch so far, likewise.
-        optimizer: the optimiser's variables; empty between two phases.
+        optimizer: the optimizer's variables; empty between two phases.
         state: of the callbacks, JSON values by name.
     """
 

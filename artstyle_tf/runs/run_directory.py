@@ -64,7 +64,7 @@ class RunDirectory:
 
     @property
     def first_head_file(self) -> Path:
-        """The head before it learnt from the validation pictures; only if it did."""
+        """The head before it learned from the validation images; only if it did."""
         return self.path / "head_before_refit.npz"
 
     @property
@@ -74,13 +74,13 @@ class RunDirectory:
 
     @property
     def split_file(self) -> Path:
-        """path,label,split,group of the source pictures; fits data.split_file."""
+        """path,label,split,group of the source images; fits data.split_file."""
         return self.path / "split.csv"
 
     @property
-    def pictures_file(self) -> Path:
-        """The prepared pictures the run used, with parents, digests and splits."""
-        return self.path / "pictures.csv"
+    def images_file(self) -> Path:
+        """The prepared images the run used, with parents, digests and splits."""
+        return self.path / "images.csv"
 
     @property
     def history_file(self) -> Path:
@@ -99,7 +99,7 @@ class RunDirectory:
 
     @property
     def gallery_file(self) -> Path:
-        """Embeddings of the training pictures, among which a triplet run looks for neighbours."""
+        """Embeddings of the training images, among which a triplet run looks for neighbors."""
         return self.path / "gallery.npz"
 
     @property
@@ -156,7 +156,7 @@ class RunDirectory:
         """Reads the model; safe mode refuses code from strangers.
 
         Args:
-            before_refit: with the head that has not learnt from the validation pictures, for
+            before_refit: with the head that has not learned from the validation images, for
                 whoever asks about these.
 
         Raises:
@@ -187,15 +187,15 @@ class RunDirectory:
             return None
         return read_calibration(self.calibration_file)
 
-    def read_pictures(self) -> pd.DataFrame:
-        """The prepared pictures the run used, all columns as str.
+    def read_images(self) -> pd.DataFrame:
+        """The prepared images the run used, all columns as str.
 
         Raises:
             ArtstyleError: if the table is missing or damaged.
         """
-        from artstyle_tf.runs.run_tables import read_pictures
+        from artstyle_tf.runs.run_tables import read_images
 
-        return read_pictures(self.pictures_file, self.read_class_names())
+        return read_images(self.images_file, self.read_class_names())
 
     def read_environment(self) -> Environment:
         """With what the run was made."""

@@ -76,7 +76,7 @@ class CalibrationFile(_Lenient):
     """calibration.json."""
 
     temperature: Annotated[Number, Field(gt=0)]
-    wanted_accuracy: Annotated[Share, Field(gt=0)]
+    target_accuracy: Annotated[Share, Field(gt=0)]
     threshold: Share | None
     coverage: Share
 
@@ -94,7 +94,7 @@ class Environment(_Lenient):
     seed: Count | None = None
     artstyle_tf: str | None = None
     packages: dict[str, str] = {}
-    prepared_pictures: str | None = None
+    prepared_images: str | None = None
     initial_weights_digest: str | None = None
     trunk_cache: _CacheDecision | None = None
 
@@ -131,7 +131,7 @@ class _Baseline(_Lenient):
     accuracy: Share | None = None
     macro_precision: Share | None = None
     macro_recall: Share | None = None
-    trained_against_floor: _Comparison
+    trained_against_baseline: _Comparison
     verdict: str
 
 
@@ -147,14 +147,14 @@ class Metrics(_Lenient):
     # Not null where there is none: the key itself says whether there is a test split.
     test: _Scores = Field(default=None)  # pyright: ignore[reportAssignmentType]
     intervals: dict[Part, dict[str, Interval]] = {}
-    floor: dict[Part, _Baseline] = {}
+    baseline: dict[Part, _Baseline] = {}
     calibration: CalibrationFile | None = None
     refitted: bool = False
     best_epoch: Count = 0
     stopped_early: str | None = None
     alarms: list[str] = []
     trunk_cache: _CacheDecision | None = None
-    num_pictures: dict[str, Count] = {}
+    num_images: dict[str, Count] = {}
     leaks: dict[str, Count] = {}
     unreadable: list[_Unreadable] = []
     seconds: dict[str, Number] = {}
@@ -196,7 +196,7 @@ class CrossValidation(_Lenient):
 class _ClassifierResult(_Lenient):
     search_seconds: Number
     fit_seconds: Number
-    milliseconds_a_picture: Number
+    milliseconds_a_image: Number
     size_bytes: Count | None
 
 

@@ -1,4 +1,4 @@
-"""The pictures on which a finished run is measured: its own, or those of another folder."""
+"""The images on which a finished run is measured: its own, or those of another folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pandas as pd
 from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.images.index.image_index import index_images
 from artstyle_tf.images.index.style_names import distinct_names, nearest_style
-from artstyle_tf.images.preparation.preparation import PreparedPictures, prepare_pictures
+from artstyle_tf.images.preparation.preparation import PreparedImages, prepare_images
 from artstyle_tf.images.split_images import read_splits
 from artstyle_tf.images.splits.given_split import judged_part
 from artstyle_tf.runs.run_directory import RunDirectory
@@ -24,17 +24,17 @@ from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.system.shell_commands import shell_command
 
 
-def other_pictures(
+def other_images(
     images: Path,
     destination: Path,
     run_directory: RunDirectory,
     trained: TrainingExperiment,
     invocation: Invocation,
-) -> PreparedPictures:
-    """Pictures of another folder, cleaned as the run's were, all in the split "test".
+) -> PreparedImages:
+    """Images of another folder, cleaned as the run's were, all in the split "test".
 
     Raises:
-        ArtstyleError: if there are styles that the run does not know, or no pictures.
+        ArtstyleError: if there are styles that the run does not know, or no images.
     """
     class_names = run_directory.read_class_names()
     # One style is enough to measure its recall.
@@ -48,8 +48,8 @@ def other_pictures(
             expected=f"folders named {', '.join(class_names)}",
             fix=_how_to_rename(unknown, class_names),
         )
-    return prepare_pictures(
-        index.pictures.assign(split="test"),
+    return prepare_images(
+        index.images.assign(split="test"),
         root=index.root,
         destination=destination,
         max_side_px=trained.data.max_side_px,
@@ -68,13 +68,13 @@ def _how_to_rename(unknown: Sequence[str], class_names: Sequence[str]) -> str:
     return "rename or move these folders"
 
 
-def own_pictures(
+def own_images(
     rows: pd.DataFrame, run_directory: RunDirectory, trained: TrainingExperiment
-) -> PreparedPictures:
-    """Some of the run's pictures, as far as they are still those the run used.
+) -> PreparedImages:
+    """Some of the run's images, as far as they are still those the run used.
 
     Args:
-        rows: of the run's table of pictures.
+        rows: of the run's table of images.
         run_directory: of the run.
         trained: config of the run.
 
@@ -91,12 +91,12 @@ def own_pictures(
             rejected.append({"path": row.source, "reason": reason})
     if not any(readable):
         raise ArtstyleError(
-            f"None of the run's {len(rows)} pictures is left in {root}",
+            f"None of the run's {len(rows)} images is left in {root}",
             received=rejected[0]["reason"],
             fix="prepare them again with the run's config: "
             + shell_command("scripts/prepare_data.py", "--config", run_directory.config_file),
         )
-    return PreparedPictures(
+    return PreparedImages(
         root=root,
         manifest=rows[readable],
         rejected=pd.DataFrame(rejected, columns=["path", "reason"]),
@@ -104,11 +104,11 @@ def own_pictures(
 
 
 def prepared_root(run_directory: RunDirectory, trained: TrainingExperiment) -> Path:
-    """Where the prepared pictures are: as configured, or where they were when the run was made."""
+    """Where the prepared images are: as configured, or where they were when the run was made."""
     configured = Path(trained.data.prepared)
     if configured.is_dir():
         return configured
-    where = run_directory.read_environment().prepared_pictures
+    where = run_directory.read_environment().prepared_images
     return configured if where is None else Path(where)
 
 
@@ -129,44 +129,44 @@ def _why_not_the_same(root: Path, path: str, digest: str) -> str | None:
 
 
 def rows_of_split(split: str, run_directory: RunDirectory) -> pd.DataFrame:
-    """Rows of the run's own pictures in a split, without augmented copies.
+    """Rows of the run's own images in a split, without augmented copies.
 
     Raises:
         ArtstyleError: if there are none.
     """
-    pictures = all_rows(run_directory)
-    rows = pictures[pictures["split"] == split]
+    images = all_rows(run_directory)
+    rows = images[images["split"] == split]
     if rows.empty:
         raise ArtstyleError(
-            f"The run has no {split} pictures",
-            expected=f"one of {', '.join(sorted(set(pictures['split'])))}",
+            f"The run has no {split} images",
+            expected=f"one of {', '.join(sorted(set(images['split'])))}",
             fix="set split=..., or give a folder with --images",
         )
     return rows[rows["parent"] == ""].reset_index(drop=True)
 
 
 def all_rows(run_directory: RunDirectory) -> pd.DataFrame:
-    """The run's table of pictures, all columns as strings."""
-    return run_directory.read_pictures()
+    """The run's table of images, all columns as strings."""
+    return run_directory.read_images()
 
 
 @dataclass(frozen=True)
-class LabelledPictures:
-    """Pictures of a run's split, decoded.
+class LabeledImages:
+    """Images of a run's split, decoded.
 
     Attributes:
-        pictures: uint8 [N, S, S, 3].
+        images: uint8 [N, S, S, 3].
         labels: int32 [N], class ids.
     """
 
-    pictures: np.ndarray
+    images: np.ndarray
     labels: np.ndarray
 
 
-def read_own_pictures(
+def read_own_images(
     run_directory: RunDirectory, split: str, *, most: int | None = None, seed: int = 0
-) -> LabelledPictures:
-    """Reads the run's own pictures of a split, without augmented copies.
+) -> LabeledImages:
+    """Reads the run's own images of a split, without augmented copies.
 
     Args:
         run_directory: of the run.
@@ -178,15 +178,15 @@ def read_own_pictures(
         ArtstyleError: if they are not here any more.
     """
     trained = read_run_config(run_directory)
-    prepared = own_pictures(rows_of_split(split, run_directory), run_directory, trained)
-    pictures = read_splits(
+    prepared = own_images(rows_of_split(split, run_directory), run_directory, trained)
+    images = read_splits(
         prepared,
         run_directory.read_class_names(),
         trained.data,
         image_size_px=trained.model.image_size_px,
     )[split]
-    numbers = np.arange(len(pictures))
+    numbers = np.arange(len(images))
     if most is not None and most < len(numbers):
         numbers = np.sort(np.random.default_rng(seed).choice(numbers, most, replace=False))
-    pixels = [pictures.store.load(int(number)).numpy() for number in numbers]
-    return LabelledPictures(np.stack(pixels), pictures.labels[numbers])
+    pixels = [images.store.load(int(number)).numpy() for number in numbers]
+    return LabeledImages(np.stack(pixels), images.labels[numbers])

@@ -85,5 +85,5 @@ def load_served_run(run_directory: RunDirectory) -> ServedRun:
         max_side_px=trained.data.max_side_px,
         calibration=calibration,
         gallery=gallery,
-        num_neighbours=trained.training.num_neighbours if is_triplet else 0,
+        num_neighbors=trained.training.num_neighbors if is_triplet else 0,
     )

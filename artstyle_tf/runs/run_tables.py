@@ -18,18 +18,18 @@ from artstyle_tf.system.files import leads_out
 
 SPLITS = ("train", "val", "test")
 
-_COLUMNS_OF_PICTURES = ("path", "label", "split", "source", "source_digest", "parent", "digest")
+_COLUMNS_OF_IMAGES = ("path", "label", "split", "source", "source_digest", "parent", "digest")
 _MOST_EPOCHS = 10**9
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SHARES = ("precision", "recall", "f1", "confidence", "accuracy", "coverage", "threshold")
 _TEXT_OF_HISTORY = ("phase", "alarm")
 
 
-def read_pictures(path: Path, class_names: Sequence[str]) -> pd.DataFrame:
+def read_images(path: Path, class_names: Sequence[str]) -> pd.DataFrame:
     """The prepared images that a run used.
 
     Args:
-        path: pictures.csv.
+        path: images.csv.
         class_names: of the run.
 
     Returns:
@@ -38,7 +38,7 @@ def read_pictures(path: Path, class_names: Sequence[str]) -> pd.DataFrame:
     Raises:
         ArtstyleError: if the table is missing or damaged, or says what cannot be.
     """
-    table = _read(path, _COLUMNS_OF_PICTURES)
+    table = _read(path, _COLUMNS_OF_IMAGES)
     _check_names(path, table, "label", class_names)
     _check_names(path, table, "split", SPLITS)
     _check_unique(path, table, "path")

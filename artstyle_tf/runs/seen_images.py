@@ -70,16 +70,16 @@ def read_seen_images(
 
 
 def _seen_by(run: RunDirectory, trained: TrainingExperiment, reporter: Reporter) -> SeenImages:
-    pictures = run.read_pictures()
-    pictures = pictures[(pictures["parent"] == "") & pictures["split"].isin(("train", "val"))]
-    rows = pictures[["source", "source_digest", "split", "path", "digest"]].reset_index(drop=True)
+    images = run.read_images()
+    images = images[(images["parent"] == "") & images["split"].isin(("train", "val"))]
+    rows = images[["source", "source_digest", "split", "path", "digest"]].reset_index(drop=True)
     results = read_json_if_whole(run.metrics_file) or {}
     has_refitted = run.first_head_file.is_file() or results.get("refitted") is True
     is_learned = (rows["split"] == "train") | has_refitted
     rows["use"] = np.where(is_learned, LEARNED, SELECTION)
     rows = _with_gallery(rows, run)
-    if "perceptual_hash" in pictures:
-        texts = pictures["perceptual_hash"].tolist()
+    if "perceptual_hash" in images:
+        texts = images["perceptual_hash"].tolist()
         texts += [""] * (len(rows) - len(texts))
         hashes, is_usable = kept_hashes(texts, run)
         # A flat image has no hash, which is known, too.
@@ -91,7 +91,7 @@ def _seen_by(run: RunDirectory, trained: TrainingExperiment, reporter: Reporter)
 
 
 def _with_gallery(rows: pd.DataFrame, run: RunDirectory) -> pd.DataFrame:
-    """Neighbours that vote are learned from, whatever the table of images says."""
+    """Neighbors that vote are learned from, whatever the table of images says."""
     if not run.gallery_file.is_file():
         return rows
     gallery = load_run_gallery(run)
@@ -116,7 +116,7 @@ def kept_hashes(texts: list[str], run: RunDirectory) -> tuple[np.ndarray, np.nda
         return hashes_from_text(texts)
     except ValueError as error:
         raise ArtstyleError(
-            f"The run's list of its pictures, {run.pictures_file}, is damaged",
+            f"The run's list of its images, {run.images_file}, is damaged",
             received=f"perceptual_hash: {error}",
             fix="train the run again",
         ) from error

@@ -10,7 +10,7 @@ import numpy as np
 
 from artstyle_tf.images.reading.decoding import AspectPolicy
 from artstyle_tf.metrics.calibration import Calibration, probabilities_of
-from artstyle_tf.metrics.neighbors import Neighbours, knn_probabilities, nearest_neighbours
+from artstyle_tf.metrics.neighbors import Neighbors, knn_probabilities, nearest_neighbors
 from artstyle_tf.models.classifier import HEAD_NAME
 from artstyle_tf.models.features import POOLING_NAME
 from artstyle_tf.runs.gallery import Gallery
@@ -18,20 +18,20 @@ from artstyle_tf.runs.gallery import Gallery
 
 @dataclass(frozen=True)
 class Answers:
-    """What a run says of N pictures.
+    """What a run says of N images.
 
     Attributes:
         probabilities: float32 [N, C], with the run's temperature; of a gallery, shares of votes.
         accepted: bool [N], whether the run is sure enough to answer; None for a run of before
             there was a threshold.
         embeddings: float32 [N, D].
-        neighbours: the nearest k of the gallery; None without one.
+        neighbors: the nearest k of the gallery; None without one.
     """
 
     probabilities: np.ndarray
     accepted: np.ndarray | None
     embeddings: np.ndarray
-    neighbours: Neighbours | None = None
+    neighbors: Neighbors | None = None
 
     def __len__(self) -> int:
         return len(self.probabilities)
@@ -49,18 +49,18 @@ class Answers:
 
 @dataclass(frozen=True)
 class ServedRun:
-    """A finished run, taken apart into what a picture passes through.
+    """A finished run, taken apart into what an image passes through.
 
     Attributes:
         name: of the run.
         network: float32 [B, S, S, 3] in 0..255 -> what `network_of` says.
         class_names: C names.
         image_size_px: S.
-        aspect: how a picture becomes a square.
-        max_side_px: larger pictures were reduced to this when they were prepared, or None.
+        aspect: how an image becomes a square.
+        max_side_px: larger images were reduced to this when they were prepared, or None.
         calibration: temperature and threshold; None for a run of before there were any.
-        gallery: where neighbours are looked for; None for a classifier.
-        num_neighbours: k, which vote.
+        gallery: where neighbors are looked for; None for a classifier.
+        num_neighbors: k, which vote.
     """
 
     name: str
@@ -71,7 +71,7 @@ class ServedRun:
     max_side_px: int | None
     calibration: Calibration | None
     gallery: Gallery | None = None
-    num_neighbours: int = 0
+    num_neighbors: int = 0
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -85,23 +85,23 @@ class ServedRun:
 
     @property
     def votes(self) -> int:
-        """Neighbours that there are: a small gallery has fewer than k."""
-        return 0 if self.gallery is None else min(self.num_neighbours, len(self.gallery))
+        """Neighbors that there are: a small gallery has fewer than k."""
+        return 0 if self.gallery is None else min(self.num_neighbors, len(self.gallery))
 
     def answer(self, outputs: list[np.ndarray]) -> Answers:
-        """Turns the outputs of `network` for N pictures into answers."""
+        """Turns the outputs of `network` for N images into answers."""
         if self.gallery is None:
             logits, embeddings = outputs
             probabilities = probabilities_of(logits, self.temperature)
             return Answers(probabilities, self._accepted(probabilities), embeddings)
         (embeddings,) = outputs
-        neighbours = nearest_neighbours(
-            embeddings, self.gallery.embeddings, num_neighbours=self.votes
+        neighbors = nearest_neighbors(
+            embeddings, self.gallery.embeddings, num_neighbors=self.votes
         )
         probabilities = knn_probabilities(
-            neighbours, self.gallery.labels, num_classes=len(self.class_names)
+            neighbors, self.gallery.labels, num_classes=len(self.class_names)
         )
-        return Answers(probabilities, self._accepted(probabilities), embeddings, neighbours)
+        return Answers(probabilities, self._accepted(probabilities), embeddings, neighbors)
 
     def answering_by(
         self, network: Callable[[np.ndarray], list[np.ndarray]]
@@ -116,14 +116,14 @@ class ServedRun:
 
 
 def network_of(model: keras.Model) -> keras.Model:
-    """What a saved model says of a picture, with everything that is served.
+    """What a saved model says of an image, with everything that is served.
 
     Args:
         model: as a run has saved it.
 
     Returns:
         For a classifier a model with two outputs, logits [B, C] and the pooled top [B, D] as the
-        picture's embedding; an embedding model as it is.
+        image's embedding; an embedding model as it is.
     """
     if model.layers[-1].name != HEAD_NAME:
         return model
@@ -138,8 +138,8 @@ def keras_network(network: keras.Model) -> Callable[[np.ndarray], list[np.ndarra
         Function, pixels float32 [B, S, S, 3] -> one float32 array for each output.
     """
 
-    def run(pictures: np.ndarray) -> list[np.ndarray]:
-        outputs = network.predict_on_batch(pictures)
+    def run(images: np.ndarray) -> list[np.ndarray]:
+        outputs = network.predict_on_batch(images)
         return outputs if isinstance(outputs, list) else [outputs]
 
     return run

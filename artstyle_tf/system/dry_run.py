@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-def summarise_plan(plan: dict[str, Any]) -> str:
+def summarize_plan(plan: dict[str, Any]) -> str:
     """What a job would do as text, a line for each of its keys.
 
     Args:

@@ -17,7 +17,7 @@ class ArtstyleError(Exception):
     line, whatever files are called.
 
     Args:
-        happened: one sentence without its full stop, e.g. "There are no pictures to learn from".
+        happened: one sentence without its full stop, e.g. "There are no images to learn from".
         received: the value or state that was found.
         expected: what would have been right.
         fix: what the user can type or change.

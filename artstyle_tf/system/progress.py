@@ -53,14 +53,14 @@ class Reporter:
         self._write(f"Warning: {message}")
 
     def track(
-        self, items: Iterable[Item], *, total: int, description: str, unit: str = "pictures"
+        self, items: Iterable[Item], *, total: int, description: str, unit: str = "images"
     ) -> Iterator[Item]:
         """Yields the items while showing how many are done and the time left.
 
         Args:
             items: what to go through.
             total: how many items there are.
-            description: what is being done, e.g. "Preparing pictures".
+            description: what is being done, e.g. "Preparing images".
             unit: plural noun of what is counted.
 
         Yields:

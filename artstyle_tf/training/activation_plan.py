@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.images.batches.views import NO_VIEWS, view_name
 from artstyle_tf.images.settings import ViewsConfig
-from artstyle_tf.images.split_images import SplitPictures
+from artstyle_tf.images.split_images import SplitImages
 from artstyle_tf.training.image_inputs import configured_views
 from artstyle_tf.training.phases import boundary_below
 from artstyle_tf.trunk_cache.activation_cache import ActivationCache
@@ -27,7 +27,7 @@ class ActivationRequest:
     Attributes:
         split: "train", "val" or "test".
         boundaries: filled in one forward pass; see `models.splitting`.
-        views: of each picture.
+        views: of each image.
         dtype: of the rows on disk.
     """
 
@@ -63,7 +63,7 @@ class ActivationPlan:
         return self.boundaries[-1] if self.boundaries else 0
 
     def for_features(self, split: str) -> ActivationRequest:
-        """Pooled features for floor and start, with all that later phases need of the pictures."""
+        """Pooled features for baseline and start, with all that later phases need of the images."""
         return self._request(split, (0, *self._boundaries_from(0)), NO_VIEWS)
 
     def for_phases(self, position: int) -> tuple[ActivationRequest, ActivationRequest]:
@@ -77,11 +77,11 @@ class ActivationPlan:
         return self._request(split, (boundary,), NO_VIEWS)
 
     def for_validated_training(self) -> list[ActivationRequest]:
-        """All that a training asks for that is judged by its validation pictures alone."""
+        """All that a training asks for that is judged by its validation images alone."""
         requests = [self.for_features(split) for split in ("train", "val")]
         return requests + (list(self.for_phases(0)) if self._boundaries_from(0) else [])
 
-    def costs(self, splits: dict[str, SplitPictures], cache: ActivationCache) -> CacheCosts:
+    def costs(self, splits: dict[str, SplitImages], cache: ActivationCache) -> CacheCosts:
         """What training would cost with and without the cache."""
         requests = list(self._all_requests(splits))
         passes: set[tuple[str, str]] = set()
@@ -105,16 +105,16 @@ class ActivationPlan:
             ),
         )
 
-    def _plain_passes(self, splits: dict[str, SplitPictures]) -> int:
+    def _plain_passes(self, splits: dict[str, SplitImages]) -> int:
         in_an_epoch = len(splits["train"]) + len(splits["val"])
         phases = zip(self._phases, self.boundaries, strict=True)
         epochs = sum(phase.epochs for phase, boundary in phases if boundary is not None)
-        passes = epochs * in_an_epoch + sum(len(pictures) for pictures in splits.values())
+        passes = epochs * in_an_epoch + sum(len(images) for images in splits.values())
         if self.boundary_never_trained is not None:
             passes += sum(len(splits[split]) for split in _evaluated(splits))
         return passes
 
-    def _all_requests(self, splits: dict[str, SplitPictures]) -> list[ActivationRequest]:
+    def _all_requests(self, splits: dict[str, SplitImages]) -> list[ActivationRequest]:
         requests = [self.for_features(split) for split in splits]
         if self._boundaries_from(0):
             requests += self.for_phases(0)
@@ -135,10 +135,10 @@ class ActivationPlan:
         return ActivationRequest(split, tuple(sorted(set(boundaries))), views, dtype)
 
 
-def row_keys(pictures: SplitPictures, views: ViewsConfig) -> list[str]:
-    """A key for each picture and view, equal only if the pixels are equal."""
+def row_keys(images: SplitImages, views: ViewsConfig) -> list[str]:
+    """A key for each image and view, equal only if the pixels are equal."""
     names = [view_name(views, view) for view in range(views.num_views)]
-    return [f"{digest}/{name}" for digest in pictures.rows["digest"] for name in names]
+    return [f"{digest}/{name}" for digest in images.rows["digest"] for name in names]
 
 
 def _tables_of(
@@ -151,5 +151,5 @@ def _tables_of(
     return {dtype: cache.tables(sorted(some), dtype) for dtype, some in boundaries.items()}
 
 
-def _evaluated(splits: dict[str, SplitPictures]) -> list[str]:
+def _evaluated(splits: dict[str, SplitImages]) -> list[str]:
     return [split for split in ("val", "test") if split in splits]

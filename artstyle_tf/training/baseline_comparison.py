@@ -9,25 +9,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from artstyle_tf.heads.baseline import Floor
-from artstyle_tf.images.split_images import SplitPictures, class_ids
+from artstyle_tf.heads.baseline import Baseline
+from artstyle_tf.images.split_images import SplitImages, class_ids
 from artstyle_tf.metrics.comparison import compare_predictions, outcome, verdict
 from artstyle_tf.runs.run_directory import NAME_IN_RESULT, RunDirectory
 from artstyle_tf.training.evaluation import Evaluation
 
-FLOOR_PREDICTIONS_FILE = "floor_predictions.csv"
+BASELINE_PREDICTIONS_FILE = "baseline_predictions.csv"
 
 
-def compare_with_floor(
-    floor: Floor,
-    splits: dict[str, SplitPictures],
+def compare_with_baseline(
+    baseline: Baseline,
+    splits: dict[str, SplitImages],
     evaluations: Mapping[str, Evaluation],
     class_names: Sequence[str],
 ) -> dict[str, Any]:
-    """What the floor scores, and whether the trained network is better on the same pictures.
+    """What the baseline scores, and whether the trained network is better on the same images.
 
     Returns:
-        Name of the data set in the results -> the floor's scores, the paired comparison, its
+        Name of the data set in the results -> the baseline's scores, the paired comparison, its
         outcome and the verdict, as JSON values.
     """
     found = {}
@@ -38,25 +38,25 @@ def compare_with_floor(
         comparison = compare_predictions(
             labels,
             class_ids(evaluations[name].predictions["prediction"], class_names),
-            floor.predictions[split],
+            baseline.predictions[split],
             num_classes=len(class_names),
         )
         found[name] = {
-            **floor.scores(split, labels),
-            "trained_against_floor": dataclasses.asdict(comparison),
+            **baseline.scores(split, labels),
+            "trained_against_baseline": dataclasses.asdict(comparison),
             "outcome": outcome(comparison),
-            "verdict": verdict(comparison, ["the trained model", "the floor"]),
+            "verdict": verdict(comparison, ["the trained model", "the baseline"]),
         }
     return found
 
 
-def write_floor_predictions(
-    floor: Floor,
-    splits: dict[str, SplitPictures],
+def write_baseline_predictions(
+    baseline: Baseline,
+    splits: dict[str, SplitImages],
     class_names: Sequence[str],
     run_directory: RunDirectory,
 ) -> None:
-    """Keeps what the floor says of each picture, so that it can be compared with other runs."""
+    """Keeps what the baseline says of each image, so that it can be compared with other runs."""
     for split, name in NAME_IN_RESULT.items():
         if split not in splits:
             continue
@@ -65,16 +65,16 @@ def write_floor_predictions(
             {
                 "path": rows["source"],
                 "label": rows["label"],
-                "prediction": np.array(class_names)[floor.predictions[split]],
+                "prediction": np.array(class_names)[baseline.predictions[split]],
             }
         )
-        run_directory.write_table(run_directory.path / name / FLOOR_PREDICTIONS_FILE, table)
+        run_directory.write_table(run_directory.path / name / BASELINE_PREDICTIONS_FILE, table)
 
 
-def summarise_floor(result: dict[str, Any]) -> list[str]:
-    """The floor and the verdict as lines for people; the test split counts where there is one."""
-    name = next(name for name in ("test", "validation") if name in result["floor"])
-    floor = result["floor"][name]
-    said = floor["verdict"]
-    lines = [f"Floor:   logistic regression on the frozen top, {name} {floor['macro_f1']:.3f}"]
+def summarize_baseline(result: dict[str, Any]) -> list[str]:
+    """The baseline and the verdict as lines for people; the test split counts where there is one."""
+    name = next(name for name in ("test", "validation") if name in result["baseline"])
+    baseline = result["baseline"][name]
+    said = baseline["verdict"]
+    lines = [f"Baseline:   logistic regression on the frozen top, {name} {baseline['macro_f1']:.3f}"]
     return [*lines, f"         {said[0].upper()}{said[1:]}."]

@@ -20,7 +20,7 @@ from artstyle_tf.system.os_errors import is_out_of_memory, not_enough_memory
 def memory_errors_explained(
     model: keras.Model, batches_from: Callable[[int], Iterable[Any]], phase_name: str
 ) -> Iterator[None]:
-    """Tells, when the body runs out of memory, which part of a batch can be learnt from.
+    """Tells, when the body runs out of memory, which part of a batch can be learned from.
 
     Args:
         model: that is trained, compiled; it is of no use afterwards.
@@ -40,10 +40,10 @@ def memory_errors_explained(
         fitting = largest_that_fits(model, wanted)
         fix = (
             f"begin a new run with batches of {fitting}, the largest that was found to fit: "
-            f"training.batch_size={fitting}, or fewer classes or pictures in a batch of an "
+            f"training.batch_size={fitting}, or fewer classes or images in a batch of an "
             "embedding; or with a smaller model.image_size_px"
             if fitting
-            else "not even one picture fits: a smaller model.image_size_px, a smaller backbone, or "
+            else "not even one image fits: a smaller model.image_size_px, a smaller backbone, or "
             "fewer unfrozen blocks"
         )
         raise not_enough_memory(

@@ -1,4 +1,4 @@
-"""Training on kept activations: the frozen blocks see each view of a picture once, ever."""
+"""Training on kept activations: the frozen blocks see each view of an image once, ever."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from artstyle_tf.images.batches.batches import (
 from artstyle_tf.images.batches.epoch_order import EpochOrder
 from artstyle_tf.images.batches.view_batches import view_batches
 from artstyle_tf.images.batches.views import make_view
-from artstyle_tf.images.split_images import SplitPictures
+from artstyle_tf.images.split_images import SplitImages
 from artstyle_tf.models.network import Network
 from artstyle_tf.models.splitting import build_features, build_top
 from artstyle_tf.system.progress import SILENT, Reporter
@@ -28,7 +28,7 @@ from artstyle_tf.training.activation_plan import (
     row_keys,
 )
 from artstyle_tf.training.image_inputs import (
-    PictureInputs,
+    ImageInputs,
     TrainingInputs,
     check_features,
     predict,
@@ -51,8 +51,8 @@ class CachedInputs:
 
     Args:
         network: what is trained.
-        splits: the pictures.
-        order: of the training pictures.
+        splits: the images.
+        order: of the training images.
         plan: which boundary serves which part of the run.
         cache: keeps the activations.
         plain: serves the phases that leave nothing frozen.
@@ -62,11 +62,11 @@ class CachedInputs:
     def __init__(
         self,
         network: Network,
-        splits: dict[str, SplitPictures],
+        splits: dict[str, SplitImages],
         order: EpochOrder,
         plan: ActivationPlan,
         cache: ActivationCache,
-        plain: PictureInputs,
+        plain: ImageInputs,
         reporter: Reporter,
     ) -> None:
         self._network = network
@@ -83,7 +83,7 @@ class CachedInputs:
         self._activations(request)
 
     def features(self, split: str) -> np.ndarray:
-        """What the head reads of the plain pictures with the present weights, float32 [N, D]."""
+        """What the head reads of the plain images with the present weights, float32 [N, D]."""
         rows = self._activations(self._plan.for_features(split))[0]
         features = self._predict(self._to_features, rows, split)
         check_features(features, split, self._splits[split])
@@ -95,7 +95,7 @@ class CachedInputs:
         return build_features(self._network)
 
     def mean_row(self, split: str) -> np.ndarray:
-        """Mean of the activations of the plain pictures at boundary 0, float64 [D]."""
+        """Mean of the activations of the plain images at boundary 0, float64 [D]."""
         rows = self._activations(self._plan.for_features(split))[0]
         total = np.zeros(rows.row_shape)
         for batch, _ in self._batches(rows, split):
@@ -123,10 +123,10 @@ class CachedInputs:
         )
 
     def outputs(self, split: str, description: str | None = None) -> np.ndarray:
-        """What the network says of the plain pictures now, float32 [N, K].
+        """What the network says of the plain images now, float32 [N, K].
 
         Args:
-            split: of the pictures.
+            split: of the images.
             description: for the progress report; None for none.
         """
         boundary = self._plan.boundary_never_trained
@@ -156,16 +156,16 @@ class CachedInputs:
         return self._tops[boundary]
 
     def _activations(self, request: ActivationRequest) -> dict[int, Activations]:
-        pictures, views = self._splits[request.split], request.views
-        digests = pictures.rows["digest"].tolist()
+        images, views = self._splits[request.split], request.views
+        digests = images.rows["digest"].tolist()
 
         def load(positions: np.ndarray) -> Iterator[np.ndarray]:
             return view_batches(
-                pictures.store,
+                images.store,
                 positions // views.num_views,
                 positions % views.num_views,
-                make_view=lambda picture, number, view: make_view(
-                    views, picture, digests[number], view
+                make_view=lambda image, number, view: make_view(
+                    views, image, digests[number], view
                 ),
                 batch_size=self._order.batch_size,
             )
@@ -173,30 +173,30 @@ class CachedInputs:
         in_views = f" in {views.num_views} views" if views.num_views > 1 else ""
         return self._cache.activations(
             request.boundaries,
-            row_keys(pictures, views),
+            row_keys(images, views),
             load,
             num_views=views.num_views,
             dtype=request.dtype,
-            description=f"{request.split} pictures{in_views}",
+            description=f"{request.split} images{in_views}",
         )
 
 
 def open_inputs(
     config: TrainingExperiment,
     network: Network,
-    splits: dict[str, SplitPictures],
+    splits: dict[str, SplitImages],
     order: EpochOrder,
     *,
     mode: CacheMode,
     reporter: Reporter,
 ) -> tuple[TrainingInputs, CacheDecision]:
-    """Pictures, or kept activations where that is possible and cheaper; nothing is computed yet.
+    """Images, or kept activations where that is possible and cheaper; nothing is computed yet.
 
     Args:
         config: of the run.
         network: what is trained.
-        splits: the pictures.
-        order: of the training pictures.
+        splits: the images.
+        order: of the training images.
         mode: of the trunk cache.
         reporter: where progress goes.
 
@@ -204,7 +204,7 @@ def open_inputs(
         CacheImpossibleError: if the mode insists on a cache that is not possible.
     """
     settings = config.training.trunk_cache
-    plain = PictureInputs(config, network, splits, order, reporter)
+    plain = ImageInputs(config, network, splits, order, reporter)
     plan = ActivationPlan(config)
     cache = ActivationCache(
         trunk_cache_folder(config.outputs, settings.folder),
@@ -217,7 +217,7 @@ def open_inputs(
     )
     impossible = obstacle(
         online_augmentation=config.data.online_augmentation is not None,
-        trains_batch_normalisation=config.training.batch_normalisation == "trained",
+        trains_batch_norm=config.training.batch_norm == "trained",
         has_frozen_blocks=plan.has_frozen_blocks,
     )
     costs = CacheCosts(0, 0, 0, 0)

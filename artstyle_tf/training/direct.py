@@ -1,4 +1,4 @@
-"""train-direct: pictures -> trained, evaluated classifier.
+"""train-direct: images -> trained, evaluated classifier.
 
 What is particular to a classifier is here, in the order in which `job.run_training` asks for it.
 """
@@ -16,7 +16,7 @@ from artstyle_tf.config.experiment import DirectExperiment
 from artstyle_tf.heads.head_start import choose_probe, fit_head_start, refit_head
 from artstyle_tf.heads.settings import LinearProbeConfig
 from artstyle_tf.images.batches.epoch_order import ShuffledOrder
-from artstyle_tf.images.split_images import SplitPictures
+from artstyle_tf.images.split_images import SplitImages
 from artstyle_tf.losses.logit_adjustment import LogitAdjustedCrossEntropy
 from artstyle_tf.metrics.calibration import Calibration, fit_temperature, probabilities_of
 from artstyle_tf.metrics.classification import classification_summary
@@ -30,7 +30,7 @@ from artstyle_tf.training.job import plan_training, run_training
 from artstyle_tf.training.network_training import NetworkTraining
 from artstyle_tf.training.objective import Classification, Objective
 from artstyle_tf.training.phases import check_phases
-from artstyle_tf.training.run_record import summarise_training
+from artstyle_tf.training.run_record import summarize_training
 
 
 def run(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
@@ -39,13 +39,13 @@ def run(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
 
 
 def plan(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Checks names, pictures and weights and says what `run` would do, without writing."""
+    """Checks names, images and weights and says what `run` would do, without writing."""
     return plan_training(DirectTraining, config, invocation)
 
 
-def summarise(result: dict[str, Any]) -> str:
+def summarize(result: dict[str, Any]) -> str:
     """The result as text."""
-    return summarise_training(result)
+    return summarize_training(result)
 
 
 class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
@@ -72,8 +72,8 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
         )
 
     @staticmethod
-    def order(config: DirectExperiment, train: SplitPictures) -> ShuffledOrder:
-        """All training pictures, shuffled anew in each epoch."""
+    def order(config: DirectExperiment, train: SplitImages) -> ShuffledOrder:
+        """All training images, shuffled anew in each epoch."""
         return ShuffledOrder(
             len(train),
             batch_size=config.training.batch_size,
@@ -83,11 +83,11 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
 
     @property
     def probe(self) -> LinearProbeConfig | None:
-        """Settings of the start, and of the floor; None for no start and the usual floor."""
+        """Settings of the start, and of the baseline; None for no start and the usual baseline."""
         return self.config.training.linear_probe
 
     def objective(self) -> Classification:
-        """Cross-entropy; class weights and priors come from the training pictures' labels."""
+        """Cross-entropy; class weights and priors come from the training images' labels."""
         training, labels = self.config.training, self.splits["train"].labels
         num_classes = len(self.class_names)
         counts = np.bincount(labels, minlength=num_classes)
@@ -114,7 +114,7 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
         groups = self.network.features.groups
         kernel, bias = fit_head_start(
             probe,
-            self._floor,
+            self._baseline,
             features["train"],
             labels,
             groups,
@@ -128,7 +128,7 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
         return "linear probe", {f"val_{name}": scores[name] for name in ("macro_f1", "accuracy")}
 
     def _chosen_probe(self, features: np.ndarray) -> LinearProbeConfig:
-        """Settings of the start, the same for the refit; features are the training pictures'."""
+        """Settings of the start, the same for the refit; features are the training images'."""
         if self._chosen is None:
             assert self.probe is not None
             self._chosen = choose_probe(
@@ -143,39 +143,39 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
         return self._chosen
 
     def fit_temperature(self) -> float:
-        """The temperature of the trained network, from the validation pictures."""
-        logits = self.inputs.outputs("val", "Calibrating on val pictures")
+        """The temperature of the trained network, from the validation images."""
+        logits = self.inputs.outputs("val", "Calibrating on val images")
         return fit_temperature(logits, self.splits["val"].labels)
 
     def probabilities(self, split: str, temperature: float) -> np.ndarray:
-        """What the trained network says of the pictures of a split: float32 [N, C]."""
+        """What the trained network says of the images of a split: float32 [N, C]."""
         return probabilities_of(self.inputs.outputs(split), temperature)
 
     def evaluate(
         self, split: str, calibration: Calibration, *, folder: Path, figures: Path, title: str
     ) -> Evaluation:
         """Measures the trained network on a split; writes tables and figures."""
-        logits = self.inputs.outputs(split, f"Evaluating {split} pictures")
-        pictures = self.splits[split]
-        evaluation = evaluate_logits(logits, pictures, self.class_names, calibration)
+        logits = self.inputs.outputs(split, f"Evaluating {split} images")
+        images = self.splits[split]
+        evaluation = evaluate_logits(logits, images, self.class_names, calibration)
         write_evaluation(
-            evaluation, pictures, self.class_names, folder=folder, figures=figures, title=title
+            evaluation, images, self.class_names, folder=folder, figures=figures, title=title
         )
         return evaluation
 
     @property
     def refits(self) -> bool:
-        """Whether the head learns from the validation pictures once they have decided all."""
+        """Whether the head learns from the validation images once they have decided all."""
         training = self.config.training
         return training.refit and training.linear_probe is not None and not training.phases
 
     def refit(self) -> None:
-        """Where it `refits`, lets head and floor learn from the validation pictures, too."""
+        """Where it `refits`, lets head and baseline learn from the validation images, too."""
         if not self.refits:
             return
         probe = self._chosen_probe(self.first_features["train"])
         groups = self.network.features.groups
-        kernel, bias, self._floor = refit_head(
-            probe, self.floor, self.splits, self.first_features, groups
+        kernel, bias, self._baseline = refit_head(
+            probe, self.baseline, self.splits, self.first_features, groups
         )
         assign_head(self.network, kernel, bias)

@@ -1,4 +1,4 @@
-"""An embedding measured on pictures: as a classifier by its neighbours, and as a search."""
+"""An embedding measured on images: as a classifier by its neighbors, and as a search."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from artstyle_tf.images.split_images import SplitPictures
+from artstyle_tf.images.split_images import SplitImages
 from artstyle_tf.metrics.calibration import Calibration
 from artstyle_tf.metrics.classification import classification_summary, confusion_matrix
 from artstyle_tf.metrics.embedding_health import same_and_different_distances
 from artstyle_tf.metrics.neighbors import (
     knn_probabilities,
-    nearest_neighbours,
+    nearest_neighbors,
     prototype_probabilities,
     prototypes,
 )
@@ -24,9 +24,9 @@ from artstyle_tf.metrics.retrieval import retrieval_scores, retrieval_summary
 from artstyle_tf.metrics.uncertainty import classification_intervals, mean_intervals
 from artstyle_tf.plots.distance_histogram import plot_distance_histogram
 from artstyle_tf.plots.neighbor_sheet import (
-    NUM_NEIGHBOURS,
+    NUM_NEIGHBORS,
     choose_queries,
-    plot_neighbour_sheet,
+    plot_neighbor_sheet,
 )
 from artstyle_tf.plots.theme import class_labels, save_figure
 from artstyle_tf.runs.gallery import Gallery, save_gallery
@@ -39,26 +39,26 @@ from artstyle_tf.training.evaluation import (
 )
 
 EMBEDDINGS_FILE = "embeddings.npz"
-"""Of the pictures that were measured, in the form of a gallery."""
+"""Of the images that were measured, in the form of a gallery."""
 
 
-def picture_ids(pictures: SplitPictures) -> np.ndarray:
-    """Equal for a picture, its augmented copies and its exact duplicates: str [N]."""
-    return pictures.rows["source_digest"].to_numpy(dtype=str)
+def image_ids(images: SplitImages) -> np.ndarray:
+    """Equal for an image, its augmented copies and its exact duplicates: str [N]."""
+    return images.rows["source_digest"].to_numpy(dtype=str)
 
 
-def num_votes(num_neighbours: int, gallery: Gallery, reporter: Reporter) -> int:
+def num_votes(num_neighbors: int, gallery: Gallery, reporter: Reporter) -> int:
     """Count the neighbors that can vote: k, or all images of the gallery where there are fewer.
 
     Args:
-        num_neighbours: k, as configured.
+        num_neighbors: k, as configured.
         gallery: where neighbors come from.
         reporter: told if k is reduced.
     """
-    if len(gallery) >= num_neighbours:
-        return num_neighbours
+    if len(gallery) >= num_neighbors:
+        return num_neighbors
     reporter.warn(
-        f"training.num_neighbours={num_neighbours} is more than the {len(gallery)} training "
+        f"training.num_neighbors={num_neighbors} is more than the {len(gallery)} training "
         f"images: {len(gallery)} neighbors vote."
     )
     return len(gallery)
@@ -66,51 +66,51 @@ def num_votes(num_neighbours: int, gallery: Gallery, reporter: Reporter) -> int:
 
 def evaluate_embeddings(
     embeddings: np.ndarray,
-    pictures: SplitPictures,
+    images: SplitImages,
     gallery: Gallery,
     class_names: Sequence[str],
     *,
-    num_neighbours: int,
+    num_neighbors: int,
     calibration: Calibration | None,
 ) -> Evaluation:
-    """Classifies pictures by their neighbours in the gallery, and scores the search.
+    """Classifies images by their neighbors in the gallery, and scores the search.
 
     Args:
         embeddings: float32 [N, D].
-        pictures: N pictures; none is its own neighbour.
-        gallery: where neighbours come from.
+        images: N images; none is its own neighbor.
+        gallery: where neighbors come from.
         class_names: C names.
-        num_neighbours: k.
+        num_neighbors: k.
         calibration: of the run; None while it has none.
 
     Returns:
         Predictions and scores of k-NN; beside them prototype_macro_f1, prototype_accuracy,
         recall_at_1, recall_at_5, recall_at_10, r_precision and map_at_r.
     """
-    num_classes, ids = len(class_names), picture_ids(pictures)
-    neighbours = nearest_neighbours(
+    num_classes, ids = len(class_names), image_ids(images)
+    neighbors = nearest_neighbors(
         embeddings,
         gallery.embeddings,
-        num_neighbours=num_neighbours,
+        num_neighbors=num_neighbors,
         query_groups=ids,
         gallery_groups=gallery.ids,
     )
-    probabilities = knn_probabilities(neighbours, gallery.labels, num_classes=num_classes)
+    probabilities = knn_probabilities(neighbors, gallery.labels, num_classes=num_classes)
     evaluation = evaluate_probabilities(
-        probabilities, pictures, class_names, accepted=accepted_by(calibration, probabilities)
+        probabilities, images, class_names, accepted=accepted_by(calibration, probabilities)
     )
     by_prototype = prototype_probabilities(
         embeddings, prototypes(gallery.embeddings, gallery.labels, num_classes=num_classes)
     ).argmax(axis=1)
     prototype_scores = classification_summary(
-        pictures.labels, by_prototype, num_classes=num_classes
+        images.labels, by_prototype, num_classes=num_classes
     )
     prototype_intervals = classification_intervals(
-        confusion_matrix(pictures.labels, by_prototype, num_classes=num_classes)
+        confusion_matrix(images.labels, by_prototype, num_classes=num_classes)
     )
     of_queries = retrieval_scores(
         embeddings,
-        pictures.labels,
+        images.labels,
         gallery.embeddings,
         gallery.labels,
         query_groups=ids,
@@ -127,7 +127,7 @@ def evaluate_embeddings(
         intervals={
             **evaluation.intervals,
             **{f"prototype_{name}": prototype_intervals[name] for name in shown},
-            **mean_intervals(of_queries, pictures.labels),
+            **mean_intervals(of_queries, images.labels),
         },
     )
 
@@ -135,7 +135,7 @@ def evaluate_embeddings(
 def write_embedding_evaluation(
     evaluation: Evaluation,
     embeddings: np.ndarray,
-    pictures: SplitPictures,
+    images: SplitImages,
     gallery: Gallery,
     class_names: Sequence[str],
     *,
@@ -148,13 +148,13 @@ def write_embedding_evaluation(
     """Writes what `write_evaluation` does, the embeddings, and figures of their space.
 
     Args:
-        evaluation: of the pictures.
+        evaluation: of the images.
         embeddings: float32 [N, D].
-        pictures: N pictures.
-        gallery: where neighbours come from.
+        images: N images.
+        gallery: where neighbors come from.
         class_names: C names.
-        show: position in the gallery -> picture uint8 [S, S, 3]; None if its pictures are not
-            here, so that there is no sheet of neighbours.
+        show: position in the gallery -> image uint8 [S, S, 3]; None if its images are not
+            here, so that there is no sheet of neighbors.
         folder: for tables.
         figures: for figures.
         title: of the figures.
@@ -162,57 +162,57 @@ def write_embedding_evaluation(
     """
     write_evaluation(
         evaluation,
-        pictures,
+        images,
         class_names,
         folder=folder,
         figures=figures,
         title=title,
         further=further,
     )
-    paths = pictures.rows["path"].to_numpy(dtype=str)
-    measured = Gallery(embeddings, pictures.labels, picture_ids(pictures), paths)
+    paths = images.rows["path"].to_numpy(dtype=str)
+    measured = Gallery(embeddings, images.labels, image_ids(images), paths)
     save_gallery(folder / EMBEDDINGS_FILE, measured)
-    same, different = same_and_different_distances(embeddings, pictures.labels)
+    same, different = same_and_different_distances(embeddings, images.labels)
     histogram = plot_distance_histogram(same, different, title=title)
     save_figure(histogram, figures / "distances.png")
     if show is not None:
-        sheet = _plot_neighbours(embeddings, pictures, gallery, class_names, show=show, title=title)
-        save_figure(sheet, figures / "neighbours.png")
+        sheet = _plot_neighbors(embeddings, images, gallery, class_names, show=show, title=title)
+        save_figure(sheet, figures / "neighbors.png")
 
 
-def _plot_neighbours(
+def _plot_neighbors(
     embeddings: np.ndarray,
-    pictures: SplitPictures,
+    images: SplitImages,
     gallery: Gallery,
     class_names: Sequence[str],
     *,
     show: Callable[[int], np.ndarray],
     title: str,
 ) -> Figure:
-    neighbours = nearest_neighbours(
+    neighbors = nearest_neighbors(
         embeddings,
         gallery.embeddings,
-        num_neighbours=min(NUM_NEIGHBOURS, len(gallery) - 1),
-        query_groups=picture_ids(pictures),
+        num_neighbors=min(NUM_NEIGHBORS, len(gallery) - 1),
+        query_groups=image_ids(images),
         gallery_groups=gallery.ids,
     )
-    is_there = neighbours.positions >= 0
-    is_right = (gallery.labels[neighbours.positions] == pictures.labels[:, None]) & is_there
-    queries = choose_queries(pictures.labels, is_right)
+    is_there = neighbors.positions >= 0
+    is_right = (gallery.labels[neighbors.positions] == images.labels[:, None]) & is_there
+    queries = choose_queries(images.labels, is_right)
     styles = class_labels(class_names, longest=16)
     shown, captions = [], []
     for query in queries:
         found = is_there[query]
-        positions = neighbours.positions[query][found]
+        positions = neighbors.positions[query][found]
         names = [styles[int(label)] for label in gallery.labels[positions]]
-        distances = neighbours.distances[query][found]
+        distances = neighbors.distances[query][found]
         texts = [f"{name} {length:.2f}" for name, length in zip(names, distances, strict=True)]
         shown.append([show(int(position)) for position in positions])
         captions.append(list(zip(texts, is_right[query][found].tolist(), strict=True)))
-    return plot_neighbour_sheet(
-        [pictures.store.load(query).numpy() for query in queries],
+    return plot_neighbor_sheet(
+        [images.store.load(query).numpy() for query in queries],
         shown,
         captions,
-        [class_names[int(label)] for label in pictures.labels[queries]],
-        title=f"{title}: nearest training pictures, with distances",
+        [class_names[int(label)] for label in images.labels[queries]],
+        title=f"{title}: nearest training images, with distances",
     )

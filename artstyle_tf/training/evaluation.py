@@ -1,4 +1,4 @@
-"""A model measured on pictures: the part that training and `evaluate` share."""
+"""A model measured on images: the part that training and `evaluate` share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from artstyle_tf.images.index.image_tables import csv_text
-from artstyle_tf.images.split_images import SplitPictures, class_ids
+from artstyle_tf.images.split_images import SplitImages, class_ids
 from artstyle_tf.metrics.answer_threshold import risk_coverage
 from artstyle_tf.metrics.calibration import (
     Calibration,
@@ -30,7 +30,7 @@ from artstyle_tf.metrics.proportions import Interval
 from artstyle_tf.metrics.uncertainty import classification_intervals, per_class_intervals
 from artstyle_tf.plots.calibration import plot_calibration
 from artstyle_tf.plots.confusion_matrix import plot_confusion_matrix
-from artstyle_tf.plots.image_rows import plot_picture_rows
+from artstyle_tf.plots.image_rows import plot_image_rows
 from artstyle_tf.plots.per_class_scores import plot_per_class_scores
 from artstyle_tf.plots.prediction_gallery import choose_for_gallery
 from artstyle_tf.plots.theme import save_figure
@@ -40,7 +40,7 @@ from artstyle_tf.system.finite_numbers import check_finite
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model says of some pictures, and how right it is.
+    """What a model says of some images, and how right it is.
 
     Attributes:
         metrics: macro_f1, accuracy, macro_precision, macro_recall, and what the kind of the model
@@ -48,7 +48,7 @@ class Evaluation:
         intervals: 95 % interval of each metric; see `metrics.uncertainty`.
         per_class: precision, recall, F1, each with its interval, and support of each class.
         confusion: int [C, C], rows are the true classes.
-        predictions: one row a picture: path, label, prediction, confidence, whether it is accepted
+        predictions: one row an image: path, label, prediction, confidence, whether it is accepted
             (if the run is calibrated), a probability a class.
         reliability: see `metrics.calibration`.
         risk_coverage: see `metrics.calibration`.
@@ -65,7 +65,7 @@ class Evaluation:
 
 def evaluate_logits(
     logits: np.ndarray,
-    pictures: SplitPictures,
+    images: SplitImages,
     class_names: Sequence[str],
     calibration: Calibration | None,
 ) -> Evaluation:
@@ -73,7 +73,7 @@ def evaluate_logits(
     temperature = 1.0 if calibration is None else calibration.temperature
     probabilities = probabilities_of(logits, temperature)
     accepted = accepted_by(calibration, probabilities)
-    return evaluate_probabilities(probabilities, pictures, class_names, accepted=accepted)
+    return evaluate_probabilities(probabilities, images, class_names, accepted=accepted)
 
 
 def accepted_by(calibration: Calibration | None, probabilities: np.ndarray) -> np.ndarray | None:
@@ -83,7 +83,7 @@ def accepted_by(calibration: Calibration | None, probabilities: np.ndarray) -> n
 
 def evaluate_probabilities(
     probabilities: np.ndarray,
-    pictures: SplitPictures,
+    images: SplitImages,
     class_names: Sequence[str],
     *,
     accepted: np.ndarray | None,
@@ -92,7 +92,7 @@ def evaluate_probabilities(
 
     Args:
         probabilities: float [N, C].
-        pictures: N pictures; predictions.csv names them by the `source` of their rows.
+        images: N images; predictions.csv names them by the `source` of their rows.
         class_names: in the order of the probabilities.
         accepted: bool [N], which predictions are answers; None if that is unknown.
 
@@ -102,7 +102,7 @@ def evaluate_probabilities(
     Raises:
         NotFiniteError: if a probability is not finite.
     """
-    labels, rows = pictures.labels, pictures.rows
+    labels, rows = images.labels, images.rows
     check_finite(
         probabilities,
         "the network's answers",
@@ -146,7 +146,7 @@ def evaluate_probabilities(
 
 def write_evaluation(
     evaluation: Evaluation,
-    pictures: SplitPictures,
+    images: SplitImages,
     class_names: Sequence[str],
     *,
     folder: Path,
@@ -157,8 +157,8 @@ def write_evaluation(
     """Writes metrics.json, predictions.csv, per_class.csv, confusion_matrix.csv and figures.
 
     Args:
-        evaluation: of the pictures.
-        pictures: N pictures.
+        evaluation: of the images.
+        images: N images.
         class_names: C names.
         folder: for tables.
         figures: for figures.
@@ -172,10 +172,10 @@ def write_evaluation(
     write_text(folder / "per_class.csv", csv_text(evaluation.per_class))
     confusion = pd.DataFrame(evaluation.confusion, index=class_names, columns=class_names)
     write_text(folder / "confusion_matrix.csv", csv_text(confusion, index_label="label"))
-    for normalised in (False, True):
-        name = "confusion_matrix_normalised" if normalised else "confusion_matrix"
+    for normalized in (False, True):
+        name = "confusion_matrix_normalized" if normalized else "confusion_matrix"
         figure = plot_confusion_matrix(
-            evaluation.confusion, class_names, normalised=normalised, title=title
+            evaluation.confusion, class_names, normalized=normalized, title=title
         )
         save_figure(figure, figures / f"{name}.png")
     save_figure(plot_per_class_scores(evaluation.per_class), figures / "per_class_scores.png")
@@ -188,15 +188,15 @@ def write_evaluation(
         title=title,
     )
     save_figure(calibration, figures / "calibration.png")
-    gallery = _plot_gallery(evaluation, pictures, class_names, title=title)
+    gallery = _plot_gallery(evaluation, images, class_names, title=title)
     save_figure(gallery, figures / "gallery.png")
 
 
 def _plot_gallery(
-    evaluation: Evaluation, pictures: SplitPictures, class_names: Sequence[str], *, title: str
+    evaluation: Evaluation, images: SplitImages, class_names: Sequence[str], *, title: str
 ) -> Figure:
     predictions = evaluation.predictions
-    labels = pictures.labels
+    labels = images.labels
     rows = choose_for_gallery(
         labels,
         class_ids(predictions["prediction"], class_names),
@@ -204,8 +204,8 @@ def _plot_gallery(
     )
     says = list(zip(predictions["prediction"], predictions["confidence"], strict=True))
     right = (predictions["prediction"] == predictions["label"]).tolist()
-    return plot_picture_rows(
-        [[pictures.store.load(n).numpy() for n in row] for row in rows],
+    return plot_image_rows(
+        [[images.store.load(n).numpy() for n in row] for row in rows],
         [[(f"{says[n][0]} {says[n][1]:.2f}", right[n]) for n in row] for row in rows],
         [class_names[int(labels[row[0]])] for row in rows],
         title=f"{title}: mistakes first, then what was hardest",
@@ -231,15 +231,15 @@ def format_metrics(
     return pd.DataFrame(cells).to_string(na_rep="")
 
 
-def summarise_calibration(calibration: dict[str, Any]) -> str:
+def summarize_calibration(calibration: dict[str, Any]) -> str:
     """What the reject option gives, as a line for people."""
-    accuracy = f"{calibration['wanted_accuracy']:.0%}"
+    accuracy = f"{calibration['target_accuracy']:.0%}"
     if calibration["threshold"] is None:
         reason = calibration.get("reason") or "no confidence is high enough on validation"
         return f"Reject:  no threshold for {accuracy} accuracy, so no answer is accepted: {reason}"
     return (
         f"Reject:  at {accuracy} accuracy it answers {calibration['coverage']:.0%} of the "
-        f"validation pictures (confidence from {calibration['threshold']:.2f})"
+        f"validation images (confidence from {calibration['threshold']:.2f})"
     )
 
 

@@ -1,4 +1,4 @@
-"""What the network is fed with: pictures, or what the frozen blocks made of them."""
+"""What the network is fed with: images, or what the frozen blocks made of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from artstyle_tf.config.experiment import TrainingExperiment
-from artstyle_tf.images.batches.augmentation import augment_picture, seed_for
+from artstyle_tf.images.batches.augmentation import augment_image, seed_for
 from artstyle_tf.images.batches.batches import (
     AugmentationFunction,
     evaluation_batches,
@@ -20,7 +20,7 @@ from artstyle_tf.images.batches.batches import (
 from artstyle_tf.images.batches.epoch_order import EpochOrder
 from artstyle_tf.images.batches.views import NO_VIEWS, make_view
 from artstyle_tf.images.settings import DataConfig, ViewsConfig
-from artstyle_tf.images.split_images import SplitPictures
+from artstyle_tf.images.split_images import SplitImages
 from artstyle_tf.models.network import Network
 from artstyle_tf.models.splitting import build_trunk
 from artstyle_tf.system.finite_numbers import check_finite
@@ -32,11 +32,11 @@ class TrainingInputs(Protocol):
     """Where the start, the phases and the evaluation get their inputs from."""
 
     def features(self, split: str) -> np.ndarray:
-        """What the head reads of the plain pictures with the present weights, float32 [N, D]."""
+        """What the head reads of the plain images with the present weights, float32 [N, D]."""
         ...
 
     def mean_row(self, split: str) -> np.ndarray:
-        """Mean of the activations of the plain pictures at boundary 0, float64 [D]."""
+        """Mean of the activations of the plain images at boundary 0, float64 [D]."""
         ...
 
     def training_data(self, position: int) -> TrainingData:
@@ -44,23 +44,23 @@ class TrainingInputs(Protocol):
         ...
 
     def outputs(self, split: str, description: str | None = None) -> np.ndarray:
-        """What the network says of the plain pictures now, float32 [N, K].
+        """What the network says of the plain images now, float32 [N, K].
 
         Args:
-            split: of the pictures.
+            split: of the images.
             description: for the progress report; None for none.
         """
         ...
 
 
-class PictureInputs:
+class ImageInputs:
     """Plain training: every forward pass starts at the pixels.
 
     Args:
         config: of the run.
         network: what is trained.
-        splits: the pictures.
-        order: of the training pictures.
+        splits: the images.
+        order: of the training images.
         reporter: where progress goes.
     """
 
@@ -68,7 +68,7 @@ class PictureInputs:
         self,
         config: TrainingExperiment,
         network: Network,
-        splits: dict[str, SplitPictures],
+        splits: dict[str, SplitImages],
         order: EpochOrder,
         reporter: Reporter,
     ) -> None:
@@ -79,8 +79,8 @@ class PictureInputs:
         self._reporter = reporter
 
     def features(self, split: str) -> np.ndarray:
-        """What the head reads of the plain pictures with the present weights, float32 [N, D]."""
-        features = self._predict(self._to_features, split, f"Features of {split} pictures")
+        """What the head reads of the plain images with the present weights, float32 [N, D]."""
+        features = self._predict(self._to_features, split, f"Features of {split} images")
         check_features(features, split, self._splits[split])
         return features
 
@@ -91,14 +91,14 @@ class PictureInputs:
         return keras.Model(network.model.input, network.features.tensor, name="features")
 
     def mean_row(self, split: str) -> np.ndarray:
-        """Mean of the activations of the plain pictures at boundary 0, float64 [D]."""
+        """Mean of the activations of the plain images at boundary 0, float64 [D]."""
         trunk = build_trunk(self._network, [0])
-        rows = self._predict(trunk, split, f"Frozen blocks on {split} pictures")
+        rows = self._predict(trunk, split, f"Frozen blocks on {split} images")
         return rows.mean(axis=0, dtype=np.float64)
 
     def training_data(self, position: int) -> TrainingData:
         """What the phase at this position of the plan learns from."""
-        del position  # pictures serve every phase
+        del position  # images serve every phase
         train, val = self._kept("train"), self._kept("val")
         config = self._config
         return TrainingData(
@@ -117,30 +117,30 @@ class PictureInputs:
         )
 
     def outputs(self, split: str, description: str | None = None) -> np.ndarray:
-        """What the network says of the plain pictures now, float32 [N, K].
+        """What the network says of the plain images now, float32 [N, K].
 
         Args:
-            split: of the pictures.
+            split: of the images.
             description: for the progress report; None for none.
         """
         return self._predict(self._network.model, split, description)
 
     def _predict(self, model: keras.Model, split: str, description: str | None) -> np.ndarray:
-        pictures = self._kept(split)
+        images = self._kept(split)
         batch_size = self._order.batch_size
         return predict(
             model,
-            evaluation_batches(pictures.store, pictures.labels, batch_size=batch_size),
-            num_batches=steps_per_epoch(len(pictures), batch_size),
+            evaluation_batches(images.store, images.labels, batch_size=batch_size),
+            num_batches=steps_per_epoch(len(images), batch_size),
             description=description or "",
             reporter=SILENT if description is None else self._reporter,
         )
 
-    def _kept(self, split: str) -> SplitPictures:
-        """The pictures, in memory if they fit."""
+    def _kept(self, split: str) -> SplitImages:
+        """The images, in memory if they fit."""
         self._splits[split].store.keep_in_memory(
             budget_mb=self._config.data.memory_budget_mb,
-            description=f"Reading {split} pictures",
+            description=f"Reading {split} images",
             reporter=self._reporter,
         )
         return self._splits[split]
@@ -171,7 +171,7 @@ def predict(
     return np.concatenate(outputs).astype(np.float32)
 
 
-def check_features(features: np.ndarray, split: str, pictures: SplitPictures) -> None:
+def check_features(features: np.ndarray, split: str, images: SplitImages) -> None:
     """Refuses features of which no head can be fitted.
 
     Raises:
@@ -180,25 +180,25 @@ def check_features(features: np.ndarray, split: str, pictures: SplitPictures) ->
     check_finite(
         features,
         f"the features of {split} images",
-        names=pictures.rows["source"].to_list(),
+        names=images.rows["source"].to_list(),
         fix="check model.weights, which may be damaged or made for another input",
     )
 
 
 def configured_views(data: DataConfig) -> ViewsConfig:
-    """The views of a training picture."""
+    """The views of a training image."""
     return data.views or NO_VIEWS
 
 
-def _augmentation(config: TrainingExperiment, train: SplitPictures) -> AugmentationFunction | None:
-    # The digest, not the position, so that adding a picture leaves the others as they were.
+def _augmentation(config: TrainingExperiment, train: SplitImages) -> AugmentationFunction | None:
+    # The digest, not the position, so that adding an image leaves the others as they were.
     digests = train.rows["digest"].tolist()
     policy = config.data.online_augmentation
     if policy is not None:
-        return lambda picture, number, epoch: augment_picture(
-            picture, policy=policy, seed=seed_for(config.seed, int(epoch), digests[number])
+        return lambda image, number, epoch: augment_image(
+            image, policy=policy, seed=seed_for(config.seed, int(epoch), digests[number])
         )
     views = config.data.views
     if views is not None:
-        return lambda picture, number, view: make_view(views, picture, digests[number], view)
+        return lambda image, number, view: make_view(views, image, digests[number], view)
     return None

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 from artstyle_tf.images.batches.image_store import errors_of_reading
-from artstyle_tf.images.preparation.preparation import PreparedPictures
+from artstyle_tf.images.preparation.preparation import PreparedImages
 from artstyle_tf.images.prepare_data import count_splits, index_and_split, prepare
 from artstyle_tf.images.split_images import read_splits
 from artstyle_tf.images.splits.leak_check import check_leaks
@@ -31,7 +31,7 @@ from artstyle_tf.runs.run_planning import plan_run
 from artstyle_tf.system.files import write_json
 from artstyle_tf.system.finite_numbers import check_finite
 from artstyle_tf.system.invocation import Invocation
-from artstyle_tf.training.baseline_comparison import compare_with_floor, write_floor_predictions
+from artstyle_tf.training.baseline_comparison import compare_with_baseline, write_baseline_predictions
 from artstyle_tf.training.cached_inputs import open_inputs
 from artstyle_tf.training.evaluation import Evaluation
 from artstyle_tf.training.image_inputs import TrainingInputs
@@ -54,12 +54,12 @@ def run_training(
     reporter, stopwatch = invocation.reporter, invocation.stopwatch
     # What can be wrong is asked for before anything is written, the cheap things first.
     place = plan_run(config, invocation)
-    index, pictures = index_and_split(config.data, reporter, hashed=True)
-    leaks = check_leaks(index, pictures, reporter)
+    index, images = index_and_split(config.data, reporter, hashed=True)
+    leaks = check_leaks(index, images, reporter)
     class_names = index.class_names
     network = kind.build_network(config, num_classes=len(class_names))
     with stopwatch.stage("preparation"):
-        prepared = prepare(config.data, index, pictures, reporter)
+        prepared = prepare(config.data, index, images, reporter)
     training = open_training(
         kind,
         config,
@@ -73,7 +73,7 @@ def run_training(
         place = create_run_directory(place, overwrite=invocation.overwrite)
     with place.running():
         decision = training.cache_decision
-        describe_run(place, config, class_names, pictures, prepared, network, decision)
+        describe_run(place, config, class_names, images, prepared, network, decision)
         place.write_table(place.path / "leaks.csv", leaks)
         with stopwatch.stage("training"), errors_of_reading():
             trainer = train_network(
@@ -87,7 +87,7 @@ def run_training(
             calibration = training.calibrate()
             place.write_calibration(calibration)
             evaluations = _evaluate(training, calibration, place)
-            write_floor_predictions(training.floor, training.splits, class_names, place)
+            write_baseline_predictions(training.baseline, training.splits, class_names, place)
             curves = plot_training_curves(trainer.history.table())
             save_figure(curves, place.figures / "training_curves.png")
             further = training.further_results(trainer, place)
@@ -95,14 +95,14 @@ def run_training(
             "run": str(place.path),
             **{name: evaluation.metrics for name, evaluation in evaluations.items()},
             "intervals": {name: evaluation.intervals for name, evaluation in evaluations.items()},
-            "floor": compare_with_floor(training.floor, training.splits, evaluations, class_names),
+            "baseline": compare_with_baseline(training.baseline, training.splits, evaluations, class_names),
             "calibration": dataclasses.asdict(calibration),
             "refitted": training.refits,
             "best_epoch": trainer.best.epoch,
             "stopped_early": trainer.reason_to_stop,
             **further,
             "trunk_cache": dataclasses.asdict(decision),
-            "num_pictures": count_splits(prepared.manifest),
+            "num_images": count_splits(prepared.manifest),
             "leaks": count_leaks(leaks),
             "unreadable": prepared.rejected.to_dict(orient="records"),
             "model": str(place.model_file),
@@ -117,20 +117,20 @@ def open_training(
     kind: type[NetworkTraining[ExperimentType, NetworkType]],
     config: ExperimentType,
     network: NetworkType,
-    prepared: PreparedPictures,
+    prepared: PreparedImages,
     class_names: Sequence[str],
     invocation: Invocation,
     *,
     with_test: bool = True,
     cache_mode: CacheMode | None = None,
 ) -> NetworkTraining[ExperimentType, NetworkType]:
-    """Finds out what the network learns from; nothing is learnt or written yet.
+    """Finds out what the network learns from; nothing is learned or written yet.
 
     Args:
         kind: of training.
         config: of the training.
         network: what `kind.build_network` returned.
-        prepared: the pictures, with their splits.
+        prepared: the images, with their splits.
         class_names: in the order of the class ids.
         invocation: how the program was called.
         with_test: whether the test split will be predicted; if not, nobody looks at it.
@@ -171,7 +171,7 @@ def train_network(
         place: where history and resume point go.
         resume: continue where an interrupted training stopped, if there is such a point.
         save_model: called with the network whenever it got better; None to keep no file.
-        score_only: nothing but the score counts: no floor unless the start is made of it, no point
+        score_only: nothing but the score counts: no baseline unless the start is made of it, no point
             to resume from, no TensorBoard.
         further_callbacks: see the logs of an epoch when everything else has.
     """
@@ -180,12 +180,12 @@ def train_network(
     reporter.info(f"{'Using' if decision.use else 'Not using'} the trunk cache: {decision.reason}.")
     _start_style(network, inputs)
     features = {}
-    # Before anything is learnt: the floor is what the features could do already.
-    with invocation.stopwatch.stage("floor"):
+    # Before anything is learned: the baseline is what the features could do already.
+    with invocation.stopwatch.stage("baseline"):
         if training.probe is not None or not score_only:
             features = {split: inputs.features(split) for split in training.splits}
         if not score_only:
-            training.fit_floor(features)
+            training.fit_baseline(features)
     objective = training.objective()
     trainer = Trainer(
         network,
@@ -209,7 +209,7 @@ def train_network(
                 f"Start ({name}): validation macro-F1 {scores['val_macro_f1']:.3f} "
                 f"({invocation.stopwatch.elapsed:.0f} s after the start)"
             )
-    # As large as the pictures are many, so they are only kept where somebody needs them.
+    # As large as the images are many, so they are only kept where somebody needs them.
     training.first_features = features if training.refits else {}
     del features
     trainer.train()
@@ -269,16 +269,16 @@ def plan_training(
     config: ExperimentType,
     invocation: Invocation,
 ) -> dict[str, Any]:
-    """Checks names, pictures and weights and says what `run_training` would do; writes nothing."""
+    """Checks names, images and weights and says what `run_training` would do; writes nothing."""
     place = plan_run(config, invocation)
-    index, pictures = index_and_split(config.data, invocation.reporter)
-    leaks = check_leaks(index, pictures, invocation.reporter)
+    index, images = index_and_split(config.data, invocation.reporter)
+    leaks = check_leaks(index, images, invocation.reporter)
     network = kind.build_network(config, num_classes=len(index.class_names))
     return {
         "dry_run": True,
         "run": str(place.path),
         "classes": list(index.class_names),
-        "num_pictures": count_splits(pictures),
+        "num_images": count_splits(images),
         "leaks": count_leaks(leaks),
         "weights": config.model.weights,
         "parameters": network.model.count_params(),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from artstyle_tf.config.experiment import TrainingExperiment
-from artstyle_tf.images.preparation.preparation import PreparedPictures
+from artstyle_tf.images.preparation.preparation import PreparedImages
 from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.training.direct import DirectTraining
 from artstyle_tf.training.job import open_training
@@ -31,7 +31,7 @@ def check_network(config: TrainingExperiment, *, num_classes: int) -> None:
 
 def build_and_open(
     config: TrainingExperiment,
-    prepared: PreparedPictures,
+    prepared: PreparedImages,
     class_names: Sequence[str],
     invocation: Invocation,
     *,

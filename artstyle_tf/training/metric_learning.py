@@ -1,4 +1,4 @@
-"""Learning an embedding in which pictures of a class lie together."""
+"""Learning an embedding in which images of a class lie together."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from artstyle_tf.config.experiment import TripletExperiment
 from artstyle_tf.images.batches.balanced_batches import BalancedOrder
-from artstyle_tf.images.split_images import SplitPictures, originals
+from artstyle_tf.images.split_images import SplitImages, originals
 from artstyle_tf.losses.registry import build_metric_loss
 from artstyle_tf.models.embedding_model import EmbeddingModel
 from artstyle_tf.system.progress import Reporter
@@ -18,15 +18,15 @@ from artstyle_tf.training.callbacks.collapse_guard import CollapseGuard
 from artstyle_tf.training.callbacks.embedding_scores import (
     COLUMNS,
     EmbeddingScores,
-    LabelledPictures,
+    LabeledImages,
 )
-from artstyle_tf.training.embedding_evaluation import picture_ids
+from artstyle_tf.training.embedding_evaluation import image_ids
 from artstyle_tf.training.image_inputs import TrainingInputs
 from artstyle_tf.training.objective import Objective
 
 
 class MetricLearning(Objective):
-    """A loss for each phase, judged by neighbours, watched by a guard.
+    """A loss for each phase, judged by neighbors, watched by a guard.
 
     Args:
         losses: of labels [B] and embeddings [B, K], one a phase: the mining schedule.
@@ -36,7 +36,7 @@ class MetricLearning(Objective):
     """
 
     history_columns = (*COLUMNS, "alarm")
-    # Batches of validation pictures without a pair have no loss, which says nothing of the network.
+    # Batches of validation images without a pair have no loss, which says nothing of the network.
     finite_logs = ("loss", "mean_distance", "val_macro_f1")
 
     def __init__(
@@ -105,24 +105,24 @@ class MetricLearning(Objective):
 
 
 def balanced_order(
-    config: TripletExperiment, pictures: SplitPictures, *, num_views: int = 1
+    config: TripletExperiment, images: SplitImages, *, num_views: int = 1
 ) -> BalancedOrder:
-    """P classes x K pictures in each batch."""
+    """P classes x K images in each batch."""
     batch = config.training.batch
     return BalancedOrder(
-        pictures.labels,
+        images.labels,
         classes_per_batch=batch.classes,
-        pictures_per_class=batch.pictures_per_class,
+        images_per_class=batch.images_per_class,
         seed=config.seed,
         num_views=num_views,
-        parents=picture_ids(pictures),
+        parents=image_ids(images),
         separate_siblings=batch.separate_siblings,
     )
 
 
 def build_objective(
     config: TripletExperiment,
-    splits: dict[str, SplitPictures],
+    splits: dict[str, SplitImages],
     inputs: TrainingInputs,
     network: EmbeddingModel,
     *,
@@ -135,11 +135,11 @@ def build_objective(
     kept = np.flatnonzero(originals(train))
     scores = EmbeddingScores(
         lambda split: inputs.outputs(split)[kept] if split == "train" else inputs.outputs(split),
-        train=LabelledPictures(train.labels[kept], picture_ids(train)[kept]),
-        val=LabelledPictures(val.labels, picture_ids(val)),
+        train=LabeledImages(train.labels[kept], image_ids(train)[kept]),
+        val=LabeledImages(val.labels, image_ids(val)),
         validation_batches=balanced_order(config, val).draw(0)[0],
         num_classes=num_classes,
-        num_neighbours=training.num_neighbours,
+        num_neighbors=training.num_neighbors,
         seed=config.seed,
     )
     guard = None

@@ -10,10 +10,10 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from artstyle_tf.config.experiment import TrainingExperiment
-from artstyle_tf.heads.baseline import Floor, fit_floor
+from artstyle_tf.heads.baseline import Baseline, fit_baseline
 from artstyle_tf.heads.settings import LinearProbeConfig
 from artstyle_tf.images.batches.epoch_order import EpochOrder
-from artstyle_tf.images.split_images import SplitPictures
+from artstyle_tf.images.split_images import SplitImages
 from artstyle_tf.metrics.calibration import Calibration, calibrate
 from artstyle_tf.models.network import Network
 from artstyle_tf.runs.run_directory import NAME_IN_RESULT, RunDirectory
@@ -50,7 +50,7 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         self,
         config: ExperimentType,
         network: NetworkType,
-        splits: dict[str, SplitPictures],
+        splits: dict[str, SplitImages],
         inputs: TrainingInputs,
         cache_decision: CacheDecision,
         class_names: Sequence[str],
@@ -64,7 +64,7 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         self.class_names = class_names
         self.invocation = invocation
         self.first_features: dict[str, np.ndarray] = {}
-        self._floor: Floor | None = None
+        self._baseline: Baseline | None = None
 
     @staticmethod
     @abstractmethod
@@ -73,17 +73,17 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
 
     @staticmethod
     @abstractmethod
-    def order(config: ExperimentType, train: SplitPictures) -> EpochOrder:
-        """Which training pictures make a batch."""
+    def order(config: ExperimentType, train: SplitImages) -> EpochOrder:
+        """Which training images make a batch."""
 
     @property
     @abstractmethod
     def probe(self) -> LinearProbeConfig | None:
-        """Settings of the start, and of the floor; None for no start and the usual floor."""
+        """Settings of the start, and of the baseline; None for no start and the usual baseline."""
 
     @abstractmethod
     def objective(self) -> Objective:
-        """What is learnt."""
+        """What is learned."""
 
     @abstractmethod
     def start(
@@ -92,7 +92,7 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         """Gives the head its first weights.
 
         Args:
-            objective: what is learnt.
+            objective: what is learned.
             features: float32 [N, D] of each split, before training; none are needed without probe.
 
         Returns:
@@ -101,11 +101,11 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
 
     @abstractmethod
     def fit_temperature(self) -> float:
-        """The temperature of the trained network, from the validation pictures."""
+        """The temperature of the trained network, from the validation images."""
 
     @abstractmethod
     def probabilities(self, split: str, temperature: float) -> np.ndarray:
-        """What the trained network says of the pictures of a split: float32 [N, C]."""
+        """What the trained network says of the images of a split: float32 [N, C]."""
 
     @abstractmethod
     def evaluate(
@@ -115,11 +115,11 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
 
     @property
     def refits(self) -> bool:
-        """Whether the head learns from the validation pictures once they have decided all."""
+        """Whether the head learns from the validation images once they have decided all."""
         return False
 
     def refit(self) -> None:
-        """Where it `refits`, lets head and floor learn from the validation pictures, too."""
+        """Where it `refits`, lets head and baseline learn from the validation images, too."""
 
     def finish(self, place: RunDirectory) -> None:
         """Writes what predictions need beside the network."""
@@ -130,23 +130,23 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         return {}
 
     @property
-    def floor(self) -> Floor:
-        """What the features could do before anything was learnt.
+    def baseline(self) -> Baseline:
+        """What the features could do before anything was learned.
 
         Raises:
             RuntimeError: if it has not been fitted, as where nothing but the score counts.
         """
-        if self._floor is None:
-            raise RuntimeError("The floor has not been fitted: call `fit_floor` before training.")
-        return self._floor
+        if self._baseline is None:
+            raise RuntimeError("The baseline has not been fitted: call `fit_baseline` before training.")
+        return self._baseline
 
-    def fit_floor(self, features: Mapping[str, np.ndarray]) -> None:
-        """Fits the floor; has to come before anything is learnt.
+    def fit_baseline(self, features: Mapping[str, np.ndarray]) -> None:
+        """Fits the baseline; has to come before anything is learned.
 
         Args:
             features: float32 [N, D] of each split.
         """
-        self._floor = fit_floor(
+        self._baseline = fit_baseline(
             self.probe,
             features["train"],
             self.splits["train"].labels,
@@ -156,11 +156,11 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         )
 
     def calibrate(self) -> Calibration:
-        """Temperature and threshold from validation pictures."""
+        """Temperature and threshold from validation images."""
         temperature = self.fit_temperature()
         return calibrate(
             self.probabilities("val", temperature),
             self.splits["val"].labels,
             temperature=temperature,
-            wanted_accuracy=self.config.evaluation.wanted_accuracy,
+            target_accuracy=self.config.evaluation.target_accuracy,
         )

@@ -1,4 +1,4 @@
-"""What is learnt and how it is judged: the part in which kinds of training differ."""
+"""What is learned and how it is judged: the part in which kinds of training differ."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Objective(ABC):
     Attributes:
         history_columns: further keys of the logs that belong into the history.
         finite_logs: keys of the logs that have to be finite; training ends where they are not.
-        class_weight: class id -> weight of its pictures; None for equal weights.
+        class_weight: class id -> weight of its images; None for equal weights.
     """
 
     history_columns: Sequence[str] = ()
@@ -75,7 +75,7 @@ class Classification(Objective):
     Args:
         loss: of integer labels [B] and logits [B, C].
         num_classes: C.
-        class_weight: class id -> weight of its pictures; None for equal weights.
+        class_weight: class id -> weight of its images; None for equal weights.
     """
 
     def __init__(

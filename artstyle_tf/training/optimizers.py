@@ -74,7 +74,7 @@ class LayerwiseAdamW(keras.optimizers.Optimizer):
     ) -> None:
         """One step of all variables, with decay and each with its own learning rate.
 
-        It is where Keras lets an optimiser step all variables at once; as it is called, each of
+        It is where Keras lets an optimizer step all variables at once; as it is called, each of
         them has a gradient, in the order of `build`.
         """
         gradient = ops.concatenate([ops.reshape(grad, (-1,)) for grad in grads])
@@ -142,14 +142,14 @@ def depth_multipliers(network: Network, layer_decay: float) -> dict[str, float]:
 class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
     """Linear warm-up, then one cosine from the peak to the final value.
 
-    Each phase has its own optimiser, whose steps start at 0. `first_step` says where in the whole
+    Each phase has its own optimizer, whose steps start at 0. `first_step` says where in the whole
     plan that is, so that one warm-up and one cosine span all phases.
 
     Args:
         peak_learning_rate: value after the warm-up.
         total_steps: steps of the whole plan.
         warmup_steps: steps until the peak.
-        first_step: steps of the plan before this optimiser's step 0.
+        first_step: steps of the plan before this optimizer's step 0.
         final_fraction: value at the end, as a share of the peak.
 
     Source: Loshchilov and Hutter 2017, arXiv:1608.03983; warm-up after Goyal et al. 2017,
@@ -173,7 +173,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         self.final_fraction = final_fraction
 
     def __call__(self, step: Any) -> Any:
-        """Learning rate at a step of this optimiser: float32 scalar."""
+        """Learning rate at a step of this optimizer: float32 scalar."""
         step = ops.cast(step, "float32") + self.first_step
         # The first step learns a little: (0 + 1) / warmup_steps.
         warmup = (step + 1) / max(self.warmup_steps, 1)

@@ -35,7 +35,7 @@ def check_phases(phases: Sequence[PhaseConfig], backbone: Backbone) -> None:
             )
 
 
-def apply_phase(network: Network, phase: PhaseConfig, *, train_batch_normalisation: bool) -> None:
+def apply_phase(network: Network, phase: PhaseConfig, *, train_batch_norm: bool) -> None:
     """Sets which layers learn. It takes effect with the next `compile`.
 
     A BatchNormalization layer that does not learn also stays in inference mode: small batches
@@ -44,15 +44,15 @@ def apply_phase(network: Network, phase: PhaseConfig, *, train_batch_normalisati
     Args:
         network: whose layers to set.
         phase: what is to be unfrozen.
-        train_batch_normalisation: let BatchNormalization learn in the unfrozen blocks.
+        train_batch_norm: let BatchNormalization learn in the unfrozen blocks.
     """
     backbone = network.backbone
     depths = layer_depths(backbone.model, backbone.blocks)
     deepest = phase.boundary
     for layer in backbone.model.layers:
         unfrozen = deepest is None or (deepest > 0 and depths[layer.name] <= deepest)
-        is_normalisation = isinstance(layer, keras.layers.BatchNormalization)
-        layer.trainable = unfrozen and (train_batch_normalisation or not is_normalisation)
+        is_normalization = isinstance(layer, keras.layers.BatchNormalization)
+        layer.trainable = unfrozen and (train_batch_norm or not is_normalization)
     network.head.trainable = True
     for branch in network.features.branches:
         branch.pooling.trainable = True
@@ -64,16 +64,16 @@ def build_phase_model(
     """The network as it is trained in a phase, sharing all its layers.
 
     What is frozen runs in inference mode. In the plain model Keras would still apply the
-    stochastic depth of frozen blocks, so that the same picture had other features each time.
+    stochastic depth of frozen blocks, so that the same image had other features each time.
 
     Args:
         network: whose layers to use.
         phase: decides where the part that learns begins.
         boundary: where the inputs come from; see `models.splitting`. It lies at or below the part
-            that learns. None for pictures.
+            that learns. None for images.
 
     Returns:
-        Model of pictures [B, S, S, 3], or activations at the boundary, -> outputs [B, K].
+        Model of images [B, S, S, 3], or activations at the boundary, -> outputs [B, K].
     """
     start_of_top = phase.boundary
     top = build_top(network, start_of_top)

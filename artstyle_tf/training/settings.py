@@ -15,7 +15,7 @@ from artstyle_tf.config.base import (
     PositiveInt,
     Schema,
 )
-from artstyle_tf.heads.settings import LinearProbeConfig, ProjectionStartConfig
+from artstyle_tf.heads.settings import LinearProbeConfig, ProjectionInitConfig
 from artstyle_tf.losses.settings import MetricLossConfig, MetricLossName
 from artstyle_tf.trunk_cache.settings import TrunkCacheConfig
 
@@ -95,7 +95,7 @@ class FineTuningConfig(Schema):
     """What every kind of training has."""
 
     phases: tuple[PhaseConfig, ...] = ()
-    batch_normalisation: Literal["frozen", "trained"] = "frozen"
+    batch_norm: Literal["frozen", "trained"] = "frozen"
     optimizer: OptimizerConfig = OptimizerConfig()
     early_stopping: EarlyStoppingConfig = EarlyStoppingConfig()
     trunk_cache: TrunkCacheConfig = TrunkCacheConfig()
@@ -106,8 +106,8 @@ class FineTuningConfig(Schema):
 class DirectTrainingConfig(FineTuningConfig):
     """Training of a classifier.
 
-    `refit` is about a head that no phase trains: when the validation pictures have decided all
-    there is to decide, it is fitted again to them and the training pictures together.
+    `refit` is about a head that no phase trains: when the validation images have decided all
+    there is to decide, it is fitted again to them and the training images together.
     """
 
     batch_size: PositiveInt = 32
@@ -131,10 +131,10 @@ class MetricPhaseConfig(PhaseConfig):
 
 
 class BalancedBatchConfig(Schema):
-    """A batch holds so many pictures of each of so many classes."""
+    """A batch holds so many images of each of so many classes."""
 
     classes: Annotated[int, Field(ge=2)] = 8
-    pictures_per_class: Annotated[int, Field(ge=2)] = 4
+    images_per_class: Annotated[int, Field(ge=2)] = 4
     separate_siblings: bool = True
 
 
@@ -142,43 +142,43 @@ class CollapseGuardConfig(Schema):
     """When an epoch counts as a collapse, and how often training may begin it anew.
 
     Attributes:
-        smallest_mean_distance: mean L2 distance between two images on the unit sphere: about 1.4
+        min_mean_distance: mean L2 distance between two images on the unit sphere: about 1.4
             for embeddings spread over it, 0 for a collapsed one. If it was less than twice this
             before the first epoch, half of what it was counts.
-        smallest_share_of_rank: effective rank as a share of C - 1, the dimensions that C classes
+        min_rank_ratio: effective rank as a share of C - 1, the dimensions that C classes
             need to lie apart from each other.
-        nearest_to_margin: difference between training loss and margin, as a share of the margin,
+        margin_tolerance: difference between training loss and margin, as a share of the margin,
             if nearly all triplets are active. When all images meet in one point, the loss of every
             triplet is the margin.
-        smallest_share_of_best_score: validation macro-F1 as a share of the best so far.
+        min_score_ratio: validation macro-F1 as a share of the best so far.
         learning_rate_factor: on the learning rate at each alarm.
-        most_alarms: the guard gives up at the next one.
+        max_alarms: the guard gives up at the next one.
     """
 
-    smallest_mean_distance: PositiveFloat = 0.3
-    smallest_share_of_rank: Fraction = 0.3
-    nearest_to_margin: Fraction = 0.05
-    smallest_share_of_best_score: Fraction = 0.7
+    min_mean_distance: PositiveFloat = 0.3
+    min_rank_ratio: Fraction = 0.3
+    margin_tolerance: Fraction = 0.05
+    min_score_ratio: Fraction = 0.7
     learning_rate_factor: Annotated[LenientFloat, Field(gt=0, lt=1)] = 0.5
-    most_alarms: NonNegativeInt = 4
+    max_alarms: NonNegativeInt = 4
 
 
 class MetricLearningConfig(FineTuningConfig):
     """Training of an embedding."""
 
     batch: BalancedBatchConfig = BalancedBatchConfig()
-    projection_start: ProjectionStartConfig | None = ProjectionStartConfig()
+    projection_init: ProjectionInitConfig | None = ProjectionInitConfig()
     phases: tuple[MetricPhaseConfig, ...] = (  # pyright: ignore[reportIncompatibleVariableOverride]
         MetricPhaseConfig(unfreeze_blocks=0, epochs=4, learning_rate=3e-4, loss="batch_all"),
     )
     loss: MetricLossConfig = MetricLossConfig()
     collapse_guard: CollapseGuardConfig | None = CollapseGuardConfig()
-    num_neighbours: PositiveInt = 5
+    num_neighbors: PositiveInt = 5
 
     @model_validator(mode="after")
     def _something_to_do(self) -> MetricLearningConfig:
-        if self.projection_start is None and not self.phases:
-            raise ValueError("phases should not be empty when projection_start is null")
+        if self.projection_init is None and not self.phases:
+            raise ValueError("phases should not be empty when projection_init is null")
         if self.collapse_guard is not None and self.optimizer.ema_momentum is not None:
             raise ValueError(
                 "collapse_guard and optimizer.ema_momentum exclude each other: set one to null"

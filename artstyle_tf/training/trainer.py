@@ -35,8 +35,8 @@ class TrainingData:
     Attributes:
         batches_from: number of the first epoch -> endless (inputs, labels) batches.
         steps_per_epoch: batches that make an epoch.
-        validation_batches: (inputs, labels), each picture once; None if the objective needs none.
-        boundary: where the inputs come from, as a number of blocks above it; None for pictures.
+        validation_batches: (inputs, labels), each image once; None if the objective needs none.
+        boundary: where the inputs come from, as a number of blocks above it; None for images.
     """
 
     batches_from: Callable[[int], Iterable[Any]]
@@ -159,7 +159,7 @@ class Trainer:
         apply_phase(
             self._network,
             phase,
-            train_batch_normalisation=self._training.batch_normalisation == "trained",
+            train_batch_norm=self._training.batch_norm == "trained",
         )
         data = self._data_of_phase(self.unfreezing.position)
         model = build_phase_model(self._network, phase, boundary=data.boundary)
@@ -231,7 +231,7 @@ class Trainer:
             callbacks.append(TensorBoardLog(self._tensorboard_folder))
         callbacks += self._further_callbacks
         if optimizer.use_ema:
-            # While the average is swapped in, weights and optimiser do not belong together, so
+            # While the average is swapped in, weights and optimizer do not belong together, so
             # such a run resumes at the start of a phase.
             return [keras.callbacks.SwapEMAWeights(swap_on_epoch=True), *callbacks]
         keep = keras.callbacks.LambdaCallback(

@@ -1,4 +1,4 @@
-"""train-triplet: pictures -> trained, evaluated embedding.
+"""train-triplet: images -> trained, evaluated embedding.
 
 What is particular to an embedding is here, in the order in which `job.run_training` asks for it.
 """
@@ -15,12 +15,12 @@ import numpy as np
 
 from artstyle_tf.config.experiment import TripletExperiment
 from artstyle_tf.heads.head_start import choose_probe, fit_head_start
-from artstyle_tf.heads.projection_start import fit_projection
+from artstyle_tf.heads.projection_init import fit_projection
 from artstyle_tf.heads.settings import LinearProbeConfig
 from artstyle_tf.images.batches.balanced_batches import BalancedOrder
-from artstyle_tf.images.split_images import SplitPictures, originals
+from artstyle_tf.images.split_images import SplitImages, originals
 from artstyle_tf.metrics.calibration import Calibration
-from artstyle_tf.metrics.neighbors import knn_probabilities, nearest_neighbours
+from artstyle_tf.metrics.neighbors import knn_probabilities, nearest_neighbors
 from artstyle_tf.models.backbones import build_backbone
 from artstyle_tf.models.embedding_model import (
     EmbeddingModel,
@@ -38,7 +38,7 @@ from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.training.embedding_evaluation import (
     evaluate_embeddings,
     num_votes,
-    picture_ids,
+    image_ids,
     write_embedding_evaluation,
 )
 from artstyle_tf.training.evaluation import Evaluation
@@ -52,7 +52,7 @@ from artstyle_tf.training.metric_learning import (
 from artstyle_tf.training.network_training import NetworkTraining
 from artstyle_tf.training.objective import Objective
 from artstyle_tf.training.phases import check_phases
-from artstyle_tf.training.run_record import summarise_training
+from artstyle_tf.training.run_record import summarize_training
 from artstyle_tf.training.trainer import Trainer
 
 
@@ -62,7 +62,7 @@ def run(config: TripletExperiment, invocation: Invocation) -> dict[str, Any]:
 
 
 def plan(config: TripletExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Checks names, pictures and weights and says what `run` would do, without writing."""
+    """Checks names, images and weights and says what `run` would do, without writing."""
     result = plan_training(TripletTraining, config, invocation)
     if config.model.initial_run is not None:
         result["weights"] = config.model.initial_run
@@ -71,13 +71,13 @@ def plan(config: TripletExperiment, invocation: Invocation) -> dict[str, Any]:
     return {**result, "phases": phases}
 
 
-def summarise(result: dict[str, Any]) -> str:
+def summarize(result: dict[str, Any]) -> str:
     """The result as text."""
-    return summarise_training(result)
+    return summarize_training(result)
 
 
 class TripletTraining(NetworkTraining[TripletExperiment, EmbeddingModel]):
-    """An embedding: closed-form projection, then triplets phase by phase; judged by neighbours."""
+    """An embedding: closed-form projection, then triplets phase by phase; judged by neighbors."""
 
     @staticmethod
     def build_network(config: TripletExperiment, *, num_classes: int) -> EmbeddingModel:
@@ -104,14 +104,14 @@ class TripletTraining(NetworkTraining[TripletExperiment, EmbeddingModel]):
         )
 
     @staticmethod
-    def order(config: TripletExperiment, train: SplitPictures) -> BalancedOrder:
-        """P classes x K pictures in each batch."""
+    def order(config: TripletExperiment, train: SplitImages) -> BalancedOrder:
+        """P classes x K images in each batch."""
         return balanced_order(config, train, num_views=configured_views(config.data).num_views)
 
     @property
     def probe(self) -> LinearProbeConfig | None:
-        """Settings of the start, and of the floor; None for no start and the usual floor."""
-        return self.config.training.projection_start
+        """Settings of the start, and of the baseline; None for no start and the usual baseline."""
+        return self.config.training.projection_init
 
     def objective(self) -> MetricLearning:
         """The mining schedule, how an epoch is judged, and the guard."""
@@ -129,7 +129,7 @@ class TripletTraining(NetworkTraining[TripletExperiment, EmbeddingModel]):
     ) -> tuple[str, dict[str, float]]:
         """Gives the projection its first weights."""
         assert isinstance(objective, MetricLearning)
-        projection = self.config.training.projection_start
+        projection = self.config.training.projection_init
         if projection is None:
             return "random projection", objective.start()
         groups, labels = self.network.features.groups, self.splits["train"].labels
@@ -146,14 +146,14 @@ class TripletTraining(NetworkTraining[TripletExperiment, EmbeddingModel]):
             features["train"],
             *fit_head_start(
                 projection,
-                self._floor,
+                self._baseline,
                 features["train"],
                 labels,
                 groups,
                 num_classes=len(self.class_names),
             ),
             dimension=self.network.head.units,
-            share_of_components=projection.share_of_components,
+            pca_fraction=projection.pca_fraction,
             groups=groups,
         )
         self.network.head.kernel.assign(kernel)
@@ -162,12 +162,12 @@ class TripletTraining(NetworkTraining[TripletExperiment, EmbeddingModel]):
 
     @cached_property
     def gallery(self) -> Gallery:
-        """The training pictures that are no copies, embedded by the trained network."""
+        """The training images that are no copies, embedded by the trained network."""
         train = self.splits["train"]
         kept = originals(train)
-        embeddings = self.inputs.outputs("train", "Embedding train pictures")[kept]
+        embeddings = self.inputs.outputs("train", "Embedding train images")[kept]
         paths = train.rows["path"].to_numpy(dtype=str)[kept]
-        return Gallery(embeddings, train.labels[kept], picture_ids(train)[kept], paths)
+        return Gallery(embeddings, train.labels[kept], image_ids(train)[kept], paths)
 
     def finish(self, place: RunDirectory) -> None:
         """Writes the gallery."""
@@ -178,37 +178,37 @@ class TripletTraining(NetworkTraining[TripletExperiment, EmbeddingModel]):
         return 1.0
 
     def probabilities(self, split: str, temperature: float) -> np.ndarray:
-        """Votes of the nearest neighbours for each class: float32 [N, C]."""
+        """Votes of the nearest neighbors for each class: float32 [N, C]."""
         del temperature
-        neighbours = nearest_neighbours(
+        neighbors = nearest_neighbors(
             self.inputs.outputs(split),
             self.gallery.embeddings,
-            num_neighbours=self.config.training.num_neighbours,
-            query_groups=picture_ids(self.splits[split]),
+            num_neighbors=self.config.training.num_neighbors,
+            query_groups=image_ids(self.splits[split]),
             gallery_groups=self.gallery.ids,
         )
         num_classes = len(self.class_names)
-        return knn_probabilities(neighbours, self.gallery.labels, num_classes=num_classes)
+        return knn_probabilities(neighbors, self.gallery.labels, num_classes=num_classes)
 
     def evaluate(
         self, split: str, calibration: Calibration, *, folder: Path, figures: Path, title: str
     ) -> Evaluation:
         """Measures the trained network on a split; writes tables and figures."""
-        pictures, train = self.splits[split], self.splits["train"]
+        images, train = self.splits[split], self.splits["train"]
         numbers = np.flatnonzero(originals(train))
-        embeddings = self.inputs.outputs(split, f"Embedding {split} pictures")
+        embeddings = self.inputs.outputs(split, f"Embedding {split} images")
         evaluation = evaluate_embeddings(
             embeddings,
-            pictures,
+            images,
             self.gallery,
             self.class_names,
-            num_neighbours=self.config.training.num_neighbours,
+            num_neighbors=self.config.training.num_neighbors,
             calibration=calibration,
         )
         write_embedding_evaluation(
             evaluation,
             embeddings,
-            pictures,
+            images,
             self.gallery,
             self.class_names,
             show=lambda position: train.store.load(numbers[position]).numpy(),
@@ -225,10 +225,10 @@ class TripletTraining(NetworkTraining[TripletExperiment, EmbeddingModel]):
         save_figure(health, place.figures / "embedding_health.png")
         alarms = history["alarm"].dropna().tolist()
         votes = num_votes(
-            self.config.training.num_neighbours, self.gallery, self.invocation.reporter
+            self.config.training.num_neighbors, self.gallery, self.invocation.reporter
         )
         return {
             "alarms": alarms,
             "gallery": str(place.gallery_file),
-            "num_neighbours": votes,
+            "num_neighbors": votes,
         }

@@ -1,8 +1,8 @@
 """Activations of a frozen trunk, computed once and kept on disk.
 
-While the blocks below a boundary are frozen and the pictures are fixed, what reaches the boundary
-never changes. So a phase of training needs the trunk once for each view of a picture instead of
-once for each picture and epoch, and the next run does not need it at all.
+While the blocks below a boundary are frozen and the images are fixed, what reaches the boundary
+never changes. So a phase of training needs the trunk once for each view of an image instead of
+once for each image and epoch, and the next run does not need it at all.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ FORMAT_VERSION = 2  # 1 named shards by their rows alone, so that equal rows los
 _MOST_ROWS_IN_A_SHARD = 512
 _MOST_BYTES_IN_A_SHARD = 32 * 2**20
 
-PictureLoader = Callable[[np.ndarray], Iterable[np.ndarray]]
-"""Positions int [M] of wanted rows -> their pictures in batches float32 [B, S, S, 3]."""
+ImageLoader = Callable[[np.ndarray], Iterable[np.ndarray]]
+"""Positions int [M] of wanted rows -> their images in batches float32 [B, S, S, 3]."""
 
 
 class Activations:
-    """Rows of N pictures in V views at one boundary, memory-mapped.
+    """Rows of N images in V views at one boundary, memory-mapped.
 
     Args:
         table: holds the rows.
-        keys: N * V, the views of one picture following each other.
+        keys: N * V, the views of one image following each other.
         num_views: V.
     """
 
@@ -65,12 +65,12 @@ class Activations:
         return self._table.row_shape
 
     def read(self, numbers: np.ndarray, views: np.ndarray) -> np.ndarray:
-        """Rows of the pictures `numbers` int [B] in the views `views` int [B], float32 [B, ...]."""
+        """Rows of the images `numbers` int [B] in the views `views` int [B], float32 [B, ...]."""
         positions = numbers * self._num_views + views
         return self._table.read([self._keys[int(position)] for position in positions])
 
     def plain(self) -> np.ndarray:
-        """Rows of all pictures in view 0, float32 [N, ...]."""
+        """Rows of all images in view 0, float32 [N, ...]."""
         numbers = np.arange(len(self))
         return self.read(numbers, np.zeros_like(numbers))
 
@@ -79,12 +79,12 @@ class ActivationCache:
     """The activations that one network's frozen blocks produce, at any of its boundaries.
 
     The weights are looked at when activations are asked for: if a block below the boundary has
-    learnt in the meantime, the rows on disk do not match any more and new ones are made.
+    learned in the meantime, the rows on disk do not match any more and new ones are made.
 
     Args:
         folder: where the rows are kept; several runs and programs can share it.
         network: whose blocks are frozen.
-        preprocessing: what happens to a picture before it reaches the network, as JSON values.
+        preprocessing: what happens to an image before it reaches the network, as JSON values.
         size_limit_bytes: for all that is in the folder; least recently used rows make room.
         runtime: what computes the forward passes.
         compile_trunk: makes them faster with means of the backend; see `trunk_cache.trunk_runtime`.
@@ -126,22 +126,22 @@ class ActivationCache:
         self,
         boundaries: Sequence[int],
         keys: Sequence[str],
-        load_pictures: PictureLoader,
+        load_images: ImageLoader,
         *,
         num_views: int = 1,
         dtype: ActivationType = "float16",
-        description: str = "pictures",
+        description: str = "images",
     ) -> dict[int, Activations]:
         """Rows at some boundaries; what is not on disk is computed first, in one forward pass.
 
         Args:
             boundaries: numbers of blocks above the cuts; see `models.splitting`.
-            keys: N * V, one for each picture and view, equal only if the pixels are equal; the
-                views of one picture follow each other.
-            load_pictures: reads the pictures that are needed.
+            keys: N * V, one for each image and view, equal only if the pixels are equal; the
+                views of one image follow each other.
+            load_images: reads the images that are needed.
             num_views: V.
             dtype: of the rows on disk.
-            description: of the pictures, for the progress report.
+            description: of the images, for the progress report.
 
         Returns:
             Boundary -> its rows.
@@ -154,7 +154,7 @@ class ActivationCache:
             with self._alone(tables.values()):
                 for table in tables.values():
                     table.refresh()  # another program may have been faster
-                self._fill(tables, keys, load_pictures, description)
+                self._fill(tables, keys, load_images, description)
         return {boundary: Activations(table, keys, num_views) for boundary, table in tables.items()}
 
     def _table(self, boundary: int, dtype: ActivationType) -> ActivationTable:
@@ -200,7 +200,7 @@ class ActivationCache:
         self,
         tables: Mapping[int, ActivationTable],
         keys: Sequence[str],
-        load_pictures: PictureLoader,
+        load_images: ImageLoader,
         description: str,
     ) -> None:
         missing = {boundary: table.missing(keys) for boundary, table in tables.items()}
@@ -219,7 +219,7 @@ class ActivationCache:
             freed = format_bytes(sum(table.size_bytes for table in removed))
             self._reporter.info(f"Removed {freed} of older activations from the trunk cache.")
         shard_rows = _shard_rows(max(tables[boundary].row_bytes for boundary in lacking))
-        outputs = self._outputs(lacking, load_pictures(wanted), len(wanted), description)
+        outputs = self._outputs(lacking, load_images(wanted), len(wanted), description)
         for positions, rows_of_each in _grouped(outputs, wanted, shard_rows):
             for boundary, rows in zip(lacking, rows_of_each, strict=True):
                 new = np.isin(positions, missing[boundary])
@@ -246,8 +246,8 @@ class ActivationCache:
             description=f"Frozen blocks on {total:,} {description}",
             unit="batches",
         )
-        for pictures in tracked:
-            yield runtime.run(pictures)
+        for images in tracked:
+            yield runtime.run(images)
 
     def _runtime(self, boundaries: Sequence[int], sample: np.ndarray) -> TrunkRuntime:
         """The last one again if nothing has changed: opening one takes seconds."""

@@ -32,7 +32,7 @@ class ActivationTable:
 
     Args:
         root: folder of all tables; the table gets a folder of its own in it.
-        description: everything that the rows depend on apart from the picture and its view.
+        description: everything that the rows depend on apart from the image and its view.
         row_shape: shape of one row.
         dtype: of the rows on disk.
         reporter: told about damaged shards.
@@ -137,7 +137,7 @@ def table_key(description: Mapping[str, Any]) -> str:
 
 
 def _checksum(rows: np.ndarray, keys: Sequence[str]) -> str:
-    # Of the keys too: different pictures can have equal rows.
+    # Of the keys too: different images can have equal rows.
     checksum = hashlib.blake2b(json.dumps(list(keys)).encode(), digest_size=16)
     checksum.update(np.ascontiguousarray(rows).data)
     return checksum.hexdigest()

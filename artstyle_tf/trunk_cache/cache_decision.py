@@ -17,7 +17,7 @@ class CacheCosts:
     """What training would cost with and without the cache.
 
     Attributes:
-        plain_passes: forward passes of pictures through frozen blocks without the cache.
+        plain_passes: forward passes of images through frozen blocks without the cache.
         cached_passes: the same with the cache: what it lacks.
         new_bytes: what would be written.
         room_bytes: what there is room for, after older tables have been removed.
@@ -45,19 +45,19 @@ class CacheDecision:
 def obstacle(
     *,
     online_augmentation: bool,
-    trains_batch_normalisation: bool,
+    trains_batch_norm: bool,
     has_frozen_blocks: bool,
 ) -> str | None:
     """Why activations cannot be kept at all; None if they can.
 
     Args:
-        online_augmentation: every epoch has new pictures.
-        trains_batch_normalisation: BatchNormalization is to learn.
+        online_augmentation: every epoch has new images.
+        trains_batch_norm: BatchNormalization is to learn.
         has_frozen_blocks: some phase, or the linear probe, leaves the stem frozen.
     """
     if online_augmentation:
-        return "online augmentation makes new pictures in every epoch (data.views makes fixed ones)"
-    if trains_batch_normalisation:
+        return "online augmentation makes new images in every epoch (data.views makes fixed ones)"
+    if trains_batch_norm:
         return "BatchNormalization is to learn"
     if not has_frozen_blocks:
         return "no phase leaves blocks frozen"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from artstyle_tf.images.preparation.image_loading import PictureLoader, load_ahead
-from artstyle_tf.images.reading.image_reading import UnreadablePictureError
+from artstyle_tf.images.preparation.image_loading import ImageLoader, load_ahead
+from artstyle_tf.images.reading.image_reading import UnreadableImageError
 from artstyle_tf.images.settings import AspectPolicy
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
@@ -110,7 +110,7 @@ class ImageReader:
         paths = [self._images.paths[int(position)] for position in positions]
         batch = []
         for path, pixels in load_ahead(self._load, paths, num_threads=usable_cores()):
-            if isinstance(pixels, UnreadablePictureError):
+            if isinstance(pixels, UnreadableImageError):
                 raise ArtstyleError(
                     "An image cannot be read",
                     received=f"{path} ({pixels.reason})",
@@ -123,7 +123,7 @@ class ImageReader:
         if batch:
             yield np.stack(batch).astype(np.float32)
 
-    def _load(self, paths: Sequence[Path]) -> list[np.ndarray | UnreadablePictureError]:
+    def _load(self, paths: Sequence[Path]) -> list[np.ndarray | UnreadableImageError]:
         loaded = self._loader.load(paths)
         for path in paths:  # else its features would be kept under the digest of the old file
             if not self._key_of[path].startswith(_digest_of_image(path)):
@@ -136,8 +136,8 @@ class ImageReader:
 
 
 @functools.lru_cache(maxsize=2)  # each holds a compiled function, and TensorFlow warns of many
-def _loader(image_size_px: int, aspect: AspectPolicy, max_side_px: int | None) -> PictureLoader:
-    return PictureLoader(image_size_px=image_size_px, aspect=aspect, max_side_px=max_side_px)
+def _loader(image_size_px: int, aspect: AspectPolicy, max_side_px: int | None) -> ImageLoader:
+    return ImageLoader(image_size_px=image_size_px, aspect=aspect, max_side_px=max_side_px)
 
 
 def _digest_of_image(file: Path) -> str:

@@ -40,12 +40,12 @@ def plan(config: TrunkCacheExperiment, invocation: Invocation) -> dict[str, Any]
     return {"dry_run": True, **_describe(folder, tables, _tables_to_clear(config, tables))}
 
 
-def summarise(result: dict[str, Any]) -> str:
+def summarize(result: dict[str, Any]) -> str:
     """The result as text."""
     return _in_words(result, removed="Removed")
 
 
-def summarise_plan(plan: dict[str, Any]) -> str:
+def summarize_plan(plan: dict[str, Any]) -> str:
     """What `run` would do as text."""
     return _in_words(plan, removed="Would remove")
 

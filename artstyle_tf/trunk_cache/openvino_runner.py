@@ -12,7 +12,7 @@ Precision = Literal["f32", "bf16"]
 
 # Few enough that their activations stay in a core's caches. The number is compiled in: that is a
 # tenth faster than a batch of any size.
-_PICTURES_AT_A_TIME = 4
+_IMAGES_AT_A_TIME = 4
 
 # As many callers compute at the same time; the others wait.
 _CALLERS = 2
@@ -28,8 +28,8 @@ class OpenVinoRunner:
 
     def __init__(self, model: Any, *, precision: Precision = "f32") -> None:
         openvino = import_openvino()
-        _, *picture_shape = model.inputs[0].partial_shape
-        model.reshape([_PICTURES_AT_A_TIME, *picture_shape])
+        _, *image_shape = model.inputs[0].partial_shape
+        model.reshape([_IMAGES_AT_A_TIME, *image_shape])
         # Without a precision it rounds where the processor can: 7e-3 off instead of 1e-6. Several
         # parts of a batch at once keep the cores busier than all cores on one part. Threads
         # are made for the cores this process may use, not for all of the machine.
@@ -43,26 +43,26 @@ class OpenVinoRunner:
             requests.set_callback(_keep_rows)
             self._idle.put(requests)
 
-    def run(self, pictures: np.ndarray) -> list[np.ndarray]:
+    def run(self, images: np.ndarray) -> list[np.ndarray]:
         """Computes a batch. If two threads do so, no core waits for the end of a batch.
 
         Args:
-            pictures: float32 [B, S, S, 3].
+            images: float32 [B, S, S, 3].
 
         Returns:
             One float32 array [B, ...] for each output of the network.
         """
         requests = self._idle.get()
         try:
-            return self._run(pictures, requests)
+            return self._run(images, requests)
         finally:
             self._idle.put(requests)
 
-    def _run(self, pictures: np.ndarray, requests: Any) -> list[np.ndarray]:
-        outputs = [np.empty((len(pictures), *shape), np.float32) for shape in self._row_shapes]
-        for start in range(0, len(pictures), _PICTURES_AT_A_TIME):
-            part = pictures[start : start + _PICTURES_AT_A_TIME]
-            lacking = _PICTURES_AT_A_TIME - len(part)
+    def _run(self, images: np.ndarray, requests: Any) -> list[np.ndarray]:
+        outputs = [np.empty((len(images), *shape), np.float32) for shape in self._row_shapes]
+        for start in range(0, len(images), _IMAGES_AT_A_TIME):
+            part = images[start : start + _IMAGES_AT_A_TIME]
+            lacking = _IMAGES_AT_A_TIME - len(part)
             if lacking:
                 part = np.pad(part, [(0, lacking), (0, 0), (0, 0), (0, 0)])
             requests.start_async({0: part}, (outputs, start))
@@ -87,5 +87,5 @@ def _keep_rows(request: Any, destination: tuple[list[np.ndarray], int]) -> None:
     """Copies what a request has computed to its place, without the rows that filled it up."""
     outputs, start = destination
     for output, tensor in zip(outputs, request.output_tensors, strict=True):
-        rows = output[start : start + _PICTURES_AT_A_TIME]
+        rows = output[start : start + _IMAGES_AT_A_TIME]
         rows[:] = tensor.data[: len(rows)]

@@ -31,8 +31,8 @@ class TrunkRuntime(Protocol):
 
     name: str
 
-    def run(self, pictures: np.ndarray) -> list[np.ndarray]:
-        """Pictures float32 [B, S, S, 3] -> one float32 array for each output of the trunk."""
+    def run(self, images: np.ndarray) -> list[np.ndarray]:
+        """Images float32 [B, S, S, 3] -> one float32 array for each output of the trunk."""
         ...
 
 
@@ -40,16 +40,16 @@ class KerasRuntime:
     """The trunk as Keras computes it.
 
     Args:
-        trunk: pictures -> activations, at one boundary or several.
+        trunk: images -> activations, at one boundary or several.
     """
 
     def __init__(self, trunk: keras.Model) -> None:
         self.name = keras.backend.backend()
         self._trunk = trunk
 
-    def run(self, pictures: np.ndarray) -> list[np.ndarray]:
-        """Pictures float32 [B, S, S, 3] -> one float32 array for each output of the trunk."""
-        outputs = self._trunk.predict_on_batch(pictures)
+    def run(self, images: np.ndarray) -> list[np.ndarray]:
+        """Images float32 [B, S, S, 3] -> one float32 array for each output of the trunk."""
+        outputs = self._trunk.predict_on_batch(images)
         return outputs if isinstance(outputs, list) else [outputs]
 
 
@@ -57,7 +57,7 @@ class CompiledRuntime:
     """The trunk as the backend's own compiler computes it.
 
     Args:
-        trunk: pictures -> activations, at one boundary or several.
+        trunk: images -> activations, at one boundary or several.
         compile_trunk: the compiler.
     """
 
@@ -65,16 +65,16 @@ class CompiledRuntime:
         self.name = f"{keras.backend.backend()}-compiled"
         self._compiled = compile_trunk(trunk)
 
-    def run(self, pictures: np.ndarray) -> list[np.ndarray]:
-        """Pictures float32 [B, S, S, 3] -> one float32 array for each output of the trunk."""
-        return self._compiled(pictures)
+    def run(self, images: np.ndarray) -> list[np.ndarray]:
+        """Images float32 [B, S, S, 3] -> one float32 array for each output of the trunk."""
+        return self._compiled(images)
 
 
 class OpenVinoRuntime:
     """The trunk compiled by OpenVINO for this processor, in float32.
 
     Args:
-        trunk: pictures -> activations, at one boundary or several.
+        trunk: images -> activations, at one boundary or several.
     """
 
     name = "openvino-float32"
@@ -88,9 +88,9 @@ class OpenVinoRuntime:
         _keep_outputs(model, len(trunk.outputs))
         self._runner = OpenVinoRunner(model)
 
-    def run(self, pictures: np.ndarray) -> list[np.ndarray]:
-        """Pictures float32 [B, S, S, 3] -> one float32 array for each output of the trunk."""
-        return self._runner.run(pictures)
+    def run(self, images: np.ndarray) -> list[np.ndarray]:
+        """Images float32 [B, S, S, 3] -> one float32 array for each output of the trunk."""
+        return self._runner.run(images)
 
 
 def open_trunk_runtime(
@@ -104,10 +104,10 @@ def open_trunk_runtime(
     """Chooses the fastest runtime that computes what Keras computes.
 
     Args:
-        trunk: pictures -> activations.
+        trunk: images -> activations.
         choice: "auto" prefers OpenVINO where it is installed, then `compile_trunk`, then Keras;
             "openvino" and "keras" name one.
-        sample: float32 [B, S, S, 3], pictures to compare the runtimes on.
+        sample: float32 [B, S, S, 3], images to compare the runtimes on.
         compile_trunk: see `CompileTrunk`.
         reporter: told why a runtime is not used although it could be expected; it warns if that
             runtime was asked for by name.

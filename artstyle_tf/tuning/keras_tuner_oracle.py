@@ -11,7 +11,7 @@ from typing import Any
 from artstyle_tf.tuning.search_space import Parameter, SearchSpace
 
 METRIC = "macro_f1"
-"""What it maximises."""
+"""What it maximizes."""
 
 
 def build_oracle(space: SearchSpace, num_trials: int, seed: int, startup_trials: int) -> Any:

@@ -1,4 +1,4 @@
-"""KerasTuner's Bayesian optimisation over the same space, resumable.
+"""KerasTuner's Bayesian optimization over the same space, resumable.
 
 Its oracle proposes values; trials run where those of Optuna run. What is known of a study is in
 one file that is replaced as a whole, from which the oracle is told everything again: its own files

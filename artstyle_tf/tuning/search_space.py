@@ -21,7 +21,7 @@ class Parameter:
         low: least value of a number.
         high: greatest value of a number.
         log: draw the logarithm of a number evenly.
-        step: between neighbouring values; None for any float, or every integer.
+        step: between neighboring values; None for any float, or every integer.
         choices: of a categorical parameter; any JSON values.
         when: other keys -> the values for which this parameter is searched.
     """
@@ -37,7 +37,7 @@ class Parameter:
 
     @property
     def tokens(self) -> list[Any]:
-        """The choices as scalars, which is what optimisers take: others become JSON text."""
+        """The choices as scalars, which is what optimizers take: others become JSON text."""
         return [self.token_of(choice) for choice in self.choices]
 
     def value_of(self, token: Any) -> Any:
@@ -47,7 +47,7 @@ class Parameter:
         return self.choices[self.tokens.index(token)]
 
     def token_of(self, value: Any) -> Any:
-        """What an optimiser has drawn for a value."""
+        """What an optimizer has drawn for a value."""
         return _token(value) if self.kind == "categorical" else value
 
     def holds(self, value: Any) -> bool:
@@ -71,7 +71,7 @@ class Parameter:
         return None
 
     def on_grid(self, value: Any) -> Any:
-        """The value as `tokens_up_to` gives it: optimisers round steps of floats differently."""
+        """The value as `tokens_up_to` gives it: optimizers round steps of floats differently."""
         if self.kind != "float" or not self.step or self.low == self.high:
             return value
         return self.low + self.step * round((value - self.low) / self.step)

@@ -70,8 +70,8 @@ Parameter = Annotated[
 class ObjectiveConfig(Schema):
     """What a trial is judged by.
 
-    `validation` trains once and asks the validation pictures; `random` and `group` cross-validate
-    over training and validation pictures, `group` without a common group (artist) in two folds.
+    `validation` trains once and asks the validation images; `random` and `group` cross-validate
+    over training and validation images, `group` without a common group (artist) in two folds.
     The test split is left alone.
     """
 

@@ -1,4 +1,4 @@
-"""The pictures of a study, as they go from one process to another.
+"""The images of a study, as they go from one process to another.
 
 In a file of its own, so that whoever reads them back need not import TensorFlow.
 """
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from artstyle_tf.images.preparation.preparation import PreparedPictures
+from artstyle_tf.images.preparation.preparation import PreparedImages
 
 
 @dataclass(frozen=True)
-class StudyPictures:
-    """The pictures of every trial.
+class StudyImages:
+    """The images of every trial.
 
     Attributes:
         prepared: clean files with their splits.
@@ -22,6 +22,6 @@ class StudyPictures:
         class_names: in the order of the class ids.
     """
 
-    prepared: PreparedPictures
+    prepared: PreparedImages
     table: pd.DataFrame
     class_names: tuple[str, ...]

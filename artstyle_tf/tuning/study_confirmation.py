@@ -51,7 +51,7 @@ class Recipe:
     Attributes:
         name: for people.
         scores: macro-F1 of each training, as training reports it.
-        predictions: int [R, N], for the same pictures.
+        predictions: int [R, N], for the same images.
         best_epochs: from which each network is; 0 for its start, before any phase. None where a
             training is several, one a fold.
     """
@@ -126,7 +126,7 @@ def train_again(
         reporter: where progress goes.
 
     Returns:
-        The candidates with their scores, and the labels int [N] of the pictures that were judged.
+        The candidates with their scores, and the labels int [N] of the images that were judged.
 
     Raises:
         ArtstyleError: if a training fails.

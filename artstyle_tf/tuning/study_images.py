@@ -1,4 +1,4 @@
-"""What all trials of a study share: prepared pictures, and rows of the trunk cache."""
+"""What all trials of a study share: prepared images, and rows of the trunk cache."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import pandas as pd
 from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.evaluation.fold_images import (
     check_divisible,
-    pictures_to_divide,
+    images_to_divide,
     rows_before_preparation,
 )
-from artstyle_tf.evaluation.fold_training import FoldPictures
+from artstyle_tf.evaluation.fold_training import FoldImages
 from artstyle_tf.evaluation.settings import CrossValidationConfig
 from artstyle_tf.images.index.image_index import ImageIndex
-from artstyle_tf.images.preparation.preparation import PreparedPictures
+from artstyle_tf.images.preparation.preparation import PreparedImages
 from artstyle_tf.images.prepare_data import prepare
 from artstyle_tf.images.splits.leak_check import (
     check_leaks,
@@ -35,23 +35,23 @@ from artstyle_tf.training.cached_inputs import CachedInputs
 from artstyle_tf.training.kinds import build_and_open, check_network
 from artstyle_tf.trunk_cache.cache_decision import CacheImpossibleError
 from artstyle_tf.tuning.settings import ObjectiveConfig
-from artstyle_tf.tuning.shared_images import StudyPictures
+from artstyle_tf.tuning.shared_images import StudyImages
 from artstyle_tf.tuning.trial_life import TrialLink
 
 
 def prepare_study(
     job: tuple[TrainingExperiment, ObjectiveConfig, ImageIndex, pd.DataFrame], link: TrialLink
-) -> StudyPictures:
-    """Prepares the pictures of a split index, and checks that the objective can be asked."""
+) -> StudyImages:
+    """Prepares the images of a split index, and checks that the objective can be asked."""
     config, objective, index, table = job
     reporter = _reporter_to(link)
     check_study(config, objective, index, table, reporter)
-    pictures = StudyPictures(prepare(config.data, index, table, reporter), table, index.class_names)
+    images = StudyImages(prepare(config.data, index, table, reporter), table, index.class_names)
     if objective.scheme != "validation":
-        # Again, because some pictures may have turned out to be unreadable.
-        rows = pictures_of_folds(config, pictures).rows
+        # Again, because some images may have turned out to be unreadable.
+        rows = images_of_folds(config, images).rows
         _check_folds(config, rows, objective, index.class_names)
-    return pictures
+    return images
 
 
 def check_study(
@@ -61,28 +61,28 @@ def check_study(
     table: pd.DataFrame,
     reporter: Reporter,
 ) -> None:
-    """Checks whatever can be before the pictures are prepared.
+    """Checks whatever can be before the images are prepared.
 
     Args:
         config: of the study's base experiment.
         objective: of the study.
-        index: of the pictures.
-        table: of the pictures with their splits.
+        index: of the images.
+        table: of the images with their splits.
         reporter: gets the progress.
 
     Raises:
-        ArtstyleError: if the pictures do not allow the objective, or the network cannot be built.
+        ArtstyleError: if the images do not allow the objective, or the network cannot be built.
     """
     check_leaks(index, table, reporter)
     if objective.scheme == "group" and not has_groups(index):
         raise ArtstyleError(
             "There are no groups to make folds of",
-            received="tuning.objective.scheme=group, and pictures that are each alone",
+            received="tuning.objective.scheme=group, and images that are each alone",
             fix=suggest_groups(index, SILENT),
         )
     if not (table["split"] == "val").any() and objective.scheme == "validation":
         raise ArtstyleError(
-            "There are no validation pictures to judge trials by",
+            "There are no validation images to judge trials by",
             fix="give the split some, or take tuning.objective.scheme=random",
         )
     if objective.scheme != "validation":
@@ -108,30 +108,30 @@ def _folding(config: TrainingExperiment) -> CrossValidationConfig:
     return config.cross_validation.model_copy(update={"with_test_split": False})
 
 
-def pictures_of_folds(config: TrainingExperiment, pictures: StudyPictures) -> FoldPictures:
+def images_of_folds(config: TrainingExperiment, images: StudyImages) -> FoldImages:
     """What a trial that is cross-validated divides: all but the test split."""
-    return pictures_to_divide(
-        pictures.prepared, pictures.table, pictures.class_names, _folding(config)
+    return images_to_divide(
+        images.prepared, images.table, images.class_names, _folding(config)
     )
 
 
 def fill_trunk_cache(
-    job: tuple[Sequence[TrainingExperiment], ObjectiveConfig, StudyPictures], link: TrialLink
+    job: tuple[Sequence[TrainingExperiment], ObjectiveConfig, StudyImages], link: TrialLink
 ) -> bool:
     """Computes all rows that some configs will ask for, in as few forward passes as there can be.
 
     Args:
         job: configs that differ in phases only, so that all have the same network below; the
-            objective, and the pictures.
+            objective, and the images.
         link: gets the progress.
 
     Returns:
         Whether the trunk cache serves these configs.
     """
-    configs, objective, pictures = job
+    configs, objective, images = job
     if objective.scheme != "validation":
-        pictures = dataclasses.replace(pictures, prepared=_on_both_sides(pictures.prepared))
-    inputs = _open(configs[0], pictures, _reporter_to(link))
+        images = dataclasses.replace(images, prepared=_on_both_sides(images.prepared))
+    inputs = _open(configs[0], images, _reporter_to(link))
     if inputs is None:
         return False
     requests = [
@@ -142,21 +142,21 @@ def fill_trunk_cache(
     return True
 
 
-def _on_both_sides(prepared: PreparedPictures) -> PreparedPictures:
-    """Every picture that folds are made of is learnt from in some and judged in others."""
+def _on_both_sides(prepared: PreparedImages) -> PreparedImages:
+    """Every image that folds are made of is learned from in some and judged in others."""
     rows = prepared.manifest[prepared.manifest["split"] != "test"]
     both = pd.concat([rows.assign(split="train"), rows.assign(split="val")], ignore_index=True)
-    return PreparedPictures(prepared.root, both, prepared.rejected)
+    return PreparedImages(prepared.root, both, prepared.rejected)
 
 
 def _joined(requests: Sequence[ActivationRequest]) -> list[ActivationRequest]:
-    """Requests for the same views of the same pictures, with the boundaries of all."""
+    """Requests for the same views of the same images, with the boundaries of all."""
 
-    def pictures(request: ActivationRequest) -> tuple[str, str, str]:
+    def images(request: ActivationRequest) -> tuple[str, str, str]:
         return request.split, str(request.views), request.dtype
 
     joined = []
-    for _, group in itertools.groupby(sorted(requests, key=pictures), key=pictures):
+    for _, group in itertools.groupby(sorted(requests, key=images), key=images):
         same = list(group)
         boundaries = sorted({boundary for request in same for boundary in request.boundaries})
         first = same[0]
@@ -165,14 +165,14 @@ def _joined(requests: Sequence[ActivationRequest]) -> list[ActivationRequest]:
 
 
 def _open(
-    config: TrainingExperiment, pictures: StudyPictures, reporter: Reporter
+    config: TrainingExperiment, images: StudyImages, reporter: Reporter
 ) -> CachedInputs | None:
     mode = config.training.trunk_cache.mode
     try:
         training = build_and_open(
             config,
-            pictures.prepared,
-            pictures.class_names,
+            images.prepared,
+            images.class_names,
             Invocation(reporter),
             with_test=False,
             # What pays for many trials need not pay for one.

@@ -14,7 +14,7 @@ from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.tuning.search_space import Parameter, SearchSpace
 from artstyle_tf.tuning.settings import TuneExperiment, TuningConfig
 
-# Whatever else is below `data` decides which pictures there are and where they lie.
+# Whatever else is below `data` decides which images there are and where they lie.
 _SEARCHABLE = ("data.views", "data.online_augmentation", "data.aspect", "model", "training")
 _NOT_SEARCHABLE = ("training.trunk_cache", "training.tensorboard")
 
@@ -72,7 +72,7 @@ def check_space(base: TrainingExperiment, space: SearchSpace) -> None:
         key = parameter.key
         if not _is_below(key, _SEARCHABLE) or _is_below(key, _NOT_SEARCHABLE):
             raise ArtstyleError(
-                f"{key} cannot be searched: all trials share their pictures and places",
+                f"{key} cannot be searched: all trials share their images and places",
                 expected="a key of model or training, or data.views, data.aspect, "
                 "data.online_augmentation",
                 fix=f"give {key} one value, and make a study for each",

@@ -90,7 +90,7 @@ def draw_figures(
     scores = [score_of(record) for record in records]
     ended = [record for record in records if record.state != "running"]
     figures = {
-        "optimisation_history": plot_tuning_history(
+        "optimization_history": plot_tuning_history(
             [record.number for record in ended],
             [score_of(record) for record in ended],
             [record.state for record in ended],

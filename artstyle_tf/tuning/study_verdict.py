@@ -1,7 +1,7 @@
 """Which trial wins, and how sure that is.
 
 The best of a hundred trials is partly the luckiest. Trained again with other seeds the luck is
-gone; what remains is measured on the same pictures, so that recipes are compared in pairs.
+gone; what remains is measured on the same images, so that recipes are compared in pairs.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ class Verdict:
     lines: dict[str, float] = field(default_factory=dict)
 
 
-def judge_without_training(best: Sequence[TrialRecord], num_pictures: int) -> Verdict:
-    """The best trial wins; says so if its lead is smaller than what the pictures can tell.
+def judge_without_training(best: Sequence[TrialRecord], num_images: int) -> Verdict:
+    """The best trial wins; says so if its lead is smaller than what the images can tell.
 
     Args:
         best: trials, best first.
-        num_pictures: that judged them.
+        num_images: that judged them.
     """
     scores = [record.scores["macro_f1"] for record in best]
-    noise = standard_error(scores[0], num_pictures)
+    noise = standard_error(scores[0], num_images)
     warnings = [
         f"The score of trial {best[0].number}, {scores[0]:.3f}, is the highest of many and will be "
         "lower when it is trained again; tuning.confirmation.top=3 says how much"
@@ -54,7 +54,7 @@ def judge_without_training(best: Sequence[TrialRecord], num_pictures: int) -> Ve
     if len(scores) > 1 and scores[0] - scores[1] < 2 * noise:
         warnings.append(
             f"its lead of {scores[0] - scores[1]:.3f} over trial {best[1].number} is inside the "
-            f"noise: {num_pictures} pictures tell scores to within {2 * noise:.3f}"
+            f"noise: {num_images} images tell scores to within {2 * noise:.3f}"
         )
     return Verdict(best[0].number, warnings=warnings)
 
@@ -71,7 +71,7 @@ def judge(
 
     Args:
         recipes: trained with new seeds; maybe a baseline among them.
-        labels: int [N], of the pictures that judged them.
+        labels: int [N], of the images that judged them.
         best: trials, best first.
         num_classes: C.
         changed: whether they were trained again with other settings than in the search.
@@ -132,7 +132,7 @@ def rank(recipes: Sequence[Recipe]) -> list[Recipe]:
 def compare_recipes(
     labels: np.ndarray, first: Recipe, second: Recipe, *, num_classes: int
 ) -> Difference:
-    """How much better the first is, and whether that could be the pictures or the seeds.
+    """How much better the first is, and whether that could be the images or the seeds.
 
     Args:
         labels: int [N], class ids in [0, C).
@@ -153,14 +153,14 @@ def compare_recipes(
     )
 
 
-def standard_error(score: float, num_pictures: int) -> float:
+def standard_error(score: float, num_images: int) -> float:
     """Estimate how far a share of right images is off, roughly, by the choice of the images.
 
     Two more of either kind keep it from vanishing; Agresti and Coull 1998,
     doi:10.1080/00031305.1998.10480550.
     """
-    share = (score * num_pictures + 2.0) / (num_pictures + 4.0)
-    return float(np.sqrt(share * (1.0 - share) / (num_pictures + 4.0)))
+    share = (score * num_images + 2.0) / (num_images + 4.0)
+    return float(np.sqrt(share * (1.0 - share) / (num_images + 4.0)))
 
 
 def scores_in_words(recipes: Sequence[Recipe], sweep: Mapping[str, float]) -> list[str]:

@@ -22,12 +22,12 @@ from artstyle_tf.training.callbacks.report_score import ReportScore
 from artstyle_tf.training.job import train_network
 from artstyle_tf.training.kinds import build_and_open
 from artstyle_tf.tuning.settings import ObjectiveConfig
-from artstyle_tf.tuning.shared_images import StudyPictures
-from artstyle_tf.tuning.study_images import pictures_of_folds
+from artstyle_tf.tuning.shared_images import StudyImages
+from artstyle_tf.tuning.study_images import images_of_folds
 from artstyle_tf.tuning.trial_life import TrialLink
 
-TrialJob = tuple[TrainingExperiment, ObjectiveConfig, StudyPictures, bool]
-"""Config, what it is judged by, the pictures of all trials, and whether predictions are wanted."""
+TrialJob = tuple[TrainingExperiment, ObjectiveConfig, StudyImages, bool]
+"""Config, what it is judged by, the images of all trials, and whether predictions are wanted."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,15 @@ def train_trial(job: TrialJob, link: TrialLink) -> dict[str, Any]:
         integers each, and the epoch that the network is from: 0 for the start, None on folds.
     """
     started = time.monotonic()
-    config, objective, pictures, wants_predictions = job
+    config, objective, images, wants_predictions = job
     with tempfile.TemporaryDirectory(prefix="trial-") as folder:
         place = RunDirectory(Path(folder), Path(folder))
         if objective.scheme == "validation":
             judged = _validate(
-                config, pictures, place, link.report, wants_predictions=wants_predictions
+                config, images, place, link.report, wants_predictions=wants_predictions
             )
         else:
-            judged = _cross_validate(config, objective, pictures, place, link.report)
+            judged = _cross_validate(config, objective, images, place, link.report)
     result = {"macro_f1": judged.macro_f1, "training_seconds": time.monotonic() - started}
     if wants_predictions:
         result |= {
@@ -67,18 +67,18 @@ def train_trial(job: TrialJob, link: TrialLink) -> dict[str, Any]:
 
 def _validate(
     config: TrainingExperiment,
-    pictures: StudyPictures,
+    images: StudyImages,
     place: RunDirectory,
     report: Callable[[int, float], None],
     *,
     wants_predictions: bool,
 ) -> _Judged:
-    """The training pictures teach, the validation pictures judge each epoch.
+    """The training images teach, the validation images judge each epoch.
 
     It is the training of a run, without all that is not needed to know how well it works.
     """
     training = build_and_open(
-        config, pictures.prepared, pictures.class_names, Invocation(), with_test=False
+        config, images.prepared, images.class_names, Invocation(), with_test=False
     )
     trainer = train_network(
         training, place, score_only=True, further_callbacks=[ReportScore(report)]
@@ -93,37 +93,37 @@ def _validate(
 def _cross_validate(
     config: TrainingExperiment,
     settings: ObjectiveConfig,
-    shared: StudyPictures,
+    shared: StudyImages,
     place: RunDirectory,
     report: Callable[[int, float], None],
 ) -> _Judged:
-    """Folds of the training and validation pictures; all predictions are scored together."""
-    pictures = pictures_of_folds(config, shared)
-    clusters = clusters_of(pictures.rows, settings.scheme)
+    """Folds of the training and validation images; all predictions are scored together."""
+    images = images_of_folds(config, shared)
+    clusters = clusters_of(images.rows, settings.scheme)
     numbers = assign_folds(
-        pictures.labels, clusters, num_folds=settings.num_folds, seed=config.seed
+        images.labels, clusters, num_folds=settings.num_folds, seed=config.seed
     )
-    predictions = np.full(len(pictures.rows), -1)
+    predictions = np.full(len(images.rows), -1)
     score = 0.0
     for number in range(settings.num_folds):
         splits = split_fold(
-            pictures.labels,
+            images.labels,
             clusters,
             numbers,
             number,
-            validation_share=config.cross_validation.validation_share,
+            validation_fraction=config.cross_validation.validation_fraction,
             seed=config.seed,
         )
         fold = Fold(settings.scheme, 0, number, splits)
         home = RunDirectory(place.path / fold.name, place.figures)
-        result = train_fold(config, fold, pictures, home, Invocation())
+        result = train_fold(config, fold, images, home, Invocation())
         predictions[result.positions] = result.probabilities.argmax(axis=1)
         judged = predictions >= 0
         score = classification_summary(
-            pictures.labels[judged],
+            images.labels[judged],
             predictions[judged],
             num_classes=len(shared.class_names),
         )["macro_f1"]
         if number < settings.num_folds - 1:
             report(number + 1, score)
-    return _Judged(score, pictures.labels, predictions, best_epoch=None)
+    return _Judged(score, images.labels, predictions, best_epoch=None)

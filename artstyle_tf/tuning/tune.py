@@ -58,12 +58,12 @@ from artstyle_tf.tuning.trial_records import TrialRecord
 
 # By name, because they import TensorFlow, and processes can only be forked from one that has not
 # used it.
-_STUDY_PICTURES = "artstyle_tf.tuning.study_images"
+_STUDY_IMAGES = "artstyle_tf.tuning.study_images"
 _TRIAL_TRAINING = "artstyle_tf.tuning.trial_training"
 _TRAIN = f"{_TRIAL_TRAINING}:train_trial"
 PRELOADED = [
     _TRIAL_TRAINING,
-    _STUDY_PICTURES,
+    _STUDY_IMAGES,
     "artstyle_tf.images.reading.transforms",  # which the others import when they need it
 ]
 """What is imported once for all trials."""
@@ -75,14 +75,14 @@ def run(config: TuneExperiment, invocation: Invocation) -> dict[str, Any]:
 
 
 def plan(config: TuneExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Checks space, engine and pictures and says what `run` would do; writes nothing."""
+    """Checks space, engine and images and says what `run` would do; writes nothing."""
     job = _TuningJob(config, invocation)
     tuning = config.tuning
     # Here, because it imports TensorFlow, see above; a plan forks no process.
     from artstyle_tf.tuning.study_images import check_study
 
-    index, pictures = job.find_images()
-    check_study(job.base, tuning.objective, index, pictures, invocation.reporter)
+    index, images = job.find_images()
+    check_study(job.base, tuning.objective, index, images, invocation.reporter)
     return {
         "dry_run": True,
         "study": str(job.place.path),
@@ -91,11 +91,11 @@ def plan(config: TuneExperiment, invocation: Invocation) -> dict[str, Any]:
         "objective": list(tuning.objective.metrics),
         "num_trials": tuning.num_trials,
         "workers": job.num_workers,
-        "num_pictures": count_splits(pictures),
+        "num_images": count_splits(images),
     }
 
 
-def summarise(result: dict[str, Any]) -> str:
+def summarize(result: dict[str, Any]) -> str:
     """The result as text."""
     return in_words(result)
 
@@ -168,11 +168,11 @@ class _TuningJob:
             num_threads=self.num_threads,
         )
         with invocation.stopwatch.stage("preparation"):
-            self._pictures = processes.run_alone(
-                f"{_STUDY_PICTURES}:prepare_study",
+            self._images = processes.run_alone(
+                f"{_STUDY_IMAGES}:prepare_study",
                 (self.base, tuning.objective, index, table),
                 reporter.info,
-                what="preparing the pictures",
+                what="preparing the images",
             )
         if not study.is_finished():
             with invocation.stopwatch.stage("trunk_cache"):
@@ -242,9 +242,9 @@ class _TuningJob:
 
     def _judge(self, best: Sequence[TrialRecord], processes: TrialProcesses) -> Verdict:
         settings = self.tuning.confirmation
-        num_pictures = self._num_judged()
+        num_images = self._num_judged()
         if settings.top == 0:
-            verdict = judge_without_training(best, num_pictures)
+            verdict = judge_without_training(best, num_images)
         else:
             candidates = choose_candidates(self.base, best, settings)
             if settings.changes:
@@ -263,7 +263,7 @@ class _TuningJob:
                 recipes,
                 labels,
                 best,
-                num_classes=len(self._pictures.class_names),
+                num_classes=len(self._images.class_names),
                 changed=bool(settings.changes),
             )
         for warning in verdict.warnings:
@@ -284,17 +284,17 @@ class _TuningJob:
         """Computes what all trials will read, so that they do not wait for each other."""
         for group in groups:
             processes.run_alone(
-                f"{_STUDY_PICTURES}:fill_trunk_cache",
-                (group, self.tuning.objective, self._pictures),
+                f"{_STUDY_IMAGES}:fill_trunk_cache",
+                (group, self.tuning.objective, self._images),
                 self.invocation.reporter.info,
                 what="filling the trunk cache",
             )
 
     def _job(self, config: TrainingExperiment, *, wants_predictions: bool = False) -> Any:
-        return (config, self.tuning.objective, self._pictures, wants_predictions)
+        return (config, self.tuning.objective, self._images, wants_predictions)
 
     def _num_judged(self) -> int:
-        splits = self._pictures.table["split"]
+        splits = self._images.table["split"]
         if self.tuning.objective.scheme == "validation":
             return int((splits == "val").sum())
         return int((splits != "test").sum())

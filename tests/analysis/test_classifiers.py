@@ -27,11 +27,11 @@ GROUPS = (FeatureGroup(5, has_one_scale=False), FeatureGroup(4, has_one_scale=Tr
 def blobs(each=16, num_classes=3, seed=0):
     generator = np.random.default_rng(seed)
     labels = np.tile(np.arange(num_classes), each)
-    centres = generator.normal(0, 3, (num_classes, 9))
-    return centres[labels] + generator.normal(size=(len(labels), 9)), labels
+    centers = generator.normal(0, 3, (num_classes, 9))
+    return centers[labels] + generator.normal(size=(len(labels), 9)), labels
 
 
-def search(name, features, labels, folds, *, is_copy=None, num_draws=2, seed=0):
+def search(name, features, labels, folds, *, is_copy=None, num_candidates=2, seed=0):
     return search_classifier(
         name,
         features,
@@ -39,7 +39,7 @@ def search(name, features, labels, folds, *, is_copy=None, num_draws=2, seed=0):
         folds,
         is_copy=np.zeros(len(labels), bool) if is_copy is None else is_copy,
         groups=GROUPS,
-        num_draws=num_draws,
+        num_candidates=num_candidates,
         seed=seed,
     )
 
@@ -48,7 +48,7 @@ def search(name, features, labels, folds, *, is_copy=None, num_draws=2, seed=0):
 def test_every_classifier_learns_and_is_kept(name, tmp_path):
     features, labels = blobs()
     folds = np.arange(len(labels)) // 3 % 2
-    found = search(name, features, labels, folds, num_draws=1)
+    found = search(name, features, labels, folds, num_candidates=1)
     assert found.fold_macro_f1 > 0.8
     new, new_labels = blobs(seed=1)[0] * 0 + features + 0.1, labels
     predicted = found.pipeline.predict(new)
@@ -58,16 +58,16 @@ def test_every_classifier_learns_and_is_kept(name, tmp_path):
     np.testing.assert_array_equal(loaded.predict(new), predicted)
 
 
-def test_a_fold_is_judged_by_what_has_not_learnt_it_and_copies_are_learnt_but_judge_nothing():
+def test_a_fold_is_judged_by_what_has_not_learned_it_and_copies_are_learned_but_judge_nothing():
     features, labels = blobs()
     features = features + np.random.default_rng(1).normal(0, 3, features.shape)
     folds = np.arange(len(labels)) // 3 % 3
     is_copy = np.arange(len(labels)) % 4 == 0
-    found = search("logistic_regression", features, labels, folds, is_copy=is_copy, num_draws=1)
+    found = search("logistic_regression", features, labels, folds, is_copy=is_copy, num_candidates=1)
     scores = []
     for number in range(3):
-        learnt, judged = folds != number, (folds == number) & ~is_copy
-        fitted = clone(found.pipeline).fit(features[learnt], labels[learnt])
+        learned, judged = folds != number, (folds == number) & ~is_copy
+        fitted = clone(found.pipeline).fit(features[learned], labels[learned])
         predicted = fitted.predict(features[judged])
         scores.append(f1_score(labels[judged], predicted, average="macro"))
     assert found.fold_macro_f1 == pytest.approx(np.mean(scores))
@@ -78,7 +78,7 @@ def test_the_seed_decides_and_the_best_draw_is_taken():
     features, labels = blobs()
     features = features + np.random.default_rng(1).normal(0, 3, features.shape)
     folds = np.arange(len(labels)) // 3 % 3
-    first, second = (search("knn", features, labels, folds, num_draws=5) for _ in range(2))
+    first, second = (search("knn", features, labels, folds, num_candidates=5) for _ in range(2))
     assert first.settings == second.settings
     assert first.fold_macro_f1 == first.draws["mean_macro_f1"].max()
     assert len(first.draws) == 5
@@ -86,16 +86,16 @@ def test_the_seed_decides_and_the_best_draw_is_taken():
     assert {key: best[key] for key in first.settings} == first.settings
 
 
-def test_the_scaler_is_that_of_the_floor():
+def test_the_scaler_is_that_of_the_baseline():
     features, _ = blobs()
     scaler = GroupScaler([5, 4], [False, True]).fit(features)
     expected = (features - features.mean(axis=0)) / feature_scales(features, GROUPS)
     np.testing.assert_allclose(scaler.transform(features), expected)
 
 
-def test_there_are_never_more_components_than_pictures():
+def test_there_are_never_more_components_than_images():
     pipeline, space = build_classifier_pipeline(
-        "hist_gradient_boosting", groups=GROUPS, num_pictures=6, seed=0
+        "hist_gradient_boosting", groups=GROUPS, num_images=6, seed=0
     )
     assert space["components__n_components"] == [5]
     assert pipeline.named_steps["components"].n_components == 5

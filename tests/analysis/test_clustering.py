@@ -13,8 +13,8 @@ from artstyle_tf.system.errors import ArtstyleError
 def blobs(sizes=(30, 20, 10), seed=0):
     generator = np.random.default_rng(seed)
     labels = np.repeat(np.arange(len(sizes)), sizes)
-    centres = 8 * np.eye(len(sizes))
-    return centres[labels] + generator.normal(0, 0.5, (len(labels), len(sizes))), labels
+    centers = 8 * np.eye(len(sizes))
+    return centers[labels] + generator.normal(0, 0.5, (len(labels), len(sizes))), labels
 
 
 def test_the_silhouette_chooses_the_number_and_the_largest_cluster_is_the_first():
@@ -23,29 +23,29 @@ def test_the_silhouette_chooses_the_number_and_the_largest_cluster_is_the_first(
     assert found.num_clusters == 3
     assert max(found.silhouettes, key=lambda number: found.silhouettes[number]) == 3
     np.testing.assert_array_equal(found.clusters, labels)
-    nearest = np.linalg.norm(features[:, None] - found.centres, axis=2)
+    nearest = np.linalg.norm(features[:, None] - found.centers, axis=2)
     np.testing.assert_allclose(found.distances, nearest.min(axis=1))
 
 
-def test_pictures_that_are_held_out_do_not_move_the_centres():
+def test_images_that_are_held_out_do_not_move_the_centers():
     features, labels = blobs()
     is_fitted = np.arange(60) % 2 == 0
     moved = np.where(is_fitted[:, None], features, features + 1.0)
     found, other = (cluster(x, is_fitted, [3], seed=0) for x in (features, moved))
-    np.testing.assert_allclose(found.centres, other.centres)
+    np.testing.assert_allclose(found.centers, other.centers)
     np.testing.assert_array_equal(other.clusters, labels)
 
 
-def test_more_clusters_than_pictures_are_refused():
-    with pytest.raises(ArtstyleError, match="too few pictures to cluster"):
+def test_more_clusters_than_images_are_refused():
+    with pytest.raises(ArtstyleError, match="too few images to cluster"):
         cluster(np.eye(4), np.ones(4, bool), [4], seed=0)
 
 
 def test_the_silhouette_is_that_of_a_naive_loop():
     features, labels = blobs((6, 5, 4))
     expected = []
-    for picture, label in zip(features, labels, strict=True):
-        distances = np.linalg.norm(features - picture, axis=1)
+    for image, label in zip(features, labels, strict=True):
+        distances = np.linalg.norm(features - image, axis=1)
         own = distances[labels == label].sum() / ((labels == label).sum() - 1)
         other = min(distances[labels == c].mean() for c in set(labels.tolist()) - {label})
         expected.append((other - own) / max(own, other))

@@ -18,7 +18,7 @@ STYLES = ["bold", "fine", "wide", "missing"]
 
 
 @pytest.fixture(scope="module")
-def pictures():
+def images():
     """Wide can be told by block1a only; bold and fine by the top and by block2b."""
     generator = np.random.default_rng(3)
     labels = np.repeat([0, 1, 2], 40)
@@ -31,8 +31,8 @@ def pictures():
 
 
 @pytest.fixture(scope="module")
-def table(pictures):
-    return leave_depths_out(*pictures, GROUPS, class_names=STYLES)
+def table(images):
+    return leave_depths_out(*images, GROUPS, class_names=STYLES)
 
 
 def lost(table, depth, style, kind="without"):
@@ -62,8 +62,8 @@ def test_intervals_tell_which_depth_is_needed(table):
         assert loss.interval[0] <= loss.difference <= loss.interval[1]
 
 
-def test_scores_are_those_of_a_regression_on_the_other_groups(pictures, table):
-    features, labels, folds, _ = pictures
+def test_scores_are_those_of_a_regression_on_the_other_groups(images, table):
+    features, labels, folds, _ = images
     others, kept = features[:, [*range(4), *range(7, 12)]], [GROUPS[0], GROUPS[2]]
     predicted = np.empty(120, dtype=int)
     for number in range(4):
@@ -76,15 +76,15 @@ def test_scores_are_those_of_a_regression_on_the_other_groups(pictures, table):
     macro_f1 = rows.loc[rows["style"].isna(), "f1"].item()
     expected = classification_summary(labels, predicted, num_classes=4)["macro_f1"]
     assert macro_f1 == pytest.approx(expected)
-    # A style without pictures has no row and does not count.
+    # A style without images has no row and does not count.
     assert rows["style"].dropna().tolist() == ["bold", "fine", "wide"]
     assert rows["f1"].iloc[1:].mean() == pytest.approx(macro_f1)
 
 
-def test_all_depths_lose_nothing_and_the_same_pictures_give_the_same_table(pictures, table):
+def test_all_depths_lose_nothing_and_the_same_images_give_the_same_table(images, table):
     everything = table[table["features"] == "all"]
     assert (everything[["lost", "lost_low", "lost_high"]] == 0).all(axis=None)
-    other = leave_depths_out(*pictures, GROUPS, class_names=STYLES)
+    other = leave_depths_out(*images, GROUPS, class_names=STYLES)
     assert other.equals(table)
     without = table[table["features"] == "without"]
     assert (without["lost_low"] < without["lost_high"]).all()

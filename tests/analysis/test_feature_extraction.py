@@ -10,7 +10,7 @@ from artstyle_tf.models.features import build_style_features
 from artstyle_tf.system.errors import ArtstyleError
 
 
-def some_pictures():
+def some_images():
     return np.random.default_rng(0).uniform(0, 255, (3, 16, 16, 3)).astype("float32")
 
 
@@ -22,13 +22,13 @@ def classifier(tiny_backbone):
 
 
 def features(model, layer):
-    return build_feature_network(model, layer).model.predict_on_batch(some_pictures())
+    return build_feature_network(model, layer).model.predict_on_batch(some_images())
 
 
 def test_the_head_reads_the_pooled_top_and_the_styles(classifier):
     network = build_feature_network(classifier.model, "head")
     assert network.groups == classifier.features.groups
-    head = network.model.predict_on_batch(some_pictures())
+    head = network.model.predict_on_batch(some_images())
     np.testing.assert_allclose(head[:, :12], features(classifier.model, "pooled"), rtol=1e-5)
     kernel, bias = (np.asarray(weight) for weight in classifier.head.get_weights())
     np.testing.assert_allclose(
@@ -38,7 +38,7 @@ def test_the_head_reads_the_pooled_top_and_the_styles(classifier):
 
 def test_the_mean_of_a_map_is_taken(classifier, tiny_backbone):
     backbone = tiny_backbone()
-    expected = backbone.model.predict_on_batch(some_pictures()).mean(axis=(1, 2))
+    expected = backbone.model.predict_on_batch(some_images()).mean(axis=(1, 2))
     for model, layer in (
         (classifier.model, "top_activation"),
         (classifier.model, "pooled"),

@@ -15,13 +15,13 @@ def table(count):
 
 
 def features_of(rows):
-    """Three numbers that tell which picture a row is of."""
+    """Three numbers that tell which image a row is of."""
     numbers = rows["path"].str.removeprefix("path-").astype(int).to_numpy()
     return np.stack([numbers, numbers**2, -numbers], axis=1)
 
 
 class Counted:
-    """Computes features and remembers how many pictures came at once."""
+    """Computes features and remembers how many images came at once."""
 
     def __init__(self, fails_at=None):
         self.sizes = []
@@ -58,7 +58,7 @@ def test_a_shard_can_be_used_alone_by_other_tools(tmp_path):
         assert set(shard.files) == {"features", *COLUMNS}
         for name in COLUMNS:
             assert shard[name].tolist() == [f"{name}-{number}" for number in range(4, 8)]
-    assert json.loads((found.folder / "features.json").read_text())["num_pictures"] == 10
+    assert json.loads((found.folder / "features.json").read_text())["num_images"] == 10
 
 
 def test_an_interrupted_extraction_goes_on_where_it_stopped(tmp_path):
@@ -85,7 +85,7 @@ def test_a_damaged_shard_is_computed_again(tmp_path):
     np.testing.assert_array_equal(found.read(), features_of(table(10)))
 
 
-def test_other_pictures_or_another_network_have_a_folder_of_their_own(tmp_path):
+def test_other_images_or_another_network_have_a_folder_of_their_own(tmp_path):
     folders = {
         shards(tmp_path).folder,
         shards(tmp_path, 11).folder,

@@ -31,7 +31,7 @@ def test_a_class_that_is_never_sure_is_believed_at_less():
     np.testing.assert_allclose(doubts.thresholds, [(0.9 + 0.95 + 0.92 + 0.45) / 4, 0.4])
 
 
-def test_a_class_without_pictures_is_never_suggested():
+def test_a_class_without_images_is_never_suggested():
     probabilities = np.array([[0.2, 0.1, 0.7], [0.1, 0.8, 0.1], [0.6, 0.3, 0.1]])
     doubts = find_label_doubts(np.array([0, 1, 0]), probabilities)
     assert not doubts.is_doubted.any()

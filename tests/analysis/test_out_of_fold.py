@@ -13,7 +13,7 @@ def blobs():
     return 2 * np.eye(3)[labels] + generator.normal(size=(60, 3)), labels
 
 
-def test_each_picture_is_predicted_by_what_has_not_learnt_it():
+def test_each_image_is_predicted_by_what_has_not_learned_it():
     features, labels = blobs()
     folds = np.arange(60) % 4
     found = out_of_fold_probabilities(features, labels, folds, num_classes=3)
@@ -21,14 +21,14 @@ def test_each_picture_is_predicted_by_what_has_not_learnt_it():
         features[folds != 1],
         labels[folds != 1],
         num_classes=3,
-        inverse_regularisation=4.0,
+        C=4.0,
         balanced=True,
     )
     logits = features[folds == 1] @ kernel + bias
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(found[folds == 1], expected, rtol=1e-4)
     np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
-    # What a picture is called does not matter for what is said of it.
+    # What an image is called does not matter for what is said of it.
     renamed = np.where(folds == 1, (labels + 1) % 3, labels)
     other = out_of_fold_probabilities(features, renamed, folds, num_classes=3)
     np.testing.assert_array_equal(other[folds == 1], found[folds == 1])
@@ -42,7 +42,7 @@ def test_a_class_that_lies_in_one_fold_gets_nothing_there():
     assert (found[folds == 1][:, 2] > 0).all()
 
 
-def test_typical_and_ambiguous_pictures():
+def test_typical_and_ambiguous_images():
     labels = np.array([0, 0, 0, 2, 2])
     probabilities = np.array(
         [[0.9, 0.1, 0.0], [0.5, 0.45, 0.05], [0.2, 0.8, 0.0], [0.3, 0.1, 0.6], [0.0, 0.0, 1.0]]

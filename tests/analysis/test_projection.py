@@ -17,9 +17,9 @@ def two_blobs(each=15):
 
 
 @pytest.mark.parametrize("method", ["pca", "tsne", "umap"])
-def test_neighbours_stay_neighbours_and_the_seed_decides(method):
+def test_neighbors_stay_neighbors_and_the_seed_decides(method):
     features, labels = two_blobs()
-    settings = ProjectionConfig(umap_neighbours=8)
+    settings = ProjectionConfig(umap_neighbors=8)
     points = project(features, method, settings=settings, seed=3)
     assert points.shape == (30, 2)
     assert points.dtype == np.float32
@@ -33,13 +33,13 @@ def test_neighbours_stay_neighbours_and_the_seed_decides(method):
 def test_principal_components_are_those_of_the_singular_values():
     features, _ = two_blobs()
     points = project(features, "pca", settings=USUAL, seed=0)
-    centred = features - features.mean(axis=0)
-    left, values, _ = np.linalg.svd(centred, full_matrices=False)
+    centered = features - features.mean(axis=0)
+    left, values, _ = np.linalg.svd(centered, full_matrices=False)
     np.testing.assert_allclose(np.abs(points), np.abs(left[:, :2] * values[:2]), atol=1e-4)
 
 
-def test_few_pictures_have_a_place_too():
+def test_few_images_have_a_place_too():
     features, _ = two_blobs(2)
     assert np.isfinite(project(features, "tsne", settings=USUAL, seed=0)).all()
-    with pytest.raises(ArtstyleError, match="too few pictures"):
+    with pytest.raises(ArtstyleError, match="too few images"):
         project(features[:3], "pca", settings=USUAL, seed=0)

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 import artstyle_tf as art
 
 STYLES = {"narrow": 12, "medium": 12, "wide": 12}
-PATTERN = r"^(.*)_picture"
+PATTERN = r"^(.*)_image"
 TINY = {
     "backbone": "tiny",
     "weights": None,
@@ -29,19 +29,19 @@ TINY = {
 TINY_TRIPLET = {
     **{key: value for key, value in TINY.items() if key != "batch_size"},
     "classes": 3,
-    "pictures_per_class": 2,
+    "images_per_class": 2,
     "dimension": 4,
     "phases": [],
 }
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory, write_pictures, name_tiny_network):
+def workplace(tmp_path_factory, write_images, name_tiny_network):
     folder = tmp_path_factory.mktemp("notebook")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         name_tiny_network(patch)
-        write_pictures(folder / "images", STYLES)
+        write_images(folder / "images", STYLES)
         yield folder
 
 
@@ -86,7 +86,7 @@ def test_a_folder_tells_its_images_and_their_split(workplace):
 
 def test_a_folder_is_inspected(workplace):
     found = art.ImageFolder("images").inspect(quiet=True, run_name="look")
-    assert found["num_pictures"] == 36
+    assert found["num_images"] == 36
     assert found.folder.name == "look"
     assert "<pre>" in found._repr_html_()
     assert isinstance(found.figure(found.figure_names[0]), Figure)
@@ -138,7 +138,7 @@ def test_embeddings_and_neighbors_of_both_kinds(run, triplet, files):
 
 
 def test_a_training_image_is_its_own_nearest(run):
-    rows = run.directory.read_pictures()
+    rows = run.directory.read_images()
     source = rows[rows["split"] == "train"]["source"].iloc[0]
     nearest = run.nearest(f"images/{source}", k=1)
     assert nearest["distance"][0] == pytest.approx(0, abs=1e-4)

@@ -80,6 +80,6 @@ def test_growth_measures_a_training_command(tmp_path):
     )
     assert answer.returncode == 0, answer.stderr
     (row,) = json.loads((tmp_path / "growth.json").read_text())["results"]
-    assert row["num_pictures"] == 48
+    assert row["num_images"] == 48
     assert 0.1 < row["peak_memory_gb"] < 10
     assert row["training_s"] < row["total_s"]

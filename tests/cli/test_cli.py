@@ -24,7 +24,7 @@ def job(monkeypatch):
     module = types.SimpleNamespace(
         act=lambda config, invocation: {"seed": config.seed},
         plan=lambda config, invocation: {"dry_run": True},
-        summarise=lambda result: f"summary of {result}",
+        summarize=lambda result: f"summary of {result}",
     )
     module.run = lambda config, invocation: module.act(config, invocation)
     monkeypatch.setattr(jobs, "import_quietly", lambda name: module)
@@ -61,15 +61,15 @@ def test_whatever_a_library_prints_goes_to_stderr(job, capsys):
 
 def test_the_users_mistake_is_one_line_and_exit_code_2(job, capsys):
     def refuse(config, invocation):
-        raise ArtstyleError("There are no pictures", fix="add some")
+        raise ArtstyleError("There are no images", fix="add some")
 
     job.act = refuse
     assert train() == 2
     captured = capsys.readouterr()
-    assert captured.err == "Error: There are no pictures. Fix: add some.\n"
+    assert captured.err == "Error: There are no images. Fix: add some.\n"
     assert captured.out == ""
     assert train("--json") == 2
-    assert json.loads(capsys.readouterr().out)["error"].startswith("There are no pictures")
+    assert json.loads(capsys.readouterr().out)["error"].startswith("There are no images")
 
 
 def test_an_interrupt_is_130_and_says_how_to_continue(job, capsys):
@@ -122,7 +122,7 @@ def test_every_plan_is_told_in_one_way_unless_its_job_has_words_for_it(job, caps
     job.plan = lambda config, invocation: {"dry_run": True, "run": "outputs/models/a\nb"}
     assert train("--dry-run") == 0
     assert capsys.readouterr().out == "Dry run: nothing was written.\nrun: outputs/models/a\\nb\n"
-    job.summarise_plan = lambda plan: f"would make {plan['run']}"
+    job.summarize_plan = lambda plan: f"would make {plan['run']}"
     assert train("--dry-run") == 0
     assert capsys.readouterr().out == "would make outputs/models/a\\nb\n"
 
@@ -211,7 +211,7 @@ def test_every_verb_has_a_job_with_its_three_functions():
     for verb in cli.VERBS.values():
         path = ROOT / (jobs.JOBS[verb.name].module.replace(".", "/") + ".py")
         source = path.read_text()
-        for function in ("def run(", "def plan(", "def summarise("):
+        for function in ("def run(", "def plan(", "def summarize("):
             assert function in source, (verb.name, function)
         assert (ROOT / "configs" / verb.config_file).is_file()
 

@@ -26,7 +26,7 @@ def message_of(*overrides: str) -> str:
 def test_a_dumped_config_loads_to_an_equal_config(tmp_path):
     config = load(
         "training.phases=[{unfreeze_blocks: all, epochs: 2, learning_rate: 1e-4}]",
-        "data.up_sampling={policy: strong}",
+        "data.upsampling={policy: strong}",
         "data.group_pattern='^([^_]+)_'",
         "run_name='2024'",
     )
@@ -45,8 +45,8 @@ def test_floats_are_read_leniently(text, value):
 
 @given(st.floats(min_value=1e-12, max_value=1e6))
 def test_any_float_survives_an_override(value):
-    config = load(f"training.linear_probe.inverse_regularisation={value!r}")
-    assert math.isclose(config.training.linear_probe.inverse_regularisation, value)
+    config = load(f"training.linear_probe.C={value!r}")
+    assert math.isclose(config.training.linear_probe.C, value)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_everything_but_floats_is_read_strictly(override):
 
 def test_an_unknown_key_is_answered_with_the_nearest_one():
     assert "did you mean 'model.backbone'?" in message_of("model.bacbone=efficientnet_b0")
-    assert "did you mean 'data.up_sampling.policy'?" in message_of("data.up_sampling.polcy=flip")
+    assert "did you mean 'data.upsampling.policy'?" in message_of("data.upsampling.polcy=flip")
     assert "known here: kind, seed" in message_of("zzz=1")
 
 
@@ -140,17 +140,17 @@ def test_a_file_that_is_no_config_by_its_size_is_not_parsed(tmp_path, monkeypatc
         load_config(DirectExperiment, file)
 
 
-def test_a_missing_file_names_its_neighbours(tmp_path):
+def test_a_missing_file_names_its_neighbors(tmp_path):
     (tmp_path / "direct.yaml").write_text("seed: 1\n")
     with pytest.raises(ArtstyleError, match=r"direct\.yaml"):
         load_config(DirectExperiment, tmp_path / "dirct.yaml")
 
 
 def test_differences_are_named_by_their_dotted_keys():
-    first, second = load(), load("seed=7", "model.dropout=0.5", "data.up_sampling={policy: flip}")
+    first, second = load(), load("seed=7", "model.dropout=0.5", "data.upsampling={policy: flip}")
     changed = different_keys(first, second, ignore={"seed"})
     assert "model.dropout" in changed
-    assert "data.up_sampling.policy" in changed
+    assert "data.upsampling.policy" in changed
     assert "seed" not in changed
     assert different_keys(first, load(), ignore=set()) == []
 

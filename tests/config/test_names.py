@@ -56,7 +56,7 @@ def test_what_is_no_name_is_refused_like_any_wrong_value():
 def test_a_run_answers_in_the_runtimes_of_the_formats():
     for name in ("auto", "tensorflow", *RUNTIMES):
         assert load_config(PredictExperiment, None, [f"runtime={name}"]).runtime == name
-    # It needs training pictures, which a prediction has not.
+    # It needs training images, which a prediction has not.
     assert set(FORMATS) - set(RUNTIMES) == {"litert_int8"}
     with pytest.raises(ArtstyleError, match="runtime='litert_int8'"):
         load_config(PredictExperiment, None, ["runtime=litert_int8"])

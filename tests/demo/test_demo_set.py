@@ -1,4 +1,4 @@
-"""The demo set: deterministic, uneven, whole or absent, and not to be solved by colour."""
+"""The demo set: deterministic, uneven, whole or absent, and not to be solved by color."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from process_sessions import wait_until_session_is_empty
 
 from artstyle_tf.demo import demo_set as demo
 from artstyle_tf.demo.artists import STYLE_NAMES, artists_of
-from artstyle_tf.demo.demo_set import PICTURES_PER_STYLE, draw_picture, write_demo_set
+from artstyle_tf.demo.demo_set import IMAGES_PER_STYLE, draw_image, write_demo_set
 from artstyle_tf.demo.palettes import PALETTE_NAMES
 from artstyle_tf.demo.studio import plan_style
 from artstyle_tf.system.errors import ArtstyleError
 
 _FEW = {"Cubism": 3, "photo": 2, "cartoon": 1}
-# From the issue: a classifier that sees colours only must stay below this macro-F1.
-_HIGHEST_COLOUR_SCORE = 0.6
+# From the issue: a classifier that sees colors only must stay below this macro-F1.
+_HIGHEST_COLOR_SCORE = 0.6
 
 
 @pytest.fixture(scope="module")
 def demo_set(tmp_path_factory) -> Path:
     """The whole set as `--demo` draws it."""
     folder = tmp_path_factory.mktemp("demo") / "images"
-    assert write_demo_set(folder) == sum(PICTURES_PER_STYLE.values())
+    assert write_demo_set(folder) == sum(IMAGES_PER_STYLE.values())
     return folder
 
 
@@ -64,13 +64,13 @@ class TestWholeSet:
             "cartoon": 75,
             "ArtDeco": 65,
         }
-        assert counts == PICTURES_PER_STYLE
+        assert counts == IMAGES_PER_STYLE
         share = sum(counts.values()) / sum(reference.values())
         for style, count in reference.items():
             assert counts[style] == pytest.approx(count * share, abs=0.6)
 
     def test_file_names_tell_artist_title_and_number(self, demo_set):
-        for style in PICTURES_PER_STYLE:
+        for style in IMAGES_PER_STYLE:
             names = [path.stem for path in (demo_set / style).glob("*.jpg")]
             artists = Counter(name.split("_")[0] for name in names)
             assert set(artists) == {artist.name for artist in artists_of(style)}
@@ -79,30 +79,30 @@ class TestWholeSet:
             numbers = sorted(int(name.rsplit("-", 1)[1]) for name in names)
             assert numbers == list(range(len(names)))
 
-    def test_pictures_are_rgb_jpegs_of_varied_formats(self, demo_set):
+    def test_images_are_rgb_jpegs_of_varied_formats(self, demo_set):
         sizes = set()
         for path in demo_set.glob("*/*.jpg"):
-            with Image.open(path) as picture:
-                assert (picture.format, picture.mode) == ("JPEG", "RGB")
-                sizes.add(picture.size)
+            with Image.open(path) as image:
+                assert (image.format, image.mode) == ("JPEG", "RGB")
+                sizes.add(image.size)
         assert len(sizes) > 100
         assert min(min(size) for size in sizes) >= 200
         assert max(max(size) for size in sizes) <= 320
         upright = sum(height > width for width, height in sizes) / len(sizes)
         assert 0.25 < upright < 0.75
 
-    def test_no_two_pictures_are_alike(self, demo_set):
+    def test_no_two_images_are_alike(self, demo_set):
         tiny = []
         for path in sorted(demo_set.glob("*/*.jpg")):
-            with Image.open(path) as picture:
-                tiny.append(np.asarray(picture.resize((16, 16)), np.float32).ravel())
+            with Image.open(path) as image:
+                tiny.append(np.asarray(image.resize((16, 16)), np.float32).ravel())
         tiny = np.stack(tiny)
         squares = (tiny**2).sum(axis=1)
         distances = squares[:, None] + squares[None, :] - 2 * tiny @ tiny.T
         np.fill_diagonal(distances, np.inf)
-        assert np.sqrt(distances.min() / tiny.shape[1]) > 4  # grey levels
+        assert np.sqrt(distances.min() / tiny.shape[1]) > 4  # gray levels
 
-    def test_colours_alone_do_not_give_the_style_away(self, demo_set):
+    def test_colors_alone_do_not_give_the_style_away(self, demo_set):
         from sklearn.ensemble import RandomForestClassifier
         from sklearn.linear_model import LogisticRegression
         from sklearn.metrics import f1_score
@@ -119,47 +119,47 @@ class TestWholeSet:
                 StandardScaler(), LogisticRegression(C=0.01, class_weight="balanced", max_iter=500)
             ),
         }
-        # With seven folds every picture is judged once, by a classifier that saw as many pictures
+        # With seven folds every image is judged once, by a classifier that saw as many images
         # as train and val of a 70/15/15 split: no luck of a test part with three cartoons.
         folds = StratifiedKFold(7, shuffle=True, random_state=0)
         for name, classifier in classifiers.items():
             predicted = cross_val_predict(classifier, histograms, styles, cv=folds)
             score = f1_score(styles, predicted, average="macro")
-            assert score < _HIGHEST_COLOUR_SCORE, f"{name} on colour histograms: {score:.2f}"
+            assert score < _HIGHEST_COLOR_SCORE, f"{name} on color histograms: {score:.2f}"
 
     def test_is_not_drawn_again(self, demo_set, monkeypatch):
         def refuse(*args, **kwargs):
             raise AssertionError("drawn again")
 
         monkeypatch.setattr(demo, "_draw_all", refuse)
-        assert write_demo_set(demo_set) == sum(PICTURES_PER_STYLE.values())
+        assert write_demo_set(demo_set) == sum(IMAGES_PER_STYLE.values())
 
 
 class TestSeed:
     def test_same_seed_same_bytes(self, tmp_path):
-        write_demo_set(tmp_path / "first", pictures_per_style=_FEW)
-        write_demo_set(tmp_path / "second", pictures_per_style=_FEW)
+        write_demo_set(tmp_path / "first", images_per_style=_FEW)
+        write_demo_set(tmp_path / "second", images_per_style=_FEW)
         assert _contents(tmp_path / "first") == _contents(tmp_path / "second")
 
     def test_processes_draw_what_one_process_draws(self, tmp_path, monkeypatch):
-        write_demo_set(tmp_path / "alone", pictures_per_style=_FEW)
-        monkeypatch.setattr(demo, "_FEWEST_PICTURES_PER_WORKER", 2)
+        write_demo_set(tmp_path / "alone", images_per_style=_FEW)
+        monkeypatch.setattr(demo, "_FEWEST_IMAGES_PER_WORKER", 2)
         monkeypatch.setattr(demo, "usable_cores", lambda: 2)
-        write_demo_set(tmp_path / "together", pictures_per_style=_FEW)
+        write_demo_set(tmp_path / "together", images_per_style=_FEW)
         assert _contents(tmp_path / "alone") == _contents(tmp_path / "together")
 
-    @pytest.mark.parametrize("style", PICTURES_PER_STYLE)
-    def test_other_seed_or_number_other_picture(self, style):
-        picture = draw_picture(style, seed=1)
-        assert picture.dtype == np.uint8
-        assert picture.ndim == 3
-        assert np.array_equal(picture, draw_picture(style, seed=1))
-        for other in (draw_picture(style, seed=2), draw_picture(style, seed=1, number=1)):
-            assert picture.shape != other.shape or not np.array_equal(picture, other)
+    @pytest.mark.parametrize("style", IMAGES_PER_STYLE)
+    def test_other_seed_or_number_other_image(self, style):
+        image = draw_image(style, seed=1)
+        assert image.dtype == np.uint8
+        assert image.ndim == 3
+        assert np.array_equal(image, draw_image(style, seed=1))
+        for other in (draw_image(style, seed=2), draw_image(style, seed=1, number=1)):
+            assert image.shape != other.shape or not np.array_equal(image, other)
 
-    def test_a_picture_does_not_depend_on_the_other_styles(self, tmp_path):
-        write_demo_set(tmp_path / "all", pictures_per_style=_FEW)
-        write_demo_set(tmp_path / "some", pictures_per_style={"photo": 2})
+    def test_a_image_does_not_depend_on_the_other_styles(self, tmp_path):
+        write_demo_set(tmp_path / "all", images_per_style=_FEW)
+        write_demo_set(tmp_path / "some", images_per_style={"photo": 2})
         every, some = _contents(tmp_path / "all"), _contents(tmp_path / "some")
         del some[".demo-set.json"]
         assert some.items() <= every.items()
@@ -177,46 +177,46 @@ class TestArtists:
         assert used == set(PALETTE_NAMES)
 
     @pytest.mark.parametrize("count", [0, 1, 7, 100])
-    def test_all_pictures_are_dealt_out(self, count):
+    def test_all_images_are_dealt_out(self, count):
         plan = plan_style("Rococo", count)
-        assert [picture.number for picture in plan] == list(range(count))
+        assert [image.number for image in plan] == list(range(count))
 
 
 class TestWholeOrAbsent:
     def test_a_failure_leaves_nothing(self, tmp_path, monkeypatch):
-        original = demo.paint_picture
+        original = demo.paint_image
 
-        def fail_at_the_last(picture, *, seed):
-            if picture.style == "photo":
+        def fail_at_the_last(image, *, seed):
+            if image.style == "photo":
                 raise KeyboardInterrupt
-            return original(picture, seed=seed)
+            return original(image, seed=seed)
 
-        monkeypatch.setattr(demo, "paint_picture", fail_at_the_last)
+        monkeypatch.setattr(demo, "paint_image", fail_at_the_last)
         with pytest.raises(KeyboardInterrupt):
-            write_demo_set(tmp_path / "images", pictures_per_style=_FEW)
+            write_demo_set(tmp_path / "images", images_per_style=_FEW)
         assert list(tmp_path.iterdir()) == []
 
     def test_draws_into_an_empty_folder(self, tmp_path):
         (tmp_path / "images").mkdir()
-        assert write_demo_set(tmp_path / "images", pictures_per_style=_FEW) == 6
+        assert write_demo_set(tmp_path / "images", images_per_style=_FEW) == 6
 
     def test_refuses_a_folder_with_something_else(self, tmp_path):
         (tmp_path / "keep.txt").write_text("mine")
         with pytest.raises(ArtstyleError, match="in the way"):
-            write_demo_set(tmp_path, pictures_per_style=_FEW)
+            write_demo_set(tmp_path, images_per_style=_FEW)
         assert [path.name for path in tmp_path.iterdir()] == ["keep.txt"]
 
     def test_refuses_a_file_in_its_place(self, tmp_path):
         (tmp_path / "images").write_text("mine")
         with pytest.raises(ArtstyleError, match="in the way"):
-            write_demo_set(tmp_path / "images", pictures_per_style=_FEW)
+            write_demo_set(tmp_path / "images", images_per_style=_FEW)
 
     @pytest.mark.parametrize(
-        "change", ["seed", "counts", "version", "picture removed", "marker broken"]
+        "change", ["seed", "counts", "version", "image removed", "marker broken"]
     )
     def test_refuses_another_or_incomplete_set(self, tmp_path, change):
         folder = tmp_path / "images"
-        write_demo_set(folder, pictures_per_style=_FEW)
+        write_demo_set(folder, images_per_style=_FEW)
         seed, counts = 42, dict(_FEW)
         marker = folder / ".demo-set.json"
         if change == "seed":
@@ -227,12 +227,12 @@ class TestWholeOrAbsent:
             marker.write_text(
                 json.dumps({**json.loads(marker.read_text()), "generator_version": 0})
             )
-        elif change == "picture removed":
+        elif change == "image removed":
             next(folder.glob("photo/*.jpg")).unlink()
         else:
             marker.write_text("[")
         with pytest.raises(ArtstyleError, match="in the way"):
-            write_demo_set(folder, seed=seed, pictures_per_style=counts)
+            write_demo_set(folder, seed=seed, images_per_style=counts)
 
     def test_another_process_may_have_been_faster(self, tmp_path, monkeypatch):
         folder, original = tmp_path / "images", demo._draw_all
@@ -240,10 +240,10 @@ class TestWholeOrAbsent:
         def draw_while_another_finishes(*arguments, **options):
             original(*arguments, **options)
             monkeypatch.setattr(demo, "_draw_all", original)
-            write_demo_set(folder, pictures_per_style=_FEW)
+            write_demo_set(folder, images_per_style=_FEW)
 
         monkeypatch.setattr(demo, "_draw_all", draw_while_another_finishes)
-        assert write_demo_set(folder, pictures_per_style=_FEW) == 6
+        assert write_demo_set(folder, images_per_style=_FEW) == 6
         assert [path.name for path in tmp_path.iterdir()] == ["images"]
 
     @pytest.mark.slow
@@ -274,13 +274,13 @@ class TestWholeOrAbsent:
 class TestUserErrors:
     def test_unknown_style(self, tmp_path):
         with pytest.raises(ArtstyleError, match="Baroque"):
-            write_demo_set(tmp_path / "images", pictures_per_style={"Baroque": 3})
+            write_demo_set(tmp_path / "images", images_per_style={"Baroque": 3})
         with pytest.raises(ArtstyleError, match="Baroque"):
-            draw_picture("Baroque", seed=1)
+            draw_image("Baroque", seed=1)
 
     def test_negative_count(self, tmp_path):
         with pytest.raises(ArtstyleError, match="photo: -1"):
-            write_demo_set(tmp_path / "images", pictures_per_style={"photo": -1})
+            write_demo_set(tmp_path / "images", images_per_style={"photo": -1})
 
 
 def test_drawing_needs_neither_tensorflow_nor_pandas():

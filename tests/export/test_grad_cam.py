@@ -10,7 +10,7 @@ from artstyle_tf.models.features import build_style_features
 from artstyle_tf.plots.heat_overlay import overlay_heat
 from artstyle_tf.prediction.grad_cam import GradCam
 
-PICTURES = np.random.default_rng(0).uniform(0, 255, (3, 16, 16, 3)).astype(np.float32)
+IMAGES = np.random.default_rng(0).uniform(0, 255, (3, 16, 16, 3)).astype(np.float32)
 
 
 def build(tiny_backbone, head):
@@ -24,8 +24,8 @@ def build(tiny_backbone, head):
 def test_on_a_pooled_top_it_is_grad_cam(tiny_backbone):
     classifier = build(tiny_backbone, "pooled")
     directions = np.eye(3, dtype=np.float32)
-    heat = GradCam(classifier.model).heat_maps(PICTURES, directions)
-    top = classifier.backbone.model(PICTURES, training=False).numpy()
+    heat = GradCam(classifier.model).heat_maps(IMAGES, directions)
+    top = classifier.backbone.model(IMAGES, training=False).numpy()
     # Of a mean, the gradient is the head's kernel over the number of positions.
     expected = np.einsum("bhwc,cb->bhw", top, classifier.head.kernel.numpy())
     expected = np.maximum(tf.image.resize(expected[..., None], [16, 16]).numpy()[..., 0], 0)
@@ -42,9 +42,9 @@ def test_paths_through_the_style_count_and_none_counts_twice(tiny_backbone):
     classifier = build(tiny_backbone, "style")
     grad_cam = GradCam(classifier.model)
     assert len(grad_cam._to_maps.outputs) == 3
-    maps = [np.asarray(each) for each in grad_cam._to_maps(PICTURES)]
+    maps = [np.asarray(each) for each in grad_cam._to_maps(IMAGES)]
     direct = np.asarray(grad_cam._to_outputs(maps))
-    np.testing.assert_allclose(direct, classifier.model(PICTURES, training=False), atol=1e-4)
+    np.testing.assert_allclose(direct, classifier.model(IMAGES, training=False), atol=1e-4)
     # Each map goes through its own reader and nothing else: were the blocks above asked again, a
     # style map that changes would change the pooled top, too.
     moved = [maps[0], np.square(maps[1]), maps[2]]
@@ -64,29 +64,29 @@ def test_a_style_block_that_is_the_top_is_one_map():
     model = build_classifier(backbone, num_classes=3, dropout=0.0, seed=1, features=features).model
     grad_cam = GradCam(model)
     (the_map,) = grad_cam._to_maps.outputs
-    pictures = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
-    found = grad_cam._to_outputs(grad_cam._to_maps(pictures))
-    np.testing.assert_allclose(found, model(pictures, training=False), atol=1e-4)
-    assert grad_cam.heat_maps(pictures, np.eye(3, dtype=np.float32)[:2]).max() == 1
+    images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
+    found = grad_cam._to_outputs(grad_cam._to_maps(images))
+    np.testing.assert_allclose(found, model(images, training=False), atol=1e-4)
+    assert grad_cam.heat_maps(images, np.eye(3, dtype=np.float32)[:2]).max() == 1
     assert the_map.shape[-1] > 1
 
 
 @pytest.mark.parametrize("head", ["pooled", "style"])
 def test_heat_is_between_0_and_1_and_nothing_speaks_for_nothing(tiny_backbone, head):
     grad_cam = GradCam(build(tiny_backbone, head).model)
-    heat = grad_cam.heat_maps(PICTURES, np.ones((3, 3), np.float32))
+    heat = grad_cam.heat_maps(IMAGES, np.ones((3, 3), np.float32))
     assert heat.dtype == np.float32
     assert heat.min() >= 0
     assert heat.max() <= 1
-    assert not grad_cam.heat_maps(PICTURES, np.zeros((3, 3), np.float32)).any()
-    assert np.isfinite(grad_cam.heat_maps(np.zeros_like(PICTURES), np.eye(3, dtype="f"))).all()
+    assert not grad_cam.heat_maps(IMAGES, np.zeros((3, 3), np.float32)).any()
+    assert np.isfinite(grad_cam.heat_maps(np.zeros_like(IMAGES), np.eye(3, dtype="f"))).all()
 
 
-def test_an_overlay_is_grey_where_nothing_is_hot():
-    picture = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+def test_an_overlay_is_gray_where_nothing_is_hot():
+    image = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
     heat = np.zeros((4, 6))
     heat[0, 0] = 1
-    shown = overlay_heat(picture, heat)
+    shown = overlay_heat(image, heat)
     assert shown.dtype == np.uint8
     assert (shown[1:] == shown[1:, :, :1]).all()
     assert shown[0, 0].std() > 0

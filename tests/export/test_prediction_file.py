@@ -98,7 +98,7 @@ def test_another_suffix_is_refused(tmp_path):
         PredictionFile(tmp_path / "out.xlsx", MAKER)
 
 
-def test_no_picture_at_all_is_an_empty_file(tmp_path):
+def test_no_image_at_all_is_an_empty_file(tmp_path):
     with PredictionFile(tmp_path / "out.csv", MAKER) as predictions:
         predictions.add([{"path": "broken", "unreadable": "cut off"}])
         predictions.finish()

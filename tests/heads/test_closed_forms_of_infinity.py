@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from artstyle_tf.heads.logistic import fit_linear_probe
-from artstyle_tf.heads.projection_start import fit_projection
+from artstyle_tf.heads.projection_init import fit_projection
 from artstyle_tf.heads.ridge import fit_ridge_probe
 from artstyle_tf.heads.ridge_choice import choose_ridge
 from artstyle_tf.metrics.calibration import fit_temperature
@@ -16,7 +16,7 @@ LABELS = np.arange(30) % 3
 
 FITS = {
     "logistic": lambda features: fit_linear_probe(
-        features, LABELS, num_classes=3, inverse_regularisation=1.0, balanced=True
+        features, LABELS, num_classes=3, C=1.0, balanced=True
     ),
     "ridge": lambda features: fit_ridge_probe(
         features, LABELS, num_classes=3, ridge=1.0, balanced=True
@@ -25,7 +25,7 @@ FITS = {
         features, LABELS, np.arange(30), num_classes=3, balanced=True
     ),
     "projection": lambda features: fit_projection(
-        features, np.ones((4, 3)), np.zeros(3), dimension=4, share_of_components=0.5
+        features, np.ones((4, 3)), np.zeros(3), dimension=4, pca_fraction=0.5
     ),
 }
 

@@ -50,7 +50,7 @@ def test_probabilities_are_those_of_the_heads_of_a_run(num_classes, groups):
     features, labels = blobs(num_classes)
     settings = {"num_classes": num_classes, "balanced": True, "groups": groups}
     ridge = fit_ridge_probe(features, labels, ridge=0.3, **settings)
-    logistic = fit_linear_probe(features, labels, inverse_regularisation=2.0, **settings)
+    logistic = fit_linear_probe(features, labels, C=2.0, **settings)
     mean = [np.mean(pair, axis=0) for pair in zip(ridge, logistic, strict=True)]
     heads = {
         RidgeHead(alpha=0.3, feature_groups=groups): ridge,

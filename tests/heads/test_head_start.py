@@ -9,8 +9,8 @@ import pytest
 from artstyle_tf.heads import head_start, ridge_choice
 from artstyle_tf.heads.head_start import choose_probe, fit_head_start
 from artstyle_tf.heads.settings import LinearProbeConfig
-from artstyle_tf.images.batches.image_store import PictureStore
-from artstyle_tf.images.split_images import SplitPictures
+from artstyle_tf.images.batches.image_store import ImageStore
+from artstyle_tf.images.split_images import SplitImages
 from artstyle_tf.models.features import FeatureGroup
 
 _GROUPS = (FeatureGroup(3, has_one_scale=False), FeatureGroup(4, has_one_scale=True))
@@ -42,11 +42,11 @@ def test_the_mean_of_two_regressions_has_the_mean_of_their_logits(data):
     np.testing.assert_allclose(logits["mean"], expected, atol=1e-4)
 
 
-def test_a_ridge_to_be_chosen_is_chosen_by_pictures_of_other_groups(data, monkeypatch):
+def test_a_ridge_to_be_chosen_is_chosen_by_images_of_other_groups(data, monkeypatch):
     features, labels = data
     rows = pd.DataFrame({"source_digest": np.arange(36), "group": np.arange(36) // 3})
     rows.loc[35, "source_digest"] = 0  # a copy ties two groups together
-    pictures = SplitPictures(rows, labels, PictureStore([], image_size_px=8, aspect="squash"))
+    images = SplitImages(rows, labels, ImageStore([], image_size_px=8, aspect="squash"))
     seen = []
     choose = ridge_choice.choose_ridge
     monkeypatch.setattr(
@@ -58,7 +58,7 @@ def test_a_ridge_to_be_chosen_is_chosen_by_pictures_of_other_groups(data, monkey
     )
     for method in ("ridge", "mean"):
         probe = LinearProbeConfig(method=method, ridge="auto")
-        chosen = choose_probe(probe, features, pictures, _GROUPS, num_classes=3, seed=1)
+        chosen = choose_probe(probe, features, images, _GROUPS, num_classes=3, seed=1)
         assert chosen.ridge in ridge_choice.RIDGES
         assert chosen.method == method
     assert len(np.unique(seen[0])) == 11
@@ -66,5 +66,5 @@ def test_a_ridge_to_be_chosen_is_chosen_by_pictures_of_other_groups(data, monkey
     given = LinearProbeConfig(method="ridge", ridge=2.5)
     unused = LinearProbeConfig(method="logistic", ridge="auto")
     for probe in (given, unused):
-        same = choose_probe(probe, features, pictures, _GROUPS, num_classes=3, seed=1)
+        same = choose_probe(probe, features, images, _GROUPS, num_classes=3, seed=1)
         assert same is probe

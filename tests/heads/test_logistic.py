@@ -11,15 +11,15 @@ from artstyle_tf.models.features import FeatureGroup
 
 def blobs(num_classes, *, features=6, each=40, seed=0):
     generator = np.random.default_rng(seed)
-    centres = generator.normal(0, 1.5, (num_classes, features))
+    centers = generator.normal(0, 1.5, (num_classes, features))
     labels = np.repeat(np.arange(num_classes), each)
-    points = centres[labels] + generator.normal(0, 1, (len(labels), features))
-    return points * 10 + 100, labels  # neither centred nor scaled
+    points = centers[labels] + generator.normal(0, 1, (len(labels), features))
+    return points * 10 + 100, labels  # neither centered nor scaled
 
 
 def test_groups_of_features_count_alike_whatever_their_scale():
     features, labels = blobs(3)
-    settings = {"num_classes": 3, "inverse_regularisation": 0.1, "balanced": True}
+    settings = {"num_classes": 3, "C": 0.1, "balanced": True}
     groups = [FeatureGroup(2, has_one_scale=True), FeatureGroup(4, has_one_scale=True)]
     kernel, bias = fit_linear_probe(features, labels, groups=groups, **settings)
     stretched = features * np.repeat([100.0, 1.0], [2, 4])
@@ -34,7 +34,7 @@ def test_groups_of_features_count_alike_whatever_their_scale():
 def test_the_folded_head_gives_the_probabilities_of_scaler_and_regression(num_classes):
     features, labels = blobs(num_classes)
     kernel, bias = fit_linear_probe(
-        features, labels, num_classes=num_classes, inverse_regularisation=0.1, balanced=True
+        features, labels, num_classes=num_classes, C=0.1, balanced=True
     )
     logits = features @ kernel + bias
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -48,7 +48,7 @@ def test_a_dead_feature_stays_dead():
     features, labels = blobs(3)
     features[:, 2] = 7.0
     kernel, bias = fit_linear_probe(
-        features, labels, num_classes=3, inverse_regularisation=1.0, balanced=False
+        features, labels, num_classes=3, C=1.0, balanced=False
     )
     assert np.isfinite(kernel).all()
     assert np.isfinite(bias).all()
@@ -62,7 +62,7 @@ def test_balancing_raises_the_recall_of_a_small_class():
     recalls = []
     for balanced in (False, True):
         kernel, bias = fit_linear_probe(
-            features, labels, num_classes=2, inverse_regularisation=1.0, balanced=balanced
+            features, labels, num_classes=2, C=1.0, balanced=balanced
         )
         predicted = (features @ kernel + bias).argmax(axis=1)
         recalls.append((predicted[labels == 1] == 1).mean())

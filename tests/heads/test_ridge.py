@@ -12,11 +12,11 @@ from artstyle_tf.models.features import FeatureGroup
 def blobs(*, features, num_classes=4, each=(30, 12, 25, 9), seed=0):
     generator = np.random.default_rng(seed)
     labels = np.repeat(np.arange(num_classes), each)
-    centres = generator.normal(0, 1, (num_classes, features))
-    return centres[labels] + generator.normal(0, 1.5, (len(labels), features)) + 20, labels
+    centers = generator.normal(0, 1, (num_classes, features))
+    return centers[labels] + generator.normal(0, 1.5, (len(labels), features)) + 20, labels
 
 
-@pytest.mark.parametrize("features", [10, 300])  # fewer and more than pictures
+@pytest.mark.parametrize("features", [10, 300])  # fewer and more than images
 @pytest.mark.parametrize("balanced", [True, False])
 def test_it_is_the_ridge_regression_of_scikit_learn(features, balanced):
     points, labels = blobs(features=features)
@@ -34,7 +34,7 @@ def test_it_is_the_ridge_regression_of_scikit_learn(features, balanced):
 
 
 @pytest.mark.parametrize("features", [5, 200])
-def test_the_temperature_is_that_of_pictures_left_out_one_by_one(features, monkeypatch):
+def test_the_temperature_is_that_of_images_left_out_one_by_one(features, monkeypatch):
     points, labels = blobs(features=features)
     seen = []
     fit = ridge_probe.fit_temperature

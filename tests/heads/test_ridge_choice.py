@@ -11,16 +11,16 @@ _CLASSES, _ARTISTS, _EACH = 3, 8, 6
 
 
 def artists(*, features, spread, seed=0):
-    """Pictures of a class differ by artist more than by chance: `spread` says how much more."""
+    """Images of a class differ by artist more than by chance: `spread` says how much more."""
     generator = np.random.default_rng(seed)
     clusters = np.repeat(np.arange(_CLASSES * _ARTISTS), _EACH)
     labels = clusters // _ARTISTS
-    centres = generator.normal(0, 0.5, (_CLASSES, features))[labels]
+    centers = generator.normal(0, 0.5, (_CLASSES, features))[labels]
     habits = generator.normal(0, spread, (_CLASSES * _ARTISTS, features))[clusters]
-    return centres + habits + generator.normal(0, 1, (len(labels), features)), labels, clusters
+    return centers + habits + generator.normal(0, 1, (len(labels), features)), labels, clusters
 
 
-@pytest.mark.parametrize("features", [12, 400])  # fewer and more than pictures
+@pytest.mark.parametrize("features", [12, 400])  # fewer and more than images
 def test_scores_are_those_of_probes_fitted_without_the_fold(features, monkeypatch):
     points, labels, clusters = artists(features=features, spread=1.0)
     groups = [FeatureGroup(4, has_one_scale=False), FeatureGroup(features - 4, has_one_scale=True)]
@@ -31,9 +31,9 @@ def test_scores_are_those_of_probes_fitted_without_the_fold(features, monkeypatc
     for ridge in (RIDGES[0], RIDGES[-1]):
         predicted = np.empty_like(labels)
         for number in range(4):
-            learnt = folds != number
-            kernel, bias = fit_ridge_probe(points[learnt], labels[learnt], ridge=ridge, **settings)
-            predicted[~learnt] = (points[~learnt] @ kernel + bias).argmax(axis=1)
+            learned = folds != number
+            kernel, bias = fit_ridge_probe(points[learned], labels[learned], ridge=ridge, **settings)
+            predicted[~learned] = (points[~learned] @ kernel + bias).argmax(axis=1)
         scores = [
             2
             * np.sum((predicted == label) & (labels == label))
@@ -44,8 +44,8 @@ def test_scores_are_those_of_probes_fitted_without_the_fold(features, monkeypatc
     assert choice.scores[choice.ridge] == max(choice.scores.values())
 
 
-def test_pictures_by_the_same_artist_are_not_asked_about_each_other():
-    """Whoever is judged by pictures of artists that he knows thinks too well of himself."""
+def test_images_by_the_same_artist_are_not_asked_about_each_other():
+    """Whoever is judged by images of artists that he knows thinks too well of himself."""
     points, labels, clusters = artists(features=60, spread=2.0)
     alone = np.arange(len(labels))
     settings = {"num_classes": _CLASSES, "balanced": True}

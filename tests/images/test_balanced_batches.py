@@ -25,7 +25,7 @@ def labels_of(sizes, seed=0):
 
 
 def some_parents(labels, generator):
-    """Some pictures are copies of others of their class."""
+    """Some images are copies of others of their class."""
     parents = np.arange(len(labels)).astype(str)
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
@@ -37,7 +37,7 @@ def some_parents(labels, generator):
 
 def draw(labels, shape, *, epoch=0, **options):
     order = BalancedOrder(
-        labels, classes_per_batch=shape[0], pictures_per_class=shape[1], seed=7, **options
+        labels, classes_per_batch=shape[0], images_per_class=shape[1], seed=7, **options
     )
     numbers, views = order.draw(epoch)
     assert numbers.shape == views.shape == (order.steps_per_epoch, order.batch_size)
@@ -46,7 +46,7 @@ def draw(labels, shape, *, epoch=0, **options):
 
 @given(CLASS_SIZES, SHAPES, st.integers(0, 5))
 @settings(deadline=None, max_examples=150)
-def test_every_batch_holds_k_pictures_of_each_of_p_classes(sizes, shape, epoch):
+def test_every_batch_holds_k_images_of_each_of_p_classes(sizes, shape, epoch):
     labels = labels_of(sizes)
     numbers, _ = draw(labels, shape, epoch=epoch)
     for batch in labels[numbers]:
@@ -57,7 +57,7 @@ def test_every_batch_holds_k_pictures_of_each_of_p_classes(sizes, shape, epoch):
 
 @given(CLASS_SIZES, SHAPES, st.booleans())
 @settings(deadline=None, max_examples=150)
-def test_every_picture_is_seen_and_classes_are_balanced(sizes, shape, with_parents):
+def test_every_image_is_seen_and_classes_are_balanced(sizes, shape, with_parents):
     labels = labels_of(sizes)
     parents = some_parents(labels, np.random.default_rng(1)) if with_parents else None
     numbers, _ = draw(labels, shape, parents=parents)
@@ -70,7 +70,7 @@ def test_every_picture_is_seen_and_classes_are_balanced(sizes, shape, with_paren
 
 @given(CLASS_SIZES, SHAPES)
 @settings(deadline=None, max_examples=150)
-def test_the_pictures_of_a_class_are_seen_equally_often_and_no_longer_than_needed(sizes, shape):
+def test_the_images_of_a_class_are_seen_equally_often_and_no_longer_than_needed(sizes, shape):
     labels = labels_of(sizes)
     numbers, _ = draw(labels, shape)
     times = Counter(numbers.ravel().tolist())
@@ -84,7 +84,7 @@ def test_the_pictures_of_a_class_are_seen_equally_often_and_no_longer_than_neede
 
 @given(CLASS_SIZES, SHAPES)
 @settings(deadline=None, max_examples=150)
-def test_no_picture_meets_itself_if_the_class_is_large_enough(sizes, shape):
+def test_no_image_meets_itself_if_the_class_is_large_enough(sizes, shape):
     labels = labels_of(sizes)
     numbers, _ = draw(labels, shape)
     for batch in numbers:
@@ -142,7 +142,7 @@ def test_an_epoch_follows_from_seed_and_number(sizes, shape):
     assert not np.array_equal(first[0], draw(labels, shape, epoch=5)[0])
 
 
-def test_all_views_are_drawn_and_a_repeated_picture_has_different_ones():
+def test_all_views_are_drawn_and_a_repeated_image_has_different_ones():
     labels = np.repeat([0, 1], [1, 30])
     seen = set()
     for epoch in range(5):
@@ -156,7 +156,7 @@ def test_all_views_are_drawn_and_a_repeated_picture_has_different_ones():
 
 def test_one_class_is_refused():
     with pytest.raises(ArtstyleError, match="at least two classes"):
-        BalancedOrder([1, 1, 1], classes_per_batch=2, pictures_per_class=2, seed=0)
+        BalancedOrder([1, 1, 1], classes_per_batch=2, images_per_class=2, seed=0)
 
 
 def test_a_large_data_set_is_drawn_in_groups_that_fit_together():
@@ -168,7 +168,7 @@ def test_a_large_data_set_is_drawn_in_groups_that_fit_together():
 
 
 class Store:
-    """Pictures whose pixels are their number."""
+    """Images whose pixels are their number."""
 
     def __len__(self):
         return 20
@@ -187,12 +187,12 @@ class Rows:
         return np.broadcast_to(values[:, None, None, None], (len(numbers), 2, 2, 3)).copy()
 
 
-def test_pictures_and_cached_rows_come_in_the_order_that_was_drawn():
+def test_images_and_cached_rows_come_in_the_order_that_was_drawn():
     labels = np.arange(20) % 3
-    order = BalancedOrder(labels, classes_per_batch=2, pictures_per_class=4, seed=1, num_views=2)
+    order = BalancedOrder(labels, classes_per_batch=2, images_per_class=4, seed=1, num_views=2)
 
-    def make_view(picture, number, view):
-        return picture + np.uint8(100 * view)
+    def make_view(image, number, view):
+        return image + np.uint8(100 * view)
 
     plain = training_batches(
         Store(), labels, order, first_epoch=1, augment=make_view, augments_by_view=True

@@ -10,13 +10,13 @@ from PIL import Image
 
 from artstyle_tf.images.batches.batches import evaluation_batches, steps_per_epoch, training_batches
 from artstyle_tf.images.batches.epoch_order import ShuffledOrder
-from artstyle_tf.images.batches.image_store import PictureStore, errors_of_reading
+from artstyle_tf.images.batches.image_store import ImageStore, errors_of_reading
 from artstyle_tf.system.errors import ArtstyleError
 
 
 @pytest.fixture
 def paths(tmp_path):
-    """Ten pictures, each filled with its number times ten."""
+    """Ten images, each filled with its number times ten."""
     files = []
     for number in range(10):
         file = tmp_path / f"{number} ö.png"
@@ -25,12 +25,12 @@ def paths(tmp_path):
     return files
 
 
-def numbers_in(pictures):
-    return [int(value) // 10 for value in np.asarray(pictures)[:, 0, 0, 0]]
+def numbers_in(images):
+    return [int(value) // 10 for value in np.asarray(images)[:, 0, 0, 0]]
 
 
 def store_of(paths, *, in_memory=True):
-    store = PictureStore(paths, image_size_px=8)
+    store = ImageStore(paths, image_size_px=8)
     store.keep_in_memory(budget_mb=1 if in_memory else 0)
     return store
 
@@ -56,7 +56,7 @@ def order_of(epoch):
 
 
 @pytest.mark.parametrize("in_memory", [True, False])
-def test_every_epoch_holds_every_picture_once_with_its_label(paths, in_memory):
+def test_every_epoch_holds_every_image_once_with_its_label(paths, in_memory):
     store = store_of(paths, in_memory=in_memory)
     assert store.is_in_memory is in_memory
     for epoch in take_epochs(store, 3):
@@ -78,11 +78,11 @@ def test_a_later_first_epoch_continues_the_same_sequence(paths):
     assert take_epochs(store, 3)[2] == take_epochs(store, 1, first_epoch=2)[0]
 
 
-def test_augmentation_knows_the_picture_and_the_epoch(paths):
-    def augment(picture, number, epoch):
-        assert picture.dtype == np.uint8
-        assert int(picture[0, 0, 0]) == 10 * number
-        return np.full_like(picture, 10 * (number + epoch))
+def test_augmentation_knows_the_image_and_the_epoch(paths):
+    def augment(image, number, epoch):
+        assert image.dtype == np.uint8
+        assert int(image[0, 0, 0]) == 10 * number
+        return np.full_like(image, 10 * (number + epoch))
 
     store = store_of(paths)
     for epoch, batches in enumerate(take_epochs(store, 2, augment=augment)):
@@ -92,9 +92,9 @@ def test_augmentation_knows_the_picture_and_the_epoch(paths):
 
 def test_evaluation_keeps_the_order(paths):
     batches = list(evaluation_batches(store_of(paths), np.arange(10), batch_size=3))
-    assert [number for pictures, _ in batches for number in numbers_in(pictures)] == list(range(10))
-    pictures, labels = batches[0]
-    assert str(pictures.dtype) == "<dtype: 'float32'>"
+    assert [number for images, _ in batches for number in numbers_in(images)] == list(range(10))
+    images, labels = batches[0]
+    assert str(images.dtype) == "<dtype: 'float32'>"
     assert str(labels.dtype) == "<dtype: 'int32'>"
 
 
@@ -106,31 +106,31 @@ def test_memory_and_disk_give_the_same_pixels(tmp_path):
     np.testing.assert_array_equal(kept.load(0), read.load(0))
 
 
-def test_pictures_over_the_budget_are_not_kept(paths):
-    store = PictureStore(paths, image_size_px=400)
+def test_images_over_the_budget_are_not_kept(paths):
+    store = ImageStore(paths, image_size_px=400)
     for budget_mb, is_in_memory in ((4, False), (5, True)):
         store.keep_in_memory(budget_mb=budget_mb)
         assert store.is_in_memory is is_in_memory
 
 
-def test_a_picture_that_vanished_is_named(paths):
+def test_a_image_that_vanished_is_named(paths):
     paths[3].unlink()
     with pytest.raises(ArtstyleError, match=r"3 ö\.png"):
         store_of(paths)
 
 
 @pytest.mark.parametrize("in_memory", [True, False])
-def test_a_picture_that_was_prepared_anew_meanwhile_is_not_used(paths, in_memory):
+def test_a_image_that_was_prepared_anew_meanwhile_is_not_used(paths, in_memory):
     """The training went on with the other pixels, and cached them under the old digest."""
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
-    store = PictureStore(paths, image_size_px=8, digests=digests)
+    store = ImageStore(paths, image_size_px=8, digests=digests)
     assert int(store.load(3)[0, 0, 0]) == 30
     Image.new("RGB", (8, 8), (99,) * 3).save(paths[3])
     with pytest.raises(ArtstyleError, match=r"has changed while it was used.*3 ö\.png"):
         read_all(store, in_memory=in_memory)
 
 
-def test_a_picture_that_cannot_be_decoded_is_named(paths):
+def test_a_image_that_cannot_be_decoded_is_named(paths):
     paths[3].write_bytes(b"\x89PNG\r\n\x1a\n and nothing else")
     with pytest.raises(ArtstyleError, match=r"3 ö\.png cannot be used"):
         store_of(paths)

@@ -14,7 +14,7 @@ from artstyle_tf.images.batches.batches import (
     training_batches,
 )
 from artstyle_tf.images.batches.epoch_order import ShuffledOrder
-from artstyle_tf.images.batches.image_store import PictureStore
+from artstyle_tf.images.batches.image_store import ImageStore
 from artstyle_tf.images.batches.view_batches import view_batches
 
 LABELS = np.arange(4)
@@ -33,22 +33,22 @@ def store(tmp_path):
     files = [tmp_path / f"{number}.png" for number in range(4)]
     for file in files:
         Image.new("RGB", (8, 8)).save(file)
-    return PictureStore(files, image_size_px=8)
+    return ImageStore(files, image_size_px=8)
 
 
-def view_of(picture, number, view):
-    return picture
+def view_of(image, number, view):
+    return image
 
 
 PIPELINES = {
-    "pictures to learn": lambda store: next(iter(training_batches(store, LABELS, ORDER))),
+    "images to learn": lambda store: next(iter(training_batches(store, LABELS, ORDER))),
     "rows to learn": lambda store: next(iter(cached_training_batches(Rows(), LABELS, ORDER))),
-    "pictures to judge": lambda store: list(evaluation_batches(store, LABELS, batch_size=2)),
+    "images to judge": lambda store: list(evaluation_batches(store, LABELS, batch_size=2)),
     "rows to judge": lambda store: list(cached_evaluation_batches(Rows(), LABELS, batch_size=2)),
     "views": lambda store: list(
         view_batches(store, LABELS, np.zeros(4, int), make_view=view_of, batch_size=2)
     ),
-    "pictures in memory": lambda store: store.keep_in_memory(budget_mb=1),
+    "images in memory": lambda store: store.keep_in_memory(budget_mb=1),
 }
 
 

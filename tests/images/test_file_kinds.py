@@ -56,7 +56,7 @@ def test_images_that_are_not_read(content, name, advice):
     assert kind.is_image
     assert not kind.is_read
     assert advice in str(kind)
-    assert "not a picture" not in str(kind)
+    assert "not an image" not in str(kind)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_images_that_are_not_read(content, name, advice):
     ],
 )
 def test_what_is_no_image(content, name):
-    assert str(kind_of(content)) == f"not a picture but {name}"
+    assert str(kind_of(content)) == f"not an image but {name}"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ SEEDS = st.integers(0, 2**16)
 
 
 @st.composite
-def pictures(draw):
+def images(draw):
     """Labels and clusters; most clusters small, some large, some with several classes."""
     sizes = draw(st.lists(st.integers(9, 40), min_size=2, max_size=5))
     labels = np.repeat(np.arange(len(sizes)), sizes)
@@ -28,8 +28,8 @@ def pictures(draw):
     return labels, np.unique(clusters, return_inverse=True)[1]
 
 
-@given(pictures(), st.integers(2, 5), SEEDS)
-def test_each_picture_is_in_one_fold_and_no_cluster_in_two(data, num_folds, seed):
+@given(images(), st.integers(2, 5), SEEDS)
+def test_each_image_is_in_one_fold_and_no_cluster_in_two(data, num_folds, seed):
     labels, clusters = data
     folds = assign_folds(labels, clusters, num_folds=num_folds, seed=seed)
     assert set(folds.tolist()) <= set(range(num_folds))
@@ -55,12 +55,12 @@ def test_other_seeds_give_other_folds_and_the_same_seed_the_same():
     assert first.tolist() != other.tolist()
 
 
-@given(pictures(), SEEDS)
-def test_what_is_learnt_decides_or_judges_never_shares_a_cluster(data, seed):
+@given(images(), SEEDS)
+def test_what_is_learned_decides_or_judges_never_shares_a_cluster(data, seed):
     labels, clusters = data
     folds = assign_folds(labels, clusters, num_folds=4, seed=seed)
     for number in range(4):
-        splits = split_fold(labels, clusters, folds, number, validation_share=0.2, seed=seed)
+        splits = split_fold(labels, clusters, folds, number, validation_fraction=0.2, seed=seed)
         assert ((splits == "test") == (folds == number)).all()
         for cluster in np.unique(clusters):
             assert len(set(splits[clusters == cluster])) == 1
@@ -69,7 +69,7 @@ def test_what_is_learnt_decides_or_judges_never_shares_a_cluster(data, seed):
 def test_a_share_of_each_class_decides():
     labels, clusters = np.repeat([0, 1], [50, 25]), np.arange(75)
     folds = assign_folds(labels, clusters, num_folds=5, seed=3)
-    splits = split_fold(labels, clusters, folds, 0, validation_share=0.1, seed=3)
+    splits = split_fold(labels, clusters, folds, 0, validation_fraction=0.1, seed=3)
     decides = splits == "val"
     assert np.bincount(labels[decides]).tolist() == [4, 2]
     assert np.bincount(labels[splits == "train"]).tolist() == [36, 18]
@@ -80,8 +80,8 @@ def test_small_styles_are_named():
     clusters = np.array([*range(14), *[14] * 5, *[15] * 5])
     with pytest.raises(ArtstyleError) as caught:
         check_folds(labels, clusters, num_folds=5, class_names=["A", "B", "C"])
-    assert "B with 4 pictures in 4 groups" in str(caught.value)
-    assert "C with 10 pictures in 2 groups" in str(caught.value)
+    assert "B with 4 images in 4 groups" in str(caught.value)
+    assert "C with 10 images in 2 groups" in str(caught.value)
     assert "A with" not in str(caught.value)
     check_folds(labels[:10], clusters[:10], num_folds=5, class_names=["A"])
 
@@ -97,7 +97,7 @@ def test_a_style_that_a_fold_takes_away_entirely_is_refused():
     labels = np.array([0, 1, 2, 1, 1, 2, 1, 1, 1, 0, 2, 0, 0, 2, 0])
     clusters = np.array([3, 3, 0, 4, 0, 2, 4, 3, 1, 3, 0, 4, 2, 3, 4])
     check_folds(labels, clusters, num_folds=2, class_names="abc")
-    settings = {"class_names": "abc", "validation_share": 0.2, "seeds": [0]}
+    settings = {"class_names": "abc", "validation_fraction": 0.2, "seeds": [0]}
     with pytest.raises(ArtstyleError, match="nothing of c to learn from when fold 1 is left out"):
         check_learned_in_every_fold(labels, clusters, num_folds=2, **settings)
     check_learned_in_every_fold(labels, np.arange(len(labels)), num_folds=2, **settings)

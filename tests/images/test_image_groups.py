@@ -42,8 +42,8 @@ def names(template, *, groups=8, per_group=4, styles=STYLES):
     ]
 
 
-def suggestion(pictures):
-    return suggest_group_pattern([path for path, _ in pictures], [style for _, style in pictures])
+def suggestion(images):
+    return suggest_group_pattern([path for path, _ in images], [style for _, style in images])
 
 
 @pytest.mark.parametrize(
@@ -54,18 +54,18 @@ def suggestion(pictures):
         ("{group}-{number:04d}.png", r"^(.*[^-_ \d])[-_ ]?\d+\.[^.]+$"),
     ],
 )
-def test_usual_ways_to_name_an_artist_are_recognised(template, pattern):
+def test_usual_ways_to_name_an_artist_are_recognized(template, pattern):
     assert suggestion(names(template)) == pattern
 
 
 def test_styles_without_groups_do_not_hide_the_others():
-    pictures = names("{group}_title {number}.jpg", styles=STYLES[:2])
-    pictures += [(f"photo/{number:06d}.jpg", "photo") for number in range(30)]
-    assert suggestion(pictures) == r"^([^_]+)_"
+    images = names("{group}_title {number}.jpg", styles=STYLES[:2])
+    images += [(f"photo/{number:06d}.jpg", "photo") for number in range(30)]
+    assert suggestion(images) == r"^([^_]+)_"
 
 
 @pytest.mark.parametrize(
-    "pictures",
+    "images",
     [
         [(f"{style}/{number:05d}.jpg", style) for style in STYLES for number in range(40)],
         [(f"{style}/{style}_{number}.jpg", style) for style in STYLES for number in range(40)],
@@ -82,5 +82,5 @@ def test_styles_without_groups_do_not_hide_the_others():
         "one style in three",
     ],
 )
-def test_names_that_tell_no_groups_suggest_nothing(pictures):
-    assert suggestion(pictures) is None
+def test_names_that_tell_no_groups_suggest_nothing(images):
+    assert suggestion(images) is None

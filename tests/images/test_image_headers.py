@@ -11,9 +11,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from artstyle_tf.images.reading.decoding import decode_unprepared_picture
+from artstyle_tf.images.reading.decoding import decode_unprepared_image
 from artstyle_tf.images.reading.headers.reading import read_header, too_large
-from artstyle_tf.images.reading.image_reading import decode_picture as decode_by_pillow
+from artstyle_tf.images.reading.image_reading import decode_image as decode_by_pillow
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (15, 22, 3), dtype=np.uint8)
 RGB = Image.fromarray(PIXELS)
@@ -91,7 +91,7 @@ GOOD = {
 @pytest.mark.parametrize("content", GOOD.values(), ids=GOOD)
 def test_the_size_is_read_and_the_image_is_decoded_as_by_pillow(content):
     assert read(content) == (22, 15, "")
-    decoded = decode_unprepared_picture(tf.constant(content)).numpy()
+    decoded = decode_unprepared_image(tf.constant(content)).numpy()
     expected = decode_by_pillow(content).pixels
     tolerance = 8 if content.startswith(b"\xff\xd8") else 0  # another decoder of JPEG
     assert np.abs(decoded.astype(int) - expected).max() <= tolerance
@@ -125,7 +125,7 @@ def test_data_blocks_of_any_length_are_followed(length):
     blocks = [data[at : at + length] for at in range(0, len(data), length)]
     again = content[:start] + b"".join(bytes([len(b)]) + b for b in blocks)
     more = b"\0" + content[content.index(b",\0\0\0\0") :]
-    decoded = decode_unprepared_picture(tf.constant(again + more)).numpy()
+    decoded = decode_unprepared_image(tf.constant(again + more)).numpy()
     np.testing.assert_array_equal(decoded, decode_by_pillow(content).pixels)
 
 
@@ -158,7 +158,7 @@ FAULTY = {
 def test_what_is_wrong_with_a_header_is_said(content, said):
     assert said in read(content)[2]
     with pytest.raises(tf.errors.InvalidArgumentError):
-        decode_unprepared_picture(tf.constant(content))
+        decode_unprepared_image(tf.constant(content))
 
 
 BOMBS = {
@@ -202,5 +202,5 @@ def test_a_large_transparent_image_is_put_on_white_strip_by_strip(monkeypatch):
     Image.fromarray(pixels).save(stream, "PNG")
     monkeypatch.setattr("artstyle_tf.images.reading.decoding._PIXELS_OF_A_STRIP", 4 * 22)
     for each in (content, stream.getvalue()):
-        decoded = decode_unprepared_picture(tf.constant(each)).numpy()
+        decoded = decode_unprepared_image(tf.constant(each)).numpy()
         np.testing.assert_array_equal(decoded, decode_by_pillow(each).pixels)

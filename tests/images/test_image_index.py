@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from artstyle_tf.images.index.image_index import index_images
-from artstyle_tf.images.index.style_folders import how_to_add_pictures
+from artstyle_tf.images.index.style_folders import how_to_add_images
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
 
@@ -26,14 +26,14 @@ def _ignored(index) -> dict[str, str]:
     return dict(zip(index.ignored["path"], index.ignored["reason"], strict=True))
 
 
-def test_lists_pictures_of_all_depths_sorted(tmp_path):
+def test_lists_images_of_all_depths_sorted(tmp_path):
     paths = ["b/x.JPG", "a/deep/er/y.png", "a/z.webp", "Ä ö/é è.tiff", "a/deep.gif"]
     index = index_images(_write(tmp_path, *paths))
 
-    assert list(index.pictures.columns) == ["path", "label", "group", "digest", "size_bytes"]
-    assert list(index.pictures["path"]) == sorted(paths)
+    assert list(index.images.columns) == ["path", "label", "group", "digest", "size_bytes"]
+    assert list(index.images["path"]) == sorted(paths)
     assert index.class_names == ("a", "b", "Ä ö")
-    row = index.pictures.set_index("path").loc["a/deep/er/y.png"]
+    row = index.images.set_index("path").loc["a/deep/er/y.png"]
     content = (tmp_path / "a/deep/er/y.png").read_bytes()
     assert row["label"] == "a"
     assert row["group"] == "a/deep/er/y.png"
@@ -46,10 +46,10 @@ def test_does_not_depend_on_the_order_on_disk(tmp_path):
     paths = [f"{style}/{number}.png" for style in "cab" for number in range(7)]
     first = index_images(_write(tmp_path / "1", *paths))
     second = index_images(_write(tmp_path / "2", *reversed(paths)))
-    assert first.pictures.equals(second.pictures)
+    assert first.images.equals(second.images)
 
 
-def test_what_is_no_picture_is_listed_with_a_reason(tmp_path):
+def test_what_is_no_image_is_listed_with_a_reason(tmp_path):
     root = _write(
         tmp_path,
         *("a/1.jpg", "b/1.jpg", "b/notes.txt", "b/README", "a/.hidden.jpg", ".git/x.jpg"),
@@ -59,13 +59,13 @@ def test_what_is_no_picture_is_listed_with_a_reason(tmp_path):
     index = index_images(root)
     assert _ignored(index) == {
         ".git": "hidden",
-        "Thumbs.db": "not a picture (.db)",
+        "Thumbs.db": "not an image (.db)",
         "a/.hidden.jpg": "hidden",
-        "b/README": "not a picture (no suffix)",
-        "b/notes.txt": "not a picture (.txt)",
-        "c": "a folder without pictures",
-        "c/d/only.txt": "not a picture (.txt)",
-        "empty": "a folder without pictures",
+        "b/README": "not an image (no suffix)",
+        "b/notes.txt": "not an image (.txt)",
+        "c": "a folder without images",
+        "c/d/only.txt": "not an image (.txt)",
+        "empty": "a folder without images",
         "lost.png": "lies beside the style folders, not in one",
     }
     assert index.class_names == ("a", "b")
@@ -75,7 +75,7 @@ def test_ignored_files_are_reported_but_hidden_ones_are_not(tmp_path):
     stream = io.StringIO()
     root = _write(tmp_path, "a/1.jpg", "b/1.jpg", "b/notes.txt", "a/.DS_Store")
     index_images(root, reporter=Reporter(stream))
-    assert "not a picture (.txt): b/notes.txt" in stream.getvalue()
+    assert "not an image (.txt): b/notes.txt" in stream.getvalue()
     assert ".DS_Store" not in stream.getvalue()
 
 
@@ -90,7 +90,7 @@ def test_links_are_followed_once_and_loops_end(tmp_path):
     (root / "a" / "broken.jpg").symlink_to(root / "nothing")
 
     index = index_images(root)
-    assert list(index.pictures["path"]) == ["a/1.jpg", "b/1.jpg", "c/2.jpg", "c/deep/3.jpg"]
+    assert list(index.images["path"]) == ["a/1.jpg", "b/1.jpg", "c/2.jpg", "c/deep/3.jpg"]
     assert _ignored(index)["0-again"] == "leads to the folder b again"
     assert _ignored(index)["a/broken.jpg"] == "a broken link"
     assert {"a/up", "a/self", "c/back"} <= set(_ignored(index))
@@ -127,38 +127,38 @@ NAMES = ["a/monet_1.jpg", "b/monet_2.jpg", "a/deep/gris_1.jpg", "a/unknown.jpg"]
 )
 def test_group_patterns(tmp_path, pattern, expected):
     index = index_images(_write(tmp_path, *NAMES), group_pattern=pattern)
-    assert list(index.pictures["group"]) == expected
+    assert list(index.images["group"]) == expected
 
 
 @pytest.mark.parametrize("place", ["root", "outside"])
 def test_group_file(tmp_path, place):
-    root = _write(tmp_path / "pictures", *NAMES)
+    root = _write(tmp_path / "images", *NAMES)
     file = (root if place == "root" else tmp_path) / "groups.csv"
-    prefix = "" if place == "root" else "pictures/"
+    prefix = "" if place == "root" else "images/"
     rows = f"{prefix}a/monet_1.jpg,claude\n{prefix}b/monet_2.jpg,claude\n{prefix}b/gone.jpg,x\n"
     file.write_text(f"path,group\n{rows}{prefix}a/unknown.jpg,\n")
     stream = io.StringIO()
     index = index_images(root, group_file=file, reporter=Reporter(stream, quiet=True))
-    assert list(index.pictures["group"]) == [
+    assert list(index.images["group"]) == [
         *("a/deep/gris_1.jpg", "claude", "a/unknown.jpg", "claude")
     ]
-    assert f"pictures that are not there: {prefix}b/gone.jpg." in stream.getvalue()
+    assert f"images that are not there: {prefix}b/gone.jpg." in stream.getvalue()
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ("path,artist\na/monet_1.jpg,x\n", "lacks the column group"),
-        ("path,group\nnone.jpg,x\n", "names none of the pictures"),
+        ("path,group\nnone.jpg,x\n", "names none of the images"),
         ("", "not a CSV file"),
-        ("path,group\n", "names no pictures"),
+        ("path,group\n", "names no images"),
     ],
 )
 def test_wrong_group_files(tmp_path, content, message):
     file = tmp_path / "groups.csv"
     file.write_text(content)
     with pytest.raises(ArtstyleError, match=message):
-        index_images(_write(tmp_path / "pictures", *NAMES), group_file=file)
+        index_images(_write(tmp_path / "images", *NAMES), group_file=file)
 
 
 @pytest.mark.parametrize(
@@ -180,16 +180,16 @@ def test_pattern_and_file_together_are_refused(tmp_path):
     ("paths", "received"),
     [
         ((), "the empty folder"),
-        (("1.jpg", "2.jpg"), "2 pictures lying in .* itself, and no folders"),
-        (("a/x.txt", "b/x.txt"), "2 folders without pictures in .*: a, b"),
+        (("1.jpg", "2.jpg"), "2 images lying in .* itself, and no folders"),
+        (("a/x.txt", "b/x.txt"), "2 folders without images in .*: a, b"),
         ((".hidden/1.jpg",), "the empty folder"),
     ],
 )
-def test_no_pictures(tmp_path, paths, received):
+def test_no_images(tmp_path, paths, received):
     with pytest.raises(ArtstyleError, match=received) as caught:
         index_images(_write(tmp_path, *paths))
-    assert caught.value.happened == "There are no pictures"
-    assert caught.value.fix == how_to_add_pictures(tmp_path)
+    assert caught.value.happened == "There are no images"
+    assert caught.value.fix == how_to_add_images(tmp_path)
 
 
 def test_missing_folder_and_file_instead_of_folder(tmp_path):
@@ -201,8 +201,8 @@ def test_missing_folder_and_file_instead_of_folder(tmp_path):
 
 
 def test_advice_offers_the_demo():
-    assert how_to_add_pictures(Path("data/images")) == (
-        "put pictures into data/images/<style>/, one folder per style, or try --demo"
+    assert how_to_add_images(Path("data/images")) == (
+        "put images into data/images/<style>/, one folder per style, or try --demo"
     )
 
 
@@ -215,7 +215,7 @@ def test_one_style_is_enough_to_look_at(tmp_path):
     index = index_images(_write(tmp_path, "a/1.jpg", "b/notes.txt"), fewest_styles=1)
     assert index.class_names == ("a",)
     (tmp_path / "a/1.jpg").unlink()
-    with pytest.raises(ArtstyleError, match="no pictures"):
+    with pytest.raises(ArtstyleError, match="no images"):
         index_images(tmp_path, fewest_styles=1)
 
 

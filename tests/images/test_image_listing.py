@@ -16,7 +16,7 @@ from artstyle_tf.system.errors import ArtstyleError
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("b.jpg", "a.PNG", "notes.txt", "deep/c.webp", "deep/.hidden.jpg", ".git/d.jpg"):
-        file = Path("pictures") / name
+        file = Path("images") / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
     Path("no suffix").touch()
@@ -26,11 +26,11 @@ def folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("names", "expected"),
     [
-        (["pictures"], ["pictures/a.PNG", "pictures/b.jpg", "pictures/deep/c.webp"]),
-        (["pictures/notes.txt"], ["pictures/notes.txt"]),  # who names a file means it
-        (["pictures/*.jpg"], ["pictures/b.jpg"]),
-        (["**/c.*", "pictures/deep"], ["pictures/deep/c.webp"]),
-        (["no suffix", "pictures/b.jpg", "pictures/b.jpg"], ["no suffix", "pictures/b.jpg"]),
+        (["images"], ["images/a.PNG", "images/b.jpg", "images/deep/c.webp"]),
+        (["images/notes.txt"], ["images/notes.txt"]),  # who names a file means it
+        (["images/*.jpg"], ["images/b.jpg"]),
+        (["**/c.*", "images/deep"], ["images/deep/c.webp"]),
+        (["no suffix", "images/b.jpg", "images/b.jpg"], ["no suffix", "images/b.jpg"]),
     ],
 )
 def test_names_become_files(folder, names, expected):
@@ -40,16 +40,16 @@ def test_names_become_files(folder, names, expected):
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["nowhere"], "There is no such picture.*nowhere"),
-        (["pictures/*.tif"], "There is no such picture"),
+        (["nowhere"], "There is no such image.*nowhere"),
+        (["images/*.tif"], "There is no such image"),
         (["https://example.org/a.jpg"], "not fetched from the network.*--url"),
-        (["pictures/.git"], None),
-        ([], "no pictures to look at"),
+        (["images/.git"], None),
+        ([], "no images to look at"),
     ],
 )
 def test_what_leads_nowhere_is_told(folder, names, message):
     if message is None:  # a hidden folder that is named is meant
-        assert list_named_images(names).files == [Path("pictures/.git/d.jpg")]
+        assert list_named_images(names).files == [Path("images/.git/d.jpg")]
         return
     with pytest.raises(ArtstyleError, match=message):
         list_named_images(names)
@@ -64,28 +64,28 @@ def test_links_are_followed_and_everything_is_accounted_for(folder):
     elsewhere.mkdir()
     for number in range(12):
         (elsewhere / f"{number}.jpg").touch()
-    (elsewhere / "back").symlink_to(folder / "pictures")
-    Path("pictures/linked").symlink_to(folder / "elsewhere")
-    Path("pictures/broken.jpg").symlink_to("nothing")
-    Path("pictures/p.jp2").write_bytes(b"\xff\x4f\xff\x51")
-    Path("pictures/p.xyz").write_bytes(b"\xff\xd8\xff")
-    named = list_named_images(["pictures"])
+    (elsewhere / "back").symlink_to(folder / "images")
+    Path("images/linked").symlink_to(folder / "elsewhere")
+    Path("images/broken.jpg").symlink_to("nothing")
+    Path("images/p.jp2").write_bytes(b"\xff\x4f\xff\x51")
+    Path("images/p.xyz").write_bytes(b"\xff\xd8\xff")
+    named = list_named_images(["images"])
     assert [path for path in named.files if "linked" in path.parts] == sorted(
-        Path("pictures/linked") / f"{number}.jpg" for number in range(12)
+        Path("images/linked") / f"{number}.jpg" for number in range(12)
     )
     assert _reasons(named) == {
-        "pictures/.git": "hidden",
-        "pictures/deep/.hidden.jpg": "hidden",
-        "pictures/notes.txt": "not a picture (.txt)",
-        "pictures/broken.jpg": "a broken link",
-        "pictures/linked/back": "leads to the folder . again",
-        "pictures/p.jp2": "JPEG 2000, not read here; convert it to PNG, TIFF or JPEG",
-        "pictures/p.xyz": "not a picture (.xyz), but its content is JPEG: rename it",
+        "images/.git": "hidden",
+        "images/deep/.hidden.jpg": "hidden",
+        "images/notes.txt": "not an image (.txt)",
+        "images/broken.jpg": "a broken link",
+        "images/linked/back": "leads to the folder . again",
+        "images/p.jp2": "JPEG 2000, not read here; convert it to PNG, TIFF or JPEG",
+        "images/p.xyz": "not an image (.xyz), but its content is JPEG: rename it",
     }
     assert [path for path, why in named.ignored.items() if why.needs_attention] == [
-        "pictures/p.jp2",
-        "pictures/p.xyz",
-        "pictures/broken.jpg",
+        "images/p.jp2",
+        "images/p.xyz",
+        "images/broken.jpg",
     ]
 
 
@@ -99,22 +99,22 @@ def test_a_style_folder_holds_for_predicting_what_it_holds_for_training(folder):
     Path("styles/b/link").symlink_to(folder / "more")
     index, named = index_images(Path("styles")), list_named_images(["styles"])
     assert {path.relative_to("styles").as_posix() for path in named.files} == set(
-        index.pictures["path"]
+        index.images["path"]
     )
     assert {f"styles/{path}" for path in index.ignored["path"]} == set(named.ignored)
 
 
 def test_a_broken_link_does_not_spoil_a_pattern(folder):
-    Path("pictures/broken.jpg").symlink_to("nothing")
-    named = list_named_images(["pictures/*.jpg"])
-    assert named.files == [Path("pictures/b.jpg")]
-    assert _reasons(named) == {"pictures/broken.jpg": "a broken link"}
+    Path("images/broken.jpg").symlink_to("nothing")
+    named = list_named_images(["images/*.jpg"])
+    assert named.files == [Path("images/b.jpg")]
+    assert _reasons(named) == {"images/broken.jpg": "a broken link"}
 
 
 def test_a_file_that_is_named_itself_is_not_ignored(folder):
-    named = list_named_images(["pictures", "pictures/notes.txt"])
-    assert Path("pictures/notes.txt") in named.files
-    assert "pictures/notes.txt" not in named.ignored
+    named = list_named_images(["images", "images/notes.txt"])
+    assert Path("images/notes.txt") in named.files
+    assert "images/notes.txt" not in named.ignored
 
 
 def test_nothing_to_look_at_says_what_was_found(folder):
@@ -127,9 +127,9 @@ def test_nothing_to_look_at_says_what_was_found(folder):
 
 def test_names_that_are_no_text_can_be_answered(folder):
     try:
-        Path("pictures", os.fsdecode(b"\xff.jpg")).touch()
+        Path("images", os.fsdecode(b"\xff.jpg")).touch()
     except OSError:
         pytest.skip("this file system has no such names")
-    assert b"pictures/\xff.jpg" in [
-        os.fsencode(path) for path in list_named_images(["pictures"]).files
+    assert b"images/\xff.jpg" in [
+        os.fsencode(path) for path in list_named_images(["images"]).files
     ]

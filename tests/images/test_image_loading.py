@@ -12,17 +12,17 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from artstyle_tf.images.preparation import image_loading as picture_loading
-from artstyle_tf.images.preparation.image_loading import PictureLoader, load_ahead, load_prepared
+from artstyle_tf.images.preparation import image_loading as image_loading
+from artstyle_tf.images.preparation.image_loading import ImageLoader, load_ahead, load_prepared
 from artstyle_tf.images.preparation.image_writing import (
     Target,
     WritingTask,
     prepare_bytes,
-    write_pictures,
+    write_images,
 )
-from artstyle_tf.images.reading.decoding import decode_picture, resize_picture
-from artstyle_tf.images.reading.image_reading import UnreadablePictureError, size_of_plain_jpeg
-from artstyle_tf.images.reading.image_reading import decode_picture as decode_by_pillow
+from artstyle_tf.images.reading.decoding import decode_image, resize_image
+from artstyle_tf.images.reading.image_reading import UnreadableImageError, size_of_plain_jpeg
+from artstyle_tf.images.reading.image_reading import decode_image as decode_by_pillow
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 
@@ -40,7 +40,7 @@ def encode(file_format, *, mode="RGB", orientation=1, **options):
 FILES = {
     "plain.jpg": encode("JPEG"),
     "turned.jpg": encode("JPEG", orientation=6),
-    "grey.jpg": encode("JPEG", mode="L"),
+    "gray.jpg": encode("JPEG", mode="L"),
     "print.jpg": encode("JPEG", mode="CMYK"),
     "plain.png": encode("PNG"),
     "alpha.png": encode("PNG", mode="RGBA"),
@@ -52,16 +52,16 @@ FILES = {
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("max_side_px", [None, 50])
-def test_a_picture_is_seen_as_if_it_had_been_prepared(tmp_path, name, max_side_px):
+def test_a_image_is_seen_as_if_it_had_been_prepared(tmp_path, name, max_side_px):
     path = tmp_path / name
     path.write_bytes(FILES[name])
     digest = hashlib.sha256(FILES[name]).hexdigest()
     task = WritingTask(path, digest, max_side_px, tmp_path, (Target("prepared"),))
-    (written,) = write_pictures(task)
+    (written,) = write_images(task)
     prepared = written.file.read_bytes()
-    expected = resize_picture(decode_picture(prepared), image_size_px=32, aspect="crop")
+    expected = resize_image(decode_image(prepared), image_size_px=32, aspect="crop")
 
-    loader = PictureLoader(image_size_px=32, aspect="crop", max_side_px=max_side_px)
+    loader = ImageLoader(image_size_px=32, aspect="crop", max_side_px=max_side_px)
     np.testing.assert_array_equal(loader.load([path]), [expected])
     assert load_prepared([path], max_side_px=max_side_px) == [prepared]
     assert prepare_bytes(FILES[name], max_side_px=max_side_px) == prepared
@@ -83,10 +83,10 @@ def test_a_header_tells_what_the_whole_file_tells(name):
 def test_what_cannot_be_read_says_why(tmp_path, content):
     path = tmp_path / "broken.jpg"
     path.write_bytes(content)
-    loader = PictureLoader(image_size_px=32, aspect="squash", max_side_px=None)
+    loader = ImageLoader(image_size_px=32, aspect="squash", max_side_px=None)
     for load in (loader.load, partial(load_prepared, max_side_px=None)):
         (error,) = load([path])
-        assert isinstance(error, UnreadablePictureError)
+        assert isinstance(error, UnreadableImageError)
         assert error.reason
 
 
@@ -96,17 +96,17 @@ def test_a_damaged_jpeg_with_a_whole_header_does_no_harm_to_those_beside_it(tmp_
     (tmp_path / "damaged.jpg").write_bytes(content)
     (tmp_path / "cut.jpg").write_bytes(FILES["plain.jpg"][:900] + b"\xff\xd9")
     (tmp_path / "whole.jpg").write_bytes(FILES["plain.jpg"])
-    loader = PictureLoader(image_size_px=32, aspect="squash", max_side_px=None)
+    loader = ImageLoader(image_size_px=32, aspect="squash", max_side_px=None)
     (expected,) = loader.load([tmp_path / "whole.jpg"])
     names = ("whole.jpg", "damaged.jpg", "missing.jpg", "cut.jpg", "whole.jpg")
     before, damaged, missing, cut, after = loader.load([tmp_path / name for name in names])
     np.testing.assert_array_equal([before, after], [expected, expected])
     for each in (damaged, cut):
-        assert isinstance(each, UnreadablePictureError) or each.shape == (32, 32, 3)
+        assert isinstance(each, UnreadableImageError) or each.shape == (32, 32, 3)
     assert "cannot be opened" in missing.reason
 
 
-def test_pictures_are_loaded_ahead_in_order_and_not_all_at_once():
+def test_images_are_loaded_ahead_in_order_and_not_all_at_once():
     paths = [Path(str(number)) for number in range(201)]
     started, lock = [], threading.Lock()
 
@@ -123,8 +123,8 @@ def test_pictures_are_loaded_ahead_in_order_and_not_all_at_once():
     assert found == [(path, int(path.name)) for path in paths]
 
 
-def test_loading_does_not_trace_anew_for_each_picture(tmp_path):
-    loader = PictureLoader(image_size_px=32, aspect="squash", max_side_px=None)
+def test_loading_does_not_trace_anew_for_each_image(tmp_path):
+    loader = ImageLoader(image_size_px=32, aspect="squash", max_side_px=None)
     for side in (33, 47, 61):
         path = tmp_path / f"{side}.png"
         Image.fromarray(PIXELS[:side, :side]).save(path)
@@ -135,12 +135,12 @@ def test_loading_does_not_trace_anew_for_each_picture(tmp_path):
 
 @pytest.mark.parametrize("aspect", ["squash", "crop", "pad"])
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP"])
-def test_thin_pictures_of_every_format_are_loaded(tmp_path, file_format, aspect):
+def test_thin_images_of_every_format_are_loaded(tmp_path, file_format, aspect):
     paths = []
     for width, height in [(1, 700), (700, 1), (1, 1), (2, 16_000), (16_000, 2)]:
         paths.append(tmp_path / f"{width}x{height}")
         Image.new("RGB", (width, height), (200, 100, 50)).save(paths[-1], file_format)
-    loader = PictureLoader(image_size_px=320, aspect=aspect, max_side_px=None)
+    loader = ImageLoader(image_size_px=320, aspect=aspect, max_side_px=None)
     for square in loader.load(paths):
         assert square.shape == (320, 320, 3)
         # A line of one pixel lies just before the middle of the padded square.
@@ -151,9 +151,9 @@ def test_what_only_tensorflow_refuses_is_named_and_the_others_are_loaded(tmp_pat
     (tmp_path / "good.jpg").write_bytes(FILES["plain.jpg"])
     (tmp_path / "odd.png").write_bytes(FILES["plain.png"])
     unknown = b"\x89PNG\r\n\x1a\n and nothing else"
-    monkeypatch.setattr(picture_loading, "prepare_bytes", lambda *_, **__: unknown)
-    loader = PictureLoader(image_size_px=32, aspect="pad", max_side_px=None)
+    monkeypatch.setattr(image_loading, "prepare_bytes", lambda *_, **__: unknown)
+    loader = ImageLoader(image_size_px=32, aspect="pad", max_side_px=None)
     odd, good = loader.load([tmp_path / "odd.png", tmp_path / "good.jpg"])
-    assert isinstance(odd, UnreadablePictureError)
+    assert isinstance(odd, UnreadableImageError)
     assert odd.reason.startswith("TensorFlow cannot use it")
     assert good.shape == (32, 32, 3)

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from artstyle_tf.images.reading.image_reading import (
-    UnreadablePictureError,
-    decode_picture,
+    UnreadableImageError,
+    decode_image,
     size_of_plain_jpeg,
 )
 from artstyle_tf.images.reading.jpeg_faults import fault_of_jpeg
@@ -66,8 +66,8 @@ KINDS = {
 def test_the_missing_share_of_a_cut_jpeg_is_named(kind, share):
     content = jpeg(**KINDS[kind])
     assert fault_of_jpeg(content) is None
-    with pytest.raises(UnreadablePictureError) as caught:
-        decode_picture(cut(content, share))
+    with pytest.raises(UnreadableImageError) as caught:
+        decode_image(cut(content, share))
     assert caught.value.reason.startswith("the file is cut off: ")
     missing = int(re.search(r"(\d+)%", caught.value.reason)[1])
     # This painting has about as many bytes in each line.
@@ -76,28 +76,28 @@ def test_the_missing_share_of_a_cut_jpeg_is_named(kind, share):
 
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.3, 0.5])
 def test_a_cut_progressive_jpeg_is_rejected(share):
-    with pytest.raises(UnreadablePictureError, match=r"the file is cut off: "):
-        decode_picture(cut(jpeg(progressive=True), share))
+    with pytest.raises(UnreadableImageError, match=r"the file is cut off: "):
+        decode_image(cut(jpeg(progressive=True), share))
 
 
 def test_a_last_refinement_that_ends_early_is_a_complaint():
     content = jpeg(progressive=True)
-    decoded = decode_picture(content[:-300] + END)
+    decoded = decode_image(content[:-300] + END)
     assert "premature end" in decoded.complaint
-    assert np.abs(decoded.pixels.astype(int) - decode_picture(content).pixels).mean() < 1
+    assert np.abs(decoded.pixels.astype(int) - decode_image(content).pixels).mean() < 1
 
 
 def test_scans_that_are_missing_without_a_trace_are_found():
     content = jpeg(progressive=True)
     starts = [found.start() for found in re.finditer(rb"\xff\xda", content)]
     tables = content.rindex(b"\xff\xc4", 0, starts[1])
-    with pytest.raises(UnreadablePictureError, match="scans with 98% of its detail are missing"):
-        decode_picture(content[:tables] + END)
+    with pytest.raises(UnreadableImageError, match="scans with 98% of its detail are missing"):
+        decode_image(content[:tables] + END)
 
 
 def test_a_cut_jpeg_without_an_end_says_how_much_is_missing():
-    with pytest.raises(UnreadablePictureError, match=r"cut off: the lower (4|5)\d% are missing"):
-        decode_picture(cut(jpeg(), 0.5)[:-2])
+    with pytest.raises(UnreadableImageError, match=r"cut off: the lower (4|5)\d% are missing"):
+        decode_image(cut(jpeg(), 0.5)[:-2])
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -107,8 +107,8 @@ def test_a_garbled_middle_is_rejected(seed, restarts):
     middle = pixel_data(content) + (len(content) - pixel_data(content)) // 2
     noise = np.random.default_rng(seed).integers(1, 254, 400, dtype=np.uint8)
     content[middle : middle + 400] = noise.tobytes()
-    with pytest.raises(UnreadablePictureError, match=r"damaged|cut off"):
-        decode_picture(bytes(content))
+    with pytest.raises(UnreadableImageError, match=r"damaged|cut off"):
+        decode_image(bytes(content))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -117,16 +117,16 @@ def test_a_garbled_scan_of_a_progressive_jpeg_is_rejected(seed):
     middle = pixel_data(content) + (len(content) - pixel_data(content)) // 4
     noise = np.random.default_rng(seed).integers(1, 254, 400, dtype=np.uint8)
     content[middle : middle + 400] = noise.tobytes()
-    with pytest.raises(UnreadablePictureError, match=r"damaged|cut off"):
-        decode_picture(bytes(content))
+    with pytest.raises(UnreadableImageError, match=r"damaged|cut off"):
+        decode_image(bytes(content))
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
 @pytest.mark.parametrize("extra", [bytes(40), b"\x17\x2a\x99\x05\x61\x3c\xd0\x44\x81\x12\x77"])
 def test_extraneous_bytes_are_no_reason_to_reject(options, extra):
     content = jpeg(**options)
-    decoded = decode_picture(content[:-2] + extra + END)
-    np.testing.assert_array_equal(decoded.pixels, decode_picture(content).pixels)
+    decoded = decode_image(content[:-2] + extra + END)
+    np.testing.assert_array_equal(decoded.pixels, decode_image(content).pixels)
     assert "extraneous bytes" in decoded.complaint
     assert not decoded.is_plain  # written anew, so that no later decoder prints the warning
 
@@ -134,21 +134,21 @@ def test_extraneous_bytes_are_no_reason_to_reject(options, extra):
 def test_extraneous_bytes_between_segments_of_the_header_are_harmless():
     content = jpeg()
     tables = content.index(b"\xff\xdb")
-    decoded = decode_picture(content[:tables] + b"abcdef" + content[tables:])
-    np.testing.assert_array_equal(decoded.pixels, decode_picture(content).pixels)
+    decoded = decode_image(content[:tables] + b"abcdef" + content[tables:])
+    np.testing.assert_array_equal(decoded.pixels, decode_image(content).pixels)
 
 
 def test_the_last_bytes_of_the_last_block_do_not_matter():
     content = jpeg()
     for shorter in (content[:-2] + bytes(64), content[:-3] + END, content + bytes(1000)):
-        decoded = decode_picture(shorter)
-        assert np.abs(decoded.pixels.astype(int) - decode_picture(content).pixels).mean() < 0.5
+        decoded = decode_image(shorter)
+        assert np.abs(decoded.pixels.astype(int) - decode_image(content).pixels).mean() < 0.5
 
 
 def test_an_image_of_the_gray_that_decoders_fill_with_is_whole():
     buffer = io.BytesIO()
     Image.new("RGB", (100, 80), (128, 128, 128)).save(buffer, "JPEG")
-    decoded = decode_picture(buffer.getvalue())
+    decoded = decode_image(buffer.getvalue())
     assert decoded.is_plain
     assert size_of_plain_jpeg(buffer.getvalue(), max_side_px=None) == (100, 80)
 
@@ -175,8 +175,8 @@ def test_warnings_of_libjpeg_do_not_reach_the_terminal(tmp_path):
     (tmp_path / "padded.jpg").write_bytes(jpeg()[:-2] + bytes(40) + END)
     program = (
         "import sys, pathlib\n"
-        "from artstyle_tf.images.preparation.image_loading import PictureLoader\n"
-        "loader = PictureLoader(image_size_px=32, aspect='squash', max_side_px=None)\n"
+        "from artstyle_tf.images.preparation.image_loading import ImageLoader\n"
+        "loader = ImageLoader(image_size_px=32, aspect='squash', max_side_px=None)\n"
         "cut, padded = loader.load([pathlib.Path(sys.argv[1]) / name for name in sys.argv[2:]])\n"
         "print(cut.reason, padded.shape)\n"
     )

@@ -10,7 +10,7 @@ from artstyle_tf.system.progress import Reporter
 
 
 @pytest.fixture
-def pictures():
+def images():
     rows = [
         ("A/1.jpg", "A", "monet", "d1", "train", 0),
         ("A/2.jpg", "A", "monet", "d2", "val", 1),
@@ -25,38 +25,38 @@ def pictures():
     return pd.DataFrame(rows, columns=columns)
 
 
-def test_each_kind_is_found_once_and_harmless_copies_are_not(pictures):
-    leaks = find_leaks(pictures).set_index("kind")
-    assert leaks["pictures"].to_dict() == {
+def test_each_kind_is_found_once_and_harmless_copies_are_not(images):
+    leaks = find_leaks(images).set_index("kind")
+    assert leaks["images"].to_dict() == {
         "duplicates_across_splits": "A/3.jpg; A/4.jpg",
         "duplicates_across_styles": "B/5.jpg; A/6.jpg",
         "group_across_splits": "A/1.jpg; A/2.jpg",
     }
     assert leaks.loc["duplicates_across_splits", "splits"] == "test; train"
     assert leaks.loc["duplicates_across_styles", "styles"] == "A; B"
-    assert (leaks["num_pictures"] == 2).all()
+    assert (leaks["num_images"] == 2).all()
 
 
-def test_without_a_look_at_the_pictures_the_bytes_count(pictures):
-    pictures = pictures.drop(columns="looks_like").assign(digest=["d"] * 2 + list("abcdef"))
-    assert find_leaks(pictures)["kind"].tolist() == [
+def test_without_a_look_at_the_images_the_bytes_count(images):
+    images = images.drop(columns="looks_like").assign(digest=["d"] * 2 + list("abcdef"))
+    assert find_leaks(images)["kind"].tolist() == [
         "duplicates_across_splits",
         "group_across_splits",
     ]
 
 
-def test_warnings_name_the_pictures_and_say_what_follows(pictures):
+def test_warnings_name_the_images_and_say_what_follows(images):
     stream = io.StringIO()
-    warn_about_leaks(find_leaks(pictures), pictures, Reporter(stream=stream))
+    warn_about_leaks(find_leaks(images), images, Reporter(stream=stream))
     text = stream.getvalue()
     assert "A/3.jpg; A/4.jpg" in text
     assert "one must be wrong" in text
     assert "1 group lies in more than one split" in text
-    assert "1 of 4 pictures that decide or judge" in text
+    assert "1 of 4 images that decide or judge" in text
 
 
-def test_clean_pictures_say_nothing(pictures):
-    clean = pictures.drop(columns=["looks_like"]).assign(group=pictures["path"])
+def test_clean_images_say_nothing(images):
+    clean = images.drop(columns=["looks_like"]).assign(group=images["path"])
     stream = io.StringIO()
     leaks = find_leaks(clean)
     warn_about_leaks(leaks, clean, Reporter(stream=stream))

@@ -85,10 +85,10 @@ def test_a_written_split_is_read_as_it_was(styles, names):
     with tempfile.TemporaryDirectory() as folder:
         index = _write(Path(folder, "images"), styles, names)
         assert set(index.class_names) == set(styles)
-        splits = ["train", "val"] * len(index.pictures)
-        pictures = index.pictures.assign(split=splits[: len(index.pictures)])
-        write_split(pictures, Path(folder, "split.csv"))
-        pd.testing.assert_frame_equal(read_split(Path(folder, "split.csv"), index), pictures)
+        splits = ["train", "val"] * len(index.images)
+        images = index.images.assign(split=splits[: len(index.images)])
+        write_split(images, Path(folder, "split.csv"))
+        pd.testing.assert_frame_equal(read_split(Path(folder, "split.csv"), index), images)
 
 
 @given(names=st.lists(_NAMES, min_size=2, max_size=5, unique=True))
@@ -113,8 +113,8 @@ def test_tables_of_a_run_come_back(names):
         pd.testing.assert_frame_equal(again.rejected, written.rejected)
         run = RunDirectory(root, root)
         run.write_class_names(sorted(names))
-        run.write_table(run.pictures_file, written.manifest)
-        assert run.read_pictures()["label"].tolist() == written.manifest["label"].tolist()
+        run.write_table(run.images_file, written.manifest)
+        assert run.read_images()["label"].tolist() == written.manifest["label"].tolist()
 
 
 @given(names=st.lists(_NAMES, min_size=1, max_size=5, unique=True))
@@ -158,4 +158,4 @@ def test_a_label_that_is_another_style_is_no_spelling_of_this_one(tmp_path):
 def test_one_artist_in_two_spellings_is_one_group(tmp_path):
     root = tmp_path / "images"
     _write(root, ["a", "b"], ["Ce\u0301zanne_1", "Cézanne_2", "Cézanne _3"])
-    assert index_images(root, group_pattern="^([^_]+)_").pictures["group"].nunique() == 1
+    assert index_images(root, group_pattern="^([^_]+)_").images["group"].nunique() == 1

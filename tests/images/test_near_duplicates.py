@@ -12,7 +12,7 @@ from artstyle_tf.images.index.near_duplicates import (
 
 
 def scenery(seed, width=320, height=240):
-    """A picture with as much detail at every size as paintings have."""
+    """An image with as much detail at every size as paintings have."""
     generator = np.random.default_rng(seed)
     layers = []
     for cells in (4, 8, 16, 32):
@@ -24,13 +24,13 @@ def scenery(seed, width=320, height=240):
 
 
 VARIANTS = {
-    "the same bytes": lambda picture: picture,
-    "half the size": lambda picture: picture.resize((160, 120)),
-    "another aspect": lambda picture: picture.resize((320, 320)),
-    "grey": lambda picture: picture.convert("L"),
-    "brighter": lambda picture: ImageEnhance.Brightness(picture).enhance(1.2),
-    "more contrast": lambda picture: ImageEnhance.Contrast(picture).enhance(1.3),
-    "one degree turned": lambda picture: picture.rotate(1, Image.Resampling.BICUBIC),
+    "the same bytes": lambda image: image,
+    "half the size": lambda image: image.resize((160, 120)),
+    "another aspect": lambda image: image.resize((320, 320)),
+    "gray": lambda image: image.convert("L"),
+    "brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.2),
+    "more contrast": lambda image: ImageEnhance.Contrast(image).enhance(1.3),
+    "one degree turned": lambda image: image.rotate(1, Image.Resampling.BICUBIC),
 }
 
 
@@ -56,12 +56,12 @@ def test_copies_are_found_and_nothing_else(folder):
     assert sets == [{"original.png", *(f"{name}.jpg" for name in VARIANTS)}]
 
 
-def test_a_picture_turned_by_exif_is_the_same(tmp_path):
-    picture = scenery(1)
-    picture.save(tmp_path / "upright.png")
+def test_a_image_turned_by_exif_is_the_same(tmp_path):
+    image = scenery(1)
+    image.save(tmp_path / "upright.png")
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned clockwise by whoever shows it
-    turned = picture.transpose(Image.Transpose.ROTATE_90)
+    turned = image.transpose(Image.Transpose.ROTATE_90)
     turned.save(tmp_path / "turned.jpg", exif=exif)
     turned.save(tmp_path / "lying.jpg")
     paths = ["upright.png", "turned.jpg", "lying.jpg"]
@@ -71,7 +71,7 @@ def test_a_picture_turned_by_exif_is_the_same(tmp_path):
     ]
 
 
-def test_a_mirror_image_is_another_picture(tmp_path):
+def test_a_mirror_image_is_another_image(tmp_path):
     scenery(2).save(tmp_path / "a.png")
     ImageOps.mirror(scenery(2)).save(tmp_path / "b.png")
     assert len(sets_in(tmp_path, ["a.png", "b.png"])) == 2
@@ -81,7 +81,7 @@ def test_flat_and_unreadable_files_look_like_nothing(tmp_path):
     for name in ("a.png", "b.png"):
         Image.new("RGB", (64, 64), "white").save(tmp_path / name)
     (tmp_path / "c.png").write_bytes(b"")
-    (tmp_path / "d.png").write_bytes(b"no picture")
+    (tmp_path / "d.png").write_bytes(b"no image")
     paths = ["a.png", "b.png", "c.png", "d.png", "missing.png"]
     assert len(sets_in(tmp_path, paths)) == len(paths)
     assert not perceptual_hashes([tmp_path / path for path in paths])[1].any()

@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from artstyle_tf.images.reading.decoding import decode_picture, decode_unprepared_picture
+from artstyle_tf.images.reading.decoding import decode_image, decode_unprepared_image
 from artstyle_tf.images.reading.headers.reading import read_header
-from artstyle_tf.images.reading.image_reading import decode_picture as decode_by_pillow
+from artstyle_tf.images.reading.image_reading import decode_image as decode_by_pillow
 from artstyle_tf.images.reading.orientation import orientation_of, turn_upright
 
 GENERATOR = np.random.default_rng(0)
@@ -38,7 +38,7 @@ def exif_orientation(content):
 
 
 def decode(content):
-    return decode_unprepared_picture(tf.constant(content)).numpy()
+    return decode_unprepared_image(tf.constant(content)).numpy()
 
 
 @pytest.mark.parametrize("number", range(1, 9))
@@ -88,7 +88,7 @@ def rgba():
     return image
 
 
-def grey_alpha():
+def gray_alpha():
     image = Image.fromarray(PIXELS).convert("L")
     image.putalpha(ALPHA)
     return image
@@ -96,12 +96,12 @@ def grey_alpha():
 
 LOSSLESS = {
     "rgb": encode(Image.fromarray(PIXELS), "PNG"),
-    "grey": encode(Image.fromarray(PIXELS).convert("L"), "PNG"),
+    "gray": encode(Image.fromarray(PIXELS).convert("L"), "PNG"),
     "one bit": encode(Image.fromarray(PIXELS).convert("1"), "PNG"),
     "palette": encode(Image.fromarray(PIXELS).quantize(64), "PNG"),
     "transparent palette": encode(Image.fromarray(PIXELS).quantize(64), "PNG", transparency=5),
     "alpha": encode(rgba(), "PNG"),
-    "grey and alpha": encode(grey_alpha(), "PNG"),
+    "gray and alpha": encode(gray_alpha(), "PNG"),
     "lossy WebP": encode(Image.fromarray(PIXELS), "WEBP"),
     "WebP with alpha": encode(rgba(), "WEBP", lossless=True),
     "GIF": encode(Image.fromarray(PIXELS).quantize(64), "GIF"),
@@ -110,7 +110,7 @@ LOSSLESS = {
 
 
 @pytest.mark.parametrize("kind", LOSSLESS)
-def test_every_kind_of_picture_is_shown_as_preparation_shows_it(kind):
+def test_every_kind_of_image_is_shown_as_preparation_shows_it(kind):
     content = LOSSLESS[kind]
     np.testing.assert_array_equal(decode(content), decode_by_pillow(content).pixels)
 
@@ -121,6 +121,6 @@ def test_other_jpegs_are_nearly_the_same(mode):
     assert np.abs(decode(content).astype(int) - decode_by_pillow(content).pixels).max() <= 8
 
 
-def test_a_prepared_picture_is_decoded_as_in_training():
+def test_a_prepared_image_is_decoded_as_in_training():
     for content in (encode(Image.fromarray(PIXELS), "JPEG"), LOSSLESS["rgb"]):
-        np.testing.assert_array_equal(decode(content), decode_picture(tf.constant(content)))
+        np.testing.assert_array_equal(decode(content), decode_image(tf.constant(content)))

@@ -11,8 +11,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image, PngImagePlugin
 
-from artstyle_tf.images.reading.decoding import decode_unprepared_picture
-from artstyle_tf.images.reading.image_reading import decode_picture as decode_by_pillow
+from artstyle_tf.images.reading.decoding import decode_unprepared_image
+from artstyle_tf.images.reading.image_reading import decode_image as decode_by_pillow
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
 IMAGE = Image.fromarray(PIXELS)
@@ -112,7 +112,7 @@ FILES = {
 
 @pytest.mark.parametrize("content", FILES.values(), ids=FILES)
 def test_a_file_is_turned_as_preparation_turns_it(content):
-    turned = decode_unprepared_picture(tf.constant(content)).numpy()
+    turned = decode_unprepared_image(tf.constant(content)).numpy()
     expected = decode_by_pillow(content).pixels
     assert turned.shape == expected.shape
     # The two decoders of JPEG differ by some levels.
@@ -131,4 +131,4 @@ def test_pillow_writes_the_chunk_that_is_read():
     number = Image.Exif()
     number[0x0112] = 6
     content = encode("PNG", exif=number, pnginfo=info)
-    assert decode_unprepared_picture(tf.constant(content)).shape == (20, 12, 3)
+    assert decode_unprepared_image(tf.constant(content)).shape == (20, 12, 3)

@@ -31,7 +31,7 @@ def test_every_batch_holds_k_images_of_p_classes_and_an_epoch_every_image():
 
 def test_they_are_the_batches_of_a_run():
     ids = np.unique(STYLES, return_inverse=True)[1]
-    order = BalancedOrder(ids, classes_per_batch=3, pictures_per_class=2, seed=5)
+    order = BalancedOrder(ids, classes_per_batch=3, images_per_class=2, seed=5)
     found = sampler(seed=5)
     for epoch in range(3):
         np.testing.assert_array_equal(np.stack(list(found)), order.draw(epoch)[0])

@@ -1,4 +1,4 @@
-"""Prepared pictures: clean, complete, accounted for, and never made twice."""
+"""Prepared images: clean, complete, accounted for, and never made twice."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from process_sessions import wait_until_session_is_empty
 
 from artstyle_tf.config.experiment import DirectExperiment
 from artstyle_tf.config.loading import load_config
-from artstyle_tf.images.batches.augmentation import augment_picture, seed_for
+from artstyle_tf.images.batches.augmentation import augment_image, seed_for
 from artstyle_tf.images.index.image_index import index_images
 from artstyle_tf.images.preparation.manifest import MANIFEST_COLUMNS, read_prepared
-from artstyle_tf.images.preparation.preparation import prepare_pictures
-from artstyle_tf.images.preparation.up_sampling import plan_children
-from artstyle_tf.images.reading.image_reading import read_picture
-from artstyle_tf.images.reading.reduction import reduce_picture
-from artstyle_tf.images.settings import UpSamplingConfig
+from artstyle_tf.images.preparation.preparation import prepare_images
+from artstyle_tf.images.preparation.upsampling import plan_children
+from artstyle_tf.images.reading.image_reading import read_image
+from artstyle_tf.images.reading.reduction import reduce_image
+from artstyle_tf.images.settings import UpsamplingConfig
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
 
 
 def _save(root: Path, path: str, number: int = 0, *, file_format: str | None = None, **options):
-    """A picture that differs for each number and survives JPEG well."""
+    """An image that differs for each number and survives JPEG well."""
     rows, columns = np.mgrid[0:30, 0:40]
     pixels = np.stack([columns * 6, rows * 8, columns * 0 + number * 37 % 256], axis=-1)
     (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -44,14 +44,14 @@ def _save(root: Path, path: str, number: int = 0, *, file_format: str | None = N
 
 
 def _splits(root: Path, **split_by_path: str) -> pd.DataFrame:
-    """Every third picture of a style validates, unless said otherwise."""
-    pictures = index_images(root).pictures
-    position = pictures.groupby("label").cumcount()
+    """Every third image of a style validates, unless said otherwise."""
+    images = index_images(root).images
+    position = images.groupby("label").cumcount()
     split = np.where(position % 3 == 1, "val", "train")
-    pictures = pictures.assign(split=pd.Series(split, dtype=str))
+    images = images.assign(split=pd.Series(split, dtype=str))
     for path, name in split_by_path.items():
-        pictures.loc[pictures["path"] == path, "split"] = name
-    return pictures
+        images.loc[images["path"] == path, "split"] = name
+    return images
 
 
 @pytest.fixture
@@ -81,9 +81,9 @@ def _content(destination: Path) -> dict[str, bytes]:
     return {file.relative_to(destination).as_posix(): file.read_bytes() for file in files}
 
 
-def test_clean_pictures_are_copied_and_listed(root, destination):
-    pictures = _splits(root)
-    prepared = prepare_pictures(pictures, root=root, destination=destination)
+def test_clean_images_are_copied_and_listed(root, destination):
+    images = _splits(root)
+    prepared = prepare_images(images, root=root, destination=destination)
 
     assert prepared.root == destination
     assert tuple(prepared.manifest.columns) == MANIFEST_COLUMNS
@@ -97,19 +97,19 @@ def test_clean_pictures_are_copied_and_listed(root, destination):
         assert row.digest == row.source_digest == hashlib.sha256(content).hexdigest()
         assert (row.width_px, row.height_px, row.size_bytes) == (40, 30, len(content))
         assert (row.parent, row.policy, row.group) == ("", "", row.source)
-    assert set(prepared.manifest["source"]) == set(pictures["path"])
+    assert set(prepared.manifest["source"]) == set(images["path"])
     pd.testing.assert_frame_equal(read_prepared(destination).manifest, prepared.manifest)
     pd.testing.assert_frame_equal(read_prepared(destination).rejected, prepared.rejected)
 
 
 def test_a_second_call_changes_nothing_at_all(root, destination):
-    up_sampling = UpSamplingConfig(policy="gentle")
-    first = prepare_pictures(
-        _splits(root), root=root, destination=destination, up_sampling=up_sampling
+    upsampling = UpsamplingConfig(policy="gentle")
+    first = prepare_images(
+        _splits(root), root=root, destination=destination, upsampling=upsampling
     )
     before = {file: file.stat().st_mtime_ns for file in destination.rglob("*")}
-    second = prepare_pictures(
-        _splits(root), root=root, destination=destination, up_sampling=up_sampling
+    second = prepare_images(
+        _splits(root), root=root, destination=destination, upsampling=upsampling
     )
     assert {
         file: file.stat().st_mtime_ns for file in destination.rglob("*") if file.name != ".lock"
@@ -117,23 +117,23 @@ def test_a_second_call_changes_nothing_at_all(root, destination):
     pd.testing.assert_frame_equal(second.manifest, first.manifest)
 
 
-ODD_PICTURES = {
-    "cmyk.jpg": lambda picture: (picture.convert("CMYK"), "JPEG", {}),
-    "grey.jpg": lambda picture: (picture.convert("L"), "JPEG", {}),
-    "rotated.jpg": lambda picture: (picture, "JPEG", {"exif": _exif(6)}),
-    "lossy.webp": lambda picture: (picture, "WEBP", {}),
-    "palette.png": lambda picture: (picture.quantize(16), "PNG", {"transparency": 2}),
-    "bit.png": lambda picture: (picture.convert("1"), "PNG", {}),
-    "alpha.png": lambda picture: (picture.convert("RGBA"), "PNG", {}),
-    "sixteen.png": lambda picture: (_sixteen(picture), "PNG", {}),
-    "animated.gif": lambda picture: (
-        picture, "GIF", {"save_all": True, "append_images": [picture.rotate(180)]},
+ODD_IMAGES = {
+    "cmyk.jpg": lambda image: (image.convert("CMYK"), "JPEG", {}),
+    "gray.jpg": lambda image: (image.convert("L"), "JPEG", {}),
+    "rotated.jpg": lambda image: (image, "JPEG", {"exif": _exif(6)}),
+    "lossy.webp": lambda image: (image, "WEBP", {}),
+    "palette.png": lambda image: (image.quantize(16), "PNG", {"transparency": 2}),
+    "bit.png": lambda image: (image.convert("1"), "PNG", {}),
+    "alpha.png": lambda image: (image.convert("RGBA"), "PNG", {}),
+    "sixteen.png": lambda image: (_sixteen(image), "PNG", {}),
+    "animated.gif": lambda image: (
+        image, "GIF", {"save_all": True, "append_images": [image.rotate(180)]},
     ),
-    "float.tif": lambda picture: (picture.convert("F"), "TIFF", {}),
-    "plain.bmp": lambda picture: (picture, "BMP", {}),
-    "misnamed.gif": lambda picture: (picture, "PNG", {}),
-    "no jpeg really.jpg": lambda picture: (picture, "TIFF", {}),
-    "blänk name, 100 %.png": lambda picture: (picture, "PNG", {}),
+    "float.tif": lambda image: (image.convert("F"), "TIFF", {}),
+    "plain.bmp": lambda image: (image, "BMP", {}),
+    "misnamed.gif": lambda image: (image, "PNG", {}),
+    "no jpeg really.jpg": lambda image: (image, "TIFF", {}),
+    "blänk name, 100 %.png": lambda image: (image, "PNG", {}),
 }  # fmt: skip
 
 
@@ -143,26 +143,26 @@ def _exif(orientation: int) -> Image.Exif:
     return exif
 
 
-def _sixteen(picture: Image.Image) -> Image.Image:
-    return Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257)
+def _sixteen(image: Image.Image) -> Image.Image:
+    return Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
 
 
-def test_tensorflow_decodes_every_result_to_what_read_picture_sees(root, destination):
+def test_tensorflow_decodes_every_result_to_what_read_image_sees(root, destination):
     import tensorflow as tf
 
-    for name, change in ODD_PICTURES.items():
+    for name, change in ODD_IMAGES.items():
         with Image.open(root / "big" / "0.jpg") as original:
-            picture, file_format, options = change(original.copy())
-            picture.save(root / "big" / name, format=file_format, **options)
-    pictures = _splits(root)
-    prepared = prepare_pictures(pictures, root=root, destination=destination)
+            image, file_format, options = change(original.copy())
+            image.save(root / "big" / name, format=file_format, **options)
+    images = _splits(root)
+    prepared = prepare_images(images, root=root, destination=destination)
 
     assert len(prepared.rejected) == 0
     assert set(prepared.manifest["path"].str.rsplit(".", n=1).str[-1]) == {"jpg", "png"}
     for row in prepared.manifest.itertuples():
         content = (destination / row.path).read_bytes()
         decoded = tf.io.decode_image(content, channels=3, expand_animations=False).numpy()
-        expected = read_picture(root / row.source)
+        expected = read_image(root / row.source)
         assert decoded.shape == expected.shape == (row.height_px, row.width_px, 3), row.source
         difference = np.abs(decoded.astype(int) - expected.astype(int)).mean()
         assert difference <= (2 if row.path.endswith(".jpg") else 0), row.source
@@ -177,10 +177,10 @@ def test_tensorflow_decodes_every_result_to_what_read_picture_sees(root, destina
     assert by_source.loc["big/lossy.webp", "path"].endswith(".jpg")
 
 
-def test_large_pictures_are_reduced(root, destination):
+def test_large_images_are_reduced(root, destination):
     Image.effect_noise((400, 100), 50).convert("RGB").save(root / "big" / "wide.png")
     Image.new("RGB", (1, 300)).save(root / "big" / "line.png")
-    prepared = prepare_pictures(_splits(root), root=root, destination=destination, max_side_px=64)
+    prepared = prepare_images(_splits(root), root=root, destination=destination, max_side_px=64)
     sizes = prepared.manifest.set_index("source")[["width_px", "height_px"]]
     assert tuple(sizes.loc["big/wide.png"]) == (64, 16)
     assert tuple(sizes.loc["big/line.png"]) == (1, 64)
@@ -203,7 +203,7 @@ def test_names_that_would_collide_are_told_apart(root, destination):
     for number, name in enumerate(names):
         _save(root, f"big/{name}", number)
     _save(root, f"big/{'long ' * 40}.png")
-    prepared = prepare_pictures(_splits(root), root=root, destination=destination)
+    prepared = prepare_images(_splits(root), root=root, destination=destination)
     assert len(prepared.manifest) == 12 + len(names) + 1
     stems = prepared.manifest["path"].str.rsplit(".", n=1).str[0].str.casefold()
     assert stems.is_unique
@@ -211,8 +211,8 @@ def test_names_that_would_collide_are_told_apart(root, destination):
     for row in prepared.manifest.itertuples():
         assert (destination / row.path).read_bytes() == (root / row.source).read_bytes()
         assert len(Path(row.path).name.encode()) < 220
-    # A name does not depend on which of its neighbours was there first.
-    again = prepare_pictures(
+    # A name does not depend on which of its neighbors was there first.
+    again = prepare_images(
         _splits(root).sample(frac=1, random_state=1), root=root, destination=destination
     )
     pd.testing.assert_frame_equal(again.manifest, prepared.manifest)
@@ -225,14 +225,14 @@ def _is_case_sensitive(folder: Path) -> bool:
     return sensitive
 
 
-def test_up_sampling_fills_small_training_classes_and_nothing_else(root, destination):
-    pictures = _splits(root)
-    pictures["group"] = "artist " + pictures["label"]
-    prepared = prepare_pictures(
-        pictures,
+def test_upsampling_fills_small_training_classes_and_nothing_else(root, destination):
+    images = _splits(root)
+    images["group"] = "artist " + images["label"]
+    prepared = prepare_images(
+        images,
         root=root,
         destination=destination,
-        up_sampling=UpSamplingConfig(policy="gentle", target_ratio=2.0, jitter=0.0),
+        upsampling=UpsamplingConfig(policy="gentle", target_ratio=2.0, jitter=0.0),
     )
     manifest = prepared.manifest.set_index("path", drop=False)
     children = manifest[manifest["parent"] != ""]
@@ -251,24 +251,24 @@ def test_up_sampling_fills_small_training_classes_and_nothing_else(root, destina
         assert child.seed == seed_for(42, child.source_digest, number)
         assert child.policy == "gentle"
         with Image.open(destination / child.path) as written:
-            expected = augment_picture(
-                read_picture(root / child.source), policy="gentle", seed=child.seed
+            expected = augment_image(
+                read_image(root / child.source), policy="gentle", seed=child.seed
             )
             assert np.abs(np.asarray(written).astype(int) - expected).mean() < 2
     assert children["digest"].is_unique
 
 
-def test_children_of_a_reduced_picture_have_its_size(root, destination):
-    prepared = prepare_pictures(
+def test_children_of_a_reduced_image_have_its_size(root, destination):
+    prepared = prepare_images(
         _splits(root),
         root=root,
         destination=destination,
         max_side_px=20,
-        up_sampling=UpSamplingConfig(policy="flip"),
+        upsampling=UpsamplingConfig(policy="flip"),
     )
     assert (prepared.manifest["width_px"] == 20).all()
     child = prepared.manifest[prepared.manifest["parent"] != ""].iloc[0]
-    reduced = reduce_picture(read_picture(root / child["source"]), 20)
+    reduced = reduce_image(read_image(root / child["source"]), 20)
     with Image.open(destination / child["path"]) as written:
         pixels = np.asarray(written).astype(int)
     assert min(np.abs(pixels - side).mean() for side in (reduced, reduced[:, ::-1])) < 2
@@ -284,8 +284,8 @@ def test_children_of_a_reduced_picture_have_its_size(root, destination):
 def test_children_are_spread_evenly_and_classes_reach_the_target(sizes, ratio, jitter, seed):
     labels = [f"class {number}" for number, size in enumerate(sizes) for _ in range(size)]
     digests = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(len(labels))]
-    up_sampling = UpSamplingConfig(policy="flip", target_ratio=ratio, jitter=jitter)
-    children = plan_children(labels, digests, up_sampling=up_sampling, seed=seed)
+    upsampling = UpsamplingConfig(policy="flip", target_ratio=ratio, jitter=jitter)
+    children = plan_children(labels, digests, upsampling=upsampling, seed=seed)
     per_parent = np.bincount([child.parent for child in children], minlength=len(labels))
     for number, size in enumerate(sizes):
         counts = per_parent[[label == f"class {number}" for label in labels]]
@@ -294,18 +294,18 @@ def test_children_are_spread_evenly_and_classes_reach_the_target(sizes, ratio, j
         total = size + counts.sum()
         assert total == size or wanted * (1 - jitter) - 1 <= total <= wanted * (1 + jitter) + 1
         assert total >= min(wanted * (1 - jitter) - 1, total)
-    assert children == plan_children(labels, digests, up_sampling=up_sampling, seed=seed)
+    assert children == plan_children(labels, digests, upsampling=upsampling, seed=seed)
 
 
-def test_a_child_stays_the_same_when_pictures_come_and_go(root, tmp_path):
+def test_a_child_stays_the_same_when_images_come_and_go(root, tmp_path):
     options = {
-        "up_sampling": UpSamplingConfig(policy="gentle", target_ratio=3.0, jitter=0.0),
+        "upsampling": UpsamplingConfig(policy="gentle", target_ratio=3.0, jitter=0.0),
         "seed": 5,
     }
-    before = prepare_pictures(_splits(root), root=root, destination=tmp_path / "1", **options)
+    before = prepare_images(_splits(root), root=root, destination=tmp_path / "1", **options)
     (root / "small" / "2.jpg").unlink()
     _save(root, "small/9.jpg", 99)
-    after = prepare_pictures(_splits(root), root=root, destination=tmp_path / "2", **options)
+    after = prepare_images(_splits(root), root=root, destination=tmp_path / "2", **options)
     common = before.manifest.merge(after.manifest, on="path")
     assert (common["digest_x"] == common["digest_y"]).all()
     assert (common["parent_x"] != "").sum() > 10
@@ -314,19 +314,19 @@ def test_a_child_stays_the_same_when_pictures_come_and_go(root, tmp_path):
 @pytest.mark.parametrize(
     ("key", "value"), [("policy", "wild"), ("target_ratio", 0.0), ("jitter", 1.0), ("jitter", -0.1)]
 )
-def test_impossible_up_sampling(key, value):
-    with pytest.raises(ArtstyleError, match=rf"data\.up_sampling\.{key}={value!r}"):
-        load_config(DirectExperiment, None, [f"data.up_sampling={{{key}: {value}}}"])
+def test_impossible_upsampling(key, value):
+    with pytest.raises(ArtstyleError, match=rf"data\.upsampling\.{key}={value!r}"):
+        load_config(DirectExperiment, None, [f"data.upsampling={{{key}: {value}}}"])
 
 
 def test_processes_make_the_same_files(root, tmp_path, monkeypatch):
     from artstyle_tf.images.preparation import worker_pool
 
-    options = {"up_sampling": UpSamplingConfig(policy="strong", target_ratio=2.0), "root": root}
-    prepare_pictures(_splits(root), destination=tmp_path / "1", num_workers=1, **options)
+    options = {"upsampling": UpsamplingConfig(policy="strong", target_ratio=2.0), "root": root}
+    prepare_images(_splits(root), destination=tmp_path / "1", num_workers=1, **options)
     monkeypatch.setattr(worker_pool, "_SECONDS_ALONE", 0.0)
     monkeypatch.setattr(worker_pool, "_SECONDS_LEFT_WORTH_HELP", 0.0)
-    prepare_pictures(_splits(root), destination=tmp_path / "2", num_workers=2, **options)
+    prepare_images(_splits(root), destination=tmp_path / "2", num_workers=2, **options)
     assert _content(tmp_path / "1") == _content(tmp_path / "2")
 
 
@@ -358,13 +358,13 @@ def _die_in_a_worker(main_process: int) -> None:
 
 
 class _InterruptingReporter(Reporter):
-    """Presses Ctrl-C after some pictures."""
+    """Presses Ctrl-C after some images."""
 
     def __init__(self, after: int) -> None:
         super().__init__(io.StringIO(), quiet=True)
         self.left = after
 
-    def track(self, items, *, total, description, unit="pictures"):
+    def track(self, items, *, total, description, unit="images"):
         for item in items:
             if self.left == 0:
                 raise KeyboardInterrupt
@@ -374,9 +374,9 @@ class _InterruptingReporter(Reporter):
 
 @pytest.mark.parametrize("after", [0, 5, 14])
 def test_an_interrupted_preparation_goes_on_where_it_stopped(root, destination, tmp_path, after):
-    options = {"root": root, "up_sampling": UpSamplingConfig(policy="gentle", target_ratio=1.5)}
+    options = {"root": root, "upsampling": UpsamplingConfig(policy="gentle", target_ratio=1.5)}
     with pytest.raises(KeyboardInterrupt):
-        prepare_pictures(
+        prepare_images(
             _splits(root), destination=destination, reporter=_InterruptingReporter(after), **options
         )
     with pytest.raises(ArtstyleError, match="not prepared, or not all of them"):
@@ -385,18 +385,18 @@ def test_an_interrupted_preparation_goes_on_where_it_stopped(root, destination, 
     assert len(before) == after
     assert not (destination / ".unfinished").exists()
 
-    prepared = prepare_pictures(_splits(root), destination=destination, **options)
+    prepared = prepare_images(_splits(root), destination=destination, **options)
     assert {
         path: changed for path, changed in _times(destination).items() if path in before
     } == before
-    prepare_pictures(_splits(root), destination=tmp_path / "at once", **options)
+    prepare_images(_splits(root), destination=tmp_path / "at once", **options)
     assert _content(destination) == _content(tmp_path / "at once")
     assert len(prepared.manifest) == len(_times(destination))
 
 
 def test_damaged_journal_lines_and_lost_files_do_no_harm(root, destination, tmp_path):
     with pytest.raises(KeyboardInterrupt):
-        prepare_pictures(
+        prepare_images(
             _splits(root), root=root, destination=destination, reporter=_InterruptingReporter(6)
         )
     journal = destination / ".journal.jsonl"
@@ -405,11 +405,11 @@ def test_damaged_journal_lines_and_lost_files_do_no_harm(root, destination, tmp_
     (destination / json.loads(lines[1])["path"]).write_bytes(b"cut")
     journal.write_text("\n".join(["[]", "{}", *lines, lines[0][:50]]))  # No newline at the end.
     with pytest.raises(KeyboardInterrupt):
-        prepare_pictures(
+        prepare_images(
             _splits(root), root=root, destination=destination, reporter=_InterruptingReporter(3)
         )
-    prepare_pictures(_splits(root), root=root, destination=destination)
-    prepare_pictures(_splits(root), root=root, destination=tmp_path / "at once")
+    prepare_images(_splits(root), root=root, destination=destination)
+    prepare_images(_splits(root), root=root, destination=tmp_path / "at once")
     assert _content(destination) == _content(tmp_path / "at once")
 
 
@@ -428,16 +428,16 @@ def test_a_killed_program_leaves_nothing_half_written(tmp_path, how):
         "from pathlib import Path\n"
         "from artstyle_tf.images.preparation import worker_pool\n"
         "from artstyle_tf.images.index.image_index import index_images\n"
-        "from artstyle_tf.images.splits.splitting import split_pictures\n"
-        "from artstyle_tf.images.preparation.preparation import prepare_pictures\n"
-        "from artstyle_tf.images.settings import UpSamplingConfig\n"
+        "from artstyle_tf.images.splits.splitting import split_images\n"
+        "from artstyle_tf.images.preparation.preparation import prepare_images\n"
+        "from artstyle_tf.images.settings import UpsamplingConfig\n"
         "if __name__ == '__main__':\n"
         "    worker_pool._SECONDS_LEFT_WORTH_HELP = 0\n"
         f"    root, destination = Path({str(root)!r}), Path({str(destination)!r})\n"
         "    shares = {'train': 0.7, 'val': 0.3}\n"
-        "    pictures = split_pictures(index_images(root).pictures, fractions=shares, seed=1)\n"
-        "    prepare_pictures(pictures, root=root, destination=destination, num_workers=2,\n"
-        "                     up_sampling=UpSamplingConfig(policy='strong', target_ratio=8.0))\n"
+        "    images = split_images(index_images(root).images, fractions=shares, seed=1)\n"
+        "    prepare_images(images, root=root, destination=destination, num_workers=2,\n"
+        "                     upsampling=UpsamplingConfig(policy='strong', target_ratio=8.0))\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen(
@@ -455,56 +455,56 @@ def test_a_killed_program_leaves_nothing_half_written(tmp_path, how):
     done = _times(destination)
     assert len(done) >= 5
     for path in done:
-        read_picture(destination / path)
+        read_image(destination / path)
     wait_until_session_is_empty(process.pid)
 
     shares = {"train": 0.7, "val": 0.3}
-    from artstyle_tf.images.splits.splitting import split_pictures
+    from artstyle_tf.images.splits.splitting import split_images
 
-    pictures = split_pictures(index_images(root).pictures, fractions=shares, seed=1)
-    prepared = prepare_pictures(pictures, root=root, destination=destination)
+    images = split_images(index_images(root).images, fractions=shares, seed=1)
+    prepared = prepare_images(images, root=root, destination=destination)
     kept = {path: changed for path, changed in done.items() if "+" not in path}
     assert {path: _times(destination)[path] for path in kept} == kept
     assert len(_times(destination)) == len(prepared.manifest) == 60
 
 
 def test_other_settings_redo_only_what_they_change(root, destination):
-    prepare_pictures(_splits(root), root=root, destination=destination)
+    prepare_images(_splits(root), root=root, destination=destination)
     before = _times(destination)
-    with_children = prepare_pictures(
+    with_children = prepare_images(
         _splits(root),
         root=root,
         destination=destination,
-        up_sampling=UpSamplingConfig(policy="flip", target_ratio=1.5),
+        upsampling=UpsamplingConfig(policy="flip", target_ratio=1.5),
     )
     assert before.items() <= _times(destination).items()
     children = set(with_children.manifest.query("parent != ''")["path"])
 
-    prepare_pictures(
+    prepare_images(
         _splits(root),
         root=root,
         destination=destination,
-        up_sampling=UpSamplingConfig(policy="gentle", target_ratio=1.5),
+        upsampling=UpsamplingConfig(policy="gentle", target_ratio=1.5),
     )
     assert before.items() <= _times(destination).items()
     assert children == {path for path in _times(destination) if "+" in path}
 
-    prepare_pictures(_splits(root), root=root, destination=destination)
+    prepare_images(_splits(root), root=root, destination=destination)
     assert _times(destination) == before
 
-    prepare_pictures(_splits(root), root=root, destination=destination, max_side_px=16)
+    prepare_images(_splits(root), root=root, destination=destination, max_side_px=16)
     assert not before.items() & _times(destination).items()
     assert before.keys() == _times(destination).keys()
 
 
 def test_changed_moved_and_vanished_sources(root, destination):
-    prepare_pictures(_splits(root), root=root, destination=destination)
+    prepare_images(_splits(root), root=root, destination=destination)
     before = _times(destination)
     _save(root, "big/0.jpg", 200)
     (root / "big" / "8.jpg").unlink()
     _save(root, "big/3.png", 201)
     (root / "big" / "3.jpg").unlink()
-    prepared = prepare_pictures(_splits(root), root=root, destination=destination)
+    prepared = prepare_images(_splits(root), root=root, destination=destination)
 
     after = _times(destination)
     assert set(prepared.manifest["path"]) == set(after)
@@ -513,43 +513,43 @@ def test_changed_moved_and_vanished_sources(root, destination):
     assert changed == {"train/big/0.jpg", "train/big/3.png"}
 
 
-def test_another_split_moves_pictures(root, destination):
-    prepare_pictures(_splits(root), root=root, destination=destination)
+def test_another_split_moves_images(root, destination):
+    prepare_images(_splits(root), root=root, destination=destination)
     moved = _splits(root, **dict.fromkeys(("big/0.jpg", "big/3.jpg"), "test"))
-    prepared = prepare_pictures(moved, root=root, destination=destination)
+    prepared = prepare_images(moved, root=root, destination=destination)
     assert set(_times(destination)) == set(prepared.manifest["path"])
     assert prepared.manifest["split"].value_counts()["test"] == 2
     everything_back = _splits(root)
-    prepare_pictures(everything_back, root=root, destination=destination)
+    prepare_images(everything_back, root=root, destination=destination)
     assert not (destination / "test").exists() or not any((destination / "test").rglob("*.*"))
 
 
 def test_files_of_others_are_never_touched(root, destination):
-    prepare_pictures(_splits(root), root=root, destination=destination)
+    prepare_images(_splits(root), root=root, destination=destination)
     mine = destination / "train" / "big" / "mine.jpg"
     mine.write_bytes(b"mine")
     (destination / "notes.txt").write_text("mine")
     (root / "big" / "0.jpg").unlink()
-    prepare_pictures(_splits(root), root=root, destination=destination)
+    prepare_images(_splits(root), root=root, destination=destination)
     assert mine.read_bytes() == b"mine"
     assert (destination / "notes.txt").read_text() == "mine"
 
     _save(root, "big/mine.jpg", 77)
     with pytest.raises(ArtstyleError, match=r"mine.jpg is in the way"):
-        prepare_pictures(
+        prepare_images(
             _splits(root, **{"big/mine.jpg": "train"}), root=root, destination=destination
         )
     assert mine.read_bytes() == b"mine"
 
 
 def test_an_edited_manifest_removes_nothing_outside(root, destination, tmp_path):
-    prepare_pictures(_splits(root), root=root, destination=destination)
+    prepare_images(_splits(root), root=root, destination=destination)
     precious = tmp_path / "precious.jpg"
     precious.write_bytes(b"precious")
     manifest = destination / "manifest.csv"
     manifest.write_text(manifest.read_text().replace("train/big/0.jpg", "../precious.jpg", 1))
     (destination / "train" / "big" / "0.jpg").unlink()
-    prepare_pictures(_splits(root), root=root, destination=destination)
+    prepare_images(_splits(root), root=root, destination=destination)
     assert precious.read_bytes() == b"precious"
 
 
@@ -558,106 +558,106 @@ def test_folders_that_are_not_ours_are_refused(root, tmp_path):
     other.mkdir()
     (other / "letter.txt").write_text("dear")
     with pytest.raises(ArtstyleError, match=r"holds something else\. Received: letter\.txt"):
-        prepare_pictures(_splits(root), root=root, destination=other)
+        prepare_images(_splits(root), root=root, destination=other)
     assert [entry.name for entry in other.iterdir()] == ["letter.txt"]
 
-    prepare_pictures(_splits(root), root=root, destination=tmp_path / "prepared")
+    prepare_images(_splits(root), root=root, destination=tmp_path / "prepared")
     shutil.copytree(root, tmp_path / "other images")
-    with pytest.raises(ArtstyleError, match=r"made from other pictures.*data\.prepared=") as caught:
-        prepare_pictures(
+    with pytest.raises(ArtstyleError, match=r"made from other images.*data\.prepared=") as caught:
+        prepare_images(
             _splits(root), root=tmp_path / "other images", destination=tmp_path / "prepared"
         )
     assert str(root) in str(caught.value)
 
 
 @pytest.mark.parametrize("place", ["", "prepared", "big/prepared"])
-def test_a_destination_among_the_pictures_is_refused(root, place):
-    with pytest.raises(ArtstyleError, match="lies among the pictures"):
-        prepare_pictures(_splits(root), root=root, destination=root / place)
+def test_a_destination_among_the_images_is_refused(root, place):
+    with pytest.raises(ArtstyleError, match="lies among the images"):
+        prepare_images(_splits(root), root=root, destination=root / place)
 
 
 def test_a_destination_that_is_a_file_is_refused(root, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ArtstyleError, match="Cannot write"):
-        prepare_pictures(_splits(root), root=root, destination=tmp_path / "file")
+        prepare_images(_splits(root), root=root, destination=tmp_path / "file")
 
 
 def test_an_empty_folder_with_hidden_files_is_fine(root, destination):
     destination.mkdir()
     (destination / ".gitkeep").touch()
-    prepare_pictures(_splits(root), root=root, destination=destination)
+    prepare_images(_splits(root), root=root, destination=destination)
     assert (destination / ".gitkeep").exists()
 
 
-def test_unreadable_pictures_are_listed_not_fatal(root, destination):
+def test_unreadable_images_are_listed_not_fatal(root, destination):
     (root / "big" / "empty.jpg").touch()
     (root / "big" / "page.png").write_text("<html>")
     (root / "big" / "cut.jpg").write_bytes((root / "big" / "0.jpg").read_bytes()[:300])
     stream = io.StringIO()
-    pictures = _splits(root)
+    images = _splits(root)
     for _ in range(2):
-        prepared = prepare_pictures(
-            pictures, root=root, destination=destination, reporter=Reporter(stream, quiet=True)
+        prepared = prepare_images(
+            images, root=root, destination=destination, reporter=Reporter(stream, quiet=True)
         )
     reasons = dict(zip(prepared.rejected["path"], prepared.rejected["reason"], strict=True))
     assert list(prepared.rejected.columns) == ["path", "reason"]
     assert reasons.keys() == {"big/cut.jpg", "big/empty.jpg", "big/page.png"}
     assert reasons["big/empty.jpg"] == "the file is empty"
-    assert reasons["big/page.png"] == "not a picture but a web page"
+    assert reasons["big/page.png"] == "not an image but a web page"
     assert len(prepared.manifest) == 12
-    assert stream.getvalue().count("3 of 15 pictures cannot be used: big/cut.jpg (the file") == 2
+    assert stream.getvalue().count("3 of 15 images cannot be used: big/cut.jpg (the file") == 2
     pd.testing.assert_frame_equal(read_prepared(destination).rejected, prepared.rejected)
 
 
-def test_a_picture_that_becomes_unreadable_is_removed(root, destination):
-    up_sampling = UpSamplingConfig(policy="flip", target_ratio=2.0)
-    prepare_pictures(_splits(root), root=root, destination=destination, up_sampling=up_sampling)
+def test_a_image_that_becomes_unreadable_is_removed(root, destination):
+    upsampling = UpsamplingConfig(policy="flip", target_ratio=2.0)
+    prepare_images(_splits(root), root=root, destination=destination, upsampling=upsampling)
     (root / "big" / "0.jpg").write_bytes(b"broken")
-    prepared = prepare_pictures(
-        _splits(root), root=root, destination=destination, up_sampling=up_sampling
+    prepared = prepare_images(
+        _splits(root), root=root, destination=destination, upsampling=upsampling
     )
     assert set(_times(destination)) == set(prepared.manifest["path"])
     assert not [path for path in _times(destination) if path.startswith("train/big/0")]
 
 
 def test_a_file_that_changes_after_it_was_listed_is_rejected(root, destination):
-    pictures = _splits(root)
+    images = _splits(root)
     _save(root, "big/0.jpg", 250)
-    prepared = prepare_pictures(pictures, root=root, destination=destination)
+    prepared = prepare_images(images, root=root, destination=destination)
     assert prepared.rejected["reason"].tolist() == [
         "the file changed after it was listed; prepare again"
     ]
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
-def test_a_class_without_usable_pictures_is_fatal(root, destination, split):
-    pictures = _splits(root)
-    for path in pictures.query("label == 'small' and split == @split")["path"]:
+def test_a_class_without_usable_images_is_fatal(root, destination, split):
+    images = _splits(root)
+    for path in images.query("label == 'small' and split == @split")["path"]:
         (root / path).write_bytes(b"broken")
     broken = _splits(root)
     count = len(broken.query("label == 'small' and split == @split"))
     with pytest.raises(ArtstyleError, match=f"small has no usable image in {split}") as caught:
-        prepare_pictures(broken, root=root, destination=destination)
+        prepare_images(broken, root=root, destination=destination)
     assert f"{split} {count} (none can be read)" in str(caught.value)
 
 
-def test_pictures_for_testing_alone_can_be_prepared(root, destination):
-    pictures = _splits(root).assign(split="test")
-    prepared = prepare_pictures(pictures, root=root, destination=destination)
+def test_images_for_testing_alone_can_be_prepared(root, destination):
+    images = _splits(root).assign(split="test")
+    prepared = prepare_images(images, root=root, destination=destination)
     assert set(prepared.manifest["split"]) == {"test"}
 
-    for path in pictures["path"]:
+    for path in images["path"]:
         (root / path).write_bytes(b"broken")
-    with pytest.raises(ArtstyleError, match="None of the pictures can be used"):
-        prepare_pictures(_splits(root).assign(split="test"), root=root, destination=destination)
+    with pytest.raises(ArtstyleError, match="None of the images can be used"):
+        prepare_images(_splits(root).assign(split="test"), root=root, destination=destination)
 
 
 def test_styles_called_like_missing_values(tmp_path, destination):
     for style in ("NA", "None", "007", "x, \"y\" 'z'"):
         for number in range(3):
             _save(tmp_path / "images", f"{style}/{number}.png", number)
-    pictures = _splits(tmp_path / "images")
-    prepared = prepare_pictures(pictures, root=tmp_path / "images", destination=destination)
+    images = _splits(tmp_path / "images")
+    prepared = prepare_images(images, root=tmp_path / "images", destination=destination)
     again = read_prepared(destination)
     assert again.class_names == ("007", "NA", "None", "x, \"y\" 'z'")
     pd.testing.assert_frame_equal(again.manifest, prepared.manifest)
@@ -666,33 +666,33 @@ def test_styles_called_like_missing_values(tmp_path, destination):
 def test_reading_what_was_not_prepared_or_is_gone(root, destination):
     with pytest.raises(ArtstyleError, match="not prepared"):
         read_prepared(destination)
-    prepare_pictures(_splits(root), root=root, destination=destination)
+    prepare_images(_splits(root), root=root, destination=destination)
     (destination / "train" / "big" / "0.jpg").unlink()
     (destination / "train" / "big" / "2.jpg").write_bytes(b"x")
-    with pytest.raises(ArtstyleError, match=r"2 prepared pictures .*big/0.jpg, train/big/2.jpg"):
+    with pytest.raises(ArtstyleError, match=r"2 prepared images .*big/0.jpg, train/big/2.jpg"):
         read_prepared(destination)
-    prepare_pictures(_splits(root), root=root, destination=destination)
+    prepare_images(_splits(root), root=root, destination=destination)
     read_prepared(destination)
 
 
 def test_damaged_lists_are_explained(root, destination):
-    prepare_pictures(_splits(root), root=root, destination=destination)
+    prepare_images(_splits(root), root=root, destination=destination)
     manifest = destination / "manifest.csv"
     manifest.write_text(manifest.read_text().replace(",40,30,", ",forty,30,"))
     with pytest.raises(ArtstyleError, match=r"damaged.*delete"):
         read_prepared(destination)
     (destination / "preparation.json").write_text("{")
-    with pytest.raises(ArtstyleError, match=r"made from other pictures"):
-        prepare_pictures(_splits(root), root=root, destination=destination)
+    with pytest.raises(ArtstyleError, match=r"made from other images"):
+        prepare_images(_splits(root), root=root, destination=destination)
 
 
 def test_two_programs_do_not_prepare_one_folder_at_once(root, destination):
     fcntl = pytest.importorskip("fcntl")
-    prepare_pictures(_splits(root), root=root, destination=destination)
+    prepare_images(_splits(root), root=root, destination=destination)
     stream = _ReleasingStream()
     with (destination / ".lock").open("w") as stream.lock:
         fcntl.flock(stream.lock, fcntl.LOCK_EX)
-        prepare_pictures(
+        prepare_images(
             _splits(root), root=root, destination=destination, reporter=Reporter(stream)
         )
     assert "Waiting for another program" in stream.getvalue()
@@ -711,21 +711,21 @@ class _ReleasingStream(io.StringIO):
 
 
 @pytest.mark.shared
-def test_the_real_pictures_are_copied_as_they_are(tmp_path):
+def test_the_real_images_are_copied_as_they_are(tmp_path):
     shared = Path(__file__).parents[3] / "shared" / "data" / "artstyle8"
     if not shared.is_dir():
-        pytest.skip("the real pictures are not here")
+        pytest.skip("the real images are not here")
     from artstyle_tf.images.splits.splitting import read_split
 
     index = index_images(shared / "images", group_pattern=r"^([^_]+)_")
-    assert index.pictures["group"].nunique() == 408
-    pictures = read_split(shared / "split.csv", index)
-    prepared = prepare_pictures(pictures, root=index.root, destination=tmp_path / "prepared")
+    assert index.images["group"].nunique() == 408
+    images = read_split(shared / "split.csv", index)
+    prepared = prepare_images(images, root=index.root, destination=tmp_path / "prepared")
     assert len(prepared.manifest) == 1208
     assert (prepared.manifest["digest"] == prepared.manifest["source_digest"]).all()
 
 
-def test_a_picture_that_is_too_long_to_augment_is_used_without_copies(tmp_path, destination):
+def test_a_image_that_is_too_long_to_augment_is_used_without_copies(tmp_path, destination):
     root = tmp_path / "long"
     for number in range(6):
         _save(root, f"many/{number}.png", number)
@@ -733,8 +733,8 @@ def test_a_picture_that_is_too_long_to_augment_is_used_without_copies(tmp_path, 
         shape = (40_000, 33, 3)
         (root / "few").mkdir(parents=True, exist_ok=True)
         Image.new("RGB", shape[1::-1], (number, 0, 9)).save(root / f"few/tall{number}.png")
-    pictures = index_images(root).pictures
-    pictures["split"] = "train"
+    images = index_images(root).images
+    images["split"] = "train"
     said = []
 
     class Listener(Reporter):
@@ -742,9 +742,9 @@ def test_a_picture_that_is_too_long_to_augment_is_used_without_copies(tmp_path, 
             said.append(text)
 
     # Of many copies some meet a warp, which OpenCV refuses above 32,767 pixels.
-    up_sampling = UpSamplingConfig(policy="strong", target_ratio=3.0, jitter=0.0)
-    prepared = prepare_pictures(
-        pictures, root=root, destination=destination, up_sampling=up_sampling, reporter=Listener()
+    upsampling = UpsamplingConfig(policy="strong", target_ratio=3.0, jitter=0.0)
+    prepared = prepare_images(
+        images, root=root, destination=destination, upsampling=upsampling, reporter=Listener()
     )
     assert prepared.rejected.empty
     originals = prepared.manifest[prepared.manifest["parent"] == ""]

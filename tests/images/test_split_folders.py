@@ -74,7 +74,7 @@ def test_validation_or_test_may_be_missing(missing):
         ("train", "test", "val"),
         ("dev", "bold/ann"),
         ("trains", "testament/old"),
-        ("bold/train", "fine"),  # pictures of trains
+        ("bold/train", "fine"),  # images of trains
         ("bold/test", "fine/test"),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 from image_files import packed, tiff
 from PIL import Image
 
-from artstyle_tf.images.reading.image_reading import UnreadablePictureError, decode_picture
+from artstyle_tf.images.reading.image_reading import UnreadableImageError, decode_image
 
 BITS, PHOTOMETRIC, SAMPLES, FORMAT = 258, 262, 277, 339
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3
@@ -28,7 +28,7 @@ def gray_tiff(values, *, bits, white_is_zero=False, sample_format=UNSIGNED, **ta
 
 
 def levels(content):
-    pixels = decode_picture(content).pixels
+    pixels = decode_image(content).pixels
     np.testing.assert_array_equal(pixels, np.broadcast_to(pixels[:1, :, :1], pixels.shape))
     return pixels[0, :, 0].astype(int)
 
@@ -55,8 +55,8 @@ def test_gray_of_all_depths_reaches_from_black_to_white(dtype, bits, sample_form
     content = gray_tiff(values, bits=bits, white_is_zero=white_is_zero, sample_format=sample_format)
     expected = np.round(ramp[0] * 255)
     if bits in (10, 14) or (bits == 12 and white_is_zero):
-        with pytest.raises(UnreadablePictureError, match="not read here"):
-            decode_picture(content)
+        with pytest.raises(UnreadableImageError, match="not read here"):
+            decode_image(content)
     else:
         np.testing.assert_allclose(levels(content), expected, atol=0.5)
 
@@ -107,7 +107,7 @@ def page(value, *, size=(16, 3), **tags):
     ],
 )
 def test_the_first_page_of_full_resolution_is_the_image(pages, expected):
-    decoded = decode_picture(tiff(*pages))
+    decoded = decode_image(tiff(*pages))
     assert decoded.pixels.shape == (3, 16, 3)
     assert (decoded.pixels == expected).all()
 
@@ -120,14 +120,14 @@ def test_deep_channels_that_are_stored_apart_are_rejected(samples, photometric):
     starts = tuple(8 + len(plane) * number for number in range(samples))
     tags |= {273: starts, 279: (len(plane),) * samples}
     content = tiff({"data": plane * samples, "size": (16, 3), "tags": tags})
-    with pytest.raises(UnreadablePictureError, match="a TIFF of 16 bits whose channels"):
-        decode_picture(content)
+    with pytest.raises(UnreadableImageError, match="a TIFF of 16 bits whose channels"):
+        decode_image(content)
 
 
 def test_gray_with_premultiplied_alpha_is_put_on_white():
     data = bytes([100, 128]) * 48
     tags = {BITS: (8, 8), PHOTOMETRIC: 1, SAMPLES: 2, 338: 1}
-    decoded = decode_picture(tiff({"data": data, "size": (16, 3), "tags": tags}))
+    decoded = decode_image(tiff({"data": data, "size": (16, 3), "tags": tags}))
     np.testing.assert_allclose(decoded.pixels, 100 + 255 - 128, atol=2)
 
 
@@ -143,9 +143,9 @@ def test_damaged_deflate_is_rejected_by_its_checksum():
     tags = {BITS: (8, 8, 8), PHOTOMETRIC: 2, SAMPLES: 3, 259: 8}
     for data in (whole[:-4] + b"abcd", whole[: len(whole) // 2]):
         content = tiff({"data": data, "size": (64, 64), "tags": tags})
-        with pytest.raises(UnreadablePictureError, match="damaged: 1 of the 1 parts"):
-            decode_picture(content)
-    decoded = decode_picture(tiff({"data": whole, "size": (64, 64), "tags": tags}))
+        with pytest.raises(UnreadableImageError, match="damaged: 1 of the 1 parts"):
+            decode_image(content)
+    decoded = decode_image(tiff({"data": whole, "size": (64, 64), "tags": tags}))
     np.testing.assert_array_equal(decoded.pixels, pixels)
 
 
@@ -153,12 +153,12 @@ def test_a_cut_jpeg_in_a_tiff_is_rejected():
     buffer = io.BytesIO()
     textured().save(buffer, "TIFF", compression="jpeg")
     content = bytearray(buffer.getvalue())
-    decode_picture(bytes(content))
+    decode_image(bytes(content))
     with Image.open(io.BytesIO(content)) as image:
         (start,), (count,) = image.tag_v2[273], image.tag_v2[279]
     content[start + count // 2 : start + count // 2 + 2] = b"\xff\xd9"
-    with pytest.raises(UnreadablePictureError, match="damaged: 1 of the 1 parts"):
-        decode_picture(bytes(content))
+    with pytest.raises(UnreadableImageError, match="damaged: 1 of the 1 parts"):
+        decode_image(bytes(content))
 
 
 def test_what_libtiff_prints_becomes_the_reason(tmp_path):
@@ -173,10 +173,10 @@ def test_what_libtiff_prints_becomes_the_reason(tmp_path):
     file.write_bytes(content)
     program = (
         "import sys, pathlib\n"
-        "from artstyle_tf.images.reading.image_reading import read_picture\n"
-        "from artstyle_tf.images.reading.image_reading import UnreadablePictureError\n"
-        "try:\n    read_picture(pathlib.Path(sys.argv[1]))\n"
-        "except UnreadablePictureError as error:\n    print(error.reason)\n"
+        "from artstyle_tf.images.reading.image_reading import read_image\n"
+        "from artstyle_tf.images.reading.image_reading import UnreadableImageError\n"
+        "try:\n    read_image(pathlib.Path(sys.argv[1]))\n"
+        "except UnreadableImageError as error:\n    print(error.reason)\n"
         "print('still here', file=sys.stderr)\n"
     )
     done = subprocess.run(

@@ -12,7 +12,7 @@ from artstyle_tf.images.batches.batches import (
     training_batches,
 )
 from artstyle_tf.images.batches.epoch_order import ShuffledOrder
-from artstyle_tf.images.batches.image_store import PictureStore
+from artstyle_tf.images.batches.image_store import ImageStore
 from artstyle_tf.images.batches.view_batches import view_batches
 from artstyle_tf.images.batches.views import NO_VIEWS, make_view, view_name
 from artstyle_tf.images.settings import ViewsConfig
@@ -33,28 +33,28 @@ def store(tmp_path):
         file = tmp_path / f"{number}.png"
         Image.fromarray(noise(number)).save(file)
         files.append(file)
-    return PictureStore(files, image_size_px=16)
+    return ImageStore(files, image_size_px=16)
 
 
-def make_one_view(picture, number, view):
-    return make_view(VIEWS, picture, f"digest {number}", view)
+def make_one_view(image, number, view):
+    return make_view(VIEWS, image, f"digest {number}", view)
 
 
-def test_view_0_is_the_picture_and_the_others_are_fixed():
-    picture = noise()
-    views = [make_view(VIEWS, picture, "digest", view) for view in range(4)]
-    np.testing.assert_array_equal(views[0], picture)
+def test_view_0_is_the_image_and_the_others_are_fixed():
+    image = noise()
+    views = [make_view(VIEWS, image, "digest", view) for view in range(4)]
+    np.testing.assert_array_equal(views[0], image)
     assert len({view.tobytes() for view in views}) == 4
     for view, again in enumerate(views):
-        np.testing.assert_array_equal(make_view(VIEWS, picture, "digest", view), again)
+        np.testing.assert_array_equal(make_view(VIEWS, image, "digest", view), again)
 
 
-def test_views_follow_from_the_picture_and_the_seed():
-    picture = noise()
-    view = make_view(VIEWS, picture, "digest", 1)
-    assert not np.array_equal(view, make_view(VIEWS, picture, "another digest", 1))
+def test_views_follow_from_the_image_and_the_seed():
+    image = noise()
+    view = make_view(VIEWS, image, "digest", 1)
+    assert not np.array_equal(view, make_view(VIEWS, image, "another digest", 1))
     assert not np.array_equal(
-        view, make_view(VIEWS.model_copy(update={"seed": 4}), picture, "digest", 1)
+        view, make_view(VIEWS.model_copy(update={"seed": 4}), image, "digest", 1)
     )
 
 
@@ -84,17 +84,17 @@ def test_wanted_views_come_in_the_order_they_are_asked_for(store, in_memory):
     np.testing.assert_array_equal(np.concatenate(batches), expected)
 
 
-def test_a_picture_is_decoded_once_for_all_its_views(store, monkeypatch):
+def test_a_image_is_decoded_once_for_all_its_views(store, monkeypatch):
     asked = []
 
-    def make_one(picture, number, view):
+    def make_one(image, number, view):
         asked.append((number, view))
-        return picture
+        return image
 
     decoded = []
-    load = PictureStore.load
+    load = ImageStore.load
     monkeypatch.setattr(
-        PictureStore, "load", lambda self, number: decoded.append(number) or load(self, number)
+        ImageStore, "load", lambda self, number: decoded.append(number) or load(self, number)
     )
     numbers, views = np.repeat(np.arange(10), 4), np.tile(np.arange(4), 10)
     list(view_batches(store, numbers, views, make_view=make_one, batch_size=8))
@@ -102,7 +102,7 @@ def test_a_picture_is_decoded_once_for_all_its_views(store, monkeypatch):
     assert len(decoded) == 1  # traced once, with one decoding for a stack of views
 
 
-def test_a_picture_that_vanished_is_named(store, tmp_path):
+def test_a_image_that_vanished_is_named(store, tmp_path):
     (tmp_path / "3.png").unlink()
     batches = view_batches(
         store, np.arange(10), np.zeros(10), make_view=make_one_view, batch_size=4
@@ -111,7 +111,7 @@ def test_a_picture_that_vanished_is_named(store, tmp_path):
         list(batches)
 
 
-class PictureRows:
+class ImageRows:
     """The pixels themselves, offered as the trunk cache offers activations."""
 
     row_shape = (16, 16, 3)
@@ -127,16 +127,16 @@ def test_cached_batches_are_the_batches_of_plain_training(store, first_epoch):
     plain = training_batches(
         store, LABELS, order, first_epoch=first_epoch, augment=make_one_view, augments_by_view=True
     )
-    cached = cached_training_batches(PictureRows(), LABELS, order, first_epoch=first_epoch)
+    cached = cached_training_batches(ImageRows(), LABELS, order, first_epoch=first_epoch)
     count = 3 * order.steps_per_epoch
     for one, other in zip(plain.take(count), cached.take(count), strict=True):
         np.testing.assert_array_equal(one[0], other[0])
         np.testing.assert_array_equal(one[1], other[1])
 
 
-def test_cached_evaluation_sees_the_plain_pictures_in_order(store):
+def test_cached_evaluation_sees_the_plain_images_in_order(store):
     plain = evaluation_batches(store, LABELS, batch_size=4)
-    cached = cached_evaluation_batches(PictureRows(), LABELS, batch_size=4)
+    cached = cached_evaluation_batches(ImageRows(), LABELS, batch_size=4)
     for one, other in zip(plain, cached, strict=True):
         np.testing.assert_array_equal(one[0], other[0])
         np.testing.assert_array_equal(one[1], other[1])
@@ -145,7 +145,7 @@ def test_cached_evaluation_sees_the_plain_pictures_in_order(store):
 def test_every_view_is_drawn_and_differently_in_each_epoch():
     drawn = []
 
-    class Spy(PictureRows):
+    class Spy(ImageRows):
         def read(self, numbers, views):
             drawn.append(dict(zip(numbers.tolist(), views.tolist(), strict=True)))
             return super().read(numbers, views)
@@ -160,11 +160,11 @@ def test_every_view_is_drawn_and_differently_in_each_epoch():
         assert {epoch[number] for epoch in epochs} == {0, 1, 2, 3}
 
 
-def test_the_order_of_pictures_does_not_tell_their_views():
+def test_the_order_of_images_does_not_tell_their_views():
     """Both are drawn from the seed and the epoch, and must not be drawn from the same numbers."""
     positions = []
 
-    class Spy(PictureRows):
+    class Spy(ImageRows):
         def read(self, numbers, views):
             positions.append(np.flatnonzero(views == 3).mean())
             return super().read(numbers, views)

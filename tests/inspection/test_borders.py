@@ -7,47 +7,47 @@ from PIL import Image, ImageOps
 from artstyle_tf.inspection.borders import find_border
 
 
-def noise_picture(seed, size=(220, 180)):
+def noise_image(seed, size=(220, 180)):
     generator = np.random.default_rng(seed)
     small = generator.integers(0, 255, (24, 30, 3), dtype=np.uint8)
     return Image.fromarray(small).resize(size, Image.Resampling.BICUBIC)
 
 
-def border_of(picture):
-    return find_border(np.asarray(picture, np.float32).transpose(2, 0, 1))
+def border_of(image):
+    return find_border(np.asarray(image, np.float32).transpose(2, 0, 1))
 
 
-def in_jpeg(picture, quality=70):
+def in_jpeg(image, quality=70):
     import io
 
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=quality)
+    image.save(buffer, "JPEG", quality=quality)
     return Image.open(buffer)
 
 
-@pytest.mark.parametrize("colour", ["white", "black", (200, 180, 150)])
+@pytest.mark.parametrize("color", ["white", "black", (200, 180, 150)])
 @pytest.mark.parametrize(("thickness", "is_jpeg"), [(5, False), (16, True), (40, True)])
-def test_margins_are_measured(colour, thickness, is_jpeg):
-    picture = ImageOps.expand(noise_picture(0), thickness, colour)
-    found = border_of(in_jpeg(picture) if is_jpeg else picture)
+def test_margins_are_measured(color, thickness, is_jpeg):
+    image = ImageOps.expand(noise_image(0), thickness, color)
+    found = border_of(in_jpeg(image) if is_jpeg else image)
     assert found.kind == "border"
     height, width = 180 + 2 * thickness, 220 + 2 * thickness
     wanted = [thickness / height, thickness / width] * 2
-    # JPEG smears the edge over its blocks, which with halved colours are of 16 pixels.
+    # JPEG smears the edge over its blocks, which with halved colors are of 16 pixels.
     assert found.shares == pytest.approx(wanted, abs=(13 if is_jpeg else 0.5) / height)
 
 
 def test_each_side_is_told_apart():
-    picture = Image.new("RGB", (220 + 30, 180 + 70), "white")
-    picture.paste(noise_picture(1), (10, 20))
-    found = border_of(picture)
+    image = Image.new("RGB", (220 + 30, 180 + 70), "white")
+    image.paste(noise_image(1), (10, 20))
+    found = border_of(image)
     assert found.shares == pytest.approx((20 / 250, 20 / 250, 50 / 250, 10 / 250), abs=0.005)
 
 
 def test_bars_on_two_sides_are_margins_and_a_strip_on_one_is_none():
-    assert border_of(ImageOps.expand(noise_picture(2), (0, 20), "black")).kind == "border"
+    assert border_of(ImageOps.expand(noise_image(2), (0, 20), "black")).kind == "border"
     strip = Image.new("RGB", (220, 200), "white")
-    strip.paste(noise_picture(2), (0, 20))
+    strip.paste(noise_image(2), (0, 20))
     assert border_of(strip).kind == ""
 
 
@@ -55,20 +55,20 @@ def test_a_frame_has_straight_edges_on_all_four_sides():
     wood = np.random.default_rng(3).normal(70, 12, (190, 240, 3))
     frame = Image.fromarray(wood.clip(0, 255).astype(np.uint8))
     bright = Image.fromarray(
-        (0.4 * np.asarray(noise_picture(3, (200, 150))) + 140).astype(np.uint8)
+        (0.4 * np.asarray(noise_image(3, (200, 150))) + 140).astype(np.uint8)
     )
     frame.paste(bright, (20, 20))
     found = border_of(frame)
     assert found.kind == "frame"
     assert found.shares == pytest.approx((20 / 190, 20 / 240, 20 / 190, 20 / 240), abs=0.02)
-    frame.paste(noise_picture(4, (240, 100)), (0, 90))  # three sides are no frame
+    frame.paste(noise_image(4, (240, 100)), (0, 90))  # three sides are no frame
     assert border_of(frame).kind == ""
 
 
-def test_ordinary_pictures_have_neither():
-    assert [border_of(noise_picture(seed)).kind for seed in range(30)] == [""] * 30
+def test_ordinary_images_have_neither():
+    assert [border_of(noise_image(seed)).kind for seed in range(30)] == [""] * 30
 
 
-def test_a_picture_of_one_colour_and_a_stamp_have_none():
+def test_a_image_of_one_color_and_a_stamp_have_none():
     assert border_of(Image.new("RGB", (100, 100), "white")).kind == ""
-    assert border_of(ImageOps.expand(noise_picture(5, (20, 20)), 5, "white")).kind == ""
+    assert border_of(ImageOps.expand(noise_image(5, (20, 20)), 5, "white")).kind == ""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from artstyle_tf.images.reading.image_reading import UnreadablePictureError
+from artstyle_tf.images.reading.image_reading import UnreadableImageError
 from artstyle_tf.inspection.file_facts import (
     estimate_jpeg_quality,
     jpeg_ends_properly,
@@ -44,12 +44,12 @@ def test_what_a_header_says():
     assert (facts.file_format, facts.mode, facts.num_frames) == ("JPEG", "RGB", 1)
     assert (facts.stored_width_px, facts.stored_height_px) == (60, 40)
     assert (facts.chroma_subsampling, facts.is_progressive, facts.has_exif) == ("4:2:2", True, True)
-    assert "sRGB" in facts.colour_profile
+    assert "sRGB" in facts.color_profile
 
 
 def test_other_formats_have_no_quality_and_no_subsampling():
     facts = read_file_facts(encoded("PNG", "L"))
-    assert (facts.file_format, facts.mode, facts.colour_profile) == ("PNG", "L", "")
+    assert (facts.file_format, facts.mode, facts.color_profile) == ("PNG", "L", "")
     assert np.isnan(facts.jpeg_quality)
     assert (facts.chroma_subsampling, facts.is_progressive) == ("", False)
 
@@ -67,16 +67,16 @@ def test_the_end_of_a_jpeg_is_looked_for_behind_its_pixels(options):
 
 
 def test_a_damaged_profile_is_a_profile():
-    assert read_file_facts(encoded(icc_profile=b"nonsense")).colour_profile == "unreadable"
+    assert read_file_facts(encoded(icc_profile=b"nonsense")).color_profile == "unreadable"
 
 
-def test_the_header_of_a_picture_that_is_too_large_to_decode_can_be_read():
+def test_the_header_of_a_image_that_is_too_large_to_decode_can_be_read():
     facts = read_file_facts(_png_header(14_000, 9_000))
     assert (facts.stored_width_px, facts.stored_height_px) == (14_000, 9_000)
 
 
-def test_what_is_no_picture_is_refused():
-    with pytest.raises(UnreadablePictureError, match="web page"):
+def test_what_is_no_image_is_refused():
+    with pytest.raises(UnreadableImageError, match="web page"):
         read_file_facts(b"<!doctype html>")
 
 

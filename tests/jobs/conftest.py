@@ -31,9 +31,9 @@ def _figures_without_layout():
 
 @pytest.fixture(scope="module")
 def first_workplace(
-    tmp_path_factory, write_pictures, name_tiny_network
+    tmp_path_factory, write_images, name_tiny_network
 ) -> Callable[..., AbstractContextManager[Path]]:
-    """Function (styles, texts of files by name) -> a context whose folder has pictures and these.
+    """Function (styles, texts of files by name) -> a context whose folder has images and these.
 
     For what a module does once: a training takes seconds, a copy of it does not. It is the working
     directory meanwhile, and `model.backbone=tiny` is known.
@@ -45,7 +45,7 @@ def first_workplace(
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(folder)
             name_tiny_network(patch)
-            write_pictures(folder / "pictures", styles)
+            write_images(folder / "images", styles)
             for name, text in files.items():
                 (folder / name).write_text(text)
             yield folder

@@ -21,7 +21,7 @@ def _names(result: Any) -> Iterator[str]:
     if isinstance(result, dict):
         for name, value in result.items():
             yield name
-            if name not in ("seconds", "num_pictures", "settings", "values", "importances"):
+            if name not in ("seconds", "num_images", "settings", "values", "importances"):
                 yield from _names(value)
     elif isinstance(result, list):
         for value in result:

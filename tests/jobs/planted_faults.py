@@ -1,4 +1,4 @@
-"""A folder of pictures in which every kind of fault was planted, and nothing else is wrong."""
+"""A folder of images in which every kind of fault was planted, and nothing else is wrong."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SIZE = (200, 150)
 
 
 def scenery(seed, size=_SIZE):
-    """A picture with detail at every size, and no two alike."""
+    """An image with detail at every size, and no two alike."""
     generator = np.random.default_rng(seed)
     layers = []
     for cells in (4, 8, 16, 32):
@@ -25,16 +25,16 @@ def scenery(seed, size=_SIZE):
     return Image.fromarray((255 * pixels / pixels.max()).astype(np.uint8))
 
 
-def encoded(picture, file_format="JPEG", **options):
+def encoded(image, file_format="JPEG", **options):
     buffer = io.BytesIO()
-    picture.save(
+    image.save(
         buffer, file_format, **({"quality": 85} if file_format == "JPEG" else {}), **options
     )
     return buffer.getvalue()
 
 
 def framed(seed):
-    """A picture in a frame of wood, uneven along all sides."""
+    """An image in a frame of wood, uneven along all sides."""
     generator = np.random.default_rng(seed)
     wood = generator.normal(70, 12, (190, 240, 3)) + np.linspace(0, 25, 240)[:, None]
     frame = Image.fromarray(wood.clip(0, 255).astype(np.uint8))
@@ -47,7 +47,7 @@ def plant(root: Path) -> dict[str, set[str]]:
     """Writes the folder.
 
     Returns:
-        Code of a finding -> paths of the pictures it is about; for copies, the pictures of the
+        Code of a finding -> paths of the images it is about; for copies, the images of the
         sets.
     """
     number = 0
@@ -69,7 +69,7 @@ def plant(root: Path) -> dict[str, set[str]]:
     white = np.full((150, 200, 3), 250) + np.random.default_rng(0).integers(-2, 3, (150, 200, 3))
     uniform = Image.fromarray(white.astype(np.uint8))
     (root / "void").mkdir()
-    put("baroque/notes.txt", b"not a picture at all")
+    put("baroque/notes.txt", b"not an image at all")
     expected = {
         "unreadable": {
             put("baroque/page.jpg", b"<!DOCTYPE html><html></html>"),
@@ -99,7 +99,7 @@ def plant(root: Path) -> dict[str, set[str]]:
             put("naive/bars.jpg", encoded(ImageOps.expand(scenery(1008), (0, 25), "black"))),
         },
         "frame": {put("naive/wood.jpg", encoded(framed(1009)))},
-        "colour_profile": {put("naive/wide.jpg", encoded(scenery(1010), icc_profile=profile))},
+        "color_profile": {put("naive/wide.jpg", encoded(scenery(1010), icc_profile=profile))},
         "images_not_read": {put("naive/scan.jp2", encoded(scenery(1011), "JPEG2000"))},
         "decoder_warnings": {
             put("baroque/padded.jpg", encoded(scenery(1012))[:-2] + bytes(40) + b"\xff\xd9")
@@ -117,12 +117,12 @@ def plant(root: Path) -> dict[str, set[str]]:
     shutil.copy(root / second, root / "naive/stolen.jpg")
     smaller = scenery(2).resize((140, 105))
     put("baroque/smaller.jpg", encoded(smaller))
-    put("naive/grey.jpg", encoded(scenery(3).convert("L").convert("RGB")))
+    put("naive/gray.jpg", encoded(scenery(3).convert("L").convert("RGB")))
     return {
         **expected,
         "exact_duplicates": {first, "baroque/again.jpg"},
         "exact_duplicates_across_styles": {second, "naive/stolen.jpg"},
         "near_duplicates": {third, "baroque/smaller.jpg"},
-        "near_duplicates_across_styles": {fourth, "naive/grey.jpg"},
-        "grey_pictures": {"naive/grey.jpg", "baroque/page.png"},
+        "near_duplicates_across_styles": {fourth, "naive/gray.jpg"},
+        "gray_images": {"naive/gray.jpg", "baroque/page.png"},
     }

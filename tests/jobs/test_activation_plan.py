@@ -29,7 +29,7 @@ class EmptyCache:
         )
 
 
-class Pictures:
+class Images:
     def __init__(self, *digests):
         self.rows = pd.DataFrame({"digest": digests})
 
@@ -41,9 +41,9 @@ def test_what_a_cache_costs_is_found_by_opening_each_table_once(tmp_path):
     content = {"training": {"phases": [{"unfreeze_blocks": 2, "epochs": 3, "learning_rate": 1e-3}]}}
     plan = ActivationPlan(validate(DirectExperiment, content, source="the test"))
     cache = EmptyCache(tmp_path)
-    costs = plan.costs({"train": Pictures("a", "b"), "val": Pictures("c")}, cache)
+    costs = plan.costs({"train": Images("a", "b"), "val": Images("c")}, cache)
     assert sorted(cache.asked) == [(0, "float16"), (0, "float32"), (2, "float16"), (2, "float32")]
     views = plan.views.num_views
     assert costs.cached_passes == 2 * views + 1
-    # Training: the views at boundary 2, the pictures at 0. Validation: one picture at both.
+    # Training: the views at boundary 2, the images at 0. Validation: one image at both.
     assert costs.new_bytes == 10 * (2 * views + 2 + 2)

@@ -18,8 +18,8 @@ from artstyle_tf.metrics.classification import classification_summary
 
 CONFIG = """
 report: false
-data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
-       views: null, up_sampling: {policy: flip, target_ratio: 1.0, jitter: 0.0}}
+data: {images: images, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
+       views: null, upsampling: {policy: flip, target_ratio: 1.0, jitter: 0.0}}
 model: {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout: 0.2}
 training: {phases: [], tensorboard: false}
 """
@@ -27,9 +27,9 @@ DEPTHS = ["block1a", "block2b", "top"]
 STYLES = {"bold": 20, "fine": 20, "wide": 14}
 QUICK = [
     "projection.methods=[pca]",
-    "clustering.most_clusters=4",
+    "clustering.max_clusters=4",
     "classifiers.names=[knn,gradient_boosting]",
-    "classifiers.num_draws=1",
+    "classifiers.num_candidates=1",
     "classifiers.num_folds=2",
     "folds.num_folds=3",
     "--json",
@@ -74,7 +74,7 @@ def analysis(workplace):
 def test_the_json_contract_of_an_analysis(analysis):
     assert undocumented_names(analysis) == set()
     assert analysis["dimension"] == 12
-    assert sum(analysis["num_pictures"].values()) == sum(STYLES.values())
+    assert sum(analysis["num_images"].values()) == sum(STYLES.values())
     assert set(analysis["classifiers"]) == {"knn", "gradient_boosting"}
     assert analysis["clusters"]["chosen_by"] == "silhouette"
     for part in ("fitted", "held_out"):
@@ -84,17 +84,17 @@ def test_the_json_contract_of_an_analysis(analysis):
 def test_features_are_kept_with_paths_and_parents(analysis):
     (file,) = Path(analysis["features"]).glob("*.npz")
     with np.load(file, allow_pickle=False) as shard:
-        manifest = pd.read_csv("outputs/models/direct/pictures.csv", keep_default_na=False)
+        manifest = pd.read_csv("outputs/models/direct/images.csv", keep_default_na=False)
         assert shard["path"].tolist() == manifest["path"].tolist()
         assert shard["parent"].tolist() == manifest["parent"].tolist()
         assert (shard["parent"] != "").any()
         assert shard["features"].shape == (len(manifest), 12)
-        picture = np.asarray(Image.open(Path("prepared") / shard["path"][3]).convert("RGB"))
+        image = np.asarray(Image.open(Path("prepared") / shard["path"][3]).convert("RGB"))
         first = shard["features"][3]
-    from artstyle_tf.images.reading.decoding import resize_picture
+    from artstyle_tf.images.reading.decoding import resize_image
     from artstyle_tf.runs.run_directory import open_run
 
-    resized = np.asarray(resize_picture(picture, image_size_px=32, aspect="squash"))
+    resized = np.asarray(resize_image(image, image_size_px=32, aspect="squash"))
     model = open_run(Path("outputs/models/direct")).load_model()
     layers = {layer.name: layer for layer in model.layers}
     import keras
@@ -104,7 +104,7 @@ def test_features_are_kept_with_paths_and_parents(analysis):
     np.testing.assert_allclose(first, expected, rtol=1e-3, atol=1e-5)
 
 
-def test_only_training_pictures_decide_and_their_scores_are_those_of_the_predictions(analysis):
+def test_only_training_images_decide_and_their_scores_are_those_of_the_predictions(analysis):
     folder = Path(analysis["results"])
     names = json.loads(Path("outputs/models/direct/class_names.json").read_text())
     for name, entry in analysis["classifiers"].items():
@@ -115,7 +115,7 @@ def test_only_training_pictures_decide_and_their_scores_are_those_of_the_predict
             )
             scores = classification_summary(labels, predicted, num_classes=3)
             assert entry[part] == pytest.approx(scores)
-            assert len(table) == analysis["num_pictures"]["val" if part[0] == "v" else "test"]
+            assert len(table) == analysis["num_images"]["val" if part[0] == "v" else "test"]
 
 
 def test_a_kept_classifier_repeats_its_predictions(analysis):
@@ -132,9 +132,9 @@ def test_a_kept_classifier_repeats_its_predictions(analysis):
     )
 
 
-def test_every_picture_has_a_row_and_the_doubted_ones_are_listed(analysis):
+def test_every_image_has_a_row_and_the_doubted_ones_are_listed(analysis):
     folder = Path(analysis["results"])
-    table = pd.read_csv(folder / "pictures.csv")
+    table = pd.read_csv(folder / "images.csv")
     assert len(table) == sum(STYLES.values())
     assert table["doubted"].sum() == analysis["num_doubted"]
     doubts = pd.read_csv(folder / "label_doubts.csv")
@@ -198,7 +198,7 @@ def test_depths_of_a_style_head_are_left_out_in_turn(workplace, capsys):
 
 
 def test_an_interrupted_analysis_is_made_by_the_same_command(workplace, capsys, monkeypatch):
-    from artstyle_tf.analysis import image_analysis as picture_analysis
+    from artstyle_tf.analysis import image_analysis as image_analysis
 
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
@@ -206,7 +206,7 @@ def test_an_interrupted_analysis_is_made_by_the_same_command(workplace, capsys, 
     named = ["--run", "outputs/models/direct", "--run-name", "mine", "classifiers=null"]
     named += ["projection.methods=[]", "clustering.num_clusters=2", *QUICK[-3:]]
     with monkeypatch.context() as patch:
-        patch.setattr(picture_analysis, "write_clusters", interrupt)
+        patch.setattr(image_analysis, "write_clusters", interrupt)
         assert main(named, verb="analyze-features") == 130
     assert not Path("outputs/analyses/mine/analysis.json").exists()
     capsys.readouterr()
@@ -216,19 +216,19 @@ def test_an_interrupted_analysis_is_made_by_the_same_command(workplace, capsys, 
     assert "exists already" in capsys.readouterr().err
 
 
-def test_other_pictures_and_a_bare_backbone_can_be_analyzed(workplace, capsys, write_pictures):
-    write_pictures(Path("others"), {"bold": 8, "fine": 8, "wide": 8}, seed=5)
+def test_other_images_and_a_bare_backbone_can_be_analyzed(workplace, capsys, write_images):
+    write_images(Path("others"), {"bold": 8, "fine": 8, "wide": 8}, seed=5)
     options = ["classifiers=null", "clustering.num_clusters=2", *QUICK[-3:]]
     named = ["--images", "others", "projection.methods=[]", *options]
     arguments = ["--run", "outputs/models/direct", "--layer", "output", *named]
     assert main(arguments, verb="analyze-features") == 0
     result = json_from(capsys)
-    assert (result["dimension"], result["num_pictures"]) == (3, {"test": 24})
+    assert (result["dimension"], result["num_images"]) == (3, {"test": 24})
     assert result["clusters"]["held_out"] is None
     bare = ["--backbone", "tiny", "weights=null", "image_size_px=32", "data.prepared=bare"]
     assert main([*bare, *named], verb="analyze-features") == 0
     result = json_from(capsys)
-    assert (result["dimension"], sum(result["num_pictures"].values())) == (12, 24)
+    assert (result["dimension"], sum(result["num_images"].values())) == (12, 24)
 
 
 def test_what_is_wrong_is_said_before_anything_is_written(workplace, capsys):
@@ -246,9 +246,9 @@ def test_what_is_wrong_is_said_before_anything_is_written(workplace, capsys):
     assert sorted(Path("outputs").rglob("*")) == before
 
 
-def test_compare_puts_all_approaches_on_the_same_pictures(workplace, capsys):
+def test_compare_puts_all_approaches_on_the_same_images(workplace, capsys):
     runs = ["outputs/models/direct", "outputs/models/triplet", "outputs/analyses/direct-pooled"]
-    assert compare("--runs", *runs, "timed_pictures=4") == 0
+    assert compare("--runs", *runs, "timed_images=4") == 0
     result = json_from(capsys)
     assert undocumented_names(result) == set()
     models = {model["name"]: model for model in result["models"]}
@@ -256,26 +256,26 @@ def test_compare_puts_all_approaches_on_the_same_pictures(workplace, capsys):
         "direct classifier (direct)",
         "metric learning (triplet)",
         "gradient boosting (direct, pooled)",
-        "floor (32 px)",
-        "floor (32 px, refitted)",
+        "baseline (32 px)",
+        "baseline (32 px, refitted)",
     }
     for part in ("validation", "test"):
         trained = json.loads(Path("outputs/models/direct/metrics.json").read_text())
-        direct, floor = models["direct classifier (direct)"], models["floor (32 px, refitted)"]
+        direct, baseline = models["direct classifier (direct)"], models["baseline (32 px, refitted)"]
         for score in ("macro_f1", "accuracy", "macro_precision", "macro_recall"):
             assert direct[part][score] == pytest.approx(trained[part][score])
-            assert floor[part][score] == pytest.approx(trained["floor"][part][score])
+            assert baseline[part][score] == pytest.approx(trained["baseline"][part][score])
         assert len(result["verdicts"][part]) == 10
         pair = next(
             entry
             for entry in result["verdicts"][part]
-            if entry["pair"] == ["direct classifier (direct)", "floor (32 px, refitted)"]
+            if entry["pair"] == ["direct classifier (direct)", "baseline (32 px, refitted)"]
         )
-        comparison = trained["floor"][part]["trained_against_floor"]
+        comparison = trained["baseline"][part]["trained_against_baseline"]
         assert pair["difference"] == pytest.approx(comparison["difference"])
         assert pair["adjusted_p_value"] >= pair["p_value"]
     for model in models.values():
-        assert model["milliseconds_a_picture"] > 0
+        assert model["milliseconds_a_image"] > 0
         assert model["size_bytes"] > 1000
     folder = Path(result["results"])
     table = pd.read_csv(folder / "comparison.csv")
@@ -285,30 +285,30 @@ def test_compare_puts_all_approaches_on_the_same_pictures(workplace, capsys):
     assert (Path(result["figures"]) / "comparison_validation.png").is_file()
 
 
-def test_only_shared_pictures_are_compared(workplace, capsys):
+def test_only_shared_images_are_compared(workplace, capsys):
     file = Path("outputs/models/triplet/test/predictions.csv")
     table = pd.read_csv(file)
     table.iloc[2:].to_csv(file, index=False)
     runs = ["outputs/models/direct", "outputs/models/triplet"]
-    assert compare("timed_pictures=2", "--runs", *runs) == 0
+    assert compare("timed_images=2", "--runs", *runs) == 0
     captured = capsys.readouterr()
-    assert json.loads(captured.out)["num_pictures"]["test"] == len(table) - 2
+    assert json.loads(captured.out)["num_images"]["test"] == len(table) - 2
     assert "Only the" in captured.err
     shutil.rmtree("outputs/models/triplet/validation")
     table.assign(path="elsewhere/" + table["path"]).to_csv(file, index=False)
-    assert compare("timed_pictures=2", "--runs", *runs) == 2
-    assert "not measured on the same pictures" in capsys.readouterr().err
+    assert compare("timed_images=2", "--runs", *runs) == 2
+    assert "not measured on the same images" in capsys.readouterr().err
     table.assign(label=table["label"].iloc[::-1].to_numpy()).to_csv(file, index=False)
-    assert compare("timed_pictures=2", "--runs", *runs) == 2
-    assert "other styles of the same pictures" in capsys.readouterr().err
+    assert compare("timed_images=2", "--runs", *runs) == 2
+    assert "other styles of the same images" in capsys.readouterr().err
 
 
 def test_a_dry_comparison_times_and_writes_nothing(workplace, capsys):
     before = sorted(Path("outputs").rglob("*"))
     assert compare("--runs", "outputs/models/direct", "outputs/models/triplet", "--dry-run") == 0
     planned = json_from(capsys)
-    assert planned["num_pictures"] == {"validation": 8, "test": 8}
-    assert "floor (32 px)" in planned["models"]
+    assert planned["num_images"] == {"validation": 8, "test": 8}
+    assert "baseline (32 px)" in planned["models"]
     assert sorted(Path("outputs").rglob("*")) == before
 
 

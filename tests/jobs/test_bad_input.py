@@ -13,20 +13,20 @@ from PIL import Image
 from artstyle_tf.cli.main import main
 
 CONFIG = """
-data: {images: pictures, prepared: prepared, preparation_workers: 1, views: null}
+data: {images: images, prepared: prepared, preparation_workers: 1, views: null}
 model: {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout: 0.2}
 training:
   batch_size: 8
-  linear_probe: {method: logistic, inverse_regularisation: 4.0}
+  linear_probe: {method: logistic, C: 4.0}
   phases: [{unfreeze_blocks: 1, epochs: 1, learning_rate: 1e-3}]
 """
 
 
 @pytest.fixture
-def workplace(tmp_path, monkeypatch, write_pictures, tiny_network_by_name):
+def workplace(tmp_path, monkeypatch, write_images, tiny_network_by_name):
     monkeypatch.chdir(tmp_path)
     Path("config.yaml").write_text(CONFIG)
-    write_pictures(Path("pictures"), {"bold": 10, "fine": 10})
+    write_images(Path("images"), {"bold": 10, "fine": 10})
     return tmp_path
 
 
@@ -46,7 +46,7 @@ def refuse(capsys, *arguments):
 
 
 def remove_style(name):
-    shutil.rmtree(Path("pictures") / name)
+    shutil.rmtree(Path("images") / name)
 
 
 def test_nothing_in_the_folder_says_what_to_put_there_and_offers_the_demo(workplace, capsys):
@@ -66,8 +66,8 @@ def test_one_style_only(workplace, capsys):
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_a_style_too_small_to_split_is_named(workplace, capsys, count, write_pictures):
-    write_pictures(Path("pictures"), {"rare": count})
+def test_a_style_too_small_to_split_is_named(workplace, capsys, count, write_images):
+    write_images(Path("images"), {"rare": count})
     text = refuse(capsys)
     assert "rare" in text
     assert str(count) in text
@@ -84,13 +84,13 @@ def write_look_alikes(folder, count):
 
 @pytest.mark.parametrize("verb", ["train-direct", "prepare-data", "cross-validate"])
 def test_look_alikes_that_cannot_be_divided_are_told_with_the_reason(workplace, capsys, verb):
-    """It was "alike with 12 pictures in 1 groups", for files with 12 names and contents."""
-    write_look_alikes(Path("pictures/alike"), 12)
+    """It was "alike with 12 images in 1 groups", for files with 12 names and contents."""
+    write_look_alikes(Path("images/alike"), 12)
     # With a split file the folds are asked; else the split is.
     if verb == "cross-validate":
-        files = sorted(Path("pictures").rglob("*.jpg")) + sorted(Path("pictures").rglob("*.png"))
+        files = sorted(Path("images").rglob("*.jpg")) + sorted(Path("images").rglob("*.png"))
         rows = [
-            f"{file.relative_to('pictures').as_posix()},{file.parent.name},"
+            f"{file.relative_to('images').as_posix()},{file.parent.name},"
             f"{'val' if number % 4 == 0 else 'train'}"
             for number, file in enumerate(files)
         ]
@@ -99,7 +99,7 @@ def test_look_alikes_that_cannot_be_divided_are_told_with_the_reason(workplace, 
     assert main(["--config", "config.yaml", *options], verb=verb) == 2
     said = capsys.readouterr().err
     assert (
-        "alike with 12 pictures in 1 group (12 look the same as another one, "
+        "alike with 12 images in 1 group (12 look the same as another one, "
         "e.g. alike/scan_00.jpg and alike/scan_01.jpg)" in said
     )
     assert "data.near_duplicates=ignore" in said
@@ -161,10 +161,10 @@ def test_an_unknown_key_and_a_wrong_type(workplace, capsys):
     assert "training.batch_size='many'" in refuse(capsys, "training.batch_size=many")
 
 
-def test_bad_pictures_are_reported_and_the_rest_is_used(workplace, capsys):
-    bold = Path("pictures/bold")
+def test_bad_images_are_reported_and_the_rest_is_used(workplace, capsys):
+    bold = Path("images/bold")
     (bold / "zero.jpg").touch()
-    (bold / "text.png").write_text("not a picture")
+    (bold / "text.png").write_text("not an image")
     (bold / "notes.txt").write_text("not even named like one")
     whole = (bold / "whole.jpg").absolute()
     Image.effect_noise((64, 64), 50).save(whole)
@@ -180,7 +180,7 @@ def test_bad_pictures_are_reported_and_the_rest_is_used(workplace, capsys):
     assert any("really a png" in name for name in prepared)
 
 
-def test_a_style_without_a_readable_picture(workplace, capsys):
-    for path in Path("pictures/fine").iterdir():
+def test_a_style_without_a_readable_image(workplace, capsys):
+    for path in Path("images/fine").iterdir():
         path.write_bytes(b"broken")
     assert "fine" in refuse(capsys)

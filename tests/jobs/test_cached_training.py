@@ -16,7 +16,7 @@ from artstyle_tf.training.callbacks.history_log import HistoryLog
 CONFIG = """
 report: false
 data:
-  images: pictures
+  images: images
   prepared: prepared
   preparation_workers: 1
   views: {num_views: 3, policy: gentle, seed: 5}
@@ -32,10 +32,10 @@ training:
 
 
 @pytest.fixture
-def workplace(tmp_path, monkeypatch, write_pictures, tiny_network_by_name):
+def workplace(tmp_path, monkeypatch, write_images, tiny_network_by_name):
     monkeypatch.chdir(tmp_path)
     Path("config.yaml").write_text(CONFIG)
-    write_pictures(Path("pictures"), {"bold": 21, "fine": 21, "wide": 14})
+    write_images(Path("images"), {"bold": 21, "fine": 21, "wide": 14})
     return tmp_path
 
 
@@ -145,7 +145,7 @@ def test_the_second_run_finds_everything_there(train):
     ("overrides", "reason"),
     [
         (["data.views=null", "data.online_augmentation=flip"], "online augmentation"),
-        (["training.batch_normalisation=trained"], "BatchNormalization is to learn"),
+        (["training.batch_norm=trained"], "BatchNormalization is to learn"),
         (["training.trunk_cache.size_limit_gb=1e-6"], "there is room for"),
         ([phases("all")], "no phase leaves blocks frozen"),
         (["data.views.num_views=99"], "it would take"),

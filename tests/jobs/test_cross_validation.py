@@ -16,30 +16,30 @@ from artstyle_tf.training import job
 
 CONFIG = """
 kind: direct
-data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
+data: {images: images, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
        views: {num_views: 2, policy: flip}}
 model: {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout: 0.2}
 training:
   tensorboard: false
   batch_size: 8
-  linear_probe: {method: logistic, inverse_regularisation: 4.0}
+  linear_probe: {method: logistic, C: 4.0}
   label_smoothing: 0.0
   phases: [{unfreeze_blocks: 1, epochs: 2, learning_rate: 1e-3}]
-cross_validation: {num_folds: 2, validation_share: 0.2}
+cross_validation: {num_folds: 2, validation_fraction: 0.2}
 """
 TRIPLET = """
 kind: triplet
-data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
+data: {images: images, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
        views: null}
 model:
   {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout: 0.2, dimension: 8}
 training:
-  batch: {classes: 2, pictures_per_class: 3}
-  num_neighbours: 3
+  batch: {classes: 2, images_per_class: 3}
+  num_neighbors: 3
   phases: [{unfreeze_blocks: 1, epochs: 1, learning_rate: 1e-3, loss: semi_hard}]
-  projection_start: {method: logistic, inverse_regularisation: 4.0}
+  projection_init: {method: logistic, C: 4.0}
   loss: {margin: 0.2}
-cross_validation: {num_folds: 2, validation_share: 0.2}
+cross_validation: {num_folds: 2, validation_fraction: 0.2}
 """
 STYLES = {"bold": 18, "fine": 18, "wide": 12}
 SCORES = {
@@ -53,7 +53,7 @@ SCORES = {
     "macro_f1_interval",
     "repeats",
     "folds",
-    "floor",
+    "baseline",
     "answers",
 }
 
@@ -65,7 +65,7 @@ def cross_validate(*arguments):
 @pytest.fixture(scope="module")
 def validated_once(first_workplace):
     with first_workplace(STYLES, {"config.yaml": CONFIG}) as folder:
-        for style in Path("pictures").iterdir():
+        for style in Path("images").iterdir():
             for number, file in enumerate(sorted(style.iterdir())):
                 file.rename(file.with_name(f"{style.name}-{number // 3}_{number}.png"))
         options = ["--group-pattern", "^([^_]+)_", "--run-name", "first", "--quiet"]
@@ -81,7 +81,7 @@ def validated(validated_once, enter_copy, tiny_network_by_name):
 
 
 def test_the_json_contract(validated):
-    assert validated["num_pictures"] == sum(STYLES.values())
+    assert validated["num_images"] == sum(STYLES.values())
     for scheme in ("random", "group"):
         scores = validated[scheme]
         assert set(scores) == SCORES
@@ -90,8 +90,8 @@ def test_the_json_contract(validated):
         assert scores["macro_f1"] == pytest.approx(np.mean(scores["repeats"]))
         low, high = scores["macro_f1_interval"]
         assert low <= scores["macro_f1"] <= high
-        difference = scores["macro_f1"] - scores["floor"]["macro_f1"]
-        against = scores["floor"]["trained_against_floor"]
+        difference = scores["macro_f1"] - scores["baseline"]["macro_f1"]
+        against = scores["baseline"]["trained_against_baseline"]
         assert against["difference"] == pytest.approx(difference)
     assert undocumented_names(validated) == set()
     gap = validated["gap"]
@@ -100,7 +100,7 @@ def test_the_json_contract(validated):
     )
 
 
-def test_every_picture_is_judged_once_and_groups_stay_together(validated):
+def test_every_image_is_judged_once_and_groups_stay_together(validated):
     folds = pd.read_csv("outputs/cross_validation/first/folds.csv")
     assert len(folds) == sum(STYLES.values())
     assert set(folds.columns) == {
@@ -140,7 +140,7 @@ def test_figures_are_there(validated):
         assert {f"{scheme}/confusion_matrix.png", f"{scheme}/calibration.png"} <= names
 
 
-def test_folds_share_the_cache_and_the_prepared_pictures(validated, monkeypatch):
+def test_folds_share_the_cache_and_the_prepared_images(validated, monkeypatch):
     """A second cross-validation computes no activation anew."""
     from artstyle_tf.trunk_cache.activation_cache import ActivationCache
 
@@ -178,12 +178,12 @@ def test_an_interrupted_one_continues_after_its_last_fold(validated, monkeypatch
 
 
 def test_the_table_names_both_figures_and_the_gap(validated, capsys):
-    from artstyle_tf.evaluation.cross_validate import summarise
+    from artstyle_tf.evaluation.cross_validate import summarize
 
-    text = summarise(validated)
+    text = summarize(validated)
     assert "random folds" in text
     assert "folds without a common group" in text
-    assert "floor, pooled" in text
+    assert "baseline, pooled" in text
     assert validated["gap"]["verdict"][1:] in text
 
 
@@ -196,7 +196,7 @@ def test_copies_follow_their_parent_into_training_only(validated, monkeypatch):
         return read_splits(prepared, *arguments, **options)
 
     monkeypatch.setattr(job, "read_splits", spy)
-    options = ["data.up_sampling={policy: flip, target_ratio: 1.5}", "data.prepared=with_copies"]
+    options = ["data.upsampling={policy: flip, target_ratio: 1.5}", "data.prepared=with_copies"]
     assert cross_validate("--run-name", "copies", "--quiet", "--folds", "2", *options) == 0
     assert len(seen) == 2
     for manifest in seen:
@@ -207,12 +207,12 @@ def test_copies_follow_their_parent_into_training_only(validated, monkeypatch):
         assert (manifest["parent"] == "").sum() == sum(STYLES.values())
 
 
-def test_pictures_of_the_test_split_can_be_left_alone(validated, capsys):
+def test_images_of_the_test_split_can_be_left_alone(validated, capsys):
     options = ["--group-pattern", "^([^_]+)_", "--dry-run", "--json"]
     assert cross_validate("cross_validation.with_test_split=false", *options) == 0
     planned = json.loads(capsys.readouterr().out)
     splits = pd.read_csv("prepared/manifest.csv")["split"]
-    assert planned["num_pictures"] == (splits != "test").sum() < sum(STYLES.values())
+    assert planned["num_images"] == (splits != "test").sum() < sum(STYLES.values())
     assert planned["trainings"] == 4
     assert planned["schemes"] == ["random", "group"]
     assert not list(Path("outputs/cross_validation").glob("direct-*"))
@@ -227,7 +227,7 @@ def test_names_that_look_like_groups_are_pointed_out(validated, capsys):
     ("arguments", "message"),
     [
         (["cross_validation.schemes=[group]"], "There are no groups to make folds of"),
-        (["--folds", "13"], "wide with 12 pictures"),
+        (["--folds", "13"], "wide with 12 images"),
         (["--folds", "1"], "cross_validation.num_folds"),
         (["--group-pattern", "^([a-z]+)"], "in 1 group ("),
         (["--run-name", "first"], "exists already"),
@@ -243,14 +243,14 @@ def test_what_cannot_be_validated_is_refused_before_anything_is_written(
     assert sorted(Path("outputs").rglob("*")) == before
 
 
-def test_an_embedding_is_validated_by_its_neighbours(validated, capsys):
+def test_an_embedding_is_validated_by_its_neighbors(validated, capsys):
     Path("triplet.yaml").write_text(TRIPLET)
     arguments = ["--config", "triplet.yaml", "--run-name", "embedding", "--json", "--quiet"]
     assert main(arguments, verb="cross-validate") == 0
     result = json.loads(capsys.readouterr().out)
     assert result["kind"] == "triplet"
     assert result["gap"] is None
-    # Votes of three neighbours.
+    # Votes of three neighbors.
     probabilities = np.load(Path(result["run"]) / "folds" / "random-1-fold-1.npz")["probabilities"]
     assert probabilities.shape[1] == 3
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)

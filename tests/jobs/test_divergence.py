@@ -9,7 +9,7 @@ import pytest
 from artstyle_tf.cli import main as cli
 
 OVERRIDES = [
-    "data.images=pictures",
+    "data.images=images",
     "data.prepared=prepared",
     "model.backbone=tiny",
     "model.weights=null",
@@ -25,9 +25,9 @@ FAR_TOO_FAST = [
 
 
 @pytest.fixture
-def workplace(tmp_path, monkeypatch, write_pictures, tiny_network_by_name):
+def workplace(tmp_path, monkeypatch, write_images, tiny_network_by_name):
     monkeypatch.chdir(tmp_path)
-    write_pictures(tmp_path / "pictures", {"bold": 12, "fine": 12})
+    write_images(tmp_path / "images", {"bold": 12, "fine": 12})
     return tmp_path
 
 

@@ -32,20 +32,20 @@ MISTAKES = {
         (["data.images=nowhere"], "nowhere, which does not exist"),
         (["data.images=note.txt"], "note.txt, which is a file"),
         (["data.images=hollow"], "the empty folder hollow"),
-        (["data.images=pictures", "data.split_file=no.csv"], "The split file cannot be read"),
-        (["data.images=pictures", "data.group_file=no.csv"], "The group file cannot be read"),
-        (["data.images=pictures", "data.prepared=pictures/p"], "lies among the pictures"),
-        (["data.images=pictures", "data.prepared=note.txt/p"], "Cannot write note.txt/p"),
+        (["data.images=images", "data.split_file=no.csv"], "The split file cannot be read"),
+        (["data.images=images", "data.group_file=no.csv"], "The group file cannot be read"),
+        (["data.images=images", "data.prepared=images/p"], "lies among the images"),
+        (["data.images=images", "data.prepared=note.txt/p"], "Cannot write note.txt/p"),
     ],
     "inspect-data": [
         (["--images", "nowhere"], "nowhere, which does not exist"),
-        (["--images", "pictures", "--split-file", "no.csv"], "The split file cannot be read"),
-        (["--images", "pictures", "--outputs", "note.txt/o"], "Cannot write"),
+        (["--images", "images", "--split-file", "no.csv"], "The split file cannot be read"),
+        (["--images", "images", "--outputs", "note.txt/o"], "Cannot write"),
     ],
     "train-direct": [
         (["data.images=nowhere"], "nowhere, which does not exist"),
-        (["data.images=pictures", "model.backbone=resnet"], "The backbone is not known"),
-        (["data.images=pictures", "model.weights=no.h5"], "The weights file does not exist"),
+        (["data.images=images", "model.backbone=resnet"], "The backbone is not known"),
+        (["data.images=images", "model.weights=no.h5"], "The weights file does not exist"),
         (["--resume", "--run-name", "no"], "There is no run outputs/models/no"),
         (["--run-name", "old"], "exists already"),
         (["--outputs", "note.txt/o"], "Cannot write"),
@@ -53,7 +53,7 @@ MISTAKES = {
     ],
     "train-triplet": [
         (["data.images=nowhere"], "nowhere, which does not exist"),
-        (["data.images=pictures", "model.initial_run=nix"], "nix is not a run"),
+        (["data.images=images", "model.initial_run=nix"], "nix is not a run"),
     ],
     "cross-validate": [(["data.images=nowhere"], "nowhere, which does not exist")],
     "tune": [
@@ -71,11 +71,11 @@ MISTAKES = {
         (["--run", "no", "--formats", "pdf"], "formats.0='pdf'"),
     ],
     "predict": [
-        (["--run", "no"], "Which pictures?"),
-        (["no.jpg", "--run", "outputs/models/old"], "There is no such picture"),
-        (["pictures", "--run", "no"], "no is not a run"),
-        (["pictures", "--url", "x"], "This is no address of a server"),
-        (["pictures", "--run", "no", "--url", "http://h"], "Either a run answers or a server"),
+        (["--run", "no"], "Which images?"),
+        (["no.jpg", "--run", "outputs/models/old"], "There is no such image"),
+        (["images", "--run", "no"], "no is not a run"),
+        (["images", "--url", "x"], "This is no address of a server"),
+        (["images", "--run", "no", "--url", "http://h"], "Either a run answers or a server"),
     ],
     "analyze-features": [
         (["--run", "no"], "no is not a run"),
@@ -109,10 +109,10 @@ print(json.dumps([answers, sorted({name.split(".")[0] for name in sys.modules})]
 
 
 @pytest.fixture(scope="module")
-def answers(tmp_path_factory, write_pictures):
+def answers(tmp_path_factory, write_images):
     """What is said to every mistake, and which packages were imported for that."""
     folder = tmp_path_factory.mktemp("mistakes")
-    write_pictures(folder / "pictures", {"bold": 1, "fine": 1})
+    write_images(folder / "images", {"bold": 1, "fine": 1})
     (folder / "hollow").mkdir()
     (folder / "note.txt").touch()
     old = folder / "outputs" / "models" / "old"
@@ -127,7 +127,7 @@ def answers(tmp_path_factory, write_pictures):
     )
     assert done.returncode == 0, done.stderr
     left = {path.name for path in folder.iterdir()}
-    assert left == {"pictures", "hollow", "note.txt", "outputs"}
+    assert left == {"images", "hollow", "note.txt", "outputs"}
     return json.loads(done.stdout)
 
 
@@ -154,12 +154,12 @@ def test_every_verb_that_reads_anything_has_an_early_check():
             assert callable(getattr(early_checks, str(job.early_check)))
 
 
-def test_what_is_right_passes(tmp_path, monkeypatch, write_pictures):
+def test_what_is_right_passes(tmp_path, monkeypatch, write_images):
     monkeypatch.chdir(tmp_path)
-    write_pictures(tmp_path / "pictures", {"bold": 1, "fine": 1})
-    assert main(["data.images=pictures", "--print-config"], verb="train-direct") == 0
+    write_images(tmp_path / "images", {"bold": 1, "fine": 1})
+    assert main(["data.images=images", "--print-config"], verb="train-direct") == 0
     verb = VERBS["train-direct"]
-    overrides = ["data.images=pictures", "model.backbone=compact", "model.weights=null"]
+    overrides = ["data.images=images", "model.backbone=compact", "model.weights=null"]
     config = load_config(verb.schema, ROOT / "configs" / verb.config_file, overrides)
     early_checks.check_training(config, early_checks.Invocation())
 

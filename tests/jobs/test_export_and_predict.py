@@ -24,7 +24,7 @@ from artstyle_tf.system.errors import ArtstyleError
 
 DATA = """
 report: false
-data: {images: pictures, prepared: prepared, preparation_workers: 1, max_side_px: 60,
+data: {images: images, prepared: prepared, preparation_workers: 1, max_side_px: 60,
        views: null}
 """
 DIRECT = f"""{DATA}
@@ -35,10 +35,10 @@ TRIPLET = f"""{DATA}
 model: {{backbone: tiny, weights: null, image_size_px: 32, head: pooled, dimension: 8}}
 training:
   tensorboard: false
-  num_neighbours: 3
-  batch: {{classes: 3, pictures_per_class: 3}}
+  num_neighbors: 3
+  batch: {{classes: 3, images_per_class: 3}}
   phases: [{{unfreeze_blocks: 0, epochs: 1, learning_rate: 1e-3, loss: semi_hard}}]
-  projection_start: {{method: logistic}}
+  projection_init: {{method: logistic}}
   loss: {{margin: 0.2}}
 """
 STYLES = {"bold": 20, "fine": 20, "wide": 12}
@@ -73,9 +73,9 @@ def workplace(trained, enter_copy):
 
 @pytest.fixture
 def mixed(workplace):
-    """Pictures of all kinds in one style folder, as somebody's collection may be."""
-    # None that was learnt from: evaluate.py lets no picture vote for itself.
-    source = Image.open(sorted(Path("pictures/bold").iterdir())[0]).convert("RGB").rotate(7)
+    """Images of all kinds in one style folder, as somebody's collection may be."""
+    # None that was learned from: evaluate.py lets no image vote for itself.
+    source = Image.open(sorted(Path("images/bold").iterdir())[0]).convert("RGB").rotate(7)
     alpha = source.copy()
     alpha.putalpha(source.convert("L"))
     turned = Image.Exif()
@@ -84,10 +84,10 @@ def mixed(workplace):
     folder.mkdir(parents=True)
     source.save(folder / "plain.jpg", quality=90)
     source.save(folder / "turned.jpg", exif=turned)
-    source.convert("L").save(folder / "grey.jpg")
+    source.convert("L").save(folder / "gray.jpg")
     source.convert("CMYK").save(folder / "print.jpg")
     source.save(folder / "plain.png")
-    source.convert("L").save(folder / "grey.png")
+    source.convert("L").save(folder / "gray.png")
     source.quantize(32).save(folder / "palette.png")
     alpha.save(folder / "alpha.png")
     source.save(folder / "lossy.webp", quality=90)
@@ -119,7 +119,7 @@ def test_predictions_are_those_of_evaluate(mixed, kind, capsys):
     expected = evaluated(kind, mixed)
     options = ["--run", run_folder(kind), mixed, "--output", "out.jsonl", "--top-k", 3]
     result = answer(capsys, "predict", *options)
-    assert result["num_pictures"] == len(expected) == 13
+    assert result["num_images"] == len(expected) == 13
     rows = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
     for row in rows:
         known = expected.loc[row["path"]]
@@ -139,8 +139,8 @@ def test_a_saved_model_answers_as_evaluate_does(mixed, kind, capsys):
     signatures = tf.saved_model.load(result["saved_model"]).signatures
     expected = evaluated(kind, mixed)
     # TIFF is not for TensorFlow; other JPEGs than plain ones and lossy WebP are encoded anew when
-    # they are prepared, and a large picture is reduced first: the same label must come out.
-    nearly = {"turned.jpg", "grey.jpg", "print.jpg", "lossy.webp", "large.png"}
+    # they are prepared, and a large image is reduced first: the same label must come out.
+    nearly = {"turned.jpg", "gray.jpg", "print.jpg", "lossy.webp", "large.png"}
     for path, known in expected.iterrows():
         if path.endswith(".tif"):
             continue
@@ -183,28 +183,28 @@ def test_without_its_images_an_export_says_that_nothing_was_measured(
     def missing(*_, **__):
         raise ArtstyleError("The images are gone")
 
-    monkeypatch.setattr(measured_differences, "read_own_pictures", missing)
+    monkeypatch.setattr(measured_differences, "read_own_images", missing)
     result = answer(capsys, "export-model", "--run", run_folder("direct"))
     assert result["differences"] == "The images are gone."
     readme = Path(result["serving"], "README.md").read_text()
     assert "How much that changes was not measured: The images are gone." in readme
 
 
-def test_an_embedding_is_served_with_its_neighbours(workplace, capsys):
+def test_an_embedding_is_served_with_its_neighbors(workplace, capsys):
     result = answer(capsys, "export-model", "--run", run_folder("triplet"))
     signature = tf.saved_model.load(result["saved_model"]).signatures["serving_default"]
-    pictures = sorted(Path("pictures").rglob("*.png"))[::7]
-    said = signature(image_bytes=tf.constant([path.read_bytes() for path in pictures]))
-    names = [str(path) for path in pictures]
+    images = sorted(Path("images").rglob("*.png"))[::7]
+    said = signature(image_bytes=tf.constant([path.read_bytes() for path in images]))
+    names = [str(path) for path in images]
     options = ["--run", run_folder("triplet"), *names, "--output", "out.jsonl"]
     answer(capsys, "predict", *options)
     rows = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
     for position, row in enumerate(rows):
-        ids = [name.decode() for name in said["neighbour_ids"].numpy()[position]]
-        assert [each["id"] for each in row["neighbours"]] == ids
+        ids = [name.decode() for name in said["neighbor_ids"].numpy()[position]]
+        assert [each["id"] for each in row["neighbors"]] == ids
         np.testing.assert_allclose(
-            [each["distance"] for each in row["neighbours"]],
-            said["neighbour_distances"].numpy()[position],
+            [each["distance"] for each in row["neighbors"]],
+            said["neighbor_distances"].numpy()[position],
             atol=2e-3,  # near 0 the root enlarges what is lost in float32
         )
         assert (Path("prepared") / ids[0]).is_file()
@@ -223,7 +223,7 @@ def test_each_export_is_a_version_of_its_own(workplace, capsys):
 
 
 def test_the_card_says_what_was_measured(workplace, capsys):
-    result = answer(capsys, "export-model", "--run", run_folder("direct"), "licence=cc-by-4.0")
+    result = answer(capsys, "export-model", "--run", run_folder("direct"), "license=cc-by-4.0")
     card = Path(result["model_card"]).read_text(encoding="utf-8")
     _, header, body = card.split("---\n", 2)
     header = yaml.safe_load(header)
@@ -234,7 +234,7 @@ def test_the_card_says_what_was_measured(workplace, capsys):
     for style, count in STYLES.items():
         rows = [line for line in body.splitlines() if line.startswith(f"| {style} |")]
         assert sum(int(cell) for cell in rows[0].split("|")[2:-1]) == count
-    assert metrics["floor"]["test"]["verdict"] in body
+    assert metrics["baseline"]["test"]["verdict"] in body
     assert "was not measured" in body  # no cross-validation was given
 
 
@@ -261,7 +261,7 @@ def test_every_format_says_what_keras_says(workplace, name, capsys):
     if missing_packages(name):
         pytest.skip(f"{', '.join(missing_packages(name))} not installed")
     options = ["--run", run_folder("direct"), "--formats", name, "num_timing_rounds=1"]
-    result = answer(capsys, "export-model", *options, "largest_macro_f1_loss=1")
+    result = answer(capsys, "export-model", *options, "max_macro_f1_drop=1")
     rows = {row["format"]: row for row in result["formats"]}
     assert set(rows) == {"keras", "saved_model", name}
     for other, row in rows.items():
@@ -270,38 +270,38 @@ def test_every_format_says_what_keras_says(workplace, name, capsys):
             continue
         assert row["largest_difference"] <= 1e-5
         assert row["labels_as_keras"] == 1.0
-        assert row["pictures_per_second"] > 0
+        assert row["images_per_second"] > 0
         assert row["size_mb"] >= 0
     assert list((run_folder("direct") / "export" / name).glob("model.*"))
     assert "| " + name in Path(result["model_card"]).read_text()
 
 
 class Forgetful:
-    """A format that says the same of every picture."""
+    """A format that says the same of every image."""
 
-    num_pictures = 0
+    num_images = 0
 
-    def write(self, network, folder, training_pictures):
-        Forgetful.num_pictures = len(list(training_pictures()))
+    def write(self, network, folder, training_images):
+        Forgetful.num_images = len(list(training_images()))
         (folder / "model.any").write_text("nothing")
         return folder / "model.any"
 
     def open(self, file):
-        return lambda pictures: [
-            np.tile(np.float32([9, 0, 0]), (len(pictures), 1)),
-            np.zeros((len(pictures), 12), np.float32),
+        return lambda images: [
+            np.tile(np.float32([9, 0, 0]), (len(images), 1)),
+            np.zeros((len(images), 12), np.float32),
         ]
 
 
 def test_a_format_that_loses_too_much_is_refused(workplace, monkeypatch, capsys):
     monkeypatch.setitem(FORMATS, "onnx", FormatEntry(f"{__name__}:Forgetful", ()))
-    options = ["--run", run_folder("direct"), "--formats", "onnx", "num_training_pictures=5"]
+    options = ["--run", run_folder("direct"), "--formats", "onnx", "num_calibration_images=5"]
     result = answer(capsys, "export-model", *options, "num_timing_rounds=1")
     row = result["formats"][-1]
     assert row["format"] == "onnx"
     assert "falls from" in row["refused"]
-    assert row["pictures_per_second"] is None
-    assert Forgetful.num_pictures == 5
+    assert row["images_per_second"] is None
+    assert Forgetful.num_images == 5
     assert not (run_folder("direct") / "export" / "onnx").exists()
     assert result["refused"] == ["onnx"]
 
@@ -319,7 +319,7 @@ def test_unreadable_files_are_reported_and_the_rest_is_answered(mixed, capsys):
     options = ["--run", run_folder("direct"), mixed, "--output", "out.csv"]
     result = answer(capsys, "predict", *options, "batch_size=4")
     assert [Path(row["path"]).name for row in result["unreadable"]] == ["broken.jpg", "empty.png"]
-    assert result["num_pictures"] == 13 == len(read_csv("out.csv"))
+    assert result["num_images"] == 13 == len(read_csv("out.csv"))
 
 
 def test_an_interrupted_program_continues(mixed, monkeypatch, capsys):
@@ -346,7 +346,7 @@ def test_an_interrupted_program_continues(mixed, monkeypatch, capsys):
     assert again["answers"] == whole["answers"]
     # The same command once more is a new question.
     answered.clear()
-    assert answer(capsys, "predict", *options[:2], "mixed/bold/plain.jpg")["num_pictures"] == 1
+    assert answer(capsys, "predict", *options[:2], "mixed/bold/plain.jpg")["num_images"] == 1
 
 
 def test_a_threshold_makes_it_say_that_it_does_not_know(mixed, capsys):
@@ -362,7 +362,7 @@ def test_a_threshold_makes_it_say_that_it_does_not_know(mixed, capsys):
 def test_names_come_from_stdin(mixed, monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", io.StringIO("mixed/bold/plain.jpg\n\nmixed/bold/*.webp\n"))
     result = answer(capsys, "predict", "--run", run_folder("direct"), "-")
-    assert result["num_pictures"] == 3
+    assert result["num_images"] == 3
 
 
 def test_a_file_with_an_equals_sign_in_its_name_is_a_file(mixed, capsys):
@@ -376,12 +376,12 @@ def test_a_file_with_an_equals_sign_in_its_name_is_a_file(mixed, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--run", "outputs/models/direct"], "Which pictures"),
-        (["pictures"], "Which run should be asked"),
-        (["--run", "outputs/models/direct", "nowhere.jpg"], "no such picture"),
-        (["--run", "outputs/models/direct", "--url", "http://x", "pictures"], "Either"),
-        (["--run", "outputs/models/none", "pictures"], "is not a run"),
-        (["--run", "outputs/models/direct", "pictures", "--output", "o.txt"], r".csv or .jsonl"),
+        (["--run", "outputs/models/direct"], "Which images"),
+        (["images"], "Which run should be asked"),
+        (["--run", "outputs/models/direct", "nowhere.jpg"], "no such image"),
+        (["--run", "outputs/models/direct", "--url", "http://x", "images"], "Either"),
+        (["--run", "outputs/models/none", "images"], "is not a run"),
+        (["--run", "outputs/models/direct", "images", "--output", "o.txt"], r".csv or .jsonl"),
     ],
 )
 def test_what_is_wrong_is_told(workplace, arguments, message, capsys):
@@ -394,17 +394,17 @@ def test_what_is_wrong_is_told(workplace, arguments, message, capsys):
 
 def test_the_fastest_runtime_is_chosen_once(mixed, monkeypatch, capsys):
     pytest.importorskip("openvino")
-    monkeypatch.setattr(prediction_runtime, "_FEWEST_PICTURES", 5)
+    monkeypatch.setattr(prediction_runtime, "_FEWEST_IMAGES", 5)
     monkeypatch.setattr(prediction_runtime, "RUNTIMES", ("openvino", "wrong"))
     monkeypatch.setitem(FORMATS, "wrong", FormatEntry(f"{__name__}:Forgetful", ()))
     speeds = {"tensorflow": 1.0, "openvino": 2.0}
     asked = []
 
-    def measure(candidates, pictures, *, num_rounds):
+    def measure(candidates, images, *, num_rounds):
         asked.append(set(candidates))
         return speeds
 
-    monkeypatch.setattr(prediction_runtime, "pictures_per_second", measure)
+    monkeypatch.setattr(prediction_runtime, "images_per_second", measure)
     options = ["--run", run_folder("direct"), mixed]
     first = answer(capsys, "predict", *options)
     assert asked == [{"tensorflow", "openvino"}]  # one that answers something else is not timed
@@ -415,10 +415,10 @@ def test_the_fastest_runtime_is_chosen_once(mixed, monkeypatch, capsys):
     by_tensorflow = answer(capsys, "predict", *options, "runtime=tensorflow")
     assert by_tensorflow["answers"] == again["answers"]
     known = json.loads((run_folder("direct") / "runtimes/choice.json").read_text())
-    assert known["pictures_per_second"] == speeds
+    assert known["images_per_second"] == speeds
 
 
-def test_few_pictures_are_not_worth_a_choice(mixed, capsys):
+def test_few_images_are_not_worth_a_choice(mixed, capsys):
     result = answer(capsys, "predict", "--run", run_folder("direct"), mixed)
     assert result["answered_by"]["runtime"] == "tensorflow"
     assert not (run_folder("direct") / "runtimes").exists()
@@ -448,22 +448,22 @@ def test_every_file_of_a_folder_is_accounted_for(workplace, capsys):
     pillow_heif = pytest.importorskip("pillow_heif", reason="pip install 'artstyle-tf[heif]'")
     folder = Path("visit")
     folder.mkdir()
-    source = Image.open(sorted(Path("pictures/bold").iterdir())[0]).convert("RGB")
+    source = Image.open(sorted(Path("images/bold").iterdir())[0]).convert("RGB")
     source.save(folder / "1.jpg")
     pillow_heif.from_pillow(source).save(folder / "2.HEIC", quality=95)
     source.save(folder / "3.jp2")
     (folder / "4.jpg").write_bytes(b"")
     (folder / "5.txt").write_text("notes")
     (folder / ".6.jpg").write_bytes(b"")
-    (folder / "more").symlink_to(Path("pictures/fine").resolve())
+    (folder / "more").symlink_to(Path("images/fine").resolve())
     result = answer(capsys, "predict", "--run", run_folder("direct"), folder, "--output", "v.csv")
     assert result["num_found"] == 26
-    assert result["num_pictures"] == 22 == len(read_csv("v.csv"))
+    assert result["num_images"] == 22 == len(read_csv("v.csv"))
     assert [row["path"] for row in result["unreadable"]] == ["visit/4.jpg"]
     assert {row["path"]: row["reason"] for row in result["ignored"]} == {
         "visit/.6.jpg": "hidden",
         "visit/3.jp2": "JPEG 2000, not read here; convert it to PNG, TIFF or JPEG",
-        "visit/5.txt": "not a picture (.txt)",
+        "visit/5.txt": "not an image (.txt)",
     }
     assert len(read_csv(result["left_out"])) == 4
     rows = read_csv("v.csv").set_index("path")
@@ -476,15 +476,15 @@ def test_every_file_of_a_folder_is_accounted_for(workplace, capsys):
 
 
 def test_a_dry_run_counts_what_would_be_ignored(workplace, capsys):
-    Path("pictures/fine/notes.txt").write_text("notes")
-    options = ["--run", run_folder("direct"), "pictures", "--dry-run"]
+    Path("images/fine/notes.txt").write_text("notes")
+    options = ["--run", run_folder("direct"), "images", "--dry-run"]
     planned = answer(capsys, "predict", *options)
-    assert (planned["num_pictures"], planned["ignored"]) == (52, 1)
+    assert (planned["num_images"], planned["ignored"]) == (52, 1)
 
 
 def test_a_style_in_another_spelling_is_explained(workplace, capsys):
     Path("other").mkdir()
     for style, name in (("bold", "Bold "), ("fine", "fine")):
-        shutil.copytree(Path("pictures") / style, Path("other") / name)
+        shutil.copytree(Path("images") / style, Path("other") / name)
     assert call("evaluate", "--run", run_folder("direct"), "--images", "other") == 2
     assert "rename 'Bold ' to 'bold'" in capsys.readouterr().err

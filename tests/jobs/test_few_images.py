@@ -14,16 +14,16 @@ from artstyle_tf.cli.main import main
 
 CONFIG = """
 report: false
-data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
+data: {images: images, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
        views: null}
 model: {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout: 0.2}
 training: {phases: [], tensorboard: false}
 """
 QUICK = [
     "projection.methods=[pca]",
-    "clustering.most_clusters=3",
+    "clustering.max_clusters=3",
     "classifiers.names=[knn]",
-    "classifiers.num_draws=1",
+    "classifiers.num_candidates=1",
     "classifiers.num_folds=2",
     "folds.num_folds=3",
     "--json",
@@ -34,7 +34,7 @@ QUICK = [
 def worked_once(first_workplace):
     """A workplace with a classifier, and an embedding that asks for more neighbors than images."""
     with first_workplace({"bold": 10, "fine": 10}, {"config.yaml": CONFIG}) as folder:
-        more = {"direct": [], "triplet": ["model.dimension=4", "training.num_neighbours=40"]}
+        more = {"direct": [], "triplet": ["model.dimension=4", "training.num_neighbors=40"]}
         for kind, options in more.items():
             arguments = ["--config", "config.yaml", "--run-name", kind, *options, "--quiet"]
             assert main(arguments, verb=f"train-{kind}") == 0
@@ -47,7 +47,7 @@ def workplace(worked_once, enter_copy, tiny_network_by_name):
 
 
 def bare_analysis(capsys, *options):
-    arguments = ["--backbone", "tiny", "weights=null", "image_size_px=32", "--images", "pictures"]
+    arguments = ["--backbone", "tiny", "weights=null", "image_size_px=32", "--images", "images"]
     kept = ["data.prepared=looked_at", "data.near_duplicates=ignore", "--outputs", "outputs"]
     code = main([*arguments, *kept, *options, *QUICK], verb="analyze-features")
     captured = capsys.readouterr()
@@ -60,9 +60,9 @@ def keep(folder, count):
 
 
 def add_style(name, count):
-    shutil.copytree("pictures/bold", f"pictures/{name}")
-    keep(f"pictures/{name}", count)
-    for number, file in enumerate(sorted(Path(f"pictures/{name}").iterdir())):
+    shutil.copytree("images/bold", f"images/{name}")
+    keep(f"images/{name}", count)
+    for number, file in enumerate(sorted(Path(f"images/{name}").iterdir())):
         # Other bytes, or it would be a copy of the first style's.
         file.write_bytes(file.read_bytes() + bytes([number]))
 
@@ -75,10 +75,10 @@ def test_styles_of_one_and_two_images_are_left_out_of_what_needs_folds(workplace
     assert undocumented_names(found) == set()
     assert found["styles_left_out"] == ["one", "two"]
     assert "Too small to be split, and therefore whole among the training images: one, two" in said
-    assert "one with 1 picture in 1 group" in said
+    assert "one with 1 image in 1 group" in said
     assert 0 <= found["out_of_fold"]["macro_f1"] <= 1
     assert set(found["classifiers"]) == {"knn"}
-    table = pd.read_csv(Path(found["results"]) / "pictures.csv", keep_default_na=False)
+    table = pd.read_csv(Path(found["results"]) / "images.csv", keep_default_na=False)
     is_tiny = table["label"].isin(["one", "two"])
     assert is_tiny.sum() == 3
     assert (table.loc[is_tiny, ["prediction", "confidence"]] == "").all(axis=None)
@@ -87,7 +87,7 @@ def test_styles_of_one_and_two_images_are_left_out_of_what_needs_folds(workplace
 
 
 def test_of_a_single_style_maps_and_clusters_are_made(workplace, capsys):
-    shutil.rmtree("pictures/fine")
+    shutil.rmtree("images/fine")
     code, found, said = bare_analysis(capsys)
     assert code == 0
     assert (found["out_of_fold"], found["num_doubted"], found["classifiers"]) == (None, None, {})
@@ -96,8 +96,8 @@ def test_of_a_single_style_maps_and_clusters_are_made(workplace, capsys):
 
 
 def test_of_three_images_what_can_be_made_is(workplace, capsys):
-    keep("pictures/bold", 2)
-    keep("pictures/fine", 1)
+    keep("images/bold", 2)
+    keep("images/fine", 1)
     code, found, said = bare_analysis(capsys)
     assert code == 0
     assert found["projections"] == []
@@ -106,8 +106,8 @@ def test_of_three_images_what_can_be_made_is(workplace, capsys):
 
 
 def test_a_run_can_be_analyzed_on_a_folder_with_a_tiny_style(workplace, capsys):
-    keep("pictures/fine", 2)
-    options = ["--run", "outputs/models/direct", "--images", "pictures", *QUICK]
+    keep("images/fine", 2)
+    options = ["--run", "outputs/models/direct", "--images", "images", *QUICK]
     assert main(options, verb="analyze-features") == 0
     found = json.loads(capsys.readouterr().out)
     assert found["styles_left_out"] == ["bold", "fine"]
@@ -116,12 +116,12 @@ def test_a_run_can_be_analyzed_on_a_folder_with_a_tiny_style(workplace, capsys):
 
 @pytest.mark.parametrize("kind", ["direct", "triplet"])
 def test_a_folder_of_one_style_is_evaluated(workplace, capsys, kind):
-    shutil.rmtree("pictures/fine")
-    options = ["--run", f"outputs/models/{kind}", "--images", "pictures", "--json"]
+    shutil.rmtree("images/fine")
+    options = ["--run", f"outputs/models/{kind}", "--images", "images", "--json"]
     assert main(options, verb="evaluate") == 0
     captured = capsys.readouterr()
     found = json.loads(captured.out)
-    assert found["num_pictures"] == 10
+    assert found["num_images"] == 10
     assert found["metrics"]["macro_recall"] == found["metrics"]["accuracy"]
     assert any("All 10 images are of one style, bold" in text for text in found["warnings"])
     assert [row["support"] for row in found["per_class"]] == [10, 0]
@@ -132,23 +132,23 @@ def test_a_folder_of_one_style_is_evaluated(workplace, capsys, kind):
 
 def test_fewer_neighbors_than_asked_for_are_announced_and_recorded(workplace, capsys):
     trained = json.loads(Path("outputs/models/triplet/metrics.json").read_text())
-    num_images = trained["num_pictures"]["train"]
-    assert trained["num_neighbours"] == num_images < 40
+    num_images = trained["num_images"]["train"]
+    assert trained["num_neighbors"] == num_images < 40
     options = ["--run", "outputs/models/triplet", "--run-name", "again", "--json"]
     assert main(options, verb="evaluate") == 0
     captured = capsys.readouterr()
-    assert f"training.num_neighbours=40 is more than the {num_images} training" in captured.err
-    assert json.loads(captured.out)["num_neighbours"] == num_images
+    assert f"training.num_neighbors=40 is more than the {num_images} training" in captured.err
+    assert json.loads(captured.out)["num_neighbors"] == num_images
     written = json.loads(Path("outputs/models/triplet/evaluations/again/metrics.json").read_text())
-    assert written["num_neighbours"] == num_images
+    assert written["num_neighbors"] == num_images
 
 
 def test_few_validation_images_make_no_threshold_and_no_verdict(workplace):
     found = json.loads(Path("outputs/models/direct/metrics.json").read_text())
     assert found["calibration"]["threshold"] is None
     assert "are too few to claim" in found["calibration"]["reason"]
-    floor = found["floor"]["test"]
-    assert floor["outcome"] == "same"
-    assert "there are too few images to tell" in floor["verdict"]
-    low, high = floor["trained_against_floor"]["interval"]
+    baseline = found["baseline"]["test"]
+    assert baseline["outcome"] == "same"
+    assert "there are too few images to tell" in baseline["verdict"]
+    low, high = baseline["trained_against_baseline"]["interval"]
     assert low < high

@@ -16,21 +16,21 @@ from artstyle_tf.system.progress import SILENT
 
 CONFIG = """
 kind: direct
-data: {images: pictures, prepared: prepared, preparation_workers: 1, views: null}
+data: {images: images, prepared: prepared, preparation_workers: 1, views: null}
 model: {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout: 0.2}
 training:
   batch_size: 8
-  linear_probe: {method: logistic, inverse_regularisation: 4.0}
+  linear_probe: {method: logistic, C: 4.0}
   phases: [{unfreeze_blocks: 1, epochs: 1, learning_rate: 1e-3}]
 report: false
 """
 TRIPLET = """
 kind: triplet
-data: {images: pictures, prepared: prepared, preparation_workers: 1, views: null}
+data: {images: images, prepared: prepared, preparation_workers: 1, views: null}
 model: {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dimension: 8}
 training:
-  batch: {classes: 2, pictures_per_class: 2}
-  projection_start: {method: logistic, inverse_regularisation: 4.0}
+  batch: {classes: 2, images_per_class: 2}
+  projection_init: {method: logistic, C: 4.0}
   phases: [{unfreeze_blocks: 1, epochs: 1, learning_rate: 1e-3, loss: semi_hard}]
   loss: {margin: 0.2}
 report: false
@@ -59,12 +59,12 @@ def ask(workplace, capsys):
 
 
 @pytest.fixture
-def split_folder(workplace, write_pictures):
+def split_folder(workplace, write_images):
     """Function: writes <split>/<style>/ with other images in every split."""
 
     def write(**images_a_style):
         for seed, (split, count) in enumerate(images_a_style.items()):
-            write_pictures(Path("pictures", split), {"bold": count, "fine": count}, seed=seed)
+            write_images(Path("images", split), {"bold": count, "fine": count}, seed=seed)
 
     return write
 
@@ -76,7 +76,7 @@ def test_the_split_of_the_folders_is_used_and_told(ask, split_folder):
     assert answer["per_class"] == {
         style: {"train": 5, "val": 3, "test": 2} for style in ("bold", "fine")
     }
-    assert "pictures is split already, by its folders, and used so: 10 train, 6 val, 4 test" in told
+    assert "images is split already, by its folders, and used so: 10 train, 6 val, 4 test" in told
     manifest = pd.read_csv("prepared/manifest.csv")
     folders = manifest["source"].str.split("/").str[0]
     assert dict(zip(folders, manifest["split"], strict=True)) == {
@@ -95,17 +95,17 @@ def test_other_verbs_agree(ask, split_folder, verb):
         Path("config.yaml").write_text(CONFIG + space)
     code, answer, told = ask(verb, "--dry-run", config=config)
     assert code == 0, told
-    assert answer["num_pictures"] == {"train": 10, "val": 6, "test": 4}
+    assert answer["num_images"] == {"train": 10, "val": 6, "test": 4}
     assert answer.get("classes", ["bold", "fine"]) == ["bold", "fine"]
 
 
 def test_cross_validation_makes_folds_of_all_images_and_says_so(ask, split_folder):
     split_folder(train=5, val=3, test=2)
     code, answer, told = ask("cross-validate", "--dry-run")
-    assert (code, answer["num_pictures"]) == (0, 20)
+    assert (code, answer["num_images"]) == (0, 20)
     assert "Folds are made of all images; the split of the folders is not used" in told
     _, answer, told = ask("cross-validate", "--dry-run", "cross_validation.with_test_split=false")
-    assert answer["num_pictures"] == 16
+    assert answer["num_images"] == 16
     assert "Folds are made of the training and validation images" in told
 
 
@@ -114,9 +114,9 @@ def test_validation_is_drawn_from_train_where_there_is_none(ask, split_folder):
     pattern = "data.group_pattern=^([^_]+)_"  # four siblings in two groups
     code, answer, told = ask("train-direct", "--dry-run", pattern, "data.split.seed=3")
     assert code == 0
-    assert answer["num_pictures"]["test"] == 8
-    assert answer["num_pictures"]["train"] + answer["num_pictures"]["val"] == 32
-    number = answer["num_pictures"]["val"]
+    assert answer["num_images"]["test"] == 8
+    assert answer["num_images"]["train"] + answer["num_images"]["val"] == 32
+    number = answer["num_images"]["val"]
     assert f"There is no folder of validation images: {number} of the 32 images in train" in told
     assert ask("prepare-data", pattern, "data.split.seed=3")[0] == 0
     first = pd.read_csv("prepared/manifest.csv").set_index("source")["split"]
@@ -131,14 +131,14 @@ def test_validation_is_drawn_from_train_where_there_is_none(ask, split_folder):
 def test_without_a_test_folder_there_is_no_test_split(ask, split_folder):
     split_folder(train=5, val=3)
     code, answer, told = ask("train-direct", "--dry-run")
-    assert (code, answer["num_pictures"]) == (0, {"train": 10, "val": 6})
+    assert (code, answer["num_images"]) == (0, {"train": 10, "val": 6})
     assert "there is no test split" in told
 
 
 def test_copies_on_both_sides_of_the_folders_are_leaks(ask, split_folder):
     split_folder(train=4, val=3, test=3)
-    copied = next(Path("pictures/train/bold").iterdir())
-    Path("pictures/test/bold/copy.png").write_bytes(copied.read_bytes())
+    copied = next(Path("images/train/bold").iterdir())
+    Path("images/test/bold/copy.png").write_bytes(copied.read_bytes())
     _, answer, told = ask("prepare-data", "--dry-run")
     assert answer["leaks"]["duplicates_across_splits"] == 1
     assert "test/bold/copy.png" in told
@@ -147,8 +147,8 @@ def test_copies_on_both_sides_of_the_folders_are_leaks(ask, split_folder):
 def test_a_run_can_be_repeated_by_its_split_file_but_not_contradicted(ask, split_folder):
     split_folder(train=8, test=3)
     rows = [
-        (path.relative_to("pictures").as_posix(), path.parent.name, path.parts[1])
-        for path in sorted(Path("pictures").rglob("*.png"))
+        (path.relative_to("images").as_posix(), path.parent.name, path.parts[1])
+        for path in sorted(Path("images").rglob("*.png"))
     ]
     table = pd.DataFrame(rows, columns=["path", "label", "split"])
     table.loc[table.index % 4 == 0, "split"] = table["split"].replace("train", "val")
@@ -158,14 +158,14 @@ def test_a_run_can_be_repeated_by_its_split_file_but_not_contradicted(ask, split
     table.assign(split=table["split"].replace("test", "train")).to_csv("split.csv", index=False)
     code, answer, _ = ask("prepare-data", "--dry-run", "data.split_file=split.csv")
     assert code == 2
-    assert "contradicts the folders of pictures" in answer["error"]
+    assert "contradicts the folders of images" in answer["error"]
 
 
 def test_what_is_ambiguous_is_refused_by_training_and_inspection_alike(ask, split_folder):
     split_folder(train=3, val=3, validation=3)
     errors = {
         ask("train-direct", "--dry-run")[1]["error"],
-        ask("inspect-data", "--images", "pictures", config=None)[1]["error"],
+        ask("inspect-data", "--images", "images", config=None)[1]["error"],
     }
     assert len(errors) == 1
     assert "val, validation, which all mean val" in errors.pop()
@@ -175,36 +175,36 @@ def test_a_folder_that_is_split_is_evaluated_on_its_test_split(split_folder):
     split_folder(train=5, val=3, test=2)
     told = []
     reporter = type("Heard", (), {"info": lambda self, text: told.append(text)})()
-    index = judged_part(index_images(Path("pictures")), reporter)
-    assert set(index.pictures["path"].str.split("/").str[0]) == {"test"}
-    assert list(index.pictures["label"]) == ["bold", "bold", "fine", "fine"]
+    index = judged_part(index_images(Path("images")), reporter)
+    assert set(index.images["path"].str.split("/").str[0]) == {"test"}
+    assert list(index.images["label"]) == ["bold", "bold", "fine", "fine"]
     assert "only the 4 images of its test split are used, not the other 16" in told[0]
 
 
 def test_a_folder_without_test_split_is_evaluated_as_a_whole(split_folder):
     split_folder(train=5, val=3)
-    index = judged_part(index_images(Path("pictures")), SILENT)
-    assert len(index.pictures) == 16
-    assert set(index.pictures["label"]) == {"bold", "fine"}
+    index = judged_part(index_images(Path("images")), SILENT)
+    assert len(index.images) == 16
+    assert set(index.images["label"]) == {"bold", "fine"}
 
 
-def test_styles_called_like_splits_stay_styles_with_a_warning(ask, write_pictures):
-    write_pictures(Path("pictures"), {"train": 4, "test": 4})
+def test_styles_called_like_splits_stay_styles_with_a_warning(ask, write_images):
+    write_images(Path("images"), {"train": 4, "test": 4})
     code, answer, told = ask("prepare-data", "--dry-run")
     assert (code, set(answer["per_class"])) == (0, {"train", "test"})
     assert "like parts of a split, and are taken for styles" in told
 
 
 @pytest.fixture
-def never_learned(workplace, write_pictures):
+def never_learned(workplace, write_images):
     """A style that the split file has in val and test alone."""
-    write_pictures(Path("pictures"), {"bold": 6, "fine": 6, "rare": 4})
+    write_images(Path("images"), {"bold": 6, "fine": 6, "rare": 4})
     splits = {True: ["val", "test"] * 2, False: ["train"] * 2 + ["val", "test"] * 2}
     rows = [
-        (path.relative_to("pictures").as_posix(), style, split)
+        (path.relative_to("images").as_posix(), style, split)
         for style in ("bold", "fine", "rare")
         for path, split in zip(
-            sorted(Path("pictures", style).iterdir()), splits[style == "rare"], strict=True
+            sorted(Path("images", style).iterdir()), splits[style == "rare"], strict=True
         )
     ]
     pd.DataFrame(rows, columns=["path", "label", "split"]).to_csv("split.csv", index=False)
@@ -235,7 +235,7 @@ def inspected(ask, *arguments):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inspect_data, "draw_figures", lambda *arguments: None)
         code, answer, _ = ask(
-            "inspect-data", "--images", "pictures", "--fail-on", "error", *arguments, config=None
+            "inspect-data", "--images", "images", "--fail-on", "error", *arguments, config=None
         )
     return code, {finding["code"]: finding["text"] for finding in answer["findings"]}
 
@@ -246,20 +246,20 @@ def test_an_inspection_finds_it_too_in_the_same_words(ask, never_learned):
     assert findings["cannot_be_trained"].startswith(never_learned)
 
 
-def test_an_inspection_finds_a_style_of_which_nothing_can_be_read(ask, write_pictures):
-    write_pictures(Path("pictures"), {"bold": 6, "fine": 6})
-    for path in Path("pictures/fine").iterdir():
+def test_an_inspection_finds_a_style_of_which_nothing_can_be_read(ask, write_images):
+    write_images(Path("images"), {"bold": 6, "fine": 6})
+    for path in Path("images/fine").iterdir():
         path.write_bytes(f"broken {path.name}".encode())  # copies would be one group
     _, findings = inspected(ask)
     assert "The style fine has no usable image in train" in findings["cannot_be_trained"]
     assert "(none can be read)" in findings["cannot_be_trained"]
 
 
-def test_an_inspection_notes_a_split_and_fails_for_one_style(ask, split_folder, write_pictures):
+def test_an_inspection_notes_a_split_and_fails_for_one_style(ask, split_folder, write_images):
     split_folder(train=4, val=3, test=3)
     _, findings = inspected(ask)
     assert "used so: 8 train, 6 val, 6 test" in findings["split_by_folders"]
-    write_pictures(Path("alone"), {"bold": 4})
+    write_images(Path("alone"), {"bold": 4})
     code, findings = inspected(ask, "--images", "alone")
     assert code == 1
     assert "one_style" in findings
@@ -270,22 +270,22 @@ def test_a_style_that_a_split_file_leaves_out_is_no_class(ask, never_learned):
     table.to_csv("split.csv", index=False)
     code, answer, told = ask("train-direct", "--dry-run", "data.split_file=split.csv")
     assert (code, answer["classes"]) == (0, ["bold", "fine"])
-    assert "4 pictures are left out" in told
+    assert "4 images are left out" in told
     table.query("label == 'bold'").to_csv("split.csv", index=False)
     code, answer, _ = ask("train-direct", "--dry-run", "data.split_file=split.csv")
     assert code == 2
     assert "There is only one style" in answer["error"]
 
 
-def test_too_many_folds_are_refused_by_a_dry_run(ask, write_pictures):
-    write_pictures(Path("pictures"), {"bold": 8, "fine": 5})
+def test_too_many_folds_are_refused_by_a_dry_run(ask, write_images):
+    write_images(Path("images"), {"bold": 8, "fine": 5})
     code, answer, _ = ask("cross-validate", "--dry-run", "--folds", "7")
     assert code == 2
-    assert "cannot be divided into 7 folds. Received: fine with 5 pictures" in answer["error"]
+    assert "cannot be divided into 7 folds. Received: fine with 5 images" in answer["error"]
 
 
-def test_fold_numbers_are_checked_before_a_study(ask, write_pictures):
-    write_pictures(Path("pictures"), {"bold": 8, "fine": 5})
+def test_fold_numbers_are_checked_before_a_study(ask, write_images):
+    write_images(Path("images"), {"bold": 8, "fine": 5})
     study = """
 tuning:
   space: {training.batch_size: {type: int, low: 4, high: 8}}

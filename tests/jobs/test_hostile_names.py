@@ -26,7 +26,7 @@ from artstyle_tf.system.visible_text import has_controls
 from artstyle_tf.trunk_cache.frozen_graph import freeze
 
 CONFIG = """
-data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
+data: {images: images, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
        views: null}
 model: {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout: 0.2}
 training: {phases: [], tensorboard: false, linear_probe: {method: logistic}}
@@ -98,10 +98,10 @@ def trained(first_workplace):
         pixels = np.random.default_rng(0).integers(0, 255, (48, 48, 3), dtype=np.uint8)
         for number, name in enumerate(FILES):
             Image.fromarray(np.roll(pixels, 8 * number, 1)).save(
-                folder / "pictures" / FORMULA / name
+                folder / "images" / FORMULA / name
             )
-            (folder / "pictures" / HTML / name).write_bytes(b"\x89PNG\r\n\x1a\n broken")
-            (folder / "pictures" / name).write_bytes(b"beside the styles")
+            (folder / "images" / HTML / name).write_bytes(b"\x89PNG\r\n\x1a\n broken")
+            (folder / "images" / name).write_bytes(b"beside the styles")
         options = ["--config", "config.yaml", "--run-name", "plain", "--outputs", OUTPUTS]
         assert call("train-direct", *options, "--quiet") == 0
     return folder
@@ -114,13 +114,13 @@ def workplace(trained, enter_copy, tiny_network_by_name):
 
 def test_what_is_said_about_images_is_neutral(workplace, capsys):
     told(capsys, "prepare-data", "--config", "config.yaml", "data.prepared=again")
-    told(capsys, "inspect-data", "data.images=pictures", "--outputs", OUTPUTS)
+    told(capsys, "inspect-data", "data.images=images", "--outputs", OUTPUTS)
     for file in Path().rglob("*.csv"):
         assert not formulas_in(file), file
 
 
 def test_answers_are_neutral_and_tell_a_style_from_no_answer(workplace, capsys):
-    images = sorted(str(path) for path in Path("pictures").rglob("*.png"))
+    images = sorted(str(path) for path in Path("images").rglob("*.png"))
     asked = [*images, "--run", RUN, "--outputs", OUTPUTS]
     shown = told(capsys, "predict", *asked, "--threshold", "0.99999")
     assert re.search(r"Answers: .*not accepted \d", shown)
@@ -133,7 +133,7 @@ def test_answers_are_neutral_and_tell_a_style_from_no_answer(workplace, capsys):
 
 
 def test_an_evaluation_is_neutral_and_its_tables_come_back(workplace, capsys):
-    told(capsys, "evaluate", "--run", RUN, "--images", "pictures")
+    told(capsys, "evaluate", "--run", RUN, "--images", "images")
     tables = list(Path(OUTPUTS).rglob("*.csv"))
     assert {"predictions.csv", "confusion_matrix.csv", "known_images.csv", "split.csv"} <= {
         table.name for table in tables
@@ -200,10 +200,10 @@ def test_a_run_of_before_whose_style_has_two_lines_has_one_label_a_class(workpla
 
 @pytest.mark.parametrize("letter", ["\n", "\x1b", "\x9b", "\u202e", "\u2028", "\t"])
 def test_a_style_that_cannot_stand_in_a_line_is_refused(workplace, capsys, letter):
-    Path("pictures", "don't know").rename(Path("pictures", f"Cubism{letter}Error: forged"))
+    Path("images", "don't know").rename(Path("images", f"Cubism{letter}Error: forged"))
     for verb in ("train-direct", "prepare-data", "inspect-data"):
         config = [] if verb == "inspect-data" else ["--config", "config.yaml"]
-        assert call(verb, *config, "data.images=pictures", "data.prepared=new") == 2
+        assert call(verb, *config, "data.images=images", "data.prepared=new") == 2
         said = capsys.readouterr()
         check_is_neutral(said.err)
         assert "control characters in the name" in said.err

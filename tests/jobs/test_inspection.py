@@ -15,7 +15,7 @@ from artstyle_tf.cli.main import main
 from artstyle_tf.inspection import inspect_data
 from artstyle_tf.inspection.findings import SEVERITY_OF
 from artstyle_tf.inspection.settings import InspectExperiment
-from artstyle_tf.system.dry_run import summarise_plan
+from artstyle_tf.system.dry_run import summarize_plan
 from artstyle_tf.system.invocation import Invocation
 
 FIGURES = {
@@ -34,9 +34,9 @@ def experiment(images, outputs, **changes):
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("planted")
-    expected = plant(folder / "pictures")
+    expected = plant(folder / "images")
     config = experiment(
-        folder / "pictures",
+        folder / "images",
         folder / "outputs",
         data={"group_pattern": "^([^_]+)_"},
         limits={"huge_above_megapixels": 1.0},
@@ -68,7 +68,7 @@ def write(folder, *paths, seed=0):
 
 
 def found_paths(result, run):
-    """Code -> pictures that it was said of, from the tables; other findings by their examples."""
+    """Code -> images that it was said of, from the tables; other findings by their examples."""
     tables = [pd.read_csv(run / f"{name}.csv") for name in ("troubles", "copies")]
     listed = pd.concat(tables).groupby("code")["path"].agg(set).to_dict()
     for code, finding in codes(result).items():
@@ -98,7 +98,7 @@ def test_every_planted_fault_is_found_and_nothing_else_is(planted):
 
 def test_the_summary_counts_what_is_there(planted):
     _, result, outputs = planted
-    assert result["num_pictures"] == sum(STYLES.values()) + 21
+    assert result["num_images"] == sum(STYLES.values()) + 21
     assert result["num_styles"] == 3
     counts = {row["style"]: row["train"] + row["val"] + row["test"] for row in result["styles"]}
     assert result["imbalance"] == counts["naive"] / counts["rare"] == max(counts.values()) / 7
@@ -132,14 +132,14 @@ def test_tables_hold_the_tests_and_what_files_say(planted):
     _, _, outputs = planted
     run = outputs / "inspections" / "look"
     pairs = pd.read_csv(run / "style_pairs.csv")
-    assert set(pairs["unit"]) == {"picture", "group"}
+    assert set(pairs["unit"]) == {"image", "group"}
     assert (pairs["p_holm"] >= pairs["p"]).all()
-    of_pictures = pd.read_csv(run / "style_tests.csv").query("unit == 'picture'")
-    assert len(of_pictures) == 7
-    pictures = pd.read_csv(run / "pictures.csv").set_index("path")
-    assert pictures.loc["naive/film.gif", "num_frames"] == 3
-    assert pictures.loc["baroque/baroque-5_work-5.jpg", "jpeg_quality"] == 85
-    assert pictures.loc["naive/wall.jpg", ["width_px", "height_px"]].tolist() == [1300, 1000]
+    of_images = pd.read_csv(run / "style_tests.csv").query("unit == 'image'")
+    assert len(of_images) == 7
+    images = pd.read_csv(run / "images.csv").set_index("path")
+    assert images.loc["naive/film.gif", "num_frames"] == 3
+    assert images.loc["baroque/baroque-5_work-5.jpg", "jpeg_quality"] == 85
+    assert images.loc["naive/wall.jpg", ["width_px", "height_px"]].tolist() == [1300, 1000]
     densities = pd.read_csv(run / "channel_densities.csv")
     sums = densities.groupby("label")[["red", "green", "blue"]].sum()
     assert np.allclose(sums, 1, atol=1e-5)
@@ -152,10 +152,10 @@ def test_tables_hold_the_tests_and_what_files_say(planted):
 
 def test_the_summary_in_words_begins_with_errors_and_says_where_things_are(planted):
     _, result, _ = planted
-    text = inspect_data.summarise(result)
+    text = inspect_data.summarize(result)
     assert text.index("\nErrors\n") < text.index("\nWarnings\n") < text.index("\nNotes\n")
     assert "of naive is by one group, zoe (12 of " in text
-    assert "4 pictures are cut off (3 of 4 will be left out)" in text
+    assert "4 images are cut off (3 of 4 will be left out)" in text
     assert result["figures"] in text
 
 
@@ -163,9 +163,9 @@ def test_fail_on_decides_the_exit_code_after_all_is_written(
     tmp_path, monkeypatch, capsys, without_figures
 ):
     monkeypatch.chdir(tmp_path)
-    write(Path("pictures"), *(f"{style}/{n}.jpg" for style in "ab" for n in range(4)))
-    shutil.copy("pictures/a/0.jpg", "pictures/b/copy.jpg")
-    common = ["--images", "pictures", "data.preparation_workers=1", "--quiet"]
+    write(Path("images"), *(f"{style}/{n}.jpg" for style in "ab" for n in range(4)))
+    shutil.copy("images/a/0.jpg", "images/b/copy.jpg")
+    common = ["--images", "images", "data.preparation_workers=1", "--quiet"]
 
     def run(name, *fail_on):
         return main([*common, "--run-name", name, *fail_on], verb="inspect-data")
@@ -196,17 +196,17 @@ def test_a_severity_stands_for_the_graver_ones():
 
 @pytest.mark.parametrize("count", [1, 6])
 def test_one_style_can_be_looked_at(tmp_path, count, without_figures):
-    write(tmp_path / "pictures", *(f"alone/{n}.jpg" for n in range(count)))
-    result = look(tmp_path / "pictures", tmp_path)
+    write(tmp_path / "images", *(f"alone/{n}.jpg" for n in range(count)))
+    result = look(tmp_path / "images", tmp_path)
     assert "one_style" in codes(result)
     assert "cannot_be_split" not in codes(result)
     assert result["file_shortcut"] is None
-    assert "alone" in inspect_data.summarise(result)
+    assert "alone" in inspect_data.summarize(result)
 
 
-def test_a_style_with_one_picture_cannot_be_split_and_that_is_a_finding(tmp_path, without_figures):
-    write(tmp_path / "pictures", "few/0.jpg", *(f"many/{n}.jpg" for n in range(8)))
-    result = look(tmp_path / "pictures", tmp_path)
+def test_a_style_with_one_image_cannot_be_split_and_that_is_a_finding(tmp_path, without_figures):
+    write(tmp_path / "images", "few/0.jpg", *(f"many/{n}.jpg" for n in range(8)))
+    result = look(tmp_path / "images", tmp_path)
     finding = codes(result)["cannot_be_split"]
     assert "few" in finding["text"]
     assert {row["style"]: row["not split"] for row in result["styles"]} == {"few": 1, "many": 8}
@@ -214,9 +214,9 @@ def test_a_style_with_one_picture_cannot_be_split_and_that_is_a_finding(tmp_path
 
 def test_a_folder_in_which_nothing_can_be_read(tmp_path, without_figures):
     for path in ("a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.png"):
-        (tmp_path / "pictures" / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "pictures" / path).write_bytes(path.encode())
-    result = look(tmp_path / "pictures", tmp_path)
+        (tmp_path / "images" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "images" / path).write_bytes(path.encode())
+    result = look(tmp_path / "images", tmp_path)
     assert codes(result)["unreadable"]["count"] == 4
     assert result["augmentation"] is None
 
@@ -224,30 +224,30 @@ def test_a_folder_in_which_nothing_can_be_read(tmp_path, without_figures):
 def test_odd_names_stay_on_their_line(tmp_path, without_figures):
     names = ('it\'s "quoted"', "<script>alert(1)", "$x_1^2$")
     paths = [f"{style}/a\nb\x1b[31m{n}.jpg" for style in names for n in range(4)]
-    write(tmp_path / "pictures", *paths)
-    result = look(tmp_path / "pictures", tmp_path, limits={"tiny_below_px": 400})
+    write(tmp_path / "images", *paths)
+    result = look(tmp_path / "images", tmp_path, limits={"tiny_below_px": 400})
     assert codes(result)["tiny"]["count"] == 12
-    lines = inspect_data.summarise(result).splitlines()
+    lines = inspect_data.summarize(result).splitlines()
     assert "\x1b" not in "".join(lines)
-    assert sum("[tiny]" in line and line.startswith("- 12 pictures") for line in lines) == 1
-    table = pd.read_csv(tmp_path / "outputs" / "inspections" / "look" / "pictures.csv")
+    assert sum("[tiny]" in line and line.startswith("- 12 images") for line in lines) == 1
+    table = pd.read_csv(tmp_path / "outputs" / "inspections" / "look" / "images.csv")
     assert set(table["path"]) == set(paths)
 
 
 def test_groups_are_guessed_from_names_and_only_looked_at(tmp_path, without_figures):
     artists = [f"{style}-{n // 2}" for style in "ab" for n in range(8)]
     paths = [f"{artist[0]}/{artist}_{n}.jpg" for n, artist in enumerate(artists)]
-    write(tmp_path / "pictures", *paths)
-    result = look(tmp_path / "pictures", tmp_path)
+    write(tmp_path / "images", *paths)
+    result = look(tmp_path / "images", tmp_path)
     assert (result["guessed_group_pattern"], result["num_groups"]) == ("^([^_]+)_", 8)
     assert "data.group_pattern='^([^_]+)_'" in codes(result)["groups_in_names"]["text"]
     assert "group_across_splits" not in codes(result)  # the split has not been told
 
 
 def test_a_split_file_gives_the_training_counts_and_what_leaks(tmp_path, without_figures):
-    pictures = tmp_path / "pictures"
-    write(pictures, *(f"{style}/ann_{n}.jpg" for style in "ab" for n in range(6)))
-    shutil.copy(pictures / "a/ann_0.jpg", pictures / "a/ann_5.jpg")
+    images = tmp_path / "images"
+    write(images, *(f"{style}/ann_{n}.jpg" for style in "ab" for n in range(6)))
+    shutil.copy(images / "a/ann_0.jpg", images / "a/ann_5.jpg")
     rows = [
         f"{style}/ann_{n}.jpg,{style},{'train' if n < 4 else 'val'}"
         for style in "ab"
@@ -256,25 +256,25 @@ def test_a_split_file_gives_the_training_counts_and_what_leaks(tmp_path, without
     split = tmp_path / "split.csv"
     split.write_text("path,label,split\n" + "\n".join(rows))
     data = {"split_file": str(split), "group_pattern": "^([^_]+)_"}
-    result = look(pictures, tmp_path, data=data)
+    result = look(images, tmp_path, data=data)
     assert [row["train"] for row in result["styles"]] == [4, 4]
     assert codes(result)["duplicates_across_splits"]["count"] == 1
     assert codes(result)["group_across_splits"]["count"] == 1
-    assert "4 training pictures and 2 validation pictures" in codes(result)["small_style"]["text"]
+    assert "4 training images and 2 validation images" in codes(result)["small_style"]["text"]
 
 
 def test_a_dry_run_says_what_would_be_looked_at_and_writes_nothing(tmp_path):
-    write(tmp_path / "pictures", "a/0.jpg", "b/0.jpg")
-    config = experiment(tmp_path / "pictures", tmp_path / "outputs")
+    write(tmp_path / "images", "a/0.jpg", "b/0.jpg")
+    config = experiment(tmp_path / "images", tmp_path / "outputs")
     plan = inspect_data.plan(config, Invocation())
-    assert (plan["num_pictures"], plan["num_styles"]) == (2, 2)
+    assert (plan["num_images"], plan["num_styles"]) == (2, 2)
     assert not (tmp_path / "outputs").exists()
-    assert summarise_plan(plan).startswith("Dry run: nothing was written.\nrun: ")
+    assert summarize_plan(plan).startswith("Dry run: nothing was written.\nrun: ")
 
 
 def test_styles_that_may_be_one_and_images_that_are_not_read(tmp_path, without_figures):
     names = ["Cubism", "cubism ", "Fauvism"]
-    images = write(tmp_path / "pictures", *(f"{style}/{n}.jpg" for style in names for n in "123"))
+    images = write(tmp_path / "images", *(f"{style}/{n}.jpg" for style in names for n in "123"))
     (images / "Fauvism/scan.jp2").write_bytes(encoded(scenery(1), "JPEG2000"))
     (images / "Fauvism/notes.txt").touch()
     found = codes(look(images, tmp_path))

@@ -19,15 +19,15 @@ from artstyle_tf.runs.run_directory import open_run
 
 CONFIG = """
 report: false
-data: {images: pictures, prepared: prepared, group_pattern: '^([^_]+)_', preparation_workers: 1,
+data: {images: images, prepared: prepared, group_pattern: '^([^_]+)_', preparation_workers: 1,
        views: null}
 model: {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout: 0.2}
 training:
   tensorboard: false
   batch_size: 8
-  linear_probe: {method: logistic, inverse_regularisation: 4.0}
+  linear_probe: {method: logistic, C: 4.0}
   label_smoothing: 0.0
-  batch_normalisation: trained
+  batch_norm: trained
   phases: [{unfreeze_blocks: 1, epochs: 1, learning_rate: 1e-3},
            {unfreeze_blocks: all, epochs: 2, learning_rate: 1e-2}]
 """
@@ -39,10 +39,10 @@ SCORES = {*SHARES, "expected_calibration_error", "brier_score", "log_loss"}
 
 
 @pytest.fixture
-def workplace(tmp_path, monkeypatch, write_pictures, tiny_network_by_name):
+def workplace(tmp_path, monkeypatch, write_images, tiny_network_by_name):
     monkeypatch.chdir(tmp_path)
     Path("config.yaml").write_text(CONFIG)
-    write_pictures(Path("pictures"), STYLES)
+    write_images(Path("images"), STYLES)
     return tmp_path
 
 
@@ -115,21 +115,21 @@ def test_the_run_directory_holds_what_is_needed_to_repeat_the_run(trained):
     assert not list(run.rglob("*.partial*"))
 
 
-def test_the_run_is_compared_with_its_floor_on_the_same_pictures(trained):
+def test_the_run_is_compared_with_its_baseline_on_the_same_images(trained):
     for split in ("validation", "test"):
-        floor = trained["floor"][split]
-        difference = trained[split]["macro_f1"] - floor["macro_f1"]
-        comparison = floor["trained_against_floor"]
+        baseline = trained["baseline"][split]
+        difference = trained[split]["macro_f1"] - baseline["macro_f1"]
+        comparison = baseline["trained_against_baseline"]
         assert comparison["difference"] == pytest.approx(difference)
         low, high = comparison["interval"]
         assert low <= difference + 1e-9
         assert difference <= high + 1e-9
         is_clear = not low <= 0 <= high
-        assert ("is better than" in floor["verdict"]) == is_clear
+        assert ("is better than" in baseline["verdict"]) == is_clear
     history = pd.read_csv(Path(trained["run"]) / "history.csv")
-    # Epoch 0 is the floor: it was fitted before anything was learnt.
+    # Epoch 0 is the baseline: it was fitted before anything was learned.
     assert history["val_macro_f1"].iloc[0] == pytest.approx(
-        trained["floor"]["validation"]["macro_f1"], abs=1e-5
+        trained["baseline"]["validation"]["macro_f1"], abs=1e-5
     )
 
 
@@ -154,7 +154,7 @@ def test_the_figures_are_there(trained):
     names = {file.relative_to(figures).as_posix() for file in figures.rglob("*.png")}
     assert {"training_curves.png", "class_distribution.png"} <= names
     for split in ("validation", "test"):
-        for name in ("confusion_matrix", "confusion_matrix_normalised", "gallery", "calibration"):
+        for name in ("confusion_matrix", "confusion_matrix_normalized", "gallery", "calibration"):
             assert f"{split}/{name}.png" in names
 
 
@@ -178,10 +178,10 @@ def test_evaluate_repeats_the_test_scores(trained, capsys):
     assert evaluate("--run", trained["run"], "--json", "--quiet") == 0
     result = json_from(capsys)
     assert result["metrics"] == trained["test"]
-    assert result["num_pictures"] == trained["num_pictures"]["test"]
+    assert result["num_images"] == trained["num_images"]["test"]
     assert result["unreadable"] == []
     predictions = pd.read_csv(Path(result["results"]) / "predictions.csv")
-    assert len(predictions) == result["num_pictures"]
+    assert len(predictions) == result["num_images"]
     assert (predictions["label"] == predictions["prediction"]).mean() == pytest.approx(
         result["metrics"]["accuracy"]
     )
@@ -198,25 +198,25 @@ def test_evaluate_never_overwrites_an_earlier_evaluation(trained, capsys):
     assert evaluate("--run", trained["run"], "--run-name", "test", "--quiet") == 2
 
 
-def test_evaluate_on_another_folder_lists_what_cannot_be_read(trained, capsys, write_pictures):
-    folder = write_pictures(Path("öther pictures"), {"bold": 3, "wide": 2}, seed=9)
+def test_evaluate_on_another_folder_lists_what_cannot_be_read(trained, capsys, write_images):
+    folder = write_images(Path("öther images"), {"bold": 3, "wide": 2}, seed=9)
     (folder / "bold" / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
     (folder / "wide" / "empty.png").touch()
     assert evaluate("--run", trained["run"], "--images", str(folder), "--json") == 0
     result = json_from(capsys)
-    assert result["num_pictures"] == 5
+    assert result["num_images"] == 5
     unreadable = {Path(row["path"]).name for row in result["unreadable"]}
     assert unreadable == {"broken.jpg", "empty.png"}
     assert result["metrics"]["macro_recall"] <= 1
 
 
-def test_evaluate_warns_when_the_model_has_learnt_from_the_pictures(trained, capsys):
-    assert evaluate("--run", trained["run"], "--images", "pictures", "--quiet") == 0
+def test_evaluate_warns_when_the_model_has_learned_from_the_images(trained, capsys):
+    assert evaluate("--run", trained["run"], "--images", "images", "--quiet") == 0
     assert "The run has learned from 40" in capsys.readouterr().err
 
 
-def test_evaluate_refuses_styles_the_model_does_not_know(trained, capsys, write_pictures):
-    folder = write_pictures(Path("other"), {"bold": 2, "baroque": 2})
+def test_evaluate_refuses_styles_the_model_does_not_know(trained, capsys, write_images):
+    folder = write_images(Path("other"), {"bold": 2, "baroque": 2})
     assert evaluate("--run", trained["run"], "--images", str(folder)) == 2
     assert "baroque" in capsys.readouterr().err
 
@@ -228,14 +228,14 @@ def test_evaluate_without_a_run_lists_the_runs(trained, capsys):
     assert "is not a run" in capsys.readouterr().err
 
 
-def test_evaluate_says_which_pictures_changed_since_the_run(trained, capsys):
-    pictures = pd.read_csv("outputs/models/first/pictures.csv", keep_default_na=False)
-    row = pictures[pictures["split"] == "test"].iloc[0]
+def test_evaluate_says_which_images_changed_since_the_run(trained, capsys):
+    images = pd.read_csv("outputs/models/first/images.csv", keep_default_na=False)
+    row = images[images["split"] == "test"].iloc[0]
     Image.new("RGB", (8, 8)).save(Path("prepared") / row["path"])
     assert evaluate("--run", trained["run"], "--json", "--quiet") == 0
     result = json_from(capsys)
     assert result["unreadable"] == [{"path": row["source"], "reason": "changed since the run"}]
-    assert result["num_pictures"] == trained["num_pictures"]["test"] - 1
+    assert result["num_images"] == trained["num_images"]["test"] - 1
 
 
 def test_a_second_run_of_the_same_name_needs_to_be_asked_for(trained, capsys):
@@ -281,13 +281,13 @@ def test_a_dry_run_writes_nothing(workplace, capsys):
     assert sorted(workplace.rglob("*")) == before
 
 
-def test_up_sampling_fills_the_training_split_only(workplace, capsys):
-    assert train("data.up_sampling={policy: flip, jitter: 0}", "--json", "--quiet") == 0
+def test_upsampling_fills_the_training_split_only(workplace, capsys):
+    assert train("data.upsampling={policy: flip, jitter: 0}", "--json", "--quiet") == 0
     result = json_from(capsys)
-    pictures = pd.read_csv(Path(result["run"]) / "pictures.csv", keep_default_na=False)
-    children = pictures[pictures["parent"] != ""]
+    images = pd.read_csv(Path(result["run"]) / "images.csv", keep_default_na=False)
+    children = images[images["parent"] != ""]
     assert set(children["split"]) == {"train"}
-    counts = pictures[pictures["split"] == "train"]["label"].value_counts()
+    counts = images[images["split"] == "train"]["label"].value_counts()
     assert counts.max() - counts.min() <= 1
 
 
@@ -307,8 +307,8 @@ def test_a_run_without_phases_is_its_start_and_evaluates_the_same(workplace, cap
         assert json_from(capsys)["metrics"] == pytest.approx(trained[name], rel=1e-5)
 
 
-def test_what_has_decided_is_learnt_from_in_the_end(workplace, capsys):
-    """The refitted head is that of a run whose validation pictures were training pictures."""
+def test_what_has_decided_is_learned_from_in_the_end(workplace, capsys):
+    """The refitted head is that of a run whose validation images were training images."""
     options = ["training.phases=[]", "--json", "--quiet"]
     assert train("--run-name", "refitted", *options) == 0
     refitted = json_from(capsys)
@@ -324,9 +324,9 @@ def test_what_has_decided_is_learnt_from_in_the_end(workplace, capsys):
     np.testing.assert_allclose(bias, first["bias"], rtol=1e-5)
 
     split = pd.read_csv(Path(refitted["run"]) / "split.csv")
-    learnt = split[split["split"] != "test"].assign(split="train")
+    learned = split[split["split"] != "test"].assign(split="train")
     judged = split[split["split"] == "test"].assign(split="val")
-    pd.concat([learnt, judged]).to_csv("split.csv", index=False)
+    pd.concat([learned, judged]).to_csv("split.csv", index=False)
     options += ["data.split_file=split.csv", "data.prepared=prepared_again"]
     assert train("--run-name", "more", "training.refit=false", *options) == 0
     expected, found = head_of(json_from(capsys)), head_of(refitted)

@@ -27,7 +27,7 @@ from artstyle_tf.runs.run_finding import read_run_config
 from artstyle_tf.system.progress import Reporter
 
 CONFIG = """
-data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
+data: {images: images, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
        views: null}
 model: {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout: 0.2}
 training: {phases: [], tensorboard: true}
@@ -74,7 +74,7 @@ def test_a_training_ends_with_a_page(workplace):
     assert {"summary", "evaluation", "atlas", "data", "training", "serving"} <= set(
         sections_of("direct")
     )
-    assert "neighbours" in sections_of("triplet")
+    assert "neighbors" in sections_of("triplet")
     score = json.loads(Path("outputs/models/direct/metrics.json").read_text())["test"]["macro_f1"]
     assert f"{score:.3f}" in page_of("direct")
     assert "<script>:" not in page_of("direct")
@@ -97,7 +97,7 @@ def test_the_page_is_made_anew_with_what_was_found_out_since(workplace, capsys):
 
 def test_an_analysis_places_the_points_unless_it_is_of_an_earlier_run(workplace):
     facts = read_run_facts_of("direct")
-    rows = facts.pictures
+    rows = facts.images
     table = pd.DataFrame(
         {
             "path": rows["source"],
@@ -109,7 +109,7 @@ def test_an_analysis_places_the_points_unless_it_is_of_an_earlier_run(workplace)
     )
     folder = Path("outputs/analyses/look")
     folder.mkdir(parents=True)
-    table.to_csv(folder / "pictures.csv", index=False)
+    table.to_csv(folder / "images.csv", index=False)
     found = {"run": "outputs/models/direct", "layer": "pooled", "num_doubted": 2}
     (folder / "analysis.json").write_text(json.dumps(found))
     assert report("--runs", "outputs/models/direct", "grad_cam=false") == 0
@@ -125,12 +125,12 @@ def read_run_facts_of(run):
     return read_run_facts(open_run(Path("outputs/models") / run))
 
 
-def test_neighbours_are_the_nearest_of_the_gallery(workplace):
+def test_neighbors_are_the_nearest_of_the_gallery(workplace):
     gallery = load_gallery(Path("outputs/models/triplet/gallery.npz"))
     judged = load_gallery(Path("outputs/models/triplet/test/embeddings.npz"))
     facts = read_run_facts_of("triplet")
     assert len(judged) == len(facts.judged)
-    sources = dict(zip(facts.pictures["path"], facts.pictures["source"], strict=True))
+    sources = dict(zip(facts.images["path"], facts.images["source"], strict=True))
     rows = re.findall(r'<div class="row">(.*?)</ul>', page_of("triplet"), re.S)
     assert len(rows) == 3
     for row in rows:
@@ -163,42 +163,42 @@ def test_several_runs_are_put_side_by_side(workplace, capsys):
     assert "exists already" in capsys.readouterr().err
 
 
-def test_runs_that_share_no_picture_are_shown_without_verdicts(workplace, capsys):
+def test_runs_that_share_no_image_are_shown_without_verdicts(workplace, capsys):
     file = Path("outputs/models/triplet/test/predictions.csv")
     table = pd.read_csv(file)
     table["path"] = "other-" + table["path"]
     table.to_csv(file, index=False)
     for part in ("test", "validation"):
-        Path(f"outputs/models/triplet/{part}/floor_predictions.csv").unlink()
+        Path(f"outputs/models/triplet/{part}/baseline_predictions.csv").unlink()
     shutil.rmtree("outputs/models/triplet/validation")
     runs = ["--runs", "outputs/models/direct", "outputs/models/triplet"]
     assert report(*runs, "grad_cam=false") == 0
     page = Path(json_from(capsys)["overview"]).read_text(encoding="utf-8")
-    assert "not measured on the same pictures" in page
+    assert "not measured on the same images" in page
     assert "disagreements" not in re.findall(r'<section id="(\w+)"', page)
 
 
-def test_without_the_pictures_there_is_still_a_page(workplace):
+def test_without_the_images_there_is_still_a_page(workplace):
     shutil.rmtree("prepared")
     environment = Path("outputs/models/direct/environment.json")
     known = json.loads(environment.read_text())
-    environment.write_text(json.dumps({**known, "prepared_pictures": str(workplace / "gone")}))
+    environment.write_text(json.dumps({**known, "prepared_images": str(workplace / "gone")}))
     assert report("--runs", "outputs/models/direct") == 0
-    assert "no picture" in page_of("direct")
+    assert "no image" in page_of("direct")
     assert "data:image" not in page_of("direct")
 
 
-def test_a_picture_that_was_damaged_since_is_left_out(workplace):
+def test_a_image_that_was_damaged_since_is_left_out(workplace):
     facts = read_run_facts_of("direct")
     judged = set(facts.judged.predictions["path"])
-    rows = facts.pictures[facts.pictures["source"].isin(judged)]
+    rows = facts.images[facts.images["source"].isin(judged)]
     mistakes = set(facts.judged.mistakes()["path"])
     damaged = next(row for row in rows.itertuples() if row.source not in mistakes)
-    (Path("prepared") / damaged.path).write_bytes(b"no picture any more")
+    (Path("prepared") / damaged.path).write_bytes(b"no image any more")
     assert report("--runs", "outputs/models/direct") == 0
     numbers = re.search(r'id="facts">(.*?)</script>', page_of("direct"), re.S)[1]
-    pictures = {row[4]: row[3] for row in json.loads(numbers)["judged"]}
-    assert [path for path, number in pictures.items() if number is None] == [damaged.source]
+    images = {row[4]: row[3] for row in json.loads(numbers)["judged"]}
+    assert [path for path, number in images.items() if number is None] == [damaged.source]
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_a_picture_that_was_damaged_since_is_left_out(workplace):
     [
         ([], "Which runs should be reported?"),
         (["--runs", "outputs"], "is not a run"),
-        (["--runs", "outputs/models/direct", "most_mistakes=0"], "most_mistakes=0"),
+        (["--runs", "outputs/models/direct", "max_mistakes=0"], "max_mistakes=0"),
     ],
 )
 def test_mistakes_of_the_user_are_told(workplace, capsys, arguments, said):
@@ -235,7 +235,7 @@ def test_nothing_that_fails_after_a_training_spoils_it(workplace, monkeypatch):
     assert "The part of TensorBoard was left out" in heard.getvalue()
 
 
-def test_tensorboard_has_the_confusion_matrix_as_a_picture(workplace):
+def test_tensorboard_has_the_confusion_matrix_as_a_image(workplace):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     accumulator = EventAccumulator("outputs/models/direct/tensorboard/results")
@@ -247,7 +247,7 @@ def test_tensorboard_has_the_confusion_matrix_as_a_picture(workplace):
     assert drawn.startswith(b"\x89PNG")
 
 
-def test_the_projector_finds_embeddings_names_and_pictures(workplace):
+def test_the_projector_finds_embeddings_names_and_images(workplace):
     from google.protobuf import text_format
     from tensorboard.plugins import projector
 
@@ -269,7 +269,7 @@ def test_the_projector_finds_embeddings_names_and_pictures(workplace):
     assert metadata["style"].tolist() == [names[label] for label in labels]
     (side, other) = embedding.sprite.single_image_dim
     with Image.open(folder / embedding.sprite.image_path) as sheet:
-        assert sheet.size == (7 * side, 7 * other)  # 46 pictures in a square of 49
+        assert sheet.size == (7 * side, 7 * other)  # 46 images in a square of 49
         assert len(sheet.crop((0, 0, side, other)).getcolors(side * other)) > 1
 
 
@@ -318,6 +318,6 @@ def test_mlflow_has_parameters_metrics_figures_and_the_model(workplace, capsys):
     (logged,) = client.search_runs([client.get_experiment_by_name("tests").experiment_id])
     assert logged.data.params["model.backbone"] == "tiny"
     assert logged.data.metrics["test.macro_f1"] == pytest.approx(result["test"]["macro_f1"])
-    assert logged.data.metrics["floor.test.macro_f1"] >= 0
+    assert logged.data.metrics["baseline.test.macro_f1"] >= 0
     files = {item.path for item in client.list_artifacts(logged.info.run_id)}
     assert {"config.yaml", "report.html", "figures", "model", "test"} <= files

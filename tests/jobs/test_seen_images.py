@@ -19,7 +19,7 @@ from test_near_duplicates import scenery
 
 DATA = """
 report: false
-data: {images: pictures, prepared: prepared, split_file: split.csv, preparation_workers: 1,
+data: {images: images, prepared: prepared, split_file: split.csv, preparation_workers: 1,
        views: null}
 """
 DIRECT = f"""{DATA}
@@ -31,10 +31,10 @@ TRIPLET = f"""{DATA.replace("split_file", "near_duplicates: ignore, split_file")
 model: {{backbone: tiny, weights: null, image_size_px: 32, head: pooled, dimension: 8}}
 training:
   tensorboard: false
-  num_neighbours: 3
-  batch: {{classes: 2, pictures_per_class: 3}}
+  num_neighbors: 3
+  batch: {{classes: 2, images_per_class: 3}}
   phases: [{{unfreeze_blocks: 0, epochs: 1, learning_rate: 1e-3, loss: semi_hard}}]
-  projection_start: {{method: logistic}}
+  projection_init: {{method: logistic}}
   loss: {{margin: 0.2}}
 """
 RUNS = {"direct": DIRECT, "triplet": TRIPLET}
@@ -58,13 +58,13 @@ def trained(first_workplace):
     with first_workplace({}, configs) as folder:
         rows = []
         for style, first in (("bold", 0), ("fine", 50)):
-            Path("pictures", style).mkdir(parents=True)
+            Path("images", style).mkdir(parents=True)
             for number, split in enumerate(SPLITS):
                 name = f"{style}/{number:02}.png"
-                scenery(first + number, 96, 72).save(Path("pictures", name))
+                scenery(first + number, 96, 72).save(Path("images", name))
                 rows.append((name, style, split))
         # A mirrored copy of a training image in the test split.
-        ImageOps.mirror(scenery(0, 96, 72)).save("pictures/bold/13.png")
+        ImageOps.mirror(scenery(0, 96, 72)).save("images/bold/13.png")
         pd.DataFrame(rows, columns=["path", "label", "split"]).to_csv("split.csv", index=False)
         for kind in RUNS:
             assert call(f"train-{kind}", "--config", f"{kind}.yaml", "--run-name", kind) == 0
@@ -77,7 +77,7 @@ def workplace(trained, enter_copy, tiny_network_by_name):
 
 
 def of_training(style, number):
-    return Image.open(f"pictures/{style}/{number:02}.png")
+    return Image.open(f"images/{style}/{number:02}.png")
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def mixed(workplace):
     for style, seed in (("bold", 500), ("fine", 600)):
         folder = Path("mixed", style)
         folder.mkdir(parents=True)
-        shutil.copy(f"pictures/{style}/00.png", folder / "exact.png")
+        shutil.copy(f"images/{style}/00.png", folder / "exact.png")
         of_training(style, 1).save(folder / "jpeg.jpg", quality=60)
         of_training(style, 2).save(folder / "webp.webp", quality=60)
         of_training(style, 3).resize((48, 36)).save(folder / "half.png")
@@ -165,8 +165,8 @@ def test_scores_without_them_are_those_of_the_rest_alone(mixed, kind, capsys):
 def test_the_folder_it_was_trained_on_leaves_nothing(workplace, capsys):
     shutil.rmtree("prepared")  # the images may be elsewhere by now
     for name in ("bold/11", "bold/12", "fine/11", "fine/12", "fine/13"):
-        Path(f"pictures/{name}.png").unlink()
-    shutil.move("pictures", "elsewhere")
+        Path(f"images/{name}.png").unlink()
+    shutil.move("images", "elsewhere")
     options = ["--run", "outputs/models/direct", "--images", "elsewhere"]
     result, told = answer(capsys, "evaluate", *options)
     assert result["known_images"]["num_new"] == 0
@@ -177,7 +177,7 @@ def test_the_folder_it_was_trained_on_leaves_nothing(workplace, capsys):
 
 
 def without_hashes(run):
-    file = Path(run, "pictures.csv")
+    file = Path(run, "images.csv")
     table = pd.read_csv(file, dtype=str, keep_default_na=False)
     table.drop(columns="perceptual_hash").to_csv(file, index=False)
 
@@ -189,9 +189,9 @@ def test_a_run_of_before_reads_the_images_that_are_here(mixed, capsys):
     result, told = answer(capsys, "evaluate", *options)
     assert result["known_images"]["num_images"] == 12
     assert "perceptual hashes" not in told
-    shutil.rmtree("pictures")
+    shutil.rmtree("images")
     environment = Path("outputs/models/direct/environment.json")
-    lost = {**json.loads(environment.read_text()), "prepared_pictures": "gone"}
+    lost = {**json.loads(environment.read_text()), "prepared_images": "gone"}
     environment.write_text(json.dumps(lost))
     result, told = answer(capsys, "evaluate", *options)
     assert result["known_images"]["num_images"] == 2  # the same files
@@ -203,7 +203,7 @@ def test_a_test_split_with_copies_is_scored_without_them_too(workplace, capsys):
     assert leaks["mirrored_across_splits"] == 1
     result, told = answer(capsys, "evaluate", "--run", "outputs/models/direct")
     assert result["evaluated"] == "test"
-    assert result["num_pictures"] == 6
+    assert result["num_images"] == 6
     assert result["without_known_images"]["num_images"] == 5
     assert pd.read_csv(result["known_images"]["table"])["path"].tolist() == ["bold/13.png"]
     assert "has learned from 1 of these 6" in told
@@ -225,7 +225,7 @@ def test_an_embedding_that_began_with_a_run_has_learned_what_that_run_has(mixed,
     table.to_csv("split.csv", index=False)
     for style in ("bold", "fine"):
         for number in range(5):
-            Path(f"pictures/{style}/{number:02}.png").unlink()
+            Path(f"images/{style}/{number:02}.png").unlink()
     options += ["data.prepared=prepared-2", "--run-name", "second"]
     assert call("train-triplet", *options) == 0
     evaluate = ["--run", "outputs/models/second", "--images", mixed]
@@ -247,7 +247,7 @@ def test_folds_and_comparisons_say_what_they_cannot_keep_apart(workplace, capsys
 
 
 def test_an_inspection_finds_the_mirrored_copy(workplace, capsys):
-    options = ["data.images=pictures", "data.split_file=split.csv", "--run-name", "look"]
+    options = ["data.images=images", "data.split_file=split.csv", "--run-name", "look"]
     assert call("inspect-data", *options, "--fail-on", "mirrored_across_splits") == 1
     summary = json.loads(Path("outputs/inspections/look/summary.json").read_text())
     findings = {found["code"]: found for found in summary["findings"]}

@@ -15,22 +15,22 @@ from documented_names import undocumented_names
 from artstyle_tf.cli.main import main
 from artstyle_tf.config.experiment import TripletExperiment
 from artstyle_tf.config.loading import load_config
-from artstyle_tf.images.batches.image_store import PictureStore
+from artstyle_tf.images.batches.image_store import ImageStore
 from artstyle_tf.runs.gallery import load_gallery
 
 CONFIG = """
 report: false
-data: {images: pictures, prepared: prepared, preparation_workers: 1,
+data: {images: images, prepared: prepared, preparation_workers: 1,
        views: {num_views: 2, policy: flip}}
 model:
   {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout: 0.2, dimension: 8}
 training:
   tensorboard: false
-  batch: {classes: 3, pictures_per_class: 3}
-  num_neighbours: 3
+  batch: {classes: 3, images_per_class: 3}
+  num_neighbors: 3
   phases: [{unfreeze_blocks: 1, epochs: 2, learning_rate: 1e-3, loss: semi_hard},
            {unfreeze_blocks: 2, epochs: 1, learning_rate: 1e-3, loss: batch_hard}]
-  projection_start: {method: logistic, inverse_regularisation: 4.0}
+  projection_init: {method: logistic, C: 4.0}
   loss: {margin: 0.2}
 """
 
@@ -82,7 +82,7 @@ def test_the_json_contract(trained):
     for split in ("validation", "test"):
         assert set(trained["intervals"][split]) == SCORES | CALIBRATION
         assert set(trained[split]) == SCORES | CALIBRATION
-        assert trained["floor"][split]["verdict"]
+        assert trained["baseline"][split]["verdict"]
         for name in SCORES:
             low, high = trained["intervals"][split][name]
             assert 0 <= low <= high <= 1
@@ -106,21 +106,21 @@ def test_the_run_directory_holds_what_is_needed(trained):
     figures = Path(trained["figures"])
     names = {file.relative_to(figures).as_posix() for file in figures.rglob("*.png")}
     assert {"training_curves.png", "embedding_health.png"} <= names
-    assert {f"validation/{name}.png" for name in ("distances", "neighbours", "gallery")} <= names
+    assert {f"validation/{name}.png" for name in ("distances", "neighbors", "gallery")} <= names
     assert not list(run.rglob("*.partial*"))
 
 
-def test_the_gallery_holds_the_training_pictures_as_the_saved_model_sees_them(trained):
+def test_the_gallery_holds_the_training_images_as_the_saved_model_sees_them(trained):
     gallery = load_gallery(Path(trained["gallery"]))
-    pictures = pd.read_csv(Path(trained["run"]) / "pictures.csv", keep_default_na=False)
-    train_rows = pictures[pictures["split"] == "train"]
+    images = pd.read_csv(Path(trained["run"]) / "images.csv", keep_default_na=False)
+    train_rows = images[images["split"] == "train"]
     assert gallery.paths.tolist() == train_rows["path"].tolist()
     np.testing.assert_allclose(np.linalg.norm(gallery.embeddings, axis=1), 1, atol=1e-5)
     model = keras.models.load_model(Path(trained["run"]) / "model.keras", compile=False)
-    store = PictureStore([Path("prepared") / path for path in gallery.paths], image_size_px=32)
-    pictures = np.stack([store.load(number) for number in range(len(store))]).astype(np.float32)
-    # Rows of the cache are float16 for training pictures.
-    np.testing.assert_allclose(model.predict_on_batch(pictures), gallery.embeddings, atol=5e-3)
+    store = ImageStore([Path("prepared") / path for path in gallery.paths], image_size_px=32)
+    images = np.stack([store.load(number) for number in range(len(store))]).astype(np.float32)
+    # Rows of the cache are float16 for training images.
+    np.testing.assert_allclose(model.predict_on_batch(images), gallery.embeddings, atol=5e-3)
 
 
 def test_evaluate_repeats_the_scores(trained, capsys):
@@ -129,22 +129,22 @@ def test_evaluate_repeats_the_scores(trained, capsys):
     assert result["metrics"] == pytest.approx(trained["test"], abs=1e-9)
     assert result["intervals"].keys() == SCORES | CALIBRATION
     figures = Path(result["figures"])
-    assert (figures / "neighbours.png").is_file()
+    assert (figures / "neighbors.png").is_file()
 
 
-def test_evaluate_on_training_pictures_never_finds_a_picture_itself(trained, capsys):
+def test_evaluate_on_training_images_never_finds_a_image_itself(trained, capsys):
     assert evaluate("--run", trained["run"], "split=train", "--json", "--quiet") == 0
     result = json_from(capsys)
-    assert result["num_pictures"] == len(load_gallery(Path(trained["gallery"])))
+    assert result["num_images"] == len(load_gallery(Path(trained["gallery"])))
 
 
-def test_evaluate_does_without_the_gallerys_pictures(trained, capsys, write_pictures):
+def test_evaluate_does_without_the_gallerys_images(trained, capsys, write_images):
     shutil.rmtree("prepared/train")
-    folder = write_pictures(Path("others"), {"bold": 4, "wide": 3}, seed=5)
+    folder = write_images(Path("others"), {"bold": 4, "wide": 3}, seed=5)
     assert evaluate("--run", trained["run"], "--images", str(folder), "--json", "--quiet") == 0
     result = json_from(capsys)
-    assert result["num_pictures"] == 7
-    assert not (Path(result["figures"]) / "neighbours.png").exists()
+    assert result["num_images"] == 7
+    assert not (Path(result["figures"]) / "neighbors.png").exists()
 
 
 def test_a_damaged_gallery_is_one_message(trained, capsys):
@@ -180,7 +180,7 @@ def test_an_interrupted_run_resumes_to_the_same_result(trained, capsys, monkeypa
 def test_it_starts_from_a_direct_run(trained, capsys):
     direct = "training={phases: [{unfreeze_blocks: 1, epochs: 1, learning_rate: 1e-2}]}"
     Path("direct.yaml").write_text(
-        "data: {images: pictures, prepared: prepared, preparation_workers: 1, views: null}\n"
+        "data: {images: images, prepared: prepared, preparation_workers: 1, views: null}\n"
         "model: {backbone: tiny, weights: null, image_size_px: 32, head: pooled}\n"
     )
     options = ["--run-name", "direct", "--json", "--quiet"]
@@ -232,11 +232,11 @@ def test_tensorboard_gets_the_health_of_the_embedding(trained, capsys):
         ["training.loss={distance: cosine, margin: 0.3}"],
         ["training.phases.0.loss=supervised_contrastive"],
         ["training.phases.0.loss=batch_all", "training.trunk_cache.mode=never"],
-        ["training.projection_start=null", "training.collapse_guard=null"],
-        ["data.up_sampling={policy: flip, jitter: 0}", "training.batch.separate_siblings=false"],
+        ["training.projection_init=null", "training.collapse_guard=null"],
+        ["data.upsampling={policy: flip, jitter: 0}", "training.batch.separate_siblings=false"],
         ["training.phases=[{unfreeze_blocks: all, epochs: 1, learning_rate: 1e-3}]"],
-        ["training.batch={classes: 2, pictures_per_class: 7}"],
-        ["model.head=style", "model.style.width=4", "training.projection_start.method=ridge"],
+        ["training.batch={classes: 2, images_per_class: 7}"],
+        ["model.head=style", "model.style.width=4", "training.projection_init.method=ridge"],
     ],
     ids=lambda overrides: overrides[0].split("=")[0].rpartition(".")[2],
 )

@@ -34,7 +34,7 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "tune.py"
 CONFIG = """
 kind: direct
 run_name: tiny
-data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
+data: {images: images, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
        views: {num_views: 2, policy: flip}}
 model: {backbone: compact, weights: null, image_size_px: 32, head: pooled}
 training:
@@ -58,10 +58,10 @@ def tune(*arguments, cwd):
 
 
 @pytest.fixture(scope="module")
-def tuned(tmp_path_factory, write_pictures):
+def tuned(tmp_path_factory, write_images):
     """Folder of a study that was finished."""
     folder = tmp_path_factory.mktemp("tuned ö")
-    write_pictures(folder / "pictures", {"bold": 12, "fine": 12})
+    write_images(folder / "images", {"bold": 12, "fine": 12})
     (folder / "tune.yaml").write_text(CONFIG)
     answer = tune("--json", "--trials", "2", cwd=folder)
     assert answer.returncode == 0, answer.stderr
@@ -89,7 +89,7 @@ def test_the_json_contract(tuned, study):
 def test_it_says_how_it_goes(tuned):
     said = (tuned / "said.txt").read_text()
     assert "2/2: macro-F1" in said
-    assert "train pictures in 2 views" in said
+    assert "train images in 2 views" in said
     assert "Traceback" not in said
     assert "cuda" not in said
 
@@ -101,7 +101,7 @@ def test_the_table_holds_every_trial(study):
     assert (trials["steps"] == 2).all()
     assert trials["training.phases.0.learning_rate"].between(1e-4, 1e-2).all()
     figures = {file.stem for file in (study / "figures").glob("*.png")}
-    assert {"optimisation_history", "slices", "parallel_coordinates"} <= figures
+    assert {"optimization_history", "slices", "parallel_coordinates"} <= figures
 
 
 def test_the_best_config_is_one_that_training_takes(tuned, study):
@@ -124,7 +124,7 @@ def test_a_changed_space_is_refused(tuned, monkeypatch, capsys):
 
 
 def test_other_images_and_another_engine_are_refused_and_nothing_is_overwritten(
-    tuned, study, monkeypatch, capsys, write_pictures
+    tuned, study, monkeypatch, capsys, write_images
 ):
     monkeypatch.chdir(tuned)
     before = {
@@ -132,7 +132,7 @@ def test_other_images_and_another_engine_are_refused_and_nothing_is_overwritten(
         for file in study.iterdir()
         if file.suffix != ".db" and file.is_file()
     }
-    write_pictures(tuned / "others", {"bold": 12, "fine": 12}, seed=1)
+    write_images(tuned / "others", {"bold": 12, "fine": 12}, seed=1)
     others = ["data.images=others", "data.prepared=others prepared"]
     assert "other values for images. " in refused(capsys, *others)
     assert "other values for images. " in refused(capsys, *others, "--dry-run")
@@ -143,8 +143,8 @@ def test_other_images_and_another_engine_are_refused_and_nothing_is_overwritten(
     assert {file: file.read_bytes() for file in before} == before
 
 
-def test_a_study_of_nan_names_no_winner(tmp_path, write_pictures):
-    write_pictures(tmp_path / "pictures", {"bold": 8, "fine": 8})
+def test_a_study_of_nan_names_no_winner(tmp_path, write_images):
+    write_images(tmp_path / "images", {"bold": 8, "fine": 8})
     (tmp_path / "tune.yaml").write_text(CONFIG)
     phases = "training.phases=[{unfreeze_blocks: all, epochs: 1, learning_rate: 1e30}]"
     space = "tuning.space={training.batch_size: {type: categorical, choices: [8]}}"

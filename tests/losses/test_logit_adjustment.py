@@ -16,7 +16,7 @@ COUNTS = [255, 45, 100]
 
 
 def naive(labels, logits, counts, tau, smoothing):
-    """The formula, one picture and one class at a time."""
+    """The formula, one image and one class at a time."""
     losses = []
     for label, row in zip(labels, logits, strict=True):
         adjusted = [
@@ -77,7 +77,7 @@ def test_a_rare_class_needs_a_larger_margin():
     assert float(loss(np.array([1]), even)) > float(loss(np.array([0]), even))
 
 
-def test_it_survives_serialisation():
+def test_it_survives_serialization():
     loss = LogitAdjustedCrossEntropy(COUNTS, tau=0.5, label_smoothing=0.1)
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
     assert again.get_config() == loss.get_config()
@@ -157,7 +157,7 @@ def test_rare_classes_pull_harder():
 
 @pytest.mark.parametrize("tau", [0.0, 0.5, 1.0])
 def test_it_balances_a_classifier_that_sees_nothing(tau):
-    """Without features the best logits of all pictures are (1 - tau) log priors: even for tau 1."""
+    """Without features the best logits of all images are (1 - tau) log priors: even for tau 1."""
     labels = np.repeat(np.arange(4), UNEVEN_COUNTS)
     loss = LogitAdjustedCrossEntropy(UNEVEN_COUNTS, tau=tau)
 
@@ -203,7 +203,7 @@ def test_bad_arguments_are_refused():
         LogitAdjustedCrossEntropy([1, 2, 3])(labels, logits)
 
 
-def test_a_class_without_pictures_is_no_matter_without_adjustment():
+def test_a_class_without_images_is_no_matter_without_adjustment():
     labels, logits = random_batch()
     plain = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, logits)
     ours = LogitAdjustedCrossEntropy([3, 0, 5, 1], tau=0.0)(labels, logits)

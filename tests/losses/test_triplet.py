@@ -272,7 +272,7 @@ def test_labels_may_be_a_column(name):
 
 
 @every_metric_loss
-def test_weights_of_single_pictures_are_refused(name):
+def test_weights_of_single_images_are_refused(name):
     labels, embeddings = some_batch(10, 3)
     loss = build_metric_loss(name, MetricLossConfig(margin=0.2, distance="l2", temperature=0.1))
     with pytest.raises(ValueError, match="cannot weigh single"):

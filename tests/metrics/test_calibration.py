@@ -141,7 +141,7 @@ def test_an_accuracy_is_claimed_from_that_many_answers_on(accuracy, count):
     for number, is_claimed in ((count - 1, False), (count, True)):
         probabilities = np.tile([0.9, 0.1], (number, 1))
         labels = np.zeros(number, int)
-        found = calibrate(probabilities, labels, temperature=1.0, wanted_accuracy=accuracy)
+        found = calibrate(probabilities, labels, temperature=1.0, target_accuracy=accuracy)
         assert (found.threshold is not None) == is_claimed
         assert (found.reason is None) == is_claimed
         assert found.accepts(np.array([0.95])) == [is_claimed]
@@ -160,7 +160,7 @@ def test_without_a_threshold_there_is_a_reason(accuracy, num_right, num_wrong, r
     confidences = np.linspace(0.99, 0.6, num_right + num_wrong)
     probabilities = np.stack([confidences, 1 - confidences], axis=1)
     labels = np.repeat([0, 1], [num_right, num_wrong])
-    found = calibrate(probabilities, labels, temperature=1.0, wanted_accuracy=accuracy)
+    found = calibrate(probabilities, labels, temperature=1.0, target_accuracy=accuracy)
     assert (found.threshold, found.coverage) == (None, 0.0)
     assert reason in found.reason
     assert not found.accepts(confidences).any()
@@ -190,7 +190,7 @@ def test_a_well_calibrated_model_may_have_no_error():
     assert np.mean(np.array(lows) > 0.002) <= 0.05
 
 
-def test_of_many_pictures_intervals_are_those_of_drawing_them_one_by_one():
+def test_of_many_images_intervals_are_those_of_drawing_them_one_by_one():
     logits, labels = some_logits(count=3000, temperature=2.0)
     probabilities = probabilities_of(logits)
     generator = np.random.default_rng(1)

@@ -13,7 +13,7 @@ from artstyle_tf.metrics.classification import (
 )
 from artstyle_tf.system.errors import ArtstyleError
 
-# Class 0: 3 pictures, 2 found; class 1: 2 pictures, both found, and one of class 0 taken for it.
+# Class 0: 3 images, 2 found; class 1: 2 images, both found, and one of class 0 taken for it.
 LABELS = np.array([0, 0, 0, 1, 1])
 PREDICTIONS = np.array([0, 0, 1, 1, 1])
 
@@ -84,7 +84,7 @@ def naive_scores(labels, predictions, number):
 
 
 @given(PAIRS)
-def test_summary_is_the_mean_over_the_labelled_classes(pairs):
+def test_summary_is_the_mean_over_the_labeled_classes(pairs):
     labels, predictions = np.array(pairs).T
     rows = [naive_scores(labels, predictions, number) for number in sorted(set(labels.tolist()))]
     precision, recall, f1 = np.mean(rows, axis=0)
@@ -98,7 +98,7 @@ def test_summary_is_the_mean_over_the_labelled_classes(pairs):
     )
 
 
-def test_summary_is_that_of_scikit_learn_where_every_class_has_pictures():
+def test_summary_is_that_of_scikit_learn_where_every_class_has_images():
     generator = np.random.default_rng(3)
     labels = np.concatenate([np.arange(NUM_CLASSES), generator.integers(0, NUM_CLASSES, 200)])
     predictions = np.where(generator.random(205) < 0.6, labels, 2)
@@ -140,7 +140,7 @@ def test_confusion_matrix_is_that_of_scikit_learn(pairs):
 @pytest.mark.parametrize("function", [classification_summary, confusion_matrix])
 def test_wrong_input_is_refused(function):
     good = np.array([0, 1])
-    with pytest.raises(ArtstyleError, match="no pictures to score"):
+    with pytest.raises(ArtstyleError, match="no images to score"):
         function(good[:0], good[:0], num_classes=2)
     with pytest.raises(ValueError, match=r"predictions must be in \[0, 2\), not in \[0, 2\]"):
         function(good, np.array([0, 2]), num_classes=2)

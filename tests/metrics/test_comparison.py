@@ -33,7 +33,7 @@ def some_predictions(seed, *, right=(0.8, 0.7), sizes=(30, 20, 40)):
     return labels, *predictions
 
 
-def test_the_interval_is_that_of_drawing_pictures_in_pairs():
+def test_the_interval_is_that_of_drawing_images_in_pairs():
     labels, first, second = some_predictions(0)
     ours = compare_predictions(labels, first, second, num_classes=3)
     generator = np.random.default_rng(1)
@@ -103,7 +103,7 @@ def test_equal_models_are_told_apart_about_once_in_twenty():
 
 
 @pytest.mark.parametrize(("first", "second"), [(0, 0), (1, 0), (8, 2), (2, 8), (25, 25), (300, 40)])
-def test_of_single_pictures_the_exact_test_is_mcnemars(first, second):
+def test_of_single_images_the_exact_test_is_mcnemars(first, second):
     total = first + second
     expected = 1.0
     if total:
@@ -136,20 +136,20 @@ def test_twelve_works_of_one_artist_are_one_proof():
     assert np.diff(whole.interval) > 2 * np.diff(single.interval)
 
 
-def test_fewer_than_six_pictures_never_tell():
+def test_fewer_than_six_images_never_tell():
     assert fewest_to_tell(0.05) == 6
     assert 2 * 0.5**5 >= 0.05 > 2 * 0.5**6
 
 
-def test_one_picture_is_no_verdict():
-    """Of a field report: the interval was -44.4 to -44.4, and the floor "better"."""
+def test_one_image_is_no_verdict():
+    """Of a field report: the interval was -44.4 to -44.4, and the baseline "better"."""
     labels = np.array([0, 0, 0, 0, 1, 2])
     found = compare_predictions(labels, np.array([0, 0, 0, 0, 1, 1]), labels, num_classes=3)
     assert found.difference == pytest.approx(-4 / 9)
     assert found.interval[0] < -0.6
     assert found.interval[1] > 0.1
     assert outcome(found) == "same"
-    said = verdict(found, ["the trained model", "the floor"])
+    said = verdict(found, ["the trained model", "the baseline"])
     assert "there are too few images to tell (the models differ on 1, at least 6" in said
 
 
@@ -200,6 +200,6 @@ def test_the_verdict_is_in_plain_words(difference, interval, expected):
     assert expected in verdict(comparison, ["A", "B"])
 
 
-def test_a_table_of_pictures_will_do():
+def test_a_table_of_images_will_do():
     labels, first, second = (pd.Series(array) for array in some_predictions(1))
     assert compare_predictions(labels, first, second, num_classes=3).p_value <= 1

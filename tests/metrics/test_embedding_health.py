@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.distance import pdist
 
 from artstyle_tf.metrics import embedding_health
-from artstyle_tf.metrics import neighbors as neighbours
+from artstyle_tf.metrics import neighbors as neighbors
 from artstyle_tf.metrics.embedding_health import (
     active_triplet_share,
     effective_rank,
@@ -16,7 +16,7 @@ from artstyle_tf.metrics.embedding_health import (
 
 @pytest.fixture(params=[2**24, 50], ids=["one block", "many blocks"])
 def rows(request, monkeypatch):
-    monkeypatch.setattr(neighbours, "_MOST_PAIRS_AT_ONCE", request.param)
+    monkeypatch.setattr(neighbors, "_MOST_PAIRS_AT_ONCE", request.param)
     values = np.random.default_rng(0).normal(size=(25, 6))
     return values / np.linalg.norm(values, axis=1, keepdims=True)
 

@@ -42,7 +42,7 @@ def test_reset_forgets_and_nothing_seen_is_zero():
     assert float(metric.result()) == 0
 
 
-def test_a_sample_weight_counts_a_picture_several_times():
+def test_a_sample_weight_counts_a_image_several_times():
     labels, predictions, weights = [0, 0, 1, 1], [0, 1, 1, 0], [1, 3, 2, 1]
     metric = MacroF1(2)
     metric.update_state(np.array(labels), logits_for(predictions, 2), sample_weight=weights)
@@ -50,7 +50,7 @@ def test_a_sample_weight_counts_a_picture_several_times():
     assert float(metric.result()) == pytest.approx(expected)
 
 
-def test_it_works_in_fit_and_evaluate_and_survives_serialisation():
+def test_it_works_in_fit_and_evaluate_and_survives_serialization():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
     metric = MacroF1(2)
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(metric))
@@ -117,7 +117,7 @@ def test_batches_add_up_and_reset_forgets_them():
 
 def test_it_is_the_macro_f1_of_the_evaluation_also_where_a_class_is_missing():
     labels, logits = random_batch(5, 60)
-    labels[labels == 3] = 0  # class 3 is predicted, but there is no picture of it
+    labels[labels == 3] = 0  # class 3 is predicted, but there is no image of it
     assert (logits.argmax(axis=1) == 3).any()
     metric = MacroF1(NUM_CLASSES)
     metric.update_state(labels, logits)
@@ -166,21 +166,21 @@ def build_model():
 def test_compile_fit_and_validation(run_eagerly):
     generator = np.random.default_rng(0)
     labels = generator.integers(0, NUM_CLASSES, 45)
-    pictures = generator.normal(size=(45, 6)).astype("float32")
+    images = generator.normal(size=(45, 6)).astype("float32")
     weights = generator.random(45)
     model = build_model()
     model.run_eagerly = run_eagerly
     history = model.fit(
-        pictures,
+        images,
         labels,
         sample_weight=weights,
-        validation_data=(pictures, labels, weights),
+        validation_data=(images, labels, weights),
         batch_size=8,  # the last batch is smaller
         epochs=2,
         verbose=0,
     ).history
     assert {"macro_f1", "weighted_macro_f1", "val_macro_f1"} <= set(history)
-    logits = model.predict(pictures, verbose=0)
+    logits = model.predict(images, verbose=0)
     assert history["val_macro_f1"][-1] == pytest.approx(oracle(labels, logits), abs=1e-6)
     assert history["val_weighted_macro_f1"][-1] == pytest.approx(
         oracle(labels, logits, weights), abs=1e-6
@@ -195,12 +195,12 @@ def test_it_is_saved_with_its_model(tmp_path):
     assert keras.saving.get_registered_name(MacroF1) == "artstyle_tf>MacroF1"
 
     model = build_model()
-    pictures, labels = np.ones((4, 6), "float32"), np.arange(4)
-    model.fit(pictures, labels, verbose=0)
+    images, labels = np.ones((4, 6), "float32"), np.arange(4)
+    model.fit(images, labels, verbose=0)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    assert loaded.evaluate(pictures, labels, verbose=0, return_dict=True) == pytest.approx(
-        model.evaluate(pictures, labels, verbose=0, return_dict=True)
+    assert loaded.evaluate(images, labels, verbose=0, return_dict=True) == pytest.approx(
+        model.evaluate(images, labels, verbose=0, return_dict=True)
     )
 
 

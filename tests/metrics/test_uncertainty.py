@@ -31,7 +31,7 @@ def matrix(labels, predictions, num_classes=3):
     return confusion_matrix(labels, predictions, num_classes=num_classes)
 
 
-def test_of_many_pictures_intervals_are_those_of_drawing_them_one_by_one():
+def test_of_many_images_intervals_are_those_of_drawing_them_one_by_one():
     labels, predictions = some_predictions(sizes=(300, 120, 500))
     generator = np.random.default_rng(1)
     drawn = []
@@ -92,7 +92,7 @@ def test_every_interval_has_a_width_and_holds_its_score(rows):
         assert (report.loc[known, name] <= high + 1e-12).all()
 
 
-def test_pictures_that_stand_or_fall_together_are_fewer_proofs():
+def test_images_that_stand_or_fall_together_are_fewer_proofs():
     labels = np.tile(np.repeat([0, 1], 12), 10)
     clusters = np.repeat(np.arange(20), 12)
     model = np.where(np.isin(clusters, [0, 3, 7]), 1 - labels, labels)
@@ -130,7 +130,7 @@ def test_a_class_that_is_only_predicted_is_not_scored():
     assert low < score < high
 
 
-def test_of_many_pictures_means_agree_with_scipy():
+def test_of_many_images_means_agree_with_scipy():
     values = np.random.default_rng(0).beta(2, 1, 800)
     theirs = stats.bootstrap(
         (values,), np.mean, method="percentile", n_resamples=5000, rng=np.random.default_rng(1)

@@ -24,7 +24,7 @@ def classifier_of(backbone):
     return build_classifier(backbone, num_classes=3, dropout=0.2, seed=1)
 
 
-def some_pictures(backbone, count=2):
+def some_images(backbone, count=2):
     generator = np.random.default_rng(0)
     shape = (count, *backbone.model.input_shape[1:])
     return generator.uniform(0, 255, shape).astype(np.float32)
@@ -64,10 +64,10 @@ def test_efficientnets_have_their_published_number_of_blocks(name, num_blocks, l
 @pytest.mark.parametrize("name", ["compact", "efficientnet_b0", "efficientnet_v2_b0"])
 def test_trunk_and_top_together_are_the_classifier_at_every_boundary(name):
     classifier = classifier_of(build_backbone(name, image_size_px=32, weights=None))
-    pictures = some_pictures(classifier.backbone)
-    expected = classifier.model(pictures)
+    images = some_images(classifier.backbone)
+    expected = classifier.model(images)
     boundaries = list(range(len(classifier.backbone.blocks)))
-    activations = build_trunk(classifier, boundaries)(pictures)  # of all boundaries at once
+    activations = build_trunk(classifier, boundaries)(images)  # of all boundaries at once
     assert len(activations) == len(boundaries)
     for boundary, rows in zip(boundaries, activations, strict=True):
         output = build_top(classifier, boundary)(rows)
@@ -79,10 +79,10 @@ def test_second_moments_cross_the_boundaries_above_their_block(name):
     backbone = build_backbone(name, image_size_px=32, weights=None)
     features = build_style_features(backbone, blocks=None, width=5)
     classifier = build_classifier(backbone, num_classes=3, dropout=0.2, seed=1, features=features)
-    pictures = some_pictures(backbone)
-    expected = classifier.model(pictures)
+    images = some_images(backbone)
+    expected = classifier.model(images)
     boundaries = list(range(len(backbone.blocks)))
-    activations = build_trunk(classifier, boundaries)(pictures)
+    activations = build_trunk(classifier, boundaries)(images)
     for boundary, rows in zip(boundaries, activations, strict=True):
         output = build_top(classifier, boundary)(rows)
         np.testing.assert_allclose(output, expected, rtol=1e-4, atol=1e-5)
@@ -110,10 +110,10 @@ def test_the_moments_of_each_branch_are_found_in_a_row(tiny_backbone):
     backbone = tiny_backbone()
     features = build_style_features(backbone, blocks=["block1a", "block2b"], width=3)
     styled = build_classifier(backbone, num_classes=3, dropout=0.2, seed=1, features=features)
-    pictures = some_pictures(backbone)
-    rows = np.asarray(build_trunk(styled, [0])(pictures))
+    images = some_images(backbone)
+    rows = np.asarray(build_trunk(styled, [0])(images))
     for branch, found in zip(features.branches, branch_moments(styled, rows), strict=True):
-        expected = keras.Model(backbone.model.input, branch.moments)(pictures)
+        expected = keras.Model(backbone.model.input, branch.moments)(images)
         np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
@@ -134,19 +134,19 @@ def test_every_boundary_has_a_name_of_its_own(name):
 
 def test_no_boundary_above_all_blocks_means_the_whole_classifier(tiny_backbone):
     classifier = classifier_of(tiny_backbone())
-    pictures = some_pictures(classifier.backbone)
+    images = some_images(classifier.backbone)
     top = build_top(classifier, None)
-    np.testing.assert_array_equal(top(pictures), classifier.model(pictures))
+    np.testing.assert_array_equal(top(images), classifier.model(images))
     assert top is not classifier.model  # compiling it must not change what is saved
 
 
 @pytest.mark.parametrize(("start", "end"), [(None, 2), (None, 0), (2, 1), (2, 0), (1, 0)])
 def test_a_segment_leads_from_one_boundary_to_the_next(tiny_backbone, start, end):
     classifier = classifier_of(tiny_backbone())
-    pictures = some_pictures(classifier.backbone)
-    inputs = pictures if start is None else build_trunk(classifier, [start])(pictures)
+    images = some_images(classifier.backbone)
+    inputs = images if start is None else build_trunk(classifier, [start])(images)
     outputs = build_segment(classifier, start, end)(inputs)
-    np.testing.assert_allclose(outputs, build_trunk(classifier, [end])(pictures), rtol=1e-6)
+    np.testing.assert_allclose(outputs, build_trunk(classifier, [end])(images), rtol=1e-6)
 
 
 def test_the_compact_network_has_blocks_and_no_pretrained_weights():
@@ -180,15 +180,15 @@ def test_an_unknown_backbone_is_answered_with_the_known_ones():
         build_backbone("vgg16", image_size_px=32, weights=None)
 
 
-def test_a_top_that_has_learnt_is_saved_with_the_whole_classifier(tiny_backbone, tmp_path):
+def test_a_top_that_has_learned_is_saved_with_the_whole_classifier(tiny_backbone, tmp_path):
     classifier = classifier_of(tiny_backbone())
-    pictures = some_pictures(classifier.backbone, 8)
-    activations = build_trunk(classifier, [1])(pictures)
-    before = np.array(classifier.model(pictures))
+    images = some_images(classifier.backbone, 8)
+    activations = build_trunk(classifier, [1])(images)
+    before = np.array(classifier.model(images))
     top = build_top(classifier, 1)
     top.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     top.fit(np.array(activations), np.arange(8) % 3, verbose=0)
     classifier.model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_allclose(loaded(pictures), top(activations), rtol=1e-5, atol=1e-6)
-    assert not np.allclose(loaded(pictures), before)
+    np.testing.assert_allclose(loaded(images), top(activations), rtol=1e-5, atol=1e-6)
+    assert not np.allclose(loaded(images), before)

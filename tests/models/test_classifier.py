@@ -13,21 +13,21 @@ def build(tiny_backbone):
 
 def test_the_head_turns_pooled_features_into_logits(tiny_backbone):
     classifier = build(tiny_backbone)
-    pictures = np.random.default_rng(0).uniform(0, 255, (5, 16, 16, 3)).astype("float32")
+    images = np.random.default_rng(0).uniform(0, 255, (5, 16, 16, 3)).astype("float32")
     kernel = np.random.default_rng(1).normal(size=(12, 3))
     assign_head(classifier, kernel, np.array([0.0, 1.0, 2.0]))
-    features = np.asarray(build_trunk(classifier, [0])(pictures))
+    features = np.asarray(build_trunk(classifier, [0])(images))
     assert features.shape == (5, 12)
     expected = features @ kernel + [0.0, 1.0, 2.0]
-    np.testing.assert_allclose(classifier.model(pictures), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(classifier.model(images), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_saved_classifier_predicts_the_same(tiny_backbone, tmp_path):
     classifier = build(tiny_backbone)
-    pictures = np.random.default_rng(0).uniform(0, 255, (5, 16, 16, 3)).astype("float32")
+    images = np.random.default_rng(0).uniform(0, 255, (5, 16, 16, 3)).astype("float32")
     classifier.model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras", compile=False, safe_mode=True)
-    np.testing.assert_array_equal(loaded(pictures), classifier.model(pictures))
+    np.testing.assert_array_equal(loaded(images), classifier.model(images))
 
 
 def test_the_seed_decides_the_first_head(tiny_backbone):

@@ -38,8 +38,8 @@ def test_second_moments_are_those_of_numpy():
     maps = some_maps()
     found = np.asarray(SecondMoments()(maps))
     assert found.shape == (3, 21)
-    for one, picture in zip(found, maps.reshape(3, 25, 6), strict=True):
-        np.testing.assert_allclose(symmetric(one, 6), picture.T @ picture / 25, rtol=1e-4)
+    for one, image in zip(found, maps.reshape(3, 25, 6), strict=True):
+        np.testing.assert_allclose(symmetric(one, 6), image.T @ image / 25, rtol=1e-4)
 
 
 def test_projecting_the_moments_is_a_one_by_one_convolution_before_them():
@@ -81,7 +81,7 @@ def test_brightness_of_the_channels_does_not_count():
 
 
 @pytest.mark.parametrize("fill", [0.0, 1.0, -250.0])
-def test_gradients_are_finite_for_a_picture_of_one_colour(fill):
+def test_gradients_are_finite_for_a_image_of_one_color(fill):
     import tensorflow as tf
 
     maps = tf.Variable(np.full((2, 4, 4, 5), fill, "float32"))
@@ -154,10 +154,10 @@ def test_a_saved_classifier_with_a_style_head_predicts_the_same(tiny_backbone, t
     backbone = tiny_backbone()
     features = build_style_features(backbone, blocks=["block1a", "block2b"], width=3)
     classifier = build_classifier(backbone, num_classes=3, dropout=0.2, seed=1, features=features)
-    pictures = np.random.default_rng(0).uniform(0, 255, (5, 16, 16, 3)).astype("float32")
+    images = np.random.default_rng(0).uniform(0, 255, (5, 16, 16, 3)).astype("float32")
     classifier.model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras", compile=False, safe_mode=True)
-    np.testing.assert_array_equal(loaded(pictures), classifier.model(pictures))
+    np.testing.assert_array_equal(loaded(images), classifier.model(images))
 
 
 def test_bad_arguments_are_named():

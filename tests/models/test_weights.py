@@ -49,8 +49,8 @@ def test_the_repaired_input_reaches_the_stem_with_unit_spread(tmp_path):
     model = build_backbone("efficientnet_b0", image_size_px=32, weights=str(file)).model
     stem_input = keras.Model(model.input, model.get_layer("stem_conv_pad").input)
     generator = np.random.default_rng(1)
-    pictures = 255 * generator.normal(IMAGENET_MEAN, IMAGENET_STD, (4, 32, 32, 3))
-    assert np.std(stem_input(pictures.astype("float32"))) == pytest.approx(1, abs=0.05)
+    images = 255 * generator.normal(IMAGENET_MEAN, IMAGENET_STD, (4, 32, 32, 3))
+    assert np.std(stem_input(images.astype("float32"))) == pytest.approx(1, abs=0.05)
 
 
 def test_another_scale_is_refused(tmp_path):

@@ -33,7 +33,7 @@ def test_bars_are_the_accuracies_of_the_bins_and_fuller_ones_are_more_opaque(pre
     assert opacities[table["count"].argmin()] == opacities.min()
 
 
-def test_the_curve_ends_where_all_pictures_are_answered(predictions):
+def test_the_curve_ends_where_all_images_are_answered(predictions):
     probabilities, labels = predictions
     (curve,) = plot(*predictions).axes[1].get_lines()
     coverage, accuracy = curve.get_data()
@@ -41,6 +41,6 @@ def test_the_curve_ends_where_all_pictures_are_answered(predictions):
     assert accuracy[-1] == pytest.approx((probabilities.argmax(axis=1) == labels).mean())
 
 
-def test_one_picture_can_be_drawn(tmp_path):
+def test_one_image_can_be_drawn(tmp_path):
     save_figure(plot(np.array([[0.9, 0.1]]), np.array([0])), tmp_path / "one.png")
     assert (tmp_path / "one.png").stat().st_size > 5000

@@ -47,10 +47,10 @@ def test_losses_are_signed_points_and_those_that_are_sure_are_bold(tmp_path):
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["block1a\n45.0", "top\n51.0"]
     save_figure(figure, tmp_path / "depths.png")
     low, high = bar.get_ylim()
-    assert low == pytest.approx(-high)  # the middle of the colours is 0
-    colours = axes.collections[0].to_rgba(axes.collections[0].get_array())[..., :3].reshape(3, 2, 3)
-    assert tuple(colours[1, 1]) == pytest.approx(to_rgb("#f7f7f7"), abs=0.02)
-    assert colours[1, 0][0] > colours[1, 0][2]  # orange is lost
+    assert low == pytest.approx(-high)  # the middle of the colors is 0
+    colors = axes.collections[0].to_rgba(axes.collections[0].get_array())[..., :3].reshape(3, 2, 3)
+    assert tuple(colors[1, 1]) == pytest.approx(to_rgb("#f7f7f7"), abs=0.02)
+    assert colors[1, 0][0] > colors[1, 0][2]  # orange is lost
 
 
 def test_where_nothing_is_sure_it_is_said():

@@ -51,8 +51,8 @@ def test_both_distributions_share_bins_and_hold_all_their_pairs(distances):
 
 def test_fills_are_transparent_and_outlines_are_not(distances):
     first, second, _ = plot_distance_histogram(*distances, title="t").axes[0].patches
-    for patch, colour in ((first, BLUE), (second, ORANGE)):
-        assert to_hex(patch.get_facecolor()) == to_hex(patch.get_edgecolor()) == colour.lower()
+    for patch, color in ((first, BLUE), (second, ORANGE)):
+        assert to_hex(patch.get_facecolor()) == to_hex(patch.get_edgecolor()) == color.lower()
         assert patch.get_facecolor()[3] < 0.5
         assert patch.get_edgecolor()[3] == 1
 
@@ -142,13 +142,13 @@ def test_distances_beyond_the_unit_sphere_widen_the_axis():
     assert shares_of(figure)[1][0].sum() == 1
 
 
-def test_two_million_distances_make_a_readable_picture(tmp_path):
+def test_two_million_distances_make_a_readable_image(tmp_path):
     generator = np.random.default_rng(0)
     different = generator.normal(1.3, 0.2, 2_000_000).astype(np.float32)
     figure = plot_distance_histogram(different[:400_000] / 2, different, title="$x^{ " * 5)
     save_figure(figure, tmp_path / "distances.png")
-    with Image.open(tmp_path / "distances.png") as picture:
-        picture.load()
-        assert picture.format == "PNG"
+    with Image.open(tmp_path / "distances.png") as image:
+        image.load()
+        assert image.format == "PNG"
         # A legend that is wider than the figure would widen the file.
-        assert picture.width <= 8.5 * 150 + 40
+        assert image.width <= 8.5 * 150 + 40

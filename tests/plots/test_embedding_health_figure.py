@@ -14,7 +14,7 @@ from artstyle_tf.plots.theme import RED, house_style, save_figure
 from artstyle_tf.plots.training_curves import plot_training_curves
 
 COLUMNS = ["mean_distance", "active_triplets", "embedding_rank", "loss"]
-ALARM = "the mean distance between pictures is 0.05 (at least 0.3 wanted)"
+ALARM = "the mean distance between images is 0.05 (at least 0.3 wanted)"
 
 
 def draw(figure):
@@ -187,10 +187,10 @@ def test_nothing_overlaps_with_many_phases_of_long_names(num_phases, epochs, tmp
     pairs = itertools.combinations(boxes, 2)
     assert [(one, other) for (one, a), (other, b) in pairs if a.overlaps(b)] == []
     save_figure(figure, tmp_path / "health.png")
-    with Image.open(tmp_path / "health.png") as picture:
-        picture.load()
-        assert picture.format == "PNG"
-        assert picture.width <= 13 * 150 + 40
+    with Image.open(tmp_path / "health.png") as image:
+        image.load()
+        assert image.format == "PNG"
+        assert image.width <= 13 * 150 + 40
 
 
 def test_training_curves_cope_with_a_history_of_metric_learning():

@@ -116,11 +116,11 @@ def test_ticks_of_epochs_are_whole_numbers():
 
 
 @pytest.mark.parametrize("num_classes", [2, 8, 40])
-@pytest.mark.parametrize("normalised", [False, True])
-def test_nothing_overlaps_in_a_confusion_matrix(num_classes, normalised):
+@pytest.mark.parametrize("normalized", [False, True])
+def test_nothing_overlaps_in_a_confusion_matrix(num_classes, normalized):
     matrix = np.random.default_rng(0).integers(0, 2000, (num_classes, num_classes))
     names = [f"Öl $x^{{ {number}" for number in range(num_classes)]
-    figure = draw(plot_confusion_matrix(matrix, names, normalised=normalised, title="run: val"))
+    figure = draw(plot_confusion_matrix(matrix, names, normalized=normalized, title="run: val"))
     axes = figure.axes[0]
     assert max(figure.get_size_inches()) < 22
     assert len(axes.texts) == np.count_nonzero(matrix)
@@ -135,21 +135,21 @@ def test_nothing_overlaps_in_a_confusion_matrix(num_classes, normalised):
 def test_numbers_that_nobody_could_read_are_left_out():
     matrix = np.full((120, 120), 12345)
     names = [str(number) for number in range(120)]
-    figure = plot_confusion_matrix(matrix, names, normalised=False, title="t")
+    figure = plot_confusion_matrix(matrix, names, normalized=False, title="t")
     assert len(figure.axes[0].texts) == 0
     assert max(figure.get_size_inches()) < 22
 
 
-def test_a_row_without_pictures_is_grey_and_not_a_row_of_zeros():
+def test_a_row_without_images_is_gray_and_not_a_row_of_zeros():
     matrix = np.array([[3, 1], [0, 0]])
-    image = plot_confusion_matrix(matrix, "ab", normalised=True, title="t").axes[0].images[0]
+    image = plot_confusion_matrix(matrix, "ab", normalized=True, title="t").axes[0].images[0]
     assert image.get_array().mask.tolist() == [[False, False], [True, True]]
     assert image.get_array()[0].tolist() == [0.75, 0.25]
 
 
 def test_a_matrix_of_another_size_is_refused():
     with pytest.raises(ValueError, match=r"\(3, 3\), not \(2, 2\)"):
-        plot_confusion_matrix(np.eye(2, dtype=int), "abc", normalised=False, title="t")
+        plot_confusion_matrix(np.eye(2, dtype=int), "abc", normalized=False, title="t")
 
 
 def report_of(f1, support):
@@ -172,9 +172,9 @@ def test_bars_carry_the_scores_of_their_class():
 
 
 @pytest.mark.parametrize("absent_score", [0.0, float("nan")])
-def test_a_class_without_pictures_is_counted_not_drawn(absent_score):
+def test_a_class_without_images_is_counted_not_drawn(absent_score):
     figure = draw(plot_per_class_scores(report_of([0.8, absent_score], [5, 0])))
-    assert figure.axes[0].get_xlabel().endswith("\n1 class without pictures not shown")
+    assert figure.axes[0].get_xlabel().endswith("\n1 class without images not shown")
     assert "Macro-F1 0.800" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
@@ -198,7 +198,7 @@ def test_the_distribution_is_sorted_and_survives_odd_tables():
     assert [text.get_text() for text in axes.texts] == [" 0", " 4", " 25"]
     labels = [text.get_text() for text in axes.figure.legends[0].get_texts()]
     assert labels == ["train", "test"]
-    assert axes.get_xlabel() == "Pictures"
+    assert axes.get_xlabel() == "Images"
     assert list(counts.columns) == ["test", "train"]  # the caller's table is left alone
 
 

@@ -49,14 +49,14 @@ def test_a_run_of_the_probe_alone_can_be_drawn(history, tmp_path):
 
 
 def test_counts_are_written_into_the_confusion_matrix():
-    figure = plot_confusion_matrix(MATRIX, ["a", "b", "c"], normalised=False, title="counts")
+    figure = plot_confusion_matrix(MATRIX, ["a", "b", "c"], normalized=False, title="counts")
     assert sorted(texts_in(figure)) == ["1", "2", "3", "8"]
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert labels == ["a (10)", "b (4)", "c (0)"]
 
 
 def test_shares_are_of_the_true_class():
-    figure = plot_confusion_matrix(MATRIX, ["a", "b", "c"], normalised=True, title="shares")
+    figure = plot_confusion_matrix(MATRIX, ["a", "b", "c"], normalized=True, title="shares")
     assert sorted(texts_in(figure)) == ["0.20", "0.25", "0.75", "0.80"]
     np.testing.assert_allclose(figure.axes[0].images[0].get_array()[0], [0.8, 0.2, 0])
 
@@ -65,13 +65,13 @@ def test_shares_are_of_the_true_class():
 def test_many_classes_with_long_and_foreign_names_fit(num_classes, tmp_path):
     names = [f"浮世絵 Ölbild {'x' * 40} {number}" for number in range(num_classes)]
     matrix = np.eye(num_classes, dtype=int)
-    figure = plot_confusion_matrix(matrix, names, normalised=False, title="title")
+    figure = plot_confusion_matrix(matrix, names, normalized=False, title="title")
     save_figure(figure, tmp_path / "matrix.png")
-    with Image.open(tmp_path / "matrix.png") as picture:
-        assert min(picture.size) > 400
+    with Image.open(tmp_path / "matrix.png") as image:
+        assert min(image.size) > 400
 
 
-def test_bars_are_sorted_and_leave_out_a_class_without_pictures():
+def test_bars_are_sorted_and_leave_out_a_class_without_images():
     report = pd.DataFrame(
         {
             "class": ["low", "high", "absent"],

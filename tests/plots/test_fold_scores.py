@@ -4,23 +4,23 @@ from artstyle_tf.plots.fold_scores import plot_fold_scores
 from artstyle_tf.plots.theme import save_figure
 
 
-def summary(score, floor):
+def summary(score, baseline):
     return {
         "macro_f1": score,
         "macro_f1_interval": (score - 0.03, score + 0.02),
         "folds": {"macro_f1": [score - 0.05, score, score + 0.04]},
-        "floor": {"macro_f1": floor, "macro_f1_interval": (floor - 0.02, floor + 0.02)},
+        "baseline": {"macro_f1": baseline, "macro_f1_interval": (baseline - 0.02, baseline + 0.02)},
     }
 
 
-def test_each_scheme_shows_network_and_floor_with_their_intervals(tmp_path):
+def test_each_scheme_shows_network_and_baseline_with_their_intervals(tmp_path):
     figure = plot_fold_scores({"random": summary(0.84, 0.81), "group": summary(0.7, 0.68)})
     (axes,) = figure.axes
     assert [label.get_text().replace("\n", " ") for label in axes.get_yticklabels()] == [
         "Random folds: trained",
-        "Random folds: floor",
+        "Random folds: baseline",
         "No group in two folds: trained",
-        "No group in two folds: floor",
+        "No group in two folds: baseline",
     ]
     assert [text.get_text() for text in axes.texts] == ["0.840", "0.810", "0.700", "0.680"]
     ends = [line.get_xdata() for line in axes.get_lines() if len(line.get_xdata()) == 2]

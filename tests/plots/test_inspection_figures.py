@@ -10,7 +10,7 @@ import pytest
 from artstyle_tf.plots.bars import plot_bars
 from artstyle_tf.plots.channel_densities import plot_channel_densities
 from artstyle_tf.plots.class_distribution import NOT_SPLIT, plot_class_distribution
-from artstyle_tf.plots.image_rows import plot_picture_rows
+from artstyle_tf.plots.image_rows import plot_image_rows
 from artstyle_tf.plots.stacked_bars import REST, plot_stacked_bars
 from artstyle_tf.plots.style_boxes import plot_style_boxes
 from artstyle_tf.plots.style_differences import plot_style_differences
@@ -88,7 +88,7 @@ def test_stacked_bars_end_where_their_parts_add_up():
 
 
 def test_notes_fit_beside_long_bars():
-    parts = pd.DataFrame({"pictures": [255, 45], "copies": [30, 236]}, index=["a", "b"])
+    parts = pd.DataFrame({"images": [255, 45], "copies": [30, 236]}, index=["a", "b"])
     notes = ["30 of 285 made up", "236 of 281 made up"]
     figure = plot_stacked_bars(parts, axis_name="N", title="T", as_shares=False, notes=notes)
     (axes,) = draw(figure).axes
@@ -117,7 +117,7 @@ def test_densities_share_their_axes_and_cut_off_what_is_white_paper():
 
 
 @pytest.mark.parametrize("num_styles", [2, 5, 30])
-def test_differences_are_antisymmetric_and_grey_where_nothing_is_certain(num_styles):
+def test_differences_are_antisymmetric_and_gray_where_nothing_is_certain(num_styles):
     styles = [f"style {n:02d}" for n in range(num_styles)]
     rows = [
         ("brightness", first, second, 0.5, 0.01 if (i + j) % 2 else 0.6)
@@ -136,11 +136,11 @@ def test_differences_are_antisymmetric_and_grey_where_nothing_is_certain(num_sty
     assert bool(figure.axes[0].texts) == (num_styles <= 16)
 
 
-def test_rows_of_pictures_wrap_their_names_and_keep_captions_apart():
-    picture = np.full((16, 16, 3), 200, dtype=np.uint8)
+def test_rows_of_images_wrap_their_names_and_keep_captions_apart():
+    image = np.full((16, 16, 3), 200, dtype=np.uint8)
     long = "a-very-long-file-name-that-nobody-could-read-in-one-line.jpg"
-    figure = plot_picture_rows(
-        [[picture] * 3, [picture]],
+    figure = plot_image_rows(
+        [[image] * 3, [image]],
         [[(long, None)] * 3, [("short", None)]],
         ["near duplicates across styles (12)", "frame"],
         title="T",
@@ -153,7 +153,7 @@ def test_rows_of_pictures_wrap_their_names_and_keep_captions_apart():
     assert any(text.get_text() == "near duplicates\nacross styles\n(12)" for text in axes.texts)
 
 
-def test_pictures_that_are_in_no_split_are_counted_too():
+def test_images_that_are_in_no_split_are_counted_too():
     counts = pd.DataFrame({NOT_SPLIT: [3, 1]}, index=["a", "b"])
     figure = draw(plot_class_distribution(counts))
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [NOT_SPLIT]

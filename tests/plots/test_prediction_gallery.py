@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from artstyle_tf.plots.image_rows import plot_picture_rows
+from artstyle_tf.plots.image_rows import plot_image_rows
 from artstyle_tf.plots.prediction_gallery import choose_for_gallery
 from artstyle_tf.plots.theme import GREEN, RED, save_figure
 
@@ -25,9 +25,9 @@ def test_half_of_a_row_is_for_what_is_right_if_there_is_as_much():
 
 
 def test_frames_and_captions_say_what_is_right(tmp_path):
-    picture = np.full((16, 16, 3), 128, np.uint8)
-    figure = plot_picture_rows(
-        [[picture, picture], [picture]],
+    image = np.full((16, 16, 3), 128, np.uint8)
+    figure = plot_image_rows(
+        [[image, image], [image]],
         [[("Cubism 0.90", False), ("Rococo 0.80", True)], [("$x$ 0.5", True)]],
         ["Rococo", "$x$"],
         title="run: test",

@@ -14,7 +14,7 @@ from artstyle_tf.plots.projection_map import (
 from artstyle_tf.plots.theme import GREY, save_figure
 
 
-def test_no_two_categories_look_alike_and_neighbours_differ_in_shape():
+def test_no_two_categories_look_alike_and_neighbors_differ_in_shape():
     looks = [category_look(number) for number in range(MOST_CATEGORIES)]
     assert len(set(looks)) == MOST_CATEGORIES
     assert all(one[1] != other[1] for one, other in itertools.pairwise(looks))
@@ -29,7 +29,7 @@ def test_the_largest_categories_come_first_and_the_rest_is_one():
     assert numbers.tolist() == [1, 0, 0]
 
 
-def test_every_picture_is_a_point_and_the_legend_lies_outside(tmp_path):
+def test_every_image_is_a_point_and_the_legend_lies_outside(tmp_path):
     points = np.random.default_rng(0).normal(size=(30, 2))
     categories = np.arange(30) % 3
     figure = plot_projection_map(

@@ -23,25 +23,25 @@ from artstyle_tf.plots.class_distribution import plot_class_distribution
 from artstyle_tf.plots.confusion_matrix import plot_confusion_matrix
 from artstyle_tf.plots.distance_histogram import plot_distance_histogram
 from artstyle_tf.plots.embedding_health import plot_embedding_health
-from artstyle_tf.plots.neighbor_sheet import plot_neighbour_sheet
+from artstyle_tf.plots.neighbor_sheet import plot_neighbor_sheet
 from artstyle_tf.plots.per_class_scores import plot_per_class_scores
-from artstyle_tf.plots.image_rows import plot_picture_rows
+from artstyle_tf.plots.image_rows import plot_image_rows
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.plots.training_curves import plot_training_curves
 names = ["a", "b"]
 report = pd.DataFrame({"class": names, "precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 3})
 history = pd.DataFrame({"epoch": [1], "phase": ["head"], "loss": [1.0], "val_macro_f1": [0.5]})
-picture = np.zeros((8, 8, 3), np.uint8)
+image = np.zeros((8, 8, 3), np.uint8)
 captions = [[("a 0.5", True)]]
 figures = [
-    plot_confusion_matrix(np.eye(2, dtype=int), names, normalised=True, title="t"),
+    plot_confusion_matrix(np.eye(2, dtype=int), names, normalized=True, title="t"),
     plot_per_class_scores(report),
     plot_class_distribution(pd.DataFrame({"train": [1, 2]}, index=names)),
     plot_training_curves(history),
     plot_distance_histogram(np.ones(3), np.ones(4), margin=0.2, title="t"),
     plot_embedding_health(history, margin=0.2),
-    plot_picture_rows([[picture]], captions, ["a"], title="t"),
-    plot_neighbour_sheet([picture], [[picture]], captions, ["a"], title="t"),
+    plot_image_rows([[image]], captions, ["a"], title="t"),
+    plot_neighbor_sheet([image], [[image]], captions, ["a"], title="t"),
 ]
 for number, figure in enumerate(figures):
     save_figure(figure, Path(tempfile.mkdtemp()) / f"{number}.pdf")
@@ -93,9 +93,9 @@ def test_saving_leaves_one_file_of_the_right_size(tmp_path):
             save_figure(figure, tmp_path / "new" / f"figure.{suffix}", dpi=100)
     files = sorted(file.name for file in (tmp_path / "new").iterdir())
     assert files == ["figure.pdf", "figure.png", "figure.svg"]
-    with Image.open(tmp_path / "new" / "figure.png") as picture:
-        assert np.allclose(picture.size, (400, 300), atol=40)
-        assert picture.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+    with Image.open(tmp_path / "new" / "figure.png") as image:
+        assert np.allclose(image.size, (400, 300), atol=40)
+        assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
 
 
 def test_a_folder_that_cannot_be_written_is_the_users_to_mend(tmp_path):

@@ -23,7 +23,7 @@ def _seeded():
 
 
 @pytest.fixture(scope="session")
-def pictures() -> list[bytes]:
+def images() -> list[bytes]:
     """Files of several formats and sizes."""
     generator = np.random.default_rng(0)
     files = []
@@ -38,7 +38,7 @@ def pictures() -> list[bytes]:
 
 @dataclass(frozen=True)
 class Export:
-    """A SavedModel and what it says of `pictures`, asked without a server."""
+    """A SavedModel and what it says of `images`, asked without a server."""
 
     name: str
     folder: Path
@@ -50,7 +50,7 @@ class Export:
 
 
 @pytest.fixture(scope="session")
-def exports(tmp_path_factory, pictures, name_tiny_network) -> dict[str, Export]:
+def exports(tmp_path_factory, images, name_tiny_network) -> dict[str, Export]:
     import tensorflow as tf
 
     from artstyle_tf.export.saved_model import write_saved_model
@@ -70,7 +70,7 @@ def exports(tmp_path_factory, pictures, name_tiny_network) -> dict[str, Export]:
             max_pixels=ExportExperiment().max_pixels,
         )
         loaded = tf.saved_model.load(str(saved_model))
-        outputs = loaded.signatures["serving_default"](image_bytes=tf.constant(pictures))
+        outputs = loaded.signatures["serving_default"](image_bytes=tf.constant(images))
         answer = {output: _text(value.numpy()) for output, value in outputs.items()}
         made[name] = Export(name, folder, saved_model, loaded, answer)
     return made
@@ -107,7 +107,7 @@ def _direct_run():
         image_size_px=SIZE_PX,
         aspect="squash",
         max_side_px=None,
-        calibration=Calibration(0.2, wanted_accuracy=0.95, threshold=0.4, coverage=0.5),
+        calibration=Calibration(0.2, target_accuracy=0.95, threshold=0.4, coverage=0.5),
     )
 
 
@@ -133,7 +133,7 @@ def _triplet_run():
         max_side_px=None,
         calibration=None,
         gallery=gallery,
-        num_neighbours=3,
+        num_neighbors=3,
     )
 
 
@@ -143,20 +143,20 @@ class Server:
 
     url: str
     export: Export
-    behaviour: object
+    behavior: object
 
 
 @pytest.fixture(scope="session")
 def _servers(exports) -> Iterator[dict[tuple[str, str], Server]]:
-    from serving_twin import Behaviour, GrpcTwin, RestTwin, ServedModel
+    from serving_twin import Behavior, GrpcTwin, RestTwin, ServedModel
 
     running, servers = [], {}
     for name, export in exports.items():
-        behaviour = Behaviour()
-        model = ServedModel(name, export.saved_model, behaviour, export.loaded)
+        behavior = Behavior()
+        model = ServedModel(name, export.saved_model, behavior, export.loaded)
         for protocol, kind in (("rest", RestTwin), ("grpc", GrpcTwin)):
             running.append(kind(model))
-            servers[protocol, name] = Server(running[-1].url, export, behaviour)
+            servers[protocol, name] = Server(running[-1].url, export, behavior)
     yield servers
     for server in running:
         server.stop()
@@ -166,7 +166,7 @@ def _servers(exports) -> Iterator[dict[tuple[str, str], Server]]:
 def server_of(_servers) -> Callable[[str, str], Server]:
     """Function (protocol, model name) -> server that behaves."""
     for server in _servers.values():
-        server.behaviour.reset()
+        server.behavior.reset()
     return lambda protocol, name: _servers[protocol, name]
 
 

@@ -34,7 +34,7 @@ SIGNATURE = "serving_default"
 
 
 @dataclass
-class Behaviour:
+class Behavior:
     """What the server does besides answering; tests change it."""
 
     failures: int = 0
@@ -53,17 +53,17 @@ class Behaviour:
     connections: int = 0
 
     def reset(self) -> None:
-        self.__dict__.update(Behaviour().__dict__)
+        self.__dict__.update(Behavior().__dict__)
 
 
 class ServedModel:
     """A SavedModel behind a name."""
 
     def __init__(
-        self, name: str, saved_model: Path, behaviour: Behaviour, loaded: Any = None
+        self, name: str, saved_model: Path, behavior: Behavior, loaded: Any = None
     ) -> None:
         self.name = name
-        self.behaviour = behaviour
+        self.behavior = behavior
         self._loaded = loaded or tf.saved_model.load(str(saved_model))
         content = saved_model_pb2.SavedModel.FromString(
             (saved_model / "saved_model.pb").read_bytes()
@@ -73,17 +73,17 @@ class ServedModel:
     def definitions(self) -> get_model_metadata_pb2.SignatureDefMap:
         definitions = get_model_metadata_pb2.SignatureDefMap()
         for name, definition in self._definitions.items():
-            if name != SIGNATURE or not self.behaviour.hide_signature:
+            if name != SIGNATURE or not self.behavior.hide_signature:
                 definitions.signature_def[name].CopyFrom(definition)
         return definitions
 
-    def answer(self, pictures: list[bytes]) -> dict[str, np.ndarray]:
+    def answer(self, images: list[bytes]) -> dict[str, np.ndarray]:
         """Raises tf.errors.InvalidArgumentError as the graph does."""
-        self.behaviour.batch_sizes.append(len(pictures))
-        inputs = tf.constant(pictures, tf.string, shape=[len(pictures)])
+        self.behavior.batch_sizes.append(len(images))
+        inputs = tf.constant(images, tf.string, shape=[len(images)])
         outputs = self._loaded.signatures[SIGNATURE](image_bytes=inputs)
         answer = {name: value.numpy() for name, value in outputs.items()}
-        return self.behaviour.distort(answer) if self.behaviour.distort else answer
+        return self.behavior.distort(answer) if self.behavior.distort else answer
 
 
 def message_of(error: tf.errors.OpError) -> str:
@@ -97,11 +97,11 @@ class _Servicer(prediction_service_pb2_grpc.PredictionServiceServicer):
         self._model = model
 
     def _begin(self, request: Any, context: grpc.ServicerContext) -> None:
-        behaviour = self._model.behaviour
-        if behaviour.go_on is not None:
-            behaviour.go_on.wait(timeout=30)
-        if behaviour.failures > 0:
-            behaviour.failures -= 1
+        behavior = self._model.behavior
+        if behavior.go_on is not None:
+            behavior.go_on.wait(timeout=30)
+        if behavior.failures > 0:
+            behavior.failures -= 1
             context.abort(grpc.StatusCode.UNAVAILABLE, "The batch scheduling queue is full")
         if request.model_spec.name != self._model.name:
             context.abort(
@@ -122,9 +122,9 @@ class _Servicer(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     def Predict(self, request, context):  # noqa: N802
         self._begin(request, context)
-        pictures = tf.make_ndarray(request.inputs["image_bytes"])
+        images = tf.make_ndarray(request.inputs["image_bytes"])
         try:
-            outputs = self._model.answer(pictures.tolist())
+            outputs = self._model.answer(images.tolist())
         except tf.errors.InvalidArgumentError as error:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, message_of(error))
         response = predict_pb2.PredictResponse()
@@ -168,7 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
-        self.model.behaviour.connections += 1
+        self.model.behavior.connections += 1
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -195,10 +195,10 @@ class _Handler(BaseHTTPRequestHandler):
         if self._fails() or not self._is_served(":predict"):
             return
         request = json.loads(body)
-        pictures = [_decoded(value) for value in request["inputs"]["image_bytes"]]
+        images = [_decoded(value) for value in request["inputs"]["image_bytes"]]
         assert request.get("signature_name", SIGNATURE) == SIGNATURE
         try:
-            outputs = self.model.answer(pictures)
+            outputs = self.model.answer(images)
         except tf.errors.InvalidArgumentError as error:
             self._send(400, {"error": message_of(error)})
             return
@@ -207,14 +207,14 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
     def _fails(self) -> bool:
-        behaviour = self.model.behaviour
-        if behaviour.go_on is not None:
-            behaviour.go_on.wait(timeout=30)
-        if behaviour.raw_body is not None:
-            self._send_bytes(behaviour.raw_status, behaviour.raw_body)
+        behavior = self.model.behavior
+        if behavior.go_on is not None:
+            behavior.go_on.wait(timeout=30)
+        if behavior.raw_body is not None:
+            self._send_bytes(behavior.raw_status, behavior.raw_body)
             return True
-        if behaviour.failures > 0:
-            behaviour.failures -= 1
+        if behavior.failures > 0:
+            behavior.failures -= 1
             self._send(503, {"error": "The batch scheduling queue is full"})
             return True
         return False
@@ -248,7 +248,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-        self.close_connection = self.close_connection or self.model.behaviour.drop_connections
+        self.close_connection = self.close_connection or self.model.behavior.drop_connections
 
 
 class _Server(ThreadingHTTPServer):

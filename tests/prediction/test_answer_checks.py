@@ -16,8 +16,8 @@ SIGNATURE = ServedSignature(
         "confidence": TensorDescription("float32", None),
         "embedding": TensorDescription("float32", (None, None)),
         "accepted": TensorDescription("bool", (None,)),
-        "neighbour_ids": TensorDescription("string", (None, 2)),
-        "neighbour_distances": TensorDescription("float32", (None, 2)),
+        "neighbor_ids": TensorDescription("string", (None, 2)),
+        "neighbor_distances": TensorDescription("float32", (None, 2)),
         "from_the_future": TensorDescription("int64", (None,)),
     },
 )
@@ -28,14 +28,14 @@ ANSWER = {  # as JSON gives it
     "confidence": [0.5, 1],
     "embedding": [[1, 0], [0.5, 0.5]],
     "accepted": [False, True],
-    "neighbour_ids": [["a", "b"], ["c", "d"]],
-    "neighbour_distances": [[0, 0.5], [1, 1]],
+    "neighbor_ids": [["a", "b"], ["c", "d"]],
+    "neighbor_distances": [[0, 0.5], [1, 1]],
 }
 
 
 def check(**changes):
     answer = {k: v for k, v in (ANSWER | changes).items() if v is not None}
-    return checked_answer(answer, SIGNATURE, num_pictures=2, server="http://museum")
+    return checked_answer(answer, SIGNATURE, num_images=2, server="http://museum")
 
 
 def test_what_json_gives_becomes_arrays_of_the_announced_types():
@@ -48,12 +48,12 @@ def test_what_json_gives_becomes_arrays_of_the_announced_types():
         "confidence": "f",
         "embedding": "f",
         "accepted": "b",
-        "neighbour_ids": "U",
-        "neighbour_distances": "f",
+        "neighbor_ids": "U",
+        "neighbor_distances": "f",
     }
     assert checked["probabilities"].dtype == np.float32
     assert checked["label"].tolist() == ANSWER["label"]
-    assert checked["neighbour_ids"].tolist() == ANSWER["neighbour_ids"]
+    assert checked["neighbor_ids"].tolist() == ANSWER["neighbor_ids"]
 
 
 def test_a_distance_and_a_probability_may_be_rounded():
@@ -64,7 +64,7 @@ def test_a_distance_and_a_probability_may_be_rounded():
     ("changes", "said"),
     [
         ({"label": None}, "no label; only accepted, classes, confidence"),
-        ({"label": ["Rococo"]}, "label of shape [1] for 2 pictures, where the model gives string"),
+        ({"label": ["Rococo"]}, "label of shape [1] for 2 images, where the model gives string"),
         ({"label": "Rococo"}, "label of shape []"),
         ({"label": [1, 2]}, "label of type int64, where the model gives string"),
         ({"label": [{"b64": "Um9jb2Nv"}, "x"]}, "label that is not text everywhere"),
@@ -83,8 +83,8 @@ def test_a_distance_and_a_probability_may_be_rounded():
         ({"probabilities": [[-0.5, 1, 0.5]] * 2}, "probabilities from -0.5 to 1"),
         ({"confidence": [0.25, 1]}, "a confidence that is not the largest probability"),
         ({"accepted": [0, 1]}, "accepted of type int64, where the model gives bool"),
-        ({"neighbour_distances": [[1, 0.5], [1, 1]]}, "not in the order of their distance"),
-        ({"neighbour_distances": [[-1, 0.5], [1, 1]]}, "not in the order of their distance"),
+        ({"neighbor_distances": [[1, 0.5], [1, 1]]}, "not in the order of their distance"),
+        ({"neighbor_distances": [[-1, 0.5], [1, 1]]}, "not in the order of their distance"),
     ],
 )
 def test_what_the_model_cannot_have_said_is_refused(changes, said):
@@ -103,14 +103,14 @@ NO_ANSWER = {
     "confidence": [0.5, 0],
     "embedding": [[1, 0], [0, 0]],
     "accepted": [False, False],
-    "neighbour_ids": [["a", "b"], ["", ""]],
-    "neighbour_distances": [[0, 0.5], [0, 0]],
+    "neighbor_ids": [["a", "b"], ["", ""]],
+    "neighbor_distances": [[0, 0.5], [0, 0]],
 }
 
 
 def check_status(**changes):
     answer = ANSWER | NO_ANSWER | changes
-    return checked_answer(answer, WITH_STATUS, num_pictures=2, server="http://museum")
+    return checked_answer(answer, WITH_STATUS, num_images=2, server="http://museum")
 
 
 def test_a_row_that_is_no_answer_is_not_checked_as_one():

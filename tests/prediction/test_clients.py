@@ -24,11 +24,11 @@ def _short_waits(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["direct", "triplet"])
-def test_a_client_gives_what_the_saved_model_gives(name, server_of, open_for, pictures):
+def test_a_client_gives_what_the_saved_model_gives(name, server_of, open_for, images):
     server = server_of("rest", name)
     client = open_for(server)
     assert client.signature() == read_signatures(server.export.saved_model)["serving_default"]
-    found = client.predict(pictures)
+    found = client.predict(images)
     expected = server.export.answer
     assert set(found) == set(expected)
     for output, values in expected.items():
@@ -37,13 +37,13 @@ def test_a_client_gives_what_the_saved_model_gives(name, server_of, open_for, pi
         np.testing.assert_array_equal(found[output], values)
     assert set(found["label"]) <= set(server.export.class_names)
     assert ("accepted" in found) == (name == "direct")
-    assert ("neighbour_ids" in found) == (name == "triplet")
+    assert ("neighbor_ids" in found) == (name == "triplet")
 
 
-def test_the_model_and_its_version_may_be_said_in_the_url(server, pictures):
+def test_the_model_and_its_version_may_be_said_in_the_url(server, images):
     for path in ("/v1/models/triplet", "/v1/models/triplet/versions/1"):
         client = open_client(f"{server.url}{path}", timeout_seconds=10, retries=0)
-        assert len(client.predict(pictures[:2])["label"]) == 2
+        assert len(client.predict(images[:2])["label"]) == 2
         client.close()
 
 
@@ -64,7 +64,7 @@ def test_a_model_that_is_not_there_is_told(server, path, said):
     assert not isinstance(caught.value, RequestRefused)
 
 
-def test_large_pictures_go_through(server, open_for):
+def test_large_images_go_through(server, open_for):
     pixels = np.random.default_rng(0).integers(0, 256, (1500, 1500, 3), dtype=np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, format="BMP")
@@ -72,42 +72,42 @@ def test_large_pictures_go_through(server, open_for):
     assert len(open_for(server).predict([buffer.getvalue()])["label"]) == 1
 
 
-def test_large_answers_go_through(server, open_for, pictures):
-    # As JSON 3 MB, of the 3.6 MB that an answer for five pictures may have.
-    server.behaviour.distort = lambda answer: {**answer, "later": np.zeros(150_000, np.float32)}
-    assert len(open_for(server).predict(pictures)["label"]) == len(pictures)
+def test_large_answers_go_through(server, open_for, images):
+    # As JSON 3 MB, of the 3.6 MB that an answer for five images may have.
+    server.behavior.distort = lambda answer: {**answer, "later": np.zeros(150_000, np.float32)}
+    assert len(open_for(server).predict(images)["label"]) == len(images)
 
 
-def test_what_may_pass_is_asked_again(server, open_for, pictures):
+def test_what_may_pass_is_asked_again(server, open_for, images):
     client = open_for(server, retries=2)
     client.signature()
-    server.behaviour.failures = 2
-    assert len(client.predict(pictures)["label"]) == len(pictures)
-    assert server.behaviour.batch_sizes == [len(pictures)]
+    server.behavior.failures = 2
+    assert len(client.predict(images)["label"]) == len(images)
+    assert server.behavior.batch_sizes == [len(images)]
 
 
-def test_a_server_that_stays_busy_is_told(server, open_for, pictures):
+def test_a_server_that_stays_busy_is_told(server, open_for, images):
     client = open_for(server, retries=2)
     client.signature()
-    server.behaviour.failures = 100
+    server.behavior.failures = 100
     with pytest.raises(ArtstyleError, match="does not answer") as caught:
-        client.predict(pictures)
-    assert server.behaviour.failures == 97
+        client.predict(images)
+    assert server.behavior.failures == 97
     assert "The batch scheduling queue is full, in the last of 3 attempts" in str(caught.value)
 
 
-def test_a_slow_server_is_not_waited_for(server, open_for, pictures):
+def test_a_slow_server_is_not_waited_for(server, open_for, images):
     client = open_for(server, timeout_seconds=1.5)
     client.signature()
-    server.behaviour.go_on = threading.Event()
+    server.behavior.go_on = threading.Event()
     try:
         with pytest.raises(ArtstyleError, match=r"no answer within 1.5 s"):
-            client.predict(pictures[:1])
-        assert server.behaviour.batch_sizes == []
+            client.predict(images[:1])
+        assert server.behavior.batch_sizes == []
     finally:
-        server.behaviour.go_on.set()
+        server.behavior.go_on.set()
     # And its late answer is not taken for that of the next request.
-    found = client.predict(pictures[1:2])
+    found = client.predict(images[1:2])
     assert found["confidence"] == pytest.approx(server.export.answer["confidence"][1], rel=1e-4)
 
 
@@ -125,10 +125,10 @@ def test_nobody_at_the_address():
 
 
 def test_a_server_that_begins_late_is_found(exports):
-    from serving_twin import Behaviour, RestTwin, ServedModel
+    from serving_twin import Behavior, RestTwin, ServedModel
 
     saved_model = exports["direct"].saved_model
-    model = ServedModel("direct", saved_model, Behaviour(), exports["direct"].loaded)
+    model = ServedModel("direct", saved_model, Behavior(), exports["direct"].loaded)
     first = RestTwin(model)
     first.stop()
     client = open_client(first.url, model_name="direct", timeout_seconds=5, retries=8)
@@ -146,15 +146,15 @@ def test_a_server_that_begins_late_is_found(exports):
     started[0].stop()
 
 
-def test_a_refusal_is_not_asked_again(server, open_for, pictures):
+def test_a_refusal_is_not_asked_again(server, open_for, images):
     client = open_for(server, retries=5)
     with pytest.raises(RequestRefused) as caught:
         client.predict([])
-    assert server.behaviour.batch_sizes == [0]
+    assert server.behavior.batch_sizes == [0]
     assert "The request is empty" in caught.value.message
     assert "node" not in caught.value.message
     assert caught.value.message in str(caught.value)
-    assert len(client.predict(pictures)["label"]) == len(pictures)  # it can still be used
+    assert len(client.predict(images)["label"]) == len(images)  # it can still be used
 
 
 def test_an_empty_request_is_refused(server, open_for):
@@ -162,11 +162,11 @@ def test_an_empty_request_is_refused(server, open_for):
         open_for(server).predict([])
 
 
-def test_a_bad_picture_costs_its_neighbours_nothing(server, open_for, pictures):
-    broken = pictures[1][:200]
-    sent = [*pictures[:3], b"no picture", *pictures[3:], broken]
+def test_a_bad_image_costs_its_neighbors_nothing(server, open_for, images):
+    broken = images[1][:200]
+    sent = [*images[:3], b"no image", *images[3:], broken]
     answers = predict_each(open_for(server), sent)
-    assert server.behaviour.batch_sizes == [len(sent)]  # one request, whatever is in it
+    assert server.behavior.batch_sizes == [len(sent)]  # one request, whatever is in it
     expected = server.export.answer
     reasons = {number: answer for number, answer in enumerate(answers) if isinstance(answer, str)}
     assert set(reasons) == {3, len(sent) - 1}
@@ -184,35 +184,35 @@ def test_a_bad_picture_costs_its_neighbours_nothing(server, open_for, pictures):
 @pytest.mark.parametrize(
     ("name", "change", "said"),
     [
-        ("label", lambda x: x[:-1], "label of shape [4] for 5 pictures"),
+        ("label", lambda x: x[:-1], "label of shape [4] for 5 images"),
         ("label", lambda x: np.arange(len(x)), "label of type int64"),
         ("embedding", lambda x: x * np.float32("nan"), "embedding that is not finite"),
-        ("neighbour_distances", lambda x: x[:, 0], "neighbour_distances of shape [5]"),
+        ("neighbor_distances", lambda x: x[:, 0], "neighbor_distances of shape [5]"),
     ],
 )
-def test_surprising_answers_are_refused(server, open_for, pictures, name, change, said):
+def test_surprising_answers_are_refused(server, open_for, images, name, change, said):
     client = open_for(server)
-    server.behaviour.distort = lambda answer: answer | {name: change(answer[name])}
+    server.behavior.distort = lambda answer: answer | {name: change(answer[name])}
     with pytest.raises(ArtstyleError, match="what its model cannot have said") as caught:
-        client.predict(pictures)
+        client.predict(images)
     assert said in str(caught.value)
     assert not isinstance(caught.value, RequestRefused)
 
 
-def test_what_it_does_not_know_is_ignored(server, open_for, pictures):
-    server.behaviour.distort = lambda answer: {**answer, "later": np.zeros(1)}
-    assert "later" not in open_for(server).predict(pictures)
+def test_what_it_does_not_know_is_ignored(server, open_for, images):
+    server.behavior.distort = lambda answer: {**answer, "later": np.zeros(1)}
+    assert "later" not in open_for(server).predict(images)
 
 
 def test_a_model_without_the_signature_is_refused(server, open_for):
-    server.behaviour.hide_signature = True
+    server.behavior.hide_signature = True
     with pytest.raises(ArtstyleError, match="metadata without the signature serving_default"):
         open_for(server).signature()
 
 
-def test_another_model_is_refused_before_a_picture_is_sent(tmp_path_factory, pictures):
+def test_another_model_is_refused_before_a_image_is_sent(tmp_path_factory, images):
     import tensorflow as tf
-    from serving_twin import Behaviour, RestTwin, ServedModel
+    from serving_twin import Behavior, RestTwin, ServedModel
 
     class Doubling(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, "x")])
@@ -222,38 +222,38 @@ def test_another_model_is_refused_before_a_picture_is_sent(tmp_path_factory, pic
     folder = tmp_path_factory.mktemp("other")
     module = Doubling()
     tf.saved_model.save(module, str(folder), {"serving_default": module.__call__})
-    behaviour = Behaviour()
-    twin = RestTwin(ServedModel("m", folder, behaviour))
+    behavior = Behavior()
+    twin = RestTwin(ServedModel("m", folder, behavior))
     client = open_client(twin.url, model_name="m", timeout_seconds=10, retries=0)
     try:
         with pytest.raises(ArtstyleError, match="was not exported by this program") as caught:
-            client.predict(pictures)
+            client.predict(images)
     finally:
         client.close()
         twin.stop()
     assert "Received: x: float32 [B, 2] -> y: float32 [B, 2]" in str(caught.value)
     assert "image_bytes: string [B] -> label: string [B]" in str(caught.value)
-    assert behaviour.batch_sizes == []
+    assert behavior.batch_sizes == []
 
 
-def test_rest_keeps_its_connection(server_of, open_for, pictures):
+def test_rest_keeps_its_connection(server_of, open_for, images):
     server = server_of("rest", "direct")
     client = open_for(server)
     for _ in range(3):
-        client.predict(pictures[:1])
+        client.predict(images[:1])
     with pytest.raises(RequestRefused):  # the body of an error is read to its end, too
         client.predict([])
-    client.predict(pictures[:1])
-    assert server.behaviour.connections == 1
+    client.predict(images[:1])
+    assert server.behavior.connections == 1
 
 
-def test_a_connection_that_the_server_has_closed_is_no_failure(server_of, open_for, pictures):
+def test_a_connection_that_the_server_has_closed_is_no_failure(server_of, open_for, images):
     server = server_of("rest", "direct")
-    server.behaviour.drop_connections = True
+    server.behavior.drop_connections = True
     client = open_for(server, retries=0)
     for _ in range(3):
-        client.predict(pictures[:1])
-    assert server.behaviour.connections == 4  # one for the signature
+        client.predict(images[:1])
+    assert server.behavior.connections == 4  # one for the signature
 
 
 @pytest.mark.parametrize(
@@ -267,37 +267,37 @@ def test_a_connection_that_the_server_has_closed_is_no_failure(server_of, open_f
         (404, b"nothing here", "There is no such model"),
     ],
 )
-def test_another_kind_of_server_is_refused(server_of, open_for, pictures, status, body, said):
+def test_another_kind_of_server_is_refused(server_of, open_for, images, status, body, said):
     server = server_of("rest", "direct")
     client = open_for(server)
     client.signature()
-    server.behaviour.raw_status, server.behaviour.raw_body = status, body
+    server.behavior.raw_status, server.behavior.raw_body = status, body
     with pytest.raises(ArtstyleError) as caught:
-        client.predict(pictures)
+        client.predict(images)
     assert said in str(caught.value)
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", json.dumps({"metadata": 1}).encode()])
 def test_metadata_that_makes_no_sense_is_refused(server_of, open_for, body):
     server = server_of("rest", "direct")
-    server.behaviour.raw_body = body
+    server.behavior.raw_body = body
     with pytest.raises(ArtstyleError, match="metadata without the signature"):
         open_for(server).signature()
 
 
 @pytest.mark.parametrize("status", [413, 429])
 def test_too_large_a_request_is_a_refusal_so_that_it_can_be_halved(
-    server_of, open_for, pictures, status
+    server_of, open_for, images, status
 ):
     server = server_of("rest", "direct")
     client = open_for(server)
     client.signature()
-    server.behaviour.raw_status, server.behaviour.raw_body = status, b"<html>too large</html>"
+    server.behavior.raw_status, server.behavior.raw_body = status, b"<html>too large</html>"
     with pytest.raises(RequestRefused, match="too large"):
-        client.predict(pictures)
+        client.predict(images)
 
 
-def test_half_an_answer_is_none(pictures):
+def test_half_an_answer_is_none(images):
     """A server that promises more bytes than it sends, then one that is no HTTP server at all."""
     for sent, said in (
         (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", "half an answer"),
@@ -349,7 +349,7 @@ def test_a_server_that_trickles_is_not_waited_for():
 
 
 def test_exports_are_told_apart(exports):
-    """The oracle is worth something only if pictures get different answers."""
+    """The oracle is worth something only if images get different answers."""
     for export in exports.values():
         assert len(np.unique(export.answer["confidence"])) > 1
         assert len(np.unique(export.answer["embedding"], axis=0)) == len(export.answer["label"])

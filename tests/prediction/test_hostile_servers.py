@@ -65,7 +65,7 @@ def ask(answer, *, metadata=METADATA, timeout_seconds=5.0, retries=0):
             server.url, model_name="m", timeout_seconds=timeout_seconds, retries=retries
         )
         try:
-            return client.predict([b"picture"])
+            return client.predict([b"image"])
         except ArtstyleError as error:
             str(error).encode()  # it can be written
             return str(error)
@@ -106,7 +106,7 @@ def test_the_connection_of_a_request_that_is_given_up_is_ended(name):
         client = open_client(server.url, model_name="m", timeout_seconds=SHORT, retries=0)
         before = set(threading.enumerate())
         with pytest.raises(ArtstyleError, match="no answer within"):
-            client.predict([b"picture"])
+            client.predict([b"image"])
         for thread in set(threading.enumerate()) - before - set(server.threads):
             thread.join(30)
             assert not thread.is_alive()
@@ -127,7 +127,7 @@ def test_an_encrypted_connection_is_ended_too(tmp_path):
             client = open_client(url, model_name="m", timeout_seconds=1.0, retries=0)
         client.signature()
         with pytest.raises(ArtstyleError, match="no answer within 1 s"):
-            client.predict([b"picture"])
+            client.predict([b"image"])
         assert server.ended.wait(30)
         client.close()
 
@@ -231,7 +231,7 @@ ODD = {
     "nested objects": (lambda talk: talk.body(b'{"a":' * 100_000), ("nested too deeply",)),
     "nested error": (
         lambda talk: talk.body(b'{"error":' * 800 + b"1" + b"}" * 800, b"400 Bad Request"),
-        ("refuses the pictures",),
+        ("refuses the images",),
     ),
     "half a pair of surrogates": (
         lambda talk: talk.body(b'{"outputs": {"label": ["\\ud800"]}}'),
@@ -355,7 +355,7 @@ def test_a_request_to_an_address_beyond_ascii_reaches_the_server():
         client = open_client(
             f"{server.url}/é/v1/models/è", timeout_seconds=5, retries=0, model_name=None
         )
-        assert client.predict([b"picture"])["label"].tolist() == ["Cubism"]
+        assert client.predict([b"image"])["label"].tolist() == ["Cubism"]
         client.close()
 
 
@@ -378,7 +378,7 @@ def test_a_request_can_be_interrupted():
     with hostile_server(METADATA, answer) as server:
         client = open_client(server.url, model_name="m", timeout_seconds=600, retries=0)
         with pytest.raises(KeyboardInterrupt), interrupted_at_safe_points():
-            client.predict([b"picture"])
+            client.predict([b"image"])
 
 
 def test_a_large_request_over_a_kept_connection_has_all_its_time():
@@ -390,6 +390,6 @@ def test_a_large_request_over_a_kept_connection_has_all_its_time():
 
     with hostile_server(METADATA, answer) as server:
         client = open_client(server.url, model_name="m", timeout_seconds=30, retries=0)
-        for picture in (b"picture", bytes(20_000_000)):
-            assert client.predict([picture])["label"].tolist() == ["Cubism"]
+        for image in (b"image", bytes(20_000_000)):
+            assert client.predict([image])["label"].tolist() == ["Cubism"]
         client.close()

@@ -34,10 +34,10 @@ def folders(exports) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def picture_files(tmp_path_factory, pictures) -> list[Path]:
+def image_files(tmp_path_factory, images) -> list[Path]:
     folder = tmp_path_factory.mktemp("to send")  # a space, which shells like to split at
     files = [folder / f"{number}.png" for number in range(2)]
-    for file, content in zip(files, pictures, strict=False):
+    for file, content in zip(files, images, strict=False):
         file.write_bytes(content)
     return files
 
@@ -64,7 +64,7 @@ def run(*command: object, server: str, is_right: bool = True) -> subprocess.Comp
 
 
 def check_shown(printed: str, files: list[Path], answer: dict[str, np.ndarray]) -> None:
-    """What an example prints is the model's answer: of each picture all outputs but one."""
+    """What an example prints is the model's answer: of each image all outputs but one."""
     blocks = re.split(r"^(?=/)", printed, flags=re.MULTILINE)[1:]
     assert len(blocks) == len(files)
     for number, (block, file) in enumerate(zip(blocks, files, strict=True)):
@@ -77,38 +77,38 @@ def check_shown(printed: str, files: list[Path], answer: dict[str, np.ndarray]) 
             expected = answer[name][number].tolist()
             if isinstance(expected, str):
                 assert text == expected
-            elif name in ("neighbour_ids", "classes"):
+            elif name in ("neighbor_ids", "classes"):
                 assert ast.literal_eval(text) == expected
             else:  # a batch of two, not of all
                 np.testing.assert_allclose(ast.literal_eval(text), expected, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["direct", "triplet"])
-def test_the_rest_example_runs_as_it_is(name, folders, server_of, picture_files):
+def test_the_rest_example_runs_as_it_is(name, folders, server_of, image_files):
     server = server_of("rest", name)
     # Isolated and without installed packages: it needs nothing but Python.
     script = (sys.executable, "-I", "-S", folders[name] / "rest_client.py")
-    done = run(*script, *picture_files, server=server.url)
-    check_shown(done.stdout, picture_files, server.export.answer)
-    failed = run(*script, script[-1], picture_files[0], server=server.url, is_right=False)
+    done = run(*script, *image_files, server=server.url)
+    check_shown(done.stdout, image_files, server.export.answer)
+    failed = run(*script, script[-1], image_files[0], server=server.url, is_right=False)
     assert failed.stdout.startswith(f"{script[-1]}\n  status: no image that is read here")
     check_shown(
-        failed.stdout[failed.stdout.index(f"{picture_files[0]}") :],
-        picture_files[:1],
+        failed.stdout[failed.stdout.index(f"{image_files[0]}") :],
+        image_files[:1],
         server.export.answer,
     )
     assert not failed.stderr
 
 
-def test_the_grpc_example_runs_as_it_is(folders, server_of, picture_files, monkeypatch, capsys):
+def test_the_grpc_example_runs_as_it_is(folders, server_of, image_files, monkeypatch, capsys):
     """In this process, because TensorFlow takes seconds to import."""
     server = server_of("grpc", "triplet")
     script = folders["triplet"] / "grpc_client.py"
     monkeypatch.setenv("SERVER", server.url.removeprefix("grpc://"))
-    monkeypatch.setattr("sys.argv", [str(script), *map(str, picture_files)])
+    monkeypatch.setattr("sys.argv", [str(script), *map(str, image_files)])
     with pytest.raises(SystemExit, match="0"):
         runpy.run_path(str(script), run_name="__main__")
-    check_shown(capsys.readouterr().out, picture_files, server.export.answer)
+    check_shown(capsys.readouterr().out, image_files, server.export.answer)
     monkeypatch.setattr("sys.argv", [str(script), str(script)])
     with pytest.raises(SystemExit, match="1"):
         runpy.run_path(str(script), run_name="__main__")
@@ -132,15 +132,15 @@ def test_the_examples_import_nothing_of_this_program(folders):
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
-def test_the_curl_example_runs_as_it_is(folders, server_of, picture_files):
+def test_the_curl_example_runs_as_it_is(folders, server_of, image_files):
     server = server_of("rest", "triplet")
     script = folders["triplet"] / "curl.sh"
     assert os.access(script, os.X_OK)
-    metadata, outputs = _json_documents(run(script, picture_files[0], server=server.url).stdout)
+    metadata, outputs = _json_documents(run(script, image_files[0], server=server.url).stdout)
     assert "serving_default" in json.dumps(metadata)
     assert outputs["outputs"]["label"] == server.export.answer["label"][:1].tolist()
     missing = run(script, server=server.url, is_right=False)
-    assert "./curl.sh PICTURE" in missing.stderr
+    assert "./curl.sh IMAGE" in missing.stderr
 
 
 def _json_documents(text: str) -> list:
@@ -324,7 +324,7 @@ def test_the_health_check_knows_a_server_that_is_ready(folders, server_of):
     port = server.url.rsplit(":", 1)[1]
     here = [part.replace("/8501", f"/{port}") for part in command]
     run(*here, server="")
-    server.behaviour.failures = 1
+    server.behavior.failures = 1
     run(*here, server="", is_right=False)
     run(
         *(part.replace("/models/direct", "/models/other") for part in here),

@@ -21,19 +21,19 @@ def predict(capsys, *arguments):
 
 
 @pytest.fixture
-def folder(tmp_path, pictures, monkeypatch):
-    """Files of the session's pictures, one that TensorFlow cannot read, and one that is none."""
+def folder(tmp_path, images, monkeypatch):
+    """Files of the session's images, one that TensorFlow cannot read, and one that is none."""
     monkeypatch.chdir(tmp_path)
-    for number, content in enumerate(pictures):
+    for number, content in enumerate(images):
         (tmp_path / f"{number}.jpg").write_bytes(content)
-    with Image.open(io.BytesIO(pictures[0])) as image:
+    with Image.open(io.BytesIO(images[0])) as image:
         image.convert("RGB").save(tmp_path / "scan.tif")
-    (tmp_path / "text.jpg").write_text("no picture")
+    (tmp_path / "text.jpg").write_text("no image")
     return Path()
 
 
 @pytest.mark.parametrize("name", ["direct", "triplet"])
-def test_a_server_answers_for_a_folder(server_of, folder, pictures, name, capsys):
+def test_a_server_answers_for_a_folder(server_of, folder, images, name, capsys):
     server = server_of("rest", name)
     options = ["--url", server.url, f"model_name={name}", "--output", "out.jsonl"]
     code, result, _ = predict(capsys, *options, folder, "batch_size=3", "--top-k", "3")
@@ -42,13 +42,13 @@ def test_a_server_answers_for_a_folder(server_of, folder, pictures, name, capsys
     rows = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
     assert [row["path"] for row in rows][-1] == "scan.tif"
     said = server.export.answer
-    for position, row in enumerate(rows[: len(pictures)]):
+    for position, row in enumerate(rows[: len(images)]):
         assert row["label"] == said["label"][position]
         assert row["confidence"] == pytest.approx(float(said["confidence"][position]), abs=1e-5)
         expected = sorted(said["probabilities"][position].tolist(), reverse=True)
         np.testing.assert_allclose([share for _, share in row["top"]], expected, atol=1e-5)
         assert row["top"][0][0] == row["label"]
-        assert ("neighbours" in row) == (name == "triplet")
+        assert ("neighbors" in row) == (name == "triplet")
 
 
 def test_a_server_that_is_not_there_is_told(folder, capsys):

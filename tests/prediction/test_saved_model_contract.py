@@ -16,10 +16,10 @@ from artstyle_tf.export.saved_model import WARM_UP_FILE
 
 
 @pytest.fixture(scope="module")
-def picture_files(tmp_path_factory, pictures) -> list[Path]:
-    folder = tmp_path_factory.mktemp("pictures")
-    files = [folder / f"{number}.picture" for number in range(len(pictures))]
-    for file, content in zip(files, pictures, strict=True):
+def image_files(tmp_path_factory, images) -> list[Path]:
+    folder = tmp_path_factory.mktemp("images")
+    files = [folder / f"{number}.image" for number in range(len(images))]
+    for file, content in zip(files, images, strict=True):
         file.write_bytes(content)
     return files
 
@@ -61,9 +61,9 @@ for saved_model in sys.argv[2:]:
 """
 
 
-def test_a_fresh_process_needs_neither_this_program_nor_keras(exports, picture_files, tmp_path):
+def test_a_fresh_process_needs_neither_this_program_nor_keras(exports, image_files, tmp_path):
     folders = [export.saved_model for export in exports.values()]
-    files = json.dumps([str(file) for file in picture_files])
+    files = json.dumps([str(file) for file in image_files])
     lines = run_alone("-c", LOAD_ALONE, files, *folders, cwd=tmp_path).splitlines()
     for line, export in zip(lines, exports.values(), strict=True):
         found = json.loads(line)
@@ -71,7 +71,7 @@ def test_a_fresh_process_needs_neither_this_program_nor_keras(exports, picture_f
         np.testing.assert_allclose(found["embedding"], export.answer["embedding"], atol=1e-5)
 
 
-def test_the_c_library_gives_the_same_labels(export, picture_files, tmp_path):
+def test_the_c_library_gives_the_same_labels(export, image_files, tmp_path):
     """The loader that TensorFlow Serving is built on, without Python's part of TensorFlow."""
     library = Path(importlib.util.find_spec("tensorflow").origin).with_name("libtensorflow_cc.so.2")
     if not library.is_file():
@@ -83,7 +83,7 @@ def test_the_c_library_gives_the_same_labels(export, picture_files, tmp_path):
         export.saved_model,
         definition.inputs["image_bytes"].name,
         definition.outputs["label"].name,
-        *picture_files,
+        *image_files,
         cwd=tmp_path,
     )
     assert json.loads(printed) == export.answer["label"].tolist()
@@ -120,15 +120,15 @@ def test_saved_model_cli_shows_what_there_is(export, capsys):
         assert f"outputs['{output}']" in shown
 
 
-def test_saved_model_cli_runs_it(export, pictures, tmp_path, capsys):
+def test_saved_model_cli_runs_it(export, images, tmp_path, capsys):
     # NumPy takes zeros at the end of a string for padding.
-    rows = [row for row, content in enumerate(pictures) if not content.endswith(b"\0")]
+    rows = [row for row, content in enumerate(images) if not content.endswith(b"\0")]
     assert len(rows) >= 3
-    np.save(tmp_path / "pictures.npy", np.array(pictures)[rows])
+    np.save(tmp_path / "images.npy", np.array(images)[rows])
     saved_model_cli(
         *("run", "--dir", export.saved_model, "--tag_set", "serve"),
         *("--signature_def", "serving_default", "--outdir", tmp_path),
-        *("--inputs", f"image_bytes={tmp_path / 'pictures.npy'}"),
+        *("--inputs", f"image_bytes={tmp_path / 'images.npy'}"),
     )
     for output, of_all in export.answer.items():
         expected = of_all[rows]
@@ -156,4 +156,4 @@ def test_each_warm_up_request_can_be_answered(export):
         assert outputs["label"].shape == (sizes[-1],)
         assert set(outputs) == set(export.answer)
     assert len(sizes) >= 2
-    assert min(sizes) == 1  # a single picture and a batch are two different graphs when optimised
+    assert min(sizes) == 1  # a single image and a batch are two different graphs when optimized

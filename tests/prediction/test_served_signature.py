@@ -95,7 +95,7 @@ OUTPUTS = {
         (INPUTS, OUTPUTS | {"label": FLOATS}),
         (INPUTS, OUTPUTS | {"probabilities": STRING}),
         (INPUTS, OUTPUTS | {"accepted": FLOATS}),
-        (INPUTS, OUTPUTS | {"neighbour_ids": TensorDescription("string", (None, 5))}),
+        (INPUTS, OUTPUTS | {"neighbor_ids": TensorDescription("string", (None, 5))}),
     ],
 )
 def test_other_models_are_refused(inputs, outputs):

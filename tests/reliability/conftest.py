@@ -1,4 +1,4 @@
-"""Workplaces with few pictures and a tiny network, and programs to harm in them."""
+"""Workplaces with few images and a tiny network, and programs to harm in them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from forked_programs import ForkServer, fork_server
 from results import TRAIN, training_result
 
 CONFIG = """
-data: {images: ../pictures, prepared: prepared, group_pattern: '^([^_]+)_', preparation_workers: 1,
+data: {images: ../images, prepared: prepared, group_pattern: '^([^_]+)_', preparation_workers: 1,
        views: null}
 model: {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout: 0.2}
 training:
   batch_size: 8
-  linear_probe: {method: logistic, inverse_regularisation: 4.0}
+  linear_probe: {method: logistic, C: 4.0}
   label_smoothing: 0.0
-  batch_normalisation: trained
+  batch_norm: trained
   phases: [{unfreeze_blocks: 1, epochs: 1, learning_rate: 3e-3},
            {unfreeze_blocks: 2, epochs: 2, learning_rate: 1e-2},
            {unfreeze_blocks: all, epochs: 2, learning_rate: 1e-2}]
@@ -33,10 +33,10 @@ def server() -> Iterator[ForkServer]:
 
 
 @pytest.fixture(scope="module")
-def make_workplace(tmp_path_factory, write_pictures) -> Callable[[str], Path]:
-    """Function (name) -> a new folder with a config; pictures are shared."""
+def make_workplace(tmp_path_factory, write_images) -> Callable[[str], Path]:
+    """Function (name) -> a new folder with a config; images are shared."""
     folder = tmp_path_factory.mktemp("reliability")
-    write_pictures(folder / "pictures", {"bold": 16, "fine": 16, "wide": 16})
+    write_images(folder / "images", {"bold": 16, "fine": 16, "wide": 16})
 
     def make(name: str) -> Path:
         workplace = folder / name

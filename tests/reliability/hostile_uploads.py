@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 
 import numpy as np
-from hostile_pictures import (
+from hostile_images import (
     encoded,
     gif_of_frames,
     mutated,
@@ -49,7 +49,7 @@ def bombs() -> Iterator[bytes]:
     for (color, bits, channels), (width, height) in itertools.product(_PNG_KINDS, _SIDES):
         yield _png_of_size(width, height, color=color, bits=bits, channels=channels)
     # As in the reports: these are whole, so that a decoder would go on to the end.
-    yield png_of_nothing(10_000, 10_000, colour=6, width=4, filled=True)
+    yield png_of_nothing(10_000, 10_000, color=6, width=4, filled=True)
     yield encoded(Image.new("1", (14_000, 14_000)), "PNG")
     rgb = Image.linear_gradient("L").resize((64, 64)).convert("RGB")
     for mode, progressive in itertools.product(("L", "RGB", "CMYK"), (False, True)):
@@ -81,7 +81,7 @@ def files_at_the_limit(side_px: int = 5000) -> list[bytes]:
     size = (side_px, side_px)
     turned = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x07\0\0\0\0\0\0"
     return [
-        png_of_nothing(side_px, side_px, colour=6, bits=16, width=8, filled=True),
+        png_of_nothing(side_px, side_px, color=6, bits=16, width=8, filled=True),
         encoded(Image.new("RGBA", size), "PNG", exif=turned, compress_level=1),
         encoded(Image.new("RGB", size), "JPEG", progressive=True, subsampling=0),
         encoded(Image.new("CMYK", size), "JPEG", progressive=True),
@@ -101,7 +101,7 @@ def _two_in_one(ordinary: list[bytes]) -> Iterator[bytes]:
 
 def _png_of_size(width: int, height: int, *, color: int, bits: int, channels: int) -> bytes:
     """A header that is right, a checksum too, and rows of zeros that end soon."""
-    content = png_of_nothing(64, 64, colour=color, bits=bits, width=channels * max(bits // 8, 1))
+    content = png_of_nothing(64, 64, color=color, bits=bits, width=channels * max(bits // 8, 1))
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 0)
     return content[:12] + header + struct.pack(">I", zlib.crc32(header)) + content[33:]
 

@@ -247,7 +247,7 @@ def test_five_trainings_share_one_cache_and_one_prepared_folder(server, make_wor
 
 @pytest.mark.reliability
 def test_five_programs_prepare_one_folder_and_two_of_them_are_killed(server, make_workplace):
-    options = ("--config", "config.yaml", "data.up_sampling={policy: gentle, target_ratio: 4}")
+    options = ("--config", "config.yaml", "data.upsampling={policy: gentle, target_ratio: 4}")
     whole = make_workplace("prepared alone")
     assert server.run("prepare-data", *options, cwd=whole).code == 0
     workplace = make_workplace("prepared by five")

@@ -23,7 +23,7 @@ from artstyle_tf.runs.run_files import Metrics, read_checked
 
 DATA = """
 report: false
-data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
+data: {images: images, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
        views: null}
 """
 CONFIGS = {
@@ -35,8 +35,8 @@ training: {{phases: [], tensorboard: false, linear_probe: {{method: logistic}}}}
 model: {{backbone: tiny, weights: null, image_size_px: 32, head: pooled, dimension: 4}}
 training:
   tensorboard: false
-  num_neighbours: 3
-  batch: {{classes: 2, pictures_per_class: 3}}
+  num_neighbors: 3
+  batch: {{classes: 2, images_per_class: 3}}
   phases: [{{unfreeze_blocks: 0, epochs: 1, learning_rate: 1e-3, loss: semi_hard}}]
 """,
 }
@@ -48,12 +48,12 @@ def call(verb, *arguments):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, write_pictures, name_tiny_network):
+def trained(tmp_path_factory, write_images, name_tiny_network):
     folder = tmp_path_factory.mktemp("damaged runs")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         name_tiny_network(patch)
-        write_pictures(Path("pictures"), STYLES, size_px=24)
+        write_images(Path("images"), STYLES, size_px=24)
         for kind, config in CONFIGS.items():
             Path(f"{kind}.yaml").write_text(config)
             assert call(f"train-{kind}", "--config", f"{kind}.yaml", "--run-name", kind) == 0
@@ -70,7 +70,7 @@ def workplace(trained, tmp_path, monkeypatch, tiny_network_by_name):
         (os.link if Path(source).suffix == ".keras" else shutil.copyfile)(source, target)
 
     shutil.copytree(trained / "outputs/models", "outputs/models", copy_function=copy)
-    for name in ("pictures", "prepared"):
+    for name in ("images", "prepared"):
         Path(name).symlink_to(trained / name)
     return tmp_path
 
@@ -205,9 +205,9 @@ CASES = {
         "packages.keras",
     ),
     "prepared is a number": (
-        with_value("environment.json", "prepared_pictures", 3),
+        with_value("environment.json", "prepared_images", 3),
         ("evaluate",),
-        "prepared_pictures",
+        "prepared_images",
     ),
     "config of another size": (
         as_text("config.yaml", CONFIGS["direct"].replace("px: 32", "px: 48")),
@@ -232,8 +232,8 @@ CASES = {
             ("intervals", [0, 1], REPORTING),
             ("intervals.test.macro_f1", [0.5], REPORTING),
             ("intervals.test.macro_f1", "wide", REPORTING),
-            ("floor", {"test": 0.5}, REPORTING),
-            ("floor.test.trained_against_floor", None, REPORTING),
+            ("baseline", {"test": 0.5}, REPORTING),
+            ("baseline.test.trained_against_baseline", None, REPORTING),
             ("calibration", {"threshold": "x"}, REPORTING),
             ("seconds", 3, (*REPORTING, "compare")),
             ("seconds.total", "long", (*REPORTING, "compare")),
@@ -255,8 +255,8 @@ CASES = {
     "state is a number": (with_value("run.json", "state", 3), ("report",), "run.json"),
     "no time": (with_value("run.json", "changed", "yesterday"), ("report",), "changed"),
     **{
-        f"pictures {column} {value[:30]}": (
-            in_table("pictures.csv", column, value),
+        f"images {column} {value[:30]}": (
+            in_table("images.csv", column, value),
             ("evaluate", "report", "export-model"),
             f"column {column}",
         )
@@ -275,15 +275,15 @@ CASES = {
             ("perceptual_hash", "x"),
         )
     },
-    "pictures are binary": (
-        as_text("pictures.csv", b"\xff\x00"),
+    "images are binary": (
+        as_text("images.csv", b"\xff\x00"),
         ("evaluate", "report"),
-        "pictures.csv",
+        "images.csv",
     ),
-    "pictures without rows": (
-        as_text("pictures.csv", "path,label,split,source,source_digest,parent,digest\n"),
+    "images without rows": (
+        as_text("images.csv", "path,label,split,source,source_digest,parent,digest\n"),
         ("evaluate", "report"),
-        "pictures.csv",
+        "images.csv",
     ),
     **{
         f"predictions {column} {value}": (
@@ -359,7 +359,7 @@ CASES = {
 
 def arguments(verb, kind):
     return {
-        "predict": ["--run", run(kind), "pictures/bold", "--output", "answers.csv"],
+        "predict": ["--run", run(kind), "images/bold", "--output", "answers.csv"],
         "evaluate": ["--run", run(kind), "run_name=again"],
         "evaluate-val": ["--run", run(kind), "run_name=again", "split=val"],
         "export-model": ["--run", run(kind), "formats=[]"],
@@ -405,8 +405,8 @@ def test_the_same_runs_unharmed_work(kind, verb, workplace):
 def test_a_run_of_before_is_read(workplace):
     """What later versions have added is missing, as in the first runs."""
     for name, keys in {
-        "metrics.json": ("intervals", "floor", "calibration", "refitted", "leaks", "alarms"),
-        "environment.json": ("kind", "prepared_pictures", "packages", "artstyle_tf", "seed"),
+        "metrics.json": ("intervals", "baseline", "calibration", "refitted", "leaks", "alarms"),
+        "environment.json": ("kind", "prepared_images", "packages", "artstyle_tf", "seed"),
     }.items():
         file = run() / name
         content = json.loads(file.read_text())
@@ -415,8 +415,8 @@ def test_a_run_of_before_is_read(workplace):
         (run() / name).unlink()
     for name in ("reliability.csv", "risk_coverage.csv"):
         (run() / "test" / name).unlink()
-    table = pd.read_csv(run() / "pictures.csv", dtype=str, keep_default_na=False)
-    table.drop(columns="perceptual_hash").to_csv(run() / "pictures.csv", index=False)
+    table = pd.read_csv(run() / "images.csv", dtype=str, keep_default_na=False)
+    table.drop(columns="perceptual_hash").to_csv(run() / "images.csv", index=False)
     for verb in ("predict", "evaluate", "report", "export-model"):
         assert call(verb, *arguments(verb, "direct")) == 0
     assert read_checked(run() / "metrics.json", Metrics).seconds["total"] > 0
@@ -425,7 +425,7 @@ def test_a_run_of_before_is_read(workplace):
 @pytest.mark.parametrize("kind", CONFIGS)
 def test_nothing_but_the_images_of_the_run_goes_into_a_page(kind, workplace, trained):
     """Somebody's own image lies where the run's was: its digest is another."""
-    rows = pd.read_csv(run(kind) / "pictures.csv", dtype=str, keep_default_na=False)
+    rows = pd.read_csv(run(kind) / "images.csv", dtype=str, keep_default_na=False)
     victim = Path("prepared", rows["path"][rows["split"] == "test"].iloc[0])
     Path("prepared").unlink()
     shutil.copytree(trained / "prepared", "prepared")
@@ -441,6 +441,6 @@ def test_nothing_but_the_images_of_the_run_goes_into_a_page(kind, workplace, tra
 
 def test_a_table_may_name_images_anywhere_below(workplace):
     """Dots in names are no way out."""
-    _, damage = in_table("pictures.csv", "source", "bold/..hidden/a..b/...png")
+    _, damage = in_table("images.csv", "source", "bold/..hidden/a..b/...png")
     damage()
     assert call("evaluate", *arguments("evaluate", "direct")) == 0

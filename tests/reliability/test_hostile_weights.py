@@ -321,12 +321,12 @@ def test_a_refusal_takes_no_memory(tmp_path):
 
 CONFIG = """
 report: false
-data: {images: pictures, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
+data: {images: images, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
        views: null}
 model: {backbone: compact, weights: null, image_size_px: 32, head: pooled, dimension: 4}
 training:
-  num_neighbours: 3
-  batch: {classes: 2, pictures_per_class: 3}
+  num_neighbors: 3
+  batch: {classes: 2, images_per_class: 3}
   phases: [{unfreeze_blocks: 0, epochs: 1, learning_rate: 1e-3, loss: semi_hard}]
 """
 
@@ -341,11 +341,11 @@ def refused(ended, said):
 
 
 @pytest.mark.reliability
-def test_the_programs_refuse_them(tmp_path, monkeypatch, write_pictures):
+def test_the_programs_refuse_them(tmp_path, monkeypatch, write_images):
     from artstyle_tf.models.backbones import build_backbone
 
     monkeypatch.chdir(tmp_path)
-    write_pictures(Path("pictures"), {"bold": 14, "fine": 14}, size_px=24)
+    write_images(Path("images"), {"bold": 14, "fine": 14}, size_px=24)
     Path("config.yaml").write_text(CONFIG)
     arguments = ["--config", "config.yaml", "--quiet"]
     assert main([*arguments, "--run-name", "run"], verb="train-triplet") == 0
@@ -362,6 +362,6 @@ def test_the_programs_refuse_them(tmp_path, monkeypatch, write_pictures):
         refused(ended, HDF5_ATTACKS[attack][1])
 
     huge_member(run / "gallery.npz", "embeddings", "<f4", (3 * 10**8, 1))
-    arguments = ["--run", str(run), "pictures/bold", "--quiet"]
+    arguments = ["--run", str(run), "images/bold", "--quiet"]
     ended = run_watched(SCRIPTS / "predict.py", *arguments, cwd=tmp_path, most_seconds=120)
     refused(ended, "is packed")

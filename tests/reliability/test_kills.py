@@ -48,7 +48,7 @@ def seconds_of_training(finished):
     "said",
     [
         "Epoch 2/5",
-        pytest.param("Preparing pictures", marks=pytest.mark.reliability),
+        pytest.param("Preparing images", marks=pytest.mark.reliability),
         pytest.param("Evaluating", marks=pytest.mark.reliability),
     ],
 )
@@ -109,7 +109,7 @@ def test_one_training_is_killed_again_and_again(server, make_workplace, expected
 @pytest.mark.reliability
 def test_kills_of_prepare_data(server, make_workplace, finished):
     workplace = make_workplace("prepared")
-    options = ("--config", "config.yaml", "data.up_sampling={policy: gentle, target_ratio: 4}")
+    options = ("--config", "config.yaml", "data.upsampling={policy: gentle, target_ratio: 4}")
     began = time.monotonic()
     whole = make_workplace("prepared at once")
     assert server.run("prepare-data", *options, cwd=whole).code == 0
@@ -153,7 +153,7 @@ def test_kills_of_analyze_features(server, copy_of_finished, finished):
     )
     ended = server.run("analyze-features", *options, cwd=copy_of_finished)
     assert ended.code == 0 or "exists already" in ended.err, ended.err
-    for name in ("pictures.csv", "label_doubts.csv"):
+    for name in ("images.csv", "label_doubts.csv"):
         folder = "outputs/analyses/look"
         found = (copy_of_finished / folder / name).read_text()
         assert found == (finished / folder / name).read_text()
@@ -161,7 +161,7 @@ def test_kills_of_analyze_features(server, copy_of_finished, finished):
 
 @pytest.mark.reliability
 def test_kills_of_predict(server, copy_of_finished, finished):
-    names = ("../pictures", "--run", "outputs/models/run", "batch_size=2")
+    names = ("../images", "--run", "outputs/models/run", "batch_size=2")
     options = (*names, "--output", "answers.csv")
     began = time.monotonic()
     assert server.run("predict", *options, cwd=finished).code == 0
@@ -179,15 +179,15 @@ def test_kills_of_predict(server, copy_of_finished, finished):
 
 TRIPLET_CONFIG = """
 kind: triplet
-data: {images: ../pictures, prepared: prepared, preparation_workers: 1, views: null}
+data: {images: ../images, prepared: prepared, preparation_workers: 1, views: null}
 model:
   {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout: 0.2, dimension: 8}
 training:
-  batch: {classes: 3, pictures_per_class: 3}
-  num_neighbours: 3
+  batch: {classes: 3, images_per_class: 3}
+  num_neighbors: 3
   phases: [{unfreeze_blocks: 1, epochs: 2, learning_rate: 1e-3, loss: semi_hard},
            {unfreeze_blocks: 2, epochs: 2, learning_rate: 1e-3, loss: batch_hard}]
-  projection_start: {method: logistic, inverse_regularisation: 4.0}
+  projection_init: {method: logistic, C: 4.0}
   loss: {margin: 0.2}
 """
 
@@ -199,7 +199,7 @@ def test_kills_of_train_triplet(server, make_workplace):
         (folder / "config.yaml").write_text(TRIPLET_CONFIG)
     ended = server.run("train-triplet", *TRAIN, cwd=whole)
     assert ended.code == 0, ended.err
-    for said in ("Preparing pictures", "Epoch 1/4", "Epoch 3/4"):
+    for said in ("Preparing images", "Epoch 1/4", "Epoch 3/4"):
         begun = ("--resume",) if (workplace / "outputs/models/run").exists() else ()
         program = server.start("train-triplet", *TRAIN, *begun, cwd=workplace)
         program.wait_until_it_says(said)

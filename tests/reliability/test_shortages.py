@@ -1,4 +1,4 @@
-"""No memory for a batch, pictures that vanish, a clock that jumps, a network nobody asked for."""
+"""No memory for a batch, images that vanish, a clock that jumps, a network nobody asked for."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def batches(_epoch):
 
 
 @pytest.mark.parametrize(
-    ("room", "said"), [(5, r"training\.batch_size=4"), (0, "not even one picture fits")]
+    ("room", "said"), [(5, r"training\.batch_size=4"), (0, "not even one image fits")]
 )
 def test_who_lacks_memory_is_told_what_fits(room, said):
     with (
@@ -99,16 +99,16 @@ def test_a_training_without_memory_says_which_batch_fits(server, make_workplace)
 
 
 @pytest.mark.reliability
-def test_pictures_that_vanish_while_they_are_learnt(server, make_workplace):
-    alone = make_workplace("all pictures stay")
+def test_images_that_vanish_while_they_are_learned(server, make_workplace):
+    alone = make_workplace("all images stay")
     assert server.run("train-direct", *TRAIN, *NO_CACHE, cwd=alone).code == 0
-    workplace = make_workplace("pictures vanish")
+    workplace = make_workplace("images vanish")
     program = server.start("train-direct", *TRAIN, *NO_CACHE, cwd=workplace)
     program.wait_until_it_says("Epoch 2/5")
     shutil.rmtree(workplace / "prepared" / "train")
     ended = program.wait()
     assert ended.code == 2, ended.err
-    assert "A prepared picture cannot be read any more" in ended.err
+    assert "A prepared image cannot be read any more" in ended.err
     assert "prepared/train" in ended.err
     assert "Traceback" not in ended.err
     ended = resume(server, workplace, more=NO_CACHE)
@@ -131,7 +131,7 @@ def test_a_clock_that_jumps_changes_nothing(server, make_workplace, expected):
 def test_nobody_is_called(server, make_workplace):
     """Importing and running everything; albumentations would ask for its newest version."""
     workplace = make_workplace("nobody is called")
-    options = ("data.up_sampling={policy: strong}", "data.views={num_views: 2}")
+    options = ("data.upsampling={policy: strong}", "data.views={num_views: 2}")
     ended = server.run("train-direct", *TRAIN, *options, cwd=workplace)
     assert ended.code == 0, ended.err
     call = "import socket, contextlib\nwith contextlib.suppress(OSError):\n"

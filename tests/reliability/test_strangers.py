@@ -16,10 +16,10 @@ from PIL import Image
 
 from artstyle_tf.config.experiment import DirectExperiment, TripletExperiment
 from artstyle_tf.config.loading import load_config
-from artstyle_tf.images.index import groups as picture_groups
+from artstyle_tf.images.index import groups as image_groups
 from artstyle_tf.images.index.image_index import index_images
 from artstyle_tf.images.preparation.manifest import read_prepared
-from artstyle_tf.images.splits.splitting import read_split, split_pictures, write_split
+from artstyle_tf.images.splits.splitting import read_split, split_images, write_split
 from artstyle_tf.runs.gallery import load_gallery
 from artstyle_tf.runs.model_files import load_model
 from artstyle_tf.runs.resume_point import ResumePoint, load_resume_point, save_resume_point
@@ -131,17 +131,17 @@ def test_any_override_makes_a_config_or_one_error(key, value):
 
 
 @pytest.fixture(scope="module")
-def index(tmp_path_factory, write_pictures):
+def index(tmp_path_factory, write_images):
     folder = tmp_path_factory.mktemp("index")
-    return index_images(write_pictures(folder / "pictures", {"bold": 6, "fine": 6}, size_px=8))
+    return index_images(write_images(folder / "images", {"bold": 6, "fine": 6}, size_px=8))
 
 
 @given(data=st.data())
 @settings(FUZZ, max_examples=150)
 def test_any_split_file_is_read_or_refused(index, tmp_path, data):
-    pictures = split_pictures(index.pictures, fractions={"train": 0.5, "val": 0.5}, seed=1)
+    images = split_images(index.images, fractions={"train": 0.5, "val": 0.5}, seed=1)
     file = tmp_path / "split.csv"
-    write_split(pictures, file)
+    write_split(images, file)
     content = bytearray(file.read_bytes())
     for _ in range(data.draw(st.integers(0, 5))):
         start = data.draw(st.integers(0, len(content)))
@@ -152,7 +152,7 @@ def test_any_split_file_is_read_or_refused(index, tmp_path, data):
     found = refused_or(lambda: read_split(file, index))
     if found is not None:
         assert set(found["split"]) <= {"train", "val", "test"}
-        assert set(found["path"]) <= set(index.pictures["path"])
+        assert set(found["path"]) <= set(index.images["path"])
         assert not found["path"].duplicated().any()
 
 
@@ -167,23 +167,23 @@ _NAMES = st.text(
 @settings(FUZZ, max_examples=60)
 def test_any_names_make_an_index_or_one_error(names, pattern, tmp_path_factory):
     root = tmp_path_factory.mktemp("names")
-    picture = root / "picture"
-    Image.new("RGB", (4, 4)).save(picture, "PNG")
+    image = root / "image"
+    Image.new("RGB", (4, 4)).save(image, "PNG")
     wanted = 0
     for style, name in names:
         if not (root / style).exists():
             (root / style).mkdir()
         if (root / style).is_dir():
-            (root / style / f"{name}.png").write_bytes(picture.read_bytes())
+            (root / style / f"{name}.png").write_bytes(image.read_bytes())
             wanted += not style.startswith(".") and not name.startswith(".")
     found = refused_or(lambda: index_images(root, fewest_styles=1))
     if found is not None:
-        assert 0 < len(found.pictures) <= wanted
+        assert 0 < len(found.images) <= wanted
     refused_or(lambda: index_images(root, fewest_styles=1, group_pattern=pattern))
 
 
 def test_a_pattern_that_takes_for_ever_is_stopped(tmp_path, monkeypatch):
-    monkeypatch.setattr(picture_groups, "_MOST_SECONDS_OF_MATCHING", 0.2)
+    monkeypatch.setattr(image_groups, "_MOST_SECONDS_OF_MATCHING", 0.2)
     for style in ("a", "b"):
         (tmp_path / style).mkdir()
         Image.new("RGB", (4, 4)).save(tmp_path / style / f"{'x' * 60}.png")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from artstyle_tf.images.reading.thumbnail_uris import picture_uri
+from artstyle_tf.images.reading.thumbnail_uris import image_uri
 from artstyle_tf.metrics.answer_threshold import risk_coverage
 from artstyle_tf.metrics.calibration import reliability
 from artstyle_tf.metrics.classification import confusion_matrix, per_class_report
@@ -15,7 +15,7 @@ from artstyle_tf.report.run_facts import (
     Atlas,
     FurtherResults,
     Judged,
-    NeighbourRow,
+    NeighborRow,
     RunFacts,
 )
 from artstyle_tf.report.run_page import HEAT, LARGE
@@ -25,8 +25,8 @@ _PER_STYLE = {"train": 6, "test": 10}
 
 
 def make_facts(**changes) -> RunFacts:
-    """A classifier of four styles, judged by 40 test pictures, of which it gets some wrong."""
-    pictures, judged = make_pictures(), make_judged()
+    """A classifier of four styles, judged by 40 test images, of which it gets some wrong."""
+    images, judged = make_images(), make_judged()
     facts = {
         "name": "run </title><script>alert(3)</script>",
         "kind": "direct",
@@ -42,7 +42,7 @@ def make_facts(**changes) -> RunFacts:
             "training": {"phases": []},
         },
         "config_text": "kind: direct # </pre><script>alert(4)</script>\n",
-        "pictures": pictures,
+        "images": images,
         "num_copies": 5,
         "history": make_history(),
         "judged": judged,
@@ -51,7 +51,7 @@ def make_facts(**changes) -> RunFacts:
     return RunFacts(**{**facts, **changes})
 
 
-def make_pictures() -> pd.DataFrame:
+def make_images() -> pd.DataFrame:
     rows = [
         {
             "source": source_of(style, split, number),
@@ -116,16 +116,16 @@ def make_results(judged: Judged, **changes) -> dict:
     results = {
         judged.part: scores,
         "intervals": {judged.part: {"macro_f1": ends, "accuracy": ends}},
-        "floor": {
+        "baseline": {
             judged.part: {
                 "macro_f1": 0.5,
-                "trained_against_floor": {"difference": 0.2, "interval": [0.1, 0.3]},
-                "verdict": "the trained model is better than the floor",
+                "trained_against_baseline": {"difference": 0.2, "interval": [0.1, 0.3]},
+                "verdict": "the trained model is better than the baseline",
             }
         },
         "calibration": {
             "temperature": 1.0,
-            "wanted_accuracy": 0.95,
+            "target_accuracy": 0.95,
             "threshold": 0.8,
             "coverage": 0.5,
         },
@@ -156,23 +156,23 @@ def make_history() -> pd.DataFrame:
 
 
 def make_uris(facts: RunFacts, num_explained: int = 4) -> dict[str, str]:
-    """A picture of one colour for each, all different."""
+    """An image of one color for each, all different."""
     mistakes = facts.judged.mistakes()["path"].tolist()[:num_explained]
-    keys = [*facts.pictures["source"], *(LARGE + path for path in mistakes)]
+    keys = [*facts.images["source"], *(LARGE + path for path in mistakes)]
     keys += [HEAT + path for path in mistakes]
     return {
-        key: picture_uri(Image.new("RGB", (48, 40 + number % 3), _colour(number)))
+        key: image_uri(Image.new("RGB", (48, 40 + number % 3), _color(number)))
         for number, key in enumerate(keys)
     }
 
 
-def _colour(number: int) -> tuple[int, int, int]:
+def _color(number: int) -> tuple[int, int, int]:
     return 40 + number % 7 * 30, 40 + number // 7 % 7 * 30, 40 + number // 49 * 40
 
 
 def make_atlas(facts: RunFacts) -> Atlas:
     generator = np.random.default_rng(1)
-    points = facts.pictures[["source", "label", "split"]].rename(columns={"source": "path"})
+    points = facts.images[["source", "label", "split"]].rename(columns={"source": "path"})
     points = points.assign(
         x=generator.normal(0, 1, len(points)), y=generator.normal(0, 1, len(points))
     )
@@ -187,7 +187,7 @@ def make_further() -> FurtherResults:
         "test": scores,
         "intervals": {"test": {"macro_f1": [0.7, 0.9]}},
         "training_seconds": 3.0,
-        "milliseconds_a_picture": 1.5,
+        "milliseconds_a_image": 1.5,
         "size_bytes": 2_000_000,
     }
     return FurtherResults(
@@ -208,7 +208,7 @@ def make_further() -> FurtherResults:
                     {**model, "name": "direct classifier (run </title><script>alert(3)</script>)"},
                 ],
                 "verdicts": {"test": [{"verdict": "they cannot be told apart"}]},
-                "num_pictures": {"test": 40},
+                "num_images": {"test": 40},
             }
         ],
         tuning=[
@@ -225,7 +225,7 @@ def make_further() -> FurtherResults:
             {
                 "format": ["keras", "onnx", "litert_int8"],
                 "size_mb": [25.0, 24.3, 7.0],
-                "pictures_per_second": [7.6, 8.3, None],
+                "images_per_second": [7.6, 8.3, None],
                 "times_keras": [1.0, 1.1, None],
                 "labels_as_keras": [1.0, 1.0, 0.9],
                 "macro_f1": [0.87, 0.87, 0.5],
@@ -235,8 +235,8 @@ def make_further() -> FurtherResults:
     )
 
 
-def make_neighbours(facts: RunFacts) -> list[NeighbourRow]:
-    train = facts.pictures[facts.pictures["split"] == "train"]
+def make_neighbors(facts: RunFacts) -> list[NeighborRow]:
+    train = facts.images[facts.images["split"] == "train"]
     near = [(row.source, row.label, 0.1 * n) for n, row in enumerate(train.head(5).itertuples())]
     first = facts.judged.predictions.iloc[0]
-    return [NeighbourRow(first["path"], first["label"], first["prediction"], near)]
+    return [NeighborRow(first["path"], first["label"], first["prediction"], near)]

@@ -44,7 +44,7 @@ def worst_cell(page):
     return page.evaluate("document.querySelector('[data-open-cell]').dataset.openCell")
 
 
-def test_a_click_on_a_cell_shows_its_pictures(page):
+def test_a_click_on_a_cell_shows_its_images(page):
     facts = make_facts()
     names = list(facts.class_names)
     cell = worst_cell(page)
@@ -62,7 +62,7 @@ def test_a_click_on_a_cell_shows_its_pictures(page):
     is_quiet(page)
 
 
-def test_all_pictures_can_be_seen(page):
+def test_all_images_can_be_seen(page):
     page.evaluate("document.querySelectorAll('img').forEach((i) => { i.loading = 'eager'; })")
     page.wait_until("[...document.images].every((image) => image.complete)")
     assert page.evaluate("document.images.length") > 40
@@ -70,7 +70,7 @@ def test_all_pictures_can_be_seen(page):
     is_quiet(page)
 
 
-def test_pointing_at_a_point_shows_its_picture(page):
+def test_pointing_at_a_point_shows_its_image(page):
     page.point_at("#marks use:nth-of-type(20)")
     page.wait_until("document.querySelector('#shown img')")
     shown = page.evaluate("document.querySelector('#shown').textContent")
@@ -129,7 +129,7 @@ def test_the_map_goes_closer_and_hides_styles(page):
         ".map((m) => m.dataset.style)"
     )
     assert set(hidden) == {"1"}
-    assert len(hidden) == (make_facts().pictures["label"] == make_facts().class_names[1]).sum()
+    assert len(hidden) == (make_facts().images["label"] == make_facts().class_names[1]).sum()
     is_quiet(page)
 
 

@@ -15,21 +15,21 @@ from report_facts import (
     make_facts,
     make_further,
     make_judged,
-    make_neighbours,
+    make_neighbors,
     make_results,
     make_uris,
 )
 
-from artstyle_tf.images.reading.thumbnail_uris import picture_uri
+from artstyle_tf.images.reading.thumbnail_uris import image_uri
 from artstyle_tf.report.run_facts import FurtherResults
 from artstyle_tf.report.run_page import render_run_page
-from artstyle_tf.report.shelf import PictureShelf
+from artstyle_tf.report.shelf import ImageShelf
 
 ALL_SECTIONS = [
     "summary",
     "evaluation",
     "mistakes",
-    "neighbours",
+    "neighbors",
     "atlas",
     "data",
     "training",
@@ -40,21 +40,21 @@ ALL_SECTIONS = [
 ]
 
 
-def render(facts, *, further=None, uris=None, points=None, near=(), most_mistakes=6):
+def render(facts, *, further=None, uris=None, points=None, near=(), max_mistakes=6):
     return render_run_page(
         facts,
         further or FurtherResults(),
-        PictureShelf(make_uris(facts) if uris is None else uris),
+        ImageShelf(make_uris(facts) if uris is None else uris),
         points=points,
         near=near,
-        most_mistakes=most_mistakes,
+        max_mistakes=max_mistakes,
     )
 
 
 def render_everything():
     facts = make_facts()
     return render(
-        facts, further=make_further(), points=make_atlas(facts), near=make_neighbours(facts)
+        facts, further=make_further(), points=make_atlas(facts), near=make_neighbors(facts)
     )
 
 
@@ -73,7 +73,7 @@ def test_a_section_appears_when_its_results_exist(read):
     assert found == ALL_SECTIONS
     bare = ReadPage(render(make_facts()))
     found = [attributes["id"] for attributes in bare.all("section")]
-    left_out = {"neighbours", "atlas", "tuning", "comparison"}
+    left_out = {"neighbors", "atlas", "tuning", "comparison"}
     assert found == [name for name in ALL_SECTIONS if name not in left_out]
     assert [a["href"] for a in bare.all("a") if a["href"] in {f"#{n}" for n in left_out}] == []
 
@@ -83,7 +83,7 @@ def test_names_are_text_wherever_they_stand(read):
     assert [attributes.get("id") for attributes, _ in read.scripts] == [
         "points",
         "facts",
-        "pictures",
+        "images",
         None,
     ]
     assert all(
@@ -126,16 +126,16 @@ def test_nothing_is_loaded_from_elsewhere(page):
     assert "https://" not in page
 
 
-def test_every_picture_is_in_the_file_once(page):
+def test_every_image_is_in_the_file_once(page):
     uris = make_uris(make_facts())
     assert len(set(uris.values())) == len(uris)
     assert {key for key, uri in uris.items() if page.count(uri) != 1} == set()
 
 
-def test_places_without_bytes_name_a_picture_that_is_there(read):
-    pictures = [attributes for attributes in read.all("img") if "data-picture" in attributes]
-    with_bytes = {a["data-picture"] for a in pictures if "src" in a} | set(read.data("pictures"))
-    assert {a["data-picture"] for a in pictures} <= with_bytes
+def test_places_without_bytes_name_a_image_that_is_there(read):
+    images = [attributes for attributes in read.all("img") if "data-image" in attributes]
+    with_bytes = {a["data-image"] for a in images if "src" in a} | set(read.data("images"))
+    assert {a["data-image"] for a in images} <= with_bytes
     judged = {str(row[3]) for row in read.data("facts")["judged"]}
     assert judged <= with_bytes
     assert {str(row[6]) for row in read.data("points")} <= with_bytes
@@ -155,7 +155,7 @@ def test_a_person_who_cannot_see_it_gets_it_too(read):
     for _, attributes in read.elements:
         target = attributes.get("href") or ""
         named = [target[1:]] if target.startswith("#") else []
-        named += (attributes.get("aria-labelledby") or "").split()
+        named += (attributes.get("aria-labeledby") or "").split()
         named += (attributes.get("aria-controls") or "").split()
         assert set(named) <= set(ids)
     assert read.elements[1][0] == "head"
@@ -166,13 +166,13 @@ def test_the_summary_says_what_somebody_in_a_hurry_needs(page):
     summary = page[page.index('id="summary"') : page.index('id="evaluation"')]
     facts = make_facts()
     assert f"{facts.scores['macro_f1']:.3f}" in summary
-    assert "The trained model is better than the floor." in summary
+    assert "The trained model is better than the baseline." in summary
     assert summary.count("<figure>") == 3
     assert "Worst confusion" in summary
     assert "What to do next" in summary
 
 
-def test_a_run_without_mistakes_or_pictures_or_history_has_a_page():
+def test_a_run_without_mistakes_or_images_or_history_has_a_page():
     judged = make_judged()
     perfect = judged.predictions.assign(prediction=judged.predictions["label"])
     judged = dataclasses.replace(judged, predictions=perfect, reliability=None, risk_coverage=None)
@@ -184,33 +184,33 @@ def test_a_run_without_mistakes_or_pictures_or_history_has_a_page():
         times={},
     )
     read = ReadPage(render(facts, uris={}))
-    assert "Every test picture is named rightly." in read.text
+    assert "Every test image is named rightly." in read.text
     assert "mistakes" not in [attributes["id"] for attributes in read.all("section")]
     assert read.all("img") == []
 
 
 def test_mistakes_are_the_surest_first_and_no_more_than_wanted():
     facts = make_facts()
-    read = ReadPage(render(facts, most_mistakes=3))
+    read = ReadPage(render(facts, max_mistakes=3))
     wrong = facts.judged.mistakes()
     assert len(wrong) > 3
-    assert f"The 3 surest of {len(wrong)} test pictures" in " ".join(read.text.split())
+    assert f"The 3 surest of {len(wrong)} test images" in " ".join(read.text.split())
     assert wrong["confidence"].is_monotonic_decreasing
 
 
-def test_1500_pictures_stay_below_15_megabytes():
+def test_1500_images_stay_below_15_megabytes():
     facts = make_facts()
     grain = np.random.default_rng(0).normal(0, 25, (96, 96, 3))  # more than any scan has
-    uri = picture_uri(np.clip(128 + grain, 0, 255).astype(np.uint8))
+    uri = image_uri(np.clip(128 + grain, 0, 255).astype(np.uint8))
     uris = {f"{number}.png": uri[:-6] + f"{number:06d}" for number in range(1500)}
     assert 1e6 < len(render(facts, uris=uris)) < 15e6
 
 
-def test_results_of_before_there_were_intervals_or_a_floor():
+def test_results_of_before_there_were_intervals_or_a_baseline():
     facts = make_facts()
     per_class = facts.judged.per_class[["class", "precision", "recall", "f1", "support"]]
     judged = dataclasses.replace(facts.judged, per_class=per_class)
-    results = make_results(judged, intervals={}, floor={}, calibration=None)
+    results = make_results(judged, intervals={}, baseline={}, calibration=None)
     read = ReadPage(render(make_facts(judged=judged, results=results)))
     assert "95 % interval" not in read.text.split("All scores")[0]
-    assert "floor" not in read.text.split("What to do next")[0]
+    assert "baseline" not in read.text.split("What to do next")[0]

@@ -25,10 +25,10 @@ from artstyle_tf.report.sections.styles_by_run import styles_by_run
 from artstyle_tf.report.sections.summary import summary
 from artstyle_tf.report.sections.training import training
 from artstyle_tf.report.sections.tuning import tuning
-from artstyle_tf.report.shelf import PictureShelf
+from artstyle_tf.report.shelf import ImageShelf
 
 
-def test_the_worst_confusion_is_that_of_most_pictures():
+def test_the_worst_confusion_is_that_of_max_images():
     judged = make_judged(seed=3)
     pairs = Counter(
         (row.label, row.prediction)
@@ -36,9 +36,9 @@ def test_the_worst_confusion_is_that_of_most_pictures():
         if row.label != row.prediction
     )
     found = confusions(judged)
-    assert {(pair.label, pair.prediction): pair.num_pictures for pair in found} == dict(pairs)
-    assert found[0].num_pictures == max(pairs.values())
-    assert found[0].share == pytest.approx(found[0].num_pictures / 10)
+    assert {(pair.label, pair.prediction): pair.num_images for pair in found} == dict(pairs)
+    assert found[0].num_images == max(pairs.values())
+    assert found[0].share == pytest.approx(found[0].num_images / 10)
 
 
 def test_the_matrix_counts_as_scikit_learn_does():
@@ -59,10 +59,10 @@ def test_the_matrix_counts_as_scikit_learn_does():
 def test_the_verdict_follows_the_interval(interval, outcome):
     judged = make_judged()
     results = make_results(judged)
-    floor = {**results["floor"]["test"]}
-    floor["trained_against_floor"] = {"difference": 0.0, "interval": interval}
-    floor.pop("outcome", None)  # of a run of before the exact test had a say
-    facts = make_facts(results={**results, "floor": {"test": floor}})
+    baseline = {**results["baseline"]["test"]}
+    baseline["trained_against_baseline"] = {"difference": 0.0, "interval": interval}
+    baseline.pop("outcome", None)  # of a run of before the exact test had a say
+    facts = make_facts(results={**results, "baseline": {"test": baseline}})
     assert summary(facts, [])["verdict"]["outcome"] == outcome
     texts = " ".join(step.text for step in next_steps(facts, FurtherResults()))
     assert ("logistic regression" in texts) == (outcome != "better")
@@ -79,10 +79,10 @@ def test_what_spoils_a_score_is_to_be_fixed_first():
     urgent = [step for step in found if step.urgency == "fix"]
     assert found[: len(urgent)] == urgent
     texts = " ".join(step.text for step in urgent)
-    assert "2 sets of pictures look the same but lie in several splits" in texts
-    assert "One set of pictures look" in texts
+    assert "2 sets of images look the same but lie in several splits" in texts
+    assert "One set of images look" in texts
     assert "4 groups (artists)" in texts
-    assert "1 picture could not be read" in texts
+    assert "1 image could not be read" in texts
     assert [step.command for step in urgent if "groups" in step.text] == [
         "python scripts/cross_validate.py --config outputs/models/run/config.yaml"
     ]
@@ -104,7 +104,7 @@ def test_what_is_there_already_is_not_advised():
     assert "3 labels are doubtful" in " ".join(step.text for step in steps_of(make_further()))
 
 
-def test_confidences_are_called_bad_when_few_pictures_cannot_explain_it():
+def test_confidences_are_called_bad_when_few_images_cannot_explain_it():
     def said(low):
         scores = {"macro_f1": 0.8, "accuracy": 0.8, "expected_calibration_error": 0.15}
         ends = {"test": {"expected_calibration_error": [low, 0.2]}}
@@ -116,7 +116,7 @@ def test_confidences_are_called_bad_when_few_pictures_cannot_explain_it():
     assert not said(0.04)
 
 
-def test_knowing_the_training_pictures_by_heart_is_told():
+def test_knowing_the_training_images_by_heart_is_told():
     history = make_facts().history.assign(macro_f1=[np.nan, 0.9, 1.0, 1.0])
     facts = make_facts(history=history)
     texts = " ".join(step.text for step in next_steps(facts, FurtherResults()))
@@ -154,7 +154,7 @@ def test_the_curves_name_their_phases_and_mark_what_is_kept():
 
 def test_data_counts_by_style_and_split():
     facts = make_facts()
-    content = data(facts, make_further(), PictureShelf({}))
+    content = data(facts, make_further(), ImageShelf({}))
     assert content["totals"] == [24, 40]
     assert content["total"] == 64
     assert [row["counts"] for row in content["rows"]] == [[6, 10]] * 4
@@ -164,7 +164,7 @@ def test_data_counts_by_style_and_split():
 
 def test_what_run_and_inspection_both_found_is_told_once():
     facts = make_facts(leaks={"tiny": "1 is tiny."})
-    assert data(facts, make_further(), PictureShelf({}))["findings"] == []
+    assert data(facts, make_further(), ImageShelf({}))["findings"] == []
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_what_run_and_inspection_both_found_is_told_once():
         ("direct classifier (demo)", "demo", True),
         ("gradient boosting (demo, pooled)", "demo", True),
         ("direct classifier (demo2)", "demo", False),
-        ("floor (320 px)", "demo", False),
+        ("baseline (320 px)", "demo", False),
         ("direct classifier (a (b))", "a (b)", True),
     ],
 )
@@ -241,14 +241,14 @@ def test_recipes_tell_what_differs_and_not_where_things_lie():
     assert recipes([one, one]) is None
 
 
-def _colours(style, scheme):
+def _colors(style, scheme):
     light, dark = re.findall(r":root \{(.*?)\}", style, re.DOTALL)[:2]
     text = light if scheme == "light" else light + dark
     return dict(re.findall(r"--([a-z0-9-]+):\s*(#[0-9a-f]{6})", text))
 
 
-def _rgb(colour):
-    return np.array([int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)])
+def _rgb(color):
+    return np.array([int(color[n : n + 2], 16) / 255 for n in (1, 3, 5)])
 
 
 def _luminance(rgb):
@@ -265,16 +265,16 @@ def contrast(one, other):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_texts_and_cells_have_enough_contrast(scheme):
     style = (resources.files("artstyle_tf.report") / "templates" / "report.css").read_text()
-    colours = {name: _rgb(value) for name, value in _colours(style, scheme).items()}
+    colors = {name: _rgb(value) for name, value in _colors(style, scheme).items()}
     for text in ("ink", "soft", "accent", "good", "bad"):
         for ground in ("paper", "card"):
-            assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
-    assert contrast(colours["ink"], colours["track"]) >= 4.5
+            assert contrast(colors[text], colors[ground]) >= 4.5, (text, ground)
+    assert contrast(colors["ink"], colors["track"]) >= 4.5
     shades = re.findall(r"\.shade-\d \{[^}]*var\(--cell\) (\d+)%", style)
     assert len(shades) == 8
     for cell in ("right-cell", "wrong-cell"):
         for share in (int(shade) / 100 for shade in shades):
-            mixed = share * colours[cell] + (1 - share) * colours["card"]
-            assert contrast(colours["ink"], mixed) >= 4.5, (cell, share)
+            mixed = share * colors[cell] + (1 - share) * colors["card"]
+            assert contrast(colors["ink"], mixed) >= 4.5, (cell, share)
     for hue in range(8):  # shapes, not texts
-        assert contrast(colours[f"hue-{hue}"], colours["card"]) >= 3, hue
+        assert contrast(colors[f"hue-{hue}"], colors["card"]) >= 3, hue

@@ -14,7 +14,7 @@ import pytest
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "train_direct.py"
 OVERRIDES = [
-    "data.images=pictures",
+    "data.images=images",
     "data.prepared=prepared",
     "model.backbone=compact",
     "model.weights=null",
@@ -30,9 +30,9 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals")
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory, write_pictures):
+def workplace(tmp_path_factory, write_images):
     folder = tmp_path_factory.mktemp("processes")
-    write_pictures(folder / "pictures", {"bold": 12, "fine": 12})
+    write_images(folder / "images", {"bold": 12, "fine": 12})
     return folder
 
 

@@ -1,4 +1,4 @@
-"""Each script through its real command line: 24 generated pictures, random weights.
+"""Each script through its real command line: 24 generated images, random weights.
 
 One training has an EfficientNet, which takes Keras longer to make ready than all of the rest.
 """
@@ -17,7 +17,7 @@ import pytest
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 OVERRIDES = [
-    "data.images=pictures",
+    "data.images=images",
     "data.prepared=prepared",
     "model.backbone=compact",
     "model.weights=null",
@@ -40,9 +40,9 @@ def run(script, *arguments, cwd):
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory, write_pictures):
+def workplace(tmp_path_factory, write_images):
     folder = tmp_path_factory.mktemp("smoke place ö")
-    write_pictures(folder / "pictures", {"bold": 12, "fine": 12})
+    write_images(folder / "images", {"bold": 12, "fine": 12})
     return folder
 
 
@@ -88,7 +88,7 @@ def test_evaluate_reads_what_train_direct_wrote(trained, workplace):
     assert json.loads(answer.stdout)["metrics"] == json.loads(trained.stdout)["test"]
 
 
-def test_train_triplet_shares_pictures_and_cache_with_train_direct(trained, workplace):
+def test_train_triplet_shares_images_and_cache_with_train_direct(trained, workplace):
     overrides = [item for item in OVERRIDES if not item.startswith(("training.ph", "training.ba"))]
     overrides.append(
         "training.phases=[{unfreeze_blocks: 1, epochs: 1, learning_rate: 1e-3, loss: semi_hard}]"
@@ -107,14 +107,14 @@ def test_train_triplet_shares_pictures_and_cache_with_train_direct(trained, work
 
 def test_features_are_analyzed_and_compared_with_their_run(trained, workplace):
     quick = ["projection.methods=[pca]", "clustering.num_clusters=2", "folds.num_folds=2"]
-    quick += ["classifiers={names: [gradient_boosting], num_draws: 1, num_folds: 2}"]
+    quick += ["classifiers={names: [gradient_boosting], num_candidates: 1, num_folds: 2}"]
     run_folder = ["--run", "outputs/models/smoke"]
     answer = run("analyze_features", *run_folder, *quick, "--json", cwd=workplace)
     assert answer.returncode == 0, answer.stderr
     result = json.loads(answer.stdout)
     assert "Searching gradient boosting: 2/2 fits" in answer.stderr
     assert "Traceback" not in answer.stderr
-    runs = ["--runs", "outputs/models/smoke", result["results"], "timed_pictures=2"]
+    runs = ["--runs", "outputs/models/smoke", result["results"], "timed_images=2"]
     answer = run("compare", *runs, cwd=workplace)
     assert answer.returncode == 0, answer.stderr
     assert "macro precision" in answer.stdout
@@ -126,17 +126,17 @@ def test_prepare_data_finds_its_work_done(trained, workplace):
     before = {file: file.stat().st_mtime_ns for file in (workplace / "prepared").rglob("*.png")}
     answer = run("prepare_data", *OVERRIDES, cwd=workplace)
     assert answer.returncode == 0, answer.stderr
-    assert "Prepared pictures: prepared" in answer.stdout
+    assert "Prepared images: prepared" in answer.stdout
     assert before == {file: file.stat().st_mtime_ns for file in before}
 
 
 def test_inspect_data_looks_at_a_folder_and_fails_where_asked(workplace):
-    options = ["--images", "pictures", "--run-name", "look", "--fail-on", "tiny", "--json"]
+    options = ["--images", "images", "--run-name", "look", "--fail-on", "tiny", "--json"]
     answer = run("inspect_data", *options, cwd=workplace)
     assert answer.returncode == 1, answer.stderr
     assert "Traceback" not in answer.stderr
     result = json.loads(answer.stdout)
-    assert (result["num_pictures"], result["failed_on"]) == (24, ["tiny"])
+    assert (result["num_images"], result["failed_on"]) == (24, ["tiny"])
     assert (workplace / "outputs" / "inspections" / "look" / "summary.json").is_file()
     assert len(list((workplace / "outputs" / "figs" / "inspections" / "look").glob("*.png"))) >= 12
 
@@ -151,7 +151,7 @@ def test_nothing_to_learn_from_is_two_lines_and_exit_code_2(tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 @pytest.mark.parametrize(
-    "moment", ["Preparing pictures", "Frozen blocks on", "Start (linear probe)"]
+    "moment", ["Preparing images", "Frozen blocks on", "Start (linear probe)"]
 )
 def test_ctrl_c_leaves_a_state_that_the_same_command_continues(workplace, moment):
     name = f"interrupted-{moment[:6].strip()}"
@@ -195,10 +195,10 @@ def test_a_trained_run_is_exported_and_asked(trained, workplace):
     answer = run("export_model", "--run", "outputs/models/smoke", "--json", cwd=workplace)
     assert answer.returncode == 0, answer.stderr
     assert (workplace / json.loads(answer.stdout)["saved_model"] / "saved_model.pb").is_file()
-    options = ["--run", "outputs/models/smoke", "pictures/bold", "--json"]
+    options = ["--run", "outputs/models/smoke", "images/bold", "--json"]
     answer = run("predict", *options, cwd=workplace)
     assert answer.returncode == 0, answer.stderr
     result = json.loads(answer.stdout)
-    assert result["num_pictures"] == 12
+    assert result["num_images"] == 12
     assert (workplace / result["output"]).is_file()
     assert "Traceback" not in answer.stderr

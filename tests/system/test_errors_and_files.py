@@ -15,7 +15,7 @@ def test_the_message_says_what_happened_what_was_received_and_expected_and_how_t
 
 
 def test_a_received_zero_is_shown():
-    assert "Received: 0." in str(ArtstyleError("No pictures", received=0))
+    assert "Received: 0." in str(ArtstyleError("No images", received=0))
 
 
 def test_an_interrupted_write_leaves_the_old_file_and_no_other(tmp_path):

@@ -18,7 +18,7 @@ def test_durations_read_like_a_person_says_them(seconds, text):
 def test_tracking_yields_everything_and_ends_with_the_count():
     stream = io.StringIO()
     assert list(Reporter(stream).track("abc", total=3, description="Reading")) == ["a", "b", "c"]
-    assert stream.getvalue() == "Reading: 3/3 pictures\n"
+    assert stream.getvalue() == "Reading: 3/3 images\n"
 
 
 def test_quiet_silences_everything_but_warnings():

@@ -31,7 +31,7 @@ HARMLESS = [
     "http://localhost:5000",
     "sqlite:////home/me/study.db",
     "s3://bucket/folder?version=3",
-    "pictures/a:b@c",
+    "images/a:b@c",
     "^([^_]+)_",
 ]
 

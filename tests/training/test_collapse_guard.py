@@ -23,7 +23,7 @@ GOOD = {
 BROKEN = {
     "not a number": ({"loss": float("nan")}, "not finite"),
     "no embedding": ({"mean_distance": float("nan")}, "not finite"),
-    "one point": ({"mean_distance": 0.01}, "mean distance between pictures is 0.01"),
+    "one point": ({"mean_distance": 0.01}, "mean distance between images is 0.01"),
     "one line": ({"embedding_rank": 1.1}, r"fill 1\.1 dimensions .at least 2\.1 wanted"),
     "loss is the margin": ({"loss": 0.199, "active_triplets": 1.0}, "that of a single point"),
     "knows less": ({"val_macro_f1": 0.4}, r"fell from 0\.800 to 0\.400"),
@@ -111,7 +111,7 @@ def test_a_collapse_in_the_first_epoch_goes_back_to_the_start(network):
 
 
 def test_it_gives_up_with_a_reason(network):
-    guard = make_guard(network, most_alarms=2)
+    guard = make_guard(network, max_alarms=2)
     for epoch in range(3):
         assert guard.reason_to_stop is None
         guard.on_train_begin()

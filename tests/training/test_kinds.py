@@ -17,7 +17,7 @@ def test_every_kind_that_a_config_may_have_can_be_trained():
 
 
 @pytest.mark.parametrize("kind", TRAINING_EXPERIMENTS)
-def test_a_network_is_checked_without_pictures(kind, tiny_network_by_name):
+def test_a_network_is_checked_without_images(kind, tiny_network_by_name):
     content = {
         "model": {"backbone": "tiny", "weights": None, "image_size_px": 32},
         "training": {"phases": ({"unfreeze_blocks": 3, "epochs": 1, "learning_rate": 0.1},)},
@@ -27,10 +27,10 @@ def test_a_network_is_checked_without_pictures(kind, tiny_network_by_name):
         check_network(config, num_classes=2)
 
 
-def test_a_floor_that_was_never_fitted_is_no_floor(tiny_backbone):
+def test_a_baseline_that_was_never_fitted_is_no_baseline(tiny_backbone):
     decision = CacheDecision(use=False, reason="none")
     training = DirectTraining(
         DirectExperiment(), tiny_backbone(), {}, None, decision, ["a", "b"], Invocation()
     )
-    with pytest.raises(RuntimeError, match="call `fit_floor` before training"):
-        _ = training.floor
+    with pytest.raises(RuntimeError, match="call `fit_baseline` before training"):
+        _ = training.baseline

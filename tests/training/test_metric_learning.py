@@ -16,36 +16,36 @@ from artstyle_tf.models.embedding_model import build_embedding_model, copy_backb
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.finite_numbers import NotFiniteError
 from artstyle_tf.training.callbacks.collapse_guard import CollapseGuard
-from artstyle_tf.training.callbacks.embedding_scores import EmbeddingScores, LabelledPictures
+from artstyle_tf.training.callbacks.embedding_scores import EmbeddingScores, LabeledImages
 from artstyle_tf.training.metric_learning import MetricLearning
 from artstyle_tf.training.settings import CollapseGuardConfig, FineTuningConfig
 from artstyle_tf.training.trainer import Trainer, TrainingData
 
 LABELS = np.arange(24) % 3
 PARENTS = np.arange(24).astype(str)
-PICTURES = (
+IMAGES = (
     np.random.default_rng(0).integers(0, 80, (24, 16, 16, 3)) + 80 * LABELS[:, None, None, None]
 ).astype(np.uint8)
 
 
 class ArrayStore:
-    """Pictures in memory, as a PictureStore has them."""
+    """Images in memory, as a ImageStore has them."""
 
     def __init__(self):
         import tensorflow as tf
 
-        self._pictures = tf.constant(PICTURES)
+        self._images = tf.constant(IMAGES)
 
     def __len__(self):
-        return len(PICTURES)
+        return len(IMAGES)
 
     def load(self, number):
-        return self._pictures[number]
+        return self._images[number]
 
 
 def some_data(position):
     del position
-    order = BalancedOrder(LABELS, classes_per_batch=3, pictures_per_class=4, seed=3)
+    order = BalancedOrder(LABELS, classes_per_batch=3, images_per_class=4, seed=3)
     store = ArrayStore()
     return TrainingData(
         batches_from=lambda epoch: training_batches(store, LABELS, order, first_epoch=epoch),
@@ -59,20 +59,20 @@ def some_loss(name="semi_hard", margin=0.2):
 
 
 def some_scores(network, labels=LABELS, parents=PARENTS):
-    known = LabelledPictures(labels, parents)
+    known = LabeledImages(labels, parents)
 
     def embed(split):
-        return network.model.predict_on_batch(PICTURES.astype(np.float32))
+        return network.model.predict_on_batch(IMAGES.astype(np.float32))
 
     return EmbeddingScores(
         embed,
         train=known,
         val=known,
         validation_batches=BalancedOrder(
-            labels, classes_per_batch=3, pictures_per_class=4, seed=3
+            labels, classes_per_batch=3, images_per_class=4, seed=3
         ).draw(0)[0],
         num_classes=3,
-        num_neighbours=3,
+        num_neighbors=3,
     )
 
 
@@ -118,7 +118,7 @@ def test_it_learns_and_writes_what_it_sees(make_trainer, tmp_path):
     assert history[[*numbers, "embedding_rank"]].notna().all(axis=None)
     assert history["val_loss"].iloc[-1] < 0.5 * start_loss(history)
     assert trainer.best.score >= start["val_macro_f1"]
-    lengths = np.linalg.norm(network.model.predict_on_batch(PICTURES.astype(np.float32)), axis=1)
+    lengths = np.linalg.norm(network.model.predict_on_batch(IMAGES.astype(np.float32)), axis=1)
     np.testing.assert_allclose(lengths, 1, atol=1e-5)
     loaded = keras.models.load_model(tmp_path / "run" / "model.keras", compile=False)
     assert loaded.output_shape == (None, 8)
@@ -136,14 +136,14 @@ def test_each_phase_has_its_loss(make_trainer):
     assert objective._guard.margin is None
 
 
-def test_a_picture_never_votes_for_itself_or_a_copy_of_itself(tiny_backbone):
+def test_a_image_never_votes_for_itself_or_a_copy_of_itself(tiny_backbone):
     network = build_embedding_model(tiny_backbone(), dimension=8, dropout=0.0, seed=1)
     generator = np.random.default_rng(0)
     labels = generator.permutation(LABELS)
     honest = some_scores(network, labels).measure()
     # Twelve originals with a copy each: copies lie where the originals do.
     parents = np.repeat(np.arange(12), 2).astype(str)
-    copies = PICTURES[np.repeat(np.arange(12), 2)]
+    copies = IMAGES[np.repeat(np.arange(12), 2)]
     scores = some_scores(network, np.repeat(labels[:12], 2), parents)
     scores._embed = lambda split: network.model.predict_on_batch(copies.astype(np.float32))
     assert scores.measure()["macro_f1"] < 0.8

@@ -24,7 +24,7 @@ def classifier(tiny_backbone):
     return build_classifier(tiny_backbone(), num_classes=3, dropout=0.0, seed=1)
 
 
-def pictures(count=4):
+def images(count=4):
     return np.random.default_rng(0).uniform(0, 255, (count, 16, 16, 3)).astype("float32")
 
 
@@ -44,8 +44,8 @@ def trainable_layers(classifier):
         ),
     ],
 )
-def test_a_phase_unfreezes_its_blocks_and_no_batch_normalisation(classifier, blocks, expected):
-    apply_phase(classifier, some_phase(blocks, 1, 0.1), train_batch_normalisation=False)
+def test_a_phase_unfreezes_its_blocks_and_no_batch_norm(classifier, blocks, expected):
+    apply_phase(classifier, some_phase(blocks, 1, 0.1), train_batch_norm=False)
     assert trainable_layers(classifier) == expected
 
 
@@ -54,7 +54,7 @@ def test_the_projections_of_style_branches_learn_in_every_phase(tiny_backbone):
     features = build_style_features(backbone, blocks=["block1a"], width=3)
     styled = build_classifier(backbone, num_classes=3, dropout=0.0, seed=1, features=features)
     for unfrozen, blocks in ((0, set()), (1, {"top_conv", "block2b_conv"})):
-        apply_phase(styled, some_phase(unfrozen, 1, 0.1), train_batch_normalisation=False)
+        apply_phase(styled, some_phase(unfrozen, 1, 0.1), train_batch_norm=False)
         assert trainable_layers(styled) == {"head", "block1a_style", *blocks}
     factors = depth_multipliers(styled, 0.5)
     assert factors[features.branches[0].pooling.projection.path] == 0.5**4  # as block1a
@@ -62,13 +62,13 @@ def test_the_projections_of_style_branches_learn_in_every_phase(tiny_backbone):
 
 
 def test_a_later_phase_can_freeze_again(classifier):
-    apply_phase(classifier, some_phase("all", 1, 0.1), train_batch_normalisation=True)
-    apply_phase(classifier, some_phase(0, 1, 0.1), train_batch_normalisation=True)
+    apply_phase(classifier, some_phase("all", 1, 0.1), train_batch_norm=True)
+    apply_phase(classifier, some_phase(0, 1, 0.1), train_batch_norm=True)
     assert trainable_layers(classifier) == {"head"}
 
 
-def test_batch_normalisation_learns_only_when_asked_and_unfrozen(classifier):
-    apply_phase(classifier, some_phase(1, 1, 0.1), train_batch_normalisation=True)
+def test_batch_norm_learns_only_when_asked_and_unfrozen(classifier):
+    apply_phase(classifier, some_phase(1, 1, 0.1), train_batch_norm=True)
     assert {"block2b_bn", "top_bn"} <= trainable_layers(classifier)
     assert "block2a_bn" not in trainable_layers(classifier)
 
@@ -77,16 +77,16 @@ def test_batch_normalisation_learns_only_when_asked_and_unfrozen(classifier):
 def test_the_phase_model_computes_the_classifier(classifier, blocks):
     model = build_phase_model(classifier, some_phase(blocks, 1, 0.1))
     np.testing.assert_allclose(
-        model(pictures(), training=False), classifier.model(pictures()), rtol=1e-5, atol=1e-6
+        model(images(), training=False), classifier.model(images()), rtol=1e-5, atol=1e-6
     )
 
 
 @pytest.mark.parametrize(("boundary", "blocks"), [(0, 0), (1, 1), (2, 1), (2, 0)])
 def test_the_phase_model_can_start_from_activations(classifier, boundary, blocks):
-    activations = build_trunk(classifier, [boundary])(pictures())
+    activations = build_trunk(classifier, [boundary])(images())
     model = build_phase_model(classifier, some_phase(blocks, 1, 0.1), boundary=boundary)
     np.testing.assert_allclose(
-        model(activations, training=False), classifier.model(pictures()), rtol=1e-5, atol=1e-6
+        model(activations, training=False), classifier.model(images()), rtol=1e-5, atol=1e-6
     )
 
 
@@ -99,43 +99,43 @@ def test_the_phase_model_can_start_from_activations(classifier, boundary, blocks
         ([], []),
     ],
 )
-def test_activations_are_taken_below_everything_that_has_learnt(unfrozen, boundaries):
+def test_activations_are_taken_below_everything_that_has_learned(unfrozen, boundaries):
     phases = [some_phase(number, 1, 0.1) for number in unfrozen]
     assert [boundary_below(phases, position) for position in range(len(phases))] == boundaries
 
 
 def test_what_is_frozen_is_not_random_even_in_training(classifier):
     frozen = build_phase_model(classifier, some_phase(0, 1, 0.1))
-    first, second = (np.asarray(frozen(pictures(), training=True)) for _ in range(2))
+    first, second = (np.asarray(frozen(images(), training=True)) for _ in range(2))
     np.testing.assert_array_equal(first, second)
     unfrozen = build_phase_model(classifier, some_phase(1, 1, 0.1))
-    apply_phase(classifier, some_phase(1, 1, 0.1), train_batch_normalisation=False)
-    outputs = [np.asarray(unfrozen(pictures(), training=True)) for _ in range(8)]
+    apply_phase(classifier, some_phase(1, 1, 0.1), train_batch_norm=False)
+    outputs = [np.asarray(unfrozen(images(), training=True)) for _ in range(8)]
     assert any(not np.array_equal(outputs[0], other) for other in outputs[1:])
 
 
 def test_training_a_phase_moves_its_blocks_and_nothing_else(classifier):
     phase = some_phase(1, 1, 0.1)
-    apply_phase(classifier, phase, train_batch_normalisation=False)
+    apply_phase(classifier, phase, train_batch_norm=False)
     before = {w.path: np.array(w) for w in classifier.model.weights}
     model = build_phase_model(classifier, phase)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("sgd", loss)
-    model.fit(pictures(), np.array([0, 1, 2, 0]), epochs=2, verbose=0)
+    model.fit(images(), np.array([0, 1, 2, 0]), epochs=2, verbose=0)
     moved = {w.path for w in classifier.model.weights if not np.array_equal(before[w.path], w)}
     assert moved == {"head/kernel", "head/bias", "top_conv/kernel"} | {
         f"block2b_conv/{name}" for name in ("kernel",)
     }
 
 
-def test_frozen_statistics_of_batch_normalisation_stay(classifier):
-    for train_batch_normalisation, stays in ((False, True), (True, False)):
+def test_frozen_statistics_of_batch_norm_stay(classifier):
+    for train_batch_norm, stays in ((False, True), (True, False)):
         phase = some_phase("all", 1, 0.1)
-        apply_phase(classifier, phase, train_batch_normalisation=train_batch_normalisation)
+        apply_phase(classifier, phase, train_batch_norm=train_batch_norm)
         before = np.array(classifier.model.get_layer("stem_bn").moving_mean)
         model = build_phase_model(classifier, phase)
         model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-        model.fit(pictures(), np.array([0, 1, 2, 0]), verbose=0)
+        model.fit(images(), np.array([0, 1, 2, 0]), verbose=0)
         after = np.array(classifier.model.get_layer("stem_bn").moving_mean)
         assert np.array_equal(before, after) is stays
 

@@ -40,7 +40,7 @@ def test_no_warm_up_starts_at_the_peak():
     assert rate(WarmupCosine(0.5, total_steps=10), 0) == pytest.approx(0.5)
 
 
-def test_schedule_and_optimizer_survive_serialisation():
+def test_schedule_and_optimizer_survive_serialization():
     schedule = WarmupCosine(1.0, total_steps=40, warmup_steps=4, first_step=3, final_fraction=0.2)
     optimizer = LayerwiseAdamW(schedule, multipliers={"a/kernel": 0.5}, weight_decay=0.1)
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(optimizer))
@@ -69,7 +69,7 @@ def test_without_multipliers_it_is_adamw():
 
 
 def test_in_a_network_of_many_shapes_it_is_adamw():
-    pictures = np.random.default_rng(0).normal(size=(8, 6, 6, 2)).astype("float32")
+    images = np.random.default_rng(0).normal(size=(8, 6, 6, 2)).astype("float32")
     trained = []
     for optimizer in (LayerwiseAdamW, keras.optimizers.AdamW):
         keras.utils.set_random_seed(1)
@@ -80,7 +80,7 @@ def test_in_a_network_of_many_shapes_it_is_adamw():
         if optimizer is keras.optimizers.AdamW:
             step.exclude_from_weight_decay(var_names=["bias"])
         network.compile(step, "mse")
-        network.fit(pictures, np.arange(8.0), batch_size=8, epochs=5, shuffle=False, verbose=0)
+        network.fit(images, np.arange(8.0), batch_size=8, epochs=5, shuffle=False, verbose=0)
         trained.append(network.get_weights())
     for ours, theirs in zip(*trained, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
@@ -98,7 +98,7 @@ def test_a_multiplier_is_that_share_of_the_learning_rate_also_for_the_decay():
 
 
 @pytest.mark.parametrize("name", ["bias", "gamma", "beta"])
-def test_biases_and_normalisation_do_not_decay(name):
+def test_biases_and_normalization_do_not_decay(name):
     variable = keras.Variable(np.ones(3, "float32"), name=name)
     optimizer = LayerwiseAdamW(0.1, weight_decay=0.5)
     optimizer.build([variable])

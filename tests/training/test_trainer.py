@@ -21,25 +21,25 @@ from artstyle_tf.training.trainer import Trainer, TrainingData
 
 
 class ArrayStore:
-    """Pictures in memory, as a PictureStore has them."""
+    """Images in memory, as a ImageStore has them."""
 
-    def __init__(self, pictures):
+    def __init__(self, images):
         import tensorflow as tf
 
-        self._pictures = tf.constant(pictures)
+        self._images = tf.constant(images)
 
     def __len__(self):
-        return len(self._pictures)
+        return len(self._images)
 
     def load(self, number):
-        return self._pictures[number]
+        return self._images[number]
 
 
 def some_data(*, seed=5, batch_size=8):
     generator = np.random.default_rng(0)
     labels = np.arange(24) % 3
-    pictures = generator.integers(0, 80, (24, 16, 16, 3)) + 80 * labels[:, None, None, None]
-    store = ArrayStore(pictures.astype(np.uint8))
+    images = generator.integers(0, 80, (24, 16, 16, 3)) + 80 * labels[:, None, None, None]
+    store = ArrayStore(images.astype(np.uint8))
     order = ShuffledOrder(24, batch_size=batch_size, seed=seed)
     return TrainingData(
         batches_from=lambda epoch: training_batches(store, labels, order, first_epoch=epoch),
@@ -101,7 +101,7 @@ def test_all_phases_are_trained_in_order_and_written_to_the_history(make_trainer
 
 def test_it_learns(make_trainer):
     trainer, _ = make_trainer(
-        some_plan([some_phase("all", 15, 0.02)], batch_normalisation="trained")
+        some_plan([some_phase("all", 15, 0.02)], batch_norm="trained")
     )
     trainer.train()
     losses = trainer.history.table()["loss"]

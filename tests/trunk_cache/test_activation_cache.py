@@ -21,21 +21,21 @@ from artstyle_tf.system.progress import Reporter
 from artstyle_tf.trunk_cache.activation_cache import ActivationCache
 from artstyle_tf.trunk_cache.cache_folder import stored_tables
 
-KEYS = [f"picture {number}" for number in range(20)]
-PICTURES = np.random.default_rng(0).uniform(0, 255, (20, 16, 16, 3)).astype(np.float32)
+KEYS = [f"image {number}" for number in range(20)]
+IMAGES = np.random.default_rng(0).uniform(0, 255, (20, 16, 16, 3)).astype(np.float32)
 
 
 class Loader:
-    """Reads pictures in batches of four and remembers which were asked for."""
+    """Reads images in batches of four and remembers which were asked for."""
 
-    def __init__(self, pictures=PICTURES):
-        self.pictures = pictures
+    def __init__(self, images=IMAGES):
+        self.images = images
         self.asked = []
 
     def __call__(self, positions):
         self.asked.extend(positions.tolist())
         for start in range(0, len(positions), 4):
-            yield self.pictures[positions[start : start + 4]]
+            yield self.images[positions[start : start + 4]]
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def open_cache(classifier, tmp_path):
 
 
 def expected(classifier, boundary):
-    return np.asarray(build_segment(classifier, None, boundary)(PICTURES))
+    return np.asarray(build_segment(classifier, None, boundary)(IMAGES))
 
 
 def test_all_boundaries_come_from_one_pass_and_are_what_the_trunk_computes(open_cache, classifier):
@@ -77,7 +77,7 @@ def test_nothing_is_computed_twice(open_cache):
     load = Loader()
     open_cache().activations([1], KEYS[:12], load)
     assert load.asked == []
-    open_cache().activations([1], KEYS, load)  # new pictures
+    open_cache().activations([1], KEYS, load)  # new images
     assert load.asked == list(range(12, 20))
     load = Loader()
     tables = open_cache().tables([0, 1], "float16")
@@ -88,7 +88,7 @@ def test_nothing_is_computed_twice(open_cache):
     assert after == {0: before[0] + 1, 1: before[1]}
 
 
-def test_rows_of_views_are_read_by_picture_and_view(open_cache, classifier):
+def test_rows_of_views_are_read_by_image_and_view(open_cache, classifier):
     rows = open_cache().activations([1], KEYS, Loader(), num_views=4, dtype="float32")[1]
     assert len(rows) == 5
     read = rows.read(np.array([4, 0, 2]), np.array([3, 1, 0]))
@@ -177,7 +177,7 @@ def test_a_second_program_waits_and_then_finds_everything(open_cache, tmp_path):
             assert time.monotonic() < deadline
             time.sleep(0.01)
         assert load.asked == []
-        rows = np.asarray(build_segment(cache._network, None, 1)(PICTURES))
+        rows = np.asarray(build_segment(cache._network, None, 1)(IMAGES))
         table.add(KEYS, rows)  # what the first program does meanwhile
     thread.join(60)
     assert not thread.is_alive()
@@ -206,17 +206,17 @@ def test_a_killed_program_loses_at_most_a_shard(open_cache, classifier, tmp_path
         model.load_weights({str(tmp_path / "tiny.weights.h5")!r})
         backbone = Backbone(name="tiny", model=model, blocks=find_blocks(model))
         classifier = build_classifier(backbone, num_classes=3, dropout=0.2, seed=1)
-        pictures = np.random.default_rng(0).uniform(0, 255, (20, 16, 16, 3)).astype(np.float32)
+        images = np.random.default_rng(0).uniform(0, 255, (20, 16, 16, 3)).astype(np.float32)
         def load(positions):
             for start in range(0, len(positions), 4):
                 if start == 12:
                     print("three batches", flush=True)
                     time.sleep(60)
-                yield pictures[positions[start : start + 4]]
+                yield images[positions[start : start + 4]]
         cache = activation_cache.ActivationCache(
             Path({str(tmp_path / "cache")!r}), classifier, preprocessing={{"image_size_px": 16}},
             size_limit_bytes=10**9, runtime="keras")
-        cache.activations([0, 1], [f"picture {{n}}" for n in range(20)], load, dtype="float32")
+        cache.activations([0, 1], [f"image {{n}}" for n in range(20)], load, dtype="float32")
         """)
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
@@ -235,17 +235,17 @@ def test_a_killed_program_loses_at_most_a_shard(open_cache, classifier, tmp_path
         )
 
 
-def test_a_compiled_trunk_serves_all_splits_until_a_block_has_learnt(open_cache, classifier):
+def test_a_compiled_trunk_serves_all_splits_until_a_block_has_learned(open_cache, classifier):
     compiled = []
 
     def compile_trunk(trunk):
         compiled.append(trunk)
-        return lambda pictures: [np.asarray(trunk(pictures))]
+        return lambda images: [np.asarray(trunk(images))]
 
     cache = open_cache(runtime="auto", compile_trunk=compile_trunk)
     halves = KEYS[:10], KEYS[10:]
     for keys in halves:
-        rows = cache.activations([1], keys, Loader(PICTURES[: len(keys)]))[1]
+        rows = cache.activations([1], keys, Loader(IMAGES[: len(keys)]))[1]
         np.testing.assert_allclose(rows.plain(), expected(classifier, 1)[:10], rtol=1e-3)
     assert len(compiled) == 1
 

@@ -98,13 +98,13 @@ def test_two_programs_that_write_the_same_rows_do_no_harm(open_table):
     first, second = open_table(), open_table()
     first.add(["a", "b"], some_rows(2))
     second.add(["a", "b"], some_rows(2))
-    second.add(["b", "c"], some_rows(2, seed=1))  # b once more, with another neighbour
+    second.add(["b", "c"], some_rows(2, seed=1))  # b once more, with another neighbor
     again = open_table()
     assert again.missing(["a", "b", "c"]).size == 0
     np.testing.assert_array_equal(again.read(["a", "c"])[0], some_rows(2)[0])
 
 
-def test_equal_rows_of_different_pictures_keep_their_keys(open_table):
+def test_equal_rows_of_different_images_keep_their_keys(open_table):
     rows = some_rows(1)
     table = open_table()
     table.add(["a"], rows)

@@ -48,14 +48,14 @@ def test_a_small_disk_means_plain_training():
     ("reasons", "words"),
     [
         ({"online_augmentation": True}, "online augmentation"),
-        ({"trains_batch_normalisation": True}, "BatchNormalization is to learn"),
+        ({"trains_batch_norm": True}, "BatchNormalization is to learn"),
         ({"has_frozen_blocks": False}, "no phase leaves blocks frozen"),
     ],
 )
 def test_what_makes_a_cache_impossible(reasons, words):
     possible = {
         "online_augmentation": False,
-        "trains_batch_normalisation": False,
+        "trains_batch_norm": False,
         "has_frozen_blocks": True,
     }
     assert obstacle(**possible) is None

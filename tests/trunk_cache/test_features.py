@@ -12,7 +12,7 @@ from PIL import Image
 from sklearn.model_selection import cross_val_score
 
 from artstyle_tf.heads.estimators import RidgeHead
-from artstyle_tf.images.batches.image_store import PictureStore
+from artstyle_tf.images.batches.image_store import ImageStore
 from artstyle_tf.models.backbones import build_backbone
 from artstyle_tf.models.features import build_style_features
 from artstyle_tf.models.style_head import principal_projection
@@ -35,8 +35,8 @@ def weights(tiny_network_by_name, tmp_path):
 
 
 @pytest.fixture
-def files(write_pictures, tmp_path):
-    write_pictures(tmp_path / "images", {"Cubism": 6, "Rococo": 6})
+def files(write_images, tmp_path):
+    write_images(tmp_path / "images", {"Cubism": 6, "Rococo": 6})
     return sorted((tmp_path / "images").rglob("*.png"))
 
 
@@ -67,7 +67,7 @@ def passes(monkeypatch):
 
 
 def pixels_of(files):
-    store = PictureStore(files, image_size_px=SIZE_PX)
+    store = ImageStore(files, image_size_px=SIZE_PX)
     return np.stack([np.asarray(store.load(n), np.float32) for n in range(len(files))])
 
 
@@ -281,15 +281,15 @@ def test_bad_images_are_named(features, files, tmp_path):
 
 
 def test_an_image_that_changes_meanwhile_is_refused(features, files, monkeypatch):
-    from artstyle_tf.images.preparation.image_loading import PictureLoader
+    from artstyle_tf.images.preparation.image_loading import ImageLoader
 
-    load = PictureLoader.load
+    load = ImageLoader.load
 
     def load_and_change(self, paths):
         loaded = load(self, paths)
         Image.new("RGB", (48, 48)).save(files[0])
         return loaded
 
-    monkeypatch.setattr(PictureLoader, "load", load_and_change)
+    monkeypatch.setattr(ImageLoader, "load", load_and_change)
     with pytest.raises(ArtstyleError, match="has changed while it was read"):
         features(files)

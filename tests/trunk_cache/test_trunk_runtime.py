@@ -15,7 +15,7 @@ from artstyle_tf.system.progress import Reporter
 from artstyle_tf.trunk_cache import openvino_runner, trunk_runtime
 from artstyle_tf.trunk_cache.trunk_runtime import KerasRuntime, OpenVinoRuntime, open_trunk_runtime
 
-PICTURES = np.random.default_rng(0).uniform(0, 255, (11, 16, 16, 3)).astype(np.float32)
+IMAGES = np.random.default_rng(0).uniform(0, 255, (11, 16, 16, 3)).astype(np.float32)
 
 
 @pytest.fixture
@@ -42,8 +42,8 @@ def pretend_openvino(monkeypatch):
                 super().__init__(trunk)
                 self.name = "openvino-float32"
 
-            def run(self, pictures):
-                return change(super().run(pictures))
+            def run(self, images):
+                return change(super().run(images))
 
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
         monkeypatch.setattr(trunk_runtime, "OpenVinoRuntime", Pretended)
@@ -54,8 +54,8 @@ def pretend_openvino(monkeypatch):
 @pytest.mark.parametrize("boundaries", [[1], [0, 1, 2]])
 def test_keras_computes_the_trunk_in_inference_mode(make_trunk, boundaries):
     trunk = make_trunk(boundaries)
-    outputs = KerasRuntime(trunk).run(PICTURES)
-    expected = trunk(PICTURES, training=False)
+    outputs = KerasRuntime(trunk).run(IMAGES)
+    expected = trunk(IMAGES, training=False)
     expected = expected if isinstance(expected, list) else [expected]
     assert len(outputs) == len(boundaries)
     for one, other in zip(outputs, expected, strict=True):
@@ -64,25 +64,25 @@ def test_keras_computes_the_trunk_in_inference_mode(make_trunk, boundaries):
 
 def test_without_openvino_it_is_keras(make_trunk, heard, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    runtime = open_trunk_runtime(make_trunk([1]), "auto", PICTURES, reporter=Reporter(heard))
+    runtime = open_trunk_runtime(make_trunk([1]), "auto", IMAGES, reporter=Reporter(heard))
     assert runtime.name == keras.backend.backend()
     assert heard.getvalue() == ""
     with pytest.raises(ArtstyleError, match=r"pip install 'artstyle-tf\[openvino\]'"):
-        open_trunk_runtime(make_trunk([1]), "openvino", PICTURES)
+        open_trunk_runtime(make_trunk([1]), "openvino", IMAGES)
 
 
 def test_an_exact_openvino_is_used(make_trunk, heard, pretend_openvino):
     pretend_openvino(lambda outputs: [output * (1 + 1e-6) for output in outputs])
-    runtime = open_trunk_runtime(make_trunk([0, 1]), "auto", PICTURES, reporter=Reporter(heard))
+    runtime = open_trunk_runtime(make_trunk([0, 1]), "auto", IMAGES, reporter=Reporter(heard))
     assert runtime.name == "openvino-float32"
     assert heard.getvalue() == ""
-    assert open_trunk_runtime(make_trunk([1]), "keras", PICTURES).name != "openvino-float32"
+    assert open_trunk_runtime(make_trunk([1]), "keras", IMAGES).name != "openvino-float32"
 
 
 @pytest.mark.parametrize("choice", ["auto", "openvino"])
 def test_an_inexact_openvino_is_not_used(make_trunk, heard, pretend_openvino, choice):
     pretend_openvino(lambda outputs: [outputs[0], outputs[1] * 1.001])
-    runtime = open_trunk_runtime(make_trunk([0, 1]), choice, PICTURES, reporter=Reporter(heard))
+    runtime = open_trunk_runtime(make_trunk([0, 1]), choice, IMAGES, reporter=Reporter(heard))
     assert runtime.name == keras.backend.backend()
     assert "OpenVINO is not used: it differs from Keras by 1.0e-03" in heard.getvalue()
     assert heard.getvalue().startswith("Warning: ") == (choice == "openvino")
@@ -94,16 +94,16 @@ def test_an_openvino_that_makes_nonsense_is_not_used(make_trunk, pretend_openvin
         return [output * (np.nan if at == position else 1) for at, output in enumerate(outputs)]
 
     pretend_openvino(spoil)
-    runtime = open_trunk_runtime(make_trunk([0, 1]), "auto", PICTURES)
+    runtime = open_trunk_runtime(make_trunk([0, 1]), "auto", IMAGES)
     assert runtime.name == keras.backend.backend()
 
 
 def test_an_output_of_zeros_can_be_exact(make_trunk, pretend_openvino, monkeypatch):
-    monkeypatch.setattr(KerasRuntime, "run", lambda self, pictures: [np.zeros((11, 3), np.float32)])
+    monkeypatch.setattr(KerasRuntime, "run", lambda self, images: [np.zeros((11, 3), np.float32)])
     pretend_openvino(lambda outputs: outputs)
-    assert open_trunk_runtime(make_trunk([1]), "auto", PICTURES).name == "openvino-float32"
+    assert open_trunk_runtime(make_trunk([1]), "auto", IMAGES).name == "openvino-float32"
     pretend_openvino(lambda outputs: [output + 1 for output in outputs])
-    assert open_trunk_runtime(make_trunk([1]), "auto", PICTURES).name != "openvino-float32"
+    assert open_trunk_runtime(make_trunk([1]), "auto", IMAGES).name != "openvino-float32"
 
 
 def test_an_openvino_that_fails_is_not_used(make_trunk, heard, monkeypatch):
@@ -112,7 +112,7 @@ def test_an_openvino_that_fails_is_not_used(make_trunk, heard, monkeypatch):
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     monkeypatch.setattr(trunk_runtime, "OpenVinoRuntime", fail)
-    runtime = open_trunk_runtime(make_trunk([1]), "auto", PICTURES, reporter=Reporter(heard))
+    runtime = open_trunk_runtime(make_trunk([1]), "auto", IMAGES, reporter=Reporter(heard))
     assert runtime.name == keras.backend.backend()
     assert "OpenVINO cannot run the frozen blocks (no such operation)" in heard.getvalue()
 
@@ -125,8 +125,8 @@ def test_the_compiler_of_the_backend_is_second(make_trunk, heard, monkeypatch):
 
     options = {"compile_trunk": compile_trunk, "reporter": Reporter(heard)}
     trunk = make_trunk([0, 1])
-    assert open_trunk_runtime(trunk, "auto", PICTURES, **options).name.endswith("-compiled")
-    assert not open_trunk_runtime(trunk, "keras", PICTURES, **options).name.endswith("-compiled")
+    assert open_trunk_runtime(trunk, "auto", IMAGES, **options).name.endswith("-compiled")
+    assert not open_trunk_runtime(trunk, "keras", IMAGES, **options).name.endswith("-compiled")
     assert heard.getvalue() == ""
 
 
@@ -134,10 +134,10 @@ def test_a_compiler_that_makes_nonsense_is_not_used(make_trunk, heard, monkeypat
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
     def compile_trunk(trunk):
-        return lambda pictures: [np.full_like(KerasRuntime(trunk).run(pictures)[0], np.nan)]
+        return lambda images: [np.full_like(KerasRuntime(trunk).run(images)[0], np.nan)]
 
     runtime = open_trunk_runtime(
-        make_trunk([1]), "auto", PICTURES, compile_trunk=compile_trunk, reporter=Reporter(heard)
+        make_trunk([1]), "auto", IMAGES, compile_trunk=compile_trunk, reporter=Reporter(heard)
     )
     assert runtime.name == keras.backend.backend()
     assert "A compiled graph is not used" in heard.getvalue()
@@ -154,17 +154,17 @@ def test_openvino_cannot_load_its_telemetry(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("boundaries", [[1], [0, 2], [2, 0, 1]])
-@pytest.mark.parametrize("num_pictures", [0, 1, 8, 11])  # nothing, full parts, and a rest
-def test_openvino_computes_what_keras_computes(make_trunk, boundaries, num_pictures):
+@pytest.mark.parametrize("num_images", [0, 1, 8, 11])  # nothing, full parts, and a rest
+def test_openvino_computes_what_keras_computes(make_trunk, boundaries, num_images):
     pytest.importorskip("openvino")
     trunk = make_trunk(boundaries)
     runtime = OpenVinoRuntime(trunk)
     for _ in range(2):  # nothing is left over from the batch before
-        found = runtime.run(PICTURES[:num_pictures])
-        expected = KerasRuntime(trunk).run(PICTURES)
+        found = runtime.run(IMAGES[:num_images])
+        expected = KerasRuntime(trunk).run(IMAGES)
         for one, other in zip(found, expected, strict=True):
             assert one.dtype == np.float32
-            np.testing.assert_allclose(one, other[:num_pictures], rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(one, other[:num_images], rtol=1e-4, atol=1e-5)
 
 
 def test_openvino_runs_a_trunk_that_ends_in_an_activation(tiny_backbone):
@@ -173,4 +173,4 @@ def test_openvino_runs_a_trunk_that_ends_in_an_activation(tiny_backbone):
     model = tiny_backbone().model
     layers = [model.get_layer(name) for name in ("block2a_activation", "top_activation")]
     trunk = keras.Model(model.input, [layer.output for layer in layers])
-    assert open_trunk_runtime(trunk, "auto", PICTURES).name == "openvino-float32"
+    assert open_trunk_runtime(trunk, "auto", IMAGES).name == "openvino-float32"

@@ -20,7 +20,7 @@ LABELS = np.repeat([0, 1, 2], 40)
 
 
 def recipe(name, *shares_wrong, seed=0):
-    """Trainings that are wrong about such shares of the pictures."""
+    """Trainings that are wrong about such shares of the images."""
     generator = np.random.default_rng(seed)
     rows = []
     for share in shares_wrong:
@@ -87,7 +87,7 @@ def test_phases_that_never_helped_are_warned_of(best_epochs, is_warned_of):
     assert any("kept the first weights" in text for text in verdict.warnings) == is_warned_of
 
 
-def test_without_new_seeds_the_pictures_say_how_much_noise_there_is():
+def test_without_new_seeds_the_images_say_how_much_noise_there_is():
     best = [
         TrialRecord(4, "complete", {}, scores={"macro_f1": 0.81}),
         TrialRecord(5, "complete", {}, scores={"macro_f1": 0.80}),

@@ -118,7 +118,7 @@ def test_a_study_goes_on_where_it_was(open_study):
     assert all(every.count(values) == 1 for values in every)  # nothing is drawn twice
 
 
-def test_what_is_known_is_learnt_from(open_study):
+def test_what_is_known_is_learned_from(open_study):
     """After random trials the score follows the number of blocks, which is to be seen."""
     study = open_study(num_trials=16, startup_trials=8)
     blocks = [proposal.values["blocks"] for proposal in make(study, most=8)]

@@ -21,8 +21,8 @@ RunNetwork = Callable[[np.ndarray], list[np.ndarray]]
 Several threads may call it at the same time.
 """
 
-Pictures = Callable[[], Iterable[np.ndarray]]
-"""Training pictures float32 [S, S, 3], from which a format learns the range of activations."""
+Images = Callable[[], Iterable[np.ndarray]]
+"""Training images float32 [S, S, 3], from which a format learns the range of activations."""
 
 _TALKATIVE = ("tensorflow", "absl", "tf2onnx")
 
@@ -30,7 +30,7 @@ _TALKATIVE = ("tensorflow", "absl", "tf2onnx")
 class ExportFormat(Protocol):
     """A way to keep a network so that something other than Keras can run it."""
 
-    def write(self, network: FrozenGraph, folder: Path, training_pictures: Pictures) -> Path:
+    def write(self, network: FrozenGraph, folder: Path, training_images: Images) -> Path:
         """Writes the network into a folder that exists; returns the file to open."""
         ...
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from artstyle_tf.export.formats.export_format import Pictures, RunNetwork, quiet_conversion
+from artstyle_tf.export.formats.export_format import Images, RunNetwork, quiet_conversion
 from artstyle_tf.system.files import replaced_atomically
 from artstyle_tf.system.threads import usable_cores
 from artstyle_tf.trunk_cache.frozen_graph import FrozenGraph
@@ -20,12 +20,12 @@ _LAYERS_IN_FLOAT = ("_moments", "_style", "/features", "/head", "/projection", "
 
 
 class LiteRtFormat:
-    """One file, model.tflite, in float32; any batch size, one picture is the fastest."""
+    """One file, model.tflite, in float32; any batch size, one image is the fastest."""
 
-    def write(self, network: FrozenGraph, folder: Path, training_pictures: Pictures) -> Path:
+    def write(self, network: FrozenGraph, folder: Path, training_images: Images) -> Path:
         """Writes the network into a folder that exists; returns the file to open."""
         with quiet_conversion():
-            content = self._convert(network, training_pictures)
+            content = self._convert(network, training_images)
         file = folder / "model.tflite"
         with replaced_atomically(file) as temporary:
             temporary.write_bytes(content)
@@ -46,19 +46,19 @@ class LiteRtFormat:
 
         one_at_a_time = threading.Lock()
 
-        def run(pictures: np.ndarray) -> list[np.ndarray]:
+        def run(images: np.ndarray) -> list[np.ndarray]:
             rows = []
             with one_at_a_time:  # an interpreter keeps its input and output
-                for picture in pictures:
-                    interpreter.set_tensor(pixels, picture[None])
+                for image in images:
+                    interpreter.set_tensor(pixels, image[None])
                     interpreter.invoke()
                     rows.append([interpreter.get_tensor(output)[0] for output in outputs])
             return [np.stack(column) for column in zip(*rows, strict=True)]
 
         return run
 
-    def _convert(self, network: FrozenGraph, training_pictures: Pictures) -> bytes:
-        del training_pictures
+    def _convert(self, network: FrozenGraph, training_images: Images) -> bytes:
+        del training_images
         return _converter(network).convert()
 
 
@@ -69,15 +69,15 @@ class LiteRtInt8Format(LiteRtFormat):
     eigenvalues that a style is made of; some traces even become zero, by which is divided.
     """
 
-    def _convert(self, network: FrozenGraph, training_pictures: Pictures) -> bytes:
+    def _convert(self, network: FrozenGraph, training_images: Images) -> bytes:
         def examples() -> Iterator[list[np.ndarray]]:
-            for picture in training_pictures():
-                yield [picture[None]]
+            for image in training_images():
+                yield [image[None]]
 
         converter = _converter(network)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = examples
-        # The converter quantises all or nothing; its debugger is the way to leave some out.
+        # The converter quantizes all or nothing; its debugger is the way to leave some out.
         lite = tf.lite.experimental
         options = lite.QuantizationDebugOptions(denylisted_nodes=_in_float(network))
         debugger = lite.QuantizationDebugger(

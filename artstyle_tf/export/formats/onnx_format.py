@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from artstyle_tf.export.formats.export_format import Pictures, RunNetwork, quiet_conversion
+from artstyle_tf.export.formats.export_format import Images, RunNetwork, quiet_conversion
 from artstyle_tf.system.files import replaced_atomically
 from artstyle_tf.trunk_cache.frozen_graph import INPUT_NAME, FrozenGraph
 
@@ -14,9 +14,9 @@ _OPSET = 18
 class OnnxFormat:
     """One file, model.onnx; input "pixels", any batch size."""
 
-    def write(self, network: FrozenGraph, folder: Path, training_pictures: Pictures) -> Path:
+    def write(self, network: FrozenGraph, folder: Path, training_images: Images) -> Path:
         """Writes the network into a folder that exists; returns the file to open."""
-        del training_pictures
+        del training_images
         import tf2onnx
 
         # From the graph of constants: converting the Keras model leaves the mean and variance of
@@ -41,4 +41,4 @@ class OnnxFormat:
 
         session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
         outputs = [output.name for output in session.get_outputs()]
-        return lambda pictures: session.run(outputs, {INPUT_NAME: pictures})
+        return lambda images: session.run(outputs, {INPUT_NAME: images})

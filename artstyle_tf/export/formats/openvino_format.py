@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from artstyle_tf.export.formats.export_format import Pictures, RunNetwork, quiet_conversion
+from artstyle_tf.export.formats.export_format import Images, RunNetwork, quiet_conversion
 from artstyle_tf.trunk_cache.frozen_graph import INPUT_NAME, FrozenGraph
 from artstyle_tf.trunk_cache.openvino_runner import OpenVinoRunner, Precision, import_openvino
 
@@ -17,9 +17,9 @@ class OpenVinoFormat:
 
     precision: Precision = "f32"
 
-    def write(self, network: FrozenGraph, folder: Path, training_pictures: Pictures) -> Path:
+    def write(self, network: FrozenGraph, folder: Path, training_images: Images) -> Path:
         """Writes the network into a folder that exists; returns the file to open."""
-        del training_pictures
+        del training_images
         openvino = import_openvino()
         file = folder / "model.xml"
         with tempfile.TemporaryDirectory(prefix="artstyle-") as temporary, quiet_conversion():

@@ -1,7 +1,7 @@
-"""Random changes that leave a picture's style what it was: policies behind one small interface.
+"""Random changes that leave an image's style what it was: policies behind one small interface.
 
-albumentations does the work. Nothing but this file and `picture_transforms` knows it: its
-development under a free licence has ended, so one day the policies will be built on something else.
+albumentations does the work. Nothing but this file and `image_transforms` knows it: its
+development under a free license has ended, so one day the policies will be built on something else.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import numpy as np
 
 from artstyle_tf.system.errors import ArtstyleError
 
-# Pictures of one training run share a size, pictures on disk do not: a few pipelines are enough
+# Images of one training run share a size, images on disk do not: a few pipelines are enough
 # for the first and would never be enough for the second.
 _PIPELINES_KEPT_PER_THREAD = 8
 
-# Superpixels and grids divide the picture into cells, and albumentations divides by zero where a
+# Superpixels and grids divide the image into cells, and albumentations divides by zero where a
 # cell is smaller than a pixel.
 _SMALLEST_SIDE_FOR_CELLS_PX = 32
 
@@ -33,7 +33,7 @@ class Policy:
     Attributes:
         name: what the user writes in the config.
         description: one sentence for help texts and reports.
-        build: (height_px, width_px) -> list of albumentations transforms for pictures of that size.
+        build: (height_px, width_px) -> list of albumentations transforms for images of that size.
     """
 
     name: str
@@ -41,11 +41,11 @@ class Policy:
     build: Callable[[int, int], Sequence[Any]]
 
 
-def augment_picture(picture: np.ndarray, *, policy: str, seed: int) -> np.ndarray:
-    """Applies a policy; the same picture, policy and seed give the same result in every thread.
+def augment_image(image: np.ndarray, *, policy: str, seed: int) -> np.ndarray:
+    """Applies a policy; the same image, policy and seed give the same result in every thread.
 
     Args:
-        picture: uint8 [H, W, 3], RGB, H and W at least 1.
+        image: uint8 [H, W, 3], RGB, H and W at least 1.
         policy: a key of `POLICIES`.
         seed: in [0, 2**32), e.g. from `seed_for`.
 
@@ -54,24 +54,24 @@ def augment_picture(picture: np.ndarray, *, policy: str, seed: int) -> np.ndarra
 
     Raises:
         ArtstyleError: if the policy is unknown.
-        ValueError: if the picture has another shape or dtype.
+        ValueError: if the image has another shape or dtype.
     """
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(
-            f"`picture` should be uint8 [H, W, 3]. Received: {picture.dtype} {picture.shape}"
+            f"`image` should be uint8 [H, W, 3]. Received: {image.dtype} {image.shape}"
         )
-    pipeline = _pipeline(policy, picture.shape[0], picture.shape[1])
+    pipeline = _pipeline(policy, image.shape[0], image.shape[1])
     pipeline.set_random_seed(int(seed))  # It refuses NumPy's integers.
-    augmented = pipeline(image=np.ascontiguousarray(picture))["image"]
-    # Where no transform had anything to do, the result is the picture itself or a view of it.
-    return augmented.copy() if np.may_share_memory(augmented, picture) else augmented
+    augmented = pipeline(image=np.ascontiguousarray(image))["image"]
+    # Where no transform had anything to do, the result is the image itself or a view of it.
+    return augmented.copy() if np.may_share_memory(augmented, image) else augmented
 
 
 def seed_for(*parts: int | str) -> int:
     """Mixes numbers and strings into a seed, the same on every machine and Python version.
 
     Args:
-        *parts: e.g. the run's seed, the epoch, a picture's digest; 1 and "1" differ, int and
+        *parts: e.g. the run's seed, the epoch, an image's digest; 1 and "1" differ, int and
             NumPy integers do not.
 
     Returns:
@@ -150,12 +150,12 @@ def _strong(height: int, width: int) -> list[Any]:
     )
     superpixels, warps = [], []
     if shortest >= _SMALLEST_SIDE_FOR_CELLS_PX:
-        # Its default works on a copy of 128 px, which would blur a larger picture beyond use.
+        # Its default works on a copy of 128 px, which would blur a larger image beyond use.
         superpixels = [
             transforms.Superpixels(p_replace=(0.1, 0.3), n_segments=(100, 200), max_size=256)
         ]
         elastic = transforms.ElasticTransform(
-            # Strength grows with the picture: the same bend at 128 px and at 1024 px.
+            # Strength grows with the image: the same bend at 128 px and at 1024 px.
             alpha=0.25 * shortest,
             sigma=0.05 * shortest,
             border_mode=reflect,
@@ -210,7 +210,7 @@ POLICIES: dict[str, Policy] = {
     policy.name: policy
     for policy in (
         Policy("flip", "left and right swapped half of the time", _flip),
-        Policy("gentle", "mild crops, flips and colour changes; brushwork stays sharp", _gentle),
+        Policy("gentle", "mild crops, flips and color changes; brushwork stays sharp", _gentle),
         Policy("strong", "the reference's warps, blur, dropout and superpixels as well", _strong),
     )
 }
@@ -222,7 +222,7 @@ class PolicyStep:
 
     Attributes:
         name: of the transform.
-        probability: that a picture meets it when the whole policy is applied.
+        probability: that an image meets it when the whole policy is applied.
         apply: (uint8 [H, W, 3], seed) -> uint8 [H, W, 3]; always applied.
     """
 
@@ -236,17 +236,17 @@ def policy_steps(policy: str, height: int, width: int) -> list[PolicyStep]:
 
     Args:
         policy: a key of `POLICIES`.
-        height: of the pictures.
-        width: of the pictures.
+        height: of the images.
+        width: of the images.
     """
     steps = []
     for transform, probability in _one_by_one(POLICIES[policy].build(height, width)):
         transform.p = 1.0
         pipeline = _albumentations().Compose([transform])
 
-        def apply(picture: np.ndarray, seed: int, pipeline: Any = pipeline) -> np.ndarray:
+        def apply(image: np.ndarray, seed: int, pipeline: Any = pipeline) -> np.ndarray:
             pipeline.set_random_seed(int(seed))
-            return pipeline(image=np.ascontiguousarray(picture))["image"]
+            return pipeline(image=np.ascontiguousarray(image))["image"]
 
         steps.append(PolicyStep(type(transform).__name__, probability, apply))
     return steps

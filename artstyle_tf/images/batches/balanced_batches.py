@@ -1,4 +1,4 @@
-"""Batches of P classes x K pictures, as metric learning needs them."""
+"""Batches of P classes x K images, as metric learning needs them."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from artstyle_tf.system.errors import ArtstyleError
 
 
 class BalancedOrder:
-    """Every batch holds K pictures of each of P classes.
+    """Every batch holds K images of each of P classes.
 
-    A triplet needs two pictures of a class and one of another, which shuffled batches do not
+    A triplet needs two images of a class and one of another, which shuffled batches do not
     promise. And where classes are uneven, a frequent class would be the anchor, the positive and
     the negative of most triplets; here every class is all of it equally often.
 
     In an epoch
-    - every picture is seen at least once;
+    - every image is seen at least once;
     - the numbers of batches that two classes are in differ by at most one;
-    - the pictures of a class are seen equally often, or one time more. So a class repeats only
+    - the images of a class are seen equally often, or one time more. So a class repeats only
       because another one is larger;
-    - a picture meets itself, an augmented copy of itself or another copy of the same original
+    - an image meets itself, an augmented copy of itself or another copy of the same original
       only if the class has fewer than K originals: such a positive teaches nothing. Where many
-      copies have one original, that can make some pictures more frequent than others.
+      copies have one original, that can make some images more frequent than others.
 
     Args:
         labels: int [N], class ids.
         classes_per_batch: P; reduced to the number of classes if there are fewer.
-        pictures_per_class: K.
+        images_per_class: K.
         seed: of the order and of the views; an epoch follows from (seed, number of the epoch).
-        num_views: V; each picture of a batch is drawn in one view.
+        num_views: V; each image of a batch is drawn in one view.
         parents: N names, equal for an original and its augmented copies; None if there are none.
-        separate_siblings: keep the pictures of one parent in different batches.
+        separate_siblings: keep the images of one parent in different batches.
 
     Raises:
         ArtstyleError: if there are fewer than two classes: nothing is a negative.
@@ -46,7 +46,7 @@ class BalancedOrder:
         labels: Sequence[int] | np.ndarray,
         *,
         classes_per_batch: int,
-        pictures_per_class: int,
+        images_per_class: int,
         seed: int,
         num_views: int = 1,
         parents: Sequence[str] | np.ndarray | None = None,
@@ -56,8 +56,8 @@ class BalancedOrder:
         class_ids = np.unique(labels)
         if len(class_ids) < 2:
             raise ArtstyleError(
-                "Metric learning needs pictures of at least two classes",
-                received=f"{len(labels)} pictures of {len(class_ids)}",
+                "Metric learning needs images of at least two classes",
+                received=f"{len(labels)} images of {len(class_ids)}",
             )
         if parents is None or not separate_siblings:
             families = np.arange(len(labels))
@@ -67,11 +67,11 @@ class BalancedOrder:
         self._num_views = num_views
         self._num_classes_in_batch = min(classes_per_batch, len(class_ids))
         self._classes = [
-            _ClassPictures(np.flatnonzero(labels == number), families, pictures_per_class)
+            _ClassImages(np.flatnonzero(labels == number), families, images_per_class)
             for number in class_ids
         ]
-        self._num_rounds = max(pictures.fewest_groups for pictures in self._classes)
-        self.batch_size = self._num_classes_in_batch * pictures_per_class
+        self._num_rounds = max(images.fewest_groups for images in self._classes)
+        self.batch_size = self._num_classes_in_batch * images_per_class
 
     @property
     def steps_per_epoch(self) -> int:
@@ -93,14 +93,14 @@ class BalancedOrder:
             epoch: its number, from 0.
 
         Returns:
-            Numbers of the pictures int32 [S, B] and their views int32 [S, B].
+            Numbers of the images int32 [S, B] and their views int32 [S, B].
         """
         generator = np.random.default_rng([self._seed, int(epoch)])
         classes = self._draw_classes(generator)
         numbers = np.empty((*classes.shape, self.batch_size // classes.shape[1]), np.int32)
-        for position, pictures in enumerate(self._classes):
+        for position, images in enumerate(self._classes):
             where = classes == position
-            numbers[where] = pictures.draw_groups(int(where.sum()), generator)
+            numbers[where] = images.draw_groups(int(where.sum()), generator)
         views = generator.integers(self._num_views, size=numbers.shape, dtype=np.int32)
         views = _one_after_another(numbers, views)
         shape = (self.steps_per_epoch, self.batch_size)
@@ -123,12 +123,12 @@ class BalancedOrder:
         return np.concatenate(rounds)[:total].reshape(-1, in_batch)
 
 
-class _ClassPictures:
-    """The pictures of one class, drawn in groups of K.
+class _ClassImages:
+    """The images of one class, drawn in groups of K.
 
     Args:
-        numbers: int [n], of the pictures.
-        families: int [N], family of each picture of the data set: an original and its copies.
+        numbers: int [n], of the images.
+        families: int [N], family of each image of the data set: an original and its copies.
         group_size: K.
     """
 
@@ -142,16 +142,16 @@ class _ClassPictures:
 
     @property
     def fewest_groups(self) -> int:
-        """Groups that hold every picture, and no family twice if that is possible."""
+        """Groups that hold every image, and no family twice if that is possible."""
         groups = -(-len(self._numbers) // self._group_size)
         return max(groups, int(self._sizes.max())) if self._can_separate else groups
 
     def draw_groups(self, num_groups: int, generator: np.random.Generator) -> np.ndarray:
-        """Numbers of the pictures of so many groups: int [G, K]."""
+        """Numbers of the images of so many groups: int [G, K]."""
         total = num_groups * self._group_size
         limit = num_groups if self._can_separate else total
         of_family = _share_out(self._sizes, total, limit, generator)
-        # Families in random order, and the pictures of each of them.
+        # Families in random order, and the images of each of them.
         keys = generator.permutation(len(self._sizes))[self._family]
         order = np.lexsort((generator.random(len(keys)), keys))
         family = self._family[order]
@@ -159,7 +159,7 @@ class _ClassPictures:
         times, more = np.divmod(of_family[family], self._sizes[family])
         times += np.arange(len(order)) - first[place] < more
         sequence = np.repeat(self._numbers[order], times)
-        # Neighbours in this sequence go to different groups, so that a family which is not longer
+        # Neighbors in this sequence go to different groups, so that a family which is not longer
         # than the number of groups never meets itself; a longer one is spread as evenly as can be.
         groups = sequence.reshape(self._group_size, num_groups).T
         return generator.permutation(groups, axis=0)
@@ -168,7 +168,7 @@ class _ClassPictures:
 def _share_out(
     sizes: np.ndarray, total: int, limit: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """How often the pictures of each family appear, all together.
+    """How often the images of each family appear, all together.
 
     In proportion to the families' sizes, but none above the limit: what a large family may not
     have, the others get.
@@ -188,7 +188,7 @@ def _share_out(
         if not overflows.any():
             break
         is_full |= overflows
-    # Whole rounds of all pictures first: no picture a second time more than another needs.
+    # Whole rounds of all images first: no image a second time more than another needs.
     shares = np.where(is_full, limit, np.floor(exact + 1e-9).astype(np.int64))
     return _hand_out(shares, sizes, total, limit, generator)
 
@@ -216,10 +216,10 @@ def _begin_with_others(permutation: np.ndarray, present: np.ndarray, in_batch: i
 
 
 def _one_after_another(numbers: np.ndarray, views: np.ndarray) -> np.ndarray:
-    """Lets a picture that a group has several times go on from the view of its first time.
+    """Lets an image that a group has several times go on from the view of its first time.
 
     Args:
-        numbers: int [..., K], of pictures.
+        numbers: int [..., K], of images.
         views: int [..., K].
 
     Returns:

@@ -19,11 +19,11 @@ _BATCHES_AHEAD = 2
 _as_written = tf.autograph.experimental.do_not_convert
 
 AugmentationFunction = Callable[[np.ndarray, int, int], np.ndarray]
-"""(picture uint8 [S, S, 3], number of the picture, epoch or view) -> uint8 [S, S, 3]."""
+"""(image uint8 [S, S, 3], number of the image, epoch or view) -> uint8 [S, S, 3]."""
 
 
 class ExampleStore(Protocol):
-    """Examples by number, as `PictureStore` offers them."""
+    """Examples by number, as `ImageStore` offers them."""
 
     def __len__(self) -> int: ...
 
@@ -61,7 +61,7 @@ def training_batches(
         labels: int [N], class ids.
         order: of the examples.
         first_epoch: number of the first epoch to deliver.
-        augment: changes a picture.
+        augment: changes an image.
         augments_by_view: give `augment` the view that the order has drawn, not the epoch.
 
     Returns:
@@ -97,7 +97,7 @@ def cached_training_batches(
     *,
     first_epoch: int = 0,
 ) -> tf.data.Dataset:
-    """The batches of `training_batches`, with computed rows of the drawn views instead of pictures.
+    """The batches of `training_batches`, with computed rows of the drawn views instead of images.
 
     Args:
         rows: of N examples in V views.
@@ -136,7 +136,7 @@ def evaluation_batches(
 def cached_evaluation_batches(
     rows: ViewedRows, labels: Sequence[int] | np.ndarray, *, batch_size: int
 ) -> tf.data.Dataset:
-    """The batches of `evaluation_batches`, with computed rows of view 0 instead of pictures."""
+    """The batches of `evaluation_batches`, with computed rows of view 0 instead of images."""
     dataset = tf.data.Dataset.from_tensor_slices((tf.range(len(labels)), _as_tensor(labels)))
 
     @_as_written

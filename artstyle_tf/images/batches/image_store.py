@@ -1,4 +1,4 @@
-"""Decoded pictures by number: kept in memory when they fit, decoded again when they do not."""
+"""Decoded images by number: kept in memory when they fit, decoded again when they do not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from artstyle_tf.images.batches.dataset_options import untuned
-from artstyle_tf.images.reading.decoding import AspectPolicy, decode_picture, resize_picture
+from artstyle_tf.images.reading.decoding import AspectPolicy, decode_image, resize_image
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import SILENT, Reporter
 from artstyle_tf.system.threads import usable_cores
@@ -21,13 +21,13 @@ from artstyle_tf.system.threads import usable_cores
 _BATCH_FOR_FILLING = 64
 
 
-class PictureStore:
-    """Pictures of one size, ready for the network.
+class ImageStore:
+    """Images of one size, ready for the network.
 
     Args:
-        paths: files that `decode_picture` reads, in the order of their numbers.
-        image_size_px: side S of the square pictures, in pixels.
-        aspect: how a picture becomes a square; see `resize_picture`.
+        paths: files that `decode_image` reads, in the order of their numbers.
+        image_size_px: side S of the square images, in pixels.
+        aspect: how an image becomes a square; see `resize_image`.
         digests: SHA-256 in hex of each file as it is expected; None to take what there is. A file
             is compared each time it is read, so that a preparation with other settings that runs
             meanwhile cannot change what is learned, or what is cached under the old digest.
@@ -43,47 +43,47 @@ class PictureStore:
     ) -> None:
         self._paths = tf.constant([str(path) for path in paths], dtype=tf.string)
         self._digests = None if digests is None else tf.constant(list(digests), dtype=tf.string)
-        self._num_pictures = len(paths)
+        self._num_images = len(paths)
         self._image_size_px = image_size_px
         self._aspect: AspectPolicy = aspect
-        self._pictures: tf.Tensor | None = None
+        self._images: tf.Tensor | None = None
 
     def __len__(self) -> int:
-        return self._num_pictures
+        return self._num_images
 
     @property
     def size_bytes(self) -> int:
-        """What all pictures take in memory, as uint8."""
-        return self._num_pictures * self._image_size_px**2 * 3
+        """What all images take in memory, as uint8."""
+        return self._num_images * self._image_size_px**2 * 3
 
     @property
     def is_in_memory(self) -> bool:
-        """Whether the pictures were kept."""
-        return self._pictures is not None
+        """Whether the images were kept."""
+        return self._images is not None
 
     def keep_in_memory(
         self,
         *,
         budget_mb: int,
-        description: str = "Reading pictures",
+        description: str = "Reading images",
         reporter: Reporter = SILENT,
     ) -> None:
-        """Reads all pictures now, if they fit, so that none is ever decoded again.
+        """Reads all images now, if they fit, so that none is ever decoded again.
 
         Args:
-            budget_mb: nothing happens if all pictures take more than this many MiB.
+            budget_mb: nothing happens if all images take more than this many MiB.
             description: what is being read, for the progress report.
             reporter: where progress goes.
 
         Raises:
-            ArtstyleError: if a picture cannot be read.
+            ArtstyleError: if an image cannot be read.
         """
         if not self.is_in_memory and self.size_bytes <= budget_mb * 2**20:
             with errors_of_reading():
-                self._pictures = self._read_all(description, reporter)
+                self._images = self._read_all(description, reporter)
 
     def load(self, number: tf.Tensor | int) -> tf.Tensor:
-        """One picture, also inside `tf.data`.
+        """One image, also inside `tf.data`.
 
         Args:
             number: scalar integer in [0, len).
@@ -91,8 +91,8 @@ class PictureStore:
         Returns:
             uint8 [S, S, 3].
         """
-        if self._pictures is not None:
-            return self._pictures[number]  # pyright: ignore[reportIndexIssue]
+        if self._images is not None:
+            return self._images[number]  # pyright: ignore[reportIndexIssue]
         return self._read(number)
 
     def _path(self, number: int) -> str:
@@ -105,31 +105,31 @@ class PictureStore:
             digest = self._digests[number]  # pyright: ignore[reportIndexIssue]
             content = tf.numpy_function(_unchanged, [content, digest, path], tf.string)
             content = tf.ensure_shape(content, [])
-        picture = decode_picture(content)
-        return resize_picture(picture, image_size_px=self._image_size_px, aspect=self._aspect)
+        image = decode_image(content)
+        return resize_image(image, image_size_px=self._image_size_px, aspect=self._aspect)
 
     def _read_all(self, description: str, reporter: Reporter) -> tf.Tensor:
-        shape = (self._num_pictures, self._image_size_px, self._image_size_px, 3)
-        pictures = np.empty(shape, dtype=np.uint8)
-        dataset = tf.data.Dataset.range(self._num_pictures)
+        shape = (self._num_images, self._image_size_px, self._image_size_px, 3)
+        images = np.empty(shape, dtype=np.uint8)
+        dataset = tf.data.Dataset.range(self._num_images)
         dataset = dataset.map(self._read, num_parallel_calls=usable_cores())
         batches = untuned(dataset.prefetch(_BATCH_FOR_FILLING)).as_numpy_iterator()
-        tracked = reporter.track(batches, total=self._num_pictures, description=description)
+        tracked = reporter.track(batches, total=self._num_images, description=description)
         num_read = 0
         try:
-            for picture in tracked:
-                pictures[num_read] = picture
+            for image in tracked:
+                images[num_read] = image
                 num_read += 1
         except tf.errors.InvalidArgumentError as error:
             if _CHANGED_FILE.search(str(error.message)):
                 raise
             raise ArtstyleError(
-                f"The prepared picture {self._path(num_read)} cannot be used",
+                f"The prepared image {self._path(num_read)} cannot be used",
                 received=_telling_line(str(error.message)),
                 fix="delete the file, then run scripts/prepare_data.py again",
             ) from error
         with tf.device("cpu"):
-            return tf.constant(pictures)
+            return tf.constant(images)
 
 
 def _unchanged(content: Any, digest: Any, path: Any) -> bytes:
@@ -165,7 +165,7 @@ _PLACE_IN_THE_GRAPH = re.compile(r"\(\d+\) [A-Z_]+: |\{\{.*?\}\}\s*")
 
 @contextlib.contextmanager
 def errors_of_reading() -> Iterator[None]:
-    """Says in the user's words that a prepared picture is gone or damaged.
+    """Says in the user's words that a prepared image is gone or damaged.
 
     Raises:
         ArtstyleError: instead of TensorFlow's error.
@@ -184,7 +184,7 @@ def errors_of_reading() -> Iterator[None]:
         if not any(sign in str(error) for sign in _SIGNS_OF_READING):
             raise
         raise ArtstyleError(
-            "A prepared picture cannot be read any more",
+            "A prepared image cannot be read any more",
             received=_telling_line(str(error.message)),
             fix="run scripts/prepare_data.py again",
         ) from error

@@ -82,7 +82,7 @@ class PKSampler:
         self._order = BalancedOrder(
             np.unique(labels, return_inverse=True)[1],
             classes_per_batch=classes_per_batch,
-            pictures_per_class=images_per_class,
+            images_per_class=images_per_class,
             seed=seed,
             parents=None if groups is None else np.asarray(groups),
         )

@@ -1,4 +1,4 @@
-"""What somebody names on a command line -> picture files."""
+"""What somebody names on a command line -> image files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_REASONS = 3
 
 
 @dataclass(frozen=True)
-class NamedPictures:
+class NamedImages:
     """What names on a command line stand for.
 
     Attributes:
@@ -32,7 +32,7 @@ class NamedPictures:
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Checks that names lead somewhere, without looking for pictures there.
+    """Checks that names lead somewhere, without looking for images there.
 
     Args:
         names: as for `list_named_images`, and `STDIN`, which is not read.
@@ -42,7 +42,7 @@ def check_names(names: Sequence[str]) -> None:
     """
     if not names:
         raise ArtstyleError(
-            "Which pictures?",
+            "Which images?",
             expected="files, folders or patterns; - for a list on stdin, one a line",
         )
     for name in names:
@@ -50,20 +50,20 @@ def check_names(names: Sequence[str]) -> None:
             _matches(name)
 
 
-def list_named_images(names: Iterable[str]) -> NamedPictures:
-    """Finds the pictures that are meant.
+def list_named_images(names: Iterable[str]) -> NamedImages:
+    """Finds the images that are meant.
 
     Args:
         names: files, whatever their suffix; folders, which stand for all that `list_images` finds
             in them; patterns such as `scans/*.tif`.
 
     Returns:
-        The pictures, and what was left out.
+        The images, and what was left out.
 
     Raises:
-        ArtstyleError: if a name leads nowhere, or there is no picture at all.
+        ArtstyleError: if a name leads nowhere, or there is no image at all.
     """
-    named = NamedPictures([], {})
+    named = NamedImages([], {})
     for name in names:
         _add(name, named)
     files = list(dict.fromkeys(named.files))
@@ -72,15 +72,15 @@ def list_named_images(names: Iterable[str]) -> NamedPictures:
     ignored = {path: why for path, why in named.ignored.items() if path not in meant}
     if not files:
         raise ArtstyleError(
-            "There are no pictures to look at",
+            "There are no images to look at",
             received=_count_reasons(ignored),
-            expected="files, folders or patterns; pictures end in "
+            expected="files, folders or patterns; images end in "
             + ", ".join(sorted(IMAGE_SUFFIXES)),
         )
-    return NamedPictures(files, ignored)
+    return NamedImages(files, ignored)
 
 
-def _add(name: str, named: NamedPictures) -> None:
+def _add(name: str, named: NamedImages) -> None:
     path = Path(name)
     if path.is_dir() or path.is_file():
         _add_existing(path, named)
@@ -93,7 +93,7 @@ def _matches(pattern: str) -> list[str]:
     """What fits a pattern; at least one name."""
     if _URL.match(pattern):
         raise ArtstyleError(
-            "Pictures are not fetched from the network",
+            "Images are not fetched from the network",
             received=pattern,
             expected="files or folders of this machine",
             fix="download it first; the address of a server that answers goes to --url",
@@ -102,14 +102,14 @@ def _matches(pattern: str) -> list[str]:
     matches = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else []  # noqa: PTH207
     if not matches:
         raise ArtstyleError(
-            "There is no such picture",
+            "There is no such image",
             received=pattern,
             expected="a file, a folder or a pattern that fits some files",
         )
     return matches
 
 
-def _add_existing(path: Path, named: NamedPictures) -> None:
+def _add_existing(path: Path, named: NamedImages) -> None:
     if path.is_dir():
         listing = list_images(path)
         named.files.extend(path / file for file in sorted(listing.files, key=_files_first))

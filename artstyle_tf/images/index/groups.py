@@ -1,4 +1,4 @@
-"""Which pictures belong together: the works of one artist, the frames of one film."""
+"""Which images belong together: the works of one artist, the frames of one film."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from scipy.sparse import csgraph
 
 from artstyle_tf.images.index.image_tables import (
     examples,
-    match_pictures,
-    read_picture_table,
+    match_images,
+    read_image_table,
     same_text,
 )
 from artstyle_tf.system.errors import ArtstyleError
@@ -42,20 +42,20 @@ def find_groups(
     file: Path | None,
     reporter: Reporter,
 ) -> list[str]:
-    """Names the group of each picture; a picture about which nothing is known is its own group.
+    """Names the group of each image; an image about which nothing is known is its own group.
 
     Args:
         paths: relative to root, with /.
-        root: folder of the pictures.
+        root: folder of the images.
         pattern: see `index_images`.
         file: see `index_images`.
-        reporter: gets a warning about rows of the file that name no picture.
+        reporter: gets a warning about rows of the file that name no image.
 
     Returns:
         One name per path.
 
     Raises:
-        ArtstyleError: if neither pattern nor file says anything about these pictures.
+        ArtstyleError: if neither pattern nor file says anything about these images.
     """
     by_path: dict[str, str] = {}
     if file is not None:
@@ -71,8 +71,8 @@ def with_one_spelling(groups: Iterable[str], paths: Sequence[str]) -> list[str]:
     An artist who is two groups for that would lie on both sides of a split.
 
     Args:
-        groups: of N pictures.
-        paths: of the pictures; a picture that is a group of its own keeps its exact path.
+        groups: of N images.
+        paths: of the images; an image that is a group of its own keeps its exact path.
 
     Returns:
         N names, each the first spelling of its group.
@@ -129,23 +129,23 @@ def suggest_group_pattern(paths: Sequence[str], labels: Sequence[str]) -> str | 
     """Guesses whether file names carry a group, such as the artist or the film.
 
     Args:
-        paths: of N pictures, with /.
-        labels: of the pictures.
+        paths: of N images, with /.
+        labels: of the images.
 
     Returns:
         The first pattern that finds plausible groups, else None. Plausible: in at least half of the
         styles most names match; there are several groups in each of these styles, none of which
-        usually holds half of it; and many pictures share their group with another one.
+        usually holds half of it; and many images share their group with another one.
     """
     names = pd.Series([path.rsplit("/", 1)[-1] for path in paths], dtype=str)
-    pictures = pd.DataFrame({"style": list(labels)}, dtype=str)
+    images = pd.DataFrame({"style": list(labels)}, dtype=str)
     for pattern in _USUAL_GROUP_PATTERNS:
-        pictures["group"] = names.str.extract(pattern, expand=False)
-        matched = pictures.groupby("style")["group"].agg(lambda groups: groups.notna().mean())
+        images["group"] = names.str.extract(pattern, expand=False)
+        matched = images.groupby("style")["group"].agg(lambda groups: groups.notna().mean())
         styles = matched.index[matched >= _SHARE_OF_NAMES_WITH_GROUP]
         if len(styles) < len(matched) * _SHARE_OF_STYLES_WITH_GROUPS:
             continue
-        found = pictures[pictures["style"].isin(styles)].dropna()
+        found = images[images["style"].isin(styles)].dropna()
         of_style = found.groupby("style")["group"].agg(
             number="nunique", largest=lambda groups: groups.value_counts(normalize=True).iloc[0]
         )
@@ -180,7 +180,7 @@ def _groups_of_names(paths: Sequence[str], pattern: re.Pattern[str]) -> dict[str
         raise ArtstyleError(
             "The group pattern matches no file name",
             received=f"{pattern.pattern!r} for file names such as {examples(sorted(matches))}",
-            fix="correct data.group_pattern, or leave it out if the pictures have no groups",
+            fix="correct data.group_pattern, or leave it out if the images have no groups",
         )
     return by_path
 
@@ -188,17 +188,17 @@ def _groups_of_names(paths: Sequence[str], pattern: re.Pattern[str]) -> dict[str
 def _groups_of_file(
     paths: Sequence[str], root: Path, group_file: Path, reporter: Reporter
 ) -> dict[str, str]:
-    table = read_picture_table(group_file, columns=("path", "group"), what="group file")
-    matched = match_pictures(table["path"], known=paths, root=root, folder=group_file.parent)
+    table = read_image_table(group_file, columns=("path", "group"), what="group file")
+    matched = match_images(table["path"], known=paths, root=root, folder=group_file.parent)
     unknown = [path for path, match in zip(table["path"], matched, strict=True) if match is None]
     if len(unknown) == len(table):
         raise ArtstyleError(
-            f"The group file {group_file} names none of the pictures in {root}",
+            f"The group file {group_file} names none of the images in {root}",
             received=examples(unknown),
-            expected="paths relative to the pictures' folder or to the file's own",
+            expected="paths relative to the images' folder or to the file's own",
         )
     if unknown:
-        reporter.warn(f"{group_file} names pictures that are not there: {examples(unknown)}.")
+        reporter.warn(f"{group_file} names images that are not there: {examples(unknown)}.")
     return {
         match: group
         for match, group in zip(matched, table["group"], strict=True)

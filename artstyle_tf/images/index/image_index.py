@@ -1,4 +1,4 @@
-"""Folders of pictures -> one table. Nothing is decoded here."""
+"""Folders of images -> one table. Nothing is decoded here."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ class ImageIndex:
 
     Attributes:
         root: the folder.
-        pictures: sorted by path; columns path (relative to root, with /), label (the style folder's
-            name), group (pictures that must stay together), digest (SHA-256 of the file, hex),
+        images: sorted by path; columns path (relative to root, with /), label (the style folder's
+            name), group (images that must stay together), digest (SHA-256 of the file, hex),
             size_bytes; and folder_split (train, val or test) where the folders are a split.
         ignored: sorted by path; columns path, reason, needs_attention (bool: may be an image that
             somebody misses).
     """
 
     root: Path
-    pictures: pd.DataFrame
+    images: pd.DataFrame
     ignored: pd.DataFrame
 
     @property
     def class_names(self) -> tuple[str, ...]:
         """The styles, sorted; a style's position is its class id."""
-        return tuple(sorted(self.pictures["label"].unique()))
+        return tuple(sorted(self.images["label"].unique()))
 
 
 def index_images(
@@ -58,15 +58,15 @@ def index_images(
     fewest_styles: int = 2,
     reporter: Reporter = SILENT,
 ) -> ImageIndex:
-    """Lists the pictures of an image folder: one folder per style, any depth below.
+    """Lists the images of an image folder: one folder per style, any depth below.
 
     Args:
         root: folder of the style folders.
         group_pattern: regular expression searched in each file name. What its group called
-            `group`, or else its first group, or else the whole expression matches is the picture's
-            group, e.g. the artist. A picture without a match is a group of its own.
+            `group`, or else its first group, or else the whole expression matches is the image's
+            group, e.g. the artist. An image without a match is a group of its own.
         group_file: CSV file with columns path and group instead of a pattern.
-        fewest_styles: that must have pictures; 1 for who only wants to look at them.
+        fewest_styles: that must have images; 1 for who only wants to look at them.
         reporter: where progress and what was ignored go.
 
     Returns:
@@ -74,7 +74,7 @@ def index_images(
         split, above the styles or below, are recognized; see `split_folders`.
 
     Raises:
-        ArtstyleError: if there are not enough styles with pictures, a style's name has control
+        ArtstyleError: if there are not enough styles with images, a style's name has control
             characters, the folders look like a split and contradict it, or the groups cannot be
             determined.
     """
@@ -92,24 +92,24 @@ def index_images(
     layout = recognize_layout(files)
     check_styles(root, map(layout.label, files), fewest_styles)
     check_style_names(root, map(layout.label, files))
-    pictures = _hash_files(root, files, ignored, reporter)
-    pictures["label"] = pictures["path"].map(layout.label)
-    check_styles(root, pictures["label"], fewest_styles)
-    for folder in _empty_folders(root, layout, pictures["path"], ignored):
-        ignored[folder] = Ignored("a folder without pictures", needs_attention=True)
-    pictures["group"] = find_groups(
-        list(pictures["path"]), root=root, pattern=pattern, file=group_file, reporter=reporter
+    images = _hash_files(root, files, ignored, reporter)
+    images["label"] = images["path"].map(layout.label)
+    check_styles(root, images["label"], fewest_styles)
+    for folder in _empty_folders(root, layout, images["path"], ignored):
+        ignored[folder] = Ignored("a folder without images", needs_attention=True)
+    images["group"] = find_groups(
+        list(images["path"]), root=root, pattern=pattern, file=group_file, reporter=reporter
     )
-    pictures = pictures[["path", "label", "group", "digest", "size_bytes"]]
+    images = images[["path", "label", "group", "digest", "size_bytes"]]
     if layout.splits:
-        pictures["folder_split"] = pictures["path"].map(layout.split)
+        images["folder_split"] = images["path"].map(layout.split)
     report_ignored({path: ignored[path] for path in ignored.keys() - listed}, reporter)
-    warn_of_near_equal_styles(pictures["label"].value_counts().to_dict(), reporter)
-    return ImageIndex(root, pictures, _table_of_ignored(ignored))
+    warn_of_near_equal_styles(images["label"].value_counts().to_dict(), reporter)
+    return ImageIndex(root, images, _table_of_ignored(ignored))
 
 
 def _list_files(root: Path) -> tuple[list[str], dict[str, Ignored]]:
-    """Paths of possible pictures in style folders, and what was ignored."""
+    """Paths of possible images in style folders, and what was ignored."""
     listing = list_images(root)
     files: list[str] = []
     ignored = dict(listing.ignored)

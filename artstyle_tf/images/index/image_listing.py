@@ -123,7 +123,7 @@ def _entries(root: Path, folder: str, ignored: dict[str, Ignored]) -> list[os.Di
             return sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name))
     except OSError as error:
         if not folder:
-            raise ArtstyleError("The pictures cannot be listed", received=str(error)) from error
+            raise ArtstyleError("The images cannot be listed", received=str(error)) from error
         ignored[printable(folder.rstrip("/"))] = unopened(error)
         return []
 
@@ -156,10 +156,10 @@ def _why_no_image(file: Path) -> Ignored | None:
         # Many a .heic is a JPEG; what is damaged is told when it is read.
         return Ignored(str(kind), needs_attention=True) if kind is HEIC else None
     if kind is None or not kind.is_image:
-        return Ignored(f"not a picture ({suffix or 'no suffix'})")
+        return Ignored(f"not an image ({suffix or 'no suffix'})")
     if kind.is_read or (kind is HEIC and has_heif()):
         named = suffix or "no suffix"
-        return Ignored(f"not a picture ({named}), but its content is {kind.name}: rename it", True)
+        return Ignored(f"not an image ({named}), but its content is {kind.name}: rename it", True)
     return Ignored(str(kind), needs_attention=True)
 
 

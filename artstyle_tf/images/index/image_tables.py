@@ -1,4 +1,4 @@
-"""CSV files that name pictures or styles: the user's, and those that the program writes."""
+"""CSV files that name images or styles: the user's, and those that the program writes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from artstyle_tf.images.index.spreadsheet_cells import from_cell, to_cell
 from artstyle_tf.system.errors import ArtstyleError
 
 
-def read_picture_table(path: Path, *, columns: Sequence[str], what: str) -> pd.DataFrame:
-    """Reads a CSV file whose rows are about pictures.
+def read_image_table(path: Path, *, columns: Sequence[str], what: str) -> pd.DataFrame:
+    """Reads a CSV file whose rows are about images.
 
     Args:
         path: the file, UTF-8.
@@ -36,7 +36,7 @@ def read_picture_table(path: Path, *, columns: Sequence[str], what: str) -> pd.D
     names, rows = read_csv_rows(path, columns=columns, what=what)
     if not rows:
         raise ArtstyleError(
-            f"The {what} {path} names no pictures",
+            f"The {what} {path} names no images",
             expected=f"a CSV file with the columns {', '.join(columns)}",
         )
     kept = [
@@ -52,7 +52,7 @@ def csv_text(table: pd.DataFrame, **options: Any) -> str:
     What a spreadsheet would take for a formula is marked as text; see `spreadsheet_cells`.
 
     Args:
-        table: of pictures or styles.
+        table: of images or styles.
         options: of `DataFrame.to_csv`; the index is left out unless they ask for it.
     """
     options = {"index": "index_label" in options, "lineterminator": "\n", **options}
@@ -96,16 +96,16 @@ def _with_texts(
     return other
 
 
-def match_pictures(
+def match_images(
     listed: Iterable[str], *, known: Iterable[str], root: Path, folder: Path
 ) -> list[str | None]:
-    """Finds the pictures that a user's table names.
+    """Finds the images that a user's table names.
 
     Args:
-        listed: paths as the user wrote them: relative to the pictures' root, relative to the
+        listed: paths as the user wrote them: relative to the images' root, relative to the
             table's folder, or absolute; with / or with Windows' backslash.
         known: paths relative to the root, with /.
-        root: folder of the pictures.
+        root: folder of the images.
         folder: folder of the table.
 
     Returns:

@@ -1,10 +1,10 @@
-"""Pictures that look the same: other sizes, other compression, a little brighter or cropped.
+"""Images that look the same: other sizes, other compression, a little brighter or cropped.
 
-A picture whose copy was learnt from is no test. Files with the same bytes are found by their
+An image whose copy was learned from is no test. Files with the same bytes are found by their
 digest; this finds the others.
 
 Source: a perceptual hash by the discrete cosine transform (Zauner 2010, "Implementation and
-Benchmarking of Perceptual Image Hash Functions"), of 255 bits instead of 63, so that a picture is
+Benchmarking of Perceptual Image Hash Functions"), of 255 bits instead of 63, so that an image is
 not mistaken for another one among a hundred thousand.
 """
 
@@ -19,9 +19,9 @@ from scipy import fft
 
 from artstyle_tf.images.index.groups import connected
 from artstyle_tf.images.reading.image_reading import (
-    UnreadablePictureError,
+    UnreadableImageError,
     count_pixels,
-    decode_grey_thumbnail,
+    decode_gray_thumbnail,
     read_bytes,
 )
 from artstyle_tf.images.reading.large_images import alone_if_large
@@ -30,8 +30,8 @@ from artstyle_tf.system.threads import map_in_threads
 
 NUM_BITS = 255
 MOST_DIFFERENT_BITS = 44
-"""Up to this many, two pictures look the same. On 1,208 paintings, photographs and cartoons other
-pictures differ in 86 bits at least; stronger compression, half the size, grey for colour in 12 at
+"""Up to this many, two images look the same. On 1,208 paintings, photographs and cartoons other
+images differ in 86 bits at least; stronger compression, half the size, gray for color in 12 at
 most, brighter or more contrast in 40, turned by a degree in 42, without its outer 2 % in 52."""
 
 NUM_FREQUENCIES = 16
@@ -48,21 +48,21 @@ _THREADS = 4  # Pillow decodes without Python's lock.
 def find_near_duplicates(
     root: Path, paths: Sequence[str], reporter: Reporter = SILENT
 ) -> np.ndarray:
-    """Numbers the sets of pictures that look the same.
+    """Numbers the sets of images that look the same.
 
     Args:
-        root: folder of the pictures.
-        paths: of N pictures, relative to root. Files that cannot be read look like nothing else.
+        root: folder of the images.
+        paths: of N images, relative to root. Files that cannot be read look like nothing else.
         reporter: where progress goes.
 
     Returns:
-        int [N] in [0, G), equal for pictures that look the same, also through others.
+        int [N] in [0, G), equal for images that look the same, also through others.
     """
     return join_near_pairs(*perceptual_hashes([root / path for path in paths], reporter))
 
 
 def join_near_pairs(hashes: np.ndarray, is_usable: np.ndarray) -> np.ndarray:
-    """Numbers the sets of pictures that look the same, from what `perceptual_hashes` gives.
+    """Numbers the sets of images that look the same, from what `perceptual_hashes` gives.
 
     Args:
         hashes: bool [N, B].
@@ -74,7 +74,7 @@ def join_near_pairs(hashes: np.ndarray, is_usable: np.ndarray) -> np.ndarray:
     count = len(hashes)
     usable = np.flatnonzero(is_usable)
     first, second = usable[near_pairs(hashes[usable])].T
-    # Each pair is a key that both share; a picture without a pair has only itself.
+    # Each pair is a key that both share; an image without a pair has only itself.
     things = np.concatenate([np.arange(count), first, second])
     pairs = np.concatenate([-1 - np.arange(count), *[np.arange(len(first))] * 2])
     return connected(things, pairs)[:count]
@@ -83,14 +83,14 @@ def join_near_pairs(hashes: np.ndarray, is_usable: np.ndarray) -> np.ndarray:
 def perceptual_hashes(
     files: Sequence[Path], reporter: Reporter = SILENT
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Says for each of the lowest frequencies of a picture whether it is above their median.
+    """Says for each of the lowest frequencies of an image whether it is above their median.
 
     Args:
-        files: N pictures.
+        files: N images.
         reporter: where progress goes.
 
     Returns:
-        bool [N, 255], and bool [N], whether there is a picture with enough contrast to compare.
+        bool [N, 255], and bool [N], whether there is an image with enough contrast to compare.
     """
     hashes = np.zeros((len(files), NUM_BITS), dtype=bool)
     is_usable = np.zeros(len(files), dtype=bool)
@@ -106,7 +106,7 @@ def near_pairs(hashes: np.ndarray, *, most_different_bits: int = MOST_DIFFERENT_
     """All pairs of hashes that differ in few bits.
 
     Compares all with all, as matrix products: a hundred thousand take a minute on two cores. A
-    block of them is compared with a block at a time, so that memory grows with the pictures, not
+    block of them is compared with a block at a time, so that memory grows with the images, not
     with their pairs.
 
     Args:
@@ -169,19 +169,19 @@ def hashes_from_text(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def perceptual_hash(content: bytes) -> np.ndarray | None:
-    """The hash of one picture, from the bytes of its file.
+    """The hash of one image, from the bytes of its file.
 
     Returns:
-        bool [255]; None for a picture without enough contrast to compare.
+        bool [255]; None for an image without enough contrast to compare.
 
     Raises:
-        UnreadablePictureError: if there is no picture.
+        UnreadableImageError: if there is no image.
     """
     with alone_if_large(count_pixels(content)):
-        grey = decode_grey_thumbnail(content, side_px=_THUMBNAIL_PX).astype(np.float32)
-    if grey.std() < _LEAST_CONTRAST:
+        gray = decode_gray_thumbnail(content, side_px=_THUMBNAIL_PX).astype(np.float32)
+    if gray.std() < _LEAST_CONTRAST:
         return None
-    lowest = fft.dctn(grey, norm="ortho")[:NUM_FREQUENCIES, :NUM_FREQUENCIES].ravel()
+    lowest = fft.dctn(gray, norm="ortho")[:NUM_FREQUENCIES, :NUM_FREQUENCIES].ravel()
     without_mean = lowest[1:]  # brightness says nothing about what is seen
     return without_mean > np.median(without_mean)
 
@@ -189,5 +189,5 @@ def perceptual_hash(content: bytes) -> np.ndarray | None:
 def _hash(file: Path) -> np.ndarray | None:
     try:
         return perceptual_hash(read_bytes(file))
-    except UnreadablePictureError:
+    except UnreadableImageError:
         return None  # preparation says so

@@ -20,7 +20,7 @@ _SPLIT_OF_WORD = {
     **dict.fromkeys(("test", "testing"), "test"),
 }
 # "train_set", "Test images", "val-split", "trainset"
-_FILLERS = re.compile(r"(set|data|dataset|images?|imgs?|pictures?|photos?|split)$")
+_FILLERS = re.compile(r"(set|data|dataset|images?|imgs?|images?|photos?|split)$")
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def _inverted(folders: Sequence[Sequence[str]]) -> FolderLayout:
     for parts in folders:
         if parts:
             below.setdefault(parts[0], set()).add(parts[1] if len(parts) > 1 else "")
-    # A folder "train" alone may hold pictures of trains.
+    # A folder "train" alone may hold images of trains.
     divided = [style for style, names in below.items() if _holds_a_split(names)]
     if not divided:
         return FolderLayout()

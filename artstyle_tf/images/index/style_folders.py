@@ -34,10 +34,10 @@ def check_root(root: Path) -> None:
     if root.is_dir():
         return
     raise ArtstyleError(
-        "There are no pictures",
+        "There are no images",
         received=f"{root}, which {'is a file' if root.exists() else 'does not exist'}",
         expected="a folder with one folder per style",
-        fix=how_to_add_pictures(root),
+        fix=how_to_add_images(root),
     )
 
 
@@ -59,22 +59,22 @@ def check_styles(root: Path, styles: Iterable[str], fewest_styles: int) -> None:
     if len(different) == 1:
         raise ArtstyleError(
             "There is only one style, so there is nothing to tell apart",
-            received=f"pictures in {root / different[0]} alone",
-            expected="at least two folders with pictures",
-            fix=how_to_add_pictures(root),
+            received=f"images in {root / different[0]} alone",
+            expected="at least two folders with images",
+            fix=how_to_add_images(root),
         )
     lying_in_root = sum(path.suffix.lower() in IMAGE_SUFFIXES for path in root.iterdir())
     if folders:
-        received = f"{len(folders)} folders without pictures in {root}: {examples(folders)}"
+        received = f"{len(folders)} folders without images in {root}: {examples(folders)}"
     elif lying_in_root:
-        received = f"{lying_in_root} pictures lying in {root} itself, and no folders"
+        received = f"{lying_in_root} images lying in {root} itself, and no folders"
     else:
         received = f"the empty folder {root}"
     raise ArtstyleError(
-        "There are no pictures",
+        "There are no images",
         received=received,
-        expected="one folder with pictures per style",
-        fix=how_to_add_pictures(root),
+        expected="one folder with images per style",
+        fix=how_to_add_images(root),
     )
 
 
@@ -91,9 +91,9 @@ def style_folders(root: Path) -> list[str]:
             if entry.is_dir() and not entry.name.startswith(".")
         )
     except OSError as error:
-        raise ArtstyleError("The pictures cannot be listed", received=str(error)) from error
+        raise ArtstyleError("The images cannot be listed", received=str(error)) from error
 
 
-def how_to_add_pictures(root: Path) -> str:
+def how_to_add_images(root: Path) -> str:
     """The advice for a user without images."""
-    return f"put pictures into {root.as_posix()}/<style>/, one folder per style, or try --demo"
+    return f"put images into {root.as_posix()}/<style>/, one folder per style, or try --demo"

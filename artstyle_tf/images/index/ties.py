@@ -1,4 +1,4 @@
-"""Why pictures must not be divided: for whoever is told that a style is too small."""
+"""Why images must not be divided: for whoever is told that a style is too small."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from artstyle_tf.images.index.groups import connected
 
 @dataclass(frozen=True)
 class _Reason:
-    """How many pictures share something with another one, in words, with a pair of them."""
+    """How many images share something with another one, in words, with a pair of them."""
 
     kind: str
     told: str
 
 
 class Ties:
-    """What keeps N pictures together: they share a group's name, their bytes or their look.
+    """What keeps N images together: they share a group's name, their bytes or their look.
 
     Args:
-        paths: of the pictures, as their owner knows them.
+        paths: of the images, as their owner knows them.
         group: name of each one's group; None where groups may be divided.
         digest: of each file's bytes; None if unknown.
-        looks_like: equal for pictures that look the same; None if unknown or to be ignored.
+        looks_like: equal for images that look the same; None if unknown or to be ignored.
     """
 
     def __init__(
@@ -45,13 +45,13 @@ class Ties:
             if values is not None
         }
         self.clusters = connected(range(len(self._paths)), *self._keys.values())
-        """int [N] in [0, G), the same number for pictures that have to stay together."""
+        """int [N] in [0, G), the same number for images that have to stay together."""
 
     def why_so_few(self, members: np.ndarray) -> str:
         """What makes the groups of a style so few, to be put behind their number.
 
         Args:
-            members: bool [N], the pictures of the style.
+            members: bool [N], the images of the style.
 
         Returns:
             For example " (12 look the same as another one, e.g. a/1.jpg and a/2.jpg)"; "" if each
@@ -61,17 +61,17 @@ class Ties:
         return f" ({told})" if told else ""
 
     def remedy(self, styles: Iterable[np.ndarray]) -> str | None:
-        """What to do about that; None if each picture is alone.
+        """What to do about that; None if each image is alone.
 
         Args:
-            styles: bool [N] each, the pictures of a style.
+            styles: bool [N] each, the images of a style.
         """
         kinds = {reason.kind for members in styles for reason in self._reasons(members)}
         advice = []
         if "group" in kinds:
-            advice.append("add pictures of other groups, or correct what gives the groups")
+            advice.append("add images of other groups, or correct what gives the groups")
         if kinds & {"bytes", "look"}:
-            advice.append("replace the copies by other pictures")
+            advice.append("replace the copies by other images")
         if "look" in kinds:
             advice.append(
                 "if they are no copies, data.near_duplicates=ignore divides what looks the same"
@@ -104,7 +104,7 @@ class Ties:
         return reasons
 
 
-def size_in_words(num_pictures: int, num_groups: int) -> str:
-    """For example "12 pictures in 1 group"."""
-    pictures = "picture" if num_pictures == 1 else "pictures"
-    return f"{num_pictures} {pictures} in {num_groups} {'group' if num_groups == 1 else 'groups'}"
+def size_in_words(num_images: int, num_groups: int) -> str:
+    """For example "12 images in 1 group"."""
+    images = "image" if num_images == 1 else "images"
+    return f"{num_images} {images} in {num_groups} {'group' if num_groups == 1 else 'groups'}"

@@ -11,15 +11,15 @@ from pathlib import Path, PurePosixPath
 
 from artstyle_tf.images.preparation.folder import FORMAT_VERSION
 from artstyle_tf.images.preparation.image_writing import (
-    RejectedPicture,
+    RejectedImage,
     Target,
     WritingTask,
-    WrittenPicture,
-    write_pictures,
+    WrittenImage,
+    write_images,
 )
 from artstyle_tf.images.preparation.journal import Journal, Row
 from artstyle_tf.images.preparation.manifest import (
-    PreparedPictures,
+    PreparedImages,
     is_there,
     read_rows,
     write_tables,
@@ -39,7 +39,7 @@ class FileMaker:
     """One preparation's hold on its folder: the journal, the workers, the unfinished files.
 
     Args:
-        root: folder of the pictures.
+        root: folder of the images.
         destination: folder for the prepared ones, claimed and locked.
         max_side_px: limit for both sides, or None.
         num_workers: processes; None for one per core.
@@ -94,14 +94,14 @@ class FileMaker:
         for source, result in self._reporter.track(
             results, total=len(missing), description=description
         ):
-            if isinstance(result, RejectedPicture):
+            if isinstance(result, RejectedImage):
                 rejected[source] = result.reason
             else:
                 name = result.target.name
                 done[name] = self._put_in_place(missing[name], result)
         return [done[row["path"]] for row in wanted if row["path"] in done], rejected
 
-    def finish(self, rows: list[Row], rejected: Mapping[str, str]) -> PreparedPictures:
+    def finish(self, rows: list[Row], rejected: Mapping[str, str]) -> PreparedImages:
         """Removes what no longer belongs here and writes the manifest."""
         current = {row["path"] for row in rows}
         stale = [row["path"] for row in self._earlier.values() if row["path"] not in current]
@@ -149,10 +149,10 @@ class FileMaker:
 
     def _flat_results(
         self, tasks: Sequence[WritingTask]
-    ) -> Iterator[tuple[str, WrittenPicture | RejectedPicture]]:
-        for task, results in zip(tasks, self._pool.map(write_pictures, tasks), strict=True):
+    ) -> Iterator[tuple[str, WrittenImage | RejectedImage]]:
+        for task, results in zip(tasks, self._pool.map(write_images, tasks), strict=True):
             source = task.source.relative_to(self._root).as_posix()
-            for result in [results] if isinstance(results, RejectedPicture) else results:
+            for result in [results] if isinstance(results, RejectedImage) else results:
                 yield source, result
 
     def _start(self) -> None:
@@ -162,7 +162,7 @@ class FileMaker:
         except OSError as error:
             raise cannot_write(self._unfinished, error) from error
 
-    def _put_in_place(self, wanted: Row, written: WrittenPicture) -> Row:
+    def _put_in_place(self, wanted: Row, written: WrittenImage) -> Row:
         row = {
             **wanted,
             "path": wanted["path"] + written.file.suffix,
@@ -194,11 +194,11 @@ class FileMaker:
         if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
             return  # Somebody has edited the manifest; nothing outside the folder is ours.
         (self._destination / path).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # Not empty: other pictures are still there.
+        with contextlib.suppress(OSError):  # Not empty: other images are still there.
             (self._destination / path).parent.rmdir()
 
 
-def _is_the_same(path: Path, written: WrittenPicture) -> bool:
+def _is_the_same(path: Path, written: WrittenImage) -> bool:
     """After a power cut a file can be there that the journal has lost."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest() == written.digest

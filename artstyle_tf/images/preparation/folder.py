@@ -1,4 +1,4 @@
-"""Whose the folder for prepared pictures is, and who may write to it now."""
+"""Whose the folder for prepared images is, and who may write to it now."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ FORMAT_VERSION = 1
 
 
 def open_folder(root: Path, destination: Path) -> None:
-    """Creates the folder for prepared pictures, or checks that it may be used.
+    """Creates the folder for prepared images, or checks that it may be used.
 
     Args:
-        root: folder of the pictures.
-        destination: folder for prepared pictures.
+        root: folder of the images.
+        destination: folder for prepared images.
 
     Raises:
         ArtstyleError: as `check_destination`, or if it cannot be written.
@@ -39,20 +39,20 @@ def open_folder(root: Path, destination: Path) -> None:
 
 
 def check_destination(root: Path, destination: Path) -> None:
-    """Checks that a folder may hold the prepared pictures of another; creates nothing.
+    """Checks that a folder may hold the prepared images of another; creates nothing.
 
     Args:
-        root: folder of the pictures.
-        destination: folder for prepared pictures; need not exist.
+        root: folder of the images.
+        destination: folder for prepared images; need not exist.
 
     Raises:
-        ArtstyleError: if it lies among the pictures, or holds something else or pictures from
+        ArtstyleError: if it lies among the images, or holds something else or images from
             another root.
     """
     inside = destination.resolve()
     if inside == root.resolve() or root.resolve() in inside.parents:
         raise ArtstyleError(
-            "The folder for prepared pictures lies among the pictures",
+            "The folder for prepared images lies among the images",
             received=f"{destination} inside {root}",
             expected="a folder of its own, so that its files are not taken for a style",
             fix="choose another folder with data.prepared=...",
@@ -62,15 +62,15 @@ def check_destination(root: Path, destination: Path) -> None:
 
 
 def claim_folder(root: Path, destination: Path, settings: dict[str, Any]) -> None:
-    """Notes in the folder whose pictures it holds.
+    """Notes in the folder whose images it holds.
 
     Args:
-        root: folder of the pictures.
-        destination: folder for prepared pictures, opened and locked.
-        settings: what the pictures are prepared with, for people to read.
+        root: folder of the images.
+        destination: folder for prepared images, opened and locked.
+        settings: what the images are prepared with, for people to read.
 
     Raises:
-        ArtstyleError: if another program has claimed it for other pictures, or it cannot be
+        ArtstyleError: if another program has claimed it for other images, or it cannot be
             written.
     """
     _check_owner(root, destination)
@@ -86,14 +86,14 @@ def _check_owner(root: Path, destination: Path) -> None:
         foreign = sorted(name for name in entries if not name.startswith("."))
         if foreign:
             raise ArtstyleError(
-                f"The folder for prepared pictures, {destination}, holds something else",
+                f"The folder for prepared images, {destination}, holds something else",
                 received=examples(foreign),
                 expected="an empty or a new folder",
                 fix="choose another folder with data.prepared=..., or empty it",
             )
     elif {key: found.get(key) for key in wanted} != wanted:
         raise ArtstyleError(
-            f"The prepared pictures in {destination} were made from other pictures",
+            f"The prepared images in {destination} were made from other images",
             received=f"{_absolute(found.get('root'), destination)} "
             f"(format version {found.get('format_version')})",
             expected=f"{root.resolve()} (format version {FORMAT_VERSION})",

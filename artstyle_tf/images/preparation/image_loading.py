@@ -1,4 +1,4 @@
-"""Any picture file -> the pixels that a network takes, just as if it had been prepared first."""
+"""Any image file -> the pixels that a network takes, just as if it had been prepared first."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from artstyle_tf.images.preparation.image_writing import prepare_bytes
-from artstyle_tf.images.reading.decoding import AspectPolicy, decode_picture, resize_picture
+from artstyle_tf.images.reading.decoding import AspectPolicy, decode_image, resize_image
 from artstyle_tf.images.reading.image_reading import (
-    UnreadablePictureError,
+    UnreadableImageError,
     read_bytes,
     size_of_plain_jpeg,
 )
@@ -23,19 +23,19 @@ Source = TypeVar("Source")
 Loaded = TypeVar("Loaded")
 
 # Decoded ahead of the network: enough for a batch while the one before is looked at.
-_PICTURES_AHEAD = 32
+_IMAGES_AHEAD = 32
 
 # Read by one call of TensorFlow: alone, each takes a third longer.
-_PICTURES_A_CALL = 8
+_IMAGES_A_CALL = 8
 
 
-class PictureLoader:
-    """Reads pictures as training has read them.
+class ImageLoader:
+    """Reads images as training has read them.
 
     Args:
-        image_size_px: side S of the square pictures, in pixels.
-        aspect: how a picture becomes a square.
-        max_side_px: larger pictures are reduced to this first, as in preparation; None: never.
+        image_size_px: side S of the square images, in pixels.
+        aspect: how an image becomes a square.
+        max_side_px: larger images are reduced to this first, as in preparation; None: never.
     """
 
     def __init__(
@@ -44,26 +44,26 @@ class PictureLoader:
         self._max_side_px = max_side_px
 
         def to_square(content: tf.Tensor) -> tf.Tensor:
-            picture = decode_picture(content)
-            return resize_picture(picture, image_size_px=image_size_px, aspect=aspect)
+            image = decode_image(content)
+            return resize_image(image, image_size_px=image_size_px, aspect=aspect)
 
         # One compiled function, because single operations hold Python's lock too often.
         self._to_squares = tf.function(
             lambda contents: tf.map_fn(
                 to_square,
                 contents,
-                # Several threads do this already, and one large picture at a time is enough.
+                # Several threads do this already, and one large image at a time is enough.
                 parallel_iterations=1,
                 fn_output_signature=tf.TensorSpec([image_size_px, image_size_px, 3], tf.uint8),
             ),
             input_signature=[tf.TensorSpec([None], tf.string)],
         )
 
-    def load(self, paths: Sequence[Path]) -> list[np.ndarray | UnreadablePictureError]:
-        """Reads some pictures.
+    def load(self, paths: Sequence[Path]) -> list[np.ndarray | UnreadableImageError]:
+        """Reads some images.
 
         Returns:
-            For each uint8 [S, S, 3], or why the file cannot be used as a picture.
+            For each uint8 [S, S, 3], or why the file cannot be used as an image.
         """
         files = load_prepared(paths, max_side_px=self._max_side_px)
         contents = [file for file in files if isinstance(file, bytes)]
@@ -77,7 +77,7 @@ class PictureLoader:
             ]
 
     def _load_with_care(self, content: bytes) -> np.ndarray:
-        """Reads one picture of which a neighbour may be damaged, or it is itself."""
+        """Reads one image of which a neighbor may be damaged, or it is itself."""
         try:
             return self._to_squares([content]).numpy()[0]
         except tf.errors.OpError:
@@ -87,21 +87,21 @@ class PictureLoader:
             return self._to_squares([prepared]).numpy()[0]
         except tf.errors.OpError as error:
             message = str(error.message).splitlines()[0]
-            raise UnreadablePictureError(f"TensorFlow cannot use it: {message}") from error
+            raise UnreadableImageError(f"TensorFlow cannot use it: {message}") from error
 
 
 def load_prepared(
     paths: Sequence[Path], *, max_side_px: int | None
-) -> list[bytes | UnreadablePictureError]:
+) -> list[bytes | UnreadableImageError]:
     """The files as preparation would have written them, for somebody else to decode.
 
     Returns:
-        For each the content, or why the file cannot be used as a picture.
+        For each the content, or why the file cannot be used as an image.
     """
 
     def load_one(path: Path) -> bytes:
         content = read_bytes(path)
-        # Most pictures need no preparation, and to see that takes much less than decoding twice.
+        # Most images need no preparation, and to see that takes much less than decoding twice.
         if size_of_plain_jpeg(content, max_side_px=max_side_px) is not None:
             return content
         return prepare_bytes(content, max_side_px=max_side_px)
@@ -112,11 +112,11 @@ def load_prepared(
 def load_ahead(
     load: Callable[[Sequence[Path]], Sequence[Loaded]], paths: Iterable[Path], *, num_threads: int
 ) -> Iterator[tuple[Path, Loaded]]:
-    """Loads pictures in threads, some ahead of whoever takes them; memory stays flat.
+    """Loads images in threads, some ahead of whoever takes them; memory stays flat.
 
     Args:
         load: gives something for each of some paths.
-        paths: of the pictures.
+        paths: of the images.
         num_threads: at least 1.
 
     Yields:
@@ -128,17 +128,17 @@ def load_ahead(
 
     loaded = map_in_threads(
         load_some,
-        in_batches(paths, _PICTURES_A_CALL),
+        in_batches(paths, _IMAGES_A_CALL),
         num_threads=num_threads,
-        num_ahead=_PICTURES_AHEAD // _PICTURES_A_CALL,
+        num_ahead=_IMAGES_AHEAD // _IMAGES_A_CALL,
     )
     return itertools.chain.from_iterable(loaded)
 
 
 def _attempt(
     function: Callable[[Source], Loaded], source: Source
-) -> Loaded | UnreadablePictureError:
+) -> Loaded | UnreadableImageError:
     try:
         return function(source)
-    except UnreadablePictureError as error:
+    except UnreadableImageError as error:
         return error

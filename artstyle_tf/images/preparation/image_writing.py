@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from artstyle_tf.images.batches.augmentation import augment_picture
+from artstyle_tf.images.batches.augmentation import augment_image
 from artstyle_tf.images.reading.image_reading import (
-    DecodedPicture,
-    UnreadablePictureError,
+    DecodedImage,
+    UnreadableImageError,
     count_pixels,
-    decode_picture,
+    decode_image,
     read_bytes,
     size_of_plain_jpeg,
 )
@@ -50,7 +50,7 @@ class WritingTask:
     Attributes:
         source: the file.
         source_digest: SHA-256 it had when it was listed.
-        max_side_px: pictures are reduced so that no side is longer; None keeps their size.
+        max_side_px: images are reduced so that no side is longer; None keeps their size.
         folder: where to put the files until the caller moves them to their place.
         targets: what to make.
     """
@@ -63,15 +63,15 @@ class WritingTask:
 
 
 @dataclass(frozen=True)
-class WrittenPicture:
+class WrittenImage:
     """A file that was made.
 
     Attributes:
         target: what was asked for.
         file: where it lies for now.
         digest: SHA-256 of the file.
-        width_px: of the picture.
-        height_px: of the picture.
+        width_px: of the image.
+        height_px: of the image.
         size_bytes: of the file.
     """
 
@@ -84,17 +84,17 @@ class WrittenPicture:
 
 
 @dataclass(frozen=True)
-class RejectedPicture:
+class RejectedImage:
     """A source that cannot be used, and why."""
 
     reason: str
 
 
-def write_pictures(task: WritingTask) -> list[WrittenPicture] | RejectedPicture:
+def write_images(task: WritingTask) -> list[WrittenImage] | RejectedImage:
     """Makes the files of one task.
 
     What any decoder reads to the same pixels is copied byte for byte. Everything else becomes RGB:
-    JPEG of quality 95 without colour subsampling if the source format was lossy, else PNG.
+    JPEG of quality 95 without color subsampling if the source format was lossy, else PNG.
 
     Args:
         task: what to do.
@@ -108,20 +108,20 @@ def write_pictures(task: WritingTask) -> list[WrittenPicture] | RejectedPicture:
     try:
         content = read_bytes(task.source)
         if hashlib.sha256(content).hexdigest() != task.source_digest:
-            raise UnreadablePictureError("the file changed after it was listed; prepare again")
+            raise UnreadableImageError("the file changed after it was listed; prepare again")
         with alone_if_large(count_pixels(content)):
             if not any(target.policy for target in task.targets):
                 size = size_of_plain_jpeg(content, max_side_px=task.max_side_px)
                 if size is not None:
                     return [_store(task, target, content, ".jpg", size) for target in task.targets]
-            picture = decode_picture(content, max_side_px=task.max_side_px)
-            return [_write(task, target, picture, content) for target in task.targets]
-    except UnreadablePictureError as error:
-        return RejectedPicture(error.reason)
+            image = decode_image(content, max_side_px=task.max_side_px)
+            return [_write(task, target, image, content) for target in task.targets]
+    except UnreadableImageError as error:
+        return RejectedImage(error.reason)
 
 
 def prepare_bytes(content: bytes, *, max_side_px: int | None) -> bytes:
-    """What `write_pictures` would write of a file, without writing it.
+    """What `write_images` would write of a file, without writing it.
 
     Args:
         content: of a file, whatever its format.
@@ -131,22 +131,22 @@ def prepare_bytes(content: bytes, *, max_side_px: int | None) -> bytes:
         A JPEG or PNG.
 
     Raises:
-        UnreadablePictureError: if the bytes are not a picture that can be used.
+        UnreadableImageError: if the bytes are not an image that can be used.
     """
     with alone_if_large(count_pixels(content)):
-        encoded, _ = _encode_original(decode_picture(content, max_side_px=max_side_px), content)
+        encoded, _ = _encode_original(decode_image(content, max_side_px=max_side_px), content)
         return encoded
 
 
 def _write(
-    task: WritingTask, target: Target, picture: DecodedPicture, content: bytes
-) -> WrittenPicture:
-    pixels = picture.pixels
+    task: WritingTask, target: Target, image: DecodedImage, content: bytes
+) -> WrittenImage:
+    pixels = image.pixels
     if target.policy:
         pixels = _augmented(pixels, target)
-        encoded, suffix = _encode(pixels, as_jpeg=picture.is_lossy)
+        encoded, suffix = _encode(pixels, as_jpeg=image.is_lossy)
     else:
-        encoded, suffix = _encode_original(picture, content)
+        encoded, suffix = _encode_original(image, content)
     height, width = pixels.shape[:2]
     return _store(task, target, encoded, suffix, (width, height))
 
@@ -155,19 +155,19 @@ def _augmented(pixels: np.ndarray, target: Target) -> np.ndarray:
     import cv2  # only where it is loaded anyway
 
     try:
-        return augment_picture(pixels, policy=target.policy, seed=target.seed)
+        return augment_image(pixels, policy=target.policy, seed=target.seed)
     except cv2.error as error:
         # OpenCV has limits of its own: 32,767 pixels a side for warps, and for ratios.
         height, width = pixels.shape[:2]
         reason = f"cannot be augmented at {width} x {height} pixels"
-        raise UnreadablePictureError(reason) from error
+        raise UnreadableImageError(reason) from error
 
 
-def _encode_original(picture: DecodedPicture, content: bytes) -> tuple[bytes, str]:
-    """Bytes and suffix of a picture that is not augmented."""
-    if picture.is_plain and not picture.is_reduced:
-        return content, ".jpg" if picture.file_format == "JPEG" else ".png"
-    return _encode(picture.pixels, as_jpeg=picture.is_lossy)
+def _encode_original(image: DecodedImage, content: bytes) -> tuple[bytes, str]:
+    """Bytes and suffix of an image that is not augmented."""
+    if image.is_plain and not image.is_reduced:
+        return content, ".jpg" if image.file_format == "JPEG" else ".png"
+    return _encode(image.pixels, as_jpeg=image.is_lossy)
 
 
 def _encode(pixels: np.ndarray, *, as_jpeg: bool) -> tuple[bytes, str]:
@@ -191,7 +191,7 @@ def _png(pixels: np.ndarray) -> bytes:
 
 def _store(
     task: WritingTask, target: Target, content: bytes, suffix: str, size: tuple[int, int]
-) -> WrittenPicture:
+) -> WrittenImage:
     file = task.folder / (hashlib.sha256(target.name.encode()).hexdigest()[:32] + suffix)
     try:
         file.write_bytes(content)
@@ -199,4 +199,4 @@ def _store(
     except OSError as error:
         raise cannot_write(file, error) from error
     digest = hashlib.sha256(content).hexdigest()
-    return WrittenPicture(target, file, digest, *size, len(content))
+    return WrittenImage(target, file, digest, *size, len(content))

@@ -22,7 +22,7 @@ class Journal:
     there is a journal, the preparation is not finished.
 
     Args:
-        destination: folder of the prepared pictures.
+        destination: folder of the prepared images.
     """
 
     def __init__(self, destination: Path) -> None:

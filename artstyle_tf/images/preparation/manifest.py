@@ -1,4 +1,4 @@
-"""The table of prepared pictures: what each file is and where it came from."""
+"""The table of prepared images: what each file is and where it came from."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ REJECTED_COLUMNS = ("path", "reason")
 
 
 @dataclass(frozen=True)
-class PreparedPictures:
+class PreparedImages:
     """Clean RGB files in one folder, and where they came from.
 
     Attributes:
         root: the folder.
         manifest: sorted by path; one row per file with the columns path (relative to root, with
-            /), label, split, group, source (relative to the pictures' root), source_digest, parent
+            /), label, split, group, source (relative to the images' root), source_digest, parent
             (path of the original for an augmented child, else ""), digest (SHA-256 of the file),
             width_px, height_px, policy ("" for originals), seed (missing for originals),
             size_bytes, recipe.
-        rejected: sorted by path; columns path (relative to the pictures' root) and reason.
+        rejected: sorted by path; columns path (relative to the images' root) and reason.
     """
 
     root: Path
@@ -61,14 +61,14 @@ class PreparedPictures:
         return tuple(sorted(self.manifest["label"].unique()))
 
 
-def read_prepared(destination: Path) -> PreparedPictures:
-    """Reads what `prepare_pictures` left in a folder.
+def read_prepared(destination: Path) -> PreparedImages:
+    """Reads what `prepare_images` left in a folder.
 
     Args:
         destination: the folder.
 
     Returns:
-        Its pictures, all of which are there.
+        Its images, all of which are there.
 
     Raises:
         ArtstyleError: if the folder was not prepared, not to the end, or files are gone.
@@ -76,11 +76,11 @@ def read_prepared(destination: Path) -> PreparedPictures:
     destination = Path(destination)
     if not (destination / MANIFEST_FILE).is_file() or (destination / JOURNAL_FILE).exists():
         raise ArtstyleError(
-            "The pictures are not prepared, or not all of them",
+            "The images are not prepared, or not all of them",
             received=f"{destination}",
             fix="run scripts/prepare_data.py; it goes on where it stopped",
         )
-    prepared = PreparedPictures(
+    prepared = PreparedImages(
         destination,
         _read_table(destination / MANIFEST_FILE, _TYPE_BY_COLUMN),
         _read_table(destination / REJECTED_FILE, dict.fromkeys(REJECTED_COLUMNS, str)),
@@ -89,7 +89,7 @@ def read_prepared(destination: Path) -> PreparedPictures:
     changed = [path for path, size in rows if not is_there(destination / path, size)]
     if changed:
         raise ArtstyleError(
-            f"{len(changed)} prepared pictures in {destination} are gone or were changed",
+            f"{len(changed)} prepared images in {destination} are gone or were changed",
             received=examples(changed),
             fix="run scripts/prepare_data.py, which makes them again",
         )
@@ -106,7 +106,7 @@ def is_there(file: Path, size_bytes: int) -> bool:
 
 def write_tables(
     destination: Path, rows: Iterable[Row], rejected: Mapping[str, str]
-) -> PreparedPictures:
+) -> PreparedImages:
     """Writes manifest.csv and rejected.csv where they say something new.
 
     Args:
@@ -120,10 +120,10 @@ def write_tables(
     manifest = pd.DataFrame(list(rows), columns=list(MANIFEST_COLUMNS)).astype(_TYPE_BY_COLUMN)
     manifest = manifest.sort_values("path", ignore_index=True)
     reasons = pd.DataFrame(sorted(rejected.items()), columns=list(REJECTED_COLUMNS), dtype=str)
-    # The manifest comes last: where it is, the list of rejected pictures is complete.
+    # The manifest comes last: where it is, the list of rejected images is complete.
     _write_if_new(destination / REJECTED_FILE, csv_text(reasons))
     _write_if_new(destination / MANIFEST_FILE, csv_text(manifest))
-    return PreparedPictures(destination, manifest, reasons)
+    return PreparedImages(destination, manifest, reasons)
 
 
 def read_rows(destination: Path) -> dict[str, Row]:
@@ -140,7 +140,7 @@ def read_rows(destination: Path) -> dict[str, Row]:
 
 
 def without_suffix(path: str) -> str:
-    """The part of a prepared path that is known before the picture is read."""
+    """The part of a prepared path that is known before the image is read."""
     return path.rpartition(".")[0]
 
 
@@ -154,9 +154,9 @@ def _read_table(path: Path, type_by_column: Mapping[str, Any]) -> pd.DataFrame:
         return table.astype(type_by_column)
     except (OSError, ValueError, KeyError) as error:
         raise ArtstyleError(
-            "A list of prepared pictures is damaged",
+            "A list of prepared images is damaged",
             received=f"{path}: {error}",
-            fix=f"delete {path.parent} and prepare the pictures again",
+            fix=f"delete {path.parent} and prepare the images again",
         ) from error
 
 

@@ -15,19 +15,19 @@ _MOST_BYTES = 180
 _UNWANTED = re.compile(r'[<>:"|?*\\+\x00-\x1f\x7f]')
 
 
-def name_prepared_pictures(pictures: Iterable[tuple[str, str, str]]) -> list[str]:
-    """Chooses a path without suffix for each picture; folders below a style become part of it.
+def name_prepared_images(images: Iterable[tuple[str, str, str]]) -> list[str]:
+    """Chooses a path without suffix for each image; folders below a style become part of it.
 
     Two names never differ in upper and lower case or in their suffix alone: file systems and
     readers may not tell them apart. Where two would, all of them get a mark made of their path.
 
     Args:
-        pictures: (path relative to the source root, label, split), each path once.
+        images: (path relative to the source root, label, split), each path once.
 
     Returns:
-        "<split>/<label>/<name>" per picture, unique, independent of the order of the pictures.
+        "<split>/<label>/<name>" per image, unique, independent of the order of the images.
     """
-    listed = list(pictures)
+    listed = list(images)
     plain = [f"{split}/{label}/{_flat_name(path)}" for path, label, split in listed]
     names = list(plain)
     mark_length = 8
@@ -43,7 +43,7 @@ def child_name(parent: str, number: int) -> str:
     """The name of an augmented child; no original's name contains a plus sign.
 
     Args:
-        parent: a name from `name_prepared_pictures`.
+        parent: a name from `name_prepared_images`.
         number: of the child, from 1.
     """
     return f"{parent}+{number:03d}"

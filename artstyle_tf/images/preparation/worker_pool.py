@@ -1,4 +1,4 @@
-"""Work on many pictures at once, in processes of their own."""
+"""Work on many images at once, in processes of their own."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class WorkerPool:
 
     def __exit__(self, *exception: object) -> None:
         if self._executor is not None:
-            # What is queued is dropped, so Ctrl-C waits for one picture per worker at most.
+            # What is queued is dropped, so Ctrl-C waits for one image per worker at most.
             self._executor.shutdown(cancel_futures=True)
 
     def map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
@@ -108,7 +108,7 @@ class WorkerPool:
         return self._executor
 
 
-def _set_up_worker(turn_of_large_pictures: AbstractContextManager[Any]) -> None:
-    share_turns(turn_of_large_pictures)
+def _set_up_worker(turn_of_large_images: AbstractContextManager[Any]) -> None:
+    share_turns(turn_of_large_images)
     prepare_standard_streams()
     end_with_parent()

@@ -1,4 +1,4 @@
-"""Pictures of any mode and colour profile -> 8-bit sRGB."""
+"""Images of any mode and color profile -> 8-bit sRGB."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _COLOR_MODES = frozenset({"RGB", "RGBA", "RGBa", "P", "PA"})
 
 
 def needed_profile(image: Image.Image) -> bytes | None:
-    """The colour profile of a file, unless it is absent, sRGB or unreadable.
+    """The color profile of a file, unless it is absent, sRGB or unreadable.
 
     Args:
-        image: loaded; a PNG can describe its colours without a profile.
+        image: loaded; a PNG can describe its colors without a profile.
     """
     profile = image.info.get("icc_profile")
     if isinstance(profile, bytes) and profile:
@@ -41,18 +41,18 @@ def strips_in_srgb(
     pixels_at_once: int = _PIXELS_AT_ONCE,
     rows_multiple_of: int = 1,
 ) -> Iterator[tuple[int, Image.Image]]:
-    """Shows a picture of any mode as 8-bit RGB, transparent parts on white, strip by strip.
+    """Shows an image of any mode as 8-bit RGB, transparent parts on white, strip by strip.
 
-    On the way a pixel takes up to 30 bytes, which only a strip of a large picture does at a time.
+    On the way a pixel takes up to 30 bytes, which only a strip of a large image does at a time.
 
     Args:
-        image: a loaded picture.
+        image: a loaded image.
         profile: what `needed_profile` said about it.
         pixels_at_once: most pixels of a strip, unless the fewest rows have more.
         rows_multiple_of: fewest rows of a strip, but for the last.
 
     Yields:
-        First row and a picture of mode "RGB", which has the whole width; from top to bottom.
+        First row and an image of mode "RGB", which has the whole width; from top to bottom.
 
     Raises:
         ValueError: if Pillow cannot convert the mode.
@@ -149,7 +149,7 @@ def _lattice(color_space: str) -> Image.Image | None:
 
 def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     if profile is not None:
-        # A profile for other channels than the picture has is a mistake of whoever embedded it.
+        # A profile for other channels than the image has is a mistake of whoever embedded it.
         with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
             if image.mode == "RGB" and _is_gray_profile(profile):
                 image = image.getchannel("R")

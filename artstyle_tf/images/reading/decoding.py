@@ -1,4 +1,4 @@
-"""Bytes -> picture of the network's size; training, evaluation and serving share it."""
+"""Bytes -> image of the network's size; training, evaluation and serving share it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from artstyle_tf.images.settings import AspectPolicy
 _PIXELS_OF_A_STRIP = 2**19
 
 
-def decode_picture(image_bytes: tf.Tensor) -> tf.Tensor:
+def decode_image(image_bytes: tf.Tensor) -> tf.Tensor:
     """Decodes JPEG, PNG, GIF (first frame), BMP or WebP.
 
     Args:
@@ -22,13 +22,13 @@ def decode_picture(image_bytes: tf.Tensor) -> tf.Tensor:
         uint8 [H, W, 3], RGB.
 
     Raises:
-        tf.errors.InvalidArgumentError: if the bytes are no whole picture.
+        tf.errors.InvalidArgumentError: if the bytes are no whole image.
     """
-    picture = tf.io.decode_image(image_bytes, channels=3, expand_animations=False)
-    return tf.ensure_shape(picture, [None, None, 3])
+    image = tf.io.decode_image(image_bytes, channels=3, expand_animations=False)
+    return tf.ensure_shape(image, [None, None, 3])
 
 
-def decode_unprepared_picture(
+def decode_unprepared_image(
     image_bytes: tf.Tensor, header: ImageHeader | None = None
 ) -> tf.Tensor:
     """Decodes a file as it comes, nearly as `images.preparation.preparation` would have shown it.
@@ -41,60 +41,60 @@ def decode_unprepared_picture(
         header: of this file, if it has been read already.
 
     Returns:
-        uint8 [H, W, 3], RGB; of a prepared picture the same as `decode_picture`.
+        uint8 [H, W, 3], RGB; of a prepared image the same as `decode_image`.
 
     Raises:
-        tf.errors.InvalidArgumentError: if the bytes are no whole picture.
+        tf.errors.InvalidArgumentError: if the bytes are no whole image.
     """
     if header is None:
         header = read_header(image_bytes)
     check = tf.debugging.Assert(tf.equal(header.fault, ""), [header.fault])
     with tf.control_dependencies([check]):
         content = tf.identity(header.content)
-    picture = tf.io.decode_image(content, channels=0, expand_animations=False)
-    picture = tf.ensure_shape(picture, [None, None, None])
-    picture = turn_upright(picture, orientation_of(image_bytes, header))
-    num_channels = tf.shape(picture)[2]
-    has_alpha = tf.reduce_any(tf.equal(num_channels, [2, 4]))  # grey or RGB before it
-    colours = tf.cond(has_alpha, lambda: _on_white(picture), lambda: picture)
-    colours = tf.cond(
-        num_channels < 3, lambda: tf.repeat(colours, 3, axis=2), lambda: tf.identity(colours)
+    image = tf.io.decode_image(content, channels=0, expand_animations=False)
+    image = tf.ensure_shape(image, [None, None, None])
+    image = turn_upright(image, orientation_of(image_bytes, header))
+    num_channels = tf.shape(image)[2]
+    has_alpha = tf.reduce_any(tf.equal(num_channels, [2, 4]))  # gray or RGB before it
+    colors = tf.cond(has_alpha, lambda: _on_white(image), lambda: image)
+    colors = tf.cond(
+        num_channels < 3, lambda: tf.repeat(colors, 3, axis=2), lambda: tf.identity(colors)
     )
-    return tf.ensure_shape(colours, [None, None, 3])
+    return tf.ensure_shape(colors, [None, None, 3])
 
 
-def resize_picture(picture: tf.Tensor, *, image_size_px: int, aspect: AspectPolicy) -> tf.Tensor:
+def resize_image(image: tf.Tensor, *, image_size_px: int, aspect: AspectPolicy) -> tf.Tensor:
     """Resizes with antialiasing to the square the network takes.
 
     The result is rounded to whole levels, as 8-bit image libraries do. So keeping it as uint8
-    loses nothing, and a picture that was kept is the picture that a server would see.
+    loses nothing, and an image that was kept is the image that a server would see.
 
     Args:
-        picture: uint8 [H, W, 3].
+        image: uint8 [H, W, 3].
         image_size_px: side S of the result, in pixels.
         aspect: "squash" changes the proportions, "crop" keeps the central square, "pad" keeps
-            everything on a grey ground.
+            everything on a gray ground.
 
     Returns:
         uint8 [S, S, 3].
     """
     if aspect == "crop":
-        picture = _central_square(picture)
+        image = _central_square(image)
     size = [image_size_px, image_size_px]
     if aspect == "pad":
-        resized = _resize_into_grey_square(picture, image_size_px)
+        resized = _resize_into_gray_square(image, image_size_px)
     else:
-        resized = tf.image.resize(picture, size, method="bilinear", antialias=True)
+        resized = tf.image.resize(image, size, method="bilinear", antialias=True)
     levels = tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
     return tf.ensure_shape(levels, [image_size_px, image_size_px, 3])
 
 
-def _on_white(picture: tf.Tensor) -> tf.Tensor:
+def _on_white(image: tf.Tensor) -> tf.Tensor:
     """uint8 [H, W, C + 1] with transparency last -> uint8 [H, W, C], rounded as Pillow does.
 
-    Strip by strip, because wider numbers take 20 times the memory of the picture.
+    Strip by strip, because wider numbers take 20 times the memory of the image.
     """
-    height, width, num_channels = tf.unstack(tf.shape(picture))
+    height, width, num_channels = tf.unstack(tf.shape(image))
     rows = tf.maximum(_PIXELS_OF_A_STRIP // tf.maximum(width, 1), 1)
     num_strips = (height + rows - 1) // rows
     strips = tf.TensorArray(
@@ -102,7 +102,7 @@ def _on_white(picture: tf.Tensor) -> tf.Tensor:
     )
 
     def add_strip(number: tf.Tensor, strips: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
-        strip = _strip_on_white(picture[number * rows : (number + 1) * rows])
+        strip = _strip_on_white(image[number * rows : (number + 1) * rows])
         return number + 1, strips.write(number, strip)
 
     _, strips = tf.while_loop(
@@ -114,33 +114,33 @@ def _on_white(picture: tf.Tensor) -> tf.Tensor:
     return tf.reshape(strips.concat(), [height, width, num_channels - 1])
 
 
-def _strip_on_white(picture: tf.Tensor) -> tf.Tensor:
-    levels = tf.cast(picture, tf.int32)
-    colours, alpha = tf.split(levels, [tf.shape(levels)[2] - 1, 1], axis=2)
-    mixed = colours * alpha + 255 * (255 - alpha) + 128
+def _strip_on_white(image: tf.Tensor) -> tf.Tensor:
+    levels = tf.cast(image, tf.int32)
+    colors, alpha = tf.split(levels, [tf.shape(levels)[2] - 1, 1], axis=2)
+    mixed = colors * alpha + 255 * (255 - alpha) + 128
     return tf.cast((mixed + mixed // 256) // 256, tf.uint8)
 
 
-def _central_square(picture: tf.Tensor) -> tf.Tensor:
-    height, width = tf.unstack(tf.shape(picture)[:2])
+def _central_square(image: tf.Tensor) -> tf.Tensor:
+    height, width = tf.unstack(tf.shape(image)[:2])
     side = tf.minimum(height, width)
     return tf.image.crop_to_bounding_box(
-        picture, (height - side) // 2, (width - side) // 2, side, side
+        image, (height - side) // 2, (width - side) // 2, side, side
     )
 
 
-def _resize_into_grey_square(picture: tf.Tensor, image_size_px: int) -> tf.Tensor:
-    grey = 127.0
-    size = _size_within(tf.shape(picture)[:2], image_size_px)
-    resized = tf.image.resize(picture, size, method="bilinear", antialias=True)
+def _resize_into_gray_square(image: tf.Tensor, image_size_px: int) -> tf.Tensor:
+    gray = 127.0
+    size = _size_within(tf.shape(image)[:2], image_size_px)
+    resized = tf.image.resize(image, size, method="bilinear", antialias=True)
     height, width = tf.unstack(size)
     top, left = (image_size_px - height) // 2, (image_size_px - width) // 2
-    padded = tf.image.pad_to_bounding_box(resized - grey, top, left, image_size_px, image_size_px)
-    return padded + grey
+    padded = tf.image.pad_to_bounding_box(resized - gray, top, left, image_size_px, image_size_px)
+    return padded + gray
 
 
 def _size_within(size: tf.Tensor, image_size_px: int) -> tf.Tensor:
-    """The height and width that `tf.image.resize` gives a picture whose aspect ratio it preserves.
+    """The height and width that `tf.image.resize` gives an image whose aspect ratio it preserves.
 
     But for one that is so thin that it would round a side to nothing, and fail.
 

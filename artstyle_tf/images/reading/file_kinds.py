@@ -35,7 +35,7 @@ class FileKind:
 
     def __str__(self) -> str:
         if not self.is_image:
-            return f"not a picture but {self.name}"
+            return f"not an image but {self.name}"
         return f"{self.name}, {self.advice}" if self.advice else self.name
 
 

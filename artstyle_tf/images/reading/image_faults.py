@@ -1,4 +1,4 @@
-"""What is wrong with a file that cannot be used as a picture, in a few words."""
+"""What is wrong with a file that cannot be used as an image, in a few words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def what_it_is_instead(content: bytes) -> str:
     kind = kind_of(content[:HEAD_BYTES])
     if kind is None:
         return (
-            "not a picture in a format that is read here"
+            "not an image in a format that is read here"
             " (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC)"
         )
     if kind.is_read or (kind is HEIC and has_heif()):

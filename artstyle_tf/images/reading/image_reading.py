@@ -1,4 +1,4 @@
-"""Any picture file -> 8-bit RGB pixels, or a short reason why not. Content decides, not suffix."""
+"""Any image file -> 8-bit RGB pixels, or a short reason why not. Content decides, not suffix."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from artstyle_tf.images.reading.reduction import reduced_size
 from artstyle_tf.images.reading.tiff_faults import load_tiff
 from artstyle_tf.images.reading.tiff_pages import fault_of_tiff, seek_full_resolution
 
-# Pillow knows many more, some of which start other programs (EPS) or are no pictures (PDF).
+# Pillow knows many more, some of which start other programs (EPS) or are no images (PDF).
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF")
 _LOSSY_FORMATS = frozenset({"JPEG", "MPO", "WEBP", "AVIF", HEIF_FORMAT})
 _LOSSLESS_WEBP = b"VP8L"
@@ -46,8 +46,8 @@ _TURN_BY_ORIENTATION = {
 _warning_filters = threading.Lock()
 
 
-class UnreadablePictureError(Exception):
-    """A file that cannot be used as a picture.
+class UnreadableImageError(Exception):
+    """A file that cannot be used as an image.
 
     Args:
         reason: short, for a person, without the file's name and a full stop.
@@ -59,7 +59,7 @@ class UnreadablePictureError(Exception):
 
 
 @dataclass(frozen=True)
-class DecodedPicture:
+class DecodedImage:
     """Pixels and what the file around them was like.
 
     Attributes:
@@ -67,7 +67,7 @@ class DecodedPicture:
         file_format: Pillow's name of the format, e.g. "JPEG".
         is_lossy: whether the format throws detail away, so that storing it so again is no new loss.
         is_plain: whether any decoder makes the same pixels of the same bytes: 8-bit RGB JPEG or
-            PNG, one frame, no rotation, no transparency, no colour profile but sRGB.
+            PNG, one frame, no rotation, no transparency, no color profile but sRGB.
         is_reduced: whether the pixels are fewer than those of the file.
         complaint: of the decoder, about what is not to be seen; "" for none.
     """
@@ -80,27 +80,27 @@ class DecodedPicture:
     complaint: str = ""
 
 
-def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Reads a picture as it is meant to be seen: turned by EXIF, on white, in sRGB.
+def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Reads an image as it is meant to be seen: turned by EXIF, on white, in sRGB.
 
     JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, with pillow-heif HEIC; of several frames the first;
-    grey, palette, CMYK, LAB, 1, 8, 16 and 32 bits per channel, with or without transparency.
+    gray, palette, CMYK, LAB, 1, 8, 16 and 32 bits per channel, with or without transparency.
 
     Args:
         path: the file, whatever its suffix.
-        max_pixels: width x height above which the picture is refused before it is decoded.
+        max_pixels: width x height above which the image is refused before it is decoded.
 
     Returns:
         uint8 [H, W, 3], RGB.
 
     Raises:
-        UnreadablePictureError: if the file is missing, empty, cut off, no picture or too large.
+        UnreadableImageError: if the file is missing, empty, cut off, no image or too large.
     """
-    return decode_picture(read_bytes(path), max_pixels=max_pixels).pixels
+    return decode_image(read_bytes(path), max_pixels=max_pixels).pixels
 
 
-def decode_grey_thumbnail(content: bytes, *, side_px: int) -> np.ndarray:
-    """Makes a small grey square of a picture, quickly: a JPEG is decoded at a fraction of its size.
+def decode_gray_thumbnail(content: bytes, *, side_px: int) -> np.ndarray:
+    """Makes a small gray square of an image, quickly: a JPEG is decoded at a fraction of its size.
 
     Args:
         content: of the file.
@@ -110,16 +110,16 @@ def decode_grey_thumbnail(content: bytes, *, side_px: int) -> np.ndarray:
         uint8 [S, S], turned by EXIF, on white, squashed.
 
     Raises:
-        UnreadablePictureError: as `read_picture`; cut-off files may still be read.
+        UnreadableImageError: as `read_image`; cut-off files may still be read.
     """
-    with opened_picture(content) as image:
+    with opened_image(content) as image:
         image.draft("RGB", (2 * side_px, 2 * side_px))
         image.load()
         turn = _TURN_BY_ORIENTATION.get(_orientation(image))
-        grey = Image.new("L", image.size)
+        gray = Image.new("L", image.size)
         for top, strip in strips_in_srgb(image, None):
-            grey.paste(strip.convert("L"), (0, top))
-        small = grey.resize((side_px, side_px), Image.Resampling.LANCZOS, reducing_gap=2.0)
+            gray.paste(strip.convert("L"), (0, top))
+        small = gray.resize((side_px, side_px), Image.Resampling.LANCZOS, reducing_gap=2.0)
         return np.array(small if turn is None else small.transpose(turn))
 
 
@@ -127,28 +127,28 @@ def read_bytes(path: Path) -> bytes:
     """Reads a whole file.
 
     Raises:
-        UnreadablePictureError: if the system refuses.
+        UnreadableImageError: if the system refuses.
     """
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UnreadablePictureError(f"cannot be opened: {error.strerror or error}") from error
+        raise UnreadableImageError(f"cannot be opened: {error.strerror or error}") from error
 
 
-def decode_picture(
+def decode_image(
     content: bytes, *, max_pixels: int = MAX_PIXELS, max_side_px: int | None = None
-) -> DecodedPicture:
-    """Does for a file's bytes what `read_picture` does for a file.
+) -> DecodedImage:
+    """Does for a file's bytes what `read_image` does for a file.
 
     Args:
         content: of the file.
-        max_pixels: see `read_picture`.
-        max_side_px: larger pictures are reduced to this; None keeps all sizes.
+        max_pixels: see `read_image`.
+        max_side_px: larger images are reduced to this; None keeps all sizes.
 
     Raises:
-        UnreadablePictureError: if the bytes are not a picture that can be used.
+        UnreadableImageError: if the bytes are not an image that can be used.
     """
-    with opened_picture(content, max_pixels=max_pixels) as image:
+    with opened_image(content, max_pixels=max_pixels) as image:
         return _decode(image, content, max_side_px)
 
 
@@ -162,7 +162,7 @@ def size_of_plain_jpeg(content: bytes, *, max_side_px: int | None) -> tuple[int,
         max_side_px: limit for both sides, or None.
 
     Returns:
-        The size if `DecodedPicture.is_plain` would be true; None for everything else, and for a
+        The size if `DecodedImage.is_plain` would be true; None for everything else, and for a
         JPEG that is damaged.
     """
     try:
@@ -174,17 +174,17 @@ def size_of_plain_jpeg(content: bytes, *, max_side_px: int | None) -> tuple[int,
                 and is_whole_jpeg(content)
             ):
                 return image.size
-    except UnreadablePictureError:
+    except UnreadableImageError:
         pass
     return None
 
 
 @contextlib.contextmanager
-def opened_picture(content: bytes, *, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
-    """Opens a picture, whose pixels need not be loaded, in one of the formats that are read here.
+def opened_image(content: bytes, *, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
+    """Opens an image, whose pixels need not be loaded, in one of the formats that are read here.
 
     Raises:
-        UnreadablePictureError: for whatever goes wrong inside, too.
+        UnreadableImageError: for whatever goes wrong inside, too.
     """
     with _one_reason(content), _opened(content, max_pixels) as image:
         yield image
@@ -192,33 +192,33 @@ def opened_picture(content: bytes, *, max_pixels: int = MAX_PIXELS) -> Iterator[
 
 @contextlib.contextmanager
 def _one_reason(content: bytes) -> Iterator[None]:
-    """Turns whatever goes wrong inside into an UnreadablePictureError."""
+    """Turns whatever goes wrong inside into an UnreadableImageError."""
     if not content:
-        raise UnreadablePictureError("the file is empty")
+        raise UnreadableImageError("the file is empty")
     try:
         yield
-    except UnreadablePictureError:
+    except UnreadableImageError:
         raise
     except UnidentifiedImageError as error:
-        raise UnreadablePictureError(what_it_is_instead(content)) from error
+        raise UnreadableImageError(what_it_is_instead(content)) from error
     except Image.DecompressionBombError as error:
-        raise UnreadablePictureError(
+        raise UnreadableImageError(
             "far too many pixels: it may be a decompression bomb"
         ) from error
     except MemoryError as error:
-        raise UnreadablePictureError("there is not enough memory to decode it") from error
+        raise UnreadableImageError("there is not enough memory to decode it") from error
     except Exception as error:  # Pillow's decoders raise almost anything on damaged files.
-        raise UnreadablePictureError(why_it_failed(error, content)) from error
+        raise UnreadableImageError(why_it_failed(error, content)) from error
 
 
 def count_pixels(content: bytes) -> int:
-    """How many pixels a file says that it has; 0 if it is no picture."""
+    """How many pixels a file says that it has; 0 if it is no image."""
     try:
         with _one_reason(content), _warning_filters, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(content), formats=_formats_of(content)) as image:
                 return image.width * image.height
-    except UnreadablePictureError:
+    except UnreadableImageError:
         return 0
 
 
@@ -228,9 +228,9 @@ def _formats_of(content: bytes) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def _opened(content: bytes, max_pixels: int) -> Iterator[Image.Image]:
-    """Opens a picture that is small enough, with everything loaded that Pillow may warn about.
+    """Opens an image that is small enough, with everything loaded that Pillow may warn about.
 
-    Its warnings (almost a bomb, strange EXIF) are about files, not about this program: a picture is
+    Its warnings (almost a bomb, strange EXIF) are about files, not about this program: an image is
     either read or rejected with a reason.
     """
     with _warning_filters, warnings.catch_warnings():
@@ -242,10 +242,10 @@ def _opened(content: bytes, max_pixels: int) -> Iterator[Image.Image]:
             scale_transparent_gray(image)
         _refuse_too_many_pixels(image, max_pixels)
         if image.format == "TIFF":
-            # The one decoder that still warns, and turns the picture, while it loads.
+            # The one decoder that still warns, and turns the image, while it loads.
             fault = fault_of_tiff(image) or load_tiff(image, content)
             if fault is not None:
-                raise UnreadablePictureError(fault)
+                raise UnreadableImageError(fault)
         with contextlib.suppress(Exception):  # EXIF is optional, and so is understanding it.
             image.getexif()
     with image:
@@ -255,19 +255,19 @@ def _opened(content: bytes, max_pixels: int) -> Iterator[Image.Image]:
 def _refuse_too_many_pixels(image: Image.Image, max_pixels: int) -> None:
     max_pixels = most_pixels(image, max_pixels)
     if image.width * image.height > max_pixels:
-        raise UnreadablePictureError(
+        raise UnreadableImageError(
             f"{image.width} x {image.height} is more than {max_pixels / 1e6:g} million pixels:"
             " it may be a decompression bomb"
         )
 
 
-def _decode(image: Image.Image, content: bytes, max_side_px: int | None) -> DecodedPicture:
+def _decode(image: Image.Image, content: bytes, max_side_px: int | None) -> DecodedImage:
     file_format = image.format or ""
     complaint = _complaint(file_format, content)
     # Loading comes next: only then are all of PNG's chunks and the true mode known.
     image.load()
     is_plain = not complaint and is_plain_file(image, content, _orientation(image))
-    return DecodedPicture(
+    return DecodedImage(
         pixels=pixels_of(image, _orientation(image), max_side_px),
         is_reduced=reduced_size(*image.size, max_side_px) is not None,
         file_format=file_format,
@@ -281,15 +281,15 @@ def _complaint(file_format: str, content: bytes) -> str:
     """What Pillow keeps to itself, and whatever is harmless of it.
 
     Raises:
-        UnreadablePictureError: for what is to be seen.
+        UnreadableImageError: for what is to be seen.
     """
     reason = fault_of_heif(content) if file_format == HEIF_FORMAT else None
     if reason is not None:
-        raise UnreadablePictureError(reason)
+        raise UnreadableImageError(reason)
     checks = {"JPEG": fault_of_jpeg, "MPO": fault_of_jpeg, "PNG": fault_of_png}
     fault = checks[file_format](content) if file_format in checks else None
     if fault is not None and fault.reason:
-        raise UnreadablePictureError(fault.reason)
+        raise UnreadableImageError(fault.reason)
     return fault.message if fault is not None else ""
 
 

@@ -1,4 +1,4 @@
-"""What large pictures may take: how many pixels, and how much memory at once."""
+"""What large images may take: how many pixels, and how much memory at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 MAX_PIXELS = 100_000_000
-"""Larger pictures are refused: 100 million pixels are 300 MB once decoded."""
+"""Larger images are refused: 100 million pixels are 300 MB once decoded."""
 
 # What some decoders hold while they work; with these limits none takes more than a gigabyte.
 _MOST_BYTES_WHILE_LOADING = 800_000_000
@@ -27,7 +27,7 @@ _turn: contextlib.AbstractContextManager[Any] = threading.Lock()
 
 
 def most_pixels(image: Image.Image, max_pixels: int) -> int:
-    """The limit for a picture that is open but not loaded.
+    """The limit for an image that is open but not loaded.
 
     Args:
         image: whose format counts.
@@ -44,13 +44,13 @@ def most_pixels(image: Image.Image, max_pixels: int) -> int:
 
 @contextlib.contextmanager
 def alone_if_large(num_pixels: int) -> Iterator[None]:
-    """Lets only one large picture of all threads and workers be in memory while the body works."""
+    """Lets only one large image of all threads and workers be in memory while the body works."""
     with _turn if num_pixels > _LARGE_PIXELS else contextlib.nullcontext():
         yield
 
 
 def share_turns(turn: contextlib.AbstractContextManager[Any]) -> None:
-    """Makes this process wait for others before it decodes a large picture.
+    """Makes this process wait for others before it decodes a large image.
 
     Args:
         turn: a lock that all of them have.

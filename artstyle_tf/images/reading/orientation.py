@@ -1,7 +1,7 @@
 """Which way up an image is meant to be seen, inside a TensorFlow graph.
 
 TensorFlow's decoder ignores what a camera has noted in EXIF, so a server would see a portrait lying
-on its side. Prepared pictures have been turned already.
+on its side. Prepared images have been turned already.
 
 Source: CIPA DC-008 (Exif 2.32), JEITA CP-3451; TIFF 6.0, section 2; ISO 16684-1 (XMP).
 """
@@ -48,24 +48,24 @@ def orientation_of(image_bytes: tf.Tensor, header: ImageHeader) -> tf.Tensor:
     return tf.where((value >= 1) & (value <= 8), value, 1)
 
 
-def turn_upright(picture: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
-    """Turns and mirrors a picture as EXIF asks for.
+def turn_upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
+    """Turns and mirrors an image as EXIF asks for.
 
     Args:
-        picture: [H, W, C].
+        image: [H, W, C].
         orientation: int32 scalar in 1..8.
 
     Returns:
         [H, W, C], or [W, H, C] for 5 to 8.
     """
     is_transposed = orientation >= 5
-    picture = tf.cond(
-        is_transposed, lambda: tf.transpose(picture, [1, 0, 2]), lambda: tf.identity(picture)
+    image = tf.cond(
+        is_transposed, lambda: tf.transpose(image, [1, 0, 2]), lambda: tf.identity(image)
     )
     flips_rows = tf.reduce_any(tf.equal(orientation, [3, 4, 7, 8]))
     flips_columns = tf.reduce_any(tf.equal(orientation, [2, 3, 6, 7]))
-    picture = tf.cond(flips_rows, lambda: tf.reverse(picture, [0]), lambda: tf.identity(picture))
-    return tf.cond(flips_columns, lambda: tf.reverse(picture, [1]), lambda: tf.identity(picture))
+    image = tf.cond(flips_rows, lambda: tf.reverse(image, [0]), lambda: tf.identity(image))
+    return tf.cond(flips_columns, lambda: tf.reverse(image, [1]), lambda: tf.identity(image))
 
 
 def _orientation_in_exif(content: tf.Tensor, start: tf.Tensor) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""A picture that is loaded -> its pixels in sRGB, upright, and reduced where they are too many."""
+"""An image that is loaded -> its pixels in sRGB, upright, and reduced where they are too many."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from PIL import Image
 from artstyle_tf.images.reading.color_conversion import needed_profile, strips_in_srgb
 from artstyle_tf.images.reading.reduction import (
     box_size,
-    reduce_picture,
+    reduce_image,
     reduce_strips,
     reduced_size,
 )
 
-# By EXIF orientation: views of an upright picture in the order of the stored one.
+# By EXIF orientation: views of an upright image in the order of the stored one.
 _AS_STORED: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: lambda upright: upright[:, ::-1],
     3: lambda upright: upright[::-1, ::-1],
@@ -28,7 +28,7 @@ _AS_STORED: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def pixels_of(image: Image.Image, orientation: int, max_side_px: int | None) -> np.ndarray:
-    """Takes little more memory than the picture itself.
+    """Takes little more memory than the image itself.
 
     Args:
         image: loaded.
@@ -43,7 +43,7 @@ def pixels_of(image: Image.Image, orientation: int, max_side_px: int | None) -> 
         return _upright(image, orientation)
     if orientation in _AS_STORED:
         # The boxes that are averaged begin at the corner that is seen at the upper left.
-        return reduce_picture(_upright(image, orientation), max_side_px)
+        return reduce_image(_upright(image, orientation), max_side_px)
     _, rows = box_size(image.size, target)
     strips = strips_in_srgb(image, needed_profile(image), rows_multiple_of=rows)
     return reduce_strips(strips, image.size, target)

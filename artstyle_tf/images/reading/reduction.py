@@ -1,4 +1,4 @@
-"""Large pictures -> smaller ones, without a whole large one in memory where that can be avoided."""
+"""Large images -> smaller ones, without a whole large one in memory where that can be avoided."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def reduced_size(width: int, height: int, max_side_px: int | None) -> tuple[int,
 
 
 def box_size(size: tuple[int, int], target: tuple[int, int]) -> tuple[int, int]:
-    """Columns and rows whose pixels are averaged before the picture is resized."""
+    """Columns and rows whose pixels are averaged before the image is resized."""
     columns, rows = (
         int(side / wanted / _GAP) or 1 for side, wanted in zip(size, target, strict=True)
     )
     return columns, rows
 
 
-def reduce_picture(pixels: np.ndarray, max_side_px: int | None) -> np.ndarray:
-    """Makes a picture smaller if it is too large.
+def reduce_image(pixels: np.ndarray, max_side_px: int | None) -> np.ndarray:
+    """Makes an image smaller if it is too large.
 
     Args:
         pixels: uint8 [H, W, 3].
@@ -50,10 +50,10 @@ def reduce_picture(pixels: np.ndarray, max_side_px: int | None) -> np.ndarray:
 def reduce_strips(
     strips: Iterator[tuple[int, Image.Image]], size: tuple[int, int], target: tuple[int, int]
 ) -> np.ndarray:
-    """What `reduce_picture` makes of a picture that comes strip by strip.
+    """What `reduce_image` makes of an image that comes strip by strip.
 
     Args:
-        strips: first row and RGB picture, from top to bottom; all but the last one have a multiple
+        strips: first row and RGB image, from top to bottom; all but the last one have a multiple
             of the rows of `box_size`.
         size: width and height.
         target: width and height of the result.

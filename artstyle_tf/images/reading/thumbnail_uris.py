@@ -1,4 +1,4 @@
-"""Small pictures as data URIs, for pages that are one file."""
+"""Small images as data URIs, for pages that are one file."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ _QUALITY = 70
 
 
 def thumbnail_uris(files: Sequence[Path], side_px: int, reporter: Reporter) -> Iterator[str | None]:
-    """A small picture of each file, in their order; None where there is no such picture any more.
+    """A small image of each file, in their order; None where there is no such image any more.
 
     Args:
-        files: prepared pictures: plain RGB files.
-        side_px: longer side of the small pictures.
+        files: prepared images: plain RGB files.
+        side_px: longer side of the small images.
         reporter: where progress goes.
     """
     made = map_in_threads(lambda file: _thumbnail_uri(file, side_px), files, num_threads=_THREADS)
     return iter(reporter.track(made, total=len(files), description="Making thumbnails"))
 
 
-def picture_uri(picture: Image.Image | np.ndarray) -> str:
-    """A picture as a data URI.
+def image_uri(image: Image.Image | np.ndarray) -> str:
+    """An image as a data URI.
 
     WebP takes two thirds of the bytes of a JPEG that looks the same.
 
     Args:
-        picture: as it is, or uint8 [H, W, 3].
+        image: as it is, or uint8 [H, W, 3].
     """
-    if isinstance(picture, np.ndarray):
-        picture = Image.fromarray(picture)
+    if isinstance(image, np.ndarray):
+        image = Image.fromarray(image)
     buffer = io.BytesIO()
-    picture.save(buffer, "WEBP", quality=_QUALITY, method=2)
+    image.save(buffer, "WEBP", quality=_QUALITY, method=2)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
@@ -52,4 +52,4 @@ def _thumbnail_uri(file: Path, side_px: int) -> str | None:
     except OSError:
         return None
     small.thumbnail((side_px, side_px))
-    return picture_uri(small)
+    return image_uri(small)

@@ -16,5 +16,5 @@ import cv2
 
 __all__ = ["albumentations"]
 
-# Callers work on many pictures at once; OpenCV's own threads would only fight over the cores.
+# Callers work on many images at once; OpenCV's own threads would only fight over the cores.
 cv2.setNumThreads(1)

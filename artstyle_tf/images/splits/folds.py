@@ -1,4 +1,4 @@
-"""Dividing pictures for cross-validation: each is judged once, by who has not learnt it."""
+"""Dividing images for cross-validation: each is judged once, by who has not learned it."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def check_folds(
     class_names: Sequence[str],
     ties: Ties | None = None,
 ) -> None:
-    """Whether every style can be learnt from and judged in turn.
+    """Whether every style can be learned from and judged in turn.
 
     Args:
         labels: int [N], class ids.
-        clusters: int [N], equal for pictures that must not be in two folds.
+        clusters: int [N], equal for images that must not be in two folds.
         num_folds: folds.
         class_names: of the class ids.
         ties: what makes the clusters, for the message.
 
     Raises:
-        ArtstyleError: naming the styles that are too small, and what ties their pictures.
+        ArtstyleError: naming the styles that are too small, and what ties their images.
     """
     small = too_small_for_folds(
         labels, clusters, num_folds=num_folds, class_names=class_names, ties=ties
@@ -41,13 +41,13 @@ def check_folds(
     if small:
         remedy = ties.remedy(labels == label for label in small) if ties is not None else None
         raise ArtstyleError(
-            f"The pictures cannot be divided into {num_folds} folds",
+            f"The images cannot be divided into {num_folds} folds",
             received=examples(small.values()),
-            expected=f"at least {num_folds} pictures of a style, in at least {_FEWEST_CLUSTERS} "
-            "groups (a picture without siblings is a group of its own)",
+            expected=f"at least {num_folds} images of a style, in at least {_FEWEST_CLUSTERS} "
+            "groups (an image without siblings is a group of its own)",
             fix=f"{remedy}; or take the style's folder away"
             if remedy
-            else "take fewer folds, add pictures to the style, or take its folder away",
+            else "take fewer folds, add images to the style, or take its folder away",
         )
 
 
@@ -57,7 +57,7 @@ def check_learned_in_every_fold(
     *,
     num_folds: int,
     class_names: Sequence[str],
-    validation_share: float,
+    validation_fraction: float,
     seeds: Iterable[int],
     ties: Ties | None = None,
 ) -> None:
@@ -68,7 +68,7 @@ def check_learned_in_every_fold(
         clusters: int [N], equal for images that must not be in two folds.
         num_folds: folds.
         class_names: of the class ids.
-        validation_share: as for `split_fold`.
+        validation_fraction: as for `split_fold`.
         seeds: of the repeats.
         ties: what makes the clusters, for the message.
 
@@ -79,7 +79,7 @@ def check_learned_in_every_fold(
         folds = assign_folds(labels, clusters, num_folds=num_folds, seed=seed)
         for number in range(num_folds):
             splits = split_fold(
-                labels, clusters, folds, number, validation_share=validation_share, seed=seed
+                labels, clusters, folds, number, validation_fraction=validation_fraction, seed=seed
             )
             learned = np.bincount(labels[splits == "train"], minlength=len(class_names))
             lacking = {
@@ -90,11 +90,11 @@ def check_learned_in_every_fold(
             if lacking:
                 names = [class_names[label] for label in lacking]
                 raise ArtstyleError(
-                    f"The pictures cannot be divided into {num_folds} folds",
+                    f"The images cannot be divided into {num_folds} folds",
                     received=f"nothing of {examples(names)} to learn from when fold "
                     f"{number + 1} is left out: {examples(lacking.values())}",
-                    expected="pictures of every style in several groups that are not too large",
-                    fix="add pictures of other groups, try another seed, or take the style away",
+                    expected="images of every style in several groups that are not too large",
+                    fix="add images of other groups, try another seed, or take the style away",
                 )
 
 
@@ -116,7 +116,7 @@ def too_small_for_folds(
         ties: what makes the clusters, for the words.
 
     Returns:
-        Class id -> name and size of the style, in words, and what ties its pictures.
+        Class id -> name and size of the style, in words, and what ties its images.
     """
     small = {}
     for label, name in enumerate(class_names):
@@ -140,7 +140,7 @@ def assign_folds(
 
     Args:
         labels: int [N], in [0, C).
-        clusters: int [N], equal for pictures that must not be in two folds.
+        clusters: int [N], equal for images that must not be in two folds.
         num_folds: K.
         seed: of the shuffling.
 
@@ -157,17 +157,17 @@ def split_fold(
     folds: np.ndarray,
     number: int,
     *,
-    validation_share: float,
+    validation_fraction: float,
     seed: int,
 ) -> np.ndarray:
     """The splits in which one fold is judged.
 
     Args:
         labels: int [N], in [0, C).
-        clusters: int [N], equal for pictures that must not be in two splits.
+        clusters: int [N], equal for images that must not be in two splits.
         folds: int [N], from `assign_folds`.
         number: of the fold to judge.
-        validation_share: share of the other pictures that decides when to stop.
+        validation_fraction: share of the other images that decides when to stop.
         seed: of the shuffling.
 
     Returns:
@@ -175,7 +175,7 @@ def split_fold(
     """
     splits = np.full(len(labels), "test", dtype=object)
     others = folds != number
-    shares = np.array([1.0 - validation_share, validation_share])
+    shares = np.array([1.0 - validation_fraction, validation_fraction])
     generator = np.random.default_rng([seed, number])
     chosen = stratify(labels[others], clusters[others], shares, generator)
     splits[others] = np.array(["train", "val"], dtype=object)[chosen]

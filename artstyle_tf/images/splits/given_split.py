@@ -8,7 +8,7 @@ import pandas as pd
 
 from artstyle_tf.images.index.examples import examples
 from artstyle_tf.images.index.image_index import ImageIndex
-from artstyle_tf.images.splits.splitting import SPLITS, split_pictures
+from artstyle_tf.images.splits.splitting import SPLITS, split_images
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
 
@@ -18,7 +18,7 @@ FOLDER_SPLIT = "folder_split"
 
 def is_split_already(index: ImageIndex) -> bool:
     """Whether the folders of the images are a split."""
-    return FOLDER_SPLIT in index.pictures
+    return FOLDER_SPLIT in index.images
 
 
 def split_by_folders(
@@ -41,8 +41,8 @@ def split_by_folders(
     Raises:
         ArtstyleError: if the images in train cannot be divided.
     """
-    images = index.pictures.drop(columns=FOLDER_SPLIT).assign(
-        split=index.pictures[FOLDER_SPLIT].astype(str)
+    images = index.images.drop(columns=FOLDER_SPLIT).assign(
+        split=index.images[FOLDER_SPLIT].astype(str)
     )
     reporter.info(describe_given_split(index))
     if (images["split"] == "val").any():
@@ -50,7 +50,7 @@ def split_by_folders(
     learned = images[images["split"] == "train"]
     shares = {split: fractions[split] for split in ("train", "val")}
     total = sum(shares.values())
-    drawn = split_pictures(
+    drawn = split_images(
         learned.drop(columns="split"),
         fractions={split: share / total for split, share in shares.items()},
         seed=seed,
@@ -66,7 +66,7 @@ def split_by_folders(
 
 def describe_given_split(index: ImageIndex) -> str:
     """What is used, in a sentence."""
-    counts = index.pictures[FOLDER_SPLIT].value_counts()
+    counts = index.images[FOLDER_SPLIT].value_counts()
     told = ", ".join(f"{counts[split]} {split}" for split in SPLITS if split in counts)
     missing = "" if "test" in counts else "; there is no test split"
     return f"{index.root} is split already, by its folders, and used so: {told}{missing}."
@@ -83,7 +83,7 @@ def check_split_file_agrees(index: ImageIndex, images: pd.DataFrame, split_file:
     Raises:
         ArtstyleError: naming images that lie elsewhere.
     """
-    has_val = (index.pictures[FOLDER_SPLIT] == "val").any()
+    has_val = (index.images[FOLDER_SPLIT] == "val").any()
     by_folder, by_file = images[FOLDER_SPLIT], images["split"]
     # Without a folder for them, validation images come from train.
     agrees = (by_folder == by_file) | (~has_val & (by_folder == "train") & (by_file == "val"))
@@ -111,8 +111,8 @@ def judged_part(index: ImageIndex, reporter: Reporter) -> ImageIndex:
     """
     if not is_split_already(index):
         return index
-    images = index.pictures.drop(columns=FOLDER_SPLIT)
-    is_test = index.pictures[FOLDER_SPLIT] == "test"
+    images = index.images.drop(columns=FOLDER_SPLIT)
+    is_test = index.images[FOLDER_SPLIT] == "test"
     if not is_test.any():
         reporter.info(
             f"{index.root} is split already, by its folders, but has no test split: all "

@@ -1,4 +1,4 @@
-"""What makes a score flatter: pictures that were learnt from and come up again to be judged."""
+"""What makes a score flatter: images that were learned from and come up again to be judged."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ KINDS = (
     "duplicates_across_styles",
     "group_across_splits",
 )
-COLUMNS = ("kind", "num_pictures", "splits", "styles", "pictures")
+COLUMNS = ("kind", "num_images", "splits", "styles", "images")
 
 
-def find_leaks(pictures: pd.DataFrame) -> pd.DataFrame:
+def find_leaks(images: pd.DataFrame) -> pd.DataFrame:
     """Finds copies in several splits or styles, and groups in several splits.
 
     Args:
-        pictures: columns path, label, group, digest, split and perhaps looks_like (equal for
-            pictures that look the same) with perceptual_hash (as text).
+        images: columns path, label, group, digest, split and perhaps looks_like (equal for
+            images that look the same) with perceptual_hash (as text).
 
     Returns:
-        One row for each set of pictures, with the columns `COLUMNS`: kind is
-        of `KINDS`; splits, styles and pictures hold names, separated by "; ".
+        One row for each set of images, with the columns `COLUMNS`: kind is
+        of `KINDS`; splits, styles and images hold names, separated by "; ".
     """
-    copies = pictures.get("looks_like", pictures["digest"])
+    copies = images.get("looks_like", images["digest"])
     rows = [
-        *_sets("duplicates_across_splits", pictures, copies, across="split"),
-        *_sets("mirrored_across_splits", pictures, _mirrored(pictures), across="split"),
-        *_sets("duplicates_across_styles", pictures, copies, across="label"),
-        *_sets("group_across_splits", pictures, pictures["group"], across="split"),
+        *_sets("duplicates_across_splits", images, copies, across="split"),
+        *_sets("mirrored_across_splits", images, _mirrored(images), across="split"),
+        *_sets("duplicates_across_styles", images, copies, across="label"),
+        *_sets("group_across_splits", images, images["group"], across="split"),
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -47,18 +47,18 @@ def count_leaks(leaks: pd.DataFrame) -> dict[str, int]:
     return {kind: int(counts.get(kind, 0)) for kind in KINDS}
 
 
-def warn_about_leaks(leaks: pd.DataFrame, pictures: pd.DataFrame, reporter: Reporter) -> None:
+def warn_about_leaks(leaks: pd.DataFrame, images: pd.DataFrame, reporter: Reporter) -> None:
     """Says what was found."""
-    for text in leaks_in_words(leaks, pictures).values():
+    for text in leaks_in_words(leaks, images).values():
         reporter.warn(text)
 
 
-def leaks_in_words(leaks: pd.DataFrame, pictures: pd.DataFrame) -> dict[str, str]:
+def leaks_in_words(leaks: pd.DataFrame, images: pd.DataFrame) -> dict[str, str]:
     """What was found, in plain words; groups only by their number, for they can be many.
 
     Args:
         leaks: of `find_leaks`.
-        pictures: what it was given.
+        images: what it was given.
 
     Returns:
         Kind -> sentences, for the kinds that were found.
@@ -74,28 +74,28 @@ def leaks_in_words(leaks: pd.DataFrame, pictures: pd.DataFrame) -> dict[str, str
     ):
         found = leaks[leaks["kind"] == kind]
         if len(found):
-            noun = "set of pictures" if len(found) == 1 else "sets of pictures"
-            told[kind] = f"{len(found)} {noun} {text}. {examples(found['pictures'])}."
+            noun = "set of images" if len(found) == 1 else "sets of images"
+            told[kind] = f"{len(found)} {noun} {text}. {examples(found['images'])}."
     num_groups = count_leaks(leaks)["group_across_splits"]
     if num_groups:
-        is_judged = pictures["split"] != "train"
-        learnt = set(pictures.loc[~is_judged, "group"])
-        num_known = int((is_judged & pictures["group"].isin(learnt)).sum())
+        is_judged = images["split"] != "train"
+        learned = set(images.loc[~is_judged, "group"])
+        num_known = int((is_judged & images["group"].isin(learned)).sum())
         names = "group lies" if num_groups == 1 else "groups lie"
         told["group_across_splits"] = (
             f"{num_groups} {names} in more than one split: {num_known} of {int(is_judged.sum())} "
-            "pictures that decide or judge have siblings that are learnt from, and scores flatter."
+            "images that decide or judge have siblings that are learned from, and scores flatter."
         )
     return told
 
 
-def _mirrored(pictures: pd.DataFrame) -> pd.Series:
+def _mirrored(images: pd.DataFrame) -> pd.Series:
     """Equal for images of which one is another one, in another split, mirrored or turned."""
-    nothing = pd.Series(np.arange(len(pictures)), index=pictures.index)
-    if not {"looks_like", "perceptual_hash"} <= set(pictures):
+    nothing = pd.Series(np.arange(len(images)), index=images.index)
+    if not {"looks_like", "perceptual_hash"} <= set(images):
         return nothing
-    hashes, is_usable = hashes_from_text(pictures["perceptual_hash"].tolist())
-    splits = pictures["split"].to_numpy()
+    hashes, is_usable = hashes_from_text(images["perceptual_hash"].tolist())
+    splits = images["split"].to_numpy()
     first, second = [nothing.to_numpy()], [-1 - nothing.to_numpy()]
     rest = np.flatnonzero(is_usable)
     # Each split with those that follow: images are compared across splits only.
@@ -106,17 +106,17 @@ def _mirrored(pictures: pd.DataFrame) -> pd.Series:
         )
         one, other = chosen[pairs[:, 0]], rest[pairs[:, 1]]
         # Each pair is a key that both share; an image without a pair has only itself.
-        number = len(pictures) + sum(map(len, first)) + np.arange(len(one))
+        number = len(images) + sum(map(len, first)) + np.arange(len(one))
         first += [one, other]
         second += [number, number]
-    numbers = connected(np.concatenate(first), np.concatenate(second))[: len(pictures)]
-    return pd.Series(numbers, index=pictures.index)
+    numbers = connected(np.concatenate(first), np.concatenate(second))[: len(images)]
+    return pd.Series(numbers, index=images.index)
 
 
 def _sets(
-    kind: str, pictures: pd.DataFrame, keys: pd.Series, *, across: str
+    kind: str, images: pd.DataFrame, keys: pd.Series, *, across: str
 ) -> list[tuple[str, int, str, str, str]]:
-    spread = pictures.groupby(keys)[across].transform("nunique") > 1
+    spread = images.groupby(keys)[across].transform("nunique") > 1
     return [
         (
             kind,
@@ -125,5 +125,5 @@ def _sets(
             "; ".join(sorted(set(rows["label"]))),
             "; ".join(rows["path"]),
         )
-        for _, rows in pictures[spread].groupby(keys[spread], sort=False)
+        for _, rows in images[spread].groupby(keys[spread], sort=False)
     ]

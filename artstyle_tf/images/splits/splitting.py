@@ -1,4 +1,4 @@
-"""Which pictures are learnt from, which decide, which judge."""
+"""Which images are learned from, which decide, which judge."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from artstyle_tf.images.index.image_index import ImageIndex
 from artstyle_tf.images.index.image_tables import (
     csv_text,
     examples,
-    match_pictures,
-    read_picture_table,
+    match_images,
+    read_image_table,
     same_text,
 )
 from artstyle_tf.images.index.ties import Ties, size_in_words
@@ -26,31 +26,31 @@ from artstyle_tf.system.progress import SILENT, Reporter
 SPLITS = ("train", "val", "test")
 
 
-def split_pictures(
-    pictures: pd.DataFrame, *, fractions: Mapping[str, float], seed: int
+def split_images(
+    images: pd.DataFrame, *, fractions: Mapping[str, float], seed: int
 ) -> pd.DataFrame:
     """Splits every class by the same fractions and keeps groups together.
 
-    A group, files with the same bytes and pictures that look the same never lie in two splits: a
-    score on a picture whose sibling was learnt from flatters. Groups of several pictures are placed
-    first, the largest ones first, each where the classes lack most; single pictures then fill up
+    A group, files with the same bytes and images that look the same never lie in two splits: a
+    score on an image whose sibling was learned from flatters. Groups of several images are placed
+    first, the largest ones first, each where the classes lack most; single images then fill up
     what is missing. Without groups every class is therefore divided exactly (by largest
     remainders).
 
     Args:
-        pictures: columns path and label; group, digest and looks_like if known.
+        images: columns path and label; group, digest and looks_like if known.
         fractions: split -> share; shares add up to 1, a split that is left out gets none.
-        seed: of the shuffling. The result depends on it and on the pictures, not on their order.
+        seed: of the shuffling. The result depends on it and on the images, not on their order.
 
     Returns:
         A copy with the column split, one of `SPLITS`.
 
     Raises:
-        ArtstyleError: if a class has too few pictures, or too few groups, for its share of each
+        ArtstyleError: if a class has too few images, or too few groups, for its share of each
             split, or the fractions are none.
     """
     splits, shares = _checked_fractions(fractions)
-    ordered = pictures.sort_values("path")
+    ordered = images.sort_values("path")
     labels, class_names = pd.factorize(ordered["label"], sort=True)
     ties = _ties(ordered)
     _check_class_sizes(labels, ties, list(class_names), splits)
@@ -58,16 +58,16 @@ def split_pictures(
     chosen = stratify(labels, ties.clusters, shares, np.random.default_rng(seed))
     _check_every_class_everywhere(labels, ties, chosen, list(class_names), splits)
     names = pd.Series(np.array(splits, dtype=object)[chosen], index=ordered.index, dtype=str)
-    return pictures.assign(split=names)
+    return images.assign(split=names)
 
 
 def split_what_can_be(
-    pictures: pd.DataFrame, *, fractions: Mapping[str, float], seed: int, reporter: Reporter
+    images: pd.DataFrame, *, fractions: Mapping[str, float], seed: int, reporter: Reporter
 ) -> pd.DataFrame:
     """Split images that are only looked at: styles too small to be split stay whole, in train.
 
     Args:
-        pictures: as for `split_pictures`.
+        images: as for `split_images`.
         fractions: likewise.
         seed: likewise.
         reporter: told what is not split.
@@ -76,14 +76,14 @@ def split_what_can_be(
         A copy with the column split, one of `SPLITS`.
     """
     splits, _ = _checked_fractions(fractions)
-    ties = _ties(pictures)
-    groups = pd.Series(ties.clusters, index=pictures.index)
-    num_groups = groups.groupby(pictures["label"]).nunique()
+    ties = _ties(images)
+    groups = pd.Series(ties.clusters, index=images.index)
+    num_groups = groups.groupby(images["label"]).nunique()
     small = sorted(num_groups.index[num_groups < len(splits)])
-    is_small = pictures["label"].isin(small)
-    divided = pictures.assign(split="train")
+    is_small = images["label"].isin(small)
+    divided = images.assign(split="train")
     if small:
-        labels = pictures["label"].to_numpy()
+        labels = images["label"].to_numpy()
         told = (f"{style}{ties.why_so_few(labels == style)}" for style in small)
         reporter.warn(
             f"Too small to be split, and therefore whole among the training images: "
@@ -91,7 +91,7 @@ def split_what_can_be(
         )
     if not is_small.all():
         try:
-            found = split_pictures(pictures[~is_small], fractions=fractions, seed=seed)
+            found = split_images(images[~is_small], fractions=fractions, seed=seed)
         except ArtstyleError as error:
             reporter.warn(f"All images count as training images. {error}")
             return divided
@@ -103,88 +103,88 @@ def split_what_can_be(
     return divided
 
 
-def write_split(pictures: pd.DataFrame, path: Path) -> None:
+def write_split(images: pd.DataFrame, path: Path) -> None:
     """Writes path, label, split and group as CSV, so that the split can be read and given again.
 
     Args:
-        pictures: what `split_pictures` or `read_split` returned.
+        images: what `split_images` or `read_split` returned.
         path: the CSV file.
 
     Raises:
         ArtstyleError: if it cannot be written.
     """
     columns = ["path", "label", "split", "group"]
-    table = pictures.sort_values("path")[columns]
+    table = images.sort_values("path")[columns]
     write_text(Path(path), csv_text(table))
 
 
 def read_split(path: Path, index: ImageIndex, reporter: Reporter = SILENT) -> pd.DataFrame:
-    """Applies a given split file to the pictures on disk.
+    """Applies a given split file to the images on disk.
 
     Args:
         path: CSV file with the columns path, label, split and perhaps group. Its paths are
-            relative to the pictures' root or to the file's own folder, or absolute. Its groups
+            relative to the images' root or to the file's own folder, or absolute. Its groups
             replace those of the index.
-        index: the pictures on disk.
-        reporter: gets a warning about pictures that the file leaves out.
+        index: the images on disk.
+        reporter: gets a warning about images that the file leaves out.
 
     Returns:
-        The index's pictures that the file names, sorted by path, with the column split.
+        The index's images that the file names, sorted by path, with the column split.
 
     Raises:
         ArtstyleError: if the file contradicts itself or the disk, or leaves train or val empty.
     """
     path = Path(path)
     table = _matched_rows(path, index)
-    pictures = index.pictures.merge(table, on="path")
-    names = set(index.pictures["label"])
+    images = index.images.merge(table, on="path")
+    names = set(index.images["label"])
     agrees = [
         _is_called(style, listed, names)
-        for style, listed in zip(pictures["label"], pictures["listed_label"], strict=True)
+        for style, listed in zip(images["label"], images["listed_label"], strict=True)
     ]
-    contradicting = pictures[~np.array(agrees, dtype=bool)]
+    contradicting = images[~np.array(agrees, dtype=bool)]
     _refuse(
         f"The split file {path} contradicts the folders",
         contradicting["path"] + " is called " + contradicting["listed_label"],
         expected="the name of the style folder in the column label",
     )
     for split in ("train", "val"):
-        if split not in set(pictures["split"]):
+        if split not in set(images["split"]):
             raise ArtstyleError(
-                f"The split file {path} has no picture in {split}",
-                expected="pictures in train, to learn from, and in val, to decide by",
+                f"The split file {path} has no image in {split}",
+                expected="images in train, to learn from, and in val, to decide by",
             )
-    if "listed_group" in pictures:
-        listed = pictures["listed_group"].where(
-            pictures["listed_group"].str.strip() != "", pictures["group"]
+    if "listed_group" in images:
+        listed = images["listed_group"].where(
+            images["listed_group"].str.strip() != "", images["group"]
         )
-        pictures["group"] = with_one_spelling(listed, list(pictures["path"]))
-    _warn_about_what_is_left_out(path, index, pictures, reporter)
-    return pictures[[*index.pictures.columns, "split"]].sort_values("path", ignore_index=True)
+        images["group"] = with_one_spelling(listed, list(images["path"]))
+    _warn_about_what_is_left_out(path, index, images, reporter)
+    return images[[*index.images.columns, "split"]].sort_values("path", ignore_index=True)
 
 
 def _matched_rows(path: Path, index: ImageIndex) -> pd.DataFrame:
     """The rows of a split file, with path as in the index and listed_label, listed_group, split."""
-    table = read_picture_table(path, columns=("path", "label", "split"), what="split file")
+    table = read_image_table(path, columns=("path", "label", "split"), what="split file")
     table["split"] = table["split"].str.strip()
     _refuse(
         f"The split file {path} uses words that are no split",
         table.loc[~table["split"].isin(SPLITS), "split"].drop_duplicates(),
         expected="train, val or test in the column split",
     )
-    known = index.pictures["path"]
-    matched = match_pictures(table["path"], known=known, root=index.root, folder=path.parent)
+    known = index.images["path"]
+    matched = match_images(table["path"], known=known, root=index.root, folder=path.parent)
     table["match"] = pd.Series(matched, index=table.index, dtype=object)
     _refuse(
-        f"The split file {path} names pictures that are not in {index.root}",
+        f"The split file {path} names images that are not in {index.root}",
         table.loc[table["match"].isna(), "path"],
         expected=f"paths relative to {index.root} or to the file's own folder",
-        fix="correct the paths, or point data.images to the pictures of this split",
+        fix="correct the paths, or point data.images to the images of this split",
     )
     _refuse(
-        f"The split file {path} names pictures more than once",
+        f"The split file {path} names images more than once",
         table.loc[table["match"].duplicated(), "path"],
-        fix="keep one row per picture",
+        fix="keep one row per image",
     )
     # Other columns of the file are its owner's business and could be called like one of ours.
     table["path"] = table["match"].astype(known.dtype)
@@ -206,12 +206,12 @@ def _refuse(
 
 
 def _warn_about_what_is_left_out(
-    path: Path, index: ImageIndex, pictures: pd.DataFrame, reporter: Reporter
+    path: Path, index: ImageIndex, images: pd.DataFrame, reporter: Reporter
 ) -> None:
-    left_out = sorted(set(index.pictures["path"]).difference(pictures["path"]))
+    left_out = sorted(set(index.images["path"]).difference(images["path"]))
     if left_out:
         reporter.warn(
-            f"{len(left_out)} pictures are left out because {path} does not name them:"
+            f"{len(left_out)} images are left out because {path} does not name them:"
             f" {examples(left_out)}."
         )
 
@@ -228,13 +228,13 @@ def _checked_fractions(fractions: Mapping[str, float]) -> tuple[tuple[str, ...],
     return splits, np.array([fractions[split] for split in splits])
 
 
-def _ties(pictures: pd.DataFrame) -> Ties:
-    """What keeps pictures together: a group, a file's bytes, or that they look the same."""
+def _ties(images: pd.DataFrame) -> Ties:
+    """What keeps images together: a group, a file's bytes, or that they look the same."""
     return Ties(
-        pictures["path"],
-        group=pictures.get("group"),
-        digest=pictures.get("digest"),
-        looks_like=pictures.get("looks_like"),
+        images["path"],
+        group=images.get("group"),
+        digest=images.get("digest"),
+        looks_like=images.get("looks_like"),
     )
 
 
@@ -243,21 +243,21 @@ def _check_class_sizes(
 ) -> None:
     pairs = np.unique(np.stack([labels, ties.clusters]), axis=1)
     num_groups = np.bincount(pairs[0], minlength=len(class_names))
-    num_pictures = np.bincount(labels, minlength=len(class_names))
+    num_images = np.bincount(labels, minlength=len(class_names))
     small = np.flatnonzero(num_groups < len(splits))
     if len(small) == 0:
         return
     received = examples(
-        f"{class_names[number]} with {size_in_words(num_pictures[number], num_groups[number])}"
+        f"{class_names[number]} with {size_in_words(num_images[number], num_groups[number])}"
         f"{ties.why_so_few(labels == number)}"
         for number in small
     )
-    remedy = ties.remedy(labels == number for number in small) or "add pictures to the style"
+    remedy = ties.remedy(labels == number for number in small) or "add images to the style"
     raise ArtstyleError(
         "A style is too small to split" if len(small) == 1 else "Styles are too small to split",
         received=received,
-        expected=f"at least {len(splits)} pictures of different groups, one for each of"
-        f" {', '.join(splits)} (a picture without siblings is a group of its own)",
+        expected=f"at least {len(splits)} images of different groups, one for each of"
+        f" {', '.join(splits)} (an image without siblings is a group of its own)",
         fix=f"{remedy}; or take the style's folder away",
     )
 
@@ -276,7 +276,7 @@ def _check_every_class_everywhere(
                 f"The groups of the style {name} cannot be split",
                 received=f"{len(np.unique(ties.clusters[of_class]))} groups, some with other"
                 f" styles too{ties.why_so_few(of_class)}",
-                expected=f"pictures of the style in each of {', '.join(splits)} although no group"
+                expected=f"images of the style in each of {', '.join(splits)} although no group"
                 " lies in two of them",
-                fix="add pictures of other groups, or try another seed",
+                fix="add images of other groups, or try another seed",
             )

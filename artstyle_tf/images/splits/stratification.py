@@ -1,4 +1,4 @@
-"""Dividing labelled things by shares, without dividing groups."""
+"""Dividing labeled things by shares, without dividing groups."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def stratify(
     """
     quotas = np.stack([_quotas(count, shares) for count in np.bincount(labels)])
     chosen = _place_groups(labels, groups, quotas, generator)
-    _place_single_pictures(chosen, labels, quotas, generator)
+    _place_single_images(chosen, labels, quotas, generator)
     _give_every_class_to_every_split(chosen, labels, groups, quotas)
     return chosen
 
@@ -50,19 +50,19 @@ def _quotas(count: int, shares: np.ndarray) -> np.ndarray:
 def _place_groups(
     labels: np.ndarray, groups: np.ndarray, quotas: np.ndarray, generator: np.random.Generator
 ) -> np.ndarray:
-    """Places the groups of several pictures.
+    """Places the groups of several images.
 
     Returns:
-        int [N], the split's number, or -1 for the single pictures.
+        int [N], the split's number, or -1 for the single images.
     """
     chosen = np.full(len(labels), -1)
     filled = np.zeros_like(quotas)
     order = np.argsort(groups, kind="stable")
     members = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
-    several = [pictures for pictures in members if len(pictures) > 1]
+    several = [images for images in members if len(images) > 1]
     shuffled = [several[number] for number in generator.permutation(len(several))]
-    for pictures in sorted(shuffled, key=len, reverse=True):
-        classes, counts = np.unique(labels[pictures], return_counts=True)
+    for images in sorted(shuffled, key=len, reverse=True):
+        classes, counts = np.unique(labels[images], return_counts=True)
         # The growth of sum((filled - quota)^2 / quota), in which relative gaps count, and twice
         # counts^2 / quota on top: a validation split that one artist fills judges that artist.
         counts, gap = counts[:, None], filled[classes] - quotas[classes]
@@ -70,12 +70,12 @@ def _place_groups(
         quota = np.maximum(quotas[classes], _ALMOST_NONE)
         growth = counts * (2 * gap + counts + 2 * counts) / quota
         split = int(np.argmin(growth.sum(axis=0)))
-        chosen[pictures] = split
+        chosen[images] = split
         filled[classes, split] += counts[:, 0]
     return chosen
 
 
-def _place_single_pictures(
+def _place_single_images(
     chosen: np.ndarray, labels: np.ndarray, quotas: np.ndarray, generator: np.random.Generator
 ) -> None:
     for label, quota in enumerate(quotas):

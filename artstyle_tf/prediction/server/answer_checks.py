@@ -20,14 +20,14 @@ _TOLERANCE = 1e-3
 
 
 def checked_answer(
-    answer: Mapping[str, Any], signature: ServedSignature, *, num_pictures: int, server: str
+    answer: Mapping[str, Any], signature: ServedSignature, *, num_images: int, server: str
 ) -> dict[str, np.ndarray]:
     """Refuses surprising answers.
 
     Args:
         answer: by the name of the output, as JSON gives it.
         signature: what the server has said that it gives.
-        num_pictures: B, asked for.
+        num_images: B, asked for.
         server: its address, for the message.
 
     Returns:
@@ -40,15 +40,15 @@ def checked_answer(
     """
     try:
         checked = {
-            name: _checked_output(name, answer, description, num_pictures)
+            name: _checked_output(name, answer, description, num_images)
             for name, description in signature.outputs.items()
             if name in KNOWN_OUTPUTS
         }
         answered = {name: values[_is_answered(checked)] for name, values in checked.items()}
         _check_probabilities(answered["probabilities"], answered["confidence"])
         _check_labels(answered["label"], answered["classes"], answered["probabilities"])
-        if "neighbour_distances" in answered:
-            _check_distances(answered["neighbour_distances"])
+        if "neighbor_distances" in answered:
+            _check_distances(answered["neighbor_distances"])
     except _SurpriseError as surprise:
         raise surprising_answer(server, str(surprise)) from surprise
     return checked
@@ -78,7 +78,7 @@ def _is_answered(checked: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def _checked_output(
-    name: str, answer: Mapping[str, Any], description: TensorDescription, num_pictures: int
+    name: str, answer: Mapping[str, Any], description: TensorDescription, num_images: int
 ) -> np.ndarray:
     if name not in answer:
         raise _SurpriseError(f"no {name}; only {', '.join(sorted(answer)) or 'nothing'}")
@@ -88,9 +88,9 @@ def _checked_output(
     fits = values.ndim == len(expected) and all(
         size in (None, found) for size, found in zip(expected[1:], values.shape[1:], strict=True)
     )
-    if not fits or values.shape[0] != num_pictures:
+    if not fits or values.shape[0] != num_images:
         raise _SurpriseError(
-            f"{name} of shape {list(values.shape)} for {num_pictures} pictures, where the model "
+            f"{name} of shape {list(values.shape)} for {num_images} images, where the model "
             f"gives {description}"
         )
     return values
@@ -156,4 +156,4 @@ def _check_labels(labels: np.ndarray, classes: np.ndarray, probabilities: np.nda
 
 def _check_distances(distances: np.ndarray) -> None:
     if (distances < 0).any() or (np.diff(distances, axis=1) < 0).any():
-        raise _SurpriseError("neighbours that are not in the order of their distance")
+        raise _SurpriseError("neighbors that are not in the order of their distance")

@@ -143,7 +143,7 @@ class HttpConnection:
                 raise ArtstyleError(
                     f"The answer of {self._address} is too large",
                     received=f"more than {most_bytes / 2**20:.3g} MiB",
-                    fix="send fewer pictures at a time",
+                    fix="send fewer images at a time",
                 )
             if response.length_remaining:  # `read` does not say that the connection broke
                 raise http.client.IncompleteRead(b"", response.length_remaining)

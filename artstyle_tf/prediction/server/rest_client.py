@@ -41,11 +41,11 @@ _MAY_PASS = {502, 503, 504}
 # were refused together do not come back together.
 _WAITS: dict[str, Any] = {"backoff_factor": 0.2, "backoff_jitter": 0.2, "backoff_max": 10.0}
 
-# As JSON takes up to 25 times its size in memory, larger answers would be a way to fill it. A
-# picture may take some ten times what the longest embeddings need.
+# As JSON takes up to 25 times its size in memory, larger answers would be a way to fill it. An
+# image may take some ten times what the longest embeddings need.
 _MOST_ANSWER_BYTES = 32 * 2**20
 _BYTES_OF_ANY_ANSWER = 2**20
-_BYTES_OF_A_PICTURE = 2**19
+_BYTES_OF_A_IMAGE = 2**19
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _PLACES_IN_THE_GRAPH = re.compile(r"\{\{function_node [^}]*\}\}|\[\[\{\{node [^}]*\}\}.*?\]\]")
@@ -53,7 +53,7 @@ _LONGEST_MESSAGE = 300
 
 
 class RequestRefused(ArtstyleError):  # noqa: N818  the server is right to refuse
-    """The server works but will not answer this request: a picture is bad, or it is too large.
+    """The server works but will not answer this request: an image is bad, or it is too large.
 
     Args:
         server: address of the server.
@@ -66,9 +66,9 @@ class RequestRefused(ArtstyleError):  # noqa: N818  the server is right to refus
     def __init__(self, server: str, message: str) -> None:
         self.message = plain_message(message) or "no reason given"
         super().__init__(
-            f"The server {server} refuses the pictures",
+            f"The server {server} refuses the images",
             received=self.message,
-            fix="leave the picture out, or send fewer at a time",
+            fix="leave the image out, or send fewer at a time",
         )
 
 
@@ -107,16 +107,16 @@ class RestClient:
             self._signature = signature
         return self._signature
 
-    def predict(self, pictures: list[bytes]) -> dict[str, np.ndarray]:
+    def predict(self, images: list[bytes]) -> dict[str, np.ndarray]:
         """Sends one batch of files.
 
         Args:
-            pictures: contents of B files, at least one.
+            images: contents of B files, at least one.
 
         Returns:
             label: str [B]. probabilities: float32 [B, C]. confidence: float32 [B].
             embedding: float32 [B, D]. accepted: bool [B], if the model is calibrated.
-            neighbour_ids, neighbour_distances: str and float32 [B, k], if it has a gallery.
+            neighbor_ids, neighbor_distances: str and float32 [B, k], if it has a gallery.
             status: str [B], whether there is an answer, if the export gives one; see
             `served_signature.STATUS`.
 
@@ -126,16 +126,16 @@ class RestClient:
                 answers something that its model cannot have said.
         """
         signature = self.signature()
-        encoded = [{"b64": base64.b64encode(picture).decode("ascii")} for picture in pictures]
+        encoded = [{"b64": base64.b64encode(image).decode("ascii")} for image in images]
         request = {"signature_name": SERVING_DEFAULT, "inputs": {IMAGE_BYTES: encoded}}
         body = json.dumps(request).encode("ascii")
         path = f"{self._address.model_path}:predict"
-        content = self._ask("POST", path, body, num_pictures=len(pictures))
+        content = self._ask("POST", path, body, num_images=len(images))
         outputs = content.get("outputs") if isinstance(content, dict) else None
         if not isinstance(outputs, dict):
             raise surprising_answer(str(self._address), "JSON without outputs by name")
         return checked_answer(
-            outputs, signature, num_pictures=len(pictures), server=str(self._address)
+            outputs, signature, num_images=len(images), server=str(self._address)
         )
 
     def close(self) -> None:
@@ -143,19 +143,19 @@ class RestClient:
         self._connection.close()
 
     def _ask(
-        self, method: str, path: str, body: bytes | None = None, *, num_pictures: int = 0
+        self, method: str, path: str, body: bytes | None = None, *, num_images: int = 0
     ) -> Any:
-        answer = self._try_again_and_again(method, path, body, num_pictures)
+        answer = self._try_again_and_again(method, path, body, num_images)
         if answer.status == _OK:
             try:
                 return decoded_json(answer.body)
             except ValueError as error:
                 raise surprising_answer(str(self._address), str(error)) from error
-        raise self._error(answer, sends_pictures=body is not None)
+        raise self._error(answer, sends_images=body is not None)
 
-    def _error(self, answer: HttpAnswer, *, sends_pictures: bool) -> ArtstyleError:
+    def _error(self, answer: HttpAnswer, *, sends_images: bool) -> ArtstyleError:
         message = _error_of(answer)
-        if answer.status in _REFUSED and sends_pictures:
+        if answer.status in _REFUSED and sends_images:
             return RequestRefused(str(self._address), message)
         if answer.status in (_BAD_REQUEST, _NOT_FOUND):  # 400: a label that is not known, e.g.
             return ArtstyleError(
@@ -171,14 +171,14 @@ class RestClient:
         )
 
     def _try_again_and_again(
-        self, method: str, path: str, body: bytes | None, num_pictures: int
+        self, method: str, path: str, body: bytes | None, num_images: int
     ) -> HttpAnswer:
         """The first answer that does not say to come back later.
 
         urllib3 counts and waits. It is not handed the request itself, because each attempt has a
         deadline of its own, and because only some of its errors may pass.
         """
-        bytes_wanted = _BYTES_OF_ANY_ANSWER + num_pictures * _BYTES_OF_A_PICTURE
+        bytes_wanted = _BYTES_OF_ANY_ANSWER + num_images * _BYTES_OF_A_IMAGE
         most_bytes = min(bytes_wanted, _MOST_ANSWER_BYTES)
         retries = self._retries
         while True:

@@ -1,4 +1,4 @@
-"""Pictures as points: what the network finds alike lies together.
+"""Images as points: what the network finds alike lies together.
 
 Drawn as SVG and moved by the page's own few lines instead of embedding a plotting library, whose
 script alone takes a megabyte: points can be printed, follow dark mode, and be walked through by
@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from artstyle_tf.plots.projection_map import CATEGORY_COLOURS, CATEGORY_MARKERS
+from artstyle_tf.plots.projection_map import CATEGORY_COLORS, CATEGORY_MARKERS
 from artstyle_tf.report.run_facts import Atlas
 from artstyle_tf.report.scales import Scale
-from artstyle_tf.report.shelf import PictureShelf
+from artstyle_tf.report.shelf import ImageShelf
 
 _SIDE_PX, _MARGIN_PX = 640, 14
 
@@ -32,7 +32,7 @@ _SHAPES = {
 
 
 def atlas(
-    found: Atlas | None, class_names: Sequence[str], shelf: PictureShelf
+    found: Atlas | None, class_names: Sequence[str], shelf: ImageShelf
 ) -> dict[str, Any] | None:
     """Places, looks and facts of the points; None if there are none."""
     if found is None or found.points.empty:
@@ -63,7 +63,7 @@ def atlas(
             {"name": name, "count": int(counts.get(name, 0)), **look(number)}
             for number, name in enumerate(names)
         ],
-        # What the page's script shows: place, style, what is said, how sure, split, picture, path.
+        # What the page's script shows: place, style, what is said, how sure, split, image, path.
         "facts": [
             [
                 mark["x"],
@@ -83,9 +83,9 @@ def atlas(
 
 
 def look(number: int) -> dict[str, Any]:
-    """Colour, as a number of the page's palette, and shape of a style."""
+    """Color, as a number of the page's palette, and shape of a style."""
     marker = CATEGORY_MARKERS[number % len(CATEGORY_MARKERS)]
-    return {"colour": number % len(CATEGORY_COLOURS), "shape": _SHAPES[marker]}
+    return {"color": number % len(CATEGORY_COLORS), "shape": _SHAPES[marker]}
 
 
 def _scale(values: pd.Series, *, is_up: bool) -> Scale:

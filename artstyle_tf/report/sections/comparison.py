@@ -54,14 +54,14 @@ def compared_models(
                 "x": scale(score),
                 "ends": (scale(ends[0]), scale(ends[1])),
                 "training_seconds": model.get("training_seconds"),
-                "milliseconds": model.get("milliseconds_a_picture"),
+                "milliseconds": model.get("milliseconds_a_image"),
                 "size_mb": model["size_bytes"] / 1e6 if model.get("size_bytes") else None,
             }
         )
     return {
         "name": found["name"],
         "part": part,
-        "num_pictures": found["num_pictures"][part],
+        "num_images": found["num_images"][part],
         "rows": rows,
         "bar_px": _PX,
         "verdicts": [_sentence(entry["verdict"]) for entry in found["verdicts"][part]],

@@ -1,4 +1,4 @@
-"""The pictures a run was made of: how many, what they look like, what is wrong with them."""
+"""The images a run was made of: how many, what they look like, what is wrong with them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from artstyle_tf.report.run_facts import FurtherResults, RunFacts
 from artstyle_tf.report.scales import Scale
-from artstyle_tf.report.shelf import PictureShelf
+from artstyle_tf.report.shelf import ImageShelf
 
 SAMPLES_PER_STYLE = 6
 
@@ -19,13 +19,13 @@ _MOST_UNREADABLE = 20
 _SEVERITIES_SHOWN = ("error", "warning")
 
 
-def data(facts: RunFacts, further: FurtherResults, shelf: PictureShelf) -> dict[str, Any]:
+def data(facts: RunFacts, further: FurtherResults, shelf: ImageShelf) -> dict[str, Any]:
     """Counts by style and split, samples, leaks, unreadable files, findings of an inspection."""
-    counts = pd.crosstab(facts.pictures["label"], facts.pictures["split"])
+    counts = pd.crosstab(facts.images["label"], facts.images["split"])
     splits = [split for split in _SPLITS if split in counts]
     counts = counts.reindex(index=list(facts.class_names), columns=splits, fill_value=0)
     scale = Scale(0, max(1, int(counts.sum(axis=1).max())), 0, _BAR_PX)
-    groups = facts.pictures["group"]
+    groups = facts.images["group"]
     unreadable = list(facts.results.get("unreadable", ()))
     inspection = further.inspection or {}
     return {
@@ -67,17 +67,17 @@ def _row(name: str, counts: pd.Series, scale: Scale) -> dict[str, Any]:
 
 
 def sample_paths(facts: RunFacts, name: str, *, among: Any = None) -> list[str]:
-    """Some pictures of a style, spread over its list; training pictures where there are any.
+    """Some images of a style, spread over its list; training images where there are any.
 
     Args:
         facts: of the run.
         name: of the style.
         among: keys that may be chosen; None for all.
     """
-    own = facts.pictures[facts.pictures["label"] == name]
+    own = facts.images[facts.images["label"] == name]
     paths = own.sort_values("split", key=lambda split: split != "train", kind="stable")["source"]
     kept = [path for path in paths if among is None or path in among]
-    learnt = int((own["split"] == "train").sum())
-    kept = kept[: max(SAMPLES_PER_STYLE, min(learnt, len(kept)))]
+    learned = int((own["split"] == "train").sum())
+    kept = kept[: max(SAMPLES_PER_STYLE, min(learned, len(kept)))]
     places = np.linspace(0, len(kept) - 1, min(SAMPLES_PER_STYLE, len(kept)))
     return [kept[round(place)] for place in places]

@@ -1,4 +1,4 @@
-"""Pictures that runs answer differently, and those that none of them gets right."""
+"""Images that runs answer differently, and those that none of them gets right."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST_SHOWN = 18
 
 
 def disagreements(runs: Sequence[RunFacts]) -> dict[str, Any] | None:
-    """Both kinds of pictures among those that all runs were judged by; None if there are none.
+    """Both kinds of images among those that all runs were judged by; None if there are none.
 
     Args:
         runs: two or more.
@@ -29,7 +29,7 @@ def disagreements(runs: Sequence[RunFacts]) -> dict[str, Any] | None:
     split = table[(num_right > 0) & (num_right < len(names))]
     split = split.loc[(num_right[split.index] - len(names) / 2).abs().sort_values().index[::-1]]
     return {
-        "num_pictures": len(table),
+        "num_images": len(table),
         "num_all_right": int((num_right == len(names)).sum()),
         "all_wrong": _entries(all_wrong, names),
         "num_all_wrong": len(all_wrong),
@@ -39,7 +39,7 @@ def disagreements(runs: Sequence[RunFacts]) -> dict[str, Any] | None:
 
 
 def answers_side_by_side(runs: Sequence[RunFacts]) -> pd.DataFrame:
-    """path, label and a column a run, of the pictures that judge them all."""
+    """path, label and a column a run, of the images that judge them all."""
     first, *others = runs
     kept = ["path", "label", "prediction"]
     table = first.judged.predictions[kept].rename(columns={"prediction": first.name})
@@ -61,7 +61,7 @@ def _entries(table: pd.DataFrame, names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def shown_paths(content: dict[str, Any] | None) -> list[str]:
-    """Pictures that the section shows."""
+    """Images that the section shows."""
     if content is None:
         return []
     return [entry["path"] for entry in (*content["all_wrong"], *content["split"])]

@@ -58,7 +58,7 @@ def evaluation(facts: RunFacts, further: FurtherResults) -> dict[str, Any]:
 
 
 def _score_rows(facts: RunFacts) -> list[dict[str, Any]]:
-    """A row a score: its name, then value and interval in each part, then the floor's."""
+    """A row a score: its name, then value and interval in each part, then the baseline's."""
     results = facts.results
     parts = [part for part in PART_OF_SPLIT.values() if part in results]
     rows = []
@@ -67,9 +67,9 @@ def _score_rows(facts: RunFacts) -> list[dict[str, Any]]:
             continue
         intervals = results.get("intervals", {})
         cells = [(results[part][metric], intervals.get(part, {}).get(metric)) for part in parts]
-        floor = (facts.floor or {}).get(metric)
+        baseline = (facts.baseline or {}).get(metric)
         lower = metric in LOWER_IS_BETTER
-        rows.append({"name": words, "cells": cells, "floor": floor, "lower_is_better": lower})
+        rows.append({"name": words, "cells": cells, "baseline": baseline, "lower_is_better": lower})
     return rows
 
 
@@ -148,7 +148,7 @@ def _risk_coverage(table: pd.DataFrame | None, calibration: Any) -> dict[str, An
         (x(coverage), y(accuracy))
         for coverage, accuracy in zip(shown["coverage"], shown["accuracy"], strict=True)
     ]
-    wanted = None if calibration is None else calibration["wanted_accuracy"]
+    wanted = None if calibration is None else calibration["target_accuracy"]
     at_half = table.iloc[(table["coverage"] - 0.5).abs().argmin()]
     return {
         "box": _BOX,
@@ -163,9 +163,9 @@ def _risk_coverage(table: pd.DataFrame | None, calibration: Any) -> dict[str, An
 
 
 def _folds(further: FurtherResults) -> list[dict[str, Any]]:
-    """What a cross-validation of the same recipe says of other pictures, and of other groups."""
+    """What a cross-validation of the same recipe says of other images, and of other groups."""
     found = further.cross_validation or {}
-    kinds = {"random": "other pictures (random folds)", "group": "other groups (artists)"}
+    kinds = {"random": "other images (random folds)", "group": "other groups (artists)"}
     return [
         {
             "kind": words,

@@ -1,4 +1,4 @@
-"""Pictures that were named wrongly, the surest mistakes first."""
+"""Images that were named wrongly, the surest mistakes first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def mistakes(facts: RunFacts, *, most: int) -> dict[str, Any] | None:
 
     Args:
         facts: of the run.
-        most: pictures to show.
+        most: images to show.
     """
     wrong = facts.judged.mistakes()
     if wrong.empty:
@@ -22,7 +22,7 @@ def mistakes(facts: RunFacts, *, most: int) -> dict[str, Any] | None:
     return {
         "part": facts.judged.part,
         "num_all": len(wrong),
-        "pictures": [_entry(row) for _, row in wrong.head(most).iterrows()],
+        "images": [_entry(row) for _, row in wrong.head(most).iterrows()],
     }
 
 

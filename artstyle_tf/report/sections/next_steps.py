@@ -10,11 +10,11 @@ from artstyle_tf.system.shell_commands import shell_command
 
 URGENCY_IN_WORDS = {"fix": "Fix first", "improve": "Worth doing", "next": "Next"}
 
-_FEW_TRAINING_PICTURES = 60
-_FEW_JUDGED_PICTURES = 15
-_LARGE_CALIBRATION_ERROR = 0.08  # lower end; few pictures alone make an error of 0.05
+_FEW_TRAINING_IMAGES = 60
+_FEW_JUDGED_IMAGES = 15
+_LARGE_CALIBRATION_ERROR = 0.08  # lower end; few images alone make an error of 0.05
 _LARGE_GAP = 0.15
-_WORTH_A_LOOK = 3  # pictures of one confusion
+_WORTH_A_LOOK = 3  # images of one confusion
 _POINTS = 100.0
 
 
@@ -42,7 +42,7 @@ def next_steps(facts: RunFacts, further: FurtherResults) -> list[Step]:
     found = [
         *_about_leaks(facts, further),
         *_about_the_data(facts, further),
-        *_about_the_floor(facts),
+        *_about_the_baseline(facts),
         *_about_training(facts),
         *_about_confidence(facts),
         *_about_use(facts, further),
@@ -84,47 +84,47 @@ def _about_groups(facts: RunFacts, further: FurtherResults) -> Iterator[Step]:
     if measured.get("gap"):
         yield Step(
             "improve",
-            f"On pictures of groups (artists) it has never met, expect "
+            f"On images of groups (artists) it has never met, expect "
             f"{measured['group']['macro_f1']:.3f} instead of {measured['random']['macro_f1']:.3f}: "
-            f"{measured['gap']['verdict']}. Pictures by more artists help most.",
+            f"{measured['gap']['verdict']}. Images by more artists help most.",
         )
     elif facts.results.get("leaks", {}).get("group_across_splits"):
         count = facts.results["leaks"]["group_across_splits"]
         yield Step(
             "fix",
-            f"{count} groups (artists) have pictures on both sides of the split, so that the score "
+            f"{count} groups (artists) have images on both sides of the split, so that the score "
             "says little about artists the run has not met. Measure what it is without them.",
             shell_command(*command),
         )
-    elif not facts.pictures["group"].duplicated().any():
+    elif not facts.images["group"].duplicated().any():
         yield Step(
             "improve",
-            "The run does not know which pictures belong together, such as the works of one "
+            "The run does not know which images belong together, such as the works of one "
             "artist. If file names tell it, say so: the score for new artists is usually lower.",
             shell_command(*command, "--group-pattern", "^([^_]+)_"),
         )
 
 
 def _sets(count: int) -> str:
-    return "One set of pictures" if count == 1 else f"{count} sets of pictures"
+    return "One set of images" if count == 1 else f"{count} sets of images"
 
 
 def _about_the_data(facts: RunFacts, further: FurtherResults) -> Iterator[Step]:
     unreadable = len(facts.results.get("unreadable", ()))
     if unreadable:
-        noun = "picture" if unreadable == 1 else "pictures"
+        noun = "image" if unreadable == 1 else "images"
         yield Step("fix", f"{unreadable} {noun} could not be read and took no part; see Data.")
-    train = facts.pictures[facts.pictures["split"] == "train"]["label"].value_counts()
+    train = facts.images[facts.images["split"] == "train"]["label"].value_counts()
     few = sorted(
         (int(train.get(name, 0)), name)
         for name in facts.class_names
-        if train.get(name, 0) < _FEW_TRAINING_PICTURES
+        if train.get(name, 0) < _FEW_TRAINING_IMAGES
     )
     if few:
         named = ", ".join(f"{name} ({count})" for count, name in few[:4])
         more = f" and {len(few) - 4} more" if len(few) > 4 else ""
         support = facts.judged.predictions["label"].value_counts()
-        weak = [name for _, name in few if support.get(name, 0) < _FEW_JUDGED_PICTURES]
+        weak = [name for _, name in few if support.get(name, 0) < _FEW_JUDGED_IMAGES]
         unsure = (
             f" With so few to judge by ({weak[0]}: {int(support.get(weak[0], 0))}), their own "
             "scores can hardly be told."
@@ -132,14 +132,14 @@ def _about_the_data(facts: RunFacts, further: FurtherResults) -> Iterator[Step]:
             else ""
         )
         yield Step(
-            "improve", f"Few training pictures: {named}{more}. Collect more of these first.{unsure}"
+            "improve", f"Few training images: {named}{more}. Collect more of these first.{unsure}"
         )
     pairs = confusions(facts.judged)
-    if pairs and pairs[0].num_pictures >= _WORTH_A_LOOK:
+    if pairs and pairs[0].num_images >= _WORTH_A_LOOK:
         worst = pairs[0]
         yield Step(
             "improve",
-            f"Look at the {worst.num_pictures} {worst.label} pictures that were called "
+            f"Look at the {worst.num_images} {worst.label} images that were called "
             f"{worst.prediction}: click that cell of the confusion matrix. Are the folders right, "
             "are the styles different enough?",
         )
@@ -153,10 +153,10 @@ def _about_the_data(facts: RunFacts, further: FurtherResults) -> Iterator[Step]:
         )
 
 
-def _about_the_floor(facts: RunFacts) -> Iterator[Step]:
-    if facts.floor is None:
+def _about_the_baseline(facts: RunFacts) -> Iterator[Step]:
+    if facts.baseline is None:
         return
-    outcome = outcome_of(facts.floor)
+    outcome = outcome_of(facts.baseline)
     if outcome == "worse":
         yield Step(
             "fix",
@@ -167,7 +167,7 @@ def _about_the_floor(facts: RunFacts) -> Iterator[Step]:
         yield Step(
             "improve",
             "It cannot be told apart from plain logistic regression on the frozen network. More "
-            "pictures narrow the interval; unfreezing a few blocks may raise the score.",
+            "images narrow the interval; unfreezing a few blocks may raise the score.",
             shell_command("training.phases=[{unfreeze_blocks: 4, epochs: 6, learning_rate: 5e-4}]"),
         )
 
@@ -183,8 +183,8 @@ def _about_training(facts: RunFacts) -> Iterator[Step]:
     if gap > _LARGE_GAP:
         yield Step(
             "improve",
-            f"It knows its training pictures by heart: training macro-F1 {last:.3f} is "
-            f"{_POINTS * gap:.0f} points above validation. More augmentation or more pictures help "
+            f"It knows its training images by heart: training macro-F1 {last:.3f} is "
+            f"{_POINTS * gap:.0f} points above validation. More augmentation or more images help "
             "more than more epochs.",
             "data.views.policy=strong",
         )
@@ -206,8 +206,8 @@ def _about_use(facts: RunFacts, further: FurtherResults) -> Iterator[Step]:
     if facts.judged.part == "validation":
         yield Step(
             "improve",
-            "There is no test split. The validation pictures have also chosen the best epoch and "
-            "the threshold, so that the score flatters a little; keep some pictures apart.",
+            "There is no test split. The validation images have also chosen the best epoch and "
+            "the threshold, so that the score flatters a little; keep some images apart.",
         )
     if further.analysis is None:
         yield Step(

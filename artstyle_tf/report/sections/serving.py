@@ -18,9 +18,9 @@ def serving(facts: RunFacts, further: FurtherResults) -> dict[str, Any]:
         return shell_command("python", f"scripts/{script}.py", "--run", run, *options)
 
     commands = [
-        ("Name the styles of pictures", command("predict", "PICTURES")),
-        ("Show where it looks", command("predict", "PICTURES", "--grad-cam", "looks")),
-        ("Measure it on other pictures", command("evaluate", "--images", "FOLDER")),
+        ("Name the styles of images", command("predict", "IMAGES")),
+        ("Show where it looks", command("predict", "IMAGES", "--grad-cam", "looks")),
+        ("Measure it on other images", command("evaluate", "--images", "FOLDER")),
         (
             "Export it for TensorFlow Serving and other runtimes",
             command("export_model", "--formats", "all"),

@@ -23,10 +23,10 @@ def summary(facts: RunFacts, steps: Sequence[Step]) -> dict[str, Any]:
         "score": float(facts.scores["macro_f1"]),
         "interval": facts.interval("macro_f1"),
         "part": judged.part,
-        "num_pictures": len(judged),
+        "num_images": len(judged),
         "num_styles": len(facts.class_names),
         "num_right": len(judged) - len(mistakes),
-        "verdict": _verdict(facts.floor),
+        "verdict": _verdict(facts.baseline),
         "strip": _strip(facts),
         "worst": mixed_up[0] if mixed_up else None,
         "worst_cell": _cell(facts, mixed_up[0]) if mixed_up else None,
@@ -41,23 +41,23 @@ def _cell(facts: RunFacts, pair: Any) -> tuple[int, int]:
     return names.index(pair.label), names.index(pair.prediction)
 
 
-def _verdict(floor: Mapping[str, Any] | None) -> dict[str, str] | None:
-    """Which way the comparison with the floor went, and the program's own words for it."""
-    if floor is None:
+def _verdict(baseline: Mapping[str, Any] | None) -> dict[str, str] | None:
+    """Which way the comparison with the baseline went, and the program's own words for it."""
+    if baseline is None:
         return None
-    said = str(floor["verdict"])
-    return {"outcome": outcome_of(floor), "said": f"{said[0].upper()}{said[1:]}."}
+    said = str(baseline["verdict"])
+    return {"outcome": outcome_of(baseline), "said": f"{said[0].upper()}{said[1:]}."}
 
 
 def _strip(facts: RunFacts) -> dict[str, Any]:
-    """The score with its interval on an axis, and the floor's beside it."""
+    """The score with its interval on an axis, and the baseline's beside it."""
     score, interval = float(facts.scores["macro_f1"]), facts.interval("macro_f1")
     rows: list[dict[str, Any]] = [
         {"name": "this run", "value": score, "interval": interval, "own": True}
     ]
-    if facts.floor is not None:
-        value = float(facts.floor["macro_f1"])
-        rows.append({"name": "floor", "value": value, "interval": None, "own": False})
+    if facts.baseline is not None:
+        value = float(facts.baseline["macro_f1"])
+        rows.append({"name": "baseline", "value": value, "interval": None, "own": False})
     lowest = min([row["value"] for row in rows] + ([interval[0]] if interval else []))
     scale = Scale(max(0.0, int(lowest * 10 - 1) / 10), 1.0, 78, _WIDTH_PX - _MARGIN_PX)
     for row in rows:
@@ -71,7 +71,7 @@ def _answers(calibration: Mapping[str, Any] | None) -> str | None:
     """From which confidence on answers can be trusted, as a sentence."""
     if calibration is None:
         return None
-    wanted = f"{100 * calibration['wanted_accuracy']:.0f} %"
+    wanted = f"{100 * calibration['target_accuracy']:.0f} %"
     if calibration["threshold"] is None:
         reason = calibration.get("reason") or "at no confidence are so many right"
         return (
@@ -81,6 +81,6 @@ def _answers(calibration: Mapping[str, Any] | None) -> str | None:
     coverage = f"{100 * calibration['coverage']:.0f} %"
     return (
         f"Where its confidence is {calibration['threshold']:.2f} or more it is right in {wanted} "
-        f"of the cases; that is {coverage} of the validation pictures. Below it says that it does "
+        f"of the cases; that is {coverage} of the validation images. Below it says that it does "
         "not know."
     )

@@ -15,8 +15,8 @@ _LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 58, 408, 34, 212
 _LETTER_PX = 6.5
 
 STAGES_IN_WORDS = {
-    "preparation": "preparing pictures",
-    "floor": "fitting the floor",
+    "preparation": "preparing images",
+    "baseline": "fitting the baseline",
     "training": "training",
     "evaluation": "evaluation and figures",
     "first_model": "until there was a usable model",

@@ -1,5 +1,5 @@
 "use strict";
-// Everything the page does: fill pictures in, open cells of the matrix, walk through the map.
+// Everything the page does: fill images in, open cells of the matrix, walk through the map.
 // Texts only ever become text: no name of a file or a style is read as HTML.
 (() => {
   const read = (id) => {
@@ -13,23 +13,23 @@
     return element;
   };
   const facts = read("facts") || {styles: [], judged: []};
-  const pictures = new Map(Object.entries(read("pictures") || {}));
-  for (const image of document.querySelectorAll("img[data-picture][src]")) {
-    pictures.set(image.dataset.picture, image.getAttribute("src"));
+  const images = new Map(Object.entries(read("images") || {}));
+  for (const image of document.querySelectorAll("img[data-image][src]")) {
+    images.set(image.dataset.image, image.getAttribute("src"));
   }
-  for (const image of document.querySelectorAll("img[data-picture]:not([src])")) {
-    image.src = pictures.get(image.dataset.picture);
+  for (const image of document.querySelectorAll("img[data-image]:not([src])")) {
+    image.src = images.get(image.dataset.image);
   }
-  const picture = (number, alt) => {
+  const image = (number, alt) => {
     if (number === null) {
-      const nothing = make("span", "no picture", "no-picture");
+      const nothing = make("span", "no image", "no-image");
       nothing.setAttribute("role", "img");
       nothing.setAttribute("aria-label", alt);
       return nothing;
     }
     const image = make("img");
     image.alt = alt;
-    image.src = pictures.get(String(number));
+    image.src = images.get(String(number));
     return image;
   };
   const lastPart = (path) => path.slice(path.lastIndexOf("/") + 1);
@@ -47,10 +47,10 @@
     for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
     const [label, prediction] = button.dataset.cell.split("-").map(Number);
     const chosen = facts.judged.filter((row) => row[0] === label && row[1] === prediction);
-    const list = make("ul", undefined, "pictures of-cell");
+    const list = make("ul", undefined, "images of-cell");
     for (const [, , confidence, number, path] of chosen.slice(0, MOST_SHOWN)) {
       const figure = make("figure");
-      figure.append(picture(number, `A picture of ${facts.styles[label]}`));
+      figure.append(image(number, `An image of ${facts.styles[label]}`));
       const caption = make("figcaption", confidence.toFixed(2));
       caption.append(make("br"), fileName(path));
       figure.append(caption);
@@ -115,7 +115,7 @@
       const label = facts.styles[style];
       const heading = make("p");
       heading.append(make("strong", label), `, ${split}`);
-      const parts = [picture(image, `A picture of ${label}`), heading];
+      const parts = [image(image, `An image of ${label}`), heading];
       if (said !== null) {
         const text = said === label ? "named rightly" : `called ${said}`;
         const sure = confidence === null ? "" : `, ${confidence.toFixed(2)}`;

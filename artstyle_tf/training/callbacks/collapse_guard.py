@@ -21,7 +21,7 @@ class CollapseGuard(keras.callbacks.Callback):
     """Looks at each epoch; an alarm reloads the last good weights and stops `fit`.
 
     The trainer then begins the rest of the phase anew, with a learning rate and a loss that follow
-    from this guard: the rate is multiplied by a factor, and from the first alarm on the pictures
+    from this guard: the rate is multiplied by a factor, and from the first alarm on the images
     are mined semi-hard. When that has not helped a few times the guard gives up.
 
     Args:
@@ -48,8 +48,8 @@ class CollapseGuard(keras.callbacks.Callback):
         super().__init__()
         self._network_model = network_model
         self._settings = settings
-        self._smallest_distance = settings.smallest_mean_distance
-        self._smallest_rank = settings.smallest_share_of_rank * (num_classes - 1)
+        self._smallest_distance = settings.min_mean_distance
+        self._smallest_rank = settings.min_rank_ratio * (num_classes - 1)
         self._reporter = reporter
         self._good_weights: list[np.ndarray] = []
         self._best = 0.0
@@ -86,7 +86,7 @@ class CollapseGuard(keras.callbacks.Callback):
         self._network_model.set_weights(self._good_weights)
         self.num_alarms += 1
         self.model.stop_training = True
-        if self.num_alarms > self._settings.most_alarms:
+        if self.num_alarms > self._settings.max_alarms:
             self.reason_to_stop = (
                 f"the embedding collapsed {self.num_alarms} times, at last because {alarm}; "
                 "smaller learning rates, semi_hard in all phases or fewer unfrozen blocks may help"
@@ -107,7 +107,7 @@ class CollapseGuard(keras.callbacks.Callback):
             return _NOT_FINITE
         if distance < self._smallest_distance:
             return (
-                f"the mean distance between pictures is {distance:.2f} "
+                f"the mean distance between images is {distance:.2f} "
                 f"(at least {self._smallest_distance:.2f} wanted)"
             )
         if rank < self._smallest_rank:
@@ -117,7 +117,7 @@ class CollapseGuard(keras.callbacks.Callback):
             )
         if self._is_loss_of_one_point(logs):
             return f"the loss {loss:.3f} is that of a single point, the margin {self.margin:g}"
-        if score < self._settings.smallest_share_of_best_score * self._best:
+        if score < self._settings.min_score_ratio * self._best:
             return f"validation macro-F1 fell from {self._best:.3f} to {score:.3f}"
         return None
 
@@ -125,7 +125,7 @@ class CollapseGuard(keras.callbacks.Callback):
         # A loss above the margin is something else: the hard triplets of a young embedding.
         if self.margin is None or logs["active_triplets"] <= _NEARLY_ALL:
             return False
-        return abs(logs["loss"] / self.margin - 1.0) < self._settings.nearest_to_margin
+        return abs(logs["loss"] / self.margin - 1.0) < self._settings.margin_tolerance
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs, as JSON values."""

@@ -28,7 +28,7 @@ class DivergenceCheck(keras.callbacks.Callback):
     network of NaN still names a class for each image, and macro-F1 is finite.
 
     Args:
-        objective: what is learnt; may take an epoch back.
+        objective: what is learned; may take an epoch back.
         best: what is kept so far.
         total_epochs: epochs of the whole plan.
 

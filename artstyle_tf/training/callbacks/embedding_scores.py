@@ -1,4 +1,4 @@
-"""Judges an embedding after each epoch: by its neighbours, and by signs of a collapse."""
+"""Judges an embedding after each epoch: by its neighbors, and by signs of a collapse."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from artstyle_tf.metrics.embedding_health import (
     effective_rank,
     mean_pairwise_distance,
 )
-from artstyle_tf.metrics.neighbors import knn_probabilities, nearest_neighbours
+from artstyle_tf.metrics.neighbors import knn_probabilities, nearest_neighbors
 
-# So many training pictures tell what all would; the cost grows with their square.
-_MOST_PICTURES = 2000
+# So many training images tell what all would; the cost grows with their square.
+_MOST_IMAGES = 2000
 
 COLUMNS = ("mean_distance", "active_triplets", "embedding_rank")
 """What is added to the logs beside the usual scores."""
 
 
 @dataclass(frozen=True)
-class LabelledPictures:
-    """What is known of N pictures beside their embeddings.
+class LabeledImages:
+    """What is known of N images beside their embeddings.
 
     Attributes:
         labels: int [N], class ids in [0, C).
-        parents: str [N], equal for a picture and its augmented copies.
+        parents: str [N], equal for an image and its augmented copies.
     """
 
     labels: np.ndarray
@@ -41,18 +41,18 @@ class LabelledPictures:
 class EmbeddingScores(keras.callbacks.Callback):
     """Adds k-NN scores, the validation loss and health figures to the logs of an epoch.
 
-    Pictures are embedded as they are, without augmentation. A training picture never votes for
+    Images are embedded as they are, without augmentation. A training image never votes for
     itself or for a copy of itself: train-on-train k-NN is right about everything.
 
     Args:
         embed: "train" or "val" -> embeddings float32 [N, D] with the present weights.
         train: the gallery.
         val: the queries.
-        validation_batches: int [S, B], numbers of the validation pictures of each batch on which
+        validation_batches: int [S, B], numbers of the validation images of each batch on which
             the loss is taken; the same for all epochs, so that they can be compared.
         num_classes: C.
-        num_neighbours: k.
-        seed: of the sample of training pictures that is looked at where there are many.
+        num_neighbors: k.
+        seed: of the sample of training images that is looked at where there are many.
 
     Attributes:
         loss: of labels [B] and embeddings [B, D]; None leaves the validation loss out.
@@ -64,11 +64,11 @@ class EmbeddingScores(keras.callbacks.Callback):
         self,
         embed: Callable[[str], np.ndarray],
         *,
-        train: LabelledPictures,
-        val: LabelledPictures,
+        train: LabeledImages,
+        val: LabeledImages,
         validation_batches: np.ndarray,
         num_classes: int,
-        num_neighbours: int = 5,
+        num_neighbors: int = 5,
         seed: int = 42,
     ) -> None:
         super().__init__()
@@ -77,8 +77,8 @@ class EmbeddingScores(keras.callbacks.Callback):
         self._val = val
         self._validation_batches = validation_batches
         self._num_classes = num_classes
-        self._num_neighbours = num_neighbours
-        size = min(_MOST_PICTURES, len(train.labels))
+        self._num_neighbors = num_neighbors
+        size = min(_MOST_IMAGES, len(train.labels))
         chosen = np.random.default_rng(seed).choice(len(train.labels), size, replace=False)
         self._sample = np.sort(chosen)
         self.loss: keras.losses.Loss | None = None
@@ -93,12 +93,12 @@ class EmbeddingScores(keras.callbacks.Callback):
         """Scores of the embedding as it is now: `COLUMNS`, macro_f1, val_macro_f1 and so on."""
         gallery, queries = self._embed("train"), self._embed("val")
         if not (np.isfinite(gallery).all() and np.isfinite(queries).all()):
-            # Neighbours of what is no number mean nothing.
+            # Neighbors of what is no number mean nothing.
             return {**dict.fromkeys((*COLUMNS, "val_loss"), math.nan), **_WORST_SCORES}
         sample, labels = gallery[self._sample], self._train.labels[self._sample]
         val_scores = self._scores(queries, self._val, gallery)
         train_scores = self._scores(
-            sample, LabelledPictures(labels, self._train.parents[self._sample]), gallery
+            sample, LabeledImages(labels, self._train.parents[self._sample]), gallery
         )
         scores = {
             **{name: train_scores[name] for name in ("macro_f1", "accuracy")},
@@ -112,18 +112,18 @@ class EmbeddingScores(keras.callbacks.Callback):
         return scores
 
     def _scores(
-        self, queries: np.ndarray, known: LabelledPictures, gallery: np.ndarray
+        self, queries: np.ndarray, known: LabeledImages, gallery: np.ndarray
     ) -> dict[str, float]:
         """What k-NN makes of the queries; none is compared with its own parent and siblings."""
-        neighbours = nearest_neighbours(
+        neighbors = nearest_neighbors(
             queries,
             gallery,
-            num_neighbours=self._num_neighbours,
+            num_neighbors=self._num_neighbors,
             query_groups=known.parents,
             gallery_groups=self._train.parents,
         )
         probabilities = knn_probabilities(
-            neighbours, self._train.labels, num_classes=self._num_classes
+            neighbors, self._train.labels, num_classes=self._num_classes
         )
         return classification_summary(
             known.labels, probabilities.argmax(axis=1), num_classes=self._num_classes

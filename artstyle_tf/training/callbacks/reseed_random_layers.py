@@ -30,7 +30,7 @@ class ReseedRandomLayers(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Sets the states."""
         for number, layer in enumerate(self._layers):
-            # Two unsigned 32-bit numbers; large odd factors keep neighbouring seeds apart.
+            # Two unsigned 32-bit numbers; large odd factors keep neighboring seeds apart.
             first = (self._seed * 2_654_435_761 + epoch * 40_503) % 2**32
             second = (number * 2_246_822_519 + 1) % 2**32
             layer.seed_generator.state.assign([first, second])

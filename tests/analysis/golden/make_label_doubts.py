@@ -14,7 +14,7 @@ import numpy as np
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_self_confidence_for_each_label
 
-# Seed, classes, pictures, share of wrong labels, how sure the classifier is.
+# Seed, classes, images, share of wrong labels, how sure the classifier is.
 CASES = ((0, 3, 60, 0.2, 2.0), (1, 2, 40, 0.1, 1.0), (2, 5, 150, 0.3, 3.0), (3, 4, 50, 0.0, 0.5))
 
 

@@ -4,25 +4,25 @@ import numpy as np
 import pytest
 
 from artstyle_tf.heads.logistic import fit_linear_probe
-from artstyle_tf.heads.projection_start import fit_projection
-from artstyle_tf.metrics.neighbors import knn_probabilities, nearest_neighbours
+from artstyle_tf.heads.projection_init import fit_projection
+from artstyle_tf.metrics.neighbors import knn_probabilities, nearest_neighbors
 
 
 def some_features(count, seed, *, num_classes=4, dimension=20):
     """Classes differ in a few directions only, of little variance."""
     labels = np.arange(count) % num_classes
-    centres = np.random.default_rng(0).normal(size=(num_classes, 5))
+    centers = np.random.default_rng(0).normal(size=(num_classes, 5))
     noise = np.random.default_rng(seed).normal(size=(count, dimension))
     noise[:, 10:] *= 20
-    noise[:, :5] = centres[labels] + 0.5 * noise[:, :5]
+    noise[:, :5] = centers[labels] + 0.5 * noise[:, :5]
     return noise + 3.0, labels
 
 
 def project(features, labels, *, num_classes=4, **options):
     probe = fit_linear_probe(
-        features, labels, num_classes=num_classes, inverse_regularisation=0.1, balanced=True
+        features, labels, num_classes=num_classes, C=0.1, balanced=True
     )
-    options = {"dimension": 12, "share_of_components": 0.5, **options}
+    options = {"dimension": 12, "pca_fraction": 0.5, **options}
     return fit_projection(features, *probe, **options)
 
 
@@ -32,12 +32,12 @@ def knn_accuracy(kernel, bias):
     for features, _ in (train, test):
         rows = features @ kernel + bias
         embedded.append(rows / np.linalg.norm(rows, axis=1, keepdims=True))
-    found = nearest_neighbours(embedded[1], embedded[0], num_neighbours=5)
+    found = nearest_neighbors(embedded[1], embedded[0], num_neighbors=5)
     said = knn_probabilities(found, train[1], num_classes=4).argmax(axis=1)
     return (said == test[1]).mean()
 
 
-def test_neighbours_tell_classes_apart_before_anything_is_learnt():
+def test_neighbors_tell_classes_apart_before_anything_is_learned():
     kernel, bias = project(*some_features(200, 1))
     random = np.random.default_rng(0).normal(size=(20, 12))
     assert kernel.shape == (20, 12)
@@ -48,7 +48,7 @@ def test_neighbours_tell_classes_apart_before_anything_is_learnt():
 
 def test_both_blocks_have_the_lengths_that_were_asked_for():
     features, labels = some_features(200, 1)
-    kernel, bias = project(features, labels, share_of_components=0.25)
+    kernel, bias = project(features, labels, pca_fraction=0.25)
     rows = features @ kernel + bias
     lengths = [np.sqrt((block**2).sum(axis=1).mean()) for block in (rows[:, :3], rows[:, 3:])]
     assert lengths == pytest.approx([1.0, 0.25], rel=1e-3)
@@ -66,12 +66,12 @@ def test_any_dimension_will_do(dimension, num_used):
 def test_logits_alone_and_dead_features():
     features, labels = some_features(60, 1)
     features[:, 7] = 1.0
-    kernel, _ = project(features, labels, share_of_components=0.0)
+    kernel, _ = project(features, labels, pca_fraction=0.0)
     assert (np.abs(kernel).sum(axis=0) > 0).sum() == 3
     assert np.isfinite(project(features, labels)[0]).all()
 
 
 def test_two_classes_have_one_direction():
     features, labels = some_features(60, 1, num_classes=2)
-    kernel, _ = project(features, labels, num_classes=2, share_of_components=0.0)
+    kernel, _ = project(features, labels, num_classes=2, pca_fraction=0.0)
     assert (np.abs(kernel).sum(axis=0) > 0).sum() == 1

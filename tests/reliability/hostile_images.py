@@ -1,4 +1,4 @@
-"""Files that somebody could put among the pictures, out of carelessness or malice.
+"""Files that somebody could put among the images, out of carelessness or malice.
 
 Everything follows from the seed. `write_hostile_folder` makes a folder of style folders of them;
 the other functions give single files as bytes, for tests of readers.
@@ -24,7 +24,7 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def ordinary_files(seed: int = 0, *, size_px: int = 40) -> dict[str, bytes]:
-    """Good pictures in every format that is read, by file name; what mutations begin with."""
+    """Good images in every format that is read, by file name; what mutations begin with."""
     generator = np.random.default_rng(seed)
     low = generator.integers(0, 256, (5, 5, 3), dtype=np.uint8)
     rgb = Image.fromarray(low).resize((size_px, size_px), Image.Resampling.BICUBIC)
@@ -40,7 +40,7 @@ def ordinary_files(seed: int = 0, *, size_px: int = 40) -> dict[str, bytes]:
         "baseline.jpg": encoded(rgb, "JPEG", quality=90),
         "progressive.jpg": encoded(rgb, "JPEG", progressive=True, quality=70),
         "turned.jpg": encoded(rgb, "JPEG", exif=exif),
-        "grey.jpg": encoded(rgb.convert("L"), "JPEG"),
+        "gray.jpg": encoded(rgb.convert("L"), "JPEG"),
         "cmyk.jpg": encoded(rgb.convert("CMYK"), "JPEG"),
         "plain.png": encoded(rgb, "PNG"),
         "transparent.png": encoded(rgba, "PNG"),
@@ -204,14 +204,14 @@ def special_files() -> dict[str, bytes]:
 
 
 def files_at_the_limit(side_px: int = 9_999) -> Iterator[tuple[str, bytes]]:
-    """The largest pictures that are read, each of which is small on disk; one at a time."""
+    """The largest images that are read, each of which is small on disk; one at a time."""
     yield "limit.jpg", encoded(Image.new("RGB", (side_px, side_px)), "JPEG", quality=30)
-    grey = Image.new("L", (side_px, side_px))
-    # Kind of colour, bits, bytes of a pixel: RGB, with transparency, 16-bit grey, 16-bit RGB with
+    gray = Image.new("L", (side_px, side_px))
+    # Kind of color, bits, bytes of a pixel: RGB, with transparency, 16-bit gray, 16-bit RGB with
     # transparency, palette.
-    for colour, bits, width in ((2, 8, 3), (6, 8, 4), (0, 16, 2), (6, 16, 8), (3, 8, 1)):
-        name = f"limit-{colour}-{bits}.png"
-        yield name, png_of_nothing(side_px, side_px, colour=colour, bits=bits, width=width)
+    for color, bits, width in ((2, 8, 3), (6, 8, 4), (0, 16, 2), (6, 16, 8), (3, 8, 1)):
+        name = f"limit-{color}-{bits}.png"
+        yield name, png_of_nothing(side_px, side_px, color=color, bits=bits, width=width)
     for smaller, share in (("limit.webp", 0.39), ("limit-progressive.jpg", 0.79)):
         side = int(side_px * share**0.5)
         options = {"method": 0} if smaller.endswith("webp") else {"progressive": True}
@@ -223,14 +223,14 @@ def files_at_the_limit(side_px: int = 9_999) -> Iterator[tuple[str, bytes]]:
         "limit-1-bit.tif",
         encoded(Image.new("1", (side_px, side_px)), "TIFF", compression="group4"),
     )
-    yield "limit-float.tif", encoded(grey.convert("F"), "TIFF", compression="tiff_deflate")
+    yield "limit-float.tif", encoded(gray.convert("F"), "TIFF", compression="tiff_deflate")
 
 
 def png_of_nothing(
     width_px: int,
     height_px: int,
     *,
-    colour: int = 2,
+    color: int = 2,
     bits: int = 8,
     width: int = 3,
     filled: bool | None = None,
@@ -242,8 +242,8 @@ def png_of_nothing(
     row = bytes(1 + width_px * width)
     rows = (row for _ in range(height_px if filled else 3))
     data = b"".join(compressor.compress(each) for each in rows) + compressor.flush()
-    header = struct.pack(">IIBBBBB", width_px, height_px, bits, colour, 0, 0, 0)
-    palette = _chunk(b"PLTE", bytes(range(30))) if colour == 3 else b""
+    header = struct.pack(">IIBBBBB", width_px, height_px, bits, color, 0, 0, 0)
+    palette = _chunk(b"PLTE", bytes(range(30))) if color == 3 else b""
     body = _chunk(b"IHDR", header) + palette + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
     return _PNG_SIGNATURE + body
 
@@ -339,10 +339,10 @@ def write_hostile_folder(
     """Writes a folder of style folders with good, mutated, special and strangely named files.
 
     Args:
-        root: of the pictures; made.
+        root: of the images; made.
         num_mutated: number of mutated files; 20 of each ordinary file are its truncations.
         seed: of the mutations.
-        at_the_limit: also the largest pictures that are read.
+        at_the_limit: also the largest images that are read.
     """
     generator = np.random.default_rng(seed)
     for style in STYLES:
@@ -373,12 +373,12 @@ def write_hostile_folder(
         for name, content in files_at_the_limit():
             (next(places) / name).write_bytes(content)
     for number, name in enumerate(strange_names()):
-        (next(places) / name).write_bytes(picture_of_its_own(1000 + number))
+        (next(places) / name).write_bytes(image_of_its_own(1000 + number))
     _write_strange_entries(root / STYLES[0])
     return root
 
 
-def picture_of_its_own(number: int) -> bytes:
+def image_of_its_own(number: int) -> bytes:
     """A good PNG that looks like no other."""
     low = np.random.default_rng(number).integers(0, 256, (6, 6, 3), dtype=np.uint8)
     return encoded(Image.fromarray(low).resize((32, 32), Image.Resampling.BICUBIC), "PNG")
@@ -399,4 +399,4 @@ def _write_strange_entries(folder: Path) -> None:
     (folder / "again.png").symlink_to("plain.png")
     (folder / "device.png").symlink_to("/dev/zero")
     os.mkfifo(folder / "pipe.png")
-    (folder / os.fsdecode(b"not-utf8-\xff.png")).write_bytes(picture_of_its_own(1))
+    (folder / os.fsdecode(b"not-utf8-\xff.png")).write_bytes(image_of_its_own(1))

@@ -19,11 +19,11 @@ from artstyle_tf.inspection.pixel_measures import measure_pixels
 
 
 @pytest.fixture(scope="module")
-def index(tmp_path_factory, write_pictures):
-    folder = write_pictures(tmp_path_factory.mktemp("survey"), {"bold": 5, "fine": 4})
+def index(tmp_path_factory, write_images):
+    folder = write_images(tmp_path_factory.mktemp("survey"), {"bold": 5, "fine": 4})
     (folder / "fine" / "broken.png").write_bytes(b"nothing")
     (folder / "bold" / "copy.png").write_bytes(
-        (folder / "bold" / "bob-0-0_picture-00.png").read_bytes()
+        (folder / "bold" / "bob-0-0_image-00.png").read_bytes()
     )
     turned = Image.fromarray(np.zeros((30, 50, 3), np.uint8))
     exif = Image.Exif()
@@ -34,38 +34,38 @@ def index(tmp_path_factory, write_pictures):
 
 @pytest.fixture(scope="module")
 def surveyed(index):
-    return survey.survey_pictures(index.pictures, root=index.root, num_workers=1)
+    return survey.survey_images(index.images, root=index.root, num_workers=1)
 
 
-def test_every_picture_has_a_row_and_what_cannot_be_read_says_why(index, surveyed):
-    pictures = surveyed.pictures.set_index("path")
-    assert list(pictures.index) == list(index.pictures["path"])
-    assert pictures.index[~pictures["is_readable"]].tolist() == ["fine/broken.png"]
-    assert "not a picture" in pictures.loc["fine/broken.png", "reason"]
-    assert pictures.loc["fine/turned.jpg", ["width_px", "height_px"]].tolist() == [30, 50]
-    assert pictures.loc["fine/turned.jpg", "stored_width_px"] == 50
+def test_every_image_has_a_row_and_what_cannot_be_read_says_why(index, surveyed):
+    images = surveyed.images.set_index("path")
+    assert list(images.index) == list(index.images["path"])
+    assert images.index[~images["is_readable"]].tolist() == ["fine/broken.png"]
+    assert "not an image" in images.loc["fine/broken.png", "reason"]
+    assert images.loc["fine/turned.jpg", ["width_px", "height_px"]].tolist() == [30, 50]
+    assert images.loc["fine/turned.jpg", "stored_width_px"] == 50
     size = (index.root / "bold/copy.png").stat().st_size
-    assert pictures.loc["bold/copy.png", "bytes_per_pixel"] == pytest.approx(size / 48**2)
+    assert images.loc["bold/copy.png", "bytes_per_pixel"] == pytest.approx(size / 48**2)
 
 
-def test_densities_are_means_over_the_readable_pictures_of_a_style(index, surveyed):
+def test_densities_are_means_over_the_readable_images_of_a_style(index, surveyed):
     wanted = [
         measure_pixels(np.asarray(Image.open(index.root / path)))[1]
-        for path in index.pictures.query("label == 'bold'")["path"]
+        for path in index.images.query("label == 'bold'")["path"]
     ]
     np.testing.assert_allclose(surveyed.histograms["bold"], np.mean(wanted, axis=0), atol=1e-6)
     np.testing.assert_allclose(surveyed.histograms["fine"].sum(axis=1), 1, atol=1e-5)
 
 
 def test_likeness_is_the_one_that_splits_go_by(index, surveyed):
-    alone = find_near_duplicates(index.root, list(index.pictures["path"]))
-    assert surveyed.pictures["looks_like"].tolist() == alone.tolist()
+    alone = find_near_duplicates(index.root, list(index.images["path"]))
+    assert surveyed.images["looks_like"].tolist() == alone.tolist()
 
 
 def test_rows_are_the_same_whether_they_come_in_blocks_or_not(index, surveyed, monkeypatch):
     monkeypatch.setattr(survey, "_ROWS_AT_ONCE", 3)
-    in_blocks = survey.survey_pictures(index.pictures, root=index.root, num_workers=1)
-    pd.testing.assert_frame_equal(in_blocks.pictures, surveyed.pictures)
+    in_blocks = survey.survey_images(index.images, root=index.root, num_workers=1)
+    pd.testing.assert_frame_equal(in_blocks.images, surveyed.images)
 
 
 def test_copies_are_told_once():
@@ -79,8 +79,8 @@ def test_copies_are_told_once():
         ("B/6.jpg", "B", "d6", 0),  # looks like the first two, elsewhere
         ("B/7.jpg", "B", "d7", 3),
     ]
-    pictures = pd.DataFrame(rows, columns=["path", "label", "digest", "looks_like"])
-    copies = find_copies(pictures.assign(split="train"))
+    images = pd.DataFrame(rows, columns=["path", "label", "digest", "looks_like"])
+    copies = find_copies(images.assign(split="train"))
     sets = copies.groupby(["code", "set"])["path"].agg(list).reset_index()
     assert {(row.code, *row.path) for row in sets.itertuples()} == {
         ("exact_duplicates", "A/1.jpg", "A/2.jpg"),
@@ -88,16 +88,16 @@ def test_copies_are_told_once():
         ("near_duplicates", "A/3.jpg", "A/4.jpg"),
         ("near_duplicates_across_styles", "A/1.jpg", "B/6.jpg"),
     }
-    assert find_copies(pictures.iloc[[0, 7]].assign(split="")).empty
+    assert find_copies(images.iloc[[0, 7]].assign(split="")).empty
 
 
 def test_groups_of_a_style():
-    pictures = pd.DataFrame(
+    images = pd.DataFrame(
         {"label": ["A"] * 4 + ["B"] * 2, "group": ["zoe", "zoe", "ann", "bob", "bob", "ann"]}
     )
-    groups = measure_groups(pictures).set_index("label")
+    groups = measure_groups(images).set_index("label")
     assert groups.loc["A"].to_dict() == {
-        "num_pictures": 4,
+        "num_images": 4,
         "num_groups": 3,
         "effective_groups": pytest.approx(1 / (0.25 + 0.0625 + 0.0625)),
         "largest_group": "zoe",
@@ -105,14 +105,14 @@ def test_groups_of_a_style():
         "largest_share": 0.5,
     }
     assert groups.loc["B", "largest_group"] == "ann"  # of two that are as large
-    shares = largest_shares(pictures, num_largest=2)
+    shares = largest_shares(images, num_largest=2)
     assert shares.loc["A"].tolist() == [0.5, 0.25]
     assert shares.loc["B"].tolist() == [0.5, 0.5]
-    assert largest_shares(pictures, num_largest=4).loc["B"].tolist() == [0.5, 0.5, 0, 0]
+    assert largest_shares(images, num_largest=4).loc["B"].tolist() == [0.5, 0.5, 0, 0]
 
 
 def test_properties_become_numbers(surveyed):
-    readable = surveyed.pictures[surveyed.pictures["is_readable"]]
+    readable = surveyed.images[surveyed.images["is_readable"]]
     features, names = property_features(readable)
     assert features.shape == (len(readable), len(names))
     assert set(names) == set(PROPERTIES)
@@ -123,7 +123,7 @@ def test_properties_become_numbers(surveyed):
 
 
 def test_the_property_that_sets_a_style_apart(surveyed):
-    readable = surveyed.pictures[surveyed.pictures["is_readable"]].reset_index(drop=True)
+    readable = surveyed.images[surveyed.images["is_readable"]].reset_index(drop=True)
     is_bold = readable["label"] == "bold"
     changed = readable.assign(
         jpeg_quality=np.where(is_bold, 95.0, 75.0), size_bytes=1000.0, bytes_per_pixel=1.0

@@ -17,22 +17,22 @@ def fit_projection(
     probe_bias: np.ndarray,
     *,
     dimension: int,
-    share_of_components: float,
+    pca_fraction: float,
     groups: Sequence[FeatureGroup] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Joins the logits of a linear probe and principal components of the features.
 
     A random projection knows nothing, and its first gradients distort the features. The probe's
-    logits lie together where classes do; the components keep what else tells pictures apart.
+    logits lie together where classes do; the components keep what else tells images apart.
     Both blocks are scaled to a root mean square length of 1, the components then by
-    `share_of_components`, so that neither drowns the other.
+    `pca_fraction`, so that neither drowns the other.
 
     Args:
         features: float [N, D].
         probe_kernel: float [D, C], of a linear probe on these features.
         probe_bias: float [C], of the probe.
         dimension: K of the embedding.
-        share_of_components: length of the block of components beside that of the logits.
+        pca_fraction: length of the block of components beside that of the logits.
         groups: of the features; see `feature_scales`.
 
     Returns:
@@ -43,8 +43,8 @@ def fit_projection(
     scale = feature_scales(features, groups)  # which refuses what is not finite
     blocks = [_class_directions(features, probe_kernel, probe_bias, most=dimension)]
     room = dimension - blocks[0][1].size
-    if room and share_of_components:
-        blocks.append(_components(features, scale, most=room, length=share_of_components))
+    if room and pca_fraction:
+        blocks.append(_components(features, scale, most=room, length=pca_fraction))
     kernel = np.concatenate([block[0] for block in blocks], axis=1)
     bias = np.concatenate([block[1] for block in blocks])
     unused = dimension - bias.size

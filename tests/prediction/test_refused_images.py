@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "reliability"))
-from hostile_pictures import gif_of_frames, png_of_nothing
+from hostile_images import gif_of_frames, png_of_nothing
 
 PIXELS = np.kron(
     np.random.default_rng(0).integers(0, 256, (4, 6, 3)), np.ones((8, 8, 1), int)
@@ -48,10 +48,10 @@ READ = {
 
 
 @pytest.mark.parametrize("content", READ.values(), ids=READ)
-def test_the_same_picture_in_another_file_gets_the_same_answer(ask, content):
-    with Image.open(io.BytesIO(content)) as picture:
+def test_the_same_image_in_another_file_gets_the_same_answer(ask, content):
+    with Image.open(io.BytesIO(content)) as image:
         plain = io.BytesIO()
-        picture.convert("RGB").save(plain, "PNG")
+        image.convert("RGB").save(plain, "PNG")
     expected, found = ask(plain.getvalue(), content)["probabilities"].numpy()
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
@@ -67,8 +67,8 @@ REFUSED = {
     "beginning of WebP": b"RIFF",
     "beginning of BMP": b"BM",
     "beginning of JPEG": b"\xff\xd8",
-    "PNG of 400 million pixels": png_of_nothing(20_000, 20_000, bits=1, colour=0),
-    "PNG of 26 million pixels": png_of_nothing(5100, 5100, colour=6, width=4, filled=False),
+    "PNG of 400 million pixels": png_of_nothing(20_000, 20_000, bits=1, color=0),
+    "PNG of 26 million pixels": png_of_nothing(5100, 5100, color=6, width=4, filled=False),
     "GIF of 300 images in a corner": gif_of_frames(300),
     "half a JPEG": encoded("RGB", "JPEG")[:-300],
     "half a PNG": encoded("RGB", "PNG")[:-200],
@@ -123,14 +123,14 @@ def test_a_request_of_bad_files_only_is_answered(ask):
     assert found["classes"].shape == found["probabilities"].shape
 
 
-def test_neighbours_of_what_is_no_image_are_none(exports):
+def test_neighbors_of_what_is_no_image_are_none(exports):
     import tensorflow as tf
 
     signature = exports["triplet"].loaded.signatures["serving_default"]
     found = signature(image_bytes=tf.constant([b"nothing", encoded("RGB", "PNG")]))
-    assert found["neighbour_ids"].numpy()[0].tolist() == [b""] * 3
-    assert found["neighbour_ids"].numpy()[1].all()
-    assert not found["neighbour_distances"].numpy()[0].any()
+    assert found["neighbor_ids"].numpy()[0].tolist() == [b""] * 3
+    assert found["neighbor_ids"].numpy()[1].all()
+    assert not found["neighbor_distances"].numpy()[0].any()
 
 
 def test_of_a_gif_the_first_image_is_answered(ask):

@@ -11,7 +11,7 @@ import pytest
 from image_files import chunk, icc_profile, png
 from PIL import Image, ImageCms
 
-from artstyle_tf.images.reading.image_reading import decode_picture
+from artstyle_tf.images.reading.image_reading import decode_image
 
 # Linear light of 55 of 255 is shown as 128 (IEC 61966-2-1).
 LINEAR, SHOWN = 55, 128
@@ -26,7 +26,7 @@ def encoded(image, file_format, **options):
 
 
 def first_pixel(content):
-    return decode_picture(content).pixels[0, 0].tolist()
+    return decode_image(content).pixels[0, 0].tolist()
 
 
 def gray(mode):
@@ -67,7 +67,7 @@ def test_a_gray_profile_is_followed_in_16_bits_with_alpha():
 def test_dark_16_bit_gray_keeps_its_levels():
     values = np.arange(0, 2570, 10, dtype=np.uint16)[None]
     content = encoded(Image.fromarray(values), "PNG", icc_profile=LINEAR_GRAY)
-    assert len(np.unique(decode_picture(content).pixels)) > 40  # 8 bits would leave 11
+    assert len(np.unique(decode_image(content).pixels)) > 40  # 8 bits would leave 11
 
 
 @pytest.mark.parametrize("name", ["linear", "sRGB linear", "sRGB IEC61966-2.1"])
@@ -75,7 +75,7 @@ def test_a_profile_is_judged_by_what_it_does(name):
     profile = icc_profile("RGB", gamma=1.0, name=name)
     content = encoded(Image.new("RGB", (4, 4), (LINEAR,) * 3), "PNG", icc_profile=profile)
     assert first_pixel(content) == pytest.approx([SHOWN] * 3, abs=1)
-    assert not decode_picture(content).is_plain
+    assert not decode_image(content).is_plain
 
 
 def test_wide_primaries_under_the_name_of_srgb_are_followed():
@@ -87,7 +87,7 @@ def test_wide_primaries_under_the_name_of_srgb_are_followed():
 def test_srgb_itself_stays_plain():
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     content = encoded(Image.new("RGB", (4, 4), (1, 2, 3)), "PNG", icc_profile=profile)
-    assert decode_picture(content).is_plain
+    assert decode_image(content).is_plain
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
@@ -142,7 +142,7 @@ def test_the_gamma_of_a_png_is_followed(depth, kind, samples):
 def test_a_png_that_declares_srgb_or_nonsense_stays_as_it_is(extra):
     content = two_by_two(8, 2, 55, 128, 200, extra=extra)
     assert first_pixel(content) == [55, 128, 200]
-    assert decode_picture(content).is_plain
+    assert decode_image(content).is_plain
 
 
 def test_the_primaries_of_a_png_are_followed():

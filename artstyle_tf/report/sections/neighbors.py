@@ -1,15 +1,15 @@
-"""Pictures with the training pictures that an embedding finds next to them."""
+"""Images with the training images that an embedding finds next to them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from artstyle_tf.report.run_facts import NeighbourRow
+from artstyle_tf.report.run_facts import NeighborRow
 
 
-def neighbours(rows: Sequence[NeighbourRow]) -> dict[str, Any] | None:
-    """One row a picture; None if there are none."""
+def neighbors(rows: Sequence[NeighborRow]) -> dict[str, Any] | None:
+    """One row an image; None if there are none."""
     if not rows:
         return None
     return {
@@ -26,7 +26,7 @@ def neighbours(rows: Sequence[NeighbourRow]) -> dict[str, Any] | None:
                         "distance": distance,
                         "is_same": label == row.label,
                     }
-                    for path, label, distance in row.neighbours
+                    for path, label, distance in row.neighbors
                 ],
             }
             for row in rows

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from artstyle_tf.plots.image_cells import CELL_INCHES
-from artstyle_tf.plots.neighbor_sheet import choose_queries, plot_neighbour_sheet
+from artstyle_tf.plots.neighbor_sheet import choose_queries, plot_neighbor_sheet
 from artstyle_tf.plots.theme import BLACK, GREEN, GREY, RED, class_labels, house_style, save_figure
 
 
@@ -20,24 +20,24 @@ def draw(figure):
 
 
 def rows_of(*patterns):
-    """bool [N, k] from texts in which + is a right neighbour."""
+    """bool [N, k] from texts in which + is a right neighbor."""
     return np.array([[letter == "+" for letter in pattern] for pattern in patterns])
 
 
-def picture_of(level, size_px=16):
+def image_of(level, size_px=16):
     return np.full((size_px, size_px, 3), level, np.uint8)
 
 
-def sheet_of(num_rows, names, *, num_neighbours=8, title="run: test"):
-    """Row r asks for a picture of class r; every second neighbour is of it."""
+def sheet_of(num_rows, names, *, num_neighbors=8, title="run: test"):
+    """Row r asks for an image of class r; every second neighbor is of it."""
     of_row = [names[row % len(names)] for row in range(num_rows)]
     captions = [
-        [(f"{name} {0.5 + 0.01 * column:.2f}", column % 2 == 0) for column in range(num_neighbours)]
+        [(f"{name} {0.5 + 0.01 * column:.2f}", column % 2 == 0) for column in range(num_neighbors)]
         for name in of_row
     ]
-    return plot_neighbour_sheet(
-        [picture_of(10 * row) for row in range(num_rows)],
-        [[picture_of(200 + column) for column in range(num_neighbours)] for _ in range(num_rows)],
+    return plot_neighbor_sheet(
+        [image_of(10 * row) for row in range(num_rows)],
+        [[image_of(200 + column) for column in range(num_neighbors)] for _ in range(num_rows)],
         captions,
         of_row,
         title=title,
@@ -45,7 +45,7 @@ def sheet_of(num_rows, names, *, num_neighbours=8, title="run: test"):
 
 
 def frames_of(figure):
-    """Left, top and colour of the frames."""
+    """Left, top and color of the frames."""
     return [
         (line.get_xdata()[0], line.get_ydata()[0], line.get_color())
         for line in figure.axes[0].get_lines()
@@ -66,7 +66,7 @@ def test_of_each_class_the_most_misplaced_comes_first_then_the_most_typical():
 def test_of_as_many_mistakes_the_nearer_ones_are_worse():
     labels = np.zeros(4, int)
     assert choose_queries(labels, rows_of("+++-", "-+++", "++++", "+-++")) == [1, 2]
-    # However near it is, a neighbour never outweighs two others.
+    # However near it is, a neighbor never outweighs two others.
     assert choose_queries(labels[:3], rows_of("+---", "--++", "++++")) == [0, 2]
     assert choose_queries(labels[:2], rows_of("+--------", "-------++")) == [0, 1]
 
@@ -108,15 +108,15 @@ def test_never_more_than_two_rows_a_class_and_24_in_all(num_classes):
     assert {type(query) for query in queries} == {int}
 
 
-def test_without_queries_or_neighbours_there_is_nothing_to_choose():
+def test_without_queries_or_neighbors_there_is_nothing_to_choose():
     assert choose_queries(np.zeros(0, int), np.zeros((0, 8), bool)) == []
     assert choose_queries(np.array([1, 0, 1]), np.zeros((3, 0), bool)) == [1, 0]
 
 
-def test_a_query_stands_left_of_its_neighbours_and_frames_tell_who_is_who():
-    figure = draw(sheet_of(2, ["Cubism", "Rococo"], num_neighbours=3))
+def test_a_query_stands_left_of_its_neighbors_and_frames_tell_who_is_who():
+    figure = draw(sheet_of(2, ["Cubism", "Rococo"], num_neighbors=3))
     frames = frames_of(figure)
-    assert [colour for _, _, colour in frames] == [BLACK, GREEN, RED, GREEN] * 2
+    assert [color for _, _, color in frames] == [BLACK, GREEN, RED, GREEN] * 2
     lefts, tops, _ = zip(*frames, strict=True)
     assert list(lefts[:4]) == sorted(lefts[:4])
     assert lefts[1] - lefts[0] > 1.2 * (lefts[2] - lefts[1])  # a gap sets the query apart
@@ -127,7 +127,7 @@ def test_a_query_stands_left_of_its_neighbours_and_frames_tell_who_is_who():
 
 
 def test_captions_name_styles_and_distances_and_a_tally_ends_the_row():
-    figure = draw(sheet_of(1, ["Cubism"], num_neighbours=3, title="run:\n test"))
+    figure = draw(sheet_of(1, ["Cubism"], num_neighbors=3, title="run:\n test"))
     captions = captions_of(figure)
     words = ["Cubism", "Cubism 0.50", "Cubism 0.51", "Cubism 0.52"]
     assert [text.get_text() for text in captions] == words
@@ -139,24 +139,24 @@ def test_captions_name_styles_and_distances_and_a_tally_ends_the_row():
 
 
 def test_two_rows_of_a_class_have_the_same_name():
-    captions = captions_of(sheet_of(3, ["Cubism"], num_neighbours=0))
+    captions = captions_of(sheet_of(3, ["Cubism"], num_neighbors=0))
     assert [text.get_text() for text in captions] == ["Cubism"] * 3
 
 
-def test_rows_may_have_fewer_neighbours_or_none():
-    picture = picture_of(9)
-    figure = plot_neighbour_sheet(
-        [picture] * 2, [[picture] * 2, []], [[("a", True), ("b", True)], []], ["a", "b"], title="t"
+def test_rows_may_have_fewer_neighbors_or_none():
+    image = image_of(9)
+    figure = plot_neighbor_sheet(
+        [image] * 2, [[image] * 2, []], [[("a", True), ("b", True)], []], ["a", "b"], title="t"
     )
     draw(figure)
     assert len(figure.axes[0].images) == 4
     assert {"2 of 2", "0 of 0"} <= {text.get_text() for text in figure.axes[0].texts}
-    draw(plot_neighbour_sheet([], [], [], [], title="nothing"))
+    draw(plot_neighbor_sheet([], [], [], [], title="nothing"))
 
 
-@pytest.mark.parametrize("num_neighbours", [0, 1, 8])
-def test_pictures_have_the_same_size_in_narrow_sheets(num_neighbours):
-    figure = draw(sheet_of(2, ["Cubism"], num_neighbours=num_neighbours))
+@pytest.mark.parametrize("num_neighbors", [0, 1, 8])
+def test_images_have_the_same_size_in_narrow_sheets(num_neighbors):
+    figure = draw(sheet_of(2, ["Cubism"], num_neighbors=num_neighbors))
     axes = figure.axes[0]
     (left, right), (bottom, top) = axes.transData.transform([(0, 1), (1, 0)]).T
     assert [right - left, top - bottom] == pytest.approx([CELL_INCHES * figure.dpi] * 2, rel=0.03)
@@ -202,10 +202,10 @@ def test_names_that_cannot_be_drawn_cost_no_figure(tmp_path):
     assert captions[10] == "a b 0.50"
 
 
-def test_a_full_sheet_is_a_picture_of_a_size_that_can_be_looked_at(tmp_path):
+def test_a_full_sheet_is_a_image_of_a_size_that_can_be_looked_at(tmp_path):
     save_figure(sheet_of(24, [f"style {number}" for number in range(12)]), tmp_path / "sheet.png")
-    with Image.open(tmp_path / "sheet.png") as picture:
-        picture.load()
-        assert picture.format == "PNG"
-        assert picture.width < 2000
-        assert 24 * 200 < picture.height < 6000
+    with Image.open(tmp_path / "sheet.png") as image:
+        image.load()
+        assert image.format == "PNG"
+        assert image.width < 2000
+        assert 24 * 200 < image.height < 6000

@@ -1,4 +1,4 @@
-"""The main job on the real pictures, where they lie beside the checkout: `make test-shared`."""
+"""The main job on the real images, where they lie beside the checkout: `make test-shared`."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import pytest
 from artstyle_tf.cli.main import main
 
 SHARED = Path(__file__).parents[3] / "shared"
-PICTURES = SHARED / "data" / "artstyle8"
+IMAGES = SHARED / "data" / "artstyle8"
 WEIGHTS = SHARED / "weights"
 
 pytestmark = [
     pytest.mark.shared,
     pytest.mark.slow,
-    pytest.mark.skipif(not PICTURES.is_dir(), reason=f"{PICTURES} is not there"),
+    pytest.mark.skipif(not IMAGES.is_dir(), reason=f"{IMAGES} is not there"),
 ]
 
 
 def train(folder, capsys, *overrides):
     arguments = [
-        f"data.images={PICTURES / 'images'}",
-        f"data.split_file={PICTURES / 'split.csv'}",
+        f"data.images={IMAGES / 'images'}",
+        f"data.split_file={IMAGES / 'split.csv'}",
         f"data.prepared={folder / 'prepared'}",
         *overrides,
     ]
@@ -40,7 +40,7 @@ def test_the_linear_probe_is_a_usable_model(tmp_path, capsys):
         f"model.weights={WEIGHTS / 'efficientnetv2b0_notop.weights.h5'}",
         "training.phases=[]",
     )
-    assert result["num_pictures"] == {"train": 994, "val": 214}
+    assert result["num_images"] == {"train": 994, "val": 214}
     assert result["unreadable"] == []
     assert result["best_epoch"] == 0
     assert result["validation"]["macro_f1"] >= 0.80
@@ -62,7 +62,7 @@ def test_partial_weights_learn_what_they_lack(tmp_path, capsys):
 
 
 def test_a_look_at_the_folder_finds_what_is_known_of_it(tmp_path, capsys):
-    arguments = [f"data.images={PICTURES / 'images'}", f"data.split_file={PICTURES / 'split.csv'}"]
+    arguments = [f"data.images={IMAGES / 'images'}", f"data.split_file={IMAGES / 'split.csv'}"]
     options = ["--outputs", str(tmp_path / "outputs"), "--json", "--quiet"]
     assert main([*arguments, *options], verb="inspect-data") == 0
     result = json.loads(capsys.readouterr().out)
@@ -73,6 +73,6 @@ def test_a_look_at_the_folder_finds_what_is_known_of_it(tmp_path, capsys):
     shortcut = result["file_shortcut"]
     assert shortcut["macro_f1_interval"][0] > shortcut["chance"] + 0.1
     texts = {finding["code"]: finding["text"] for finding in result["findings"]}
-    assert "ArtDeco has 45 training pictures" in texts["small_style"]
+    assert "ArtDeco has 45 training images" in texts["small_style"]
     assert "42% of ArtDeco is by one group" in texts["dominant_group"]
     assert "photo best" in texts["file_shortcut"]

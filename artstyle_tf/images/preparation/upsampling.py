@@ -1,4 +1,4 @@
-"""How many augmented children which training picture gets."""
+"""How many augmented children which training image gets."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from artstyle_tf.images.batches.augmentation import seed_for
-from artstyle_tf.images.settings import UpSamplingConfig
+from artstyle_tf.images.settings import UpsamplingConfig
 
 
 @dataclass(frozen=True)
 class Child:
-    """One augmented picture to be made.
+    """One augmented image to be made.
 
     Attributes:
         parent: position of the parent among the originals.
         number: of the child among the parent's children, from 1.
-        seed: for `augment_picture`.
+        seed: for `augment_image`.
     """
 
     parent: int
@@ -28,19 +28,19 @@ class Child:
 
 
 def plan_children(
-    labels: Sequence[str], digests: Sequence[str], *, up_sampling: UpSamplingConfig, seed: int
+    labels: Sequence[str], digests: Sequence[str], *, upsampling: UpsamplingConfig, seed: int
 ) -> list[Child]:
-    """Spreads the children that each class lacks evenly over its pictures.
+    """Spreads the children that each class lacks evenly over its images.
 
     Args:
         labels: of the N training originals.
         digests: SHA-256 of their source files.
-        up_sampling: what is wanted.
+        upsampling: what is wanted.
         seed: of the preparation.
 
     Returns:
         Children ordered by parent. A child's seed depends on (seed, digest, number) alone, so it
-        stays the same picture when other pictures come and go.
+        stays the same image when other images come and go.
     """
     members: dict[str, list[int]] = defaultdict(list)
     for position, label in enumerate(labels):
@@ -48,7 +48,7 @@ def plan_children(
     largest = max(map(len, members.values()), default=0)
     num_children = [0] * len(labels)
     for label, positions in members.items():
-        lacking = _wanted_size(label, largest, up_sampling, seed) - len(positions)
+        lacking = _wanted_size(label, largest, upsampling, seed) - len(positions)
         each, rest = divmod(max(lacking, 0), len(positions))
         shuffled = sorted(positions, key=lambda position: seed_for(seed, digests[position]))
         for rank, position in enumerate(shuffled):
@@ -60,7 +60,7 @@ def plan_children(
     ]
 
 
-def _wanted_size(label: str, largest: int, up_sampling: UpSamplingConfig, seed: int) -> int:
+def _wanted_size(label: str, largest: int, upsampling: UpsamplingConfig, seed: int) -> int:
     generator = np.random.default_rng(seed_for(seed, "size of the class", label))
-    change = generator.uniform(-up_sampling.jitter, up_sampling.jitter)
-    return round(largest * up_sampling.target_ratio * (1 + change))
+    change = generator.uniform(-upsampling.jitter, upsampling.jitter)
+    return round(largest * upsampling.target_ratio * (1 + change))

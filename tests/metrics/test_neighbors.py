@@ -8,9 +8,9 @@ from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 from artstyle_tf.metrics import neighbors as module
 from artstyle_tf.metrics.neighbors import (
-    Neighbours,
+    Neighbors,
     knn_probabilities,
-    nearest_neighbours,
+    nearest_neighbors,
     prototype_probabilities,
     prototypes,
     smallest_first,
@@ -27,7 +27,7 @@ def test_they_are_those_of_scikit_learn(num_queries, num_rows, k, at_once):
     queries, gallery = rows(num_queries, 1), rows(num_rows, 2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_MOST_PAIRS_AT_ONCE", at_once * num_rows)
-        found = nearest_neighbours(queries, gallery, num_neighbours=k)
+        found = nearest_neighbors(queries, gallery, num_neighbors=k)
     count = min(k, num_rows)
     search = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(gallery)
     distances, positions = search.kneighbors(queries)
@@ -40,7 +40,7 @@ def test_they_are_those_of_scikit_learn(num_queries, num_rows, k, at_once):
 def test_of_equally_near_rows_the_first_ones_are_taken():
     gallery = np.zeros((6, 2), np.float32)
     gallery[0] = 5
-    found = nearest_neighbours(np.zeros((1, 2)), gallery, num_neighbours=3)
+    found = nearest_neighbors(np.zeros((1, 2)), gallery, num_neighbors=3)
     assert found.positions.tolist() == [[1, 2, 3]]
 
 
@@ -52,11 +52,11 @@ def test_the_smallest_values_come_in_order_with_ties_by_position(width, count, s
     np.testing.assert_array_equal(smallest_first(values, count), expected)
 
 
-def test_rows_of_the_same_group_are_no_neighbours():
+def test_rows_of_the_same_group_are_no_neighbors():
     gallery = rows(6, 3)
     groups = np.array(["a", "a", "b", "b", "c", "c"])
-    found = nearest_neighbours(
-        gallery, gallery, num_neighbours=5, query_groups=groups, gallery_groups=groups
+    found = nearest_neighbors(
+        gallery, gallery, num_neighbors=5, query_groups=groups, gallery_groups=groups
     )
     for position, (nearest, distances) in enumerate(
         zip(found.positions, found.distances, strict=True)
@@ -72,7 +72,7 @@ def test_the_class_with_most_votes_is_that_of_scikit_learn(k):
     queries, gallery = rows(200, 4), rows(60, 5)
     labels = np.random.default_rng(6).integers(0, 3, 60)
     probabilities = knn_probabilities(
-        nearest_neighbours(queries, gallery, num_neighbours=k), labels, num_classes=3
+        nearest_neighbors(queries, gallery, num_neighbors=k), labels, num_classes=3
     )
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
     theirs = KNeighborsClassifier(k, algorithm="brute").fit(gallery, labels).predict_proba(queries)
@@ -87,7 +87,7 @@ def test_the_class_with_most_votes_is_that_of_scikit_learn(k):
 
 def test_nearer_voters_break_a_tie_and_never_outweigh_a_vote():
     def said(*labels):
-        found = Neighbours(np.arange(len(labels))[None], np.zeros((1, len(labels))))
+        found = Neighbors(np.arange(len(labels))[None], np.zeros((1, len(labels))))
         return int(knn_probabilities(found, np.array(labels), num_classes=3).argmax())
 
     assert said(2, 0) == 2
@@ -96,8 +96,8 @@ def test_nearer_voters_break_a_tie_and_never_outweigh_a_vote():
     assert said(*[0] * 2000, *[1] * 2001) == 1
 
 
-def test_missing_neighbours_do_not_vote():
-    found = Neighbours(np.array([[0, -1], [-1, -1]]), np.array([[0.1, np.inf], [np.inf, np.inf]]))
+def test_missing_neighbors_do_not_vote():
+    found = Neighbors(np.array([[0, -1], [-1, -1]]), np.array([[0.1, np.inf], [np.inf, np.inf]]))
     probabilities = knn_probabilities(found, np.array([1, 0]), num_classes=4)
     np.testing.assert_allclose(probabilities, [[0, 1, 0, 0], [0.25] * 4])
 

@@ -14,42 +14,42 @@ class Fussy:
     def __init__(self, largest=10**6, moods=0):
         self.largest, self.moods, self.requests = largest, moods, 0
 
-    def predict(self, pictures):
+    def predict(self, images):
         self.requests += 1
         if self.moods > 0:
             self.moods -= 1
-            raise RequestRefused("s", "a stranger's picture is bad")
-        if len(pictures) > self.largest:
+            raise RequestRefused("s", "a stranger's image is bad")
+        if len(images) > self.largest:
             raise RequestRefused("s", "too large")
-        for picture in pictures:
-            if picture.startswith(b"bad"):
-                raise RequestRefused("s", picture.decode())
-        return {"label": np.array([picture.decode() for picture in pictures])}
+        for image in images:
+            if image.startswith(b"bad"):
+                raise RequestRefused("s", image.decode())
+        return {"label": np.array([image.decode() for image in images])}
 
 
 @given(bad=st.lists(st.booleans(), max_size=40), largest=st.integers(1, 40))
-def test_each_good_picture_gets_its_answer_and_each_bad_one_its_reason(bad, largest):
-    pictures = [f"{'bad' if is_bad else 'good'} {n}".encode() for n, is_bad in enumerate(bad)]
-    answers = predict_each(Fussy(largest), pictures)
-    assert len(answers) == len(pictures)
-    for picture, is_bad, answer in zip(pictures, bad, answers, strict=True):
-        assert (answer if is_bad else answer["label"]) == picture.decode()
+def test_each_good_image_gets_its_answer_and_each_bad_one_its_reason(bad, largest):
+    images = [f"{'bad' if is_bad else 'good'} {n}".encode() for n, is_bad in enumerate(bad)]
+    answers = predict_each(Fussy(largest), images)
+    assert len(answers) == len(images)
+    for image, is_bad, answer in zip(images, bad, answers, strict=True):
+        assert (answer if is_bad else answer["label"]) == image.decode()
 
 
-def test_one_bad_picture_among_many_costs_few_requests():
-    pictures = [b"good"] * 64
-    pictures[40] = b"bad"
+def test_one_bad_image_among_many_costs_few_requests():
+    images = [b"good"] * 64
+    images[40] = b"bad"
     client = Fussy()
-    predict_each(client, pictures)
+    predict_each(client, images)
     assert client.requests == 1 + 2 * 6 + 1  # all, six times two halves, the bad one once more
 
 
 class Kind:
     """Says of each file whether it is answered, as exports do now."""
 
-    def predict(self, pictures):
-        status = np.array(["ok" if p == b"good" else "damaged: \n it\x20is" for p in pictures])
-        return {"label": np.array(["x"] * len(pictures)), "status": status}
+    def predict(self, images):
+        status = np.array(["ok" if p == b"good" else "damaged: \n it\x20is" for p in images])
+        return {"label": np.array(["x"] * len(images)), "status": status}
 
 
 def test_a_status_is_the_reason_why_there_is_no_answer():
@@ -58,13 +58,13 @@ def test_a_status_is_the_reason_why_there_is_no_answer():
     assert second["label"] == "x"
 
 
-def test_a_batch_without_a_bad_picture_is_one_request():
+def test_a_batch_without_a_bad_image_is_one_request():
     client = Fussy()
     predict_each(client, [b"good"] * 64)
     assert client.requests == 1
 
 
-def test_a_picture_that_is_refused_for_a_strangers_sake_is_asked_again():
+def test_a_image_that_is_refused_for_a_strangers_sake_is_asked_again():
     assert predict_each(Fussy(moods=1), [b"good"])[0]["label"] == "good"
 
 
