@@ -107,9 +107,7 @@ def _run(options: argparse.Namespace, folder: Path, reporter: Reporter) -> None:
     write_result(options.json, comparison, benchmark="input_pipeline", settings=settings)
 
 
-def _choose(
-    images: Path | None, max_images: int, folder: Path, reporter: Reporter
-) -> list[Path]:
+def _choose(images: Path | None, max_images: int, folder: Path, reporter: Reporter) -> list[Path]:
     if images is None:
         from artstyle_tf.demo.demo_set import write_demo_set  # late, as TensorFlow is below
 

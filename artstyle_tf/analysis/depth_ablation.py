@@ -36,7 +36,7 @@ ALL, WITHOUT, ONLY = "all", "without", "only"
 
 _TEST = ("p_value", "num_discordant", "accuracy_difference")
 
-_fit_ridge_regression = partial(fit_ridge_probe, ridge=1.0, balanced=True)
+_fit_ridge_regression = partial(fit_ridge_probe, alpha=1.0, balanced=True)
 
 
 def leave_depths_out(

@@ -28,10 +28,10 @@ def out_of_fold_probabilities(
     fit: Fit = fit_logistic_regression,
     reporter: Reporter = SILENT,
 ) -> np.ndarray:
-    """A regression, fitted to all folds but one and asked about that one, in turn.
+    """Predict every image by a regression that is fitted to the other folds.
 
-    Unless asked otherwise it is the baseline of every run. Styles count alike in it, so that a small
-    one is not doubted for being small.
+    By default it is the baseline of every run. Its classes are balanced, so that a small style is
+    not doubted for being small.
 
     Args:
         features: float [N, D].

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from artstyle_tf.config.base import Schema
 from artstyle_tf.config.dotted_keys import set_value
 from artstyle_tf.config.loading import schema_inside, validate
+from artstyle_tf.config.renamed_keys import RENAMED_KEYS
 from artstyle_tf.system.errors import ArtstyleError
 
 SchemaType = TypeVar("SchemaType", bound=Schema)
@@ -63,7 +64,9 @@ def _key_of(name: str, keys: list[str]) -> str:
     # A dotted key below a mapping that has any keys, such as a tuning space, is left to pydantic.
     if "." in name:
         return name
-    close = difflib.get_close_matches(name, {key.rpartition(".")[2] for key in keys}, n=1)
+    names = {key.rpartition(".")[2] for key in keys}
+    renamed = [RENAMED_KEYS[name]] if RENAMED_KEYS.get(name) in names else []
+    close = renamed or difflib.get_close_matches(name, names, n=1)
     raise ArtstyleError(
         f"There is no setting called {name}",
         received=f"{name}=...",

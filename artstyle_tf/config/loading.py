@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from artstyle_tf.config.base import Schema
 from artstyle_tf.config.dotted_keys import set_value
+from artstyle_tf.config.renamed_keys import RENAMED_KEYS
 from artstyle_tf.config.yaml_files import read_value, read_yaml
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import yaml_text
@@ -205,8 +206,11 @@ def _did_you_mean(schema: type[BaseModel], location: tuple[int | str, ...]) -> s
     if retired is not None:
         return f" ({retired})"
     names = list(parent.model_fields)
-    close = difflib.get_close_matches(str(location[-1]), names, n=1, cutoff=0.6)
     prefix = "".join(f"{part}." for part in location[:-1])
+    renamed = RENAMED_KEYS.get(str(location[-1]))
+    if renamed in names:
+        return f" (it is called '{prefix}{renamed}' now)"
+    close = difflib.get_close_matches(str(location[-1]), names, n=1, cutoff=0.6)
     if close:
         return f" (did you mean '{prefix}{close[0]}'?)"
     return f" (known here: {', '.join(names)})"

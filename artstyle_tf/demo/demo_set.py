@@ -119,9 +119,7 @@ def draw_image(style: str, *, seed: int, number: int = 0) -> np.ndarray:
     return paint_image(PlannedImage(style, number, artists[number % len(artists)]), seed=seed)
 
 
-def _draw_all(
-    plan: Sequence[PlannedImage], folder: Path, *, seed: int, reporter: Reporter
-) -> None:
+def _draw_all(plan: Sequence[PlannedImage], folder: Path, *, seed: int, reporter: Reporter) -> None:
     """Draws images into the style folders of `folder`, on all cores if it is worth it."""
     jobs = [(image, folder, seed) for image in plan]
     workers = min(_MOST_WORKERS, usable_cores(), len(jobs) // _FEWEST_IMAGES_PER_WORKER)

@@ -140,9 +140,7 @@ def _portrait(scene: Scene, generator: np.random.Generator) -> None:
     if generator.random() < 0.5:
         color = motifs.varied_color(scene, generator, 5, 6, 0)
         brim = outlines.ellipse((x, face_y - 0.85 * head), 1.9 * head, 0.3 * head, turn=turn)
-        scene.add(
-            outlines.ellipse((x, face_y - 1.1 * head), head, 0.7 * head), color, 0.2, "solid"
-        )
+        scene.add(outlines.ellipse((x, face_y - 1.1 * head), head, 0.7 * head), color, 0.2, "solid")
         scene.add(brim, brightened(color, 0.1), 0.15, "solid")
 
 

@@ -112,9 +112,7 @@ def summarize(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _shared_images(
-    contenders: Sequence[Contender], reporter: Reporter
-) -> dict[str, pd.DataFrame]:
+def _shared_images(contenders: Sequence[Contender], reporter: Reporter) -> dict[str, pd.DataFrame]:
     """Images that all models were measured on, with what each says of them.
 
     Returns:

@@ -84,9 +84,7 @@ def check_divisible(
         )
 
 
-def rows_before_preparation(
-    images: pd.DataFrame, settings: CrossValidationConfig
-) -> pd.DataFrame:
+def rows_before_preparation(images: pd.DataFrame, settings: CrossValidationConfig) -> pd.DataFrame:
     """What `images_to_divide` will find if every image can be read; for `check_divisible`.
 
     Args:

@@ -89,7 +89,5 @@ def _show_gallery(
     paths = [file for file in found if file is not None]
     if len(paths) < len(found):
         return None
-    store = ImageStore(
-        paths, image_size_px=trained.model.image_size_px, aspect=trained.data.aspect
-    )
+    store = ImageStore(paths, image_size_px=trained.model.image_size_px, aspect=trained.data.aspect)
     return lambda position: store.load(position).numpy()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from artstyle_tf.analysis.settings import (
     ClassifierName,
 )
-from artstyle_tf.config.base import Fraction, NonNegativeInt, PositiveInt, RunName, Schema
+from artstyle_tf.config.base import Fraction, PositiveInt, RunName, Schema
 
 
 class EvaluationConfig(Schema):
@@ -42,10 +42,10 @@ class EvaluateExperiment(Schema):
 class CompareExperiment(Schema):
     """Runs and analyses, compared on the images that all of them were measured on."""
 
+    retired: ClassVar = {"seed": "leave it out: intervals are computed, nothing is drawn"}
+
     runs: tuple[str, ...] = ()
     classifiers: tuple[ClassifierName, ...] | None = ("gradient_boosting",)
     outputs: str | None = None
     run_name: RunName | None = None
-    # Intervals are computed and no longer drawn; older configs still name it.
-    seed: NonNegativeInt = 0
     timed_images: PositiveInt = 32

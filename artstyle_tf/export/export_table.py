@@ -118,9 +118,7 @@ class ExportTable:
             largest_difference, macro_f1, refused.
         """
         self._reporter.info("Timing the formats side by side")
-        speeds = images_per_second(
-            self._answering, self._validation.images, num_rounds=num_rounds
-        )
+        speeds = images_per_second(self._answering, self._validation.images, num_rounds=num_rounds)
         return pd.DataFrame(
             [
                 {

@@ -119,10 +119,10 @@ class _LinearHead(ClassifierMixin, BaseEstimator):
                     balanced=bool(self.balanced),
                     groups=parts,
                     seed=parameters["seed"],
-                ).ridge
+                ).alpha
             else:
                 self.alpha_ = _positive("alpha", parameters["alpha"], other='"auto"')
-            settings["ridge"] = self.alpha_
+            settings["alpha"] = self.alpha_
         return LinearProbeConfig(**settings)
 
     def _parts(self, num_features: int) -> list[FeatureGroup]:
@@ -156,7 +156,7 @@ class RidgeHead(_LinearHead):
     Args:
         alpha: added to the diagonal; larger is smoother. Features are scaled so that the same
             values suit any number of them. "auto" chooses the best of
-            `heads.ridge_choice.RIDGES` by macro-F1 on folds of the training rows, which never
+            `heads.ridge_choice.ALPHAS` by macro-F1 on folds of the training rows, which never
             separate the `groups` given to `fit`.
         balanced: weight each class as if all had the same number of images.
         feature_groups: (size, has_one_scale) of groups of neighboring columns that are scaled as
@@ -185,7 +185,7 @@ class RidgeHead(_LinearHead):
 
     def __init__(
         self,
-        alpha: float | Literal["auto"] = _OF_A_RUN.ridge,
+        alpha: float | Literal["auto"] = _OF_A_RUN.alpha,
         *,
         balanced: bool = _OF_A_RUN.balanced,
         feature_groups: Sequence[tuple[int, bool]] | None = None,
@@ -258,7 +258,7 @@ class MeanHead(_LinearHead):
 
     def __init__(
         self,
-        alpha: float | Literal["auto"] = _OF_A_RUN.ridge,
+        alpha: float | Literal["auto"] = _OF_A_RUN.alpha,
         C: float = _OF_A_RUN.C,  # noqa: N803 (scikit-learn's name)
         *,
         balanced: bool = _OF_A_RUN.balanced,

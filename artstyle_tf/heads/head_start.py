@@ -52,7 +52,7 @@ def choose_probe(
         seed: of the folds.
         reporter: is told the choice.
     """
-    if probe.method == "logistic" or probe.ridge != "auto":
+    if probe.method == "logistic" or probe.alpha != "auto":
         return probe
     rows = images.rows
     choice = choose_ridge(
@@ -64,9 +64,9 @@ def choose_probe(
         groups=groups,
         seed=seed,
     )
-    scores = ", ".join(f"{ridge:g}: {score:.3f}" for ridge, score in choice.scores.items())
-    reporter.info(f"Ridge {choice.ridge:g}, by macro-F1 on folds of training images ({scores})")
-    return probe.model_copy(update={"ridge": choice.ridge})
+    scores = ", ".join(f"{alpha:g}: {score:.3f}" for alpha, score in choice.scores.items())
+    reporter.info(f"Ridge alpha {choice.alpha:g}, chosen by macro-F1 on training folds ({scores})")
+    return probe.model_copy(update={"alpha": choice.alpha})
 
 
 def fit_head_start(
@@ -98,16 +98,14 @@ def fit_head_start(
     }
     heads = []
     if probe.method in ("ridge", "mean"):
-        assert probe.ridge != "auto"
-        heads.append(fit_ridge_probe(features, labels, ridge=probe.ridge, **settings))
+        assert probe.alpha != "auto"
+        heads.append(fit_ridge_probe(features, labels, alpha=probe.alpha, **settings))
     if probe.method in ("logistic", "mean"):
         if baseline is not None and len(groups) == 1:
             heads.append((baseline.kernel, baseline.bias))
         else:
             strength = probe.C
-            heads.append(
-                fit_linear_probe(features, labels, C=strength, **settings)
-            )
+            heads.append(fit_linear_probe(features, labels, C=strength, **settings))
     kernels, biases = zip(*heads, strict=True)
     return np.mean(kernels, axis=0), np.mean(biases, axis=0)
 

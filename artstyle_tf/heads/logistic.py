@@ -18,26 +18,26 @@ def fit_linear_probe(
     labels: np.ndarray,
     *,
     num_classes: int,
-    C: float,
+    C: float,  # noqa: N803 (scikit-learn's name)
     balanced: bool,
     groups: Sequence[FeatureGroup] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fits multinomial logistic regression on centered features, scaled group by group.
 
-    Starting fine-tuning from the probe instead of a random head leaves the features intact that a
-    random head's gradients would distort. Centering and scaling are folded into the weights, so that
-    the head takes the features as they are.
+    Starting fine-tuning from the probe instead of a random head leaves the features intact that
+    a random head's gradients would distort. Centering and scaling are folded into the weights, so
+    that the head takes the features as they are.
 
     Args:
         features: float [N, D].
-        labels: int [N], class ids in [0, C); every class occurs.
-        num_classes: C.
-        C: scikit-learn's C; smaller is smoother.
+        labels: int [N], class ids in [0, K); every class occurs.
+        num_classes: K.
+        C: inverse of the regularization strength, as in scikit-learn; smaller is smoother.
         balanced: weigh each class as if all had the same number of images.
         groups: of the features; see `feature_scales`.
 
     Returns:
-        kernel float32 [D, C] and bias float32 [C] of a dense layer that returns logits.
+        kernel float32 [D, K] and bias float32 [K] of a dense layer that returns logits.
 
     Source: Kumar et al. 2022, arXiv:2202.10054 (linear probing, then fine-tuning).
     """

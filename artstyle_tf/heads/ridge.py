@@ -25,7 +25,7 @@ def fit_ridge_probe(
     labels: np.ndarray,
     *,
     num_classes: int,
-    ridge: float,
+    alpha: float,
     balanced: bool,
     groups: Sequence[FeatureGroup] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -39,7 +39,7 @@ def fit_ridge_probe(
         features: float [N, D].
         labels: int [N], class ids in [0, C); every class occurs.
         num_classes: C.
-        ridge: what is added to the diagonal; larger is smoother.
+        alpha: what is added to the diagonal; larger is smoother.
         balanced: weigh each class as if all had the same number of images.
         groups: of the features; see `feature_scales`.
 
@@ -49,7 +49,7 @@ def fit_ridge_probe(
     Source: Hoerl and Kennard 1970; leaving one out by the leverages: Allen 1974 (PRESS).
     """
     posed = pose_ridge(features, labels, num_classes=num_classes, balanced=balanced, groups=groups)
-    kernel, leverages = _solve(posed.rows, posed.wanted, ridge)
+    kernel, leverages = _solve(posed.rows, posed.wanted, alpha)
     # Leaving an image out moves the mean as well: its share in it is a leverage, too.
     spared = np.minimum(leverages + posed.shares, _LARGEST_LEVERAGE)[:, None]
     errors = (posed.wanted - posed.rows @ kernel) / np.sqrt(posed.weights)[:, None]
@@ -62,7 +62,7 @@ def fit_ridge_probe(
 
 @dataclass(frozen=True)
 class PosedRidge:
-    """Centered, scaled and weighted: what is left is min |wanted - rows K|^2 + ridge |K|^2.
+    """Centered, scaled and weighted: what is left is min |wanted - rows K|^2 + alpha |K|^2.
 
     Attributes:
         rows: float64 [N, D].
@@ -96,7 +96,7 @@ def pose_ridge(
     balanced: bool,
     groups: Sequence[FeatureGroup] | None,
 ) -> PosedRidge:
-    """The problem that `fit_ridge_probe` solves, without its ridge. Arguments as there."""
+    """The problem that `fit_ridge_probe` solves, without its alpha. Arguments as there."""
     scale = feature_scales(features, groups)
     scaled = np.asarray(features, np.float64) / scale
     weights = _class_weights(labels, num_classes) if balanced else np.ones(len(labels))
@@ -115,16 +115,16 @@ def pose_ridge(
     )
 
 
-def _solve(rows: np.ndarray, wanted: np.ndarray, ridge: float) -> tuple[np.ndarray, np.ndarray]:
+def _solve(rows: np.ndarray, wanted: np.ndarray, alpha: float) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients [D, C] and leverages [N], by the smaller of the two systems of equations."""
     num_images, num_features = rows.shape
     if num_features <= num_images:
-        factor = linalg.cho_factor(rows.T @ rows + ridge * np.eye(num_features))
+        factor = linalg.cho_factor(rows.T @ rows + alpha * np.eye(num_features))
         coefficients = linalg.cho_solve(factor, rows.T @ wanted)
         leverages = np.einsum("nd,dn->n", rows, linalg.cho_solve(factor, rows.T))
     else:
         similarities = rows @ rows.T
-        factor = linalg.cho_factor(similarities + ridge * np.eye(num_images))
+        factor = linalg.cho_factor(similarities + alpha * np.eye(num_images))
         coefficients = rows.T @ linalg.cho_solve(factor, wanted)
         leverages = np.diag(linalg.cho_solve(factor, similarities))
     return coefficients, leverages

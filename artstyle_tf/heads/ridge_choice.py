@@ -13,20 +13,20 @@ from artstyle_tf.images.splits.folds import assign_folds
 from artstyle_tf.metrics.classification import classification_summary
 from artstyle_tf.models.features import FeatureGroup
 
-RIDGES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+ALPHAS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 """What is tried. Features are scaled so that the same values suit any number of them."""
 
 
 @dataclass(frozen=True)
 class RidgeChoice:
-    """The best of `RIDGES`.
+    """The best of `ALPHAS`.
 
     Attributes:
-        ridge: with the highest score; the larger of equals.
-        scores: each ridge -> macro-F1 of the images, each judged by the folds it is not in.
+        alpha: with the highest score; the larger of equals.
+        scores: each alpha -> macro-F1 of the images, each judged by the folds it is not in.
     """
 
-    ridge: float
+    alpha: float
     scores: dict[float, float]
 
 
@@ -41,9 +41,9 @@ def choose_ridge(
     num_folds: int = 5,
     seed: int = 42,
 ) -> RidgeChoice:
-    """Compares all ridges on the same folds of the images that are learned from.
+    """Compares all values of alpha on the same folds of the images that are learned from.
 
-    Each fold is one eigendecomposition, by the smaller of the two systems of equations; every ridge
+    Each fold is one eigendecomposition, by the smaller of the two systems of equations; every alpha
     then costs a matrix product.
 
     Args:
@@ -56,10 +56,10 @@ def choose_ridge(
         num_folds: K.
         seed: of the folds.
 
-    Source: Rifkin and Lippert 2007, Notes on regularized least squares (all ridges at once).
+    Source: Rifkin and Lippert 2007, Notes on regularized least squares (all alphas at once).
     """
     folds = assign_folds(labels, clusters, num_folds=num_folds, seed=seed)
-    predictions = {ridge: np.zeros(len(labels), dtype=int) for ridge in RIDGES}
+    predictions = {alpha: np.zeros(len(labels), dtype=int) for alpha in ALPHAS}
     for number in range(num_folds):
         judged = folds == number
         if judged.all() or not judged.any():
@@ -71,17 +71,17 @@ def choose_ridge(
             balanced=balanced,
             groups=groups,
         )
-        for ridge, outputs in _outputs(posed, features[judged]).items():
-            predictions[ridge][judged] = outputs.argmax(axis=1)
+        for alpha, outputs in _outputs(posed, features[judged]).items():
+            predictions[alpha][judged] = outputs.argmax(axis=1)
     scores = {
-        ridge: classification_summary(labels, predicted, num_classes=num_classes)["macro_f1"]
-        for ridge, predicted in predictions.items()
+        alpha: classification_summary(labels, predicted, num_classes=num_classes)["macro_f1"]
+        for alpha, predicted in predictions.items()
     }
-    return RidgeChoice(max(RIDGES, key=lambda ridge: (scores[ridge], ridge)), scores)
+    return RidgeChoice(max(ALPHAS, key=lambda alpha: (scores[alpha], alpha)), scores)
 
 
 def _outputs(posed: PosedRidge, features: np.ndarray) -> dict[float, np.ndarray]:
-    """What the regressions with all ridges say of other images: ridge -> float64 [n, C]."""
+    """Predict other images with every alpha: alpha -> float64 [n, C]."""
     others = np.asarray(features, np.float64) / posed.scale - posed.mean
     rows, wanted = posed.rows, posed.wanted
     num_images, num_features = rows.shape
@@ -92,6 +92,6 @@ def _outputs(posed: PosedRidge, features: np.ndarray) -> dict[float, np.ndarray]
         values, directions = linalg.eigh(rows @ rows.T)
         turned, answers = (others @ rows.T) @ directions, directions.T @ wanted
     return {
-        ridge: turned @ (answers / (values + ridge)[:, None]) + posed.mean_target
-        for ridge in RIDGES
+        alpha: turned @ (answers / (values + alpha)[:, None]) + posed.mean_target
+        for alpha in ALPHAS
     }

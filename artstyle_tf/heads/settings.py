@@ -18,13 +18,13 @@ class LinearProbeConfig(Schema):
 
     "mean" is the mean of the logits of both regressions, which is a linear classifier again.
     `C` is that of logistic regression, of the start or of the baseline alone;
-    `ridge` that of ridge regression; "auto" chooses it on folds of the training images, without a
+    `alpha` that of ridge regression; "auto" chooses it on folds of the training images, without a
     common group in two.
     """
 
     method: LinearMethod = "mean"
     C: PositiveFloat = 10.0
-    ridge: PositiveFloat | Literal["auto"] = 1.0
+    alpha: PositiveFloat | Literal["auto"] = 1.0
     balanced: bool = True
 
 

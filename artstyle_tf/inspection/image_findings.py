@@ -53,7 +53,7 @@ _COPIES = {
     ),
 }
 _SHOWN_COPIES = 4
-_GREY_SATURATION = 0.03
+_GRAY_SATURATION = 0.03
 _FEWEST_TO_COMPARE = 5
 _TIMES_AS_OFTEN = 2.0
 _LARGE_DIFFERENCE = 0.25
@@ -127,7 +127,7 @@ def describe_gray_images(images: pd.DataFrame) -> list[Finding]:
         images: of a `Survey`.
     """
     readable = images[images["is_readable"]]
-    is_gray = readable["saturation"] < _GREY_SATURATION
+    is_gray = readable["saturation"] < _GRAY_SATURATION
     if not is_gray.any():
         return []
     shares = is_gray.groupby(readable["label"]).mean()

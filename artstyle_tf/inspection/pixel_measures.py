@@ -20,7 +20,7 @@ NUM_BINS = 64
 
 # Two levels are the same color to the eye, and JPEG moves them about as far.
 _SAME_LEVEL = 8
-_WEIGHTS_OF_GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+_WEIGHTS_OF_GRAY = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def measure_pixels(pixels: np.ndarray) -> tuple[PixelMeasures, np.ndarray]:
     small = np.ascontiguousarray(_reduce(pixels).transpose(2, 0, 1))
     levels = small.astype(np.float32)
     counts = np.stack([np.bincount(channel.ravel(), minlength=256) for channel in small])
-    gray = np.tensordot(_WEIGHTS_OF_GREY, levels, axes=1)
+    gray = np.tensordot(_WEIGHTS_OF_GRAY, levels, axes=1)
     largest, smallest = levels[0].copy(), levels[0].copy()
     is_median = np.ones(gray.shape, dtype=bool)
     for channel, median in zip(levels, _medians(counts), strict=True):

@@ -104,9 +104,7 @@ def _unreadable(images: pd.DataFrame, limits: LimitsConfig) -> list[tuple[str, s
     ]
 
 
-def _rows(
-    code: str, images: pd.DataFrame, detail: str | Detail
-) -> list[tuple[str, str, str, str]]:
+def _rows(code: str, images: pd.DataFrame, detail: str | Detail) -> list[tuple[str, str, str, str]]:
     return [
         (code, row.path, row.label, detail if isinstance(detail, str) else detail(row))
         for row in images.itertuples()

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from artstyle_tf.plots.theme import BLUE, GREY, ORANGE, house_style, new_figure
+from artstyle_tf.plots.theme import BLUE, GRAY, ORANGE, house_style, new_figure
 
 
 @house_style()
@@ -32,7 +32,7 @@ def plot_calibration(
     ):
         opacity = min(0.2 + 0.8 * count / largest, 1.0)  # rounding makes 0.2 + 0.8 more than 1
         left.bar(lower, accuracy, width=upper - lower, align="edge", color=BLUE, alpha=opacity)
-    left.plot([0, 1], [0, 1], color=GREY, ls="--", lw=1, label="confidence = accuracy")
+    left.plot([0, 1], [0, 1], color=GRAY, ls="--", lw=1, label="confidence = accuracy")
     left.plot(
         reliability["confidence"], reliability["accuracy"], "o", color=ORANGE, ms=4, label="bins"
     )

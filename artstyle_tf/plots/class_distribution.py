@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from artstyle_tf.plots.theme import (
     BLUE,
+    GRAY,
     GREEN,
-    GREY,
     ORANGE,
     class_labels,
     house_style,
@@ -19,7 +19,7 @@ from artstyle_tf.plots.theme import (
 NOT_SPLIT = "not split"
 """Name of the column for images that are in no split."""
 
-_COLORS = {"train": BLUE, "val": ORANGE, "test": GREEN, NOT_SPLIT: GREY}
+_COLORS = {"train": BLUE, "val": ORANGE, "test": GREEN, NOT_SPLIT: GRAY}
 
 
 @house_style()

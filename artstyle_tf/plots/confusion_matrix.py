@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from artstyle_tf.plots.theme import (
     BLACK,
-    LIGHT_GREY,
+    LIGHT_GRAY,
     class_labels,
     house_style,
     new_figure,
@@ -21,7 +21,7 @@ from artstyle_tf.plots.theme import (
 _POINTS_PER_INCH = 72
 _LETTER_INCHES = 0.085  # a letter of a class name
 _SMALLEST_FONT_POINTS = 4.5
-_BLUES = colormaps["Blues"].with_extremes(bad=LIGHT_GREY)
+_BLUES = colormaps["Blues"].with_extremes(bad=LIGHT_GRAY)
 
 
 @house_style()

@@ -12,7 +12,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import CenteredNorm
 from matplotlib.figure import Figure
 
-from artstyle_tf.plots.theme import BLACK, GREY, class_labels, house_style, new_figure
+from artstyle_tf.plots.theme import BLACK, GRAY, class_labels, house_style, new_figure
 
 _COLUMN_INCHES, _ROW_INCHES, _LETTER_INCHES = 1.15, 0.42, 0.085
 # Orange and purple, which people with any color vision can tell apart; white for 0.
@@ -92,7 +92,7 @@ def plot_depth_ablation(table: pd.DataFrame, depths: Sequence[str], *, title: st
         f"Points of F1 that are lost if the head does without it. {note}",
         transform=axes.transAxes,
         fontsize=9,
-        color=GREY,
+        color=GRAY,
     )
     bar = figure.colorbar(ScalarMappable(norm, _COLORS), ax=axes, fraction=0.05, pad=0.02)
     bar.set_label("Lost without this depth (points of F1)")

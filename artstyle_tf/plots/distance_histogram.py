@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from artstyle_tf.plots.theme import BLACK, BLUE, GREY, ORANGE, house_style, new_figure
+from artstyle_tf.plots.theme import BLACK, BLUE, GRAY, ORANGE, house_style, new_figure
 
 _LARGEST_ON_THE_SPHERE = 2.0
 _KINDS = (("same style", BLUE), ("different styles", ORANGE))
@@ -96,7 +96,7 @@ def _draw_common(axes: Axes, shares: np.ndarray, edges: np.ndarray) -> None:
         edges,
         fill=True,
         facecolor="none",
-        edgecolor=GREY,
+        edgecolor=GRAY,
         hatch="////",
         lw=0,
         label=f"common to both: {shares.sum():.0%}",

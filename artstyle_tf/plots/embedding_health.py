@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from artstyle_tf.plots.theme import BLUE, GREY, LIGHT_GREY, RED, house_style, new_figure
+from artstyle_tf.plots.theme import BLUE, GRAY, LIGHT_GRAY, RED, house_style, new_figure
 
 _AXES_INCHES = 2.8  # about the width of a panel; decides which phase numbers collide
 _DIGIT_INCHES = 0.075  # of the number of a phase
@@ -71,7 +71,7 @@ def plot_embedding_health(history: pd.DataFrame, *, margin: float | None = None)
     if handles:
         figure.legend(handles, labels, loc="outside lower center", ncols=len(handles))
     if key:
-        figure.suptitle(key, x=0.01, ha="left", fontsize=9, color=GREY)
+        figure.suptitle(key, x=0.01, ha="left", fontsize=9, color=GRAY)
     return figure
 
 
@@ -120,19 +120,19 @@ def _label(axes: Axes, panel: _Panel, *, margin: float | None) -> None:
         textcoords="offset points",
         ha="center",
         fontsize=8,
-        color=GREY,
+        color=GRAY,
     )
 
 
 def _draw_curve(axes: Axes, epochs: np.ndarray, values: np.ndarray, *, limit: float | None) -> None:
     is_there = np.isfinite(values)
     if not is_there.any():
-        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color=GREY)
+        axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color=GRAY)
         axes.set_yticks([])
         return
     axes.plot(epochs[is_there], values[is_there], marker="o", ms=3.5, lw=1.4, color=BLUE)
     if limit is not None:
-        axes.axhline(limit, color=GREY, ls="--", lw=1.2, label=f"margin {limit:g}")
+        axes.axhline(limit, color=GRAY, ls="--", lw=1.2, label=f"margin {limit:g}")
     bottom = min(0.0, values[is_there].min())
     top = max(values[is_there].max(), limit or 0.0)
     # Above the curve is room for the numbers of the phases.
@@ -147,7 +147,7 @@ def _shade_phases(axes: Axes, phases: list[_Phase]) -> None:
     end = -np.inf  # of the last number; one that would touch it is left out
     for number, phase in enumerate(phases, start=1):
         if number % 2 == 0:
-            axes.axvspan(phase.first, phase.last, color=LIGHT_GREY, zorder=0, lw=0)
+            axes.axvspan(phase.first, phase.last, color=LIGHT_GRAY, zorder=0, lw=0)
         center = (phase.first + phase.last) / 2
         half = (len(str(number)) + 0.5) * _DIGIT_INCHES / 2 * epochs_in_an_inch
         if center - half < end:
@@ -161,7 +161,7 @@ def _shade_phases(axes: Axes, phases: list[_Phase]) -> None:
             ha="center",
             va="top",
             fontsize=8,
-            color=GREY,
+            color=GRAY,
         )
 
 

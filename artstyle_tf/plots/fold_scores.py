@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from artstyle_tf.plots.theme import BLUE, GREY, house_style, new_figure
+from artstyle_tf.plots.theme import BLUE, GRAY, house_style, new_figure
 
 _NAMES = {"random": "Random folds", "group": "No group in two folds"}
 
@@ -17,8 +17,8 @@ def plot_fold_scores(summaries: Mapping[str, Mapping[str, Any]]) -> Figure:
     """Draws a score with its 95 % interval for network and baseline in each scheme.
 
     Args:
-        summaries: scheme -> macro_f1, macro_f1_interval, folds (with macro_f1 of each), baseline (with
-            macro_f1 and macro_f1_interval).
+        summaries: scheme -> macro_f1, macro_f1_interval, folds (each with its macro_f1),
+            baseline (with macro_f1 and macro_f1_interval).
 
     Returns:
         Figure with one row for each; small dots are single folds.
@@ -28,7 +28,7 @@ def plot_fold_scores(summaries: Mapping[str, Mapping[str, Any]]) -> Figure:
         for scheme, summary in summaries.items()
         for name, entry, color, fine in (
             ("trained", summary, BLUE, True),
-            ("baseline", summary["baseline"], GREY, False),
+            ("baseline", summary["baseline"], GRAY, False),
         )
     ]
     figure, (axes,) = new_figure(8, 1.2 + 0.6 * len(rows))

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.text import Text
 
-from artstyle_tf.plots.theme import BLACK, GREEN, GREY, RED
+from artstyle_tf.plots.theme import BLACK, GRAY, GREEN, RED
 
 CELL_INCHES = 1.25
 """Width of a cell; one unit of the axes in both directions."""
@@ -58,7 +58,7 @@ def draw_cell(
         ha="center",
         va="top",
         fontsize=caption_points,
-        color=RED if is_right is False else BLACK if is_right is None else GREY,
+        color=RED if is_right is False else BLACK if is_right is None else GRAY,
     )
 
 

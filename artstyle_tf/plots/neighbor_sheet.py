@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from artstyle_tf.plots.image_cells import CELL_INCHES, ROW_HEIGHT, cut_to_width, draw_cell
-from artstyle_tf.plots.theme import BLACK, GREEN, GREY, RED, class_labels, house_style, new_figure
+from artstyle_tf.plots.theme import BLACK, GRAY, GREEN, RED, class_labels, house_style, new_figure
 
 NUM_NEIGHBORS = 8
 """Neighbors in a row."""
@@ -126,7 +126,7 @@ def _draw_neighbors(
     for column, (image, (caption, is_right)) in enumerate(zip(images, captions, strict=True)):
         _draw_image(axes, _START + column, top, image, caption, is_right=is_right)
     tally = f"{sum(is_right for _, is_right in captions)} of {len(captions)}"
-    axes.text(_START + len(images) + 0.08, top + 0.47, tally, va="center", fontsize=9, color=GREY)
+    axes.text(_START + len(images) + 0.08, top + 0.47, tally, va="center", fontsize=9, color=GRAY)
 
 
 def _draw_image(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from artstyle_tf.plots.theme import BLUE, GREY, house_style, new_figure
+from artstyle_tf.plots.theme import BLUE, GRAY, house_style, new_figure
 
 
 @house_style()
@@ -35,7 +35,7 @@ def plot_pareto_front(
     """
     figure, (axes,) = new_figure(7, 4.6)
     x, y, front = np.array(costs, float), np.array(scores, float), np.array(is_front, bool)
-    axes.plot(x[~front], y[~front], "o", color=GREY, mfc="none", ms=5, label="beaten in both")
+    axes.plot(x[~front], y[~front], "o", color=GRAY, mfc="none", ms=5, label="beaten in both")
     order = np.flatnonzero(front)[np.argsort(x[front])]
     axes.step(x[order], y[order], where="post", color=BLUE, lw=1.2)
     axes.plot(x[order], y[order], "o", color=BLUE, ms=6, label="not beaten")

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from artstyle_tf.plots.theme import (
     BLACK,
     BLUE,
+    GRAY,
     GREEN,
-    GREY,
     ORANGE,
     class_labels,
     house_style,
@@ -53,7 +53,7 @@ def plot_per_class_scores(report: pd.DataFrame) -> Figure:
         axes.text(1.02, position - 0.26, f"{score:.2f}", va="center", fontsize=8, color=GREEN)
     if len(scored):
         mean = scored["f1"].mean()
-        axes.axvline(mean, color=GREY, ls="--", lw=1, zorder=0, label=f"Macro-F1 {mean:.3f}")
+        axes.axvline(mean, color=GRAY, ls="--", lw=1, zorder=0, label=f"Macro-F1 {mean:.3f}")
     labels = [
         f"{label} ({int(support)})"
         for label, support in zip(scored["label"], scored["support"], strict=True)

@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 from artstyle_tf.plots.theme import (
     BLACK,
     BLUE,
+    GRAY,
     GREEN,
-    GREY,
     ORANGE,
     PURPLE,
     RED,
@@ -91,7 +91,7 @@ def plot_projection_map(
     size = float(np.clip(12_000 / max(len(points), 1), 2, 24))
     handles = []
     for number, (name, text) in enumerate(zip(names, texts, strict=True)):
-        color, marker = (GREY, "o") if name == OTHERS else category_look(number)
+        color, marker = (GRAY, "o") if name == OTHERS else category_look(number)
         chosen = points[categories == number]
         axes.scatter(
             chosen[:, 0],
@@ -110,6 +110,6 @@ def plot_projection_map(
     axes.grid(visible=False)
     axes.spines[:].set_visible(True)
     axes.set_title(" ".join(title.split()), loc="left")
-    axes.set_xlabel(note, fontsize=9, color=GREY, loc="left")
+    axes.set_xlabel(note, fontsize=9, color=GRAY, loc="left")
     axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1), ncols=columns)
     return figure

@@ -11,8 +11,8 @@ from matplotlib.ticker import PercentFormatter
 
 from artstyle_tf.plots.theme import (
     BLUE,
+    GRAY,
     GREEN,
-    GREY,
     ORANGE,
     PURPLE,
     RED,
@@ -54,7 +54,7 @@ def plot_stacked_bars(
     figure, (axes,) = new_figure(8.5, 1.7 + 0.34 * len(parts))
     start = np.zeros(len(parts))
     for number, part in enumerate(parts.columns):
-        color = GREY if part == REST else _COLORS[number % len(_COLORS)]
+        color = GRAY if part == REST else _COLORS[number % len(_COLORS)]
         lengths = parts[part].to_numpy(dtype=float)
         axes.barh(
             positions, lengths, 0.75, left=start, color=color, label=str(part), edgecolor="white"

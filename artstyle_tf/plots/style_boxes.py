@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from artstyle_tf.plots.theme import BLACK, BLUE, GREY, SKY, class_labels, house_style, new_figure
+from artstyle_tf.plots.theme import BLACK, BLUE, GRAY, SKY, class_labels, house_style, new_figure
 
 # Whiskers are no extremes: among a hundred thousand images these would say nothing.
 _PERCENTILES = (5, 25, 50, 75, 95)
@@ -89,7 +89,7 @@ def _draw_boxes(axes: Axes, values: pd.Series, labels: pd.Series, styles: Sequen
             continue
         low, first, middle, third, high = np.percentile(sample, _PERCENTILES)
         of_all = position == len(styles)
-        color, fill = (BLACK, GREY) if of_all else (BLUE, SKY)
+        color, fill = (BLACK, GRAY) if of_all else (BLUE, SKY)
         axes.hlines(position, low, high, color=color, lw=1.2)
         axes.barh(position, third - first, 0.6, left=first, color=fill, edgecolor=color, lw=1)
         axes.vlines(middle, position - 0.3, position + 0.3, color=BLACK, lw=2)

@@ -10,10 +10,10 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from artstyle_tf.plots.theme import BLACK, LIGHT_GREY, class_labels, house_style, new_figure
+from artstyle_tf.plots.theme import BLACK, LIGHT_GRAY, class_labels, house_style, new_figure
 
 # Blue and brown, which people with any color vision can tell apart; white where nothing differs.
-_COLORS = colormaps["BrBG"].with_extremes(bad=LIGHT_GREY)
+_COLORS = colormaps["BrBG"].with_extremes(bad=LIGHT_GRAY)
 _CELL_INCHES = 0.36
 _MOST_STYLES_WITH_NUMBERS = 16
 
@@ -52,7 +52,7 @@ def plot_style_differences(pairs: pd.DataFrame, *, title: str) -> Figure:
     for axes in panels.flat[max(len(measures) - num_columns, 0) : len(measures)]:
         axes.tick_params(labelbottom=True)
     bar = figure.colorbar(scale, ax=panels, shrink=0.6, pad=0.01)
-    bar.set_label("Row has more (1) or less (-1) than column\ngrey: cannot be told apart")
+    bar.set_label("Row has more (1) or less (-1) than column\ngray: cannot be told apart")
     bar.outline.set_visible(False)
     figure.suptitle(
         " ".join(title.split()) + "\n", x=0.01, ha="left", fontsize=11, fontweight="bold"

@@ -27,7 +27,7 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW = (
     "#56B4E9",
     "#F0E442",
 )
-BLACK, GREY, LIGHT_GREY = "#111827", "#6B7280", "#F3F4F6"
+BLACK, GRAY, LIGHT_GRAY = "#111827", "#6B7280", "#F3F4F6"
 
 # Asked in this order for letters that DejaVu Sans lacks, as far as they are installed.
 _FURTHER_FONTS = (

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from artstyle_tf.plots.theme import BLUE, GREY, LIGHT_GREY, ORANGE, house_style, new_figure
+from artstyle_tf.plots.theme import BLUE, GRAY, LIGHT_GRAY, ORANGE, house_style, new_figure
 
 _COLUMNS = ("loss", "val_loss", "macro_f1", "val_macro_f1")
 _AXES_INCHES = 4.7  # about the width of one of the two axes; decides which phase names collide
@@ -90,7 +90,7 @@ def _shade_phases(axes: Axes, bands: list[_Band]) -> int:
     """
     for number, band in enumerate(bands):
         if number % 2:
-            axes.axvspan(band.first, band.last, color=LIGHT_GREY, zorder=0, lw=0)
+            axes.axvspan(band.first, band.last, color=LIGHT_GRAY, zorder=0, lw=0)
         if number:
             _vertical_line(axes, band.first, color="#D1D5DB", lw=0.8, zorder=0)
     names = _place_names(bands)
@@ -104,7 +104,7 @@ def _shade_phases(axes: Axes, bands: list[_Band]) -> int:
             ha="center",
             va="bottom",
             fontsize=8,
-            color=GREY,
+            color=GRAY,
         )
     return 1 + max((line for _, _, line in names), default=-1)
 

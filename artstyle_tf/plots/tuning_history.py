@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from artstyle_tf.plots.theme import BLUE, GREY, ORANGE, RED, house_style, new_figure
+from artstyle_tf.plots.theme import BLUE, GRAY, ORANGE, RED, house_style, new_figure
 
 
 @house_style()
@@ -67,7 +67,7 @@ def plot_tuning_history(
         )
     for number, (name, value) in enumerate((lines or {}).items()):
         style = ("--", ":", "-.")[number % 3]
-        axes.axhline(value, color=GREY, ls=style, lw=1.2, label=f"{name}, {value:.3f}")
+        axes.axhline(value, color=GRAY, ls=style, lw=1.2, label=f"{name}, {value:.3f}")
     axes.set_xlabel("Trial")
     axes.set_ylabel(score_name)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

@@ -95,9 +95,7 @@ class ServedRun:
             probabilities = probabilities_of(logits, self.temperature)
             return Answers(probabilities, self._accepted(probabilities), embeddings)
         (embeddings,) = outputs
-        neighbors = nearest_neighbors(
-            embeddings, self.gallery.embeddings, num_neighbors=self.votes
-        )
+        neighbors = nearest_neighbors(embeddings, self.gallery.embeddings, num_neighbors=self.votes)
         probabilities = knn_probabilities(
             neighbors, self.gallery.labels, num_classes=len(self.class_names)
         )

@@ -72,9 +72,11 @@ def write_baseline_predictions(
 
 
 def summarize_baseline(result: dict[str, Any]) -> list[str]:
-    """The baseline and the verdict as lines for people; the test split counts where there is one."""
+    """Summarize baseline and verdict in lines, by the test split where there is one."""
     name = next(name for name in ("test", "validation") if name in result["baseline"])
     baseline = result["baseline"][name]
     said = baseline["verdict"]
-    lines = [f"Baseline:   logistic regression on the frozen top, {name} {baseline['macro_f1']:.3f}"]
+    lines = [
+        f"Baseline:   logistic regression on the frozen top, {name} {baseline['macro_f1']:.3f}"
+    ]
     return [*lines, f"         {said[0].upper()}{said[1:]}."]

@@ -102,9 +102,7 @@ def evaluate_embeddings(
     by_prototype = prototype_probabilities(
         embeddings, prototypes(gallery.embeddings, gallery.labels, num_classes=num_classes)
     ).argmax(axis=1)
-    prototype_scores = classification_summary(
-        images.labels, by_prototype, num_classes=num_classes
-    )
+    prototype_scores = classification_summary(images.labels, by_prototype, num_classes=num_classes)
     prototype_intervals = classification_intervals(
         confusion_matrix(images.labels, by_prototype, num_classes=num_classes)
     )

@@ -31,7 +31,10 @@ from artstyle_tf.runs.run_planning import plan_run
 from artstyle_tf.system.files import write_json
 from artstyle_tf.system.finite_numbers import check_finite
 from artstyle_tf.system.invocation import Invocation
-from artstyle_tf.training.baseline_comparison import compare_with_baseline, write_baseline_predictions
+from artstyle_tf.training.baseline_comparison import (
+    compare_with_baseline,
+    write_baseline_predictions,
+)
 from artstyle_tf.training.cached_inputs import open_inputs
 from artstyle_tf.training.evaluation import Evaluation
 from artstyle_tf.training.image_inputs import TrainingInputs
@@ -95,7 +98,9 @@ def run_training(
             "run": str(place.path),
             **{name: evaluation.metrics for name, evaluation in evaluations.items()},
             "intervals": {name: evaluation.intervals for name, evaluation in evaluations.items()},
-            "baseline": compare_with_baseline(training.baseline, training.splits, evaluations, class_names),
+            "baseline": compare_with_baseline(
+                training.baseline, training.splits, evaluations, class_names
+            ),
             "calibration": dataclasses.asdict(calibration),
             "refitted": training.refits,
             "best_epoch": trainer.best.epoch,
@@ -171,7 +176,7 @@ def train_network(
         place: where history and resume point go.
         resume: continue where an interrupted training stopped, if there is such a point.
         save_model: called with the network whenever it got better; None to keep no file.
-        score_only: nothing but the score counts: no baseline unless the start is made of it, no point
+        score_only: only the score counts: no baseline unless the start is made of it, no point
             to resume from, no TensorBoard.
         further_callbacks: see the logs of an epoch when everything else has.
     """

@@ -137,7 +137,9 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
             RuntimeError: if it has not been fitted, as where nothing but the score counts.
         """
         if self._baseline is None:
-            raise RuntimeError("The baseline has not been fitted: call `fit_baseline` before training.")
+            raise RuntimeError(
+                "The baseline has not been fitted: call `fit_baseline` before training."
+            )
         return self._baseline
 
     def fit_baseline(self, features: Mapping[str, np.ndarray]) -> None:

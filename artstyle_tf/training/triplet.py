@@ -37,8 +37,8 @@ from artstyle_tf.runs.run_model import load_run_model
 from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.training.embedding_evaluation import (
     evaluate_embeddings,
-    num_votes,
     image_ids,
+    num_votes,
     write_embedding_evaluation,
 )
 from artstyle_tf.training.evaluation import Evaluation

@@ -110,9 +110,7 @@ def _folding(config: TrainingExperiment) -> CrossValidationConfig:
 
 def images_of_folds(config: TrainingExperiment, images: StudyImages) -> FoldImages:
     """What a trial that is cross-validated divides: all but the test split."""
-    return images_to_divide(
-        images.prepared, images.table, images.class_names, _folding(config)
-    )
+    return images_to_divide(images.prepared, images.table, images.class_names, _folding(config))
 
 
 def fill_trunk_cache(

@@ -100,9 +100,7 @@ def _cross_validate(
     """Folds of the training and validation images; all predictions are scored together."""
     images = images_of_folds(config, shared)
     clusters = clusters_of(images.rows, settings.scheme)
-    numbers = assign_folds(
-        images.labels, clusters, num_folds=settings.num_folds, seed=config.seed
-    )
+    numbers = assign_folds(images.labels, clusters, num_folds=settings.num_folds, seed=config.seed)
     predictions = np.full(len(images.rows), -1)
     score = 0.0
     for number in range(settings.num_folds):

@@ -63,7 +63,9 @@ def test_a_fold_is_judged_by_what_has_not_learned_it_and_copies_are_learned_but_
     features = features + np.random.default_rng(1).normal(0, 3, features.shape)
     folds = np.arange(len(labels)) // 3 % 3
     is_copy = np.arange(len(labels)) % 4 == 0
-    found = search("logistic_regression", features, labels, folds, is_copy=is_copy, num_candidates=1)
+    found = search(
+        "logistic_regression", features, labels, folds, is_copy=is_copy, num_candidates=1
+    )
     scores = []
     for number in range(3):
         learned, judged = folds != number, (folds == number) & ~is_copy

@@ -69,7 +69,7 @@ def test_scores_are_those_of_a_regression_on_the_other_groups(images, table):
     for number in range(4):
         known = folds != number
         kernel, bias = fit_ridge_probe(
-            others[known], labels[known], num_classes=3, ridge=1.0, balanced=True, groups=kept
+            others[known], labels[known], num_classes=3, alpha=1.0, balanced=True, groups=kept
         )
         predicted[~known] = (others[~known] @ kernel + bias).argmax(axis=1)
     rows = table[(table["features"] == "without") & (table["depth"] == "block1a")]

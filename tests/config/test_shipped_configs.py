@@ -124,10 +124,10 @@ def test_a_section_that_is_only_named_has_the_defaults_of_one_that_is_not(schema
     [
         ("direct", "model={backbone: compact}"),
         ("direct", "training={batch_size: 8}"),
-        ("direct", "training.linear_probe={ridge: 2.0}"),
+        ("direct", "training.linear_probe={alpha: 2.0}"),
         ("direct", "data={views: {num_views: 2}}"),
         ("triplet", "training={num_neighbors: 3}"),
-        ("triplet", "training.projection_init={ridge: 2.0}"),
+        ("triplet", "training.projection_init={alpha: 2.0}"),
         ("triplet", "training.loss={temperature: 0.5}"),
         ("triplet", "model={dimension: 64}"),
     ],

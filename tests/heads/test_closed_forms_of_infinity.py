@@ -19,7 +19,7 @@ FITS = {
         features, LABELS, num_classes=3, C=1.0, balanced=True
     ),
     "ridge": lambda features: fit_ridge_probe(
-        features, LABELS, num_classes=3, ridge=1.0, balanced=True
+        features, LABELS, num_classes=3, alpha=1.0, balanced=True
     ),
     "choice of a ridge": lambda features: choose_ridge(
         features, LABELS, np.arange(30), num_classes=3, balanced=True

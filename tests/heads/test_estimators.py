@@ -16,7 +16,7 @@ from artstyle_tf.heads import estimators
 from artstyle_tf.heads.estimators import LogisticHead, MeanHead, RidgeHead
 from artstyle_tf.heads.logistic import fit_linear_probe
 from artstyle_tf.heads.ridge import fit_ridge_probe
-from artstyle_tf.heads.ridge_choice import RIDGES, choose_ridge
+from artstyle_tf.heads.ridge_choice import ALPHAS, choose_ridge
 from artstyle_tf.models.features import FeatureGroup
 from artstyle_tf.system.errors import ArtstyleError
 
@@ -49,7 +49,7 @@ def test_they_are_scikit_learn_estimators(estimator, check):
 def test_probabilities_are_those_of_the_heads_of_a_run(num_classes, groups):
     features, labels = blobs(num_classes)
     settings = {"num_classes": num_classes, "balanced": True, "groups": groups}
-    ridge = fit_ridge_probe(features, labels, ridge=0.3, **settings)
+    ridge = fit_ridge_probe(features, labels, alpha=0.3, **settings)
     logistic = fit_linear_probe(features, labels, C=2.0, **settings)
     mean = [np.mean(pair, axis=0) for pair in zip(ridge, logistic, strict=True)]
     heads = {
@@ -72,7 +72,7 @@ def test_alpha_auto_is_the_choice_of_a_run_and_respects_groups():
     chosen = RidgeHead(alpha="auto", seed=7).fit(features, STYLES[labels], groups=artists)
     settings = {"num_classes": 3, "balanced": True, "seed": 7}
     expected = choose_ridge(features, labels, np.arange(len(labels)) // 6, **settings)
-    assert chosen.alpha_ == expected.ridge
+    assert chosen.alpha_ == expected.alpha
     fixed = RidgeHead(alpha=chosen.alpha_).fit(features, STYLES[labels])
     np.testing.assert_array_equal(chosen.coef_, fixed.coef_)
 
@@ -106,8 +106,8 @@ def test_what_scikit_learn_does_with_estimators():
     assert scores.mean() > 0.7
     pipeline = make_pipeline(PCA(5), MeanHead()).fit(features, styles)
     assert pipeline.score(features, styles) > 0.7
-    search = GridSearchCV(RidgeHead(), {"alpha": list(RIDGES)}, scoring="neg_log_loss")
-    assert search.fit(features, styles).best_params_["alpha"] in RIDGES
+    search = GridSearchCV(RidgeHead(), {"alpha": list(ALPHAS)}, scoring="neg_log_loss")
+    assert search.fit(features, styles).best_params_["alpha"] in ALPHAS
     fitted = RidgeHead().fit(features, styles)
     again = pickle.loads(pickle.dumps(fitted))
     np.testing.assert_array_equal(again.predict_proba(features), fitted.predict_proba(features))

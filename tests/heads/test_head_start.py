@@ -57,14 +57,14 @@ def test_a_ridge_to_be_chosen_is_chosen_by_images_of_other_groups(data, monkeypa
         ),
     )
     for method in ("ridge", "mean"):
-        probe = LinearProbeConfig(method=method, ridge="auto")
+        probe = LinearProbeConfig(method=method, alpha="auto")
         chosen = choose_probe(probe, features, images, _GROUPS, num_classes=3, seed=1)
-        assert chosen.ridge in ridge_choice.RIDGES
+        assert chosen.alpha in ridge_choice.ALPHAS
         assert chosen.method == method
     assert len(np.unique(seen[0])) == 11
     assert seen[0][35] == seen[0][0]
-    given = LinearProbeConfig(method="ridge", ridge=2.5)
-    unused = LinearProbeConfig(method="logistic", ridge="auto")
+    given = LinearProbeConfig(method="ridge", alpha=2.5)
+    unused = LinearProbeConfig(method="logistic", alpha="auto")
     for probe in (given, unused):
         same = choose_probe(probe, features, images, _GROUPS, num_classes=3, seed=1)
         assert same is probe

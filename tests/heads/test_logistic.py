@@ -33,9 +33,7 @@ def test_groups_of_features_count_alike_whatever_their_scale():
 @pytest.mark.parametrize("num_classes", [2, 3, 8])
 def test_the_folded_head_gives_the_probabilities_of_scaler_and_regression(num_classes):
     features, labels = blobs(num_classes)
-    kernel, bias = fit_linear_probe(
-        features, labels, num_classes=num_classes, C=0.1, balanced=True
-    )
+    kernel, bias = fit_linear_probe(features, labels, num_classes=num_classes, C=0.1, balanced=True)
     logits = features @ kernel + bias
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     scaled = StandardScaler().fit_transform(features) / np.sqrt(features.shape[1])
@@ -47,9 +45,7 @@ def test_the_folded_head_gives_the_probabilities_of_scaler_and_regression(num_cl
 def test_a_dead_feature_stays_dead():
     features, labels = blobs(3)
     features[:, 2] = 7.0
-    kernel, bias = fit_linear_probe(
-        features, labels, num_classes=3, C=1.0, balanced=False
-    )
+    kernel, bias = fit_linear_probe(features, labels, num_classes=3, C=1.0, balanced=False)
     assert np.isfinite(kernel).all()
     assert np.isfinite(bias).all()
     np.testing.assert_allclose(kernel[2], 0, atol=1e-6)
@@ -61,9 +57,7 @@ def test_balancing_raises_the_recall_of_a_small_class():
     features = generator.normal(0, 1, (420, 4)) + labels[:, None]
     recalls = []
     for balanced in (False, True):
-        kernel, bias = fit_linear_probe(
-            features, labels, num_classes=2, C=1.0, balanced=balanced
-        )
+        kernel, bias = fit_linear_probe(features, labels, num_classes=2, C=1.0, balanced=balanced)
         predicted = (features @ kernel + bias).argmax(axis=1)
         recalls.append((predicted[labels == 1] == 1).mean())
     assert recalls[1] > recalls[0] + 0.2

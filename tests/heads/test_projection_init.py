@@ -19,9 +19,7 @@ def some_features(count, seed, *, num_classes=4, dimension=20):
 
 
 def project(features, labels, *, num_classes=4, **options):
-    probe = fit_linear_probe(
-        features, labels, num_classes=num_classes, C=0.1, balanced=True
-    )
+    probe = fit_linear_probe(features, labels, num_classes=num_classes, C=0.1, balanced=True)
     options = {"dimension": 12, "pca_fraction": 0.5, **options}
     return fit_projection(features, *probe, **options)
 

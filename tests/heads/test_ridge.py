@@ -20,7 +20,7 @@ def blobs(*, features, num_classes=4, each=(30, 12, 25, 9), seed=0):
 @pytest.mark.parametrize("balanced", [True, False])
 def test_it_is_the_ridge_regression_of_scikit_learn(features, balanced):
     points, labels = blobs(features=features)
-    kernel, bias = fit_ridge_probe(points, labels, num_classes=4, ridge=0.7, balanced=balanced)
+    kernel, bias = fit_ridge_probe(points, labels, num_classes=4, alpha=0.7, balanced=balanced)
     counts = np.bincount(labels)
     weights = len(labels) / (4 * counts[labels]) if balanced else np.ones(len(labels))
     scaled = points / (points.std(axis=0) * np.sqrt(features))
@@ -41,7 +41,7 @@ def test_the_temperature_is_that_of_images_left_out_one_by_one(features, monkeyp
     monkeypatch.setattr(
         ridge_probe, "fit_temperature", lambda *args: seen.append(args[0]) or fit(*args)
     )
-    fit_ridge_probe(points, labels, num_classes=4, ridge=0.7, balanced=False)
+    fit_ridge_probe(points, labels, num_classes=4, alpha=0.7, balanced=False)
     scaled = points / (points.std(axis=0) * np.sqrt(features))
     targets = np.eye(4)[labels]
     for number in (0, 33, 75):
@@ -54,7 +54,7 @@ def test_the_temperature_is_that_of_images_left_out_one_by_one(features, monkeyp
 def test_groups_count_alike_whatever_their_scale():
     points, labels = blobs(features=6)
     groups = [FeatureGroup(2, has_one_scale=True), FeatureGroup(4, has_one_scale=True)]
-    settings = {"num_classes": 4, "ridge": 1.0, "balanced": True, "groups": groups}
+    settings = {"num_classes": 4, "alpha": 1.0, "balanced": True, "groups": groups}
     kernel, bias = fit_ridge_probe(points, labels, **settings)
     stretched = points * np.repeat([1000.0, 1.0], [2, 4])
     other, other_bias = fit_ridge_probe(stretched, labels, **settings)
@@ -64,6 +64,6 @@ def test_groups_count_alike_whatever_their_scale():
 def test_features_that_do_not_vary_do_no_harm():
     points, labels = blobs(features=6)
     points[:, 2:] = 3.0
-    kernel, bias = fit_ridge_probe(points, labels, num_classes=4, ridge=1.0, balanced=True)
+    kernel, bias = fit_ridge_probe(points, labels, num_classes=4, alpha=1.0, balanced=True)
     assert np.isfinite(kernel).all()
     assert np.isfinite(bias).all()

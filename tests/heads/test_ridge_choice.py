@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from artstyle_tf.heads.ridge import fit_ridge_probe
-from artstyle_tf.heads.ridge_choice import RIDGES, choose_ridge
+from artstyle_tf.heads.ridge_choice import ALPHAS, choose_ridge
 from artstyle_tf.models.features import FeatureGroup
 
 _CLASSES, _ARTISTS, _EACH = 3, 8, 6
@@ -28,11 +28,13 @@ def test_scores_are_those_of_probes_fitted_without_the_fold(features, monkeypatc
     folds = clusters % 4  # every artist in one fold
     monkeypatch.setattr("artstyle_tf.heads.ridge_choice.assign_folds", lambda *_, **__: folds)
     choice = choose_ridge(points, labels, clusters, num_folds=4, **settings)
-    for ridge in (RIDGES[0], RIDGES[-1]):
+    for ridge in (ALPHAS[0], ALPHAS[-1]):
         predicted = np.empty_like(labels)
         for number in range(4):
             learned = folds != number
-            kernel, bias = fit_ridge_probe(points[learned], labels[learned], ridge=ridge, **settings)
+            kernel, bias = fit_ridge_probe(
+                points[learned], labels[learned], alpha=ridge, **settings
+            )
             predicted[~learned] = (points[~learned] @ kernel + bias).argmax(axis=1)
         scores = [
             2
@@ -41,7 +43,7 @@ def test_scores_are_those_of_probes_fitted_without_the_fold(features, monkeypatc
             for label in range(_CLASSES)
         ]
         assert choice.scores[ridge] == pytest.approx(np.mean(scores), abs=0.01)
-    assert choice.scores[choice.ridge] == max(choice.scores.values())
+    assert choice.scores[choice.alpha] == max(choice.scores.values())
 
 
 def test_images_by_the_same_artist_are_not_asked_about_each_other():
@@ -60,7 +62,7 @@ def test_noise_asks_for_a_smooth_fit_and_ties_go_to_the_smoother():
     points = labels[:, None] * 10.0 + generator.normal(0, 0.1, (40, 2))
     choice = choose_ridge(points, labels, np.arange(40), num_classes=2, balanced=True)
     assert set(choice.scores.values()) == {1.0}
-    assert choice.ridge == max(RIDGES)
+    assert choice.alpha == max(ALPHAS)
 
 
 def test_fewer_artists_than_folds_are_enough():
@@ -68,4 +70,4 @@ def test_fewer_artists_than_folds_are_enough():
     choice = choose_ridge(
         points, labels, np.arange(len(labels)) % 3, num_classes=_CLASSES, balanced=False
     )
-    assert choice.ridge in RIDGES
+    assert choice.alpha in ALPHAS

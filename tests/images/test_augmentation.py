@@ -43,9 +43,7 @@ def test_same_seed_same_image_in_any_thread_and_any_order(policy):
 
 @pytest.mark.parametrize(("policy", "least"), [("flip", 2), ("gentle", 30), ("strong", 30)])
 def test_seeds_give_different_images(policy, least):
-    results = {
-        augment_image(_image(), policy=policy, seed=seed).tobytes() for seed in range(40)
-    }
+    results = {augment_image(_image(), policy=policy, seed=seed).tobytes() for seed in range(40)}
     assert len(results) >= least
 
 

@@ -130,6 +130,4 @@ def test_names_that_are_no_text_can_be_answered(folder):
         Path("images", os.fsdecode(b"\xff.jpg")).touch()
     except OSError:
         pytest.skip("this file system has no such names")
-    assert b"images/\xff.jpg" in [
-        os.fsencode(path) for path in list_named_images(["images"]).files
-    ]
+    assert b"images/\xff.jpg" in [os.fsencode(path) for path in list_named_images(["images"]).files]

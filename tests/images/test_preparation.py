@@ -104,9 +104,7 @@ def test_clean_images_are_copied_and_listed(root, destination):
 
 def test_a_second_call_changes_nothing_at_all(root, destination):
     upsampling = UpsamplingConfig(policy="gentle")
-    first = prepare_images(
-        _splits(root), root=root, destination=destination, upsampling=upsampling
-    )
+    first = prepare_images(_splits(root), root=root, destination=destination, upsampling=upsampling)
     before = {file: file.stat().st_mtime_ns for file in destination.rglob("*")}
     second = prepare_images(
         _splits(root), root=root, destination=destination, upsampling=upsampling
@@ -692,9 +690,7 @@ def test_two_programs_do_not_prepare_one_folder_at_once(root, destination):
     stream = _ReleasingStream()
     with (destination / ".lock").open("w") as stream.lock:
         fcntl.flock(stream.lock, fcntl.LOCK_EX)
-        prepare_images(
-            _splits(root), root=root, destination=destination, reporter=Reporter(stream)
-        )
+        prepare_images(_splits(root), root=root, destination=destination, reporter=Reporter(stream))
     assert "Waiting for another program" in stream.getvalue()
 
 

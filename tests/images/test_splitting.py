@@ -86,9 +86,7 @@ def test_depends_on_the_seed_but_not_on_the_order_of_rows(seed, order):
 def test_seeds_differ_and_the_input_stays_as_it_was():
     images = _images({"a": 50, "b": 50})
     before = images.copy()
-    results = {
-        tuple(split_images(images, fractions=FRACTIONS, seed=s)["split"]) for s in range(5)
-    }
+    results = {tuple(split_images(images, fractions=FRACTIONS, seed=s)["split"]) for s in range(5)}
     assert len(results) == 5
     assert images.equals(before)
 
@@ -176,9 +174,7 @@ def index(tmp_path) -> ImageIndex:
 
 def test_written_splits_are_read_again(index, tmp_path):
     fractions = {"train": 0.5, "val": 0.5}
-    index = ImageIndex(
-        index.root, index.images.assign(group=index.images["path"]), index.ignored
-    )
+    index = ImageIndex(index.root, index.images.assign(group=index.images["path"]), index.ignored)
     split = split_images(index.images, fractions=fractions, seed=1)
     file = tmp_path / "run" / "split.csv"
     write_split(split, file)
@@ -244,8 +240,7 @@ def test_a_warning_about_images_that_are_left_out(index, tmp_path):
     split = read_split(file, index, Reporter(stream, quiet=True))
     assert len(split) == 17
     assert (
-        f"1 images are left out because {file} does not name them: NA/0_0.jpg"
-        in stream.getvalue()
+        f"1 images are left out because {file} does not name them: NA/0_0.jpg" in stream.getvalue()
     )
 
 

@@ -77,9 +77,7 @@ def test_images_that_are_alone_give_no_reason():
     assert ties.why_so_few(LABELS == 0) == ""
     assert ties.remedy([LABELS == 0, LABELS == 1]) is None
     few = images({}).iloc[10:]
-    with pytest.raises(
-        ArtstyleError, match=r"one with 2 images in 2 groups\..* Fix: add images"
-    ):
+    with pytest.raises(ArtstyleError, match=r"one with 2 images in 2 groups\..* Fix: add images"):
         split_images(few, fractions=FRACTIONS, seed=0)
 
 

@@ -54,9 +54,7 @@ def test_bars_on_two_sides_are_margins_and_a_strip_on_one_is_none():
 def test_a_frame_has_straight_edges_on_all_four_sides():
     wood = np.random.default_rng(3).normal(70, 12, (190, 240, 3))
     frame = Image.fromarray(wood.clip(0, 255).astype(np.uint8))
-    bright = Image.fromarray(
-        (0.4 * np.asarray(noise_image(3, (200, 150))) + 140).astype(np.uint8)
-    )
+    bright = Image.fromarray((0.4 * np.asarray(noise_image(3, (200, 150))) + 140).astype(np.uint8))
     frame.paste(bright, (20, 20))
     found = border_of(frame)
     assert found.kind == "frame"

@@ -27,9 +27,7 @@ def scenery(seed, size=_SIZE):
 
 def encoded(image, file_format="JPEG", **options):
     buffer = io.BytesIO()
-    image.save(
-        buffer, file_format, **({"quality": 85} if file_format == "JPEG" else {}), **options
-    )
+    image.save(buffer, file_format, **({"quality": 85} if file_format == "JPEG" else {}), **options)
     return buffer.getvalue()
 
 

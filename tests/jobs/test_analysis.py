@@ -261,7 +261,10 @@ def test_compare_puts_all_approaches_on_the_same_images(workplace, capsys):
     }
     for part in ("validation", "test"):
         trained = json.loads(Path("outputs/models/direct/metrics.json").read_text())
-        direct, baseline = models["direct classifier (direct)"], models["baseline (32 px, refitted)"]
+        direct, baseline = (
+            models["direct classifier (direct)"],
+            models["baseline (32 px, refitted)"],
+        )
         for score in ("macro_f1", "accuracy", "macro_precision", "macro_recall"):
             assert direct[part][score] == pytest.approx(trained[part][score])
             assert baseline[part][score] == pytest.approx(trained["baseline"][part][score])

@@ -298,10 +298,10 @@ tuning:
 
 
 def test_a_ridge_is_chosen_where_styles_have_one_image(tmp_path):
-    from artstyle_tf.heads.ridge_choice import RIDGES, choose_ridge
+    from artstyle_tf.heads.ridge_choice import ALPHAS, choose_ridge
 
     features = np.eye(4, 6, dtype=np.float32)
     labels = np.array([0, 1, 2, 2])
     # It asks for five folds, which one image cannot be divided into: it never came to an end.
     choice = choose_ridge(features, labels, np.arange(4), num_classes=3, balanced=True)
-    assert choice.ridge in RIDGES
+    assert choice.alpha in ALPHAS

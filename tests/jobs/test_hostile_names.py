@@ -97,9 +97,7 @@ def trained(first_workplace):
     with first_workplace(STYLES, {"config.yaml": CONFIG}) as folder:
         pixels = np.random.default_rng(0).integers(0, 255, (48, 48, 3), dtype=np.uint8)
         for number, name in enumerate(FILES):
-            Image.fromarray(np.roll(pixels, 8 * number, 1)).save(
-                folder / "images" / FORMULA / name
-            )
+            Image.fromarray(np.roll(pixels, 8 * number, 1)).save(folder / "images" / FORMULA / name)
             (folder / "images" / HTML / name).write_bytes(b"\x89PNG\r\n\x1a\n broken")
             (folder / "images" / name).write_bytes(b"beside the styles")
         options = ["--config", "config.yaml", "--run-name", "plain", "--outputs", OUTPUTS]

@@ -9,7 +9,7 @@ from PIL import Image
 
 from artstyle_tf.plots.image_cells import CELL_INCHES
 from artstyle_tf.plots.neighbor_sheet import choose_queries, plot_neighbor_sheet
-from artstyle_tf.plots.theme import BLACK, GREEN, GREY, RED, class_labels, house_style, save_figure
+from artstyle_tf.plots.theme import BLACK, GRAY, GREEN, RED, class_labels, house_style, save_figure
 
 
 def draw(figure):
@@ -131,7 +131,7 @@ def test_captions_name_styles_and_distances_and_a_tally_ends_the_row():
     captions = captions_of(figure)
     words = ["Cubism", "Cubism 0.50", "Cubism 0.51", "Cubism 0.52"]
     assert [text.get_text() for text in captions] == words
-    assert [text.get_color() for text in captions] == [BLACK, GREY, RED, GREY]
+    assert [text.get_color() for text in captions] == [BLACK, GRAY, RED, GRAY]
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert "2 of 3" in texts
     assert {"query", "■ of the same style", "■ of another style"} <= set(texts)

@@ -11,7 +11,7 @@ from artstyle_tf.plots.projection_map import (
     largest_categories,
     plot_projection_map,
 )
-from artstyle_tf.plots.theme import GREY, save_figure
+from artstyle_tf.plots.theme import GRAY, save_figure
 
 
 def test_no_two_categories_look_alike_and_neighbors_differ_in_shape():
@@ -45,7 +45,7 @@ def test_every_image_is_a_point_and_the_legend_lies_outside(tmp_path):
         "fine (10)",
         "others (10)",
     ]
-    assert legend.get_lines()[2].get_color() == GREY
+    assert legend.get_lines()[2].get_color() == GRAY
     save_figure(figure, tmp_path / "map.png")
     assert legend.get_window_extent().x0 >= axes.get_window_extent().x1
 

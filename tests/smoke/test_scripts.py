@@ -150,9 +150,7 @@ def test_nothing_to_learn_from_is_two_lines_and_exit_code_2(tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-@pytest.mark.parametrize(
-    "moment", ["Preparing images", "Frozen blocks on", "Start (linear probe)"]
-)
+@pytest.mark.parametrize("moment", ["Preparing images", "Frozen blocks on", "Start (linear probe)"])
 def test_ctrl_c_leaves_a_state_that_the_same_command_continues(workplace, moment):
     name = f"interrupted-{moment[:6].strip()}"
     longer = [*OVERRIDES, f"data.prepared={name}", "training.phases.0.epochs=6"]

@@ -100,9 +100,7 @@ def test_a_command_is_copied_as_the_words_it_has(words):
 
 
 def test_a_plain_command_stays_plain():
-    command = shell_command(
-        "python", "scripts/predict.py", "--run", "outputs/models/x-1", "IMAGES"
-    )
+    command = shell_command("python", "scripts/predict.py", "--run", "outputs/models/x-1", "IMAGES")
     assert command == "python scripts/predict.py --run outputs/models/x-1 IMAGES"
 
 

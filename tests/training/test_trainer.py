@@ -100,9 +100,7 @@ def test_all_phases_are_trained_in_order_and_written_to_the_history(make_trainer
 
 
 def test_it_learns(make_trainer):
-    trainer, _ = make_trainer(
-        some_plan([some_phase("all", 15, 0.02)], batch_norm="trained")
-    )
+    trainer, _ = make_trainer(some_plan([some_phase("all", 15, 0.02)], batch_norm="trained"))
     trainer.train()
     losses = trainer.history.table()["loss"]
     assert losses.iloc[-1] < 0.6 * losses.iloc[0]

@@ -135,9 +135,7 @@ def load_ahead(
     return itertools.chain.from_iterable(loaded)
 
 
-def _attempt(
-    function: Callable[[Source], Loaded], source: Source
-) -> Loaded | UnreadableImageError:
+def _attempt(function: Callable[[Source], Loaded], source: Source) -> Loaded | UnreadableImageError:
     try:
         return function(source)
     except UnreadableImageError as error:

@@ -138,9 +138,7 @@ def prepare_bytes(content: bytes, *, max_side_px: int | None) -> bytes:
         return encoded
 
 
-def _write(
-    task: WritingTask, target: Target, image: DecodedImage, content: bytes
-) -> WrittenImage:
+def _write(task: WritingTask, target: Target, image: DecodedImage, content: bytes) -> WrittenImage:
     pixels = image.pixels
     if target.policy:
         pixels = _augmented(pixels, target)

@@ -28,9 +28,7 @@ def decode_image(image_bytes: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(image, [None, None, 3])
 
 
-def decode_unprepared_image(
-    image_bytes: tf.Tensor, header: ImageHeader | None = None
-) -> tf.Tensor:
+def decode_unprepared_image(image_bytes: tf.Tensor, header: ImageHeader | None = None) -> tf.Tensor:
     """Decodes a file as it comes, nearly as `images.preparation.preparation` would have shown it.
 
     Turned by EXIF or XMP, transparent parts on white. What TensorFlow cannot do is left out:

@@ -202,9 +202,7 @@ def _one_reason(content: bytes) -> Iterator[None]:
     except UnidentifiedImageError as error:
         raise UnreadableImageError(what_it_is_instead(content)) from error
     except Image.DecompressionBombError as error:
-        raise UnreadableImageError(
-            "far too many pixels: it may be a decompression bomb"
-        ) from error
+        raise UnreadableImageError("far too many pixels: it may be a decompression bomb") from error
     except MemoryError as error:
         raise UnreadableImageError("there is not enough memory to decode it") from error
     except Exception as error:  # Pillow's decoders raise almost anything on damaged files.

@@ -134,9 +134,7 @@ class RestClient:
         outputs = content.get("outputs") if isinstance(content, dict) else None
         if not isinstance(outputs, dict):
             raise surprising_answer(str(self._address), "JSON without outputs by name")
-        return checked_answer(
-            outputs, signature, num_images=len(images), server=str(self._address)
-        )
+        return checked_answer(outputs, signature, num_images=len(images), server=str(self._address))
 
     def close(self) -> None:
         """Ends the connection."""
