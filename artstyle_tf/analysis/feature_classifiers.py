@@ -220,7 +220,7 @@ def _measure_and_write(
         "intervals": {},
         "search_seconds": round(found.search_seconds, 2),
         "fit_seconds": round(found.fit_seconds, 3),
-        "milliseconds_a_image": _milliseconds(found, images.features),
+        "milliseconds_per_image": _milliseconds(found, images.features),
     }
     for split, name in NAME_IN_RESULT.items():
         # Where there is no training split everything was learned from.

@@ -76,7 +76,7 @@ def compare_contenders(contenders: Sequence[Contender], *, reporter: Reporter) -
             **{part: scores[contender.name][0] for part, scores in scored.items()},
             "intervals": {part: scores[contender.name][1] for part, scores in scored.items()},
             "training_seconds": contender.training_seconds,
-            "milliseconds_a_image": round(contender.milliseconds, 3),
+            "milliseconds_per_image": round(contender.milliseconds, 3),
             "size_bytes": contender.size_bytes,
         }
         for contender in contenders

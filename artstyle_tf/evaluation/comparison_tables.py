@@ -34,7 +34,7 @@ def comparison_csv(models: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
     Args:
         models: each with name, validation, test (as far as measured), intervals,
-            training_seconds, milliseconds_a_image, size_bytes.
+            training_seconds, milliseconds_per_image, size_bytes.
     """
     rows = []
     for model in models:
@@ -43,7 +43,7 @@ def comparison_csv(models: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
             for score in SCORES:
                 row[score] = model[part][score]
                 row[f"{score}_low"], row[f"{score}_high"] = model["intervals"][part][score]
-            costs = ("training_seconds", "milliseconds_a_image", "size_bytes")
+            costs = ("training_seconds", "milliseconds_per_image", "size_bytes")
             rows.append({**row, **{cost: model[cost] for cost in costs}})
     return pd.DataFrame(rows)
 
@@ -61,7 +61,7 @@ def comparison_rows(
             cells.append(f"{model[part][score]:.3f} ({low:.3f}-{high:.3f})")
         seconds = model["training_seconds"]
         cells.append("-" if seconds is None else f"{seconds:.0f} s")
-        cells.append(f"{model['milliseconds_a_image']:.1f} ms")
+        cells.append(f"{model['milliseconds_per_image']:.1f} ms")
         cells.append(f"{model['size_bytes'] / 1e6:.1f} MB")
         rows.append(cells)
     return heading, rows

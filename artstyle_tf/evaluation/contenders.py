@@ -246,7 +246,7 @@ def _classifiers(
             name=f"{CLASSIFIER_IN_WORDS[name]} ({run.path.name}, {analysis.layer})",
             predictions=_read_predictions(folder / CLASSIFIERS_FOLDER / name, "predictions.csv"),
             training_seconds=entry.search_seconds + entry.fit_seconds,
-            milliseconds=timed.whole(run) + entry.milliseconds_a_image,
+            milliseconds=timed.whole(run) + entry.milliseconds_per_image,
             size_bytes=run.model_file.stat().st_size + (entry.size_bytes or 0),
             known=_known(run),
         )

@@ -71,12 +71,12 @@ class PairedComparison(Difference):
     """The first model against the second, on the same images.
 
     Attributes:
-        only_first_right: images that only the first names rightly.
-        only_second_right: images that only the second names rightly.
+        only_first_correct: images that only the first names rightly.
+        only_second_correct: images that only the second names rightly.
     """
 
-    only_first_right: int
-    only_second_right: int
+    only_first_correct: int
+    only_second_correct: int
 
 
 def compare_predictions(
@@ -107,8 +107,8 @@ def compare_predictions(
         p_value=found.p_value,
         num_discordant=found.num_discordant,
         accuracy_difference=found.accuracy_difference,
-        only_first_right=int(((first == labels) & (second != labels)).sum()),
-        only_second_right=int(((first != labels) & (second == labels)).sum()),
+        only_first_correct=int(((first == labels) & (second != labels)).sum()),
+        only_second_correct=int(((first != labels) & (second == labels)).sum()),
     )
 
 

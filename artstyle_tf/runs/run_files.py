@@ -196,7 +196,7 @@ class CrossValidation(_Lenient):
 class _ClassifierResult(_Lenient):
     search_seconds: Number
     fit_seconds: Number
-    milliseconds_a_image: Number
+    milliseconds_per_image: Number
     size_bytes: Count | None
 
 

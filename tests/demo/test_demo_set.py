@@ -157,7 +157,7 @@ class TestSeed:
         for other in (draw_image(style, seed=2), draw_image(style, seed=1, number=1)):
             assert image.shape != other.shape or not np.array_equal(image, other)
 
-    def test_a_image_does_not_depend_on_the_other_styles(self, tmp_path):
+    def test_an_image_does_not_depend_on_the_other_styles(self, tmp_path):
         write_demo_set(tmp_path / "all", images_per_style=_FEW)
         write_demo_set(tmp_path / "some", images_per_style={"photo": 2})
         every, some = _contents(tmp_path / "all"), _contents(tmp_path / "some")

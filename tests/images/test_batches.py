@@ -113,14 +113,14 @@ def test_images_over_the_budget_are_not_kept(paths):
         assert store.is_in_memory is is_in_memory
 
 
-def test_a_image_that_vanished_is_named(paths):
+def test_an_image_that_vanished_is_named(paths):
     paths[3].unlink()
     with pytest.raises(ArtstyleError, match=r"3 ö\.png"):
         store_of(paths)
 
 
 @pytest.mark.parametrize("in_memory", [True, False])
-def test_a_image_that_was_prepared_anew_meanwhile_is_not_used(paths, in_memory):
+def test_an_image_that_was_prepared_anew_meanwhile_is_not_used(paths, in_memory):
     """The training went on with the other pixels, and cached them under the old digest."""
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
     store = ImageStore(paths, image_size_px=8, digests=digests)
@@ -130,7 +130,7 @@ def test_a_image_that_was_prepared_anew_meanwhile_is_not_used(paths, in_memory):
         read_all(store, in_memory=in_memory)
 
 
-def test_a_image_that_cannot_be_decoded_is_named(paths):
+def test_an_image_that_cannot_be_decoded_is_named(paths):
     paths[3].write_bytes(b"\x89PNG\r\n\x1a\n and nothing else")
     with pytest.raises(ArtstyleError, match=r"3 ö\.png cannot be used"):
         store_of(paths)

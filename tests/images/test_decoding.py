@@ -79,7 +79,7 @@ def test_padding_resizes_as_tensorflow_does_where_that_works(shape):
     )
 
 
-def test_a_image_of_the_right_size_is_left_alone():
+def test_an_image_of_the_right_size_is_left_alone():
     pixels = gradient(32, 32)
     for aspect in ("squash", "crop", "pad"):
         resized = resize_image(tf.constant(pixels), image_size_px=32, aspect=aspect)

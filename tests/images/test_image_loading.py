@@ -52,7 +52,7 @@ FILES = {
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("max_side_px", [None, 50])
-def test_a_image_is_seen_as_if_it_had_been_prepared(tmp_path, name, max_side_px):
+def test_an_image_is_seen_as_if_it_had_been_prepared(tmp_path, name, max_side_px):
     path = tmp_path / name
     path.write_bytes(FILES[name])
     digest = hashlib.sha256(FILES[name]).hexdigest()

@@ -56,7 +56,7 @@ def test_copies_are_found_and_nothing_else(folder):
     assert sets == [{"original.png", *(f"{name}.jpg" for name in VARIANTS)}]
 
 
-def test_a_image_turned_by_exif_is_the_same(tmp_path):
+def test_an_image_turned_by_exif_is_the_same(tmp_path):
     image = scenery(1)
     image.save(tmp_path / "upright.png")
     exif = Image.Exif()

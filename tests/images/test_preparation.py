@@ -607,7 +607,7 @@ def test_unreadable_images_are_listed_not_fatal(root, destination):
     pd.testing.assert_frame_equal(read_prepared(destination).rejected, prepared.rejected)
 
 
-def test_a_image_that_becomes_unreadable_is_removed(root, destination):
+def test_an_image_that_becomes_unreadable_is_removed(root, destination):
     upsampling = UpsamplingConfig(policy="flip", target_ratio=2.0)
     prepare_images(_splits(root), root=root, destination=destination, upsampling=upsampling)
     (root / "big" / "0.jpg").write_bytes(b"broken")
@@ -721,7 +721,7 @@ def test_the_real_images_are_copied_as_they_are(tmp_path):
     assert (prepared.manifest["digest"] == prepared.manifest["source_digest"]).all()
 
 
-def test_a_image_that_is_too_long_to_augment_is_used_without_copies(tmp_path, destination):
+def test_an_image_that_is_too_long_to_augment_is_used_without_copies(tmp_path, destination):
     root = tmp_path / "long"
     for number in range(6):
         _save(root, f"many/{number}.png", number)

@@ -84,7 +84,7 @@ def test_wanted_views_come_in_the_order_they_are_asked_for(store, in_memory):
     np.testing.assert_array_equal(np.concatenate(batches), expected)
 
 
-def test_a_image_is_decoded_once_for_all_its_views(store, monkeypatch):
+def test_an_image_is_decoded_once_for_all_its_views(store, monkeypatch):
     asked = []
 
     def make_one(image, number, view):
@@ -102,7 +102,7 @@ def test_a_image_is_decoded_once_for_all_its_views(store, monkeypatch):
     assert len(decoded) == 1  # traced once, with one decoding for a stack of views
 
 
-def test_a_image_that_vanished_is_named(store, tmp_path):
+def test_an_image_that_vanished_is_named(store, tmp_path):
     (tmp_path / "3.png").unlink()
     batches = view_batches(
         store, np.arange(10), np.zeros(10), make_view=make_one_view, batch_size=4

@@ -67,6 +67,6 @@ def test_ordinary_images_have_neither():
     assert [border_of(noise_image(seed)).kind for seed in range(30)] == [""] * 30
 
 
-def test_a_image_of_one_color_and_a_stamp_have_none():
+def test_an_image_of_one_color_and_a_stamp_have_none():
     assert border_of(Image.new("RGB", (100, 100), "white")).kind == ""
     assert border_of(ImageOps.expand(noise_image(5, (20, 20)), 5, "white")).kind == ""

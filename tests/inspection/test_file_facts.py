@@ -70,7 +70,7 @@ def test_a_damaged_profile_is_a_profile():
     assert read_file_facts(encoded(icc_profile=b"nonsense")).color_profile == "unreadable"
 
 
-def test_the_header_of_a_image_that_is_too_large_to_decode_can_be_read():
+def test_the_header_of_an_image_that_is_too_large_to_decode_can_be_read():
     facts = read_file_facts(_png_header(14_000, 9_000))
     assert (facts.stored_width_px, facts.stored_height_px) == (14_000, 9_000)
 

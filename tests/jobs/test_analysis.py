@@ -278,7 +278,7 @@ def test_compare_puts_all_approaches_on_the_same_images(workplace, capsys):
         assert pair["difference"] == pytest.approx(comparison["difference"])
         assert pair["adjusted_p_value"] >= pair["p_value"]
     for model in models.values():
-        assert model["milliseconds_a_image"] > 0
+        assert model["milliseconds_per_image"] > 0
         assert model["size_bytes"] > 1000
     folder = Path(result["results"])
     table = pd.read_csv(folder / "comparison.csv")

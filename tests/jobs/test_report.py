@@ -188,7 +188,7 @@ def test_without_the_images_there_is_still_a_page(workplace):
     assert "data:image" not in page_of("direct")
 
 
-def test_a_image_that_was_damaged_since_is_left_out(workplace):
+def test_an_image_that_was_damaged_since_is_left_out(workplace):
     facts = read_run_facts_of("direct")
     judged = set(facts.judged.predictions["path"])
     rows = facts.images[facts.images["source"].isin(judged)]
@@ -235,7 +235,7 @@ def test_nothing_that_fails_after_a_training_spoils_it(workplace, monkeypatch):
     assert "The part of TensorBoard was left out" in heard.getvalue()
 
 
-def test_tensorboard_has_the_confusion_matrix_as_a_image(workplace):
+def test_tensorboard_has_the_confusion_matrix_as_an_image(workplace):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     accumulator = EventAccumulator("outputs/models/direct/tensorboard/results")

@@ -132,7 +132,7 @@ def test_evaluate_repeats_the_scores(trained, capsys):
     assert (figures / "neighbors.png").is_file()
 
 
-def test_evaluate_on_training_images_never_finds_a_image_itself(trained, capsys):
+def test_evaluate_on_training_images_never_finds_an_image_itself(trained, capsys):
     assert evaluate("--run", trained["run"], "split=train", "--json", "--quiet") == 0
     result = json_from(capsys)
     assert result["num_images"] == len(load_gallery(Path(trained["gallery"])))

@@ -65,9 +65,9 @@ def test_swapping_the_models_swaps_the_signs(seed):
     assert one.difference == pytest.approx(-other.difference)
     assert one.interval == pytest.approx((-other.interval[1], -other.interval[0]))
     assert one.p_value == pytest.approx(other.p_value)
-    assert (one.only_first_right, one.only_second_right) == (
-        other.only_second_right,
-        other.only_first_right,
+    assert (one.only_first_correct, one.only_second_correct) == (
+        other.only_second_correct,
+        other.only_first_correct,
     )
 
 
@@ -154,7 +154,7 @@ def test_one_image_is_no_verdict():
 
 
 def test_interval_and_exact_test_have_to_agree():
-    sure = {"num_discordant": 30, "only_first_right": 20, "only_second_right": 10}
+    sure = {"num_discordant": 30, "only_first_correct": 20, "only_second_correct": 10}
     both = PairedComparison(0.05, (0.01, 0.09), 0.01, accuracy_difference=0.04, **sure)
     assert outcome(both) == "better"
     unsure = dataclasses.replace(both, p_value=0.2)

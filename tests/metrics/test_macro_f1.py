@@ -42,7 +42,7 @@ def test_reset_forgets_and_nothing_seen_is_zero():
     assert float(metric.result()) == 0
 
 
-def test_a_sample_weight_counts_a_image_several_times():
+def test_a_sample_weight_counts_an_image_several_times():
     labels, predictions, weights = [0, 0, 1, 1], [0, 1, 1, 0], [1, 3, 2, 1]
     metric = MacroF1(2)
     metric.update_state(np.array(labels), logits_for(predictions, 2), sample_weight=weights)

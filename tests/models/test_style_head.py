@@ -81,7 +81,7 @@ def test_brightness_of_the_channels_does_not_count():
 
 
 @pytest.mark.parametrize("fill", [0.0, 1.0, -250.0])
-def test_gradients_are_finite_for_a_image_of_one_color(fill):
+def test_gradients_are_finite_for_an_image_of_one_color(fill):
     import tensorflow as tf
 
     maps = tf.Variable(np.full((2, 4, 4, 5), fill, "float32"))

@@ -202,7 +202,7 @@ def test_names_that_cannot_be_drawn_cost_no_figure(tmp_path):
     assert captions[10] == "a b 0.50"
 
 
-def test_a_full_sheet_is_a_image_of_a_size_that_can_be_looked_at(tmp_path):
+def test_a_full_sheet_is_an_image_of_a_size_that_can_be_looked_at(tmp_path):
     save_figure(sheet_of(24, [f"style {number}" for number in range(12)]), tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as image:
         image.load()

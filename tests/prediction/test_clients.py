@@ -210,7 +210,7 @@ def test_a_model_without_the_signature_is_refused(server, open_for):
         open_for(server).signature()
 
 
-def test_another_model_is_refused_before_a_image_is_sent(tmp_path_factory, images):
+def test_another_model_is_refused_before_an_image_is_sent(tmp_path_factory, images):
     import tensorflow as tf
     from serving_twin import Behavior, RestTwin, ServedModel
 

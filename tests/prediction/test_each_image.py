@@ -64,7 +64,7 @@ def test_a_batch_without_a_bad_image_is_one_request():
     assert client.requests == 1
 
 
-def test_a_image_that_is_refused_for_a_strangers_sake_is_asked_again():
+def test_an_image_that_is_refused_for_a_strangers_sake_is_asked_again():
     assert predict_each(Fussy(moods=1), [b"good"])[0]["label"] == "good"
 
 

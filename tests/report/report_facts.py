@@ -187,7 +187,7 @@ def make_further() -> FurtherResults:
         "test": scores,
         "intervals": {"test": {"macro_f1": [0.7, 0.9]}},
         "training_seconds": 3.0,
-        "milliseconds_a_image": 1.5,
+        "milliseconds_per_image": 1.5,
         "size_bytes": 2_000_000,
     }
     return FurtherResults(

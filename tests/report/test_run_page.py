@@ -132,7 +132,7 @@ def test_every_image_is_in_the_file_once(page):
     assert {key for key, uri in uris.items() if page.count(uri) != 1} == set()
 
 
-def test_places_without_bytes_name_a_image_that_is_there(read):
+def test_places_without_bytes_name_an_image_that_is_there(read):
     images = [attributes for attributes in read.all("img") if "data-image" in attributes]
     with_bytes = {a["data-image"] for a in images if "src" in a} | set(read.data("images"))
     assert {a["data-image"] for a in images} <= with_bytes

@@ -136,7 +136,7 @@ def test_each_phase_has_its_loss(make_trainer):
     assert objective._guard.margin is None
 
 
-def test_a_image_never_votes_for_itself_or_a_copy_of_itself(tiny_backbone):
+def test_an_image_never_votes_for_itself_or_a_copy_of_itself(tiny_backbone):
     network = build_embedding_model(tiny_backbone(), dimension=8, dropout=0.0, seed=1)
     generator = np.random.default_rng(0)
     labels = generator.permutation(LABELS)

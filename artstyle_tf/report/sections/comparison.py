@@ -54,7 +54,7 @@ def compared_models(
                 "x": scale(score),
                 "ends": (scale(ends[0]), scale(ends[1])),
                 "training_seconds": model.get("training_seconds"),
-                "milliseconds": model.get("milliseconds_a_image"),
+                "milliseconds": model.get("milliseconds_per_image"),
                 "size_mb": model["size_bytes"] / 1e6 if model.get("size_bytes") else None,
             }
         )
