@@ -1,4 +1,4 @@
-"""The command line, the same for every verb."""
+"""The command line: parse, run a verb, print its result, return an exit code."""
 
 from __future__ import annotations
 
@@ -36,24 +36,24 @@ from artstyle_tf.system.standard_streams import (
 )
 from artstyle_tf.system.visible_text import shown_values
 
-EXIT_DONE = 0
+EXIT_SUCCESS = 0
 EXIT_BUG = 1
-EXIT_FOUND = 1
-EXIT_USER_MISTAKE = 2
-EXIT_READER_LEFT = 141
-"""128 + SIGPIPE: what a shell says of a program whose reader, such as `head`, has left."""
+EXIT_FINDING = 1
+EXIT_INVALID_INPUT = 2
+EXIT_READER_CLOSED = 141
+"""128 + SIGPIPE: the exit code of a program whose reader, such as `head`, closed the pipe."""
 
 
 def main(arguments: Sequence[str] | None = None, *, verb: str | None = None) -> int:
-    """Runs one verb.
+    """Run one verb.
 
     Args:
         arguments: of the command line; `sys.argv[1:]` if None.
         verb: fixed by a script; the first argument if None.
 
     Returns:
-        Exit code: 0 done, 2 the user's mistake, 130 interrupted, 141 done but the reader of stdout
-        has left, 1 our bug, or what --fail-on names was found.
+        Exit code: 0 success, 2 invalid input, 130 interrupted, 141 success but the reader of
+        stdout closed it, 1 a bug or a finding named by --fail-on.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     prepare_standard_streams()
@@ -62,9 +62,9 @@ def main(arguments: Sequence[str] | None = None, *, verb: str | None = None) -> 
         return _run_parsed(parsed)
     except UndeliveredError as error:
         if error.reader_has_left:
-            return EXIT_READER_LEFT
+            return EXIT_READER_CLOSED
         print(f"Error: {_undelivered(error)}", file=sys.stderr)
-        return EXIT_USER_MISTAKE
+        return EXIT_INVALID_INPUT
 
 
 def _run_parsed(parsed: argparse.Namespace) -> int:
@@ -80,41 +80,41 @@ def _run_parsed(parsed: argparse.Namespace) -> int:
     except UndeliveredError:
         raise
     except ArtstyleError as error:
-        return _tell_mistake(error, parsed)
+        return _report_error(error, parsed)
     except KeyboardInterrupt:
         print(_interrupted(VERBS[parsed.verb]), file=sys.stderr)
         return EXIT_INTERRUPTED
     except Exception as error:
         if (explanation := explained(error)) is not None:
-            return _tell_mistake(explanation, parsed)
+            return _report_error(explanation, parsed)
         print(redacted(traceback.format_exc()), file=sys.stderr, end="")
         print("This is a bug in artstyle_tf. Please report the lines above.", file=sys.stderr)
         return EXIT_BUG
 
 
-def _tell_mistake(error: ArtstyleError, parsed: argparse.Namespace) -> int:
+def _report_error(error: ArtstyleError, parsed: argparse.Namespace) -> int:
     print(f"Error: {error}", file=sys.stderr)
     if parsed.json:
-        with contextlib.suppress(UndeliveredError):  # the mistake is what counts
+        with contextlib.suppress(UndeliveredError):  # the error itself matters more
             deliver(json_text({"error": str(error)}, "stdout", encoding=encoding_of_stdout()))
-    return EXIT_USER_MISTAKE
+    return EXIT_INVALID_INPUT
 
 
 def _undelivered(error: UndeliveredError) -> ArtstyleError:
     return ArtstyleError(
         "The result could not be written to stdout",
         received=error.cause.strerror or str(error.cause),
-        fix="let stdout go where there is room; what the command writes into files is complete",
+        fix="free space where stdout goes; files that the command writes are complete",
     )
 
 
 def _run_verb(verb: Verb, parsed: argparse.Namespace, invocation: Invocation) -> int:
-    with ended_at_once(_tell_that_nothing_was_begun):
+    with ended_at_once(_report_nothing_started):
         config = load_config(verb.schema, _config_file(verb, parsed), _overrides(verb, parsed))
     if parsed.print_config:
         deliver(dump_yaml(config))
-        return EXIT_DONE
-    # What a library prints must not get between the user and the result.
+        return EXIT_SUCCESS
+    # What a library prints must not be mixed with the result.
     printed = io.StringIO()
     with contextlib.redirect_stdout(sys.stderr if not parsed.quiet else printed):
         result, summarize = do_job(
@@ -122,20 +122,20 @@ def _run_verb(verb: Verb, parsed: argparse.Namespace, invocation: Invocation) ->
             config,
             invocation,
             dry_run=parsed.dry_run,
-            while_importing=lambda: ended_at_once(_tell_that_nothing_was_begun),
+            while_importing=lambda: ended_at_once(_report_nothing_started),
         )
     if parsed.json:
         deliver(json_text(result, "the result", encoding=encoding_of_stdout()))
     else:
-        # Names are made visible first: a line's end in one would look like the program's own.
+        # Control characters in names are escaped: a newline would look like one of the program's.
         deliver(summarize(shown_values(result)))
-    return EXIT_FOUND if result.get("failed_on") else EXIT_DONE
+    return EXIT_FINDING if result.get("failed_on") else EXIT_SUCCESS
 
 
-def _tell_that_nothing_was_begun() -> None:
-    """Writes to stderr, also while it is kept apart, from a signal's handler."""
+def _report_nothing_started() -> None:
+    """Write to stderr from a signal handler, also while stderr is redirected."""
     with contextlib.suppress(OSError):
-        os.write(stderr_descriptor(), b"Interrupted before anything was begun.\n")
+        os.write(stderr_descriptor(), b"Interrupted before anything was started.\n")
 
 
 def _config_file(verb: Verb, parsed: argparse.Namespace) -> Path:
@@ -148,7 +148,7 @@ def _config_file(verb: Verb, parsed: argparse.Namespace) -> Path:
 
 
 def _configs_folder() -> Path:
-    """configs/ of the checkout; in an installed package they lie inside the package."""
+    """Return configs/ of the checkout, or of the installed package."""
     package = Path(artstyle_tf.__file__).parent
     inside = package / "configs"
     return inside if inside.is_dir() else package.parent / "configs"
@@ -159,7 +159,7 @@ def _overrides(verb: Verb, parsed: argparse.Namespace) -> list[str]:
     options += [(option.name, option.key) for option in verb.options]
     overrides, positionals = list(parsed.overrides), []
     if verb.positional is not None:
-        # A file may have "=" in its name, but then it is there.
+        # A file name may contain "=", but then the file exists.
         positionals = [item for item in overrides if not _is_override(item) or Path(item).exists()]
         overrides = [item for item in overrides if item not in positionals]
     if verb.positional is not None and positionals:
@@ -185,5 +185,5 @@ def _interrupted(verb: Verb) -> str:
     if verb.writes_a_run and verb.resumes:
         how = "the same command with --run-name NAME --resume continues"
     elif verb.writes_a_run:
-        how = "the same command begins anew, with --overwrite if the run has a name"
+        how = "the same command starts over, with --overwrite if the run has a name"
     return f"Interrupted. Nothing is half-written; {how}."

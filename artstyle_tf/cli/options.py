@@ -16,9 +16,9 @@ from artstyle_tf.system.visible_text import shown
 
 
 class _Parser(argparse.ArgumentParser):
-    """Help and version are results: argparse itself does not notice when they do not arrive.
+    """Deliver help and version like results, so that a failed write is reported.
 
-    What it does not understand may be an address with a password.
+    Rejected arguments are redacted: one may be an address with a password.
     """
 
     def error(self, message: str) -> NoReturn:
@@ -32,15 +32,15 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse_command_line(arguments: list[str], verb: str | None) -> argparse.Namespace:
-    """Reads options and overrides; what is asked about itself, such as --help, is answered here.
+    """Parse options and overrides; --help and --version print and exit.
 
     Args:
-        arguments: what was typed behind the name of the program.
+        arguments: those after the name of the program.
         verb: fixed by a script; the first argument if None.
 
     Raises:
-        SystemExit: after an answer, or at an option that does not exist.
-        UndeliveredError: if an answer could not be written to stdout.
+        SystemExit: after --help or --version, or at an unknown option.
+        UndeliveredError: if the help could not be written to stdout.
     """
     if verb is None:
         verb, arguments = _choose_verb(arguments[:1]), arguments[1:]
@@ -49,14 +49,14 @@ def parse_command_line(arguments: list[str], verb: str | None) -> argparse.Names
         program = None  # argparse takes the name of the script
     parser = _Parser(program, description=VERBS[verb].summary, epilog=_EPILOG)
     _add_options(parser, VERBS[verb])
-    # Intermixed, because people write options before, between and after the overrides.
+    # Intermixed: options may come before, between and after the overrides.
     parsed = parser.parse_intermixed_args(arguments)
     parsed.verb = verb
     return parsed
 
 
 def _choose_verb(arguments: list[str]) -> str:
-    """The first word after `artstyle`; --help and --version answer here."""
+    """Return the first word after `artstyle`; handle --help and --version."""
     verbs = "\n".join(f"  {verb.name:16} {verb.summary}" for verb in VERBS.values())
     parser = _Parser(
         prog="artstyle",
@@ -65,15 +65,15 @@ def _choose_verb(arguments: list[str]) -> str:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=artstyle_tf.__version__)
-    parser.add_argument("verb", metavar="VERB", choices=VERBS, help="what to do; see below")
+    parser.add_argument("verb", metavar="VERB", choices=VERBS, help="see below")
     return parser.parse_args(arguments).verb
 
 
 _EPILOG = (
-    "Exit codes: 0 done, 2 a mistake in the input or a result that could not be written to stdout, "
-    "130 interrupted by Ctrl-C, SIGTERM or SIGHUP, 141 done, but whoever read stdout has left (as "
-    "head does), 1 a bug, or what --fail-on is about. Results go to stdout, everything else to "
-    "stderr; the work goes on when nobody reads stderr."
+    "Exit codes: 0 success; 1 a bug, or a finding named by --fail-on; 2 invalid input, or the "
+    "result could not be written to stdout; 130 interrupted by Ctrl-C, SIGTERM or SIGHUP; 141 "
+    "success, but the reader of stdout (such as head) closed it. Results go to stdout, everything "
+    "else to stderr."
 )
 
 
@@ -85,7 +85,7 @@ def _keys(verb: Verb) -> set[str]:
 
 def _add_options(parser: argparse.ArgumentParser, verb: Verb) -> None:
     add = parser.add_argument
-    names, explained = "key=value", "dotted keys, e.g. model.image_size_px=320"
+    names, explained = "key=value", "override of a config key, e.g. model.image_size_px=320"
     if verb.positional is not None:
         names = f"{verb.positional.name}|{names}"
         explained = f"{verb.positional.help}; {explained}"
@@ -99,14 +99,16 @@ def _add_options(parser: argparse.ArgumentParser, verb: Verb) -> None:
         text = f"use the built-in demo images (configs/{verb.demo_config_file})"
         add("--demo", action="store_true", help=text)
     if "run_name" in _keys(verb):
-        text = "folder name of the results; default: chosen for you"
+        text = "folder name of the results; default: kind, date and time"
         add("--run-name", metavar="NAME", help=text)
-    add("--outputs", metavar="DIR", help="where results go; default: outputs")
+    add("--outputs", metavar="DIR", help="folder for all results; default: outputs")
     if verb.writes_a_run and verb.resumes:
         add("--resume", action="store_true", help="continue the interrupted run of this name")
     if verb.writes_a_run:
         add("--overwrite", action="store_true", help="replace an earlier run of this name")
     add("--print-config", action="store_true", help="print the resolved config and stop")
-    add("--dry-run", action="store_true", help="check the input, say what would be done, stop")
+    add(
+        "--dry-run", action="store_true", help="check the input, print what would be done, and stop"
+    )
     add("--json", action="store_true", help="print one JSON object on stdout")
-    add("--quiet", action="store_true", help="no messages and no progress, only warnings")
+    add("--quiet", action="store_true", help="print warnings only, no progress")

@@ -1,4 +1,4 @@
-"""The verbs of the command line: what each is called, its config and its options."""
+"""The verbs of the command line: names, configs and options."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from artstyle_tf.tuning.settings import TUNE_EXPERIMENTS
 
 
 class Option(NamedTuple):
-    """A key of the config that has an option of its own on the command line.
+    """A command-line option that sets one key of the config.
 
     Attributes:
         name: of the option.
         key: dotted key that it sets.
         help: text.
         type: of the value.
-        takes_several: whether values follow each other.
+        takes_several: whether it takes a list of values.
     """
 
     name: str
@@ -39,18 +39,18 @@ class Option(NamedTuple):
 
 @dataclass(frozen=True)
 class Verb:
-    """One thing the program can do.
+    """One verb of the program, such as train-direct.
 
     Attributes:
         name: on the command line of `artstyle`, where the script has underscores; key of
             `api.jobs.JOBS`.
         summary: one line for --help.
         schema: of its config; several if the config's `kind` chooses.
-        config_file: default for --config, in the configs folder.
-        demo_config_file: the config that --demo stands for.
-        options: of the command line, beside those that all verbs have.
-        positional: key of the config that takes what is no key=value, and what that is called.
-        writes_a_run: whether --overwrite makes sense, and --resume unless `resumes` is False.
+        config_file: default of --config, in the configs folder.
+        demo_config_file: config that --demo selects.
+        options: in addition to those that all verbs have.
+        positional: key that takes the arguments that are not key=value, and their name.
+        writes_a_run: whether there is --overwrite, and --resume unless `resumes` is False.
         resumes: whether an interrupted run can be continued.
     """
 
@@ -75,9 +75,9 @@ _GROUPS = (
     Option(
         "--group-pattern",
         "data.group_pattern",
-        "what file names have in common that must not be split, e.g. '^([^_]+)_'",
+        "regular expression for the group in a file name, e.g. '^([^_]+)_'",
     ),
-    Option("--group-file", "data.group_file", "CSV path,group instead of a pattern"),
+    Option("--group-file", "data.group_file", "CSV path,group, instead of a pattern"),
 )
 
 VERBS = {
@@ -85,14 +85,14 @@ VERBS = {
     for verb in (
         Verb(
             name="prepare-data",
-            summary="Index, split and clean a folder of images, one sub-folder per style.",
+            summary="Clean, downscale and split a folder of images, one subfolder per style.",
             schema=TRAINING_EXPERIMENTS,
             config_file="direct.yaml",
             demo_config_file="demo.yaml",
         ),
         Verb(
             name="inspect-data",
-            summary="Look at the images first: counts, measures, faults, copies, shortcuts.",
+            summary="Inspect the images: counts, quality, duplicates, groups, shortcuts.",
             schema=InspectExperiment,
             config_file="inspect.yaml",
             demo_config_file="demo_inspect.yaml",
@@ -103,7 +103,7 @@ VERBS = {
                 Option(
                     "--fail-on",
                     "fail_on",
-                    "end with exit code 1 if this is found: codes, or error, warning or note, "
+                    "exit with code 1 on these findings: codes, or error, warning or note, "
                     "separated by commas",
                     _words,
                 ),
@@ -113,7 +113,7 @@ VERBS = {
         ),
         Verb(
             name="train-direct",
-            summary="Train and evaluate a style classifier; prepares the images when needed.",
+            summary="Train and evaluate a style classifier; prepares the images if needed.",
             schema=DirectExperiment,
             config_file="direct.yaml",
             demo_config_file="demo.yaml",
@@ -121,7 +121,7 @@ VERBS = {
         ),
         Verb(
             name="train-triplet",
-            summary="Train and evaluate an embedding in which similar styles lie together.",
+            summary="Train and evaluate an embedding in which images of one style lie close.",
             schema=TripletExperiment,
             config_file="triplet.yaml",
             demo_config_file="demo_triplet.yaml",
@@ -129,7 +129,7 @@ VERBS = {
         ),
         Verb(
             name="cross-validate",
-            summary="Train on folds: what to expect of other images, and of other groups.",
+            summary="Cross-validate on random folds, and on folds with no group in two.",
             schema=TRAINING_EXPERIMENTS,
             config_file="direct.yaml",
             demo_config_file="demo.yaml",
@@ -138,7 +138,7 @@ VERBS = {
                 Option(
                     "--repeats",
                     "cross_validation.repeats",
-                    "other folds and seeds; default: 1",
+                    "repetitions with new folds and seeds; default: 1",
                     int,
                 ),
                 *_GROUPS,
@@ -147,20 +147,33 @@ VERBS = {
         ),
         Verb(
             name="tune",
-            summary="Search settings, and train the best again before a winner is named.",
+            summary="Tune hyperparameters, and retrain the best before naming a winner.",
             schema=TUNE_EXPERIMENTS,
             config_file="tune_direct.yaml",
             demo_config_file="demo_tune.yaml",
             options=(
-                Option("--trials", "tuning.num_trials", "of all workers; default: 100", int),
-                Option("--workers", "tuning.workers", "trials at a time; default: cores", int),
-                Option("--timeout", "tuning.timeout_seconds", "seconds until no more begin", float),
-                Option("--storage", "tuning.storage", "postgresql://... for several machines"),
+                Option(
+                    "--trials", "tuning.num_trials", "total number of trials; default: 100", int
+                ),
+                Option(
+                    "--workers", "tuning.workers", "parallel trials; default: number of cores", int
+                ),
+                Option(
+                    "--timeout",
+                    "tuning.timeout_seconds",
+                    "seconds after which no trial starts",
+                    float,
+                ),
+                Option(
+                    "--storage",
+                    "tuning.storage",
+                    "database shared by several machines, postgresql://...",
+                ),
             ),
         ),
         Verb(
             name="evaluate",
-            summary="Measure a trained run on its own test split or on a folder of style folders.",
+            summary="Evaluate a run on its test split or on another folder of style folders.",
             schema=EvaluateExperiment,
             config_file="evaluate.yaml",
             options=(
@@ -172,7 +185,7 @@ VERBS = {
         ),
         Verb(
             name="export-model",
-            summary="Make a run ready for TensorFlow Serving and other runtimes.",
+            summary="Export a run for TensorFlow Serving and other runtimes.",
             schema=ExportExperiment,
             config_file="export.yaml",
             options=(
@@ -180,78 +193,82 @@ VERBS = {
                 Option(
                     "--formats",
                     "formats",
-                    f"beside the SavedModel: all, or {','.join(FORMATS)}",
+                    f"in addition to the SavedModel: all, or {','.join(FORMATS)}",
                     _words,
                 ),
                 Option(
                     "--cross-validation",
                     "cross_validation",
-                    "folder of one, whose figures go into the model card",
+                    "folder of a cross-validation, for the model card",
                 ),
             ),
         ),
         Verb(
             name="predict",
-            summary="Say which style images have, by a run or by a server.",
+            summary="Predict the style of images, with a run or a server.",
             schema=PredictExperiment,
             config_file="predict.yaml",
-            positional=Option("IMAGES", "images", "files, folders, patterns; - reads stdin"),
+            positional=Option(
+                "IMAGES", "images", "files, folders or patterns; - reads a list from stdin"
+            ),
             options=(
                 _RUN,
-                Option("--url", "url", "of a server, http://HOST:8501 or https://HOST"),
-                Option("--output", "output", "file to write, .csv or .jsonl"),
-                Option("--top-k", "top_k", "classes to name for each image; default: 3", int),
-                Option("--threshold", "threshold", "below it: don't know", float),
-                Option("--grad-cam", "grad_cam", "folder for images of where the network looks"),
+                Option("--url", "url", "address of a server, http://HOST:8501 or https://HOST"),
+                Option("--output", "output", "output file, .csv or .jsonl"),
+                Option("--top-k", "top_k", "classes per image; default: 3", int),
+                Option("--threshold", "threshold", "abstain below this confidence", float),
+                Option("--grad-cam", "grad_cam", "folder for Grad-CAM overlays"),
             ),
         ),
         Verb(
             name="analyze-features",
-            summary="Look at a network's features: maps, clusters, doubtful labels, classifiers.",
+            summary="Analyze features: projections, clusters, label errors, classifiers.",
             schema=AnalyzeExperiment,
             config_file="analysis.yaml",
             options=(
                 _RUN,
                 Option("--images", "images", "folder of style folders, instead of the run's own"),
-                Option("--backbone", "backbone", "name of a bare backbone, instead of a run"),
-                Option("--layer", "layer", "pooled, head, output or a layer; default: pooled"),
+                Option("--backbone", "backbone", "name of a pretrained backbone, instead of a run"),
+                Option("--layer", "layer", "pooled, head, output or a layer name; default: pooled"),
                 Option(
                     "--clusters",
                     "clustering.num_clusters",
-                    "number of clusters; default: by silhouette",
+                    "number of clusters; default: best silhouette score",
                     int,
                 ),
             ),
         ),
         Verb(
             name="compare",
-            summary="Compare runs, classifiers of features and the baseline on the same images.",
+            summary="Compare runs, feature classifiers and the baseline on the same images.",
             schema=CompareExperiment,
             config_file="compare.yaml",
             options=(
                 Option(
                     "--runs",
                     "runs",
-                    "folders of runs, and of analyses with classifiers",
+                    "folders of runs and of analyses with classifiers",
                     takes_several=True,
                 ),
             ),
         ),
         Verb(
             name="report",
-            summary="Write a page of a run to open and to mail, and one of several side by side.",
+            summary="Write the HTML report of a run, and an overview of several runs.",
             schema=ReportExperiment,
             config_file="report.yaml",
             options=(Option("--runs", "runs", "folders of finished runs", takes_several=True),),
         ),
         Verb(
             name="trunk-cache",
-            summary="Show what is kept of frozen blocks to make training fast, or clear it.",
+            summary="List or clear the cached activations of frozen blocks.",
             schema=TrunkCacheExperiment,
             config_file="trunk_cache.yaml",
             options=(
-                Option("--folder", "folder", "of the cache; default: trunk_cache in the outputs"),
-                Option("--clear", "clear", "what to remove: a key from the list, or all"),
+                Option(
+                    "--folder", "folder", "folder of the cache; default: trunk_cache in the outputs"
+                ),
+                Option("--clear", "clear", "entry to remove: a key from the list, or all"),
             ),
         ),
     )

@@ -128,5 +128,5 @@ def test_before_tensorflow_is_imported_a_request_ends_at_once(workplace, tmp_pat
         process.send_signal(signal.SIGTERM)
         heard = process.stderr.read()
     assert process.returncode == 130
-    assert heard == b"Interrupted before anything was begun.\n"
+    assert heard == b"Interrupted before anything was started.\n"
     assert not (workplace / "outputs" / "models" / "early").exists()
