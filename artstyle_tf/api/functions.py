@@ -34,7 +34,7 @@ def train_direct(
     quiet: bool = False,
     **settings: Any,
 ) -> Run:
-    """Trains and evaluates a style classifier, as `train_direct.py` does.
+    """Train and evaluate a style classifier, as `train_direct.py` does.
 
     Args:
         images: folder of style folders.
@@ -66,7 +66,7 @@ def train_triplet(
     quiet: bool = False,
     **settings: Any,
 ) -> Run:
-    """Trains and evaluates an embedding in which similar styles lie together.
+    """Train and evaluate an embedding in which similar styles lie together.
 
     Arguments, errors and result are those of `train_direct`.
     """
@@ -97,7 +97,7 @@ def cross_validate(
     quiet: bool = False,
     **settings: Any,
 ) -> Result:
-    """Trains on folds: what to expect of other images, and of other groups such as artists.
+    """Train on folds: what to expect of other images, and of other groups such as artists.
 
     Args:
         images: folder of style folders; with groups, folds without a common group are trained, too.
@@ -126,7 +126,7 @@ def tune(
     quiet: bool = False,
     **settings: Any,
 ) -> Result:
-    """Searches settings, and trains the best again before a winner is named.
+    """Search settings, and trains the best again before a winner is named.
 
     Args:
         images: folder of style folders.
@@ -152,7 +152,7 @@ def tune(
 
 
 def inspect_images(images: Images, *, quiet: bool = False, **settings: Any) -> Result:
-    """Looks at every image: counts, faults, copies, shortcuts, what augmentation does.
+    """Look at every image: counts, faults, copies, shortcuts, what augmentation does.
 
     Args:
         images: folder of style folders.
@@ -172,7 +172,7 @@ def evaluate(
     quiet: bool = False,
     **settings: Any,
 ) -> Result:
-    """Evaluates a run on its own images or on another folder of style folders.
+    """Evaluate a run on its own images or on another folder of style folders.
 
     Args:
         run: a finished run or its folder.
@@ -199,7 +199,7 @@ def analyze(
     quiet: bool = False,
     **settings: Any,
 ) -> Result:
-    """Looks at a network's features: maps, clusters, doubtful labels, classifiers.
+    """Look at a network's features: maps, clusters, doubtful labels, classifiers.
 
     Args:
         run: a finished run or its folder; None for a bare backbone.
@@ -223,7 +223,7 @@ def analyze(
 
 
 def compare(runs: Sequence[RunLike], *, quiet: bool = False, **settings: Any) -> Result:
-    """Compares runs, and classifiers of analyses, on the images that all were evaluated on.
+    """Compare runs, and classifiers of analyses, on the images that all were evaluated on.
 
     Args:
         runs: two or more finished runs, or folders of runs and analyses.
@@ -242,7 +242,7 @@ def compare(runs: Sequence[RunLike], *, quiet: bool = False, **settings: Any) ->
 def export(
     run: RunLike, formats: Sequence[str] = (), *, quiet: bool = False, **settings: Any
 ) -> Result:
-    """Makes a run ready for TensorFlow Serving and other runtimes.
+    """Make a run ready for TensorFlow Serving and other runtimes.
 
     Args:
         run: a finished run or its folder.
@@ -259,7 +259,7 @@ def export(
 def write_report(
     runs: RunLike | Sequence[RunLike], *, quiet: bool = False, **settings: Any
 ) -> Result:
-    """Writes the page of a run, and of several runs one that puts them side by side.
+    """Write the page of a run, and of several runs one that puts them side by side.
 
     Args:
         runs: a finished run or its folder, or several.

@@ -92,7 +92,7 @@ class ImageFolder:
         return sorted(self.table["label"].unique().tolist())
 
     def split(self) -> pd.DataFrame:
-        """Divides the images as a training would.
+        """Divide the images as a training would.
 
         Returns:
             The table with a column `split`: train, val or test. Groups, copies and images that
@@ -107,7 +107,7 @@ class ImageFolder:
         return images
 
     def inspect(self, *, quiet: bool = False, **settings: Any) -> Result:
-        """Looks at every image: counts, faults, copies, shortcuts, what augmentation does.
+        """Look at every image: counts, faults, copies, shortcuts, what augmentation does.
 
         Args:
             quiet: no messages and no progress, only warnings.
@@ -126,5 +126,5 @@ class ImageFolder:
 
 
 def as_image_folder(images: ImageFolder | str | os.PathLike[str]) -> ImageFolder:
-    """Takes a path for the folder there, with the usual settings."""
+    """Take a path for the folder there, with the usual settings."""
     return images if isinstance(images, ImageFolder) else ImageFolder(images)

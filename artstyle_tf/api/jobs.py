@@ -77,7 +77,7 @@ def do_job(
     dry_run: bool = False,
     while_importing: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext,
 ) -> Done:
-    """Checks what can be checked at once, imports the job, and does it.
+    """Check what can be checked at once, imports the job, and does it.
 
     Args:
         name: key of `JOBS`.
@@ -128,7 +128,7 @@ _apart: dict[str, int] = {}
 
 
 def import_quietly(module: str) -> Any:
-    """Imports a job without the lines that TensorFlow's native part writes while it loads.
+    """Import a job without the lines that TensorFlow's native part writes while it loads.
 
     They speak of processors and missing GPUs, come before its own log level is read, and look like
     errors to a newcomer. If the import fails they are shown after all.

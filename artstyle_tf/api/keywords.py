@@ -21,7 +21,7 @@ SchemaType = TypeVar("SchemaType", bound=Schema)
 def config_from_keywords(
     schema: type[SchemaType], fixed: Mapping[str, Any], keywords: Mapping[str, Any]
 ) -> SchemaType:
-    """Builds a config from its defaults and keywords.
+    """Build a config from its defaults and keywords.
 
     Args:
         schema: of the config.

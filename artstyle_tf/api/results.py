@@ -80,7 +80,7 @@ class Result(Mapping[str, Any]):
 def result_of(
     name: str, config: Any, *, quiet: bool, resume: bool = False, overwrite: bool = False
 ) -> Result:
-    """Does a job.
+    """Do a job.
 
     Args:
         name: key of `api.jobs.JOBS`.
@@ -129,7 +129,7 @@ def figure_files(folder: str | Path | None) -> dict[str, Path]:
 
 
 def shown_in_notebooks(figure: Figure) -> Figure:
-    """Lets a notebook show a figure that pyplot does not know."""
+    """Let a notebook show a figure that pyplot does not know."""
     import io
 
     def as_png() -> bytes:

@@ -27,7 +27,7 @@ Files = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 
 def load_run(path: str | os.PathLike[str]) -> Run:
-    """Opens a finished run.
+    """Open a finished run.
 
     Args:
         path: folder of the run, such as outputs/models/demo.
@@ -137,7 +137,7 @@ class Run:
         return counts.reindex(index=names, columns=names, fill_value=0)
 
     def predict(self, files: Files, *, top_k: int = 3) -> pd.DataFrame:
-        """Predicts the style of images, as `predict.py` does.
+        """Predict the style of images, as `predict.py` does.
 
         Args:
             files: image files, folders or patterns, one or several.
@@ -154,7 +154,7 @@ class Run:
         return self._network.predict(_list_files(files), top_k=top_k)
 
     def embed(self, files: Files) -> np.ndarray:
-        """Embeds images: float32 [N, D], in the order of the files.
+        """Embed images: float32 [N, D], in the order of the files.
 
         A triplet run's embedding has length 1; of a classifier it is the pooled top of the network.
 
@@ -167,7 +167,7 @@ class Run:
         return self._network.embed(_list_files(files))
 
     def nearest(self, file: str | os.PathLike[str], *, k: int = 5) -> pd.DataFrame:
-        """Finds the training images that are most like an image.
+        """Find the training images that are most like an image.
 
         Args:
             file: an image.

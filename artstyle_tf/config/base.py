@@ -19,7 +19,7 @@ from artstyle_tf.system.visible_text import has_controls
 
 
 def _parse_float(value: Any) -> Any:
-    """Accepts "1e-3", which PyYAML reads as a string because it lacks the decimal point."""
+    """Accept "1e-3", which PyYAML reads as a string because it lacks the decimal point."""
     if isinstance(value, str):
         try:
             return float(value)

@@ -9,7 +9,7 @@ from artstyle_tf.system.errors import ArtstyleError
 
 
 def set_value(content: dict[str, Any], key: str, value: Any) -> None:
-    """Sets a value in nested mappings and lists.
+    """Set a value in nested mappings and lists.
 
     Args:
         content: changed in place; mappings on the way are created.

@@ -29,7 +29,7 @@ def load_config(
     file: Path | None = None,
     overrides: Sequence[str] = (),
 ) -> SchemaType:
-    """Reads a YAML file, applies dotted overrides, validates the whole.
+    """Read a YAML file, applies dotted overrides, validates the whole.
 
     The overrides are set in the plain mapping and validated together with it: pydantic's
     `model_copy(update=...)` would not validate them.
@@ -70,7 +70,7 @@ def _chosen_schema(
 
 
 def validate(schema: type[SchemaType], content: Any, *, source: str) -> SchemaType:
-    """Validates a plain mapping.
+    """Validate a plain mapping.
 
     Validation goes through JSON because there strict mode still takes a list for a tuple.
 

@@ -34,7 +34,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
 
 
 def read_yaml(file: Path) -> dict[str, Any]:
-    """Reads a YAML mapping.
+    """Read a YAML mapping.
 
     Raises:
         ArtstyleError: if the file is missing, is not YAML, or is not a mapping.
@@ -104,7 +104,7 @@ def _suggest_file(file: Path) -> str | None:
 
 
 def read_value(text: str) -> Any:
-    """Reads a single value.
+    """Read a single value.
 
     Raises:
         ValueError: if it is not valid YAML.

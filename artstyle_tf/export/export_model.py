@@ -34,7 +34,7 @@ from artstyle_tf.trunk_cache.frozen_graph import FrozenGraph, freeze
 
 
 def run(config: ExportExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Writes the SavedModel, what serves it, other formats and the card."""
+    """Write the SavedModel, what serves it, other formats and the card."""
     run_directory = find_run(config.run, config.outputs, purpose="exported")
     with must_stay(run_directory.path, run_directory.config_file):
         return _export(config, run_directory, invocation)
@@ -92,7 +92,7 @@ def _export(
 
 
 def plan(config: ExportExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Checks the run and the formats; writes nothing."""
+    """Check the run and the formats; writes nothing."""
     del invocation  # other verbs need it here
     run_directory = find_run(config.run, config.outputs, purpose="exported")
     names = check_formats(config.formats)

@@ -73,11 +73,11 @@ class ExportTable:
         self._rows: dict[str, _Row] = {}
 
     def add_model_file(self, file: Path) -> None:
-        """Adds the Keras model, with which all others are compared."""
+        """Add the Keras model, with which all others are compared."""
         self._add(KERAS, file, self._answering[KERAS])
 
     def add_saved_model(self, folder: Path) -> None:
-        """Adds a SavedModel that has been written."""
+        """Add a SavedModel that has been written."""
         with quiet_conversion():  # which warns that nobody can differentiate it
             from_pixels = tf.saved_model.load(str(folder)).signatures["from_pixels"]
 
@@ -95,7 +95,7 @@ class ExportTable:
         folder: Path,
         training_images: Images,
     ) -> None:
-        """Writes a format into a folder of its own, and removes it again if it is not as good."""
+        """Write a format into a folder of its own, and removes it again if it is not as good."""
         self._reporter.info(f"Writing {name}")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)

@@ -58,7 +58,7 @@ def answer_all(answering: Answering, images: np.ndarray) -> np.ndarray:
 def compare_answers(
     probabilities: np.ndarray, expected: np.ndarray, labels: np.ndarray
 ) -> Agreement:
-    """Compares answers with those of the Keras model.
+    """Compare answers with those of the Keras model.
 
     Args:
         probabilities: float [N, C].
@@ -78,7 +78,7 @@ def compare_answers(
 def images_per_second(
     candidates: Mapping[str, Answering], images: np.ndarray, *, num_rounds: int
 ) -> dict[str, float]:
-    """Times candidates side by side.
+    """Time candidates side by side.
 
     They take turns, so that whatever else the machine does slows all of them down.
 

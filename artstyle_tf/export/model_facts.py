@@ -17,7 +17,7 @@ from artstyle_tf.system.errors import ArtstyleError
 
 
 def collect_model_facts(run_directory: RunDirectory, config: ExportExperiment) -> ModelFacts:
-    """Reads what the card of a run needs.
+    """Read what the card of a run needs.
 
     Raises:
         ArtstyleError: if the run is not finished, or the cross-validation is none or of another

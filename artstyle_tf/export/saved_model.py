@@ -34,7 +34,7 @@ _WARM_UP_BATCHES = (1, 8)
 def write_saved_model(
     run: ServedRun, network: FrozenGraph, versions: Path, *, max_pixels: int
 ) -> Path:
-    """Writes the next version; a server that watches the folder sees it whole or not at all.
+    """Write the next version; a server that watches the folder sees it whole or not at all.
 
     The weights are constants of the graph, the gallery too; nothing outside the folder is needed.
 
@@ -82,7 +82,7 @@ def _known_versions(versions: Path) -> list[int]:
 
 
 def _write_warm_up(saved_model: Path, image_size_px: int) -> None:
-    """Writes requests of one and of several images, which a server answers before any others.
+    """Write requests of one and of several images, which a server answers before any others.
 
     The first requests of a new model are slow, because TensorFlow optimizes the graph for them.
     Source: tensorflow.org/tfx/serving/saved_model_warmup.

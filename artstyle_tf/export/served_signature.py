@@ -72,7 +72,7 @@ KNOWN_OUTPUTS = {**_NEEDED, **_POSSIBLE}
 
 
 def check_is_ours(signature: ServedSignature, server: str) -> None:
-    """Refuses a model that answers other questions.
+    """Refuse a model that answers other questions.
 
     Args:
         signature: `serving_default` of the server's model.

@@ -70,7 +70,7 @@ class _Template(string.Template):
 def write_serving_instructions(
     export: Path, saved_model: Path, *, model_name: str, differences: str = ""
 ) -> Path:
-    """Writes the folder `serving`; its examples are made for what the model takes and gives.
+    """Write the folder `serving`; its examples are made for what the model takes and gives.
 
     Args:
         export: folder that holds `saved_model`, the folder of versions.
@@ -112,7 +112,7 @@ def write_serving_instructions(
 
 
 def check_model_name(model_name: str) -> None:
-    """Refuses a name that could not be part of a URL, a path and a shell command as it is.
+    """Refuse a name that could not be part of a URL, a path and a shell command as it is.
 
     Raises:
         ArtstyleError: if it is one.

@@ -30,7 +30,7 @@ _must_stay: dict[Path, tuple[Path, tuple[int, int]]] = {}
 
 @contextlib.contextmanager
 def replaced_atomically(path: Path) -> Iterator[Path]:
-    """Hands out a temporary path beside `path` and renames it to `path` on success.
+    """Yield a temporary path beside `path` and rename it to `path` on success.
 
     A reader, or the next run after a power cut, sees the old file or the new one and never a half.
     The temporary name keeps the suffix because savers such as Keras choose the format by it.
@@ -102,7 +102,7 @@ def _identity(path: Path) -> tuple[int, int]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Removes what killed programs have left of `replaced_atomically`, at any depth.
+    """Remove what killed programs have left of `replaced_atomically`, at any depth.
 
     Only for who is alone in the folder: others may be writing these files.
     """
@@ -117,19 +117,19 @@ def is_leftover(file: Path) -> bool:
 
 
 def sync(file: Path) -> None:
-    """Waits until a file is on the disk, so that a power cut cannot take its content away."""
+    """Wait until a file is on the disk, so that a power cut cannot take its content away."""
     with file.open("rb+") as opened:
         os.fsync(opened.fileno())
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes UTF-8 text atomically."""
+    """Write UTF-8 text atomically."""
     with replaced_atomically(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes JSON atomically, with two spaces of indentation and a final newline.
+    """Write JSON atomically, with two spaces of indentation and a final newline.
 
     Raises:
         ArtstyleError: if it cannot be written, or holds NaN or infinity.
@@ -192,7 +192,7 @@ def _first_not_finite(content: Any, place: str = "") -> tuple[str, float] | None
 
 
 def read_json(path: Path) -> Any:
-    """Reads what `write_json` wrote.
+    """Read what `write_json` wrote.
 
     Raises:
         ArtstyleError: if the file is missing or damaged.
@@ -234,7 +234,7 @@ def cannot_write(path: Path | str, error: Exception) -> ArtstyleError:
 
 
 def check_can_write(path: Path) -> None:
-    """Checks that a file or folder could be created here, without creating anything.
+    """Check that a file or folder could be created here, without creating anything.
 
     Raises:
         ArtstyleError: if a file stands where a folder should be, or the folder is read-only.

@@ -21,7 +21,7 @@ def all_finite(arrays: Iterable[np.ndarray]) -> bool:
 def check_finite(
     rows: np.ndarray, what: str, *, fix: str, names: Sequence[str] | None = None
 ) -> None:
-    """Refuses rows that hold NaN or infinity.
+    """Refuse rows that hold NaN or infinity.
 
     Args:
         rows: float [N, ...], one row for each image.

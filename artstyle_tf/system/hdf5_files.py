@@ -17,7 +17,7 @@ _LARGEST_ITEM_BYTES = 8
 
 
 def check_hdf5(file: h5py.File, *, size_bytes: int) -> int:
-    """Refuses a file whose data lie elsewhere, or take more memory than the file has bytes.
+    """Refuse a file whose data lie elsewhere, or take more memory than the file has bytes.
 
     Nothing but names, shapes and types is read.
 
@@ -86,7 +86,7 @@ def _check_dataset(dataset: h5py.Dataset, where: str) -> int:
 
 
 def _check_lists_of_weights(group: h5py.Group) -> None:
-    """Refuses a group, as Keras 2 wrote them, that takes a weight in it more than once."""
+    """Refuse a group, as Keras 2 wrote them, that takes a weight in it more than once."""
     named: list[tuple[str, ...]] = []
     # A list that is too long for an attribute is in several: weight_names0, weight_names1, ...
     for attribute in (name for name in group.attrs if name.startswith("weight_names")):

@@ -74,7 +74,7 @@ def ended_at_once(say: Callable[[], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _handled(handlers: Mapping[signal.Signals, _Handler]) -> Iterator[None]:
-    """Sets handlers, but for signals that are ignored or that somebody else handles."""
+    """Set handlers, but for signals that are ignored or that somebody else handles."""
     before = {}
     for number, handler in handlers.items():
         present = signal.getsignal(number)
@@ -93,7 +93,7 @@ def _handled(handlers: Mapping[signal.Signals, _Handler]) -> Iterator[None]:
 
 
 def safe_point() -> None:
-    """Says that the program may be interrupted here; loops call it once a round.
+    """State that the program may be interrupted here; loops call it once a round.
 
     Raises:
         KeyboardInterrupt: if Ctrl-C was pressed since.
@@ -116,7 +116,7 @@ def _request(number: int, frame: FrameType | None) -> None:
 
 
 def end_with_parent() -> None:
-    """Leaves it to the parent process when this one ends; called once, at its start.
+    """Leave it to the parent process when this one ends; called once, at its start.
 
     Ctrl-C reaches all processes of a terminal: from now on the parent alone decides what happens.
     If the parent is killed this process ends too, because nobody would hear its results.
@@ -144,7 +144,7 @@ def ignore_requests_to_end() -> None:
 
 @contextlib.contextmanager
 def limited_to(seconds: float) -> Iterator[None]:
-    """Stops pure Python work, such as a regular expression, that takes too long.
+    """Stop pure Python work, such as a regular expression, that takes too long.
 
     Works in the main thread of systems that have timers; elsewhere there is no limit.
 

@@ -25,7 +25,7 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Measures a stage."""
+        """Measure a stage."""
         start = time.monotonic()
         try:
             yield
@@ -33,7 +33,7 @@ class Stopwatch:
             self.note(name, time.monotonic() - start)
 
     def note(self, name: str, seconds: float) -> None:
-        """Adds seconds that were measured elsewhere."""
+        """Add seconds that were measured elsewhere."""
         self._stages[name] = self._stages.get(name, 0.0) + seconds
 
     def seconds(self) -> dict[str, float]:

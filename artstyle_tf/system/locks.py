@@ -48,7 +48,7 @@ def held(
     busy: Callable[[str], None],
     stale: Callable[[str], None] | None = None,
 ) -> Iterator[None]:
-    """Holds a lock while the body works.
+    """Hold a lock while the body works.
 
     Args:
         lock_file: in a folder that exists; it stays when the lock is released.
@@ -107,7 +107,7 @@ def _acquired(lock_file: Path, busy: Callable[[str], None]) -> filelock.BaseFile
 
 
 def _lock_that_works(lock_file: Path) -> filelock.BaseFileLock:
-    """Acquires a lock of the system, or a marker where the file system has no locks.
+    """Acquire a lock of the system, or a marker where the file system has no locks.
 
     Raises:
         filelock.Timeout: if somebody else holds it.

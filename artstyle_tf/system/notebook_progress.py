@@ -22,7 +22,7 @@ def is_notebook() -> bool:
 
 
 def track_in_notebook(items: Iterable[Item], *, total: int, description: str) -> Iterator[Item]:
-    """Yields the items under a bar that fills.
+    """Yield the items under a bar that fills.
 
     Args:
         items: what to go through.

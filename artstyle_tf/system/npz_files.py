@@ -31,7 +31,7 @@ CheckForms = Callable[[Mapping[str, ArrayForm]], None]
 def read_npz(
     path: Path, *, check: CheckForms | None = None, names: Collection[str] | None = None
 ) -> dict[str, np.ndarray]:
-    """Reads arrays of a file.
+    """Read arrays of a file.
 
     A pickled object in the file, which could run any program, is refused.
 
@@ -75,7 +75,7 @@ def open_npy(path: Path) -> np.ndarray:
 
 
 def check_stored_as_is(archive: zipfile.ZipFile) -> None:
-    """Refuses an archive that would be larger in memory than it is on disk.
+    """Refuse an archive that would be larger in memory than it is on disk.
 
     Raises:
         ValueError: if a member is packed, is there twice, or shares its bytes with another.

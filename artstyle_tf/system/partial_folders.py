@@ -19,7 +19,7 @@ _FOLDER_NAME = re.compile(r"\..*\.(\d+)(-\w+)?\.partial", re.DOTALL)
 
 @contextlib.contextmanager
 def partial_folder(target: Path) -> Iterator[Path]:
-    """Hands out a new folder beside `target`; what is to stay has to be moved out of it.
+    """Yield a new folder beside `target`; what is to stay has to be moved out of it.
 
     Folders that killed programs have left beside the same target are removed before.
 
@@ -45,7 +45,7 @@ def partial_folder(target: Path) -> Iterator[Path]:
 
 
 def remove_abandoned_folders(target: Path) -> None:
-    """Removes what dead programs have left of `partial_folder` beside the target."""
+    """Remove what dead programs have left of `partial_folder` beside the target."""
     for folder in target.parent.glob(f".{glob.escape(target.name)}.*.partial"):
         match = _FOLDER_NAME.fullmatch(folder.name)
         if match is None or folder.is_symlink() or not folder.is_dir():
@@ -58,7 +58,7 @@ def remove_abandoned_folders(target: Path) -> None:
 
 
 def remove_abandoned_files(folder: Path) -> None:
-    """Removes what dead processes of this machine have left of `files.replaced_atomically`.
+    """Remove what dead processes of this machine have left of `files.replaced_atomically`.
 
     Unlike `files.remove_leftovers` it may be used where others are writing.
     """

@@ -44,18 +44,18 @@ class Reporter:
             return False
 
     def info(self, message: str) -> None:
-        """Says what is being done."""
+        """State what is being done."""
         if not self.quiet:
             self._write(message)
 
     def warn(self, message: str) -> None:
-        """Says what the user should look at; shown even when quiet."""
+        """State what the user should look at; shown even when quiet."""
         self._write(f"Warning: {message}")
 
     def track(
         self, items: Iterable[Item], *, total: int, description: str, unit: str = "images"
     ) -> Iterator[Item]:
-        """Yields the items while showing how many are done and the time left.
+        """Yield the items while showing how many are done and the time left.
 
         Args:
             items: what to go through.

@@ -71,7 +71,7 @@ class _VisibleText(io.TextIOWrapper):
 
 
 def prepare_standard_streams() -> None:
-    """Makes stdout able to write every character and stderr unable to fail; called at the start.
+    """Make stdout able to write every character and stderr unable to fail; called at the start.
 
     Streams that somebody else has put in the place of the process's own are left alone.
     """
@@ -83,7 +83,7 @@ def prepare_standard_streams() -> None:
 
 
 def deliver(text: str) -> None:
-    """Writes a result to stdout, with a line's end; control characters in it are made visible.
+    """Write a result to stdout, with a line's end; control characters in it are made visible.
 
     Raises:
         UndeliveredError: if it did not arrive; nothing is written to stdout from then on.
@@ -135,14 +135,14 @@ def lines_of_stdin() -> Iterator[str]:
 
 
 def redirect_to_nowhere(descriptor: int) -> None:
-    """Lets a descriptor take everything and keep nothing."""
+    """Let a descriptor take everything and keep nothing."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, descriptor)
     os.close(nowhere)
 
 
 def _open_closed_descriptors() -> None:
-    """Fills 0, 1 and 2 where they are closed.
+    """Fill 0, 1 and 2 where they are closed.
 
     The next file that is opened would get the number, and whatever native code prints would be
     written into it.

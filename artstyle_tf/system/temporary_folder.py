@@ -14,7 +14,7 @@ from artstyle_tf.system.partial_folders import partial_folder
 
 
 def provide_temporary_folder(results: Path) -> None:
-    """Lets `tempfile` work until the program ends, also on a read-only system.
+    """Let `tempfile` work until the program ends, also on a read-only system.
 
     Nothing is done where there is a temporary folder, and nothing can be done where the folder of
     results cannot be written either: what needs one then says so.

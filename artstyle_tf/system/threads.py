@@ -27,7 +27,7 @@ def map_in_threads(
     num_threads: int,
     num_ahead: int = 32,
 ) -> Iterator[Result]:
-    """Applies a function to items in threads; memory stays flat however many there are.
+    """Apply a function to items in threads; memory stays flat however many there are.
 
     Args:
         function: may run in several threads at the same time.

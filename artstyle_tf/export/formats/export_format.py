@@ -31,22 +31,22 @@ class ExportFormat(Protocol):
     """A way to keep a network so that something other than Keras can run it."""
 
     def write(self, network: FrozenGraph, folder: Path, training_images: Images) -> Path:
-        """Writes the network into a folder that exists; returns the file to open."""
+        """Write the network into a folder that exists; returns the file to open."""
         ...
 
     def open(self, file: Path) -> RunNetwork:
-        """Makes what `write` wrote ready to run on all cores; outputs in the network's order."""
+        """Make what `write` wrote ready to run on all cores; outputs in the network's order."""
         ...
 
 
 def load_format(name: str) -> ExportFormat:
-    """Imports a format of the registry, whose packages have to be installed."""
+    """Import a format of the registry, whose packages have to be installed."""
     return pkgutil.resolve_name(FORMATS[name].place)()
 
 
 @contextlib.contextmanager
 def quiet_conversion() -> Iterator[None]:
-    """Lets only errors of converters through: whether a conversion is right is measured.
+    """Let only errors of converters through: whether a conversion is right is measured.
 
     They talk to themselves: of what is deprecated in TensorFlow, and of what they guess.
     """

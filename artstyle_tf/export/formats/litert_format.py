@@ -23,7 +23,7 @@ class LiteRtFormat:
     """One file, model.tflite, in float32; any batch size, one image is the fastest."""
 
     def write(self, network: FrozenGraph, folder: Path, training_images: Images) -> Path:
-        """Writes the network into a folder that exists; returns the file to open."""
+        """Write the network into a folder that exists; returns the file to open."""
         with quiet_conversion():
             content = self._convert(network, training_images)
         file = folder / "model.tflite"
@@ -32,7 +32,7 @@ class LiteRtFormat:
         return file
 
     def open(self, file: Path) -> RunNetwork:
-        """Makes what `write` wrote ready to run on all cores; outputs in the network's order."""
+        """Make what `write` wrote ready to run on all cores; outputs in the network's order."""
         from ai_edge_litert.interpreter import Interpreter
 
         interpreter = Interpreter(str(file), num_threads=usable_cores())

@@ -15,7 +15,7 @@ class OnnxFormat:
     """One file, model.onnx; input "pixels", any batch size."""
 
     def write(self, network: FrozenGraph, folder: Path, training_images: Images) -> Path:
-        """Writes the network into a folder that exists; returns the file to open."""
+        """Write the network into a folder that exists; returns the file to open."""
         del training_images
         import tf2onnx
 
@@ -36,7 +36,7 @@ class OnnxFormat:
         return file
 
     def open(self, file: Path) -> RunNetwork:
-        """Makes what `write` wrote ready to run on all cores; outputs in the network's order."""
+        """Make what `write` wrote ready to run on all cores; outputs in the network's order."""
         import onnxruntime
 
         session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])

@@ -18,7 +18,7 @@ class OpenVinoFormat:
     precision: Precision = "f32"
 
     def write(self, network: FrozenGraph, folder: Path, training_images: Images) -> Path:
-        """Writes the network into a folder that exists; returns the file to open."""
+        """Write the network into a folder that exists; returns the file to open."""
         del training_images
         openvino = import_openvino()
         file = folder / "model.xml"
@@ -33,7 +33,7 @@ class OpenVinoFormat:
         return file
 
     def open(self, file: Path) -> RunNetwork:
-        """Makes what `write` wrote ready to run on all cores; outputs in the network's order."""
+        """Make what `write` wrote ready to run on all cores; outputs in the network's order."""
         model = import_openvino().Core().read_model(file)
         return OpenVinoRunner(model, precision=self.precision).run
 

@@ -47,7 +47,7 @@ def missing_packages(name: str) -> list[str]:
 
 
 def require_packages(name: str) -> None:
-    """Makes sure that a format can be used.
+    """Make sure that a format can be used.
 
     Raises:
         ArtstyleError: if a package is missing.
