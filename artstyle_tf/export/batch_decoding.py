@@ -1,8 +1,8 @@
-"""Files of a request -> images of the network's size, each of which may be refused alone.
+"""Decode the files of a request to images of the network's size; each may be rejected alone.
 
-Inside a TensorFlow graph an operation that fails ends the whole request, and a decoder allocates
-what a header asks for. So headers are read before anything is decoded, and what fails in a decoder
-nevertheless is left out by a dataset that ignores errors, inside of the graph.
+Inside a TensorFlow graph a failing operation ends the whole request, and a decoder allocates what
+a header declares. So headers are read before anything is decoded, and files that still fail in a
+decoder are skipped by a dataset that ignores errors, inside the graph.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _IMAGES_AT_ONCE = 2
 def decode_batch(
     image_bytes: tf.Tensor, *, image_size_px: int, aspect: AspectPolicy, max_pixels: int
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Decode what can be decoded.
+    """Decode the valid files of a batch.
 
     Args:
-        image_bytes: string [B], files as they come.
+        image_bytes: string [B], contents of image files.
         image_size_px: side S of the result.
-        aspect: how an image becomes a square.
-        max_pixels: width x height; larger images are refused before they are decoded, which takes
-            up to 12 bytes a pixel.
+        aspect: how an image is made square.
+        max_pixels: width x height; larger images are rejected before they are decoded, which takes
+            up to 12 bytes per pixel.
 
     Returns:
         status: string [B], `OK` or the reason; pixels: uint8 [B, S, S, 3], zeros where it is not
@@ -55,7 +55,7 @@ def decode_batch(
     count = tf.shape(image_bytes, out_type=tf.int64)[0]
     numbered = tf.data.Dataset.from_tensor_slices((tf.range(count), image_bytes))
     decoded = numbered.map(decode, num_parallel_calls=_IMAGES_AT_ONCE, deterministic=False)
-    # One more that always comes, because nothing could be taken from no elements.
+    # A sentinel element, because a batch of zero elements cannot be taken.
     sentinel = tf.data.Dataset.from_tensors((count, OK, tf.zeros(square, tf.uint8)))
     gathered = decoded.ignore_errors().concatenate(sentinel).batch(count + 1)
     numbers, statuses, pixels = gathered.with_options(_plain_options()).get_single_element()
@@ -66,7 +66,7 @@ def decode_batch(
 
 
 def _plain_options() -> tf.data.Options:
-    """Optimizing the graph of a dataset anew takes longer than decoding some images."""
+    """Disable graph optimization, which takes longer than decoding a few images."""
     options = tf.data.Options()
     options.experimental_optimization.apply_default_optimizations = False
     options.autotune.enabled = False

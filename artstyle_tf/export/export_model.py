@@ -1,4 +1,4 @@
-"""export-model: a finished run made ready for TensorFlow Serving and for other runtimes."""
+"""export-model: export a finished run for TensorFlow Serving and other runtimes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from artstyle_tf.trunk_cache.frozen_graph import FrozenGraph, freeze
 
 
 def run(config: ExportExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Write the SavedModel, what serves it, other formats and the card."""
+    """Write the SavedModel, the serving kit, other formats and the model card."""
     run_directory = find_run(config.run, config.outputs, purpose="exported")
     with must_stay(run_directory.path, run_directory.config_file):
         return _export(config, run_directory, invocation)
@@ -46,7 +46,7 @@ def _export(
     reporter, stopwatch = invocation.reporter, invocation.stopwatch
     folder = _folder(config, run_directory)
     names = check_formats(config.formats)
-    # What can be missing is asked for before anything is written.
+    # Whatever may be missing is checked before anything is written.
     facts = collect_model_facts(run_directory, config)
     check_model_name(run_directory.path.name)
     served = load_served_run(run_directory)
@@ -58,7 +58,7 @@ def _export(
             served, frozen, folder / "saved_model", max_pixels=config.max_pixels
         )
     with stopwatch.stage("differences"):
-        reporter.info("Comparing files as they are with prepared ones")
+        reporter.info("Comparing predictions for raw and prepared files")
         differences = measure_differences(served, run_directory, saved_model)
     serving = write_serving_instructions(
         folder,
@@ -86,13 +86,13 @@ def _export(
         if isinstance(differences, str)
         else differences.to_dict(orient="records"),
         "formats": table.astype(object).where(table.notna(), None).to_dict(orient="records"),
-        "refused": [] if table.empty else table["format"][table["refused"].notna()].tolist(),
+        "rejected": [] if table.empty else table["format"][table["rejected"].notna()].tolist(),
         "seconds": stopwatch.seconds(),
     }
 
 
 def plan(config: ExportExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Check the run and the formats; writes nothing."""
+    """Check the run and the formats; write nothing."""
     del invocation  # other verbs need it here
     run_directory = find_run(config.run, config.outputs, purpose="exported")
     names = check_formats(config.formats)
@@ -106,7 +106,7 @@ def plan(config: ExportExperiment, invocation: Invocation) -> dict[str, Any]:
 
 
 def summarize(result: dict[str, Any]) -> str:
-    """The result as text."""
+    """Format the result as text."""
     lines = []
     if result["formats"]:
         lines += [pd.DataFrame(result["formats"]).to_string(index=False, na_rep=""), ""]
@@ -133,7 +133,7 @@ def _open_table(
     served: ServedRun,
     invocation: Invocation,
 ) -> ExportTable:
-    invocation.reporter.info("Answering the validation images by Keras, to compare with")
+    invocation.reporter.info("Predicting the validation images with Keras, as the reference")
     table = ExportTable(
         served,
         read_own_images(run_directory, "val"),

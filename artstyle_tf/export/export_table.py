@@ -1,4 +1,4 @@
-"""All formats of an export side by side: size, speed, agreement with the Keras model."""
+"""Table of all formats of an export: size, speed, agreement with the Keras model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import tensorflow as tf
 from artstyle_tf.export.formats.export_format import ExportFormat, Images, quiet_conversion
 from artstyle_tf.export.measurement import (
     Agreement,
-    Answering,
+    Predictor,
     answer_all,
     compare_answers,
     images_per_second,
@@ -31,27 +31,27 @@ SAVED_MODEL = "saved_model"
 
 @dataclass(frozen=True)
 class _Row:
-    """A format that was tried.
+    """One format of the table.
 
     Attributes:
         size_mb: of its files, in 10^6 bytes.
         agreement: with the Keras model.
-        refused: why it was removed again; None if it stays.
+        rejected: why it was removed; None if it was kept.
     """
 
     size_mb: float
     agreement: Agreement
-    refused: str | None = None
+    rejected: str | None = None
 
 
 class ExportTable:
-    """Writes formats, compares each with the Keras model, and keeps what is close enough.
+    """Write formats, compare each with the Keras model, and keep those that are close enough.
 
     Args:
         run: that is exported.
         validation: images on which formats are compared.
-        max_macro_f1_drop: a format that loses more is refused.
-        reporter: told what comes out.
+        max_macro_f1_drop: a format that loses more is rejected.
+        reporter: for progress and rejections.
     """
 
     def __init__(
@@ -64,26 +64,26 @@ class ExportTable:
     ) -> None:
         self._run = run
         self._validation = validation
-        self._largest_loss = max_macro_f1_drop
+        self._max_drop = max_macro_f1_drop
         self._reporter = reporter
-        self._answering: dict[str, Answering] = {
+        self._predictor: dict[str, Predictor] = {
             KERAS: run.answering_by(keras_network(run.network))
         }
-        self._expected = answer_all(self._answering[KERAS], validation.images)
+        self._expected = answer_all(self._predictor[KERAS], validation.images)
         self._rows: dict[str, _Row] = {}
 
     def add_model_file(self, file: Path) -> None:
         """Add the Keras model, with which all others are compared."""
-        self._add(KERAS, file, self._answering[KERAS])
+        self._add(KERAS, file, self._predictor[KERAS])
 
     def add_saved_model(self, folder: Path) -> None:
         """Add a SavedModel that has been written."""
-        with quiet_conversion():  # which warns that nobody can differentiate it
+        with quiet_conversion():  # TensorFlow warns that the model has no gradients
             from_pixels = tf.saved_model.load(str(folder)).signatures["from_pixels"]
 
         def answer(images: np.ndarray) -> Answers:
-            said = {key: value.numpy() for key, value in from_pixels(**{PIXELS: images}).items()}
-            return Answers(said["probabilities"], said.get("accepted"), said["embedding"])
+            outputs = {key: value.numpy() for key, value in from_pixels(**{PIXELS: images}).items()}
+            return Answers(outputs["probabilities"], outputs.get("accepted"), outputs["embedding"])
 
         self._add(SAVED_MODEL, folder, answer)
 
@@ -95,30 +95,30 @@ class ExportTable:
         folder: Path,
         training_images: Images,
     ) -> None:
-        """Write a format into a folder of its own, and removes it again if it is not as good."""
+        """Write a format into a folder, and remove it if it loses too much."""
         self._reporter.info(f"Writing {name}")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         file = form.write(network, folder, training_images)
         self._add(name, folder, self._run.answering_by(form.open(file)))
-        refused = self._rows[name].refused
-        if refused is not None:
-            del self._answering[name]
+        rejected = self._rows[name].rejected
+        if rejected is not None:
+            del self._predictor[name]
             shutil.rmtree(folder)
-            self._reporter.warn(f"{name} is refused: {refused}")
+            self._reporter.warn(f"{name} is rejected: {rejected}")
 
     def table(self, *, num_rounds: int) -> pd.DataFrame:
-        """One row a format, with the speeds measured side by side.
+        """Return one row per format, with speeds measured side by side.
 
         Args:
             num_rounds: of one batch each.
 
         Returns:
             Columns format, size_mb, images_per_second, times_keras, labels_as_keras,
-            largest_difference, macro_f1, refused.
+            largest_difference, macro_f1, rejected.
         """
         self._reporter.info("Timing the formats side by side")
-        speeds = images_per_second(self._answering, self._validation.images, num_rounds=num_rounds)
+        speeds = images_per_second(self._predictor, self._validation.images, num_rounds=num_rounds)
         return pd.DataFrame(
             [
                 {
@@ -129,23 +129,23 @@ class ExportTable:
                     "labels_as_keras": round(row.agreement.labels, 4),
                     "largest_difference": float(f"{row.agreement.largest_difference:.1e}"),
                     "macro_f1": round(row.agreement.macro_f1, 4),
-                    "refused": row.refused,
+                    "rejected": row.rejected,
                 }
                 for name, row in self._rows.items()
             ]
         )
 
-    def _add(self, name: str, path: Path, answering: Answering) -> None:
-        probabilities = answer_all(answering, self._validation.images)
+    def _add(self, name: str, path: Path, predictor: Predictor) -> None:
+        probabilities = answer_all(predictor, self._validation.images)
         agreement = compare_answers(probabilities, self._expected, self._validation.labels)
-        refused = None
-        if agreement.macro_f1_lost > self._largest_loss:
-            refused = (
+        rejected = None
+        if agreement.macro_f1_lost > self._max_drop:
+            rejected = (
                 f"macro-F1 on validation falls from {agreement.macro_f1_of_keras:.3f} to "
-                f"{agreement.macro_f1:.3f}; {self._largest_loss:g} is allowed"
+                f"{agreement.macro_f1:.3f}; {self._max_drop:g} is allowed"
             )
-        self._answering[name] = answering
-        self._rows[name] = _Row(size_bytes(path) / 1e6, agreement, refused)
+        self._predictor[name] = predictor
+        self._rows[name] = _Row(size_bytes(path) / 1e6, agreement, rejected)
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

@@ -1,4 +1,4 @@
-"""How much a served model's answers differ where it cannot do what preparation does."""
+"""Measure how the served model's predictions on raw files differ from those on prepared ones."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from artstyle_tf.system.markdown import markdown_text
 NUM_IMAGES = 8
 
 _INTRODUCTION = (
-    "What `predict.py` reads is prepared first; the model takes files as they are, and cannot do "
-    "all of it: it does not convert colors by a profile, does not reduce large images before it "
-    "resizes them, takes the upper 8 of 16 bits, and its decoder of JPEG is another one. "
+    "`predict.py` prepares each image before prediction; the served model takes raw files and "
+    "omits some of these steps: it does not apply color profiles, does not downscale large images "
+    "before it resizes them, uses the upper 8 of 16 bits, and has another JPEG decoder. "
     "`predict.py --url` prepares images before it sends them."
 )
 
@@ -36,22 +36,22 @@ Answer = Callable[..., Mapping[str, tf.Tensor]]
 def measure_differences(
     run: ServedRun, run_directory: RunDirectory, saved_model: Path
 ) -> pd.DataFrame | str:
-    """Ask for validation images as they are, in several kinds of files, and prepared.
+    """Predict validation images as raw files of several kinds, and as prepared images.
 
     Args:
         run: that is exported.
-        run_directory: of the run, whose validation images are taken.
+        run_directory: of the run; its validation images are used.
         saved_model: folder of the version.
 
     Returns:
-        Columns file, images, answered, same_label, largest_difference; or why the images
-        cannot be read.
+        Columns file, images, predicted, same_label, largest_difference; or the reason why the
+        images cannot be read.
     """
     try:
         images = read_own_images(run_directory, "val", most=NUM_IMAGES).images
     except ArtstyleError as error:
         return " ".join(str(error).split())
-    with quiet_conversion():  # which warns that nobody can differentiate it
+    with quiet_conversion():  # TensorFlow warns that the model has no gradients
         signatures = tf.saved_model.load(str(saved_model)).signatures
     kinds = [files_of_other_kinds(image, max_side_px=run.max_side_px) for image in images]
     return pd.DataFrame(
@@ -60,24 +60,24 @@ def measure_differences(
 
 
 def describe_differences(measured: pd.DataFrame | str) -> str:
-    """Markdown: what was measured, or why nothing was."""
-    title = "## What it sees differently"
+    """Format the measured differences, or the reason why there are none, as Markdown."""
+    title = "## Differences from prepared images"
     if isinstance(measured, str):
         reason = markdown_text(measured)
-        return f"{title}\n{_INTRODUCTION}\n\nHow much that changes was not measured: {reason}"
+        return f"{title}\n{_INTRODUCTION}\n\nThe effect was not measured: {reason}"
     rows = [
-        f"| {row.file} | {row.answered} of {row.images} | {row.same_label} | "
+        f"| {row.file} | {row.predicted} of {row.images} | {row.same_label} | "
         f"{row.largest_difference:.1e} |"
         for row in measured.itertuples()
     ]
-    table = ["| file | answered | same label | largest difference of a probability |"]
+    table = ["| file | predicted | same label | largest difference of a probability |"]
     table += ["|---|---|---|---|", *rows]
     count = int(measured["images"].max())
     return "\n".join(
         [
             title,
-            f"{_INTRODUCTION} Measured with {count} validation images, each written as such a "
-            "file, and the answer for what preparation makes of it:",
+            f"{_INTRODUCTION} Measured with {count} validation images, each encoded as such a "
+            "file and compared with the prediction for the prepared image:",
             "",
             *table,
         ]
@@ -99,11 +99,12 @@ def _compare(
     ]
     expected = signatures["from_pixels"](**{PIXELS: tf.cast(tf.stack(pixels), tf.float32)})
     is_ok = served["status"].numpy() == OK.encode()
-    found, wanted = served["probabilities"].numpy()[is_ok], expected["probabilities"].numpy()[is_ok]
+    found = served["probabilities"].numpy()[is_ok]
+    target = expected["probabilities"].numpy()[is_ok]
     return {
         "file": kind,
         "images": len(files),
-        "answered": int(is_ok.sum()),
-        "same_label": int((found.argmax(axis=1) == wanted.argmax(axis=1)).sum()),
-        "largest_difference": float(np.abs(found - wanted).max(initial=0.0)),
+        "predicted": int(is_ok.sum()),
+        "same_label": int((found.argmax(axis=1) == target.argmax(axis=1)).sum()),
+        "largest_difference": float(np.abs(found - target).max(initial=0.0)),
     }

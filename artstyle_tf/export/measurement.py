@@ -1,4 +1,4 @@
-"""How much an exported network differs from the Keras model, how large and how fast it is."""
+"""Agreement of an exported network with the Keras model, its size and its speed."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from artstyle_tf.metrics.classification import classification_summary
 from artstyle_tf.runs.served_run import Answers
 
 Answering = Callable[[np.ndarray], Answers]
-"""Pixels float32 [B, S, S, 3] in 0..255 -> answers."""
+"""Pixels float32 [B, S, S, 3] in 0..255 -> predictions."""
 
 _BATCH_SIZE = 16
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Answers beside those of the Keras model for the same N images.
+    """Agreement of predictions with the Keras model on the same N images.
 
     Attributes:
-        labels: share of the images with the same label.
-        largest_difference: between two probabilities.
-        macro_f1: of the answers.
-        macro_f1_of_keras: of the Keras model's answers.
+        labels: fraction of the images with the same label.
+        largest_difference: largest absolute difference of a probability.
+        macro_f1: of these predictions.
+        macro_f1_of_keras: of the Keras model.
     """
 
     labels: float
@@ -36,12 +36,12 @@ class Agreement:
 
     @property
     def macro_f1_lost(self) -> float:
-        """Points/100 of macro-F1 below the Keras model."""
+        """Macro-F1 of the Keras model minus macro-F1 of these predictions."""
         return self.macro_f1_of_keras - self.macro_f1
 
 
 def answer_all(answering: Answering, images: np.ndarray) -> np.ndarray:
-    """Probabilities of many images, batch by batch.
+    """Predict probabilities batch by batch.
 
     Args:
         answering: of one batch.
@@ -58,7 +58,7 @@ def answer_all(answering: Answering, images: np.ndarray) -> np.ndarray:
 def compare_answers(
     probabilities: np.ndarray, expected: np.ndarray, labels: np.ndarray
 ) -> Agreement:
-    """Compare answers with those of the Keras model.
+    """Compare predictions with those of the Keras model.
 
     Args:
         probabilities: float [N, C].
@@ -66,26 +66,26 @@ def compare_answers(
         labels: int [N], the true classes.
     """
     num_classes = expected.shape[1]
-    found, wanted = probabilities.argmax(axis=1), expected.argmax(axis=1)
+    found, target = probabilities.argmax(axis=1), expected.argmax(axis=1)
     return Agreement(
-        labels=float(np.mean(found == wanted)),
+        labels=float(np.mean(found == target)),
         largest_difference=float(np.abs(probabilities - expected).max()),
         macro_f1=_macro_f1(labels, found, num_classes),
-        macro_f1_of_keras=_macro_f1(labels, wanted, num_classes),
+        macro_f1_of_keras=_macro_f1(labels, target, num_classes),
     )
 
 
 def images_per_second(
     candidates: Mapping[str, Answering], images: np.ndarray, *, num_rounds: int
 ) -> dict[str, float]:
-    """Time candidates side by side.
+    """Measure the throughput of candidates in alternation.
 
-    They take turns, so that whatever else the machine does slows all of them down.
+    They take turns, so that other load on the machine slows all of them equally.
 
     Args:
         candidates: by name.
         images: uint8 [N, S, S, 3], one batch or more.
-        num_rounds: how often each of them answers a batch; once more before, unmeasured.
+        num_rounds: measured batches per candidate, after one warm-up batch.
 
     Returns:
         Median over the rounds, by name.
@@ -101,7 +101,7 @@ def images_per_second(
 
 
 def size_bytes(path: Path) -> int:
-    """Of a file, or of everything in a folder."""
+    """Return the size of a file, or of all files in a folder."""
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     return sum(file.stat().st_size for file in files)
 

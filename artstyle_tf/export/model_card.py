@@ -1,4 +1,4 @@
-"""The page that goes with a model: what it is, how good, for what, and for what not.
+"""The model card: what a model is, how good it is, its intended use and its limits.
 
 Source: Mitchell et al. 2019, arXiv:1810.03993 (model cards); the YAML header is that of the Hugging
 Face Hub (huggingface.co/docs/hub/model-cards).
@@ -20,20 +20,20 @@ _SHOWN = ("macro_f1", "accuracy", "macro_precision", "macro_recall", "expected_c
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What a card says; nothing in it is made up.
+    """Contents of a model card.
 
     Attributes:
         name: of the run.
-        is_embedding: whether it answers by neighbors.
+        is_embedding: whether it predicts by nearest neighbors.
         class_names: C names.
         architecture: e.g. "efficientnet_v2_b0, style head".
-        image_size_px: side of the images it looks at.
+        image_size_px: side of the input images.
         images: number of images by class (rows) and split (columns).
         results: metrics.json of the run.
         cross_validation: metrics.json of a cross-validation of the same kind; None if there is
             none.
         environment: environment.json of the run.
-        license: of the model; None if the user has not said.
+        license: of the model; None if not given.
     """
 
     name: str
@@ -49,7 +49,7 @@ class ModelFacts:
 
 
 def model_card(facts: ModelFacts, formats: pd.DataFrame) -> str:
-    """The card as Markdown with a YAML header.
+    """Format the card as Markdown with a YAML header.
 
     Args:
         facts: of the run.
@@ -59,19 +59,19 @@ def model_card(facts: ModelFacts, formats: pd.DataFrame) -> str:
         _header(facts),
         "# " + markdown_text(f"{facts.name}: art styles by {facts.architecture}"),
         _what(facts),
-        "## How good it is",
+        "## Evaluation",
         _scores(facts),
         _group_gap(facts),
         _baseline(facts),
         _reject_option(facts),
-        "## What it has learned from",
+        "## Training data",
         _data(facts),
-        "## Intended use, and limits",
+        "## Intended use and limitations",
         _limits(facts),
     ]
     if not formats.empty:
         sections += ["## Formats", _formats(formats)]
-    sections += ["## How it was made", _environment(facts)]
+    sections += ["## Training environment", _environment(facts)]
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
@@ -112,14 +112,14 @@ def _best_known(facts: ModelFacts) -> tuple[str, Mapping[str, float]]:
 
 def _what(facts: ModelFacts) -> str:
     how = (
-        "It maps an image to a point on a sphere; images of a style lie together. An image's "
-        "style is that of its nearest neighbors among the training images."
+        "It maps an image to an embedding on the unit sphere and predicts the style by a vote of "
+        "the nearest training images."
         if facts.is_embedding
-        else "It says how probable each style is for an image."
+        else "It predicts the probability of each style for an image."
     )
     names = markdown_text(", ".join(facts.class_names))
     return (
-        f"{how} It knows {len(facts.class_names)} styles: {names}. Images "
+        f"{how} It was trained on {len(facts.class_names)} styles: {names}. Images "
         f"are resized to {facts.image_size_px} x {facts.image_size_px} pixels."
     )
 
@@ -140,10 +140,12 @@ def _scores(facts: ModelFacts) -> str:
         for metric in _SHOWN
         if metric in facts.results[splits[0]]
     ]
-    told = "In brackets 95 % intervals over the images."
+    note = "95 % confidence intervals in parentheses."
     if "test" not in splits:
-        told += " The validation images have chosen the model, so these scores flatter it."
-    return f"{_table(pd.DataFrame(rows))}\n\n{told}"
+        note += (
+            " The validation images were used to select the model, so these scores are optimistic."
+        )
+    return f"{_table(pd.DataFrame(rows))}\n\n{note}"
 
 
 def _group_gap(facts: ModelFacts) -> str:
@@ -152,27 +154,27 @@ def _group_gap(facts: ModelFacts) -> str:
         groups = int(facts.results.get("leaks", {}).get("group_across_splits", 0))
         known = f"{groups} groups (artists) have images in several splits. " if groups else ""
         return (
-            f"{known}How much worse the model is on groups it has not seen was not measured; "
-            "`scripts/cross_validate.py --group-pattern ...` says it."
+            f"{known}Performance on groups that are not in the training images was not measured; "
+            "`scripts/cross_validate.py --group-pattern ...` measures it."
         )
-    kinds = {"random": "random folds", "group": "folds that leave out whole groups"}
-    said = []
+    kinds = {"random": "random folds", "group": "folds with no group in two"}
+    scores_by_kind = []
     for key, kind in kinds.items():
         if key in folds:
             scores = folds[key]
             score = _with_interval(scores["macro_f1"], scores["macro_f1_interval"])
-            said.append(f"{kind}: macro-F1 {score}")
+            scores_by_kind.append(f"{kind}: macro-F1 {score}")
     gap = f" In short, {markdown_text(folds['gap']['verdict'])}." if folds.get("gap") else ""
-    return f"Cross-validation of the same recipe: {'; '.join(said)}.{gap}"
+    return f"Cross-validation of the same recipe: {'; '.join(scores_by_kind)}.{gap}"
 
 
 def _baseline(facts: ModelFacts) -> str:
     split, _ = _best_known(facts)
     baseline = facts.results.get("baseline", {}).get(split)
     if baseline is None:
-        return "The run was made before runs were compared with a baseline."
+        return "This run has no baseline to compare with."
     return (
-        "Beside it, logistic regression on the frozen network reaches macro-F1 "
+        "Baseline: logistic regression on the frozen features has macro-F1 "
         f"{baseline['macro_f1']:.3f} ({split}): {markdown_text(baseline['verdict'])}."
     )
 
@@ -180,51 +182,54 @@ def _baseline(facts: ModelFacts) -> str:
 def _reject_option(facts: ModelFacts) -> str:
     calibration = facts.results.get("calibration")
     if calibration is None:
-        return "The run was made before there was a threshold: every answer is given."
+        return "This run has no confidence threshold: every prediction counts as accepted."
     accuracy = f"{calibration['target_accuracy']:.0%}"
     if calibration["threshold"] is None:
         reason = calibration.get("reason") or "no confidence is high enough on validation"
-        said = markdown_text(reason)
-        return f"No answer is `accepted`: an accuracy of {accuracy} cannot be claimed, {said}."
+        explained = markdown_text(reason)
+        return (
+            f"No prediction is `accepted`: an accuracy of {accuracy} cannot be guaranteed, "
+            f"{explained}."
+        )
     return (
-        f"Answers with a confidence of at least {calibration['threshold']:.2f} are `accepted`: "
-        f"{calibration['coverage']:.0%} of the validation images, {accuracy} of them right."
+        f"Predictions with a confidence of at least {calibration['threshold']:.2f} are `accepted`: "
+        f"{calibration['coverage']:.0%} of the validation images, with an accuracy of {accuracy}."
     )
 
 
 def _data(facts: ModelFacts) -> str:
     counts = facts.images
-    kept = "are not part of the model"
+    contained = "are not part of the model"
     if facts.is_embedding:
-        kept += ", but the embeddings and file names of the training images are"
+        contained += ", but the embeddings and file names of the training images are"
     smallest = markdown_text(counts["train"].idxmin())
     table = _table(counts.reset_index(names="style"))
     return (
-        f"{table}\n\nThe images are the user's own and {kept}. The smallest style, {smallest}, "
-        f"has {counts['train'].min()} training images: expect most mistakes there."
+        f"{table}\n\nThe images are the user's own and {contained}. The smallest style, {smallest}, "
+        f"has {counts['train'].min()} training images; most errors are to be expected there."
     )
 
 
 def _limits(facts: ModelFacts) -> str:
     return "\n".join(
         [
-            "- For sorting and searching collections of images of these styles, with a person "
-            "who looks at what the model is not sure of.",
-            f"- Every image gets one of the {len(facts.class_names)} styles. It does not notice "
-            "that an image is of another style, or no art at all.",
-            "- It is no evidence of who made an image, of its date or its authenticity.",
-            "- It has learned what these images have in common, which may be the artists, the "
-            "scanner or the file format instead of the style.",
+            "- Intended for sorting and searching image collections of these styles, with a person "
+            "reviewing predictions of low confidence.",
+            f"- Every image is assigned one of the {len(facts.class_names)} styles. The model does "
+            "not detect images of other styles, or that are not art.",
+            "- A prediction is no evidence of an image's author, date or authenticity.",
+            "- The model may rely on what the training images of a style have in common besides "
+            "the style: artists, scanners, file formats.",
         ]
     )
 
 
 def _formats(formats: pd.DataFrame) -> str:
-    shown = formats if formats["refused"].notna().any() else formats.drop(columns="refused")
+    shown = formats if formats["rejected"].notna().any() else formats.drop(columns="rejected")
     return (
-        f"{_table(shown)}\n\nSpeeds were measured side by side on one machine, in batches of 16; "
-        "labels, differences between probabilities and macro-F1 are those of the validation "
-        "images, compared with Keras."
+        f"{_table(shown)}\n\nThroughput was measured in alternation on one machine, in batches of "
+        "16. Labels, differences of probabilities and macro-F1 are for the validation images, "
+        "compared with Keras."
     )
 
 
@@ -244,7 +249,7 @@ def _with_interval(value: float, interval: Sequence[float] | None) -> str:
 
 
 def _table(rows: pd.DataFrame) -> str:
-    """A table in Markdown."""
+    """Format rows as a Markdown table."""
     cells = [[_cell(value) for value in row] for row in rows.itertuples(index=False)]
     return markdown_table(list(map(str, rows.columns)), cells)
 

@@ -1,4 +1,4 @@
-"""A run's directory -> what its model card says."""
+"""Collect the contents of a model card from a run directory."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from artstyle_tf.system.errors import ArtstyleError
 
 
 def collect_model_facts(run_directory: RunDirectory, config: ExportExperiment) -> ModelFacts:
-    """Read what the card of a run needs.
+    """Read the contents of a run's model card.
 
     Raises:
-        ArtstyleError: if the run is not finished, or the cross-validation is none or of another
+        ArtstyleError: if the run is not finished, or the folder holds no cross-validation of its
             kind.
     """
     trained = read_run_config(run_directory)
@@ -57,7 +57,7 @@ def _read_cross_validation(
         raise ArtstyleError(
             f"{folder} holds no finished cross-validation",
             received=f"no {file}",
-            expected="a folder that cross_validate.py made",
+            expected="a folder written by cross_validate.py",
         )
     found = read_values(file, CrossValidation)
     if found.get("kind") != trained.kind:

@@ -1,4 +1,4 @@
-"""The same image in files of kinds that a server and preparation may see differently."""
+"""Encode one image in kinds of files that a server and preparation may decode differently."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _GAMMA = 2.19921875
 
 
 def files_of_other_kinds(pixels: np.ndarray, *, max_side_px: int | None) -> Mapping[str, bytes]:
-    """Write one image in every kind of file that is decoded, but not by everybody in one way.
+    """Encode an image in every kind of file that decoders treat differently.
 
     Args:
         pixels: uint8 [H, W, 3].
-        max_side_px: to which preparation reduces larger images; None if it does not.
+        max_side_px: to which preparation downscales larger images; None if it does not.
 
     Returns:
-        Contents of files, by what is special about them.
+        Description of each kind -> content of the file.
     """
     image = Image.fromarray(pixels)
     turned = Image.Exif()
@@ -54,7 +54,7 @@ def files_of_other_kinds(pixels: np.ndarray, *, max_side_px: int | None) -> Mapp
         "JPEG, gray": _encoded(image.convert("L"), "JPEG", quality=95),
         "JPEG, CMYK": _encoded(image.convert("CMYK"), "JPEG", quality=95),
         "WebP, lossy": _encoded(image, "WEBP", quality=90),
-        "PNG, gray of 16 bits": _encoded(gray_16_bit, "PNG"),
+        "PNG, 16-bit grayscale": _encoded(gray_16_bit, "PNG"),
         "JPEG in Adobe RGB": _encoded(image, "JPEG", quality=95, icc_profile=profile),
         "PNG in Adobe RGB": _encoded(image, "PNG", icc_profile=profile),
     }
@@ -66,7 +66,7 @@ def files_of_other_kinds(pixels: np.ndarray, *, max_side_px: int | None) -> Mapp
 
 
 def wide_gamut_profile() -> bytes:
-    """A color profile with the primaries and the gamma of Adobe RGB.
+    """Build a color profile with the primaries and the gamma of Adobe RGB.
 
     Source: ICC.1:2001-04, sections 6.1 and 6.5.
     """
@@ -91,7 +91,7 @@ def wide_gamut_profile() -> bytes:
 
 
 def _fixed_point(number: float) -> bytes:
-    """s15Fixed16Number."""
+    """Encode a number as s15Fixed16Number."""
     return struct.pack(">i", round(number * 65536))
 
 

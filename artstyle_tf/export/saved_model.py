@@ -1,4 +1,4 @@
-"""A run as a SavedModel, in a folder of versions as TensorFlow Serving watches it."""
+"""Write a run as a SavedModel into the versioned folder that TensorFlow Serving watches."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from artstyle_tf.system.visible_text import shown
 from artstyle_tf.trunk_cache.frozen_graph import FrozenGraph
 
 LABELS = "labels.txt"
-"""Asset: the class names in the order of the probabilities, one a line, whatever is in a name."""
+"""Asset: the class names in the order of the probabilities, one per line, control characters escaped."""
 
 LIMITS = Path("assets.extra") / "limits.json"
-"""What the model refuses, for those who want to know it without asking."""
+"""Limits of the model's input, readable without a request."""
 
 WARM_UP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 
@@ -34,15 +34,15 @@ _WARM_UP_BATCHES = (1, 8)
 def write_saved_model(
     run: ServedRun, network: FrozenGraph, versions: Path, *, max_pixels: int
 ) -> Path:
-    """Write the next version; a server that watches the folder sees it whole or not at all.
+    """Write the next version atomically: a server that watches the folder never sees a part of it.
 
-    The weights are constants of the graph, the gallery too; nothing outside the folder is needed.
+    Weights and gallery are constants of the graph; nothing outside the folder is needed.
 
     Args:
-        run: what to serve.
+        run: the run to serve.
         network: `run.network`, frozen.
-        versions: folder whose sub-folders are versions 1, 2, ...
-        max_pixels: width x height above which the model refuses an image before it decodes it.
+        versions: folder with the subfolders 1, 2, ...
+        max_pixels: width x height above which the model rejects an image before decoding it.
 
     Returns:
         Folder of the new version.
@@ -54,7 +54,7 @@ def write_saved_model(
         labels = temporary.parent / LABELS
         labels.write_text("".join(f"{shown(name)}\n" for name in run.class_names), encoding="utf-8")
         module = ServingModule(run, network, labels, max_pixels=max_pixels)
-        # Nobody differentiates a served model, and constants cannot be part of a custom gradient.
+        # A served model needs no gradients, and constants cannot be part of a custom gradient.
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(module, str(temporary), module.signatures, options)
         _write_warm_up(temporary, run.image_size_px)
@@ -64,7 +64,7 @@ def write_saved_model(
 
 @contextlib.contextmanager
 def _next_version(versions: Path) -> Iterator[tuple[Path, Path]]:
-    """A place to write to, beside the folder, and where it goes when all went well."""
+    """Yield a temporary folder and the final one, to which it is renamed on success."""
     final = versions / str(max(_known_versions(versions), default=0) + 1)
     try:
         with partial_folder(versions) as workplace:
@@ -82,12 +82,12 @@ def _known_versions(versions: Path) -> list[int]:
 
 
 def _write_warm_up(saved_model: Path, image_size_px: int) -> None:
-    """Write requests of one and of several images, which a server answers before any others.
+    """Write warm-up requests of one and of several images, which a server runs before all others.
 
-    The first requests of a new model are slow, because TensorFlow optimizes the graph for them.
+    The first requests of a new model are slow, because TensorFlow optimizes the graph during them.
     Source: tensorflow.org/tfx/serving/saved_model_warmup.
     """
-    # Here, because it takes a second to import and nothing else needs it.
+    # Imported here: it takes a second and nothing else needs it.
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
     image = _any_image(image_size_px)

@@ -1,4 +1,4 @@
-"""What a served model takes and gives, and whether it is one of this program's."""
+"""Inputs and outputs of a served model, and the check that this program exported it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 from artstyle_tf.system.errors import ArtstyleError
 
 SERVING_DEFAULT = "serving_default"
-"""The signature that takes files as they come."""
+"""The signature that takes contents of image files."""
 
 IMAGE_BYTES = "image_bytes"
-"""Its input; TensorFlow Serving takes base64 for names that end so."""
+"""Its input; TensorFlow Serving accepts base64 for names with this suffix."""
 
 STATUS = "status"
-"""Its output that says of each file whether it was answered; exports of before it have none."""
+"""Its output with the status of each file; absent in exports of earlier versions."""
 
 OK = "ok"
-"""The status of a file that was answered; anything else is the reason why not."""
+"""Status of a file with a prediction; any other value is the reason why there is none."""
 
 Shape = tuple[int | None, ...]
 
@@ -30,7 +30,7 @@ class TensorDescription:
 
     Attributes:
         dtype: "string", "float32", "bool", "int64", ...
-        shape: None for what may vary; the first is the number of images. None for anything.
+        shape: None for a variable size; the first is the batch size. None for any shape.
     """
 
     dtype: str
@@ -54,25 +54,25 @@ class ServedSignature:
 
 
 _INPUT = TensorDescription("string", (None,))
-_NEEDED = {
+_REQUIRED = {
     "label": TensorDescription("string", (None,)),
     "probabilities": TensorDescription("float32", (None, None)),
     "classes": TensorDescription("string", (None, None)),
     "confidence": TensorDescription("float32", (None,)),
     "embedding": TensorDescription("float32", (None, None)),
 }
-_POSSIBLE = {
+_OPTIONAL = {
     "accepted": TensorDescription("bool", (None,)),
     "neighbor_ids": TensorDescription("string", (None, None)),
     "neighbor_distances": TensorDescription("float32", (None, None)),
     STATUS: TensorDescription("string", (None,)),
 }
-KNOWN_OUTPUTS = {**_NEEDED, **_POSSIBLE}
-"""What this program's models say; others are ignored."""
+KNOWN_OUTPUTS = {**_REQUIRED, **_OPTIONAL}
+"""Outputs of this program's models; others are ignored."""
 
 
 def check_is_ours(signature: ServedSignature, server: str) -> None:
-    """Refuse a model that answers other questions.
+    """Refuse a model with other inputs or outputs.
 
     Args:
         signature: `serving_default` of the server's model.
@@ -84,7 +84,7 @@ def check_is_ours(signature: ServedSignature, server: str) -> None:
     is_ours = (
         set(signature.inputs) == {IMAGE_BYTES}
         and _fits(signature.inputs[IMAGE_BYTES], _INPUT)
-        and set(signature.outputs) >= set(_NEEDED)
+        and set(signature.outputs) >= set(_REQUIRED)
         and ("neighbor_ids" in signature.outputs) == ("neighbor_distances" in signature.outputs)
         and all(
             _fits(description, KNOWN_OUTPUTS[name])
@@ -96,13 +96,13 @@ def check_is_ours(signature: ServedSignature, server: str) -> None:
         raise ArtstyleError(
             f"The model at {server} was not exported by this program",
             received=signature,
-            expected=str(ServedSignature({IMAGE_BYTES: _INPUT}, _NEEDED)),
+            expected=str(ServedSignature({IMAGE_BYTES: _INPUT}, _REQUIRED)),
             fix="serve a folder that export_model.py wrote, or give the name of another model",
         )
 
 
 def read_signatures(saved_model: Path) -> dict[str, ServedSignature]:
-    """What a SavedModel offers, by name, read from its `saved_model.pb`.
+    """Read the signatures of a SavedModel by name from its `saved_model.pb`.
 
     Args:
         saved_model: folder of one version.
@@ -110,7 +110,7 @@ def read_signatures(saved_model: Path) -> dict[str, ServedSignature]:
     Raises:
         ArtstyleError: if the file is missing or damaged.
     """
-    # Here, because a client that speaks REST needs no TensorFlow.
+    # Imported here: a REST client needs no TensorFlow.
     from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf import saved_model_pb2
 
@@ -132,7 +132,7 @@ def read_signatures(saved_model: Path) -> dict[str, ServedSignature]:
 
 
 def signature_of_proto(definition: Any) -> ServedSignature:
-    """A SignatureDef message -> its description."""
+    """Convert a SignatureDef message."""
     from tensorflow.core.framework import types_pb2
 
     def describe(info: Any) -> TensorDescription:
@@ -149,7 +149,7 @@ def signature_of_proto(definition: Any) -> ServedSignature:
 
 
 def signature_of_json(definition: Mapping[str, Any]) -> ServedSignature:
-    """The same from the JSON that TensorFlow Serving's REST API gives for a SignatureDef.
+    """Convert the JSON of a SignatureDef from TensorFlow Serving's REST API.
 
     Raises:
         KeyError, TypeError, ValueError, AttributeError, OverflowError: if it is not of that form.
@@ -176,13 +176,13 @@ def _plain_dtype(name: str) -> str:
     return {"half": "float16", "float": "float32", "double": "float64"}.get(plain, plain)
 
 
-def _fits(found: TensorDescription, wanted: TensorDescription) -> bool:
-    if found.dtype != wanted.dtype:
+def _fits(found: TensorDescription, expected: TensorDescription) -> bool:
+    if found.dtype != expected.dtype:
         return False
-    if found.shape is None or wanted.shape is None:
+    if found.shape is None or expected.shape is None:
         return True
-    # Several images at once, and wherever a number is wanted, any number.
-    return len(found.shape) == len(wanted.shape) and found.shape[0] is None
+    # A variable batch size; wherever a number is expected, any number fits.
+    return len(found.shape) == len(expected.shape) and found.shape[0] is None
 
 
 def _listed(tensors: Mapping[str, TensorDescription]) -> str:

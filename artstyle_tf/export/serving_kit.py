@@ -1,4 +1,4 @@
-"""What one needs to serve an export: a folder of scripts, examples and a README."""
+"""The serving kit of an export: a folder of scripts, example clients and a README."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import cannot_write, read_json, write_text
 
 SERVING_FOLDER = "serving"
-"""Beside the folder of the SavedModel's versions."""
+"""Next to the folder of the SavedModel's versions."""
 
 SERVING_IMAGE = "tensorflow/serving:2.21.0"
-"""Docker image whose TensorFlow has the minor version of ours."""
+"""Docker image with the minor version of the installed TensorFlow."""
 
 SERVING_USER = "10001:10001"
-"""User and group of the server; nobody's on most machines, and not root."""
+"""User and group of the server; unused on most machines, and not root."""
 
 SERVING_MEMORY = "4g"
-"""Limit of the server: the libraries, two batches at once and four images that are decoded."""
+"""Memory limit of the server: libraries, two concurrent batches and four images in decoding."""
 
 SERVING_PROCESSES = 1024
-"""Limit of processes and threads; TensorFlow starts several for each core."""
+"""Limit of processes and threads; TensorFlow starts several per core."""
 
 _FILES = (
     "README.md",
@@ -48,21 +48,21 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TOO_LONG_TO_SHOW = {"embedding"}
 _MEANINGS = {
     "image_bytes": 'files: JPEG, PNG, GIF, WebP (not animated), BMP (24 bits), or `{"b64": ...}`',
-    "pixels": "RGB in 0..255, upright and resized as the model's images were",
+    "pixels": "RGB in 0..255, upright, resized like the training images",
     "label": "most probable class",
     "probabilities": "of the classes",
-    "classes": "whose probabilities these are; the same for every image",
+    "classes": "class names, in the order of the probabilities; the same for every image",
     "confidence": "the largest probability",
-    "embedding": "the image as a vector, to compare with others",
-    "accepted": "whether the model is sure enough to answer",
-    "neighbor_ids": "nearest images of the gallery, the nearest first",
-    "neighbor_distances": "L2 distances of these images",
-    "status": '"ok", or why this file is not answered; then all the rest of it is empty or 0',
+    "embedding": "embedding vector of the image, for similarity search",
+    "accepted": "whether the confidence reaches the calibrated threshold; false: abstain",
+    "neighbor_ids": "nearest training images, nearest first",
+    "neighbor_distances": "L2 distances to these images",
+    "status": '"ok", or why there is no prediction; then the other outputs are empty or 0',
 }
 
 
 class _Template(string.Template):
-    """Dollars belong to the shell."""
+    """A template with @@ instead of $, which the shell uses."""
 
     delimiter = "@@"
 
@@ -70,13 +70,13 @@ class _Template(string.Template):
 def write_serving_instructions(
     export: Path, saved_model: Path, *, model_name: str, differences: str = ""
 ) -> Path:
-    """Write the folder `serving`; its examples are made for what the model takes and gives.
+    """Write the folder `serving`, with examples for the model's inputs and outputs.
 
     Args:
         export: folder that holds `saved_model`, the folder of versions.
         saved_model: folder of the version, whose signatures are read.
-        model_name: as which it is to be served.
-        differences: Markdown, where the model's answers differ from those of the run.
+        model_name: name under which it is served.
+        differences: Markdown about differences between raw and prepared files.
 
     Returns:
         The folder.
@@ -112,7 +112,7 @@ def write_serving_instructions(
 
 
 def check_model_name(model_name: str) -> None:
-    """Refuse a name that could not be part of a URL, a path and a shell command as it is.
+    """Refuse a name that cannot be used unquoted in a URL, a path and a shell command.
 
     Raises:
         ArtstyleError: if it is one.
@@ -139,7 +139,7 @@ def _make_executable(file: Path) -> None:
 
 
 def _signature_tables(signatures: Mapping[str, ServedSignature]) -> str:
-    """Markdown: a table for each signature, the one that a client needs first."""
+    """Format a Markdown table for each signature, the default one first."""
     first = sorted(signatures, key=lambda name: (name != SERVING_DEFAULT, name))
     return "\n\n".join(_signature_table(name, signatures[name]) for name in first)
 
@@ -148,7 +148,7 @@ def _signature_table(name: str, signature: ServedSignature) -> str:
     lines = [
         f"Signature `{name}`:",
         "",
-        "| | name | type and shape | what it is |",
+        "| | name | type and shape | description |",
         "|---|---|---|---|",
     ]
     for kind, tensors in (("input", signature.inputs), ("output", signature.outputs)):
@@ -166,12 +166,12 @@ def _listed(tensors: Mapping[str, TensorDescription]) -> str:
 
 
 def _in_order(tensors: Mapping[str, TensorDescription]) -> dict[str, TensorDescription]:
-    """As a reader wants to see them: what the model says first."""
+    """Order tensors for a reader: the known outputs first."""
     known = list(KNOWN_OUTPUTS)
     first = sorted(tensors, key=lambda name: known.index(name) if name in known else len(known))
     return {name: tensors[name] for name in first}
 
 
 def _python_list(names: list[str]) -> str:
-    """One a line: as a formatter would write it, however many there are."""
+    """Format a Python list with one item per line."""
     return "[\n" + "".join(f'    "{name}",\n' for name in names) + "]"

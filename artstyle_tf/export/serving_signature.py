@@ -1,4 +1,4 @@
-"""A run as a TensorFlow module: what a server is asked, and what it answers."""
+"""A run as a TensorFlow module with the signatures of a server."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ PIXELS = "pixels"
 
 
 class ServingModule(tf.Module):
-    """Answers for images as a server gives them.
+    """Predictions of a run as served.
 
-    `serving_default` takes image_bytes, string [B], files as they come; `from_pixels` takes pixels,
-    float32 [B, S, S, 3] in 0..255. Both give a dictionary of
+    `serving_default` takes image_bytes, string [B], contents of files; `from_pixels` takes pixels,
+    float32 [B, S, S, 3] in 0..255. Both return a dictionary of
         label: string [B].
         probabilities: float32 [B, C], with the run's temperature.
-        classes: string [B, C], whose probabilities these are; the same for every image.
-        confidence: float32 [B], the largest of them.
+        classes: string [B, C], class names in the order of the probabilities.
+        confidence: float32 [B], the largest probability.
         embedding: float32 [B, D].
-        accepted: bool [B], whether the run is sure enough to answer; if it is calibrated.
+        accepted: bool [B], whether the confidence reaches the threshold; if calibrated.
         neighbor_ids, neighbor_distances: string and float32 [B, k], if it has a gallery.
-    `serving_default` also gives
-        status: string [B], `served_signature.OK` or why there is no answer for this file. Then its
-            label is "", its confidence 0, it is not accepted, and all its numbers are 0.
+    `serving_default` also returns
+        status: string [B], `served_signature.OK` or why there is no prediction for this file. Then
+            its label is "", it is not accepted, and all its numbers are 0.
 
-    A request that is empty is refused.
+    An empty request is refused.
 
     Args:
-        run: what to serve.
+        run: the run to serve.
         network: `run.network`, frozen.
-        labels_file: asset, the class names, one a line.
-        max_pixels: larger images are refused before they are decoded.
+        labels_file: asset, the class names, one per line.
+        max_pixels: larger images are rejected before they are decoded.
     """
 
     def __init__(
@@ -58,44 +58,44 @@ class ServingModule(tf.Module):
         self._network = network
         size = run.image_size_px
         self.serving_default = tf.function(
-            self._answer_bytes, input_signature=[tf.TensorSpec([None], tf.string, IMAGE_BYTES)]
+            self._predict_bytes, input_signature=[tf.TensorSpec([None], tf.string, IMAGE_BYTES)]
         )
         self.from_pixels = tf.function(
-            self._answer_pixels,
+            self._predict_pixels,
             input_signature=[tf.TensorSpec([None, size, size, 3], tf.float32, PIXELS)],
         )
 
     @property
     def signatures(self) -> dict[str, Any]:
-        """What the saved model offers, by name."""
+        """The signatures of the SavedModel by name."""
         return {SERVING_DEFAULT: self.serving_default, "from_pixels": self.from_pixels}
 
-    def _answer_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _predict_bytes(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         status, images = decode_batch(
             _not_empty(image_bytes),
             image_size_px=self._run.image_size_px,
             aspect=self._run.aspect,
             max_pixels=self._max_pixels,
         )
-        answer = self._answer(tf.cast(images, tf.float32))
-        return {**_only_where(tf.equal(status, OK), answer), STATUS: status}
+        outputs = self._predict(tf.cast(images, tf.float32))
+        return {**_only_where(tf.equal(status, OK), outputs), STATUS: status}
 
-    def _answer_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self._answer(_not_empty(pixels))
+    def _predict_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self._predict(_not_empty(pixels))
 
-    def _answer(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        outputs = self._network.function(pixels)
+    def _predict(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        network_outputs = self._network.function(pixels)
         if self._run.gallery is None:
-            logits, embedding = outputs
+            logits, embedding = network_outputs
             probabilities = tf.nn.softmax(logits / self._run.temperature)
-            return {**self._say(probabilities), "embedding": embedding}
-        (embedding,) = outputs
-        probabilities, neighbors = self._ask_neighbors(embedding, self._run.gallery)
-        return {**self._say(probabilities), "embedding": embedding, **neighbors}
+            return {**self._describe(probabilities), "embedding": embedding}
+        (embedding,) = network_outputs
+        probabilities, neighbors = self._knn_vote(embedding, self._run.gallery)
+        return {**self._describe(probabilities), "embedding": embedding, **neighbors}
 
-    def _say(self, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _describe(self, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
         confidence = tf.reduce_max(probabilities, axis=1)
-        said = {
+        described = {
             "label": tf.gather(list(self._run.class_names), tf.argmax(probabilities, axis=1)),
             "probabilities": probabilities,
             "classes": tf.repeat(
@@ -104,20 +104,20 @@ class ServingModule(tf.Module):
             "confidence": confidence,
         }
         if self._run.calibration is not None:
-            said["accepted"] = confidence >= self._run.calibration.lowest_accepted
-        return said
+            described["accepted"] = confidence >= self._run.calibration.lowest_accepted
+        return described
 
-    def _ask_neighbors(
+    def _knn_vote(
         self, embedding: tf.Tensor, gallery: Gallery
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        """The vote of `metrics.neighbors.knn_probabilities`, and who has voted."""
+        """Compute `metrics.neighbors.knn_probabilities`, and the neighbors that voted."""
         rows = tf.constant(gallery.embeddings)
         squared = (
             tf.reduce_sum(tf.square(embedding), axis=1, keepdims=True)
             + tf.reduce_sum(tf.square(rows), axis=1)
             - 2.0 * tf.matmul(embedding, rows, transpose_b=True)
         )
-        # Of equally near ones the first: so `top_k` does, too.
+        # `top_k` also takes the first of equally near neighbors.
         negative, positions = tf.math.top_k(-tf.maximum(squared, 0.0), k=self._run.votes)
         labels = tf.gather(gallery.labels, positions)
         is_of_class = tf.one_hot(labels, len(self._run.class_names), dtype=tf.float64)
@@ -136,19 +136,18 @@ def _not_empty(inputs: tf.Tensor) -> tf.Tensor:
     return _after(check, inputs)
 
 
-def _only_where(is_ok: tf.Tensor, answer: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """The answer with nothing but zeros, "" and False in the rows that are not ok.
-
-    The names of the classes stay, which are no answer.
-    """
-    kept = {}
-    for name, values in answer.items():
+def _only_where(is_ok: tf.Tensor, outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Set the rows that are not ok to zero, "" and False, except the class names."""
+    masked = {}
+    for name, values in outputs.items():
         rows = tf.reshape(is_ok, [-1] + [1] * (values.shape.rank - 1))
-        kept[name] = values if name == "classes" else tf.where(rows, values, tf.zeros_like(values))
-    return kept
+        masked[name] = (
+            values if name == "classes" else tf.where(rows, values, tf.zeros_like(values))
+        )
+    return masked
 
 
 def _after(check: Any, inputs: tf.Tensor) -> tf.Tensor:
-    """The inputs, but only after a check: TensorFlow runs what is independent in any order."""
+    """Return the inputs after a check: TensorFlow runs independent operations in any order."""
     with tf.control_dependencies([check]):
         return tf.identity(inputs)

@@ -13,7 +13,7 @@ FormatName = Annotated[str, one_of(FORMATS)]
 
 
 class ExportExperiment(Schema):
-    """A finished run, made ready for servers and other runtimes."""
+    """Export of a finished run for servers and other runtimes."""
 
     run: str | None = None
     outputs: str | None = None

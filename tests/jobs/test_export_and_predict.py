@@ -162,14 +162,14 @@ def test_an_export_measures_where_the_graph_differs_from_preparation(workplace, 
     result = answer(capsys, "export-model", "--run", run_folder("direct"), "max_pixels=5000")
     rows = {row["file"]: row for row in result["differences"]}
     assert all(
-        row["answered"] == row["images"] > 1 for row in rows.values() if "120" not in row["file"]
+        row["predicted"] == row["images"] > 1 for row in rows.values() if "120" not in row["file"]
     )
     for file in ("JPEG", "PNG", "BMP", "GIF, transparent", "PNG turned by EXIF"):
         assert rows[file]["largest_difference"] <= 1e-6, file
     # Profiles are not followed: it is worth something only if that is seen.
     of_profile, of_plain = rows["PNG in Adobe RGB"], rows["PNG"]
     assert of_profile["largest_difference"] > of_plain["largest_difference"]
-    assert rows["PNG of 120 x 120 pixels"]["answered"] == 0  # 14,400 pixels
+    assert rows["PNG of 120 x 120 pixels"]["predicted"] == 0  # 14,400 pixels
     readme = Path(result["serving"], "README.md").read_text()
     assert "more than 5000 pixels" in readme
     assert all(f"| {file} |" in readme for file in rows)
@@ -299,11 +299,11 @@ def test_a_format_that_loses_too_much_is_refused(workplace, monkeypatch, capsys)
     result = answer(capsys, "export-model", *options, "num_timing_rounds=1")
     row = result["formats"][-1]
     assert row["format"] == "onnx"
-    assert "falls from" in row["refused"]
+    assert "falls from" in row["rejected"]
     assert row["images_per_second"] is None
     assert Forgetful.num_images == 5
     assert not (run_folder("direct") / "export" / "onnx").exists()
-    assert result["refused"] == ["onnx"]
+    assert result["rejected"] == ["onnx"]
 
 
 def test_a_missing_package_is_told_before_anything_is_written(workplace, monkeypatch, capsys):

@@ -229,7 +229,7 @@ def make_further() -> FurtherResults:
                 "times_keras": [1.0, 1.1, None],
                 "labels_as_keras": [1.0, 1.0, 0.9],
                 "macro_f1": [0.87, 0.87, 0.5],
-                "refused": [None, None, "macro-F1 falls"],
+                "rejected": [None, None, "macro-F1 falls"],
             }
         ),
     )

@@ -1,4 +1,4 @@
-"""What every file format of a network has in common."""
+"""The interface of export formats."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from artstyle_tf.export.formats.registry import FORMATS
 from artstyle_tf.trunk_cache.frozen_graph import FrozenGraph
 
 RunNetwork = Callable[[np.ndarray], list[np.ndarray]]
-"""Pixels float32 [B, S, S, 3] in 0..255 -> one float32 array for each output of the network.
+"""Pixels float32 [B, S, S, 3] in 0..255 -> one float32 array per output of the network.
 
-Several threads may call it at the same time.
+It is thread-safe.
 """
 
 Images = Callable[[], Iterable[np.ndarray]]
-"""Training images float32 [S, S, 3], from which a format learns the range of activations."""
+"""Training images float32 [S, S, 3], with which a format calibrates activation ranges."""
 
 _TALKATIVE = ("tensorflow", "absl", "tf2onnx")
 
 
 class ExportFormat(Protocol):
-    """A way to keep a network so that something other than Keras can run it."""
+    """A file format in which a runtime other than Keras can run a network."""
 
     def write(self, network: FrozenGraph, folder: Path, training_images: Images) -> Path:
-        """Write the network into a folder that exists; returns the file to open."""
+        """Write the network into an existing folder; return the file to open."""
         ...
 
     def open(self, file: Path) -> RunNetwork:
-        """Make what `write` wrote ready to run on all cores; outputs in the network's order."""
+        """Load a written file to run on all cores; outputs are in the network's order."""
         ...
 
 
@@ -46,10 +46,7 @@ def load_format(name: str) -> ExportFormat:
 
 @contextlib.contextmanager
 def quiet_conversion() -> Iterator[None]:
-    """Let only errors of converters through: whether a conversion is right is measured.
-
-    They talk to themselves: of what is deprecated in TensorFlow, and of what they guess.
-    """
+    """Silence the warnings of converters: the result of each conversion is measured."""
     loggers = [logging.getLogger(name) for name in _TALKATIVE]
     levels = [logger.level for logger in loggers]
     try:

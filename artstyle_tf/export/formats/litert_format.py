@@ -1,4 +1,4 @@
-"""LiteRT (TensorFlow Lite), for telephones and small devices."""
+"""LiteRT (TensorFlow Lite), for phones and small devices."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _LAYERS_IN_FLOAT = ("_moments", "_style", "/features", "/head", "/projection", "
 
 
 class LiteRtFormat:
-    """One file, model.tflite, in float32; any batch size, one image is the fastest."""
+    """One file, model.tflite, in float32; any batch size, fastest with one image."""
 
     def write(self, network: FrozenGraph, folder: Path, training_images: Images) -> Path:
-        """Write the network into a folder that exists; returns the file to open."""
+        """Write the network into an existing folder; return the file to open."""
         with quiet_conversion():
             content = self._convert(network, training_images)
         file = folder / "model.tflite"
@@ -32,7 +32,7 @@ class LiteRtFormat:
         return file
 
     def open(self, file: Path) -> RunNetwork:
-        """Make what `write` wrote ready to run on all cores; outputs in the network's order."""
+        """Load a written file to run on all cores; outputs are in the network's order."""
         from ai_edge_litert.interpreter import Interpreter
 
         interpreter = Interpreter(str(file), num_threads=usable_cores())
@@ -65,8 +65,8 @@ class LiteRtFormat:
 class LiteRtInt8Format(LiteRtFormat):
     """As `LiteRtFormat`, a third of the size: convolutions in 8-bit integers.
 
-    Second-order statistics and what follows stay in float32. In 8 bits nothing is left of the small
-    eigenvalues that a style is made of; some traces even become zero, by which is divided.
+    Second-order statistics and later layers stay in float32: 8 bits lose the small eigenvalues
+    that distinguish styles, and some traces, which are divisors, become zero.
     """
 
     def _convert(self, network: FrozenGraph, training_images: Images) -> bytes:
@@ -77,7 +77,7 @@ class LiteRtInt8Format(LiteRtFormat):
         converter = _converter(network)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = examples
-        # The converter quantizes all or nothing; its debugger is the way to leave some out.
+        # The converter quantizes everything; only its debugger can exclude layers.
         lite = tf.lite.experimental
         options = lite.QuantizationDebugOptions(denylisted_nodes=_in_float(network))
         debugger = lite.QuantizationDebugger(
@@ -87,7 +87,7 @@ class LiteRtInt8Format(LiteRtFormat):
 
 
 def _in_float(network: FrozenGraph) -> list[str]:
-    """Operations of the converted network that belong to a layer which stays in float32."""
+    """List operations of the converted network in layers that stay in float32."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_content=_converter(network).convert())

@@ -15,12 +15,12 @@ class OnnxFormat:
     """One file, model.onnx; input "pixels", any batch size."""
 
     def write(self, network: FrozenGraph, folder: Path, training_images: Images) -> Path:
-        """Write the network into a folder that exists; returns the file to open."""
+        """Write the network into an existing folder; return the file to open."""
         del training_images
         import tf2onnx
 
-        # From the graph of constants: converting the Keras model leaves the mean and variance of
-        # its Normalization as inputs that nobody can give.
+        # From the frozen graph: converting the Keras model leaves mean and variance of its
+        # Normalization layer as inputs.
         names = network.tensor_names
         with quiet_conversion():
             model, _ = tf2onnx.convert.from_graph_def(
@@ -36,7 +36,7 @@ class OnnxFormat:
         return file
 
     def open(self, file: Path) -> RunNetwork:
-        """Make what `write` wrote ready to run on all cores; outputs in the network's order."""
+        """Load a written file to run on all cores; outputs are in the network's order."""
         import onnxruntime
 
         session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])

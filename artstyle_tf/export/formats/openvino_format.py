@@ -1,4 +1,4 @@
-"""OpenVINO, the fastest runtime on Intel and AMD processors that was tried."""
+"""OpenVINO, the fastest runtime of those tried on Intel and AMD processors."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class OpenVinoFormat:
     precision: Precision = "f32"
 
     def write(self, network: FrozenGraph, folder: Path, training_images: Images) -> Path:
-        """Write the network into a folder that exists; returns the file to open."""
+        """Write the network into an existing folder; return the file to open."""
         del training_images
         openvino = import_openvino()
         file = folder / "model.xml"
         with tempfile.TemporaryDirectory(prefix="artstyle-") as temporary, quiet_conversion():
-            # By way of a SavedModel, which keeps the names of inputs and outputs.
+            # Through a SavedModel, which preserves the names of inputs and outputs.
             _save_network(network, temporary)
             model = openvino.convert_model(temporary)
             outputs = {output.get_any_name(): output for output in model.outputs}
@@ -33,13 +33,13 @@ class OpenVinoFormat:
         return file
 
     def open(self, file: Path) -> RunNetwork:
-        """Make what `write` wrote ready to run on all cores; outputs in the network's order."""
+        """Load a written file to run on all cores; outputs are in the network's order."""
         model = import_openvino().Core().read_model(file)
         return OpenVinoRunner(model, precision=self.precision).run
 
 
 class OpenVinoBf16Format(OpenVinoFormat):
-    """The same files, run in bfloat16 where the processor can."""
+    """The same files, run in bfloat16 where the processor supports it."""
 
     precision: Precision = "bf16"
 

@@ -1,4 +1,4 @@
-"""The formats of an export by name, and what each needs; nothing heavy is imported."""
+"""The export formats by name, and the packages each needs; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from artstyle_tf.system.errors import ArtstyleError
 
 
 class FormatEntry(NamedTuple):
-    """A format that is not imported yet.
+    """A format that is imported when first used.
 
     Attributes:
         place: module and class of its `ExportFormat`; imported by `export_format.load_format`.
-        packages: for writing and running it, by the names of their imports.
-        learns_from_images: whether writing it takes training images; predict, which has none, does
-            not run the network in such a format.
+        packages: import names of the packages that write and run it.
+        is_calibrated: whether writing it takes training images; predict, which has none, cannot
+            use such a format.
     """
 
     place: str
     packages: tuple[str, ...]
-    learns_from_images: bool = False
+    is_calibrated: bool = False
 
 
 _HERE = "artstyle_tf.export.formats"
@@ -32,22 +32,22 @@ FORMATS = {
     "openvino_bf16": FormatEntry(f"{_HERE}.openvino_format:OpenVinoBf16Format", ("openvino",)),
     "litert": FormatEntry(f"{_HERE}.litert_format:LiteRtFormat", ("ai_edge_litert",)),
     "litert_int8": FormatEntry(
-        f"{_HERE}.litert_format:LiteRtInt8Format", ("ai_edge_litert",), learns_from_images=True
+        f"{_HERE}.litert_format:LiteRtInt8Format", ("ai_edge_litert",), is_calibrated=True
     ),
 }
-"""Beside the SavedModel, which every export holds. Settings and help take their names from here."""
+"""In addition to the SavedModel. Settings and help take their names from here."""
 
-RUNTIMES = tuple(name for name, entry in FORMATS.items() if not entry.learns_from_images)
-"""Formats in which predict can run a network."""
+RUNTIMES = tuple(name for name, entry in FORMATS.items() if not entry.is_calibrated)
+"""Formats that predict can use as a runtime."""
 
 
 def missing_packages(name: str) -> list[str]:
-    """Packages that a format needs and that are not installed."""
+    """Return the packages of a format that are not installed."""
     return [package for package in FORMATS[name].packages if not _is_installed(package)]
 
 
 def require_packages(name: str) -> None:
-    """Make sure that a format can be used.
+    """Check that a format can be used.
 
     Raises:
         ArtstyleError: if a package is missing.
@@ -62,10 +62,10 @@ def require_packages(name: str) -> None:
 
 
 def check_formats(formats: Collection[str]) -> list[str]:
-    """The formats that are meant, in the order of the table, once their packages are there.
+    """Resolve format names, in the order of the table, and check their packages.
 
     Args:
-        formats: names, among which "all" stands for all.
+        formats: names; "all" stands for all.
 
     Raises:
         ArtstyleError: if a package is missing.
@@ -79,5 +79,5 @@ def check_formats(formats: Collection[str]) -> list[str]:
 def _is_installed(package: str) -> bool:
     try:
         return importlib.util.find_spec(package) is not None
-    except ModuleNotFoundError:  # the parent of a sub-package
+    except ModuleNotFoundError:  # the parent of a subpackage
         return False
