@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None, *, verb: str | None = None) -> 
         parsed = parse_command_line(arguments, verb)
         return _run_parsed(parsed)
     except UndeliveredError as error:
-        if error.reader_has_left:
+        if error.reader_closed:
             return EXIT_READER_CLOSED
         print(f"Error: {_undelivered(error)}", file=sys.stderr)
         return EXIT_INVALID_INPUT

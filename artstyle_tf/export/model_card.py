@@ -205,8 +205,8 @@ def _data(facts: ModelFacts) -> str:
     smallest = markdown_text(counts["train"].idxmin())
     table = _table(counts.reset_index(names="style"))
     return (
-        f"{table}\n\nThe images are the user's own and {contained}. The smallest style, {smallest}, "
-        f"has {counts['train'].min()} training images; most errors are to be expected there."
+        f"{table}\n\nThe images are the user's own and {contained}. The smallest style, "
+        f"{smallest}, has {counts['train'].min()} training images; expect most errors there."
     )
 
 

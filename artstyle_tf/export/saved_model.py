@@ -21,7 +21,7 @@ from artstyle_tf.system.visible_text import shown
 from artstyle_tf.trunk_cache.frozen_graph import FrozenGraph
 
 LABELS = "labels.txt"
-"""Asset: the class names in the order of the probabilities, one per line, control characters escaped."""
+"""Asset: class names in the order of the probabilities, one per line, with escapes."""
 
 LIMITS = Path("assets.extra") / "limits.json"
 """Limits of the model's input, readable without a request."""

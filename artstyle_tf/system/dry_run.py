@@ -1,4 +1,4 @@
-"""What a dry run says, for people."""
+"""The text of a dry run."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 
 def summarize_plan(plan: dict[str, Any]) -> str:
-    """What a job would do as text, a line for each of its keys.
+    """Format the plan of a job, one line per key.
 
     Args:
-        plan: what the `plan` of a job returned; its key `dry_run` is true.
+        plan: result of the `plan` function of a job; its key `dry_run` is true.
     """
     lines = [f"{key}: {value}" for key, value in plan.items() if key != "dry_run"]
     return "\n".join(["Dry run: nothing was written.", *lines])

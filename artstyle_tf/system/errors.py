@@ -1,4 +1,4 @@
-"""The one exception a user is meant to read."""
+"""The exception for errors that the user can fix."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from artstyle_tf.system.visible_text import shown
 
 
 class ArtstyleError(Exception):
-    """Something the user can put right.
+    """An error that the user can fix.
 
     The command line prints the message without a traceback and exits with code 2, so the message
-    has to say everything: what happened, what was received, what was expected, how to fix it.
-    Passwords in addresses are left out of it, and control characters are made visible: it is one
-    line, whatever files are called.
+    is complete: what happened, what was received, what was expected, how to fix it. Passwords in
+    addresses are masked and control characters escaped, so it is always one line.
 
     Args:
-        happened: one sentence without its full stop, e.g. "There are no images to learn from".
+        happened: one sentence without its period, e.g. "There are no training images".
         received: the value or state that was found.
-        expected: what would have been right.
+        expected: what would be valid.
         fix: what the user can type or change.
     """
 

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Atomic writing and checked reading of files."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 TEMPORARY_NAME = re.compile(r"\..*\.(\d+)\.partial(\.\w+)?", re.DOTALL)
-"""Of a file that is being written; the group is the number of the process."""
+"""Name of a file that is being written; the group is the process ID."""
 
 _must_stay: dict[Path, tuple[Path, tuple[int, int]]] = {}
-"""Folder -> a file or folder by which it is recognized, and its device and number."""
+"""Folder -> a file or folder that identifies it, with its device and inode."""
 
 
 @contextlib.contextmanager
 def replaced_atomically(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` and rename it to `path` on success.
 
-    A reader, or the next run after a power cut, sees the old file or the new one and never a half.
-    The temporary name keeps the suffix because savers such as Keras choose the format by it.
+    Readers, also after a power failure, see the old file or the new one, never a part. The
+    temporary name keeps the suffix because savers such as Keras choose the format by it.
 
     Args:
         path: the file to create or replace; its folder is created.
@@ -53,7 +53,7 @@ def replaced_atomically(path: Path) -> Iterator[Path]:
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        _forget(temporary)  # before the room is measured that is left
+        _forget(temporary)  # before free space is measured
         raise cannot_write(path, error) from error
     finally:
         _forget(temporary)
@@ -61,15 +61,14 @@ def replaced_atomically(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def must_stay(folder: Path, witness: Path) -> Iterator[None]:
-    """Inside, nothing is written below the folder when it was removed or replaced.
+    """Refuse writes below a folder that was removed or replaced during the `with` block.
 
-    Otherwise it would be made anew, a program would end well, and most of its results would not be
-    there.
+    Otherwise the folder would be created again, and the program would succeed with most of its
+    results missing.
 
     Args:
-        folder: that exists.
-        witness: by whose identity the folder is recognized: a file in it that nobody writes, or
-            the folder itself.
+        folder: an existing folder.
+        witness: identifies the folder: a file in it that is never rewritten, or the folder itself.
     """
     key = folder.absolute()
     _must_stay[key] = (witness.absolute(), _identity(witness))
@@ -90,9 +89,9 @@ def _check_what_must_stay(path: Path) -> None:
             is_same = not isinstance(error, (FileNotFoundError, NotADirectoryError))
         if not is_same:
             raise ArtstyleError(
-                f"The folder {folder} was removed or replaced while this program was at work",
-                expected="a folder that is left alone until the program has ended",
-                fix="give the command again, as a new run",
+                f"The folder {folder} was removed or replaced while this program was running",
+                expected="a folder that does not change until the program ends",
+                fix="start the command again, as a new run",
             )
 
 
@@ -102,9 +101,9 @@ def _identity(path: Path) -> tuple[int, int]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what killed programs have left of `replaced_atomically`, at any depth.
+    """Remove temporary files of killed programs, at any depth.
 
-    Only for who is alone in the folder: others may be writing these files.
+    Only for a folder that no other process writes to.
     """
     for file in folder.rglob(".*.partial*"):
         if is_leftover(file) and file.is_file():
@@ -112,12 +111,12 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def is_leftover(file: Path) -> bool:
-    """Whether a file has the name that `replaced_atomically` gives to what is not finished."""
+    """Return whether a file has the temporary name of `replaced_atomically`."""
     return TEMPORARY_NAME.fullmatch(file.name) is not None
 
 
 def sync(file: Path) -> None:
-    """Wait until a file is on the disk, so that a power cut cannot take its content away."""
+    """Flush a file to disk, so that its content survives a power failure."""
     with file.open("rb+") as opened:
         os.fsync(opened.fileno())
 
@@ -140,16 +139,16 @@ def write_json(path: Path, content: Any) -> None:
 def json_text(
     content: Any, what: str, *, indent: int | None = None, encoding: str = "utf-8"
 ) -> str:
-    """JSON that every other program can read, the encoding can hold and a terminal may show.
+    """Format JSON that is standard, fits the encoding and is safe to print on a terminal.
 
     Args:
         content: mappings, sequences, strings, numbers.
-        what: it is, for the error.
+        what: description of the content, for the error.
         indent: spaces; None for one line.
-        encoding: of where it goes; characters that it lacks are written as escapes.
+        encoding: of the destination; characters outside of it are escaped.
 
     Raises:
-        ArtstyleError: if a number is NaN or infinite, for which JSON has no form.
+        ArtstyleError: if a number is NaN or infinite, which JSON cannot express.
     """
     try:
         text = json_escaped(json.dumps(content, indent=indent, ensure_ascii=False, allow_nan=False))
@@ -158,27 +157,27 @@ def json_text(
         if place is None:
             raise
         raise ArtstyleError(
-            f"{what} would hold a number that is not finite",
+            f"{what} would contain a number that is not finite",
             received=f"{place[0].removeprefix('.')} = {place[1]}",
-            fix="look at the steps before: something has diverged or divided by zero",
+            fix="check the earlier steps: something diverged or divided by zero",
         ) from error
     try:
         text.encode(encoding)
-    except UnicodeEncodeError:  # also a file name that is no text, which has lone surrogates
+    except UnicodeEncodeError:  # also a file name that is not valid UTF-8, as lone surrogates
         return json.dumps(content, indent=indent, allow_nan=False)
     return text
 
 
 def yaml_text(content: Any) -> str:
-    """YAML of plain values, in their order, that a terminal may show; read back, it is equal."""
+    """Format plain values as YAML in their order, safe for terminals; it reads back as equal."""
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
-    if has_controls(text, but_lines=True):  # which PyYAML escapes where it escapes all but ASCII
+    if has_controls(text, but_lines=True):  # PyYAML only escapes them with allow_unicode=False
         return yaml.safe_dump(content, sort_keys=False)
     return text
 
 
 def _first_not_finite(content: Any, place: str = "") -> tuple[str, float] | None:
-    """Where the first NaN or infinity of nested values is, and which."""
+    """Find the first NaN or infinity in nested values, with its path."""
     if isinstance(content, float) and not math.isfinite(content):
         return place, content
     if isinstance(content, dict):
@@ -192,7 +191,7 @@ def _first_not_finite(content: Any, place: str = "") -> tuple[str, float] | None
 
 
 def read_json(path: Path) -> Any:
-    """Read what `write_json` wrote.
+    """Read a JSON file.
 
     Raises:
         ArtstyleError: if the file is missing or damaged.
@@ -204,12 +203,12 @@ def read_json(path: Path) -> Any:
             f"Cannot read {path}",
             received=getattr(error, "strerror", None) or str(error),
             expected="a JSON file that this program wrote",
-            fix="bring it back from a copy, or make its folder again",
+            fix="restore it from a backup, or create its folder again",
         ) from error
 
 
 def read_json_if_whole(path: Path) -> dict[str, Any] | None:
-    """A JSON object; None if there is none, or the file is damaged, and nothing depends on it."""
+    """Read a JSON object; return None if it is missing or damaged, where nothing depends on it."""
     try:
         found = read_json(path)
     except ArtstyleError:
@@ -218,15 +217,15 @@ def read_json_if_whole(path: Path) -> dict[str, Any] | None:
 
 
 def cannot_write(path: Path | str, error: Exception) -> ArtstyleError:
-    """The error for a file or folder that the system refuses to write."""
+    """Build the error for a file or folder that cannot be written."""
     received = getattr(error, "strerror", None) or str(error)
     number = getattr(error, "errno", None)
     fix = "make the folder writable, free some space, or choose another folder with --outputs"
     if number in _NO_ROOM:
         received = f"{received}; {room_in_words(path)}"
         fix = (
-            "free some space, or choose another folder with --outputs; what is complete is kept "
-            "and found again"
+            "free some space, or choose another folder with --outputs; completed work is kept "
+            "and reused"
         )
     elif number in _NOT_ALLOWED:
         fix = "make the folder writable, or choose another folder with --outputs"
@@ -234,10 +233,10 @@ def cannot_write(path: Path | str, error: Exception) -> ArtstyleError:
 
 
 def check_can_write(path: Path) -> None:
-    """Check that a file or folder could be created here, without creating anything.
+    """Check that a file or folder could be created, without creating anything.
 
     Raises:
-        ArtstyleError: if a file stands where a folder should be, or the folder is read-only.
+        ArtstyleError: if a file is in the place of a folder, or the folder is read-only.
     """
     existing = path.absolute()
     while not existing.exists() and existing != existing.parent:
@@ -246,7 +245,7 @@ def check_can_write(path: Path) -> None:
     if existing != path.absolute() and not existing.is_dir():
         number = errno.ENOTDIR
     elif not os.access(existing, os.W_OK):
-        # Which says no, and not why: root gets this answer from a read-only file system only.
+        # os.access gives no reason; for root it only fails on a read-only file system.
         read_only = os.statvfs(existing).f_flag & os.ST_RDONLY
         number = errno.EROFS if read_only else errno.EACCES
     if number is not None:
@@ -254,7 +253,7 @@ def check_can_write(path: Path) -> None:
 
 
 def leads_out(path: str) -> bool:
-    """Whether a path, from a table that somebody may have changed, is none below a folder."""
+    """Return whether a path from an untrusted table may lead out of a folder."""
     return not path or "\0" in path or Path(path).is_absolute() or os.pardir in Path(path).parts
 
 

@@ -1,4 +1,4 @@
-"""NaN and infinity, which must not pass for a result."""
+"""Checks for NaN and infinity, which must not become results."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from artstyle_tf.system.errors import ArtstyleError
 
 
 class NotFiniteError(ArtstyleError):
-    """A computation has left the finite numbers: nothing that depends on it is a result."""
+    """A computation gave NaN or infinity; nothing that depends on it is a result."""
 
 
 def all_finite(arrays: Iterable[np.ndarray]) -> bool:
-    """Whether no array holds NaN or infinity."""
+    """Return whether no array contains NaN or infinity."""
     return all(bool(np.isfinite(array).all()) for array in arrays)
 
 
 def check_finite(
     rows: np.ndarray, what: str, *, fix: str, names: Sequence[str] | None = None
 ) -> None:
-    """Refuse rows that hold NaN or infinity.
+    """Refuse rows that contain NaN or infinity.
 
     Args:
-        rows: float [N, ...], one row for each image.
-        what: the rows are, in the plural, e.g. "features of train images".
+        rows: float [N, ...], one row per image.
+        what: description of the rows in the plural, e.g. "features of train images".
         fix: for the message.
-        names: N names of the rows, of which the first that is affected is told.
+        names: N names of the rows; the message has the first one affected.
 
     Raises:
         NotFiniteError: if there are such rows.

@@ -1,8 +1,8 @@
-"""What an HDF5 file from a stranger may hold: numbers, all of them in the file itself.
+"""Checks of untrusted HDF5 files: only numbers, all of them stored in the file itself.
 
-HDF5 can let the data of a file lie in any other file of the machine (external storage, external
-links, virtual datasets), and can claim any shape for data that is packed or was never written.
-Keras guards some of its ways to read such files, and only above 4 GiB.
+HDF5 can refer to data in any other file of the machine (external storage, external links, virtual
+datasets), and can declare any shape for data that are compressed or were never written. Keras
+guards only some of its readers, and only above 4 GiB.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ _LARGEST_ITEM_BYTES = 8
 
 
 def check_hdf5(file: h5py.File, *, size_bytes: int) -> int:
-    """Refuse a file whose data lie elsewhere, or take more memory than the file has bytes.
+    """Refuse a file with data elsewhere, or that would take more memory than the file has bytes.
 
-    Nothing but names, shapes and types is read.
+    Only names, shapes and types are read.
 
     Args:
         file: open for reading.
         size_bytes: of the file on disk.
 
     Returns:
-        How many numbers it holds.
+        The number of values in it.
 
     Raises:
         ValueError: if there is a link other than a plain one, an object with two names, a dataset
@@ -63,7 +63,7 @@ def check_hdf5(file: h5py.File, *, size_bytes: int) -> int:
 
 
 def _check_dataset(dataset: h5py.Dataset, where: str) -> int:
-    """How many numbers it holds; raises as `check_hdf5`."""
+    """Return the number of values; raises like `check_hdf5`."""
     if dataset.external:
         raise ValueError(f"the data of {where} lie in another file")
     if dataset.is_virtual:
@@ -73,7 +73,7 @@ def _check_dataset(dataset: h5py.Dataset, where: str) -> int:
     if dataset.shape is None:
         raise ValueError(f"{where} holds nothing")
     if dataset.id.get_create_plist().get_nfilters():
-        # Even a small part may become any number of bytes when it is unpacked.
+        # A small compressed chunk may expand to any number of bytes.
         raise ValueError(f"{where} is packed; Keras writes weights as they are")
     values = math.prod(dataset.shape)
     declared, stored = values * dataset.dtype.itemsize, dataset.id.get_storage_size()
@@ -86,9 +86,9 @@ def _check_dataset(dataset: h5py.Dataset, where: str) -> int:
 
 
 def _check_lists_of_weights(group: h5py.Group) -> None:
-    """Refuse a group, as Keras 2 wrote them, that takes a weight in it more than once."""
+    """Refuse a group, as Keras 2 wrote them, that lists a weight more than once."""
     named: list[tuple[str, ...]] = []
-    # A list that is too long for an attribute is in several: weight_names0, weight_names1, ...
+    # A list that is too long for one attribute is split: weight_names0, weight_names1, ...
     for attribute in (name for name in group.attrs if name.startswith("weight_names")):
         for text in np.ravel(group.attrs[attribute]).tolist():
             name = text.decode(errors="replace") if isinstance(text, bytes) else str(text)

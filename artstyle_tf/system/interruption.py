@@ -1,4 +1,4 @@
-"""Ctrl-C without harm, for a program and for the processes that it starts."""
+"""Safe interruption by Ctrl-C and signals, for a program and its child processes."""
 
 from __future__ import annotations
 
@@ -12,57 +12,56 @@ from types import FrameType
 
 EXIT_INTERRUPTED = 130
 
-_wanted = threading.Event()
+_requested = threading.Event()
 
 _Handler = Callable[[int, FrameType | None], None]
 
 _ours: set[signal.Signals] = set()
-"""Signals whose present handler is of this module."""
+"""Signals whose current handler is one of this module."""
 
-# What asks a program to end: batch systems, containers and `timeout` send SIGTERM; SIGHUP comes
-# when the terminal is closed, where there is such a signal.
+# Requests to end: batch systems, containers and `timeout` send SIGTERM; closing the terminal sends
+# SIGHUP, where that signal exists.
 _REQUESTS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 @contextlib.contextmanager
 def interrupted_at_safe_points() -> Iterator[None]:
-    """Inside, Ctrl-C takes effect at the next `safe_point`; a second Ctrl-C takes effect at once.
+    """Delay Ctrl-C to the next `safe_point`; a second Ctrl-C takes effect immediately.
 
-    Requests to end, SIGTERM and SIGHUP, are taken for Ctrl-C, but always wait, however many come:
-    `timeout` sends two. A signal that was ignored when the program started stays ignored, each for
-    itself: a shell starts background jobs deaf to Ctrl-C, and `nohup` to SIGHUP.
+    SIGTERM and SIGHUP are handled like Ctrl-C, but always wait, also when repeated: `timeout` sends
+    two. A signal that was ignored when the program started stays ignored: a shell starts background
+    jobs with SIGINT ignored, `nohup` with SIGHUP.
 
-    Python raises KeyboardInterrupt wherever it is. If that is inside TensorFlow, while its native
-    code builds an error or frees an object, the interrupt is lost, comes out as another error, or
-    ends the process with a damaged heap.
+    Python raises KeyboardInterrupt at any point. Inside TensorFlow's native code the interrupt can
+    be lost, turn into another error, or end the process with a damaged heap.
 
     Raises:
         KeyboardInterrupt: at the end, if there was no safe point after Ctrl-C.
     """
     is_usual = signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, signal.default_int_handler)
     if threading.current_thread() is not threading.main_thread() or not is_usual:
-        yield  # somebody else decides what Ctrl-C does
+        yield  # another handler is installed
         return
-    _wanted.clear()
+    _requested.clear()
     with _handled({signal.SIGINT: _press, **dict.fromkeys(_REQUESTS, _request)}):
         yield
     safe_point()
 
 
 @contextlib.contextmanager
-def ended_at_once(say: Callable[[], None]) -> Iterator[None]:
-    """Inside, a request to end (SIGTERM, SIGHUP) ends the process with `EXIT_INTERRUPTED`.
+def ended_at_once(report: Callable[[], None]) -> Iterator[None]:
+    """End the process with `EXIT_INTERRUPTED` at a request to end (SIGTERM, SIGHUP).
 
-    For the seconds in which nothing has been begun. The first process of a container has to do
-    that itself: the system passes it no signal that it has no handler for.
+    For the first seconds, in which nothing has been started. The first process of a container needs
+    its own handler: the system delivers it no signal without one.
 
     Args:
-        say: called before.
+        report: called before the process ends.
     """
 
     def end(number: int, frame: FrameType | None) -> None:
         del number, frame
-        say()
+        report()
         os._exit(EXIT_INTERRUPTED)
 
     if threading.current_thread() is not threading.main_thread():
@@ -74,7 +73,7 @@ def ended_at_once(say: Callable[[], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _handled(handlers: Mapping[signal.Signals, _Handler]) -> Iterator[None]:
-    """Set handlers, but for signals that are ignored or that somebody else handles."""
+    """Set handlers, except for signals that are ignored or handled elsewhere."""
     before = {}
     for number, handler in handlers.items():
         present = signal.getsignal(number)
@@ -93,33 +92,33 @@ def _handled(handlers: Mapping[signal.Signals, _Handler]) -> Iterator[None]:
 
 
 def safe_point() -> None:
-    """State that the program may be interrupted here; loops call it once a round.
+    """Allow an interruption here; loops call it once per iteration.
 
     Raises:
-        KeyboardInterrupt: if Ctrl-C was pressed since.
+        KeyboardInterrupt: if Ctrl-C was pressed before.
     """
-    if _wanted.is_set():
-        _wanted.clear()
+    if _requested.is_set():
+        _requested.clear()
         raise KeyboardInterrupt
 
 
 def _press(number: int, frame: FrameType | None) -> None:
-    if _wanted.is_set():
-        _wanted.clear()
+    if _requested.is_set():
+        _requested.clear()
         signal.default_int_handler(number, frame)
-    _wanted.set()
+    _requested.set()
 
 
 def _request(number: int, frame: FrameType | None) -> None:
     del number, frame
-    _wanted.set()
+    _requested.set()
 
 
 def end_with_parent() -> None:
-    """Leave it to the parent process when this one ends; called once, at its start.
+    """Ignore Ctrl-C and end with the parent process; called once, when a child starts.
 
-    Ctrl-C reaches all processes of a terminal: from now on the parent alone decides what happens.
-    If the parent is killed this process ends too, because nobody would hear its results.
+    Ctrl-C reaches all processes of a terminal; only the parent handles it. If the parent is killed,
+    this process ends too, because its results would go nowhere.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
@@ -133,10 +132,10 @@ def end_with_parent() -> None:
 
 
 def ignore_requests_to_end() -> None:
-    """For a process that its parent kills when it has to end, called once, at its start.
+    """Ignore SIGTERM and SIGHUP in a child process, which its parent ends.
 
-    `timeout`, and a terminal that is closed, send their signal to all processes of a group: which
-    of them end, and when, is the parent's to decide.
+    `timeout` and a closed terminal signal all processes of a group; the parent decides which of
+    them end, and when. Called once, when the child starts.
     """
     for number in _REQUESTS:
         signal.signal(number, signal.SIG_IGN)
@@ -146,10 +145,10 @@ def ignore_requests_to_end() -> None:
 def limited_to(seconds: float) -> Iterator[None]:
     """Stop pure Python work, such as a regular expression, that takes too long.
 
-    Works in the main thread of systems that have timers; elsewhere there is no limit.
+    Works in the main thread on systems with timers; elsewhere there is no limit.
 
     Raises:
-        TimeoutError: in the middle of the body, when the time is over.
+        TimeoutError: inside the body, when the time is over.
     """
     is_main = threading.current_thread() is threading.main_thread()
     if not is_main or not hasattr(signal, "setitimer"):

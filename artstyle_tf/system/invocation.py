@@ -1,4 +1,4 @@
-"""How a job was called, apart from its config."""
+"""How a job was called, in addition to its config."""
 
 from __future__ import annotations
 
@@ -43,21 +43,20 @@ class Stopwatch:
 
 
 def _publish_nothing(run: Any, config: Any, reporter: Reporter) -> None:
-    """For whoever wants the run alone."""
+    """Write no report."""
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """What the command line passes on beside the config.
+    """What the command line passes to a job beside the config.
 
     Attributes:
         reporter: where messages and progress go.
         stopwatch: started with the program.
         resume: continue the interrupted run of this name.
         overwrite: replace an earlier run of this name.
-        publish: what a training calls when its run is finished: (its directory, its config,
-            reporter) -> path of the report, if there is one. It comes from above, because reports
-            are made of trainings and not the other way round.
+        publish: called when a training is finished: (run directory, config, reporter) -> path of
+            the report, if any. Passed in, because `report` imports `training` and not the reverse.
     """
 
     reporter: Reporter = SILENT

@@ -1,13 +1,13 @@
-"""One program at a time, and who that is.
+"""File locks, with a note about their holder.
 
-The system takes a lock back when its holder ends, however it ends, so a dead program locks nobody
-out. Beside the lock lies a note about the holder: for the message to who has to wait, and as a sign
-that a holder has died, because one that ends in order takes its note along.
+The system releases a lock when its holder ends, also when it is killed. Next to the lock is a note
+about the holder: for the message to a process that waits, and as a sign that a holder was killed,
+because one that ends normally removes its note.
 
-Some file systems (network disks, FUSE) refuse such locks. There a marker file, created by one
-program only, says who holds the lock: process, host and start of the process. A marker of a process
-that no longer runs on this host is removed by the next program; whether one on another host still
-runs cannot be found out, so that its marker has to be removed by hand.
+Some file systems (network disks, FUSE) have no locks. There a marker file, created exclusively,
+holds process ID, host and start time of the holder. The marker of a dead process on this host is
+removed by the next process; whether one on another host still runs is unknown, so its marker has to
+be removed by the user.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ LOCK_FILE = ".lock"
 HOLDER_SUFFIX = "-holder"
 MARKER_SUFFIX = "-marker"
 LOCK_FILES = frozenset({LOCK_FILE, LOCK_FILE + HOLDER_SUFFIX, LOCK_FILE + MARKER_SUFFIX})
-"""All that locks leave in a folder."""
+"""All files that locks leave in a folder."""
 
-# What file systems without locks say when they are asked for one.
+# Errors of file systems without locks.
 _NO_LOCKS_HERE = frozenset(
     {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.EIO, errno.ENOSYS}
 )
@@ -48,13 +48,13 @@ def held(
     busy: Callable[[str], None],
     stale: Callable[[str], None] | None = None,
 ) -> Iterator[None]:
-    """Hold a lock while the body works.
+    """Hold a lock during the `with` block.
 
     Args:
-        lock_file: in a folder that exists; it stays when the lock is released.
-        busy: called once if somebody else holds the lock, with who that is in words; it raises, or
-            the lock is waited for.
-        stale: called if the last holder has died, with who that was.
+        lock_file: in an existing folder; the file stays after the lock is released.
+        busy: called once with a description of the holder if the lock is taken; it raises, or the
+            lock is waited for.
+        stale: called with a description of the last holder if that was killed.
 
     Raises:
         OSError: if the file cannot be written.
@@ -66,7 +66,7 @@ def held(
         if stale is not None and note.exists():
             stale(_in_words(note))
         with contextlib.suppress(ArtstyleError):  # on a full disk the lock works without a note
-            write_json(note, _myself())
+            write_json(note, _this_process())
         yield
     finally:
         with contextlib.suppress(OSError):
@@ -75,7 +75,7 @@ def held(
 
 
 def is_held(lock_file: Path) -> bool:
-    """Whether a program that is alive holds the lock; writes nothing."""
+    """Return whether a running process holds the lock; write nothing."""
     if not lock_file.is_file() and not _marker(lock_file).exists():
         return False
     try:
@@ -110,10 +110,10 @@ def _lock_that_works(lock_file: Path) -> filelock.BaseFileLock:
     """Acquire a lock of the system, or a marker where the file system has no locks.
 
     Raises:
-        filelock.Timeout: if somebody else holds it.
+        filelock.Timeout: if it is taken.
         OSError: if the file cannot be written.
     """
-    # The library's own fallback would take the empty file of an earlier lock for a holder.
+    # The library's own fallback would mistake the empty file of an earlier lock for a holder.
     lock: filelock.BaseFileLock = filelock.FileLock(lock_file, fallback_to_soft=False)
     try:
         lock.acquire(timeout=0)
@@ -135,7 +135,7 @@ def _note(lock_file: Path) -> Path:
     return lock_file.with_name(lock_file.name + HOLDER_SUFFIX)
 
 
-def _myself() -> dict[str, str | int]:
+def _this_process() -> dict[str, str | int]:
     since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
     return {"process": os.getpid(), "host": socket.gethostname(), "since": since}
 
@@ -152,4 +152,4 @@ def _in_words(note: Path) -> str:
         holder = json.loads(note.read_text(encoding="utf-8"))
         return f"process {holder['process']} on {holder['host']} since {holder['since']}"
     except (OSError, ValueError, KeyError, TypeError):
-        return "a process that has left no note"
+        return "a process that left no note"

@@ -1,4 +1,4 @@
-"""Data in Markdown: names and reasons that stay text, whatever letters they hold."""
+"""Escaping of data in Markdown."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 
 from artstyle_tf.system.visible_text import shown
 
-# What begins something within a line: code, emphasis, links, images, HTML, tables, strikethrough,
-# formulas. Source: CommonMark 0.31.2, 2.4 and 6; GitHub Flavored Markdown, 4.10 and 6.5. An
-# underscore between letters begins nothing.
+# Characters with a meaning within a line: code, emphasis, links, images, HTML, tables,
+# strikethrough, formulas. Source: CommonMark 0.31.2, 2.4 and 6; GitHub Flavored Markdown, 4.10 and 6.5. An
+# underscore between letters has none.
 _SPECIAL = re.compile(r"[\\`*\[\]{}|~$!#]|(?<![^\W_])_|_(?![^\W_])")
-# What begins a list, a heading or a rule at the start of a line.
+# Characters that start a list, a heading or a rule.
 _AT_START = re.compile(r"^([0-9]*)([-+=.)])")
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 # GitHub makes links of bare addresses; a character reference ends that.
@@ -19,10 +19,10 @@ _ADDRESS = re.compile(r":(?=//)|(?<=www)\.|(?<=mailto):|(?<=xmpp):|@", re.IGNORE
 
 
 def markdown_text(text: str) -> str:
-    """Text within a line or a cell of a table that is shown as it is.
+    """Escape text for a line or a table cell.
 
     Args:
-        text: of any letters; each run of blanks becomes one, control characters become visible.
+        text: any text; whitespace is collapsed, control characters are escaped.
     """
     text = shown(" ".join(text.split()))
     text = _SPECIAL.sub(r"\\\g<0>", text)
@@ -32,7 +32,7 @@ def markdown_text(text: str) -> str:
 
 
 def markdown_table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table that GitHub and others show, without a line's end after it.
+    """Format a GitHub-flavored table, without a final newline.
 
     Args:
         heading: C texts.

@@ -1,4 +1,4 @@
-"""Progress in a notebook: a bar in the output of the cell that is running."""
+"""A progress bar in the output of the running notebook cell."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _SECONDS_BETWEEN_UPDATES = 0.2
 
 
 def is_notebook() -> bool:
-    """Whether this program is the kernel of a notebook, which shows HTML."""
+    """Return whether this process is the kernel of a notebook."""
     ipython = sys.modules.get("IPython")
     shell = None if ipython is None else ipython.get_ipython()
     return shell is not None and hasattr(shell, "kernel")
 
 
 def track_in_notebook(items: Iterable[Item], *, total: int, description: str) -> Iterator[Item]:
-    """Yield the items under a bar that fills.
+    """Yield items under a progress bar.
 
     Args:
-        items: what to go through.
+        items: to iterate over.
         total: how many items there are.
         description: what is being done.
     """

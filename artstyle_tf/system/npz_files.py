@@ -1,7 +1,7 @@
-"""Arrays from .npz and .npy files, of which nothing is run and nothing is believed.
+"""Safe reading of untrusted .npz and .npy files.
 
-This program writes arrays as they are, so no file needs more memory than it has bytes. One that
-claims more, by packing or by a header, is refused before room is made for anything in it.
+This program writes arrays uncompressed, so no file needs more memory than it has bytes. A file that
+declares more, by compression or in a header, is refused before memory is allocated for it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import IO, NamedTuple
 
 import numpy as np
 
-_KINDS = "biufU"  # of dtypes: truth values, numbers, strings of one length
+_KINDS = "biufU"  # kinds of dtypes: booleans, numbers, fixed-length strings
 
 
 class ArrayForm(NamedTuple):
-    """What an array is, without its values."""
+    """Shape and dtype of an array."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -33,12 +33,12 @@ def read_npz(
 ) -> dict[str, np.ndarray]:
     """Read arrays of a file.
 
-    A pickled object in the file, which could run any program, is refused.
+    Pickled objects, which could run any code, are refused.
 
     Args:
         path: of the file.
-        check: what the reader expects, asked before any array is read; None if it takes all.
-        names: of the arrays that are wanted; None for all.
+        check: called with the forms before any array is read; None to accept all.
+        names: of the arrays to read; None for all.
 
     Returns:
         Name -> array.
@@ -46,8 +46,8 @@ def read_npz(
     Raises:
         OSError: if the file cannot be opened.
         KeyError: from `check`, or if there is no array of a name.
-        ValueError: if it is cut off, damaged, no .npz file, holds Python objects, or takes more
-            memory than it has bytes; also from `check`.
+        ValueError: if it is truncated, damaged, no .npz file, contains Python objects, or declares
+            more memory than it has bytes; also from `check`.
     """
     with path.open("rb") as opened:
         try:
@@ -55,8 +55,8 @@ def read_npz(
                 forms = _read_forms(archive)
                 if check is not None:
                     check(forms)
-                wanted = forms if names is None else names
-                return {name: _read_array(archive, name, forms[name]) for name in wanted}
+                requested = forms if names is None else names
+                return {name: _read_array(archive, name, forms[name]) for name in requested}
         except (OSError, KeyError):
             raise
         except Exception as error:  # zipfile and NumPy raise almost anything on damaged files
@@ -64,13 +64,13 @@ def read_npz(
 
 
 def open_npy(path: Path) -> np.ndarray:
-    """The array of a .npy file, mapped into memory and read where it is used.
+    """Open the array of a .npy file as a memory map.
 
     Raises:
         OSError: if the file cannot be opened.
-        ValueError: if it is cut off, damaged, no .npy file, or holds Python objects.
+        ValueError: if it is truncated, damaged, no .npy file, or contains Python objects.
     """
-    # Not `np.load`, which takes other kinds of files as well.
+    # Not `np.load`, which also opens other kinds of files.
     return np.lib.format.open_memmap(path, mode="r")
 
 
@@ -78,7 +78,7 @@ def check_stored_as_is(archive: zipfile.ZipFile) -> None:
     """Refuse an archive that would be larger in memory than it is on disk.
 
     Raises:
-        ValueError: if a member is packed, is there twice, or shares its bytes with another.
+        ValueError: if a member is compressed, duplicated, or shares its bytes with another.
     """
     members = archive.infolist()
     for member in members:
@@ -102,7 +102,7 @@ def _size(archive: zipfile.ZipFile) -> int:
 
 
 def _read_forms(archive: zipfile.ZipFile) -> dict[str, ArrayForm]:
-    """The headers alone, each held against the size of its member."""
+    """Read the headers and check each against the size of its member."""
     check_stored_as_is(archive)
     forms = {}
     for member in archive.infolist():
@@ -122,7 +122,7 @@ def _read_forms(archive: zipfile.ZipFile) -> dict[str, ArrayForm]:
 
 def _read_header(opened: IO[bytes]) -> ArrayForm:
     version = np.lib.format.read_magic(opened)
-    # A third version exists, for names of fields that are not Latin; these arrays have no fields.
+    # Version 3.0 is for field names outside of Latin-1; these arrays have no fields.
     read = {
         (1, 0): np.lib.format.read_array_header_1_0,
         (2, 0): np.lib.format.read_array_header_2_0,

@@ -1,4 +1,4 @@
-"""Folders that are being filled, under a name that says by whom."""
+"""Temporary folders next to their target, named by process."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _FOLDER_NAME = re.compile(r"\..*\.(\d+)(-\w+)?\.partial", re.DOTALL)
 
 @contextlib.contextmanager
 def partial_folder(target: Path) -> Iterator[Path]:
-    """Yield a new folder beside `target`; what is to stay has to be moved out of it.
+    """Yield a new folder next to `target`; its content is removed unless moved elsewhere.
 
-    Folders that killed programs have left beside the same target are removed before.
+    Folders that killed processes left next to the same target are removed first.
 
     Args:
-        target: what the folder is for; its own folder is created.
+        target: destination of the content; its parent folder is created.
 
     Yields:
-        The folder, locked: as long as this program lives, no other takes it for a leftover.
+        The folder, locked, so that no other process removes it as a leftover.
 
     Raises:
         OSError: if it cannot be created.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     remove_abandoned_folders(target)
-    # Not the number of the process alone: in containers it is 1 for all of them.
+    # Not only the process ID, which is 1 in every container.
     prefix = f".{target.name}.{os.getpid()}-"
     folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=".partial", dir=target.parent))
     try:
@@ -45,22 +45,22 @@ def partial_folder(target: Path) -> Iterator[Path]:
 
 
 def remove_abandoned_folders(target: Path) -> None:
-    """Remove what dead programs have left of `partial_folder` beside the target."""
+    """Remove folders of `partial_folder` that killed processes left next to the target."""
     for folder in target.parent.glob(f".{glob.escape(target.name)}.*.partial"):
         match = _FOLDER_NAME.fullmatch(folder.name)
         if match is None or folder.is_symlink() or not folder.is_dir():
             continue
         lock = folder / LOCK_FILE
-        # Without a lock it was made by an older version, or a moment ago.
+        # Without a lock it is from an older version, or was created just now.
         alive = is_held(lock) if lock.exists() else is_alive(int(match[1]))
         if not alive:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_abandoned_files(folder: Path) -> None:
-    """Remove what dead processes of this machine have left of `files.replaced_atomically`.
+    """Remove temporary files of dead processes of this machine.
 
-    Unlike `files.remove_leftovers` it may be used where others are writing.
+    Unlike `files.remove_leftovers` it is safe while other processes write to the folder.
     """
     for file in folder.rglob(".*.partial*"):
         match = TEMPORARY_NAME.fullmatch(file.name)
@@ -70,13 +70,13 @@ def remove_abandoned_files(folder: Path) -> None:
 
 
 def is_alive(process_id: int) -> bool:
-    """Whether there is such a process on this machine; True where that cannot be known."""
-    if os.name == "nt":  # where asking would end it
+    """Return whether a process of this machine is running; True if unknown."""
+    if os.name == "nt":  # where os.kill would end it
         return True
     try:
         os.kill(process_id, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except OSError:  # it is somebody else's
+    except OSError:  # a process of another user
         return True
     return True

@@ -1,6 +1,6 @@
-"""What a person sees while the program works: everything here goes to stderr.
+"""Messages and progress on stderr.
 
-A message is one line, whatever names are in it: control characters are made visible.
+A message is always one line: control characters in names are escaped.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Reporter:
     """Messages and progress on a stream: a bar on terminals and in notebooks, lines elsewhere.
 
     Args:
-        stream: where to write; stderr by default, so that stdout stays free for results. What
-            it does not take is dropped: the work does not depend on who watches.
+        stream: where to write; stderr by default, so that stdout stays free for results. Write
+            errors are ignored: the work does not depend on a reader.
         quiet: suppress everything but warnings.
     """
 
@@ -37,34 +37,34 @@ class Reporter:
 
     @property
     def is_terminal(self) -> bool:
-        """Whether a person may be watching a terminal that can redraw a line."""
+        """Whether the stream is a terminal that can redraw a line."""
         try:
             return self._stream is not None and self._stream.isatty()
         except (OSError, ValueError):  # closed
             return False
 
     def info(self, message: str) -> None:
-        """State what is being done."""
+        """Print a message."""
         if not self.quiet:
             self._write(message)
 
     def warn(self, message: str) -> None:
-        """State what the user should look at; shown even when quiet."""
+        """Print a warning, also when quiet."""
         self._write(f"Warning: {message}")
 
     def track(
         self, items: Iterable[Item], *, total: int, description: str, unit: str = "images"
     ) -> Iterator[Item]:
-        """Yield the items while showing how many are done and the time left.
+        """Yield items while showing progress and the time left.
 
         Args:
-            items: what to go through.
+            items: to iterate over.
             total: how many items there are.
-            description: what is being done, e.g. "Preparing images".
-            unit: plural noun of what is counted.
+            description: of the work, e.g. "Preparing images".
+            unit: plural noun of the items.
 
         Yields:
-            The items, unchanged. Between two of them the program can be interrupted.
+            The items, unchanged. Each iteration is a safe point for interruption.
         """
         tracked: Iterable[Item] = items
         if self._given_stream is None and is_notebook() and not self.quiet and total > 0:
@@ -78,8 +78,8 @@ class Reporter:
             safe_point()
 
     def console(self) -> Any:
-        """rich's console on the stream, for what is drawn with commands to the terminal."""
-        # rich is imported late: --help and config errors must answer at once.
+        """Create a rich console on the stream, for output with terminal commands."""
+        # rich is imported late: --help and config errors must be fast.
         from rich.console import Console
 
         return Console(file=that_takes_commands(self._stream))
@@ -114,21 +114,21 @@ class Reporter:
 
     def _write(self, message: str) -> None:
         if self._stream is not None:
-            with contextlib.suppress(OSError, ValueError):  # nobody reads, no room, closed
+            with contextlib.suppress(OSError, ValueError):  # closed pipe, full disk, closed stream
                 print(shown(redacted(message)), file=self._stream, flush=True)
 
     @property
     def _stream(self) -> TextIO | None:
-        """Asked for anew, because stderr is replaced while programs start and tests run."""
+        """The current stream: stderr is replaced while programs start and tests run."""
         return self._given_stream if self._given_stream is not None else sys.stderr
 
 
 SILENT = Reporter(quiet=True)
-"""For library use: functions below the command line take it as their default."""
+"""The default of functions below the command line."""
 
 
 def format_seconds(seconds: float) -> str:
-    """Formats a duration for people: "8 s", "3 min 20 s", "2 h 5 min"."""
+    """Format a duration: "8 s", "3 min 20 s", "2 h 5 min"."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

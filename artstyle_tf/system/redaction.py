@@ -1,7 +1,7 @@
-"""Passwords in addresses, kept out of whatever is written or shown.
+"""Removal of passwords from everything that is written or printed.
 
-The one place that knows what a password looks like. Configs are written without it, so that they
-load again and take it from the environment; messages show that there was one.
+The only place that knows what a password looks like. Configs are written without passwords, so that
+they load again and take them from the environment; messages show a mask.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 _SHOWN = "***"
 
 # scheme://user:password@host. A password that is not percent-encoded may hold anything: up to the
-# last @ of the word, or to the next one if it has spaces. A port is no password.
+# last @ of the word, or to the next one if it has spaces. A port is not a password.
 _PORT = r"\d{1,5}(?:[/?#\s,;)'\"\]]|$)"
 _PASSWORD = re.compile(
     rf"(?P<start>\b[a-z][\w+.-]*://[^\s/?#:@]*):(?!{_PORT})(?:\S*|[^@\n]*)@", re.IGNORECASE
 )
-# https://token@host: who needs no password there is the secret.
+# https://token@host: without a password the user name is the secret.
 _TOKEN = re.compile(r"(?P<start>\bhttps?://)[^\s/?#@]+@", re.IGNORECASE)
 _IN_QUERY = re.compile(
     r"(?P<start>[?&;](?:\w*password|passwd|pwd|\w*token|api_?key|\w*secret\w*|sig|signature)=)"
@@ -28,7 +28,7 @@ _IN_PAIRS = re.compile(r"(?P<start>\bpassword=)(?:'[^']*'|\"[^\"]*\"|[^\s&'\",;)
 
 
 def redacted(text: str) -> str:
-    """A message in which passwords of addresses are replaced by ***."""
+    """Replace passwords in addresses by ***."""
     if "://" not in text and "password=" not in text.lower():
         return text
     text = _PASSWORD.sub(rf"\g<start>:{_SHOWN}@", text)
@@ -38,10 +38,10 @@ def redacted(text: str) -> str:
 
 
 def without_passwords(value: Any) -> Any:
-    """JSON values in which addresses have no password; what is no address stays as it is.
+    """Remove passwords from addresses in JSON values; other values are unchanged.
 
-    Of postgresql://user:password@host/art stays postgresql://user@host/art, which is an address
-    again: libpq then looks for PGPASSWORD and ~/.pgpass.
+    postgresql://user:password@host/art becomes postgresql://user@host/art; libpq then uses
+    PGPASSWORD or ~/.pgpass.
     """
     if isinstance(value, dict):
         return {name: without_passwords(entry) for name, entry in value.items()}
@@ -60,7 +60,7 @@ def without_passwords(value: Any) -> Any:
 
 
 def has_password(address: str) -> bool:
-    """Whether an address holds what nobody else should read."""
+    """Return whether an address contains a password or token."""
     return without_passwords(address) != address
 
 

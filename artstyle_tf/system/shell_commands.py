@@ -1,4 +1,4 @@
-"""Commands that a person copies into a shell."""
+"""Shell commands for the user to copy."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from artstyle_tf.system.visible_text import has_controls
 
 
 def shell_command(*words: object) -> str:
-    r"""A command line in which every word is one word of a POSIX shell, whatever it holds.
+    r"""Quote words for a POSIX shell.
 
-    Control characters are written as $'\x1b', which bash, zsh and ksh read; none is shown raw.
+    Control characters are written as $'\x1b', which bash, zsh and ksh understand.
 
     Args:
-        words: of the command, as a program would get them.
+        words: unquoted words of the command.
     """
     return " ".join(_quoted(str(word)) for word in words)
 

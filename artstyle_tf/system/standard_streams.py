@@ -1,8 +1,8 @@
-"""Stdin, stdout and stderr, whatever they are connected to.
+"""Robust stdin, stdout and stderr.
 
-Progress may be lost: the work goes on when nobody reads stderr any more, or its disk is full. A
-result may not be lost silently: what cannot be written to stdout ends in an `UndeliveredError`.
-Neither of them passes a control character on to the terminal; only progress is drawn with some.
+Progress may be lost: the work continues when stderr is closed or its disk is full. A result is
+never lost silently: a failed write to stdout raises `UndeliveredError`. Both streams escape control
+characters; only progress bars use terminal commands.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ from typing import Any, TextIO
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.visible_text import shown_lines
 
-# How the streams of a program treat what their encoding lacks, unless the user has chosen: these
-# two raise an error for some characters.
+# Error handlers that raise for some characters.
 _RAISING = ("strict", "surrogateescape")
 
 
@@ -27,7 +26,7 @@ class UndeliveredError(Exception):
     """The result could not be written to stdout.
 
     Args:
-        cause: what the system said.
+        cause: error of the system.
     """
 
     def __init__(self, cause: OSError) -> None:
@@ -35,20 +34,20 @@ class UndeliveredError(Exception):
         self.cause = cause
 
     @property
-    def reader_has_left(self) -> bool:
-        """Whether somebody read the beginning and wanted no more, as `head` does."""
+    def reader_closed(self) -> bool:
+        """Whether the reader closed the pipe early, as `head` does."""
         return isinstance(self.cause, BrokenPipeError)
 
 
 class _LossyFile(io.FileIO):
-    """A descriptor to which writing always succeeds: what cannot be written is dropped."""
+    """A descriptor to which writing always succeeds: data that cannot be written are dropped."""
 
     def write(self, data: Any, /) -> int:
         size = memoryview(data).nbytes
         try:
             written = super().write(data)
         except BrokenPipeError:
-            # Native code and processes that are started from now on should not try either.
+            # Native code and later child processes should not try either.
             redirect_to_nowhere(self.fileno())
             return size
         except OSError:
@@ -57,10 +56,10 @@ class _LossyFile(io.FileIO):
 
 
 class _VisibleText(io.TextIOWrapper):
-    """Text in which control characters are made visible, be it a library's.
+    """A text stream that escapes control characters, also in output of libraries.
 
     Attributes:
-        that_takes_commands: the same file for who draws on a terminal.
+        that_takes_commands: the same file without escaping, for progress bars.
     """
 
     that_takes_commands: io.TextIOWrapper
@@ -71,9 +70,9 @@ class _VisibleText(io.TextIOWrapper):
 
 
 def prepare_standard_streams() -> None:
-    """Make stdout able to write every character and stderr unable to fail; called at the start.
+    """Let stdout write every character and stderr never fail; called when a program starts.
 
-    Streams that somebody else has put in the place of the process's own are left alone.
+    Streams that were replaced by others are left alone.
     """
     _open_closed_descriptors()
     if sys.stdout is not None and sys.stdout is sys.__stdout__:
@@ -83,10 +82,10 @@ def prepare_standard_streams() -> None:
 
 
 def deliver(text: str) -> None:
-    """Write a result to stdout, with a line's end; control characters in it are made visible.
+    """Write a result and a newline to stdout, with control characters escaped.
 
     Raises:
-        UndeliveredError: if it did not arrive; nothing is written to stdout from then on.
+        UndeliveredError: if it failed; later output to stdout is discarded.
     """
     try:
         if sys.stdout is None:
@@ -96,23 +95,23 @@ def deliver(text: str) -> None:
         sys.stdout.flush()
     except OSError as error:
         with contextlib.suppress(OSError):
-            if sys.stdout is not None:  # Python would try again, and complain, at exit
+            if sys.stdout is not None:  # Python would try again, and report it, at exit
                 redirect_to_nowhere(sys.stdout.fileno())
         raise UndeliveredError(error) from error
 
 
 def that_takes_commands(stream: TextIO | None) -> TextIO | None:
-    """The stream to draw on where a stream makes control characters visible; else the stream."""
+    """Return the variant of a stream that does not escape control characters."""
     return getattr(stream, "that_takes_commands", stream)
 
 
 def encoding_of_stdout() -> str:
-    """What the characters of a result have to fit into."""
+    """Return the encoding that results have to fit into."""
     return getattr(sys.stdout, "encoding", None) or "utf-8"
 
 
 def lines_of_stdin() -> Iterator[str]:
-    """Names of files from stdin, one a line, as the system spells them; empty lines are left out.
+    """Read file names from stdin, one per line; skip empty lines.
 
     Raises:
         ArtstyleError: if stdin is closed or cannot be read.
@@ -120,7 +119,7 @@ def lines_of_stdin() -> Iterator[str]:
     try:
         if sys.stdin is None:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-        # Names are bytes to the system, which the encoding of the terminal may not hold.
+        # File names are bytes, which the encoding of the terminal may not be able to represent.
         raw = getattr(sys.stdin, "buffer", None)
         for line in sys.stdin if raw is None else map(os.fsdecode, raw):
             if line.strip():
@@ -129,23 +128,23 @@ def lines_of_stdin() -> Iterator[str]:
         raise ArtstyleError(
             "Stdin cannot be read",
             received=getattr(error, "strerror", None) or str(error),
-            expected="a list of files, one a line, because of the -",
+            expected="a list of files, one per line, because of the -",
             fix="pipe a list into the program, or name the files instead of -",
         ) from error
 
 
 def redirect_to_nowhere(descriptor: int) -> None:
-    """Let a descriptor take everything and keep nothing."""
+    """Redirect a descriptor to the null device."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, descriptor)
     os.close(nowhere)
 
 
 def _open_closed_descriptors() -> None:
-    """Fill 0, 1 and 2 where they are closed.
+    """Open the null device as 0, 1 and 2 where these are closed.
 
-    The next file that is opened would get the number, and whatever native code prints would be
-    written into it.
+    Otherwise the next opened file would get the number, and output of native code would be written
+    into it.
     """
     for descriptor in (0, 1, 2):
         try:
@@ -172,7 +171,7 @@ def _lossy_stderr(stream: TextIO | None) -> TextIO:
     if stream is not None:
         with contextlib.suppress(OSError):
             stream.flush()
-    # A process without stderr, such as one without a console, has 2 filled by now.
+    # In a process without stderr, 2 was opened above.
     descriptor = 2 if stream is None else stream.fileno()
     file = io.BufferedWriter(_LossyFile(descriptor, "w", closefd=False))
     options: Any = {

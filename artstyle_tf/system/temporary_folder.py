@@ -1,4 +1,4 @@
-"""A place for temporary files where the system has none."""
+"""A folder for temporary files where the system has none."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from artstyle_tf.system.partial_folders import partial_folder
 
 
 def provide_temporary_folder(results: Path) -> None:
-    """Let `tempfile` work until the program ends, also on a read-only system.
+    """Make `tempfile` work until the program ends, also on a read-only system.
 
-    Nothing is done where there is a temporary folder, and nothing can be done where the folder of
-    results cannot be written either: what needs one then says so.
+    Does nothing where the system has a temporary folder, or where the folder of results is not
+    writable either; then the code that needs one raises.
 
     Args:
-        results: where the program may write; a folder for temporary files is made there. It goes
-            away after those of libraries, which remove theirs at exit, too.
+        results: writable folder in which a temporary one is created. It is removed at exit, after
+            those of libraries.
     """
     if _has_one():
         return
@@ -43,7 +43,7 @@ def _made_in(results: Path) -> Iterator[None]:
     missing = [folder for folder in (results, *results.parents) if not folder.exists()]
     try:
         with partial_folder(results / "temporary") as folder:
-            # Processes that are started look into the environment.
+            # Child processes read the environment variable.
             variable = os.environ.get("TMPDIR")
             tempfile.tempdir = os.environ["TMPDIR"] = str(folder.absolute())
             try:

@@ -1,4 +1,4 @@
-"""Work in threads: how many there can be, and results in order, no further ahead than needed."""
+"""Ordered maps over threads with bounded lookahead."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Result = TypeVar("Result")
 
 
 def usable_cores() -> int:
-    """Cores that this process may use, at least 1."""
-    if hasattr(os, "sched_getaffinity"):  # macOS and Windows cannot tell
+    """Return the number of cores that this process may use, at least 1."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
@@ -27,25 +27,25 @@ def map_in_threads(
     num_threads: int,
     num_ahead: int = 32,
 ) -> Iterator[Result]:
-    """Apply a function to items in threads; memory stays flat however many there are.
+    """Apply a function to items in threads, with bounded memory.
 
     Args:
-        function: may run in several threads at the same time.
-        items: taken one by one, in the thread of whoever takes the results.
+        function: thread-safe.
+        items: consumed one by one, in the thread that consumes the results.
         num_threads: at least 1.
-        num_ahead: items that are begun, or wait to be, before a result of theirs is taken.
+        num_ahead: items that are submitted before their results are consumed.
 
     Yields:
         Results in the order of the items.
 
     Raises:
-        Exception: that the function has raised, when its turn comes.
+        Exception: raised by the function, at the item's turn.
     """
     executor = ThreadPoolExecutor(num_threads)
     try:
         yield from map_ahead(executor, function, items, num_ahead=num_ahead)
     finally:
-        # On Ctrl-C nobody wants to wait for what is still queued.
+        # On Ctrl-C, drop the queued items.
         executor.shutdown(cancel_futures=True)
 
 
@@ -56,7 +56,7 @@ def map_ahead(
     *,
     num_ahead: int,
 ) -> Iterator[Result]:
-    """What `map_in_threads` does, with the threads or processes of somebody who keeps them."""
+    """Do what `map_in_threads` does with an executor of the caller."""
     waiting = iter(items)
     ahead = deque(executor.submit(function, item) for item in itertools.islice(waiting, num_ahead))
     while ahead:
@@ -65,7 +65,7 @@ def map_ahead(
 
 
 def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Lists of so many items; the last one may be shorter."""
+    """Yield lists of `size` items; the last one may be shorter."""
     waiting = iter(items)
     while batch := list(itertools.islice(waiting, size)):
         yield batch

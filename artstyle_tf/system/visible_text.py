@@ -1,8 +1,8 @@
-r"""Control characters, made visible wherever a person reads text.
+r"""Escaping of control characters in printed text.
 
-A file's name may hold any of them: ESC begins a command to the terminal, a line's end forges a line
-of the program, and what changes the direction of writing shows a name as another one (Unicode
-Technical Report 36, section 3.5; CVE-2021-42574).
+A file name may contain any of them: ESC starts a terminal command, a newline forges a line of
+output, and bidirectional controls display a name as another one (Unicode Technical Report 36,
+section 3.5; CVE-2021-42574).
 """
 
 from __future__ import annotations
@@ -10,29 +10,26 @@ from __future__ import annotations
 import re
 from typing import Any
 
-# C0, DEL and C1; separators of lines and paragraphs; embeddings, overrides and isolates of the
-# direction of writing; halves of surrogate pairs, which stand for bytes that are no text.
+# C0, DEL and C1; line and paragraph separators; bidirectional embeddings, overrides and isolates;
+# lone surrogates, which stand for bytes that are not valid UTF-8.
 _CONTROLS = "\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
 _ANY = re.compile(f"[{_CONTROLS}]")
-# A line's end may be two characters. Line feed and tab are what the program's own text is made of.
+# CR LF is one line end. Line feed and tab occur in the program's own text.
 _ANY_BUT_LINES = re.compile(f"(?!\r\n)(?![\n\t])[{_CONTROLS}]")
 
 
 def shown(text: str) -> str:
-    r"""Text in one line, for a message: control characters as Python writes them, e.g. \x1b or \n.
-
-    Done twice, it is as if done once.
-    """
+    r"""Escape all control characters as in Python source, e.g. \x1b or \n; idempotent."""
     return _ANY.sub(_escaped, text)
 
 
 def shown_lines(text: str) -> str:
-    """Text of the program's own lines, with their ends and tabs; see `shown` for the rest."""
+    """Escape control characters other than newlines and tabs; see `shown`."""
     return _ANY_BUT_LINES.sub(_escaped, text)
 
 
 def shown_values(value: Any) -> Any:
-    """Nested mappings and sequences, all texts of which are `shown`; the rest stays as it is."""
+    """Apply `shown` to all strings in nested mappings and sequences."""
     if isinstance(value, str):
         return shown(value)
     if isinstance(value, dict):
@@ -43,14 +40,14 @@ def shown_values(value: Any) -> Any:
 
 
 def has_controls(text: str, *, but_lines: bool = False) -> bool:
-    """Whether there is something to make visible; line feeds and tabs may be left out of it."""
+    """Return whether text contains control characters, optionally ignoring newlines and tabs."""
     return (_ANY_BUT_LINES if but_lines else _ANY).search(text) is not None
 
 
 def json_escaped(text: str) -> str:
-    r"""JSON in which what `json.dumps` leaves as it is, such as U+009B, is written as \u009b.
+    r"""Escape control characters that `json.dumps` leaves, such as U+009B, as \u009b.
 
-    It says the same: outside of strings there are no such characters.
+    The JSON stays equivalent: such characters only occur in strings.
     """
     return _ANY_BUT_LINES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
