@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from artstyle_tf.system.visible_text import shown
 
 # Characters with a meaning within a line: code, emphasis, links, images, HTML, tables,
-# strikethrough, formulas. Source: CommonMark 0.31.2, 2.4 and 6; GitHub Flavored Markdown, 4.10 and 6.5. An
-# underscore between letters has none.
+# strikethrough, formulas. Source: CommonMark 0.31.2, 2.4 and 6; GitHub Flavored Markdown, 4.10 and
+# 6.5. An underscore between letters has none.
 _SPECIAL = re.compile(r"[\\`*\[\]{}|~$!#]|(?<![^\W_])_|_(?![^\W_])")
 # Characters that start a list, a heading or a rule.
 _AT_START = re.compile(r"^([0-9]*)([-+=.)])")
