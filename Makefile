@@ -78,7 +78,7 @@ test-shared: $(VENV)/.ready-to-test  ## Run the tests on the real images, where 
 	$(BIN)/python -m pytest -m shared
 
 test-reliability: $(VENV)/.ready-to-test  ## Kill, flood, fill and starve the programs (about half an hour)
-	$(BIN)/python -m pytest -m reliability -n 1 -rA tests/reliability
+	$(BIN)/python -m pytest -m reliability -n 1 -rA
 
 ifdef AUDIT_DB
 audit: $(VENV)/.ready

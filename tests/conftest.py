@@ -27,6 +27,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from artstyle_tf.trunk_cache import settings as trunk_cache_settings
+
+# `training.trunk_cache.runtime: auto` is Keras in these processes and in the programs that
+# tests/reliability forks: compiling a trunk takes longer than most trainings here. Tests of the
+# faster runtimes ask for the fixture `shipped_runtimes`; other processes get `runtime=keras`.
+_SHIPPED_RUNTIMES = trunk_cache_settings.AUTOMATIC_RUNTIMES
+trunk_cache_settings.AUTOMATIC_RUNTIMES = ()
+
 # Folders whose files take minutes. They are begun first, so that at the end no process is left
 # alone with one of them.
 _LONGEST_FIRST = (
@@ -51,9 +59,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _seeded():
-    """A test that draws weights without a seed must not pass today and fail tomorrow."""
-    if "keras" in sys.modules:  # else the test needs none, and the import takes seconds
+    """A test that draws weights without a seed must not pass today and fail tomorrow.
+
+    Keras and NumPy are seeded. A new seed of TensorFlow's own, from which nothing here draws, would
+    make it prepare each function anew that is used again, up to 0.2 s for each test.
+    """
+    if "keras" not in sys.modules:  # the test needs none, and the import takes seconds
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        if "tensorflow" in sys.modules:
+            patch.setattr(sys.modules["tensorflow"].random, "set_seed", lambda seed: None)
         sys.modules["keras"].utils.set_random_seed(0)
+
+
+@pytest.fixture
+def shipped_runtimes(monkeypatch):
+    """Lets `runtime: auto` choose among all runtimes, as it does outside the tests."""
+    monkeypatch.setattr(trunk_cache_settings, "AUTOMATIC_RUNTIMES", _SHIPPED_RUNTIMES)
 
 
 @pytest.fixture(scope="session")
@@ -119,7 +141,7 @@ def build_tiny_network(*, include_top=False, weights=None, input_shape=(16, 16, 
     return keras.Model(inputs, x, name="tiny")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_backbone():
     """Function (image_size_px=16) -> Backbone around the tiny network, always the same weights."""
     import keras

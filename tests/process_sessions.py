@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import time
 
+from patience import HUNG_SECONDS
+
 
 def wait_until_session_is_empty(session: int) -> None:
     """Waits until no process is left; the session has the id of the first one."""
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + HUNG_SECONDS
     while time.monotonic() < deadline:
         try:
             os.killpg(session, 0)

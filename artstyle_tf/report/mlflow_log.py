@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,8 @@ def log_to_mlflow(run: RunDirectory, *, tracking_uri: str | None, experiment: st
     Returns:
         The id that MLflow has given it.
     """
+    # Read when it is imported: it reports its use over the network unasked, except within tests.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     import mlflow  # pyright: ignore[reportMissingImports]
 
     facts = read_run_facts(run)

@@ -12,6 +12,10 @@ from artstyle_tf.config.base import (
 CacheMode = Literal["auto", "always", "never"]
 """Whether activations are kept: where possible and cheaper, or else an error, or not at all."""
 
+AUTOMATIC_RUNTIMES: tuple[str, ...] = ("openvino", "compiled")
+"""What `runtime: auto` tries, the fastest first; Keras computes if none of them does. The tests
+empty it in one place, so that the trunks of hundreds of tiny trainings are not compiled."""
+
 
 class TrunkCacheExperiment(Schema):
     """What is kept of frozen blocks: shown, or cleared."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import SILENT, Reporter
+from artstyle_tf.trunk_cache import settings
 from artstyle_tf.trunk_cache.openvino_runner import OpenVinoRunner, import_openvino
 
 RuntimeChoice = Literal["auto", "keras", "openvino"]
@@ -123,10 +124,11 @@ def open_trunk_runtime(
             received="training.trunk_cache.runtime=openvino",
             fix="pip install 'artstyle-tf[openvino]', or training.trunk_cache.runtime=auto",
         )
+    wanted = settings.AUTOMATIC_RUNTIMES if choice == "auto" else (choice,)
     candidates: dict[str, Callable[[], TrunkRuntime]] = {}
-    if choice != "keras" and has_openvino:
+    if "openvino" in wanted and has_openvino:
         candidates["OpenVINO"] = lambda: OpenVinoRuntime(trunk)
-    if choice == "auto" and compile_trunk is not None:
+    if "compiled" in wanted and compile_trunk is not None:
         candidates["A compiled graph"] = lambda: CompiledRuntime(trunk, compile_trunk)
     expected = plain.run(sample) if candidates else []
     tell = reporter.warn if choice == "openvino" else reporter.info

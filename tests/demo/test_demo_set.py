@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from patience import HUNG_SECONDS
 from PIL import Image
 from process_sessions import wait_until_session_is_empty
 
@@ -261,11 +262,11 @@ class TestWholeOrAbsent:
         process = subprocess.Popen(
             [sys.executable, program], env=environment, start_new_session=True
         )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + HUNG_SECONDS
         while not list(tmp_path.glob(".images.*/images/*/*.jpg")) and time.monotonic() < deadline:
             time.sleep(0.05)
         process.kill()
-        process.communicate(timeout=20)
+        process.communicate(timeout=HUNG_SECONDS)
         assert list(tmp_path.glob(".images.*/images/*/*.jpg"))
         assert not (tmp_path / "images").exists()
         wait_until_session_is_empty(process.pid)

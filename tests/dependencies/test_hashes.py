@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from patience import HUNG_SECONDS
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "dependencies"
@@ -109,7 +110,7 @@ def workplace(tmp_path):
 
 def make(folder, *arguments):
     command = ["make", "-C", str(folder), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=HUNG_SECONDS)
 
 
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="needs make")

@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from patience import HUNG_SECONDS
 
 ROOT = Path(__file__).parents[2]
 PINS = "pillow==13.0.0\nai-edge-litert==2.3.0 ; sys_platform != 'win32'\npsycopg[binary]==3.3.9\n"
@@ -54,7 +55,7 @@ def audit(tmp_path):
         (tmp_path / "pins.txt").write_text(pins)
         script = ROOT / "dependencies/offline_audit.py"
         command = [sys.executable, str(script), str(database), str(tmp_path / "pins.txt")]
-        told = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        told = subprocess.run(command, capture_output=True, text=True, timeout=HUNG_SECONDS)
         assert "Traceback" not in told.stderr
         return told.returncode, told.stdout, told.stderr
 

@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from patience import HUNG_SECONDS
 from PIL import Image
 from process_sessions import wait_until_session_is_empty
 
@@ -441,14 +442,14 @@ def test_a_killed_program_leaves_nothing_half_written(tmp_path, how):
     process = subprocess.Popen(
         [sys.executable, program], env=environment, stderr=subprocess.PIPE, start_new_session=True
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + HUNG_SECONDS
     while len(list(destination.glob("*/*/*+*"))) < 5 and time.monotonic() < deadline:
         time.sleep(0.05)
     if how == signal.SIGINT:
         os.killpg(process.pid, how)  # As a terminal does: to the workers, too.
     else:
         process.kill()
-    process.communicate(timeout=20)
+    process.communicate(timeout=HUNG_SECONDS)
     assert process.returncode != 0
     done = _times(destination)
     assert len(done) >= 5

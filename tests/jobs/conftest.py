@@ -8,21 +8,27 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _figures_without_layout():
-    """Figures are drawn, but small and not laid out, which takes a third of a tiny training.
+    """Figures are drawn, but small, once and not laid out, which takes a third of a tiny training.
 
-    How they look is tested in tests/plots, and the scripts in tests/smoke write them as they are.
+    Matplotlib draws each twice, first without pixels to find its extent. How they look is tested in
+    tests/plots, and the scripts in tests/smoke write them as they are.
     """
     save = Figure.savefig
 
     def save_quickly(self, file, **options):
         del options
         self.set_layout_engine("none")
-        save(self, file, dpi=100)
+        if str(file).endswith(".png"):
+            self.set_dpi(100)
+            FigureCanvasAgg(self).print_png(file)
+        else:
+            save(self, file, dpi=100)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", save_quickly)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 from pathlib import Path
 
@@ -31,11 +33,40 @@ training:
 """
 
 
+STYLES = {"bold": 21, "fine": 21, "wide": 14}
+TEN_EPOCHS = {
+    "plain": ["training.trunk_cache.mode=never"],
+    "cached": [],
+    "half": ["training.trunk_cache.dtype=float16", "training.trunk_cache.folder=half_precision"],
+}
+"""Runs that several tests read -> what is different from the config."""
+
+
+@pytest.fixture(scope="module")
+def trained_once(first_workplace):
+    with first_workplace(STYLES, {"config.yaml": CONFIG}) as folder:
+        for name, different in TEN_EPOCHS.items():
+            options = ["--config", "config.yaml", "--run-name", name, "--json", *different]
+            out, heard = io.StringIO(), io.StringIO()
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(heard):
+                assert main(options, verb="train-direct") == 0
+            answer = {**json.loads(out.getvalue()), "heard": heard.getvalue()}
+            Path(f"{name}.json").write_text(json.dumps(answer))
+    return folder
+
+
+@pytest.fixture
+def trained(trained_once, enter_copy, tiny_network_by_name):
+    """Name of a run of ten epochs -> as `train` returns it, in a workplace of the test's own."""
+    enter_copy(trained_once)
+    return {name: json.loads(Path(f"{name}.json").read_text()) for name in TEN_EPOCHS}
+
+
 @pytest.fixture
 def workplace(tmp_path, monkeypatch, write_images, tiny_network_by_name):
     monkeypatch.chdir(tmp_path)
     Path("config.yaml").write_text(CONFIG)
-    write_images(Path("images"), {"bold": 21, "fine": 21, "wide": 14})
+    write_images(Path("images"), STYLES)
     return tmp_path
 
 
@@ -77,9 +108,8 @@ def history_of(result):
     return pd.read_csv(Path(result["run"]) / "history.csv")
 
 
-def test_fifty_steps_on_kept_activations_give_the_weights_of_plain_training(train):
-    plain = train("plain", "training.trunk_cache.mode=never")
-    cached = train("cached")
+def test_fifty_steps_on_kept_activations_give_the_weights_of_plain_training(trained):
+    plain, cached = trained["plain"], trained["cached"]
     assert "Not using the trunk cache: training.trunk_cache.mode is never" in plain["heard"]
     assert cached["trunk_cache"]["use"]
     assert plain["best_epoch"] == cached["best_epoch"]
@@ -91,7 +121,27 @@ def test_fifty_steps_on_kept_activations_give_the_weights_of_plain_training(trai
     assert plain["test"] == pytest.approx(cached["test"], rel=1e-4)
 
 
-@pytest.mark.parametrize("plan", [(0, 1, 2), (2, 1), (1, "all")])
+def test_the_fastest_runtime_trains_as_keras_does(train, shipped_runtimes):
+    """OpenVINO where it is installed; the rows of Keras are those of another table."""
+    options = ["training.phases.0.epochs=2", "training.linear_probe={balanced: true}"]
+    slow = train("keras", *options)
+    another = "training.trunk_cache.folder=another"
+    fast = train("fast", *options, another, "training.trunk_cache.runtime=auto")
+    assert fast["trunk_cache"]["use"]
+    assert "is not used" not in fast["heard"]
+    assert "cannot run" not in fast["heard"]
+    assert list(Path("another").rglob("*.npy"))
+    assert largest_relative_difference(slow, fast) < 1e-3
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        (0, 1, 2),
+        pytest.param((2, 1), marks=pytest.mark.reliability),
+        pytest.param((1, "all"), marks=pytest.mark.reliability),
+    ],
+)
 def test_every_plan_gives_the_same_with_and_without_the_cache(train, plan):
     options = ["training.linear_probe={balanced: true}", phases(*plan)]
     plain = train("plain", *options, "training.trunk_cache.mode=never")
@@ -119,22 +169,21 @@ def test_a_style_head_learns_the_same_with_and_without_the_cache(train):
     assert not any(key.startswith(("stem", "block1a_conv")) for key in moved)
 
 
-def test_half_precision_predicts_the_same_styles(train):
-    plain = train("plain", "training.trunk_cache.mode=never")
-    cached = train("cached", "training.trunk_cache.dtype=float16")
+def test_half_precision_predicts_the_same_styles(trained):
     first, second = (
-        pd.read_csv(Path(result["run"]) / "validation" / "predictions.csv")
-        for result in (plain, cached)
+        pd.read_csv(Path(trained[name]["run"]) / "validation" / "predictions.csv")
+        for name in ("plain", "half")
     )
     assert (first["prediction"] == second["prediction"]).mean() >= 0.995
     np.testing.assert_allclose(first["confidence"], second["confidence"], atol=0.01)
 
 
 def test_the_second_run_finds_everything_there(train):
-    first = train("first", "training.linear_probe={balanced: true}")
+    options = ["training.linear_probe={balanced: true}", "training.phases.0.epochs=1"]
+    first = train("first", *options)
     assert "forward passes through the frozen blocks instead of" in first["heard"]
     assert "Frozen blocks on" in first["heard"]
-    second = train("second", "training.linear_probe={balanced: true}", "model.dropout=0")
+    second = train("second", *options, "model.dropout=0")
     assert "everything it needs is there already" in second["heard"]
     assert "Frozen blocks on" not in second["heard"]
     environment = json.loads((Path(second["run"]) / "environment.json").read_text())
@@ -145,10 +194,15 @@ def test_the_second_run_finds_everything_there(train):
     ("overrides", "reason"),
     [
         (["data.views=null", "data.online_augmentation=flip"], "online augmentation"),
-        (["training.batch_norm=trained"], "BatchNormalization is to learn"),
         (["training.trunk_cache.size_limit_gb=1e-6"], "there is room for"),
-        ([phases("all")], "no phase leaves blocks frozen"),
-        (["data.views.num_views=99"], "it would take"),
+        *(  # of the same decision, whose reasons tests/trunk_cache/test_cache_decision.py has
+            pytest.param(overrides, reason, marks=pytest.mark.reliability)
+            for overrides, reason in (
+                (["training.batch_norm=trained"], "BatchNormalization is to learn"),
+                ([phases("all")], "no phase leaves blocks frozen"),
+                (["data.views.num_views=99"], "it would take"),
+            )
+        ),
     ],
 )
 def test_where_the_cache_does_not_help_training_is_plain(train, overrides, reason):
@@ -158,12 +212,12 @@ def test_where_the_cache_does_not_help_training_is_plain(train, overrides, reaso
     assert not Path("outputs/trunk_cache").exists()
 
 
-def test_scores_of_a_cached_run_are_those_of_the_saved_model(train, capsys):
-    trained = train("run", "training.trunk_cache.dtype=float16")
+def test_scores_of_a_cached_run_are_those_of_the_saved_model(trained, capsys):
+    run = trained["half"]
     for split, name in (("val", "validation"), ("test", "test")):
-        options = ["--run", trained["run"], f"split={split}", "--json", "--quiet"]
+        options = ["--run", run["run"], f"split={split}", "--json", "--quiet"]
         assert main(options, verb="evaluate") == 0
-        assert json.loads(capsys.readouterr().out)["metrics"] == trained[name]
+        assert json.loads(capsys.readouterr().out)["metrics"] == run[name]
 
 
 @pytest.fixture
@@ -202,9 +256,7 @@ def test_a_plain_run_stays_plain_when_it_is_resumed(train, interrupt_in_epoch_3)
     assert not train("run", "--resume")["trunk_cache"]["use"]
 
 
-def test_the_cache_is_shown_and_cleared(train, capsys):
-    train("run")
-
+def test_the_cache_is_shown_and_cleared(trained, capsys):
     def trunk_cache(*arguments):
         exit_code = main(list(arguments), verb="trunk-cache")
         return exit_code, *capsys.readouterr()

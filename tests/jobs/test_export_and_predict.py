@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import shutil
@@ -71,9 +72,46 @@ def workplace(trained, enter_copy):
     return enter_copy(trained)
 
 
+INSTALLED = [name for name in FORMATS if not missing_packages(name)]
+EXPORTS = {
+    "direct": [
+        f"formats=[{','.join(INSTALLED)}]",
+        *("num_timing_rounds=1", "max_macro_f1_drop=1", "license=cc-by-4.0"),
+    ],
+    "triplet": [],
+}
+"""What several tests read -> its options."""
+
+
+@pytest.fixture(scope="module")
+def exported_once(trained, tmp_path_factory):
+    """Both runs exported, the classifier to every format whose packages are here."""
+    folder = tmp_path_factory.mktemp("exported")
+    shutil.copytree(trained, folder, dirs_exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for kind, options in EXPORTS.items():
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                assert call("export-model", "--run", run_folder(kind), *options, "--json") == 0
+            Path(f"{kind}.json").write_text(printed.getvalue())
+    return folder
+
+
+@pytest.fixture
+def exported(exported_once, enter_copy):
+    """The JSON of each export, in a workplace of the test's own."""
+    enter_copy(exported_once)
+    return {kind: json.loads(Path(f"{kind}.json").read_text()) for kind in EXPORTS}
+
+
 @pytest.fixture
 def mixed(workplace):
     """Images of all kinds in one style folder, as somebody's collection may be."""
+    return write_mixed()
+
+
+def write_mixed():
     # None that was learned from: evaluate.py lets no image vote for itself.
     source = Image.open(sorted(Path("images/bold").iterdir())[0]).convert("RGB").rotate(7)
     alpha = source.copy()
@@ -134,10 +172,10 @@ def test_predictions_are_those_of_evaluate(mixed, kind, capsys):
 
 
 @pytest.mark.parametrize("kind", RUNS)
-def test_a_saved_model_answers_as_evaluate_does(mixed, kind, capsys):
-    result = answer(capsys, "export-model", "--run", run_folder(kind))
+def test_a_saved_model_answers_as_evaluate_does(exported, kind):
+    result = exported[kind]
     signatures = tf.saved_model.load(result["saved_model"]).signatures
-    expected = evaluated(kind, mixed)
+    expected = evaluated(kind, write_mixed())
     # TIFF is not for TensorFlow; other JPEGs than plain ones and lossy WebP are encoded anew when
     # they are prepared, and a large image is reduced first: the same label must come out.
     nearly = {"turned.jpg", "gray.jpg", "print.jpg", "lossy.webp", "large.png"}
@@ -177,21 +215,27 @@ def test_an_export_measures_where_the_graph_differs_from_preparation(workplace, 
     assert limits["max_pixels"] == 5000
 
 
-def test_without_its_images_an_export_says_that_nothing_was_measured(
-    workplace, capsys, monkeypatch
-):
+@pytest.fixture
+def without_measuring(monkeypatch):
+    """An export finds no images to measure differences on."""
+
     def missing(*_, **__):
         raise ArtstyleError("The images are gone")
 
     monkeypatch.setattr(measured_differences, "read_own_images", missing)
+
+
+def test_without_its_images_an_export_says_that_nothing_was_measured(
+    workplace, capsys, without_measuring
+):
     result = answer(capsys, "export-model", "--run", run_folder("direct"))
     assert result["differences"] == "The images are gone."
     readme = Path(result["serving"], "README.md").read_text()
     assert "How much that changes was not measured: The images are gone." in readme
 
 
-def test_an_embedding_is_served_with_its_neighbors(workplace, capsys):
-    result = answer(capsys, "export-model", "--run", run_folder("triplet"))
+def test_an_embedding_is_served_with_its_neighbors(exported, capsys):
+    result = exported["triplet"]
     signature = tf.saved_model.load(result["saved_model"]).signatures["serving_default"]
     images = sorted(Path("images").rglob("*.png"))[::7]
     said = signature(image_bytes=tf.constant([path.read_bytes() for path in images]))
@@ -212,7 +256,7 @@ def test_an_embedding_is_served_with_its_neighbors(workplace, capsys):
     np.testing.assert_allclose(lengths, 1.0, atol=1e-5)
 
 
-def test_each_export_is_a_version_of_its_own(workplace, capsys):
+def test_each_export_is_a_version_of_its_own(workplace, capsys, without_measuring):
     options = ["--run", run_folder("direct"), "--outputs", "elsewhere"]
     versions = [answer(capsys, "export-model", *options)["saved_model"] for _ in range(2)]
     folder = Path("elsewhere/models/direct/export/saved_model")
@@ -222,8 +266,8 @@ def test_each_export_is_a_version_of_its_own(workplace, capsys):
     assert not (run_folder("direct") / "export").exists()
 
 
-def test_the_card_says_what_was_measured(workplace, capsys):
-    result = answer(capsys, "export-model", "--run", run_folder("direct"), "license=cc-by-4.0")
+def test_the_card_says_what_was_measured(exported):
+    result = exported["direct"]
     card = Path(result["model_card"]).read_text(encoding="utf-8")
     _, header, body = card.split("---\n", 2)
     header = yaml.safe_load(header)
@@ -238,7 +282,7 @@ def test_the_card_says_what_was_measured(workplace, capsys):
     assert "was not measured" in body  # no cross-validation was given
 
 
-def test_the_card_takes_the_gap_from_a_cross_validation(workplace, capsys):
+def test_the_card_takes_the_gap_from_a_cross_validation(workplace, capsys, without_measuring):
     folds = {
         "kind": "direct",
         "random": {"macro_f1": 0.84, "macro_f1_interval": [0.8, 0.87]},
@@ -257,14 +301,14 @@ def test_the_card_takes_the_gap_from_a_cross_validation(workplace, capsys):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_format_says_what_keras_says(workplace, name, capsys):
-    if missing_packages(name):
+def test_every_format_says_what_keras_says(exported, name):
+    if name not in INSTALLED:
         pytest.skip(f"{', '.join(missing_packages(name))} not installed")
-    options = ["--run", run_folder("direct"), "--formats", name, "num_timing_rounds=1"]
-    result = answer(capsys, "export-model", *options, "max_macro_f1_drop=1")
+    result = exported["direct"]
     rows = {row["format"]: row for row in result["formats"]}
-    assert set(rows) == {"keras", "saved_model", name}
-    for other, row in rows.items():
+    assert set(rows) == {"keras", "saved_model", *INSTALLED}
+    for other in ("keras", "saved_model", name):
+        row = rows[other]
         if other == "litert_int8":
             assert row["largest_difference"] < 0.3
             continue

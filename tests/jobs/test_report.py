@@ -305,14 +305,16 @@ def test_mlflow_is_asked_for_before_anything_is_written(workplace, capsys, monke
 
 @pytest.mark.skipif(not has_mlflow(), reason="MLflow is not installed")
 @pytest.mark.filterwarnings("ignore")  # its own, of a dozen libraries
-def test_mlflow_has_parameters_metrics_figures_and_the_model(workplace, capsys):
+def test_mlflow_has_parameters_metrics_figures_and_the_model(workplace, capsys, monkeypatch):
     import mlflow
 
+    monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
     store = f"sqlite:///{workplace / 'mlflow.db'}"
     wanted = f"training.mlflow={{tracking_uri: '{store}', experiment: tests}}"
     assert train("direct", "--overwrite", wanted) == 0
     heard = capsys.readouterr()
     assert "left out" not in heard.err
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
     result = json.loads(heard.out)
     client = mlflow.MlflowClient(store)
     (logged,) = client.search_runs([client.get_experiment_by_name("tests").experiment_id])

@@ -214,7 +214,8 @@ def test_tensorboard_gets_the_health_of_the_embedding(trained, capsys):
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    assert train("training.tensorboard=true", "--json", "--quiet") == 0
+    one = "training.phases=[{unfreeze_blocks: 1, epochs: 1, learning_rate: 1e-3, loss: semi_hard}]"
+    assert train("training.tensorboard=true", one, "--json", "--quiet") == 0
     folder = Path(json_from(capsys)["run"]) / "tensorboard"
     found = set()
     for events in folder.rglob("events.*"):
@@ -225,24 +226,41 @@ def test_tensorboard_gets_the_health_of_the_embedding(trained, capsys):
     assert {"epoch_active_triplets", "epoch_macro_f1"} <= found
 
 
-@pytest.mark.parametrize(
-    "overrides",
-    [
-        ["training.loss.margin=null"],
-        ["training.loss={distance: cosine, margin: 0.3}"],
-        ["training.phases.0.loss=supervised_contrastive"],
-        ["training.phases.0.loss=batch_all", "training.trunk_cache.mode=never"],
-        ["training.projection_init=null", "training.collapse_guard=null"],
-        ["data.upsampling={policy: flip, jitter: 0}", "training.batch.separate_siblings=false"],
-        ["training.phases=[{unfreeze_blocks: all, epochs: 1, learning_rate: 1e-3}]"],
-        ["training.batch={classes: 2, images_per_class: 7}"],
-        ["model.head=style", "model.style.width=4", "training.projection_init.method=ridge"],
-    ],
-    ids=lambda overrides: overrides[0].split("=")[0].rpartition(".")[2],
-)
-def test_every_choice_trains(trained, capsys, overrides):
+CHOICES = [
+    ["training.loss.margin=null"],
+    ["training.loss={distance: cosine, margin: 0.3}"],
+    ["training.phases.0.loss=supervised_contrastive"],
+    ["training.phases.0.loss=batch_all", "training.trunk_cache.mode=never"],
+    ["training.projection_init=null", "training.collapse_guard=null"],
+    ["data.upsampling={policy: flip, jitter: 0}", "training.batch.separate_siblings=false"],
+    ["training.phases=[{unfreeze_blocks: all, epochs: 1, learning_rate: 1e-3}]"],
+    ["training.batch={classes: 2, images_per_class: 7}"],
+    ["model.head=style", "model.style.width=4", "training.projection_init.method=ridge"],
+]
+TOGETHER = [(0, 6, 7), (1, 3, 5), (2, 4), (8,)]
+"""Choices that one training can make at the same time."""
+
+
+def trains(capsys, *overrides):
     assert train(*overrides, "--json", "--quiet") == 0
     assert np.isfinite(json_from(capsys)["validation"]["macro_f1"])
+
+
+@pytest.mark.parametrize("numbers", TOGETHER)
+def test_every_choice_trains(trained, capsys, numbers):
+    trains(capsys, *(override for number in numbers for override in CHOICES[number]))
+
+
+def test_no_choice_is_left_out():
+    assert sorted(sum(TOGETHER, ())) == list(range(len(CHOICES)))
+
+
+@pytest.mark.reliability
+@pytest.mark.parametrize(
+    "overrides", CHOICES, ids=lambda overrides: overrides[0].split("=")[0].rpartition(".")[2]
+)
+def test_every_choice_trains_alone(trained, capsys, overrides):
+    trains(capsys, *overrides)
 
 
 def test_a_dry_run_names_the_losses(trained, capsys):

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 from documented_names import undocumented_names
+from patience import HUNG_SECONDS
 
 from artstyle_tf.cli.main import main
 from artstyle_tf.config.experiment import DirectExperiment
@@ -41,6 +42,7 @@ training:
   batch_size: 8
   linear_probe: null
   phases: [{unfreeze_blocks: 1, epochs: 2, learning_rate: 1e-3}]
+  trunk_cache: {runtime: keras}
 tuning:
   space:
     training.phases.0.learning_rate: {type: float, low: 1e-4, high: 1e-2, log: true}
@@ -54,7 +56,7 @@ tuning:
 
 def tune(*arguments, cwd):
     command = [sys.executable, str(SCRIPT), "--config", "tune.yaml", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=HUNG_SECONDS)
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from patience import HUNG_SECONDS
 
 from artstyle_tf.losses.registry import build_metric_loss
 from artstyle_tf.losses.settings import METRIC_LOSSES, MetricLossConfig
@@ -171,7 +172,7 @@ def test_jax_gives_the_same_values_and_gradients():
         env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=HUNG_SECONDS,
     )
     assert answer.returncode == 0, answer.stderr
     generator = np.random.default_rng(0)

@@ -184,7 +184,7 @@ def open_for():
     clients = []
 
     def open_(server: Server, **options):
-        options = {"model_name": server.export.name, "timeout_seconds": 10, "retries": 0} | options
+        options = {"model_name": server.export.name, "timeout_seconds": 60, "retries": 0} | options
         clients.append(open_client(server.url, **options))
         return clients[-1]
 

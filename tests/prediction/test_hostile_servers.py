@@ -15,6 +15,7 @@ import tracemalloc
 
 import pytest
 from hostile_http import hostile_server, open_client
+from patience import HUNG_SECONDS
 
 from artstyle_tf.prediction.server.http_connection import HttpConnection, PassingFailure
 from artstyle_tf.prediction.server.rest_client import RequestRefused, plain_message
@@ -58,7 +59,7 @@ def metadata_of(definition):
 METADATA = metadata_of(DEFINITION)
 
 
-def ask(answer, *, metadata=METADATA, timeout_seconds=5.0, retries=0):
+def ask(answer, *, metadata=METADATA, timeout_seconds=60.0, retries=0):
     """What a client makes of a server; the message of its error if it raises one."""
     with hostile_server(metadata, answer) as server:
         client = open_client(
@@ -108,9 +109,9 @@ def test_the_connection_of_a_request_that_is_given_up_is_ended(name):
         with pytest.raises(ArtstyleError, match="no answer within"):
             client.predict([b"image"])
         for thread in set(threading.enumerate()) - before - set(server.threads):
-            thread.join(30)
+            thread.join(HUNG_SECONDS)
             assert not thread.is_alive()
-        assert server.ended.wait(30)
+        assert server.ended.wait(HUNG_SECONDS)
         client.close()
 
 
@@ -128,7 +129,7 @@ def test_an_encrypted_connection_is_ended_too(tmp_path):
         client.signature()
         with pytest.raises(ArtstyleError, match="no answer within 1 s"):
             client.predict([b"image"])
-        assert server.ended.wait(30)
+        assert server.ended.wait(HUNG_SECONDS)
         client.close()
 
 
@@ -353,7 +354,7 @@ def test_a_password_is_not_shown():
 def test_a_request_to_an_address_beyond_ascii_reaches_the_server():
     with hostile_server(METADATA, lambda talk: talk.json({"outputs": ANSWER})) as server:
         client = open_client(
-            f"{server.url}/é/v1/models/è", timeout_seconds=5, retries=0, model_name=None
+            f"{server.url}/é/v1/models/è", timeout_seconds=60, retries=0, model_name=None
         )
         assert client.predict([b"image"])["label"].tolist() == ["Cubism"]
         client.close()

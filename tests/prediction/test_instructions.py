@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from patience import HUNG_SECONDS
 
 from artstyle_tf.export.served_signature import KNOWN_OUTPUTS
 from artstyle_tf.export.serving_kit import (
@@ -55,7 +56,7 @@ def run(*command: object, server: str, is_right: bool = True) -> subprocess.Comp
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=HUNG_SECONDS,
         check=False,
         cwd="/",
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from patience import HUNG_SECONDS
 
 from artstyle_tf.export.saved_model import WARM_UP_FILE
 
@@ -33,7 +34,7 @@ def run_alone(*arguments: object, cwd: Path) -> str:
         env=environment | {"CUDA_VISIBLE_DEVICES": "-1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=HUNG_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -24,6 +24,7 @@ training:
            {unfreeze_blocks: all, epochs: 2, learning_rate: 1e-2}]
 cross_validation: {num_folds: 2}
 """
+STYLES = {"bold": 16, "fine": 16, "wide": 16}
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +37,7 @@ def server() -> Iterator[ForkServer]:
 def make_workplace(tmp_path_factory, write_images) -> Callable[[str], Path]:
     """Function (name) -> a new folder with a config; images are shared."""
     folder = tmp_path_factory.mktemp("reliability")
-    write_images(folder / "images", {"bold": 16, "fine": 16, "wide": 16})
+    write_images(folder / "images", STYLES)
 
     def make(name: str) -> Path:
         workplace = folder / name
@@ -47,12 +48,24 @@ def make_workplace(tmp_path_factory, write_images) -> Callable[[str], Path]:
     return make
 
 
-@pytest.fixture(scope="module")
-def finished(make_workplace, server) -> Path:
-    """A workplace with the finished run `run`; to be copied or only read."""
-    workplace = make_workplace("finished")
+@pytest.fixture(scope="session")
+def finished_once(tmp_path_factory, write_images, server) -> Path:
+    """What `finished` is a copy of, for all test files."""
+    folder = tmp_path_factory.mktemp("finished once")
+    write_images(folder / "images", STYLES)
+    workplace = folder / "finished"
+    workplace.mkdir()
+    (workplace / "config.yaml").write_text(CONFIG)
     ended = server.run("train-direct", *TRAIN, cwd=workplace)
     assert ended.code == 0, ended.err
+    return workplace
+
+
+@pytest.fixture(scope="module")
+def finished(make_workplace, finished_once) -> Path:
+    """A workplace with the finished run `run`; to be copied or only read."""
+    workplace = make_workplace("finished")
+    shutil.copytree(finished_once, workplace, dirs_exist_ok=True)
     return workplace
 
 

@@ -126,7 +126,7 @@ class ForkServer:
         """Ends the server."""
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=600)
         assert self._process.stdout is not None
         self._process.stdout.close()
 

@@ -1,7 +1,8 @@
 """A run from somebody else, whose files say what cannot be: one message, and nothing is written.
 
 One small run of each kind is trained once; each case damages a copy of its small files and calls a
-verb in this process. The networks are those of the first run, shared by links.
+verb in this process. The networks are those of the first run, shared by links. The short suite has
+one case for each way in which a file is read; the others are marked `reliability`.
 """
 
 from __future__ import annotations
@@ -357,6 +358,32 @@ CASES = {
 }  # fmt: skip
 
 
+SHORT = {
+    "temperature nan",
+    "calibration is cut",
+    'class names ["bold", "bold"]',
+    "kind of the other",
+    "versions are numbers",
+    "prepared is a number",
+    "config of another size",
+    "metrics validation.macro_f1 nan",
+    "metrics are a list",
+    "a score too many",
+    "state is a number",
+    "images path ../../../secret.png",
+    "predictions confidence 7",
+    "a prediction twice",
+    "scores of a class",
+    "a curve of words",
+    "history of words",
+    "leaks without a kind",
+    "gallery: not a number",
+    "gallery is no archive",
+    "head that is not a number",
+}
+"""Cases of the short suite: one for each file and kind of check."""
+
+
 def arguments(verb, kind):
     return {
         "predict": ["--run", run(kind), "images/bold", "--output", "answers.csv"],
@@ -373,7 +400,12 @@ def written():
 
 
 @pytest.mark.parametrize(
-    ("name", "verb"), [(name, verb) for name, (_, verbs, _) in CASES.items() for verb in verbs]
+    ("name", "verb"),
+    [
+        pytest.param(name, verb, marks=() if name in SHORT else pytest.mark.reliability)
+        for name, (_, verbs, _) in CASES.items()
+        for verb in verbs
+    ],
 )
 def test_what_cannot_be_is_one_message(name, verb, workplace, capsys):
     (kind, damage), _, said = CASES[name]
@@ -394,6 +426,7 @@ def test_what_cannot_be_is_one_message(name, verb, workplace, capsys):
 
 def test_there_are_many_cases():
     assert len(CASES) >= 40
+    assert set(CASES) > SHORT
 
 
 @pytest.mark.parametrize("kind", CONFIGS)

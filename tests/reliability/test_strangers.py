@@ -71,10 +71,10 @@ def test_a_config_that_explodes_is_refused_at_once(tmp_path):
         lines.append(f"a{number}: &a{number} [{names}]")
     file = tmp_path / "config.yaml"
     file.write_text("\n".join(lines))
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(ArtstyleError, match="more than 100,000 values"):
         load_config(DirectExperiment, file)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize("text", ["[" * 1500, "a: " + "{a: " * 1500, "a: &a [*a]", "a: \ud800"])
@@ -187,10 +187,10 @@ def test_a_pattern_that_takes_for_ever_is_stopped(tmp_path, monkeypatch):
     for style in ("a", "b"):
         (tmp_path / style).mkdir()
         Image.new("RGB", (4, 4)).save(tmp_path / style / f"{'x' * 60}.png")
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(ArtstyleError, match=r"takes too long.*x+\.png"):
         index_images(tmp_path, group_pattern=r"^(x+)+$")
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from typing import Any
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-_SECONDS = 30
+_SECONDS = 600
 
 
 def find_browser() -> str | None:

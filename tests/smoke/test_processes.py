@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import HUNG_SECONDS
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "train_direct.py"
 OVERRIDES = [
@@ -20,6 +21,7 @@ OVERRIDES = [
     "model.weights=null",
     "model.image_size_px=32",
     "training.batch_size=8",
+    "training.trunk_cache.runtime=keras",
     "training.tensorboard=false",
     "report=false",
 ]
@@ -50,7 +52,9 @@ def test_a_training_that_nobody_watches_ends_as_usual(workplace):
     os.close(reading)
     try:
         options = command(SHORT, "--run-name", "unwatched", "--json")
-        answer = subprocess.run(options, cwd=workplace, stdout=writing, stderr=writing, timeout=300)
+        answer = subprocess.run(
+            options, cwd=workplace, stdout=writing, stderr=writing, timeout=HUNG_SECONDS
+        )
     finally:
         os.close(writing)
     assert answer.returncode == 141  # the result did not arrive
@@ -84,7 +88,9 @@ def until_it_trains(process):
     pytest.fail("".join(heard))
 
 
-@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize(
+    "number", ["SIGTERM", pytest.param("SIGHUP", marks=pytest.mark.reliability)]
+)
 def test_a_background_job_is_interrupted_and_continues(workplace, number):
     run = workplace / "outputs" / "models" / "long"
     with begin(workplace, *(["--resume"] if run.exists() else [])) as process:

@@ -110,10 +110,10 @@ def test_a_request_to_end_waits_for_a_safe_point_too():
 def test_what_takes_too_long_is_stopped():
     pattern = re.compile(r"^(x+)+$")
     before = signal.getsignal(signal.SIGALRM)
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(TimeoutError), limited_to(0.1):
         pattern.search("x" * 60 + "y")
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
     assert signal.getsignal(signal.SIGALRM) is before
     with limited_to(60):
         assert pattern.search("xxx")

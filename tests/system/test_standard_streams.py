@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import HUNG_SECONDS
 
 from artstyle_tf.system import standard_streams
 from artstyle_tf.system.errors import ArtstyleError
@@ -39,7 +40,7 @@ def nobody_reads():
 
 
 def run(command, **streams):
-    return subprocess.run(command, cwd=ROOT, timeout=60, **streams)
+    return subprocess.run(command, cwd=ROOT, timeout=HUNG_SECONDS, **streams)
 
 
 @pytest.fixture

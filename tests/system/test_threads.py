@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+from patience import HUNG_SECONDS
 
 from artstyle_tf.system.threads import in_batches, map_in_threads
 
@@ -33,7 +34,7 @@ def test_no_more_is_begun_than_somebody_will_soon_ask_for():
 
 
 def test_as_many_run_at_the_same_time_as_there_are_threads():
-    meeting = threading.Barrier(3, timeout=10)
+    meeting = threading.Barrier(3, timeout=HUNG_SECONDS)
     assert len(list(map_in_threads(lambda _: meeting.wait(), range(6), num_threads=3))) == 6
 
 

@@ -14,6 +14,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from patience import HUNG_SECONDS
 
 from artstyle_tf.images.index.spreadsheet_cells import from_cell, to_cell
 from artstyle_tf.system.errors import ArtstyleError
@@ -95,7 +96,9 @@ def test_what_nobody_has_marked_is_read_as_it_is():
 def test_a_command_is_copied_as_the_words_it_has(words):
     command = shell_command("printf", "%s\\0", *words)
     assert not has_controls(command)
-    said = subprocess.run(["bash", "-c", command], capture_output=True, timeout=30, check=True)
+    said = subprocess.run(
+        ["bash", "-c", command], capture_output=True, timeout=HUNG_SECONDS, check=True
+    )
     assert said.stdout == b"".join(word.encode() + b"\0" for word in words)
 
 
@@ -139,7 +142,11 @@ if sys.argv[1:]:
 
 def test_no_stream_passes_a_control_character_on():
     said = subprocess.run(
-        [sys.executable, "-c", SPEAKING], cwd=ROOT, capture_output=True, timeout=60, text=True
+        [sys.executable, "-c", SPEAKING],
+        cwd=ROOT,
+        capture_output=True,
+        timeout=HUNG_SECONDS,
+        text=True,
     )
     assert said.stderr.splitlines() == [
         r"a library \x1b]0;owned\x07\x9b2J\u202e",
@@ -153,7 +160,7 @@ def test_bars_are_drawn_on_a_terminal_all_the_same():
     command = [sys.executable, "-c", SPEAKING, "draw"]
     streams = {"stdout": subprocess.DEVNULL, "stderr": terminal}
     environment = {**os.environ, "TERM": "xterm"}
-    subprocess.run(command, cwd=ROOT, env=environment, timeout=60, check=True, **streams)
+    subprocess.run(command, cwd=ROOT, env=environment, timeout=HUNG_SECONDS, check=True, **streams)
     os.close(terminal)
     shown_there = b""
     try:

@@ -13,6 +13,7 @@ from pathlib import Path
 import filelock
 import numpy as np
 import pytest
+from patience import HUNG_SECONDS
 
 from artstyle_tf.models.classifier import build_classifier
 from artstyle_tf.models.splitting import build_segment
@@ -172,14 +173,14 @@ def test_a_second_program_waits_and_then_finds_everything(open_cache, tmp_path):
     thread = threading.Thread(target=second.activations, args=([1], KEYS, load))
     with filelock.FileLock(table.folder / ".lock"):
         thread.start()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + HUNG_SECONDS
         while "Waiting for another program" not in stream.getvalue():
             assert time.monotonic() < deadline
             time.sleep(0.01)
         assert load.asked == []
         rows = np.asarray(build_segment(cache._network, None, 1)(IMAGES))
         table.add(KEYS, rows)  # what the first program does meanwhile
-    thread.join(60)
+    thread.join(HUNG_SECONDS)
     assert not thread.is_alive()
     assert load.asked == []
 
@@ -211,7 +212,7 @@ def test_a_killed_program_loses_at_most_a_shard(open_cache, classifier, tmp_path
             for start in range(0, len(positions), 4):
                 if start == 12:
                     print("three batches", flush=True)
-                    time.sleep(60)
+                    time.sleep(600)
                 yield images[positions[start : start + 4]]
         cache = activation_cache.ActivationCache(
             Path({str(tmp_path / "cache")!r}), classifier, preprocessing={{"image_size_px": 16}},

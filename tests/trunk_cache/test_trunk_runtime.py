@@ -15,6 +15,8 @@ from artstyle_tf.system.progress import Reporter
 from artstyle_tf.trunk_cache import openvino_runner, trunk_runtime
 from artstyle_tf.trunk_cache.trunk_runtime import KerasRuntime, OpenVinoRuntime, open_trunk_runtime
 
+pytestmark = pytest.mark.usefixtures("shipped_runtimes")
+
 IMAGES = np.random.default_rng(0).uniform(0, 255, (11, 16, 16, 3)).astype(np.float32)
 
 

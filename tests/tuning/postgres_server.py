@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from patience import HUNG_SECONDS
 
 _INSTALLED = "/usr/lib/postgresql"
 
@@ -57,7 +58,7 @@ class PostgresServer:
     def stop(self) -> None:
         """Throws everybody out."""
         self._process.send_signal(signal.SIGINT)
-        self._process.wait(20)
+        self._process.wait(HUNG_SECONDS)
 
 
 @contextlib.contextmanager
@@ -105,7 +106,8 @@ def running_postgres(folder: Path, *, password: str | None = None) -> Iterator[P
 def _wait_for(url: str) -> None:
     import psycopg
 
-    for _ in range(100):
+    end = time.monotonic() + HUNG_SECONDS
+    while time.monotonic() < end:
         try:
             psycopg.connect(url, connect_timeout=2).close()
             return

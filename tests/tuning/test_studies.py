@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -220,10 +221,12 @@ def test_median_pruning_gives_up_what_is_worse_than_others_were(tmp_path):
         assert (record.state, record.steps) == ("pruned", {1: 0.55})
 
 
-def test_no_trial_begins_after_the_timeout(tmp_path):
-    with optuna_study(tmp_path, **COMMON, timeout_seconds=0.3) as study:
+def test_no_trial_begins_after_the_timeout(tmp_path, monkeypatch):
+    now = time.time()
+    with optuna_study(tmp_path, **COMMON, timeout_seconds=60) as study:
         proposal = study.ask()
-        time.sleep(0.4)
+        later = SimpleNamespace(time=lambda: now + 3600)
+        monkeypatch.setattr("artstyle_tf.tuning.optuna_study.time", later)
         assert study.ask() is None
         assert not study.is_finished()
         study.complete(proposal, {"macro_f1": 0.5}, 1.0)
