@@ -9,6 +9,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from artstyle_tf import losses as losses
+    from artstyle_tf.api.demo_images import demo_images as demo_images
+    from artstyle_tf.api.demo_images import demo_settings as demo_settings
     from artstyle_tf.api.functions import analyze as analyze
     from artstyle_tf.api.functions import compare as compare
     from artstyle_tf.api.functions import cross_validate as cross_validate
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from artstyle_tf.api.functions import tune as tune
     from artstyle_tf.api.functions import write_report as write_report
     from artstyle_tf.api.image_folder import ImageFolder as ImageFolder
+    from artstyle_tf.api.image_grid import image_grid as image_grid
     from artstyle_tf.api.results import Result as Result
     from artstyle_tf.api.run import Run as Run
     from artstyle_tf.api.run import load_run as load_run
@@ -52,9 +55,12 @@ _HOMES = {
     "analyze": "artstyle_tf.api.functions",
     "compare": "artstyle_tf.api.functions",
     "cross_validate": "artstyle_tf.api.functions",
+    "demo_images": "artstyle_tf.api.demo_images",
+    "demo_settings": "artstyle_tf.api.demo_images",
     "evaluate": "artstyle_tf.api.functions",
     "export": "artstyle_tf.api.functions",
     "fit_progressively": "artstyle_tf.training.progressive",
+    "image_grid": "artstyle_tf.api.image_grid",
     "inspect_images": "artstyle_tf.api.functions",
     "load_run": "artstyle_tf.api.run",
     "train_direct": "artstyle_tf.api.functions",
@@ -65,11 +71,13 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "losses":
-        return importlib.import_module("artstyle_tf.losses")
-    if name not in _HOMES:
+    if name != "losses" and name not in _HOMES:
         raise AttributeError(f"module 'artstyle_tf' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    # By name, because lower rooms import this package for its version.
+    import_quietly = importlib.import_module("artstyle_tf.api.jobs").import_quietly
+    if name == "losses":
+        return import_quietly("artstyle_tf.losses")
+    return getattr(import_quietly(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from artstyle_tf.api.keywords import config_from_keywords
-from artstyle_tf.api.results import Result, result_of
+from artstyle_tf.api.results import Result, result_of, shown_in_notebooks
 from artstyle_tf.config.base import Schema
+from artstyle_tf.config.experiment import DirectExperiment
 from artstyle_tf.images.index.style_folders import check_image_folder
 from artstyle_tf.images.settings import DataConfig
 from artstyle_tf.inspection.settings import InspectExperiment
+from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
 
 if TYPE_CHECKING:  # a folder is named before anything heavy is imported
     import pandas as pd
+    from matplotlib.figure import Figure
 
 SchemaType = TypeVar("SchemaType", bound=Schema)
 
@@ -117,6 +120,48 @@ class ImageFolder:
             Findings with code, severity and text; tables and figures are in its folders.
         """
         return result_of("inspect-data", self.config(InspectExperiment, settings), quiet=quiet)
+
+    def prepare(self, *, quiet: bool = False, **settings: Any) -> Result:
+        """Writes clean copies of the images, split, with augmented ones where they are wanted.
+
+        A training does this by itself; here to look at what it trains on.
+
+        Args:
+            quiet: no messages and no progress, only warnings.
+            settings: any key of the section `data`, such as `upsampling={"policy": "strong"}`.
+
+        Returns:
+            Counts by style and split; `table("manifest")` has one row a file, with the original of
+            each augmented one in `parent`; both are paths below `folder`.
+        """
+        return result_of("prepare-data", self.config(DirectExperiment, settings), quiet=quiet)
+
+    def augmentation_preview(
+        self, policy: str = "gentle", *, image_size_px: int = 224, seed: int = 42
+    ) -> Figure:
+        """Shows an image of each style, and what an augmentation policy makes of it.
+
+        Args:
+            policy: flip, gentle or strong.
+            image_size_px: side of the images before they are augmented.
+            seed: of the choice of images and of the augmentation.
+
+        Returns:
+            A matplotlib Figure that a notebook shows.
+
+        Raises:
+            ArtstyleError: if there is no such policy, or no image can be read.
+        """
+        from artstyle_tf.inspection.augmentation_preview import augmented_examples, plot_augmented
+
+        examples = augmented_examples(
+            self.table, self.path, policy=policy, side_px=image_size_px, seed=seed
+        )
+        if not examples[0]:
+            raise ArtstyleError(
+                "No image can be read", received=str(self.path), expected="image files"
+            )
+        return shown_in_notebooks(plot_augmented(policy, *examples))
 
     def __len__(self) -> int:
         return len(self.table)

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from artstyle_tf.system.dry_run import summarize_plan
 from artstyle_tf.system.interruption import interrupted_at_safe_points
 from artstyle_tf.system.invocation import Invocation
+from artstyle_tf.system.notebook_progress import ignore_missing_widgets, is_notebook
 from artstyle_tf.system.progress import Reporter
 from artstyle_tf.system.temporary_folder import provide_temporary_folder
 
@@ -91,6 +92,8 @@ def do_job(
         KeyboardInterrupt: at the next safe point after Ctrl-C.
     """
     job = JOBS[name]
+    if is_notebook():
+        ignore_missing_widgets()
     provide_temporary_folder(_folder_of_results(config))
     if job.early_check is not None:
         pkgutil.resolve_name(f"{_EARLY_CHECKS}:{job.early_check}")(config, invocation)

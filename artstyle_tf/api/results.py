@@ -13,11 +13,12 @@ from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.system.progress import Reporter
 from artstyle_tf.system.visible_text import shown_values
 
-if TYPE_CHECKING:  # matplotlib takes its time
+if TYPE_CHECKING:  # these take their time
+    import pandas as pd
     from matplotlib.figure import Figure
 
 # Under one of these keys a result says where its files are, and where its figures.
-_FOLDERS = ("results", "saved_model", "run")
+_FOLDERS = ("results", "saved_model", "run", "study", "prepared")
 
 
 class Result(Mapping[str, Any]):
@@ -53,6 +54,25 @@ class Result(Mapping[str, Any]):
         """Where its tables are."""
         found = next((self._values[key] for key in _FOLDERS if key in self._values), None)
         return None if found is None else Path(found)
+
+    @property
+    def table_names(self) -> list[str]:
+        """Names that `table` takes: CSV files below `folder`."""
+        return sorted(_files_below(self.folder, ".csv"))
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Reads one of its tables.
+
+        Args:
+            name: of `table_names`.
+
+        Raises:
+            ArtstyleError: if there is no such table.
+        """
+        from artstyle_tf.images.index.image_tables import read_csv_table
+
+        files = _files_below(self.folder, ".csv")
+        return read_csv_table(_chosen(files, name, "table"))
 
     @property
     def figure_names(self) -> list[str]:
@@ -102,17 +122,11 @@ def saved_figure(folder: str | Path | None, name: str) -> Figure:
     Raises:
         ArtstyleError: if there is none of this name.
     """
-    files = figure_files(folder)
-    if name not in files:
-        raise ArtstyleError(
-            f"There is no figure {name}",
-            received=repr(name),
-            expected=f"one of {', '.join(sorted(files))}" if files else "a result with figures",
-        )
+    file = _chosen(figure_files(folder), name, "figure")
     from matplotlib.figure import Figure
     from matplotlib.image import imread
 
-    pixels = imread(files[name])
+    pixels = imread(file)
     height, width = pixels.shape[:2]
     figure = Figure(figsize=(width / 150, height / 150), dpi=150)
     figure.figimage(pixels)
@@ -121,11 +135,25 @@ def saved_figure(folder: str | Path | None, name: str) -> Figure:
 
 def figure_files(folder: str | Path | None) -> dict[str, Path]:
     """Figures in a folder, at any depth: name, such as test/gallery, -> PNG; none if it is None."""
+    return _files_below(folder, ".png")
+
+
+def _files_below(folder: str | Path | None, suffix: str) -> dict[str, Path]:
     if folder is None:
         return {}
     root = Path(folder)
-    files = sorted(root.rglob("*.png"))
+    files = sorted(root.rglob(f"*{suffix}"))
     return {file.relative_to(root).with_suffix("").as_posix(): file for file in files}
+
+
+def _chosen(files: Mapping[str, Path], name: str, what: str) -> Path:
+    if name not in files:
+        raise ArtstyleError(
+            f"There is no {what} {name}",
+            received=repr(name),
+            expected=f"one of {', '.join(sorted(files))}" if files else f"a result with {what}s",
+        )
+    return files[name]
 
 
 def shown_in_notebooks(figure: Figure) -> Figure:

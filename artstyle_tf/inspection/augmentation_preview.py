@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from artstyle_tf.images.batches.augmentation import augment_image, seed_for
 from artstyle_tf.images.index.image_index import ImageIndex
@@ -15,6 +18,7 @@ from artstyle_tf.inspection.augmentation_cost import time_policy
 from artstyle_tf.inspection.inspection import Inspection
 from artstyle_tf.inspection.settings import InspectExperiment
 from artstyle_tf.inspection.thumbnails import read_squashed
+from artstyle_tf.plots.image_rows import plot_image_rows
 
 _MOST_IMAGES = 8
 _NUM_VERSIONS = 6
@@ -54,17 +58,10 @@ def preview_augmentation(
         The preview; None if no image can be read.
     """
     policy = chosen_policy(config.data)
-    learned = inspection.learned[inspection.learned["is_readable"]]
-    # Seeded, but without a preference for what comes first in the alphabet.
-    one_each = learned.sample(frac=1, random_state=config.seed).drop_duplicates("label")
-    row_names, images = [], []
-    for row in one_each.sort_values("label").head(_MOST_IMAGES).itertuples():
-        original = read_squashed(index.root / str(row.path), side_px=config.image_size_px)
-        if original is not None:
-            row_names.append(str(row.label))
-            seeds = [seed_for(config.seed, "preview", row.digest, n) for n in range(_NUM_VERSIONS)]
-            versions = [augment_image(original, policy=policy, seed=seed) for seed in seeds]
-            images.append([original, *versions])
+    readable = inspection.learned[inspection.learned["is_readable"]]
+    row_names, images = augmented_examples(
+        readable, index.root, policy=policy, side_px=config.image_size_px, seed=config.seed
+    )
     if not images:
         return None
     return AugmentationPreview(
@@ -73,6 +70,48 @@ def preview_augmentation(
         images=images,
         counts=_count_with_copies(config.data, policy, inspection.learned),
         cost=time_policy(policy, [row[0] for row in images], seed=config.seed),
+    )
+
+
+def augmented_examples(
+    images: pd.DataFrame, root: Path, *, policy: str, side_px: int, seed: int
+) -> tuple[list[str], list[list[np.ndarray]]]:
+    """Chooses an image of each style by chance, and augments it several times.
+
+    Args:
+        images: with the columns path (below the root), label and digest.
+        root: folder of the images.
+        policy: a key of `POLICIES`.
+        side_px: S.
+        seed: of the choice and of the augmentation.
+
+    Returns:
+        Styles; and for each the image, uint8 [S, S, 3], and augmented versions of it. Files that
+        cannot be read are left out.
+    """
+    # Seeded, but without a preference for what comes first in the alphabet.
+    one_each = images.sample(frac=1, random_state=seed).drop_duplicates("label")
+    row_names, rows = [], []
+    for row in one_each.sort_values("label").head(_MOST_IMAGES).itertuples():
+        original = read_squashed(root / str(row.path), side_px=side_px)
+        if original is not None:
+            row_names.append(str(row.label))
+            seeds = [seed_for(seed, "preview", row.digest, n) for n in range(_NUM_VERSIONS)]
+            versions = [augment_image(original, policy=policy, seed=each) for each in seeds]
+            rows.append([original, *versions])
+    return row_names, rows
+
+
+def plot_augmented(
+    policy: str, row_names: Sequence[str], images: Sequence[Sequence[np.ndarray]]
+) -> Figure:
+    """Draws what `augmented_examples` has made."""
+    captions = [("before", None)] + [(f"after, {n}", None) for n in range(1, len(images[0]))]
+    return plot_image_rows(
+        images,
+        [captions] * len(images),
+        row_names,
+        title=f"What the policy {policy} makes of images",
     )
 
 

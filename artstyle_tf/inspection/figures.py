@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from artstyle_tf.inspection.all_findings import folds_in_words
-from artstyle_tf.inspection.augmentation_preview import AugmentationPreview
+from artstyle_tf.inspection.augmentation_preview import AugmentationPreview, plot_augmented
 from artstyle_tf.inspection.group_shares import largest_shares
 from artstyle_tf.inspection.inspection import Inspection
 from artstyle_tf.inspection.settings import InspectExperiment
@@ -242,14 +242,7 @@ def _properties(inspection: Inspection) -> Figure | None:
 def _augmented(preview: AugmentationPreview | None) -> Figure | None:
     if preview is None:
         return None
-    versions = range(1, len(preview.images[0]))
-    captions = [("before", None), *((f"after, {number}", None) for number in versions)]
-    return plot_image_rows(
-        preview.images,
-        [captions] * len(preview.images),
-        preview.row_names,
-        title=f"What the policy {preview.policy} makes of images",
-    )
+    return plot_augmented(preview.policy, preview.row_names, preview.images)
 
 
 def _augmented_counts(preview: AugmentationPreview | None) -> Figure | None:

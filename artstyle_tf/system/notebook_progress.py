@@ -6,6 +6,7 @@ import html
 import importlib
 import sys
 import time
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -19,6 +20,11 @@ def is_notebook() -> bool:
     ipython = sys.modules.get("IPython")
     shell = None if ipython is None else ipython.get_ipython()
     return shell is not None and hasattr(shell, "kernel")
+
+
+def ignore_missing_widgets() -> None:
+    """Silences tqdm, which Optuna and UMAP import: its bars want ipywidgets, which ours do not."""
+    warnings.filterwarnings("ignore", message="IProgress not found")
 
 
 def track_in_notebook(items: Iterable[Item], *, total: int, description: str) -> Iterator[Item]:

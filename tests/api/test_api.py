@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,10 @@ from matplotlib.figure import Figure
 import artstyle_tf as art
 
 STYLES = {"narrow": 12, "medium": 12, "wide": 12}
+CONFIGS = Path(__file__).parents[2] / "configs"
 PATTERN = r"^(.*)_image"
+PNG = b"\x89PNG"
+FEW = {"Cubism": 4, "photo": 3}
 TINY = {
     "backbone": "tiny",
     "weights": None,
@@ -216,3 +220,79 @@ def test_folds_are_trained(workplace):
     found = art.cross_validate("images", folds=2, quiet=True, run_name="folds", **TINY)
     assert found["random"]["macro_f1"] <= 1
     assert "macro-F1" in found.summary
+
+
+@pytest.fixture(scope="module")
+def images(workplace):
+    return art.demo_images("demo", images_per_style=FEW, quiet=True)
+
+
+class TestDemoImages:
+    def test_they_are_drawn_once(self, images, workplace):
+        assert images.table["label"].value_counts().to_dict() == FEW
+        before = {file: file.stat().st_mtime_ns for file in (workplace / "demo").rglob("*.jpg")}
+        again = art.demo_images("demo", images_per_style=FEW, group_pattern=None)
+        assert {file: file.stat().st_mtime_ns for file in before} == before
+        assert set(again.table["group"]) == set(again.table["path"])
+        artists = {path.split("/")[1].split("_")[0] for path in images.table["path"]}
+        assert {group.split("/")[-1] for group in images.table["group"]} == artists
+
+    def test_one_number_is_for_every_style(self, workplace, monkeypatch):
+        from artstyle_tf.demo import demo_set
+
+        counts = {}
+        monkeypatch.setattr(demo_set, "write_demo_set", lambda folder, **each: counts.update(each))
+        art.demo_images("images", images_per_style=2)
+        assert set(counts["images_per_style"].values()) == {2}
+        assert len(counts["images_per_style"]) == 8
+
+    def test_other_images_are_not_overwritten(self, workplace):
+        with pytest.raises(art.ArtstyleError, match="in the way of the demo set"):
+            art.demo_images("images")
+
+    def test_what_a_policy_makes_of_them_is_shown(self, images):
+        assert images.augmentation_preview("strong", image_size_px=32)._repr_png_()[:4] == PNG
+        with pytest.raises(art.ArtstyleError, match="no such augmentation policy"):
+            images.augmentation_preview("wild")
+
+    def test_any_images_are_shown_in_rows(self, images, tmp_path):
+        files = [images.path / path for path in images.table["path"]]
+        assert art.image_grid({"some": files[:2], "more": files[2:3]})._repr_png_()[:4] == PNG
+        captions = {"some": ["first", "second"]}
+        (axes,) = art.image_grid({"some": files[:2]}, captions=captions).axes
+        texts = {text.get_text() for text in axes.texts}
+        assert {"some", "first", "second"} <= texts
+        (tmp_path / "none.jpg").write_text("no image")
+        with pytest.raises(art.ArtstyleError, match="no image to show"):
+            art.image_grid({"some": [tmp_path / "none.jpg"]})
+
+
+@pytest.mark.parametrize(("kind", "file"), [("direct", "demo"), ("triplet", "demo_triplet")])
+def test_demo_settings_are_those_of_the_command_line(kind, file, workplace):
+    from artstyle_tf.config.experiment import TRAINING_EXPERIMENTS
+    from artstyle_tf.config.loading import different_keys, load_config
+
+    schema = TRAINING_EXPERIMENTS[kind]
+    shipped = load_config(schema, CONFIGS / f"{file}.yaml")
+    config = art.ImageFolder("images").config(schema, art.demo_settings(kind))
+    places = {"data.images", "data.prepared", "data.demo_set"}
+    assert different_keys(shipped, config, ignore=places) == []
+    shorter = art.ImageFolder("images").config(
+        schema, art.demo_settings(kind, epochs=3, image_size_px=64)
+    )
+    assert (shorter.training.phases[0].epochs, shorter.model.image_size_px) == (3, 64)
+
+
+def test_prepared_images_and_tables_of_a_result(workplace):
+    images = art.ImageFolder("images", group_pattern=PATTERN)
+    prepared = images.prepare(
+        prepared="up_sampled", upsampling={"policy": "flip", "target_ratio": 2}, quiet=True
+    )
+    assert "manifest" in prepared.table_names
+    manifest = prepared.table("manifest")
+    copies = manifest[manifest["parent"].notna()]
+    assert len(copies) > 0
+    assert set(copies["split"]) == {"train"}
+    assert all((prepared.folder / path).is_file() for path in manifest["path"])
+    with pytest.raises(art.ArtstyleError, match=r"no table manifests.*manifest"):
+        prepared.table("manifests")

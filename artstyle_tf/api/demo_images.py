@@ -1,0 +1,94 @@
+"""The demo images, and settings with which a small network learns them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from artstyle_tf.api.image_folder import ImageFolder
+from artstyle_tf.system.progress import Reporter
+
+_ARTIST = r"^([^_]+)_"
+
+
+def demo_images(
+    folder: str | os.PathLike[str] = "data/demo/images",
+    *,
+    images_per_style: int | Mapping[str, int] | None = None,
+    group_pattern: str | None = _ARTIST,
+    seed: int = 42,
+    quiet: bool = False,
+    **settings: Any,
+) -> ImageFolder:
+    """Draws the demo images of `--demo`: eight invented styles by invented artists.
+
+    Args:
+        folder: created. If it already holds the same images, nothing is drawn.
+        images_per_style: so many of each style, or counts of the styles that are wanted, such as
+            `{"Cubism": 20, "photo": 10}`; None for 600 images in eight styles of unequal size.
+        group_pattern: by default works of one artist are not split; None to split them, as `--demo`
+            does.
+        seed: another seed gives other images by the same artists.
+        quiet: no messages and no progress, only warnings.
+        settings: further ones of `ImageFolder`.
+
+    Returns:
+        The folder; files are named `<artist>_<title>-<number>.jpg`.
+
+    Raises:
+        ArtstyleError: if a style is unknown, or the folder holds anything else.
+
+    Example:
+        >>> art.demo_images("data/few", images_per_style=10).table
+    """
+    from artstyle_tf.demo.demo_set import IMAGES_PER_STYLE, write_demo_set  # OpenCV, NumPy
+
+    if isinstance(images_per_style, int):
+        images_per_style = dict.fromkeys(IMAGES_PER_STYLE, images_per_style)
+    reporter = Reporter(quiet=quiet)
+    write_demo_set(Path(folder), seed=seed, images_per_style=images_per_style, reporter=reporter)
+    return ImageFolder(folder, group_pattern=group_pattern, **settings)
+
+
+def demo_settings(
+    kind: Literal["direct", "triplet"] = "direct", *, epochs: int = 25, image_size_px: int = 128
+) -> dict[str, Any]:
+    """Gives the settings of `--demo`: a small network learns a few hundred images from scratch.
+
+    Args:
+        kind: of the training.
+        epochs: of the training.
+        image_size_px: side of the images that the network sees.
+
+    Returns:
+        Keywords, for `train_direct`, `train_triplet`, `tune` and `cross_validate`.
+
+    Example:
+        >>> run = art.train_direct(art.demo_images(), **art.demo_settings(epochs=10))
+    """
+    phase: dict[str, Any] = {"unfreeze_blocks": "all", "epochs": epochs, "learning_rate": 2e-3}
+    settings: dict[str, Any] = {
+        # Fixed views save time where blocks are frozen; here none is.
+        "views": None,
+        "online_augmentation": "gentle",
+        "backbone": "compact",
+        "weights": None,
+        "image_size_px": image_size_px,
+        "head": "pooled",
+        "dropout": 0.2,
+        "batch_norm": "trained",
+        "weight_decay": 0.02,
+    }
+    # Features of random weights are not worth a head in closed form.
+    if kind == "triplet":
+        phase["loss"] = "batch_all"
+        return {**settings, "projection_init": None, "phases": [phase]}
+    return {
+        **settings,
+        "batch_size": 16,
+        "linear_probe": None,
+        "label_smoothing": 0.0,
+        "phases": [phase],
+    }
