@@ -13,7 +13,13 @@ ifneq ($(filter-out 1,$(HASHES)),)
 $(error HASHES is 1 or left out, not $(HASHES))
 endif
 
-.PHONY: help setup demo check test test-shared test-reliability audit hashes format clean of-one-kind
+# NOTEBOOKS=no builds the documentation without executing the notebooks that it shows.
+NOTEBOOKS ?= execute
+# Material for MkDocs prints a notice about the next version of MkDocs, which it does not use.
+MKDOCS = NO_MKDOCS_2_WARNING=1 NOTEBOOKS=$(NOTEBOOKS) $(BIN)/mkdocs
+
+.PHONY: help setup demo check test test-shared test-reliability docs docs-serve build audit hashes \
+	format clean of-one-kind
 .DEFAULT_GOAL := help
 
 help:  ## Show the targets
@@ -55,6 +61,11 @@ endif
 		-r dependencies/oracle.txt
 	@touch $@
 
+# In the project's environment: pages are made from the code, and notebooks are executed.
+$(VENV)/.ready-for-docs: $(VENV)/.ready dependencies/docs.txt
+	$(BIN)/python $(INSTALL) --require-hashes --only-binary :all: -r dependencies/docs.txt
+	@touch $@
+
 $(VENV)/tools/.ready: dependencies/tools.txt
 	$(PYTHON) -m venv $(VENV)/tools
 	$(VENV)/tools/bin/python $(INSTALL) --require-hashes --only-binary :all: -r dependencies/tools.txt
@@ -80,6 +91,15 @@ test-shared: $(VENV)/.ready-to-test  ## Run the tests on the real images, where 
 test-reliability: $(VENV)/.ready-to-test  ## Kill, flood, fill and starve the programs (about half an hour)
 	$(BIN)/python -m pytest -m reliability -n 1 -rA
 
+docs: $(VENV)/.ready-for-docs  ## Build the documentation in site/; NOTEBOOKS=no does not execute them
+	$(MKDOCS) build --strict
+
+docs-serve: $(VENV)/.ready-for-docs  ## Show the documentation on http://localhost:8000, and what changes in it
+	$(MKDOCS) serve --dev-addr localhost:8000
+
+build: $(VENV)/.ready  ## Build wheel and sdist in dist/
+	$(BIN)/python -m build --no-isolation
+
 ifdef AUDIT_DB
 audit: $(VENV)/.ready
 	@$(BIN)/python dependencies/offline_audit.py '$(AUDIT_DB)' constraints.txt
@@ -96,5 +116,6 @@ format: $(VENV)/.ready-to-test  ## Format the code
 	$(BIN)/ruff format .
 
 clean:  ## Remove the environment and caches; images and outputs stay
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info \
+		site .notebook_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

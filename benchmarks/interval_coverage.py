@@ -2,7 +2,7 @@
 
 Images are drawn within each class from known rates, so that the truth is known: what the score
 would be for the expected numbers. Wrong answers are spread evenly over the other classes. A table
-of shares of intervals that hold it is printed; docs/METRICS.md keeps the last one.
+of shares of intervals that hold it is printed; docs/concepts/intervals.md has the last one.
 
     python benchmarks/interval_coverage.py --trials 2000
 """

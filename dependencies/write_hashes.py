@@ -2,8 +2,8 @@
 
 Each file beside this one names packages, versions and the SHA-256 of every file of such a version,
 and nothing else: no address, so that they are installed from whichever index pip is set up for.
-The same index is asked here. Versions come from `constraints.txt`; those of the tools, which get an
-environment of their own, are chosen anew.
+The same index is asked here. Versions come from `constraints.txt`. Those of the tools, which get an
+environment of their own, are chosen anew, as are those that only the documentation needs.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ FILES = {
     "build.txt": ["--group", "build", *CONSTRAINED],
     "run.txt": ["pyproject.toml", *CONSTRAINED],
     "develop.txt": ["pyproject.toml", "--extra", "test", "--extra", "check", *CONSTRAINED],
+    "docs.txt": ["--group", "docs", *CONSTRAINED],
     "oracle.txt": ["--group", "oracle", "--no-deps"],
     "tools.txt": ["--group", "tools"],
 }

@@ -46,7 +46,13 @@ class ProjectionConfig(Schema):
 
 
 class ClusteringConfig(Schema):
-    """K-Means; without a number of clusters the silhouette chooses among some."""
+    """K-Means; without a number of clusters the silhouette chooses among some.
+
+    Attributes:
+        num_clusters: null for the number with the largest silhouette.
+        min_clusters: smallest number that is tried.
+        max_clusters: largest number that is tried.
+    """
 
     num_clusters: Annotated[int, Field(ge=2)] | None = None
     min_clusters: Annotated[int, Field(ge=2)] = 2
@@ -60,9 +66,13 @@ class ClusteringConfig(Schema):
 
 
 class FoldsConfig(Schema):
-    """How images are divided so that each is judged by something that has not learned it.
+    """How images are divided into folds for out-of-fold predictions.
 
     Copies are never divided; with `by_group` groups are not divided either.
+
+    Attributes:
+        num_folds: number of folds.
+        by_group: keep each group in one fold, where groups are known.
     """
 
     num_folds: Annotated[int, Field(ge=2)] = 5
@@ -70,7 +80,13 @@ class FoldsConfig(Schema):
 
 
 class ClassifiersConfig(FoldsConfig):
-    """Classifiers of the features, each with settings found by random search on folds."""
+    """Classifiers of the features, each with settings found by random search on folds.
+
+    Attributes:
+        num_folds: number of folds of the search.
+        names: which classifiers are trained.
+        num_candidates: settings that are tried for each of them.
+    """
 
     num_folds: Annotated[int, Field(ge=2)] = 3
 
@@ -79,9 +95,30 @@ class ClassifiersConfig(FoldsConfig):
 
 
 class AnalyzeExperiment(Schema):
-    """Features of a run's network, or of a bare backbone, and what is found in them.
+    """Analysis of the features of a run, or of a bare backbone.
 
     Without `run`, `backbone`, `weights`, `image_size_px` and `data` say what is looked at.
+
+    Attributes:
+        run: folder of a finished run.
+        images: folder of style folders; null for all images of the run.
+        backbone: name of a bare backbone, instead of a run.
+        weights: of the bare backbone: imagenet, null for random weights, or the path of a file
+            without top.
+        image_size_px: side of the images that the bare backbone gets.
+        data: images of the bare backbone.
+        layer: `pooled`, `head` (what the classifier reads), `output` (logits or embedding), or the
+            name of a layer.
+        outputs: where results go; null for the outputs folder of the run, or outputs.
+        run_name: name of the analysis; null for <run>-<layer>.
+        seed: seed of projections, clusters, folds and searches.
+        batch_size: images in a forward pass.
+        max_images: features are computed for all images; this many are analyzed.
+        folds: folds of the out-of-fold predictions, which give doubtful labels and typical images.
+        depths: measure what each depth of a style head contributes, with `layer: head`.
+        projection: maps in two dimensions.
+        clustering: K-Means on the training images.
+        classifiers: trained on the features; null for none.
     """
 
     retired = dict.fromkeys(

@@ -51,7 +51,7 @@ def train_direct(
         ArtstyleError: about the images or a setting.
         KeyboardInterrupt: after Ctrl-C; `resume=True` with the same settings continues.
 
-    Example:
+    Examples:
         >>> run = train_direct("data/images", backbone="efficientnet_v2_b0")
         >>> run.metrics["test"]["macro_f1"]
     """

@@ -41,7 +41,7 @@ class ImageFolder:
         ArtstyleError: if the folder does not exist, holds fewer than two styles, or a keyword is
             unknown.
 
-    Example:
+    Examples:
         >>> images = ImageFolder("data/images", group_pattern=r"^([^_]+)_")
         >>> images.table.groupby("label").size()
     """

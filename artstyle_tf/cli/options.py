@@ -47,12 +47,23 @@ def parse_command_line(arguments: list[str], verb: str | None) -> argparse.Names
         program = f"artstyle {verb}"
     else:
         program = None  # argparse takes the name of the script
-    parser = _Parser(program, description=VERBS[verb].summary, epilog=_EPILOG)
-    _add_options(parser, VERBS[verb])
+    parser = parser_of(VERBS[verb], program)
     # Intermixed: options may come before, between and after the overrides.
     parsed = parser.parse_intermixed_args(arguments)
     parsed.verb = verb
     return parsed
+
+
+def parser_of(verb: Verb, program: str | None = None) -> argparse.ArgumentParser:
+    """Build the parser of a verb; the documentation is generated from it, too.
+
+    Args:
+        verb: one of `VERBS`.
+        program: name in the usage line; None for that of the script.
+    """
+    parser = _Parser(program, description=verb.summary, epilog=_EPILOG)
+    _add_options(parser, verb)
+    return parser
 
 
 def _choose_verb(arguments: list[str]) -> str:

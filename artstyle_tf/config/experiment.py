@@ -16,7 +16,20 @@ from artstyle_tf.training.settings import (
 
 
 class TrainingExperiment(Schema):
-    """What every training has: prepare the images, train a network, evaluate it."""
+    """What every training has: prepare the images, train a network, evaluate it.
+
+    Attributes:
+        kind: what is trained; chooses among the settings of a verb that takes several.
+        seed: seed of the head, the order of images and views, and dropout.
+        outputs: folder of the results.
+        run_name: folder name of the run; null for <kind>-<date>-<time>.
+        data: the images, up to the batches.
+        model: the network.
+        training: how it is trained.
+        evaluation: what is computed beside the scores.
+        cross_validation: settings of `cross-validate`, which takes the same file.
+        report: write report.html at the end.
+    """
 
     kind: str
     seed: NonNegativeInt = 42

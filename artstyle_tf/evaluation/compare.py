@@ -62,7 +62,7 @@ def compare_contenders(contenders: Sequence[Contender], *, reporter: Reporter) -
         reporter: told if some images do not count.
 
     Returns:
-        models, verdicts and num_images, as docs/METRICS.md says.
+        models, verdicts and num_images, as docs/reference/metrics.md says.
 
     Raises:
         ArtstyleError: if they share no images.
@@ -242,7 +242,7 @@ def _write(answer: dict[str, Any], folder: Path, figures: Path) -> None:
         )
         save_figure(figure, figures / f"comparison_{part}.png")
     page += [
-        "In brackets 95 % intervals; docs/METRICS.md says how they are made. One model is called",
+        "In brackets 95 % intervals; docs/concepts/intervals.md says how. One model is called",
         "better only if the interval of the difference, which holds for all pairs at once",
         "(Bonferroni), and McNemar's exact test, adjusted by Holm's method, agree. The test is",
         "that of single images and not of styles. Training: without preparing images; of a",

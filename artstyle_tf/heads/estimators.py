@@ -170,7 +170,7 @@ class RidgeHead(_LinearHead):
         alpha_: the alpha that was used.
         n_features_in_: D.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> X = np.random.default_rng(0).normal(size=(60, 5))
         >>> y = np.where(X[:, 0] > 0, "cubism", "rococo")
@@ -212,7 +212,7 @@ class LogisticHead(_LinearHead):
     Attributes:
         classes_: as in `RidgeHead`; `coef_`, `intercept_` and `n_features_in_` too.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> X = np.random.default_rng(0).normal(size=(60, 5))
         >>> LogisticHead(C=4.0).fit(X, X[:, 0] > 0).score(X, X[:, 0] > 0) > 0.9

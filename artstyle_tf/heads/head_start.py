@@ -2,7 +2,7 @@
 
 Logistic regression and ridge regression make different mistakes. The mean of their logits (a
 logarithmic opinion pool: Genest and Zidek 1986) is right more often about new artists than either,
-has better probabilities, and is a single dense layer like them; BENCHMARKS.md has the figures.
+has better probabilities, and is a single dense layer like them; docs/benchmarks.md has the figures.
 
 A head that no phase trains can be fitted again: once temperature and threshold are chosen, and the
 validation scores are known, the validation images have nothing left to decide.

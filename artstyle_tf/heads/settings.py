@@ -14,12 +14,19 @@ LinearMethod = Literal["logistic", "ridge", "mean"]
 
 
 class LinearProbeConfig(Schema):
-    """A linear classifier of the frozen features, which then initializes the head.
+    """A linear classifier of the frozen features, which initializes the head.
 
     "mean" is the mean of the logits of both regressions, which is a linear classifier again.
-    `C` is that of logistic regression, of the start or of the baseline alone;
+    `C` is that of logistic regression, of the head or of the baseline;
     `alpha` that of ridge regression; "auto" chooses it on folds of the training images, without a
     common group in two.
+
+    Attributes:
+        method: logistic or ridge regression, or the mean of both.
+        C: inverse strength of the L2 penalty of logistic regression, of the
+            baseline too; smaller is smoother.
+        alpha: strength of the L2 penalty of ridge regression, or auto; larger is smoother.
+        balanced: every style counts alike, whatever its number of images.
     """
 
     method: LinearMethod = "mean"
@@ -29,7 +36,12 @@ class LinearProbeConfig(Schema):
 
 
 class ProjectionInitConfig(LinearProbeConfig):
-    """A linear probe and principal components, which initialize the projection."""
+    """A linear probe and principal components, which initialize the projection.
+
+    Attributes:
+        method: method of the classifier whose logits are part of the projection.
+        pca_fraction: weight of the principal components beside the logits.
+    """
 
     method: LinearMethod = "ridge"
     pca_fraction: NonNegativeFloat = 0.5

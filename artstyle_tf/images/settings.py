@@ -21,7 +21,14 @@ AspectPolicy = Literal["squash", "crop", "pad"]
 
 
 class SplitConfig(Schema):
-    """Shares of the three splits; they have to add up to one."""
+    """Shares of the three splits; they have to add up to one.
+
+    Attributes:
+        train: share of the training images.
+        val: share of the validation images.
+        test: share of the test images; 0 for none.
+        seed: seed of the division.
+    """
 
     train: Fraction = 0.70
     val: Fraction = 0.15
@@ -42,7 +49,7 @@ class UpsamplingConfig(Schema):
     """Brings every class of the training split to about the same size by augmented children.
 
     Attributes:
-        policy: of the augmentation.
+        policy: augmentation policy.
         target_ratio: wanted size of each class, as a multiple of the largest class.
         jitter: the wanted size is changed at random by up to this share, so that no class size
             gives away that it was made up.
@@ -58,8 +65,8 @@ class ViewsConfig(Schema):
 
     Attributes:
         num_views: V, with the image itself as view 0.
-        policy: of the other views. Not used if V is 1.
-        seed: of the other views.
+        policy: augmentation policy of the other views. Not used if V is 1.
+        seed: seed of the other views.
     """
 
     num_views: PositiveInt = 6
@@ -68,7 +75,29 @@ class ViewsConfig(Schema):
 
 
 class DataConfig(Schema):
-    """Images on disk, up to the batches."""
+    """The images, up to the batches.
+
+    Attributes:
+        images: folder with one folder per style, images at any depth below.
+        prepared: where prepared images go.
+        demo_set: draw the demo images into `images` first.
+        split_file: CSV file with path, label, split and, if wanted, group; null to divide the
+            images by the shares in `split`.
+        split: shares of the three splits.
+        group_pattern: regular expression on the file name whose first group names what must not be
+            split, such as '^([^_]+)_' for artist_title.jpg.
+        group_file: CSV file with path and group, instead of a pattern.
+        near_duplicates: keep images that look the same on one side of the split, or ignore that.
+        max_side_px: larger images are reduced when they are prepared; null for no limit.
+        upsampling: augmented copies for small styles, on disk; null for none.
+        preparation_seed: seed of up-sampling.
+        preparation_workers: processes that prepare images; null for one per core.
+        aspect: how an image becomes a square: squash it, crop it, or pad it.
+        views: fixed augmented views of each training image; null for none.
+        online_augmentation: another augmented image in every epoch, instead of views; null for
+            none.
+        memory_budget_mb: decoded images of a split are kept in memory up to this size.
+    """
 
     images: str = "data/images"
     prepared: str = "data/augmented_images"

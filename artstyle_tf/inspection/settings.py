@@ -25,12 +25,12 @@ FailOn = Annotated[str, one_of([*SEVERITIES, *SEVERITY_OF])]
 
 
 class LimitsConfig(Schema):
-    """From where on something is worth a word.
+    """Limits beyond which something is reported.
 
     Attributes:
         tiny_below_px: shorter side of an image.
         huge_above_megapixels: width x height of an image.
-        uniform_fraction: of an image's pixels that are of one color.
+        uniform_fraction: share of an image's pixels that are of one color.
         small_style_below: training images of a style.
         imbalance_above: images of the largest style to those of the smallest.
         dominant_group_above: share of a style's images by one group.
@@ -48,7 +48,18 @@ class LimitsConfig(Schema):
 
 
 class InspectExperiment(Schema):
-    """A look at the images: counts, measures, troubles, shortcuts, and what augmentation does."""
+    """Inspection of images: counts, measurements, faults, shortcuts, preview of augmentation.
+
+    Attributes:
+        seed: seed of samples, folds, shuffling and the preview of augmentation.
+        outputs: folder of the results.
+        run_name: name of the inspection; null for inspection-<date>-<time>.
+        data: the images, as a training would see them.
+        limits: from where on something is reported.
+        samples_per_style: images of each style in samples.png.
+        image_size_px: side of the images that augmentation is previewed with.
+        fail_on: codes of findings, or severities, that end the command with exit code 1.
+    """
 
     seed: NonNegativeInt = 42
     outputs: str = "outputs"

@@ -27,8 +27,8 @@ class MetricLossConfig(Schema):
     Attributes:
         margin: distance by which a negative should be farther away than a positive; null for the
             soft margin.
-        distance: of triplets.
-        temperature: of supervised contrast.
+        distance: distance between the embeddings of triplets.
+        temperature: temperature of supervised contrast.
     """
 
     margin: PositiveFloat | None = None

@@ -8,8 +8,8 @@ width and always contains the proportion.
 Why this one: Wald's interval and the bootstrap of percentiles have no width where all images are
 right. Wilson's and the plain Jeffreys interval hold a rate of 0.99 in 90 % of the cases at 10
 images, Agresti-Coull's a rate of 0.95 in 86 % at 3 images, and the exact one of Clopper and Pearson
-is wider than it needs to be. `benchmarks/interval_coverage.py` measures it; docs/METRICS.md has the
-table.
+is wider than it needs to be. `benchmarks/interval_coverage.py` measures it; the table is in
+docs/concepts/intervals.md.
 
 Sources: Brown, Cai and DasGupta 2001, "Interval estimation for a binomial proportion",
 doi:10.1214/ss/1009213286 (the modified Jeffreys interval, section 4.1); Korn and Graubard 1998,

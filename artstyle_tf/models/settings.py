@@ -13,7 +13,13 @@ DropoutRate = Annotated[LenientFloat, Field(ge=0, lt=1)]
 
 
 class StyleHeadConfig(Schema):
-    """Second-order statistics of some blocks; see `models.style_head`."""
+    """Second moments of some blocks; see `models.style_head`.
+
+    Attributes:
+        blocks: names of the blocks; null for the ends of the last stages with at most 256 channels,
+            and one in the middle.
+        width: channels that each block is projected to, which give width (width + 1) / 2 features.
+    """
 
     blocks: tuple[str, ...] | None = None
     width: PositiveInt = 48
@@ -24,6 +30,14 @@ class ModelConfig(Schema):
 
     `backbone` and the blocks of `style` are checked when the model is built, because registry and
     blocks belong to the code that builds. `style` counts if `head` is "style".
+
+    Attributes:
+        backbone: name of the network, such as efficientnet_v2_b0.
+        weights: `imagenet`, null for random weights, or the path of a weights file without top.
+        image_size_px: side of the images that the network gets.
+        dropout: rate before the last layer.
+        head: `pooled` reads the top of the network; `style` adds second moments of several depths.
+        style: settings of `head: style`.
     """
 
     backbone: str = "efficientnet_b0"
@@ -39,6 +53,11 @@ class EmbeddingModelConfig(ModelConfig):
 
     With an `initial_run` the backbone starts with the weights of that finished run instead of
     `weights`.
+
+    Attributes:
+        dimension: dimension of the embedding.
+        initial_run: folder of a finished run of the same backbone to start from; null for
+            `weights`.
     """
 
     dimension: PositiveInt = 128

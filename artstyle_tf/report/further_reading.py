@@ -110,7 +110,9 @@ def _formats(export: Path) -> pd.DataFrame | None:
 
 
 def read_tuning(outputs: Path, kind: str) -> list[dict[str, Any]]:
-    """The newest studies of a kind of training, for `report.sections.tuning`; see docs/TUNING.md.
+    """The newest studies of a kind of training, for `report.sections.tuning`.
+
+    What is in a study's folder is in docs/how-to/tuning.md.
 
     Args:
         outputs: the outputs folder.

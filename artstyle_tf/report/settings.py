@@ -15,12 +15,12 @@ class ReportExperiment(Schema):
     Attributes:
         runs: folders of finished runs.
         outputs: where the pages go, as outputs/models/<run>; None for the runs' own directories.
-        run_name: of the page of several runs.
+        run_name: name of the page of several runs.
         max_images: small images at most.
         max_mistakes: in the gallery of mistakes.
         thumbnail_px: longer side of small images.
         grad_cam: whether the network is loaded to show where it looks.
-        seed: of projection and drawing.
+        seed: seed of projection and drawing.
     """
 
     runs: tuple[str, ...] = ()

@@ -26,8 +26,8 @@ class PhaseConfig(Schema):
     Attributes:
         unfreeze_blocks: blocks that learn, counted from the top of the backbone; 0 trains the head
             alone, "all" trains everything down to the stem.
-        epochs: at most.
-        learning_rate: of the head after the warm-up.
+        epochs: largest number of epochs.
+        learning_rate: learning rate of the head after the warm-up.
         plateau_epochs: ends the phase after so many epochs without a better validation macro-F1;
             null uses all of its epochs.
     """
@@ -61,7 +61,8 @@ class OptimizerConfig(Schema):
         warmup_fraction: share of all steps until the peak learning rate.
         final_learning_rate_fraction: learning rate of the last step, as a share of the peak.
         layer_decay: factor on the learning rate for each block further down.
-        ema_momentum: of the moving average of the weights; null to use the weights themselves.
+        ema_momentum: momentum of the moving average of the weights; null to use the weights
+            themselves.
     """
 
     weight_decay: NonNegativeFloat = 0.05
@@ -85,14 +86,30 @@ class EarlyStoppingConfig(Schema):
 
 
 class MlflowConfig(Schema):
-    """Where a finished run is logged; without an address where MLflow itself chooses."""
+    """Where a finished run is logged.
+
+    Attributes:
+        tracking_uri: address or file; null for the default of MLflow.
+        experiment: name of the MLflow experiment.
+    """
 
     tracking_uri: str | None = None
     experiment: str = "artstyle_tf"
 
 
 class FineTuningConfig(Schema):
-    """What every kind of training has."""
+    """Settings of every kind of training.
+
+    Attributes:
+        phases: phases of progressive unfreezing, in order; none leaves the backbone frozen.
+        batch_norm: `frozen` keeps the statistics of the backbone, `trained` updates them.
+        optimizer: optimizer of the phases.
+        early_stopping: rules that end training before its plan is done.
+        trunk_cache: activations of frozen blocks, kept for all runs.
+        tensorboard: write scalars, confusion matrix and projector files; auto where it is
+            installed.
+        mlflow: log the finished run to MLflow; null does not.
+    """
 
     phases: tuple[PhaseConfig, ...] = ()
     batch_norm: Literal["frozen", "trained"] = "frozen"
@@ -106,8 +123,17 @@ class FineTuningConfig(Schema):
 class DirectTrainingConfig(FineTuningConfig):
     """Training of a classifier.
 
-    `refit` is about a head that no phase trains: when the validation images have decided all
-    there is to decide, it is fitted again to them and the training images together.
+    `refit` concerns a head that no phase trains: after validation it is fitted again to training
+    and validation images together.
+
+    Attributes:
+        batch_size: images in a training step.
+        linear_probe: initializes the head in closed form; null for random weights.
+        refit: at the end fit a head that no phase trains to training and validation images
+            together.
+        class_balance: nothing, weights of the classes in the loss, or logit adjustment.
+        logit_adjustment_strength: strength of `class_balance: logit_adjustment`.
+        label_smoothing: smoothing of the labels in the cross-entropy.
     """
 
     batch_size: PositiveInt = 32
@@ -125,13 +151,23 @@ class DirectTrainingConfig(FineTuningConfig):
 
 
 class MetricPhaseConfig(PhaseConfig):
-    """A phase of progressive unfreezing with the loss it learns from."""
+    """A phase of progressive unfreezing with the loss it learns from.
+
+    Attributes:
+        loss: loss of the phase.
+    """
 
     loss: MetricLossName = "batch_all"
 
 
 class BalancedBatchConfig(Schema):
-    """A batch holds so many images of each of so many classes."""
+    """Batches of P classes x K images.
+
+    Attributes:
+        classes: styles in a batch, or all where there are fewer.
+        images_per_class: images of each of them.
+        separate_siblings: augmented copies of one original do not meet in a batch.
+    """
 
     classes: Annotated[int, Field(ge=2)] = 8
     images_per_class: Annotated[int, Field(ge=2)] = 4
@@ -151,7 +187,7 @@ class CollapseGuardConfig(Schema):
             if nearly all triplets are active. When all images meet in one point, the loss of every
             triplet is the margin.
         min_score_ratio: validation macro-F1 as a share of the best so far.
-        learning_rate_factor: on the learning rate at each alarm.
+        learning_rate_factor: factor on the learning rate at each alarm.
         max_alarms: the guard gives up at the next one.
     """
 
@@ -164,7 +200,17 @@ class CollapseGuardConfig(Schema):
 
 
 class MetricLearningConfig(FineTuningConfig):
-    """Training of an embedding."""
+    """Training of an embedding.
+
+    Attributes:
+        batch: what a batch holds.
+        projection_init: initializes the projection in closed form; null for a random one.
+        phases: phases of progressive unfreezing, each with its loss.
+        loss: what the losses of all phases share.
+        collapse_guard: takes an epoch back in which the embedding collapsed; null for no guard.
+        num_neighbors: neighbors that vote for the style of an image; all training images where
+            there are fewer.
+    """
 
     batch: BalancedBatchConfig = BalancedBatchConfig()
     projection_init: ProjectionInitConfig | None = ProjectionInitConfig()

@@ -18,7 +18,13 @@ empty it in one place, so that the trunks of hundreds of tiny trainings are not 
 
 
 class TrunkCacheExperiment(Schema):
-    """What is kept of frozen blocks: shown, or cleared."""
+    """The cached activations of frozen blocks, listed or removed.
+
+    Attributes:
+        outputs: folder of runs whose cache is shown.
+        folder: folder of the cache; null for trunk_cache in the outputs.
+        clear: key from the list to remove, or all; null to show the list.
+    """
 
     outputs: str = "outputs"
     folder: str | None = None
@@ -26,7 +32,17 @@ class TrunkCacheExperiment(Schema):
 
 
 class TrunkCacheConfig(Schema):
-    """Keeping the activations of frozen blocks; see `training.trunk_cache`."""
+    """How activations of frozen blocks are cached.
+
+    Attributes:
+        mode: `auto` caches where it is possible and cheaper; `always` ends with an error where it
+            is not possible; `never` does not cache.
+        dtype: data type of training activations; those of validation and test images are float32.
+        folder: folder of the cache; null for trunk_cache in the outputs.
+        size_limit_gb: the least recently used rows are removed above it.
+        runtime: what computes the activations; auto takes OpenVINO where it is installed and agrees
+            with Keras.
+    """
 
     mode: CacheMode = "auto"
     dtype: Literal["float16", "float32"] = "float16"

@@ -15,17 +15,28 @@ PrunerName = Literal["none", "median", "halving", "hyperband"]
 
 
 class ParameterConfig(Schema):
-    """What one key of the experiment may be.
+    """The range of one key of the experiment.
 
     `when` names other keys of the space, each with the values for which this one is searched; for
     any other value the experiment keeps its own.
+
+    Attributes:
+        when: other key of the space -> values for which this key is searched.
     """
 
     when: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
 
 
 class FloatParameterConfig(ParameterConfig):
-    """A number between two others; `log` draws its logarithm evenly."""
+    """A number between two others; `log` draws its logarithm evenly.
+
+    Attributes:
+        type: kind of the parameter.
+        low: smallest value.
+        high: largest value.
+        log: draw the logarithm evenly.
+        step: distance of the values; null for any value in between.
+    """
 
     type: Literal["float"]
     low: LenientFloat
@@ -40,7 +51,15 @@ class FloatParameterConfig(ParameterConfig):
 
 
 class IntParameterConfig(ParameterConfig):
-    """A whole number between two others, both included."""
+    """A whole number between two others, both included.
+
+    Attributes:
+        type: kind of the parameter.
+        low: smallest value.
+        high: largest value, included.
+        log: draw the logarithm evenly.
+        step: distance of the values.
+    """
 
     type: Literal["int"]
     low: int
@@ -55,7 +74,12 @@ class IntParameterConfig(ParameterConfig):
 
 
 class CategoricalParameterConfig(ParameterConfig):
-    """One of several values of any kind, lists and mappings too."""
+    """One of several values of any kind, lists and mappings too.
+
+    Attributes:
+        type: kind of the parameter.
+        choices: the values.
+    """
 
     type: Literal["categorical"]
     choices: Annotated[tuple[Any, ...], Field(min_length=1)]
@@ -68,11 +92,16 @@ Parameter = Annotated[
 
 
 class ObjectiveConfig(Schema):
-    """What a trial is judged by.
+    """What a trial is scored by.
 
-    `validation` trains once and asks the validation images; `random` and `group` cross-validate
-    over training and validation images, `group` without a common group (artist) in two folds.
-    The test split is left alone.
+    `validation` trains once and scores the validation images; `random` and `group` cross-validate
+    over training and validation images, `group` without a common group (artist) in two folds. The
+    test images are not used.
+
+    Attributes:
+        metrics: macro_f1, or macro_f1 and training_seconds for a Pareto front.
+        scheme: which images a trial is scored on.
+        num_folds: number of folds of the schemes random and group.
     """
 
     metrics: Annotated[tuple[MetricName, ...], Field(min_length=1, max_length=2)] = ("macro_f1",)
@@ -87,19 +116,29 @@ class ObjectiveConfig(Schema):
 
 
 class SamplerConfig(Schema):
-    """How values are proposed; the first `startup_trials` are drawn at random."""
+    """How values are proposed; the first `startup_trials` are drawn at random.
+
+    Attributes:
+        name: how values are proposed; cmaes and gp need further packages.
+        startup_trials: drawn at random first.
+    """
 
     name: SamplerName = "tpe"
     startup_trials: NonNegativeInt = 10
 
 
 class PrunerConfig(Schema):
-    """When a hopeless trial is given up.
+    """When a trial is pruned.
 
     `median` compares an epoch with the same epoch of earlier trials, `startup_trials` of which are
-    made to their end, and never ends a trial in its first `warmup_steps`; `halving` and `hyperband`
-    let the best third go on after 1, 3, 9 ... epochs. Epochs count through all phases; with folds,
+    finished, and never prunes a trial in its first `warmup_steps`; `halving` and `hyperband`
+    continue the best third after 1, 3, 9 ... epochs. Epochs count through all phases; with folds,
     a step is a fold.
+
+    Attributes:
+        name: which rule ends a trial early.
+        startup_trials: trials that are finished before `median` ends one.
+        warmup_steps: steps in which `median` never ends a trial.
     """
 
     name: PrunerName = "halving"
@@ -113,6 +152,12 @@ class ConfirmationConfig(Schema):
     `changes` are dotted keys for these trainings and for best.yaml, e.g. a higher resolution than
     the search could afford. `baseline` are dotted keys that turn the experiment into the recipe
     that the winner has to beat; null for no comparison.
+
+    Attributes:
+        top: how many of the best trials are trained again; 0 for none.
+        seeds: new seeds for each of them.
+        changes: dotted key -> value in these trainings and in best.yaml.
+        baseline: dotted key -> value that turns the experiment into the recipe to beat.
     """
 
     top: NonNegativeInt = 3
@@ -122,11 +167,26 @@ class ConfirmationConfig(Schema):
 
 
 class TuningConfig(Schema):
-    """The search.
+    """How settings are searched.
 
     With `storage: null` a study is a SQLite file in its folder; a URL such as
     postgresql://user@host/database lets several machines work on it. `num_trials` and
     `timeout_seconds` are for all of them together.
+
+    Attributes:
+        engine: `optuna`, or `keras_tuner` for Bayesian optimization without pruning.
+        space: dotted key of the experiment -> its range.
+        objective: what a trial is scored by.
+        sampler: how values are proposed.
+        pruner: when a trial is ended early.
+        num_trials: number of trials of all workers.
+        timeout_seconds: no trial begins after so many seconds; null for no limit.
+        workers: trials at a time on this machine; null for one per core.
+        retries: further attempts at a trial whose process was killed.
+        storage: URL of a database that several machines share; null for a SQLite file in the study
+            folder.
+        heartbeat_seconds: how often a worker reports that its trials are alive.
+        confirmation: the best trials, trained again.
     """
 
     engine: Literal["optuna", "keras_tuner"] = "optuna"
@@ -166,13 +226,21 @@ class TuningConfig(Schema):
 
 
 class DirectTuneExperiment(DirectExperiment):
-    """A classifier's experiment and the space that is searched around it."""
+    """A classifier's experiment and the space that is searched around it.
+
+    Attributes:
+        tuning: the search.
+    """
 
     tuning: TuningConfig
 
 
 class TripletTuneExperiment(TripletExperiment):
-    """An embedding's experiment and the space that is searched around it."""
+    """An embedding's experiment and the space that is searched around it.
+
+    Attributes:
+        tuning: the search.
+    """
 
     tuning: TuningConfig
 

@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "dependencies"
 FILES = sorted(FOLDER.glob("*.txt"))
 CONSTRAINED = ["build.txt", "run.txt", "develop.txt"]
+# Has packages of its own, too, and shares the environment of the project.
+SHARING = ["docs.txt"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 GROUPS = PROJECT["dependency-groups"]
 
@@ -50,6 +52,19 @@ def test_hashes_are_of_the_constrained_versions(name):
         assert versions == CONSTRAINTS[package], f"{package}: run `make hashes`"
 
 
+@pytest.mark.parametrize("name", SHARING)
+def test_hashes_do_not_contradict_the_constrained_versions(name):
+    for package, versions in pins_of(FOLDER / name).items():
+        assert versions == CONSTRAINTS.get(package, versions), f"{package}: run `make hashes`"
+
+
+def test_the_documentation_is_built_by_what_its_group_asks_for():
+    pins = pins_of(FOLDER / "docs.txt")
+    for requirement in map(Requirement, GROUPS["docs"]):
+        for version in pins[canonicalize_name(requirement.name)]:
+            assert requirement.specifier.contains(version)
+
+
 def test_whatever_make_installs_has_hashes():
     """By the project's own list of what it needs; what those need is for uv and pip to find."""
     run, develop = pins_of(FOLDER / "run.txt"), pins_of(FOLDER / "develop.txt")
@@ -80,7 +95,7 @@ def test_groups_are_installed_as_they_are_pinned(group, file):
 
 
 def test_the_extras_that_messages_and_pages_name_exist():
-    files = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "configs").glob("*.yaml")]
+    files = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "configs").glob("*.yaml")]
     files += (ROOT / "artstyle_tf").rglob("*.py")
     named = {
         (file.name, extra)

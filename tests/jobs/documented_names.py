@@ -1,4 +1,4 @@
-"""What docs/METRICS.md says about the names of results."""
+"""Names of results that docs/reference/metrics.md explains."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-_PAGE = Path(__file__).parents[2] / "docs" / "METRICS.md"
+_PAGE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
 
 
 def undocumented_names(result: Any) -> set[str]:

@@ -114,7 +114,7 @@ def test_the_summary_counts_what_is_there(planted):
 def test_all_names_are_documented(planted):
     _, result, _ = planted
     assert undocumented_names(result) == set()
-    page = (Path(__file__).parents[2] / "docs" / "METRICS.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "metrics.md").read_text()
     assert [code for code in SEVERITY_OF if f"`{code}`" not in page] == []
 
 

@@ -37,7 +37,7 @@ class PKSampler:
         ArtstyleError: if there are fewer than two classes, P or K are too small, or labels and
             groups differ in length.
 
-    Example:
+    Examples:
         >>> labels = ["cubism"] * 6 + ["rococo"] * 4 + ["cartoon"] * 3
         >>> sampler = PKSampler(labels, classes_per_batch=2, images_per_class=3)
         >>> len(sampler), sampler.batch_size
