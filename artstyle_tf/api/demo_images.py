@@ -1,4 +1,4 @@
-"""The demo images, and settings with which a small network learns them."""
+"""The demo images, and settings for training a small network on them."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def demo_images(
     quiet: bool = False,
     **settings: Any,
 ) -> ImageFolder:
-    """Draws the demo images of `--demo`: eight invented styles by invented artists.
+    """Draw the demo images of `--demo`: eight invented styles by invented artists.
 
     Args:
-        folder: created. If it already holds the same images, nothing is drawn.
-        images_per_style: so many of each style, or counts of the styles that are wanted, such as
+        folder: created. If it already has the same images, nothing is drawn.
+        images_per_style: number of images of each style, or of selected styles, such as
             `{"Cubism": 20, "photo": 10}`; None for 600 images in eight styles of unequal size.
-        group_pattern: by default works of one artist are not split; None to split them, as `--demo`
-            does.
+        group_pattern: by default images of one artist stay in one split; None to split them, as
+            `--demo` does.
         seed: another seed gives other images by the same artists.
-        quiet: no messages and no progress, only warnings.
-        settings: further ones of `ImageFolder`.
+        quiet: print warnings only, no progress.
+        settings: further settings of `ImageFolder`.
 
     Returns:
         The folder; files are named `<artist>_<title>-<number>.jpg`.
@@ -55,7 +55,7 @@ def demo_images(
 def demo_settings(
     kind: Literal["direct", "triplet"] = "direct", *, epochs: int = 25, image_size_px: int = 128
 ) -> dict[str, Any]:
-    """Gives the settings of `--demo`: a small network learns a few hundred images from scratch.
+    """Return the settings of `--demo`: a small network, trained from scratch.
 
     Args:
         kind: of the training.
@@ -70,7 +70,7 @@ def demo_settings(
     """
     phase: dict[str, Any] = {"unfreeze_blocks": "all", "epochs": epochs, "learning_rate": 2e-3}
     settings: dict[str, Any] = {
-        # Fixed views save time where blocks are frozen; here none is.
+        # Fixed views save time with frozen blocks only; here none is frozen.
         "views": None,
         "online_augmentation": "gentle",
         "backbone": "compact",
@@ -81,7 +81,7 @@ def demo_settings(
         "batch_norm": "trained",
         "weight_decay": 0.02,
     }
-    # Features of random weights are not worth a head in closed form.
+    # Features of random weights are not worth a closed-form head.
     if kind == "triplet":
         phase["loss"] = "batch_all"
         return {**settings, "projection_init": None, "phases": [phase]}

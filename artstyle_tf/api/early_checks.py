@@ -1,8 +1,7 @@
-"""What each verb can refuse before TensorFlow and pandas are imported, which takes seconds.
+"""Checks of each verb before TensorFlow and pandas are imported, which takes seconds.
 
-The command line calls the function of its verb first, and the job asks the same functions
-again: nothing is checked here that is not checked by whoever uses it. So no module that is imported
-here may import any of what takes long; a test sees to that.
+The job calls the same functions again, so nothing is checked only here. No module that is imported
+here may import a heavy package; a test enforces that.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The functions of `artstyle_tf`: what the verbs of the command line do, for notebooks.
+"""The functions of `artstyle_tf`: the verbs of the command line, for notebooks.
 
-Each takes any setting of its job as a keyword, see `api.keywords`, and begins the same job as the
-command line; files of the configs folder are not needed.
+Each takes any setting of its job as a keyword, see `api.keywords`, and runs the same job as the
+command line; no config file is needed.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def train_direct(
         images: folder of style folders.
         resume: continue the interrupted run of this `run_name`.
         overwrite: replace an earlier run of this `run_name`.
-        quiet: no messages and no progress, only warnings.
+        quiet: print warnings only, no progress.
         settings: any key of the configuration, such as `backbone="efficientnet_v2_b0"`,
             `weights="file.weights.h5"`, `image_size_px=256`, `run_name="first"`.
 
@@ -48,7 +48,7 @@ def train_direct(
         The finished run.
 
     Raises:
-        ArtstyleError: about the images or a setting.
+        ArtstyleError: if the images or a setting are invalid.
         KeyboardInterrupt: after Ctrl-C; `resume=True` with the same settings continues.
 
     Examples:
@@ -66,7 +66,7 @@ def train_triplet(
     quiet: bool = False,
     **settings: Any,
 ) -> Run:
-    """Train and evaluate an embedding in which similar styles lie together.
+    """Train and evaluate an embedding in which images of one style lie close together.
 
     Arguments, errors and result are those of `train_direct`.
     """
@@ -97,15 +97,15 @@ def cross_validate(
     quiet: bool = False,
     **settings: Any,
 ) -> Result:
-    """Train on folds: what to expect of other images, and of other groups such as artists.
+    """Cross-validate on random folds and, where groups are known, on folds with no group in two.
 
     Args:
-        images: folder of style folders; with groups, folds without a common group are trained, too.
+        images: folder of style folders.
         kind: of the trainings.
         folds: number of folds, at least 2.
         resume: continue the interrupted cross-validation of this `run_name`.
         overwrite: replace an earlier one of this `run_name`.
-        quiet: no messages and no progress, only warnings.
+        quiet: print warnings only, no progress.
         settings: any key of the configuration of a training.
 
     Returns:
@@ -126,16 +126,16 @@ def tune(
     quiet: bool = False,
     **settings: Any,
 ) -> Result:
-    """Search settings, and trains the best again before a winner is named.
+    """Tune hyperparameters, and retrain the best trials before a winner is named.
 
     Args:
         images: folder of style folders.
-        space: dotted key -> what it may be, such as
+        space: dotted key -> search space, such as
             `{"training.batch_size": {"type": "categorical", "choices": [16, 32]}}`.
         kind: of the trainings.
-        trials: so many are made, by all calls that work on the study.
+        trials: total number, over all calls that work on the study.
         study: name; the same call continues the study of this name.
-        quiet: no messages and no progress, only warnings.
+        quiet: print warnings only, no progress.
         settings: any key of the configuration, such as `workers=2`.
 
     Returns:
@@ -152,11 +152,11 @@ def tune(
 
 
 def inspect_images(images: Images, *, quiet: bool = False, **settings: Any) -> Result:
-    """Look at every image: counts, faults, copies, shortcuts, what augmentation does.
+    """Inspect every image: counts, quality, duplicates, groups, shortcuts, augmentation.
 
     Args:
         images: folder of style folders.
-        quiet: no messages and no progress, only warnings.
+        quiet: print warnings only, no progress.
         settings: any key of the configuration of an inspection.
 
     Returns:
@@ -177,7 +177,7 @@ def evaluate(
     Args:
         run: a finished run or its folder.
         images: folder of style folders; None for the run's own images of `split` (test).
-        quiet: no messages and no progress, only warnings.
+        quiet: print warnings only, no progress.
         settings: `split`, `batch_size`, `run_name`.
 
     Returns:
@@ -199,13 +199,13 @@ def analyze(
     quiet: bool = False,
     **settings: Any,
 ) -> Result:
-    """Look at a network's features: maps, clusters, doubtful labels, classifiers.
+    """Analyze features: projections, clusters, label errors, classifiers.
 
     Args:
-        run: a finished run or its folder; None for a bare backbone.
+        run: a finished run or its folder; None for a pretrained backbone.
         images: folder of style folders; None for the run's own images.
-        backbone: name, where no run is given.
-        quiet: no messages and no progress, only warnings.
+        backbone: name of a backbone, if no run is given.
+        quiet: print warnings only, no progress.
         settings: any key of the configuration of an analysis, such as `layer="head"`.
 
     Raises:
@@ -227,7 +227,7 @@ def compare(runs: Sequence[RunLike], *, quiet: bool = False, **settings: Any) ->
 
     Args:
         runs: two or more finished runs, or folders of runs and analyses.
-        quiet: no messages and no progress, only warnings.
+        quiet: print warnings only, no progress.
         settings: `run_name`, `classifiers`, `outputs`.
 
     Returns:
@@ -242,12 +242,13 @@ def compare(runs: Sequence[RunLike], *, quiet: bool = False, **settings: Any) ->
 def export(
     run: RunLike, formats: Sequence[str] = (), *, quiet: bool = False, **settings: Any
 ) -> Result:
-    """Make a run ready for TensorFlow Serving and other runtimes.
+    """Export a run for TensorFlow Serving and other runtimes.
 
     Args:
         run: a finished run or its folder.
-        formats: beside the SavedModel: onnx, openvino, openvino_bf16, litert, litert_int8, or all.
-        quiet: no messages and no progress, only warnings.
+        formats: onnx, openvino, openvino_bf16, litert, litert_int8, or all, in addition to the
+            SavedModel.
+        quiet: print warnings only, no progress.
         settings: any key of the configuration of an export.
     """
     fixed = {"run": _path_of(run), "formats": list(formats)}
@@ -259,11 +260,11 @@ def export(
 def write_report(
     runs: RunLike | Sequence[RunLike], *, quiet: bool = False, **settings: Any
 ) -> Result:
-    """Write the page of a run, and of several runs one that puts them side by side.
+    """Write the HTML report of a run, and an overview of several runs.
 
     Args:
         runs: a finished run or its folder, or several.
-        quiet: no messages and no progress, only warnings.
+        quiet: print warnings only, no progress.
         settings: any key of the configuration of a report.
     """
     several = [runs] if isinstance(runs, Run | str | os.PathLike) else runs

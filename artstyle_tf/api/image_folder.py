@@ -1,4 +1,4 @@
-"""A folder of images, one sub-folder per style, as functions and notebooks take it."""
+"""A folder of images, one subfolder per style."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from artstyle_tf.inspection.settings import InspectExperiment
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
 
-if TYPE_CHECKING:  # a folder is named before anything heavy is imported
+if TYPE_CHECKING:  # nothing heavy is imported to name a folder
     import pandas as pd
     from matplotlib.figure import Figure
 
@@ -27,18 +27,18 @@ SchemaType = TypeVar("SchemaType", bound=Schema)
 
 
 class ImageFolder:
-    """Images in style folders, with how they are grouped, split and prepared.
+    """Images in style folders, with settings of groups, split and preparation.
 
     Args:
         path: folder with one folder per style; images may lie at any depth below.
-        group_pattern: regular expression on the file name whose first group names what must not
-            be split, such as an artist: `r"^([^_]+)_"` for artist_title.jpg.
+        group_pattern: regular expression on the file name whose first group is the name of
+            a group that must not be split, such as an artist: `r"^([^_]+)_"` for artist_title.jpg.
         settings: further keys of the section `data`, such as `split_file="split.csv"`,
             `group_file`, `split={"test": 0.2, "train": 0.65}`, `near_duplicates="ignore"`,
             `aspect="pad"`; see the reference of the configuration.
 
     Raises:
-        ArtstyleError: if the folder does not exist, holds fewer than two styles, or a keyword is
+        ArtstyleError: if the folder does not exist, has fewer than two styles, or a keyword is
             unknown.
 
     Examples:
@@ -62,15 +62,15 @@ class ImageFolder:
             check_image_folder(self.path)
 
     def config(self, schema: type[SchemaType], settings: Mapping[str, Any]) -> SchemaType:
-        """The config of a job on these images.
+        """Build the config of a job on these images.
 
         Args:
             schema: of the job; has the section `data`.
             settings: keywords, see `api.keywords`.
 
         Returns:
-            With `data.prepared` as it was given, else a folder of its own in the outputs for each
-            folder of images, so that two of them do not overwrite each other's.
+            With `data.prepared` as given, else a separate folder in the outputs for each folder of
+            images.
 
         Raises:
             ArtstyleError: at a wrong keyword.
@@ -84,7 +84,7 @@ class ImageFolder:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row an image: path (below the folder), label, group, digest and size of the file."""
+        """One row per image: path (below the folder), label, group, digest and size of the file."""
         from artstyle_tf.images.prepare_data import find_images
 
         return find_images(self.settings, Reporter(), fewest_styles=1).images
@@ -99,7 +99,7 @@ class ImageFolder:
 
         Returns:
             The table with a column `split`: train, val or test. Groups, copies and images that
-            look the same are in one part.
+            look the same are in one split.
 
         Raises:
             ArtstyleError: if a style has too few images or groups.
@@ -110,10 +110,10 @@ class ImageFolder:
         return images
 
     def inspect(self, *, quiet: bool = False, **settings: Any) -> Result:
-        """Look at every image: counts, faults, copies, shortcuts, what augmentation does.
+        """Inspect every image: counts, quality, duplicates, groups, shortcuts, augmentation.
 
         Args:
-            quiet: no messages and no progress, only warnings.
+            quiet: print warnings only, no progress.
             settings: any key of the configuration of an inspection, such as `fail_on`.
 
         Returns:
@@ -122,29 +122,29 @@ class ImageFolder:
         return result_of("inspect-data", self.config(InspectExperiment, settings), quiet=quiet)
 
     def prepare(self, *, quiet: bool = False, **settings: Any) -> Result:
-        """Writes clean copies of the images, split, with augmented ones where they are wanted.
+        """Write clean copies of the images, split, with augmented copies if configured.
 
-        A training does this by itself; here to look at what it trains on.
+        Trainings do this themselves; this shows their input.
 
         Args:
-            quiet: no messages and no progress, only warnings.
+            quiet: print warnings only, no progress.
             settings: any key of the section `data`, such as `upsampling={"policy": "strong"}`.
 
         Returns:
-            Counts by style and split; `table("manifest")` has one row a file, with the original of
-            each augmented one in `parent`; both are paths below `folder`.
+            Counts by style and split; `table("manifest")` has one row per file, with the original
+            of each augmented one in `parent`; both are paths below `folder`.
         """
         return result_of("prepare-data", self.config(DirectExperiment, settings), quiet=quiet)
 
     def augmentation_preview(
         self, policy: str = "gentle", *, image_size_px: int = 224, seed: int = 42
     ) -> Figure:
-        """Shows an image of each style, and what an augmentation policy makes of it.
+        """Plot an image of each style with augmented versions.
 
         Args:
             policy: flip, gentle or strong.
             image_size_px: side of the images before they are augmented.
-            seed: of the choice of images and of the augmentation.
+            seed: selects images and augmentations.
 
         Returns:
             A matplotlib Figure that a notebook shows.
@@ -171,5 +171,5 @@ class ImageFolder:
 
 
 def as_image_folder(images: ImageFolder | str | os.PathLike[str]) -> ImageFolder:
-    """Take a path for the folder there, with the usual settings."""
+    """Convert a path to an `ImageFolder` with default settings."""
     return images if isinstance(images, ImageFolder) else ImageFolder(images)

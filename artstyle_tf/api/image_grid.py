@@ -20,7 +20,7 @@ def image_grid(
     captions: Mapping[str, Sequence[str]] | None = None,
     title: str = "",
 ) -> Figure:
-    """Shows images in rows, each whole in a square.
+    """Show images in rows, each whole in a square.
 
     Args:
         rows: name of the row -> its image files.

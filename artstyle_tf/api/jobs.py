@@ -1,6 +1,6 @@
-"""Every job there is: the module that does it, and what is checked before that is imported.
+"""All jobs: the module of each, and the checks before that module is imported.
 
-The command line and the functions of `artstyle_tf` begin a job here, so that both do the same.
+The command line and the functions of `artstyle_tf` start jobs here, so that both do the same.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from artstyle_tf.system.notebook_progress import ignore_missing_widgets, is_note
 from artstyle_tf.system.progress import Reporter
 from artstyle_tf.system.temporary_folder import provide_temporary_folder
 
-# By name: it imports modules that would import more, if they were asked for more.
+# By name, so that it is only imported for a job.
 _EARLY_CHECKS = "artstyle_tf.api.early_checks"
 
 
 class Job(NamedTuple):
-    """Something that can be done.
+    """A job: one verb of the command line.
 
     Attributes:
-        module: with `run(config, invocation)` and `plan(config, invocation)`, both giving a JSON
-            object, and `summarize(result)`, giving text; `summarize_plan(plan)`, too, where a plan
-            is more than its keys.
+        module: with `run(config, invocation)` and `plan(config, invocation)`, which return a JSON
+            object, `summarize(result)`, which returns text, and optionally
+            `summarize_plan(plan)`.
         early_check: function of `api.early_checks` that is called before the module is imported.
     """
 
@@ -59,11 +59,11 @@ JOBS = {
 
 
 class Done(NamedTuple):
-    """A job that was done.
+    """The result of a job.
 
     Attributes:
         result: JSON object.
-        summarize: result -> text for people.
+        summarize: result -> text.
     """
 
     result: dict[str, Any]
@@ -78,17 +78,17 @@ def do_job(
     dry_run: bool = False,
     while_importing: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext,
 ) -> Done:
-    """Check what can be checked at once, imports the job, and does it.
+    """Run the early checks of a job, import it, and run it.
 
     Args:
         name: key of `JOBS`.
         config: of the job's schema.
         invocation: how it was called; a training publishes its report by it.
-        dry_run: say what would be done instead.
-        while_importing: what surrounds the import, which takes seconds.
+        dry_run: return what would be done instead.
+        while_importing: context manager around the import, which takes seconds.
 
     Raises:
-        ArtstyleError: about the user's input.
+        ArtstyleError: if the input is invalid.
         KeyboardInterrupt: at the next safe point after Ctrl-C.
     """
     job = JOBS[name]
@@ -107,14 +107,14 @@ def do_job(
 
 
 def publish_run(run: Any, config: Any, reporter: Reporter) -> str | None:
-    """What a training calls at its end; see `report.after_training.publish_run`."""
+    """Write the report of a finished training; see `report.after_training.publish_run`."""
     from artstyle_tf.report.after_training import publish_run  # which imports matplotlib
 
     return publish_run(run, config, reporter)
 
 
 def _folder_of_results(config: Any) -> Path:
-    """Where a job may write: its outputs folder, else the run that it is about."""
+    """Return where a job may write: its outputs folder, else its run."""
     for name in ("outputs", "run"):
         folder = getattr(config, name, None)
         if isinstance(folder, str):
@@ -123,7 +123,7 @@ def _folder_of_results(config: Any) -> Path:
 
 
 def stderr_descriptor() -> int:
-    """Of stderr, also while `import_quietly` has put another file in its place."""
+    """Return the descriptor of stderr, also while `import_quietly` redirects it."""
     return _apart.get("stderr", 2)
 
 
@@ -131,10 +131,10 @@ _apart: dict[str, int] = {}
 
 
 def import_quietly(module: str) -> Any:
-    """Import a job without the lines that TensorFlow's native part writes while it loads.
+    """Import a module without the messages that TensorFlow's native code prints while it loads.
 
-    They speak of processors and missing GPUs, come before its own log level is read, and look like
-    errors to a newcomer. If the import fails they are shown after all.
+    They are about processors and missing GPUs, ignore the log level, and look like errors. If the
+    import fails, they are printed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if module in sys.modules:
@@ -145,9 +145,9 @@ def import_quietly(module: str) -> Any:
         os.dup2(captured.fileno(), 2)
         try:
             job = importlib.import_module(module)
-            if "tensorflow" in sys.modules:  # it looks for GPUs, and talks, when first asked
+            if "tensorflow" in sys.modules:  # it prints when it first looks for GPUs
                 sys.modules["tensorflow"].config.list_physical_devices()
-                # It takes the several models of one training for a mistake.
+                # It warns about several models in one training.
                 logging.getLogger("tensorflow").setLevel(logging.ERROR)
             return job
         except BaseException:
@@ -162,7 +162,7 @@ def import_quietly(module: str) -> Any:
 
 
 def _temporary_file() -> Any:
-    """A place for what is written; nowhere on a system without a writable temporary folder."""
+    """Open a temporary file, or the null device where no temporary folder is writable."""
     try:
         return tempfile.TemporaryFile()
     except OSError:

@@ -1,4 +1,4 @@
-"""Settings as keywords of a function: `backbone="efficientnet_v2_b0"` instead of a config file."""
+"""Settings as keyword arguments: `backbone="efficientnet_v2_b0"` instead of a config file."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ SchemaType = TypeVar("SchemaType", bound=Schema)
 def config_from_keywords(
     schema: type[SchemaType], fixed: Mapping[str, Any], keywords: Mapping[str, Any]
 ) -> SchemaType:
-    """Build a config from its defaults and keywords.
+    """Build a config from defaults and keywords.
 
     Args:
         schema: of the config.
-        fixed: dotted key -> value, which the function sets itself.
+        fixed: dotted key -> value set by the function itself.
         keywords: each is one of
             - a key of the top level, such as `seed=1`; a mapping changes some keys of a section:
               `training={"optimizer": {"weight_decay": 0.1}}`,
             - a dotted key, in `**{"training.optimizer.weight_decay": 0.1}`,
-            - the last part of a dotted key, where only one key ends so: `weight_decay=0.1`.
+            - the last part of a dotted key, where that is unique: `weight_decay=0.1`.
 
     Returns:
         The validated config.
 
     Raises:
-        ArtstyleError: at a keyword that is no key, with a similar one; at one that may be several
-            keys, with all of them; and at wrong values.
+        ArtstyleError: at an unknown keyword, with a similar one; at an ambiguous one, with all
+            candidates; and at invalid values.
     """
     sections = dict(_dotted_keys(schema))
     content: dict[str, Any] = {}
-    # The function's own values come last: nobody else may set what its arguments are for.
+    # The function's own values come last, so that keywords cannot override its arguments.
     for name, value in [*keywords.items(), *fixed.items()]:
         for key, plain in _flat(_key_of(name, list(sections)), _plain(value), sections):
             set_value(content, key, plain)
@@ -56,12 +56,12 @@ def _key_of(name: str, keys: list[str]) -> str:
         return found[0]
     if found:
         raise ArtstyleError(
-            f"The keyword {name} may stand for several settings",
+            f"The keyword {name} is ambiguous",
             received=f"{name}=...",
             expected=" or ".join(found),
-            fix=f"name the whole key: **{{{found[0]!r}: ...}}",
+            fix=f"give the whole key: **{{{found[0]!r}: ...}}",
         )
-    # A dotted key below a mapping that has any keys, such as a tuning space, is left to pydantic.
+    # A dotted key below a mapping with free keys, such as a tuning space, is left to pydantic.
     if "." in name:
         return name
     names = {key.rpartition(".")[2] for key in keys}
@@ -76,10 +76,10 @@ def _key_of(name: str, keys: list[str]) -> str:
 
 
 def _dotted_keys(schema: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, bool]]:
-    """All keys and whether each is a section, those of the top level before those below."""
+    """Yield all keys and whether each is a section, top level first."""
     below = []
     for name, field in schema.model_fields.items():
-        # Tuples and mappings have no keys of their own: they are set as wholes.
+        # Tuples and mappings have no fixed keys: they are set as a whole.
         section = schema_inside(field.annotation, in_collections=False)
         yield prefix + name, section is not None
         if section is not None:
@@ -89,7 +89,7 @@ def _dotted_keys(schema: type[BaseModel], prefix: str = "") -> Iterator[tuple[st
 
 
 def _flat(key: str, value: Any, sections: Mapping[str, bool]) -> Iterator[tuple[str, Any]]:
-    """A mapping for a section changes keys one by one, so that the others keep their defaults."""
+    """Flatten a mapping for a section, so that its other keys keep their defaults."""
     if isinstance(value, dict) and value and sections.get(key):
         for name, each in value.items():
             yield from _flat(f"{key}.{name}", each, sections)
@@ -98,7 +98,7 @@ def _flat(key: str, value: Any, sections: Mapping[str, bool]) -> Iterator[tuple[
 
 
 def _plain(value: Any) -> Any:
-    """JSON values: paths and NumPy numbers are what people have at hand."""
+    """Convert paths, NumPy scalars and models to JSON values."""
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if isinstance(value, os.PathLike):

@@ -1,4 +1,4 @@
-"""The network of a finished run, ready for images: predictions, embeddings, nearest images."""
+"""The network of a finished run: predictions, embeddings, nearest images."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _READING_THREADS = 2
 
 
 class LoadedNetwork:
-    """The network of a run; it is read once.
+    """The network of a run, loaded once.
 
     Args:
         directory: of the run.
@@ -48,7 +48,7 @@ class LoadedNetwork:
         self._reporter = Reporter()
 
     def predict(self, files: Sequence[Path], *, top_k: int) -> pd.DataFrame:
-        """One row a file; see `Run.predict`."""
+        """Predict one row per file; see `Run.predict`."""
         predicted = answer_files(
             RunAnswering(self._run, "tensorflow", self._network),
             files,
@@ -72,7 +72,7 @@ class LoadedNetwork:
         }
 
     def embed(self, files: Sequence[Path]) -> np.ndarray:
-        """Float32 [N, D]; see `Run.embed`."""
+        """Embed images, float32 [N, D]; see `Run.embed`."""
         batches = self._embed_in_batches(files)
         total = -(-len(files) // _BATCH_SIZE)
         tracked = self._reporter.track(
@@ -88,7 +88,7 @@ class LoadedNetwork:
             yield self._run.answer(self._network(stacked)).embeddings
 
     def nearest(self, file: Path, *, k: int) -> pd.DataFrame:
-        """The nearest training images; see `Run.nearest`."""
+        """Find the nearest training images; see `Run.nearest`."""
         embeddings, table = self._training_images
         (query,) = _of_length_1(self.embed([file]))
         distances = np.linalg.norm(embeddings - query, axis=1)

@@ -1,4 +1,4 @@
-"""What a job gives back: its values, and what the command line would print."""
+"""The result of a job: its values, and its summary."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Result(Mapping[str, Any]):
 
     Args:
         values: JSON object.
-        summarize: values -> text for people.
+        summarize: values -> text.
     """
 
     def __init__(
@@ -46,12 +46,12 @@ class Result(Mapping[str, Any]):
 
     @property
     def summary(self) -> str:
-        """What the command line prints."""
+        """The text that the command line prints."""
         return self._summarize(shown_values(self._values))
 
     @property
     def folder(self) -> Path | None:
-        """Where its tables are."""
+        """Folder of its tables."""
         found = next((self._values[key] for key in _FOLDERS if key in self._values), None)
         return None if found is None else Path(found)
 
@@ -61,7 +61,7 @@ class Result(Mapping[str, Any]):
         return sorted(_files_below(self.folder, ".csv"))
 
     def table(self, name: str) -> pd.DataFrame:
-        """Reads one of its tables.
+        """Read one of its tables.
 
         Args:
             name: of `table_names`.
@@ -76,7 +76,7 @@ class Result(Mapping[str, Any]):
 
     @property
     def figure_names(self) -> list[str]:
-        """Names that `figure` takes."""
+        """Valid names for `figure`."""
         return sorted(figure_files(self._values.get("figures")))
 
     def figure(self, name: str) -> Figure:
@@ -100,13 +100,13 @@ class Result(Mapping[str, Any]):
 def result_of(
     name: str, config: Any, *, quiet: bool, resume: bool = False, overwrite: bool = False
 ) -> Result:
-    """Do a job.
+    """Run a job.
 
     Args:
         name: key of `api.jobs.JOBS`.
         config: of the job.
-        quiet: no messages and no progress, only warnings.
-        resume: continue what was interrupted.
+        quiet: print warnings only, no progress.
+        resume: continue an interrupted job.
         overwrite: replace an earlier result of this name.
     """
     invocation = Invocation(
@@ -157,7 +157,7 @@ def _chosen(files: Mapping[str, Path], name: str, what: str) -> Path:
 
 
 def shown_in_notebooks(figure: Figure) -> Figure:
-    """Let a notebook show a figure that pyplot does not know."""
+    """Make a figure that pyplot does not manage displayable in notebooks."""
     import io
 
     def as_png() -> bytes:

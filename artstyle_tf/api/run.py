@@ -1,4 +1,4 @@
-"""A finished run: its scores, its predictions, its embedding space, its figures."""
+"""A finished run: scores, predictions, embeddings, figures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # a run is opened before anything heavy is imported
     from artstyle_tf.api.loaded_network import LoadedNetwork
 
 Files = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
-"""Image files, folders of them or patterns, one or several."""
+"""Image files, folders or patterns, one or several."""
 
 
 def load_run(path: str | os.PathLike[str]) -> Run:
@@ -33,8 +33,8 @@ def load_run(path: str | os.PathLike[str]) -> Run:
         path: folder of the run, such as outputs/models/demo.
 
     Raises:
-        ArtstyleError: if the folder is no run, or one that is not finished, is damaged, or was made
-            by a newer version.
+        ArtstyleError: if the folder is no run, or the run is unfinished, damaged, or from a newer
+            version.
     """
     directory = open_run(Path(path))
     _check_version(directory)
@@ -60,7 +60,7 @@ def _numbers(version: str) -> list[int]:
 
 
 class Run:
-    """A finished run. `load_run` and the trainings give one.
+    """A finished run, as returned by `load_run` and the trainings.
 
     Attributes:
         directory: paths of its files.
@@ -76,12 +76,12 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Of the run."""
+        """Name of the run."""
         return self.path.name
 
     @cached_property
     def config(self) -> TrainingExperiment:
-        """All settings it was made with."""
+        """All settings of the training."""
         return read_run_config(self.directory)
 
     @cached_property
@@ -96,19 +96,19 @@ class Run:
 
     @property
     def report(self) -> Path | None:
-        """The page of the run, if there is one."""
+        """The report page of the run, if there is one."""
         page = self.path / "report.html"
         return page if page.is_file() else None
 
     @cached_property
     def history(self) -> pd.DataFrame:
-        """One row an epoch; epoch 0 is the start."""
+        """One row per epoch; epoch 0 is the initialized head."""
         import pandas as pd
 
         return pd.read_csv(self.directory.history_file)
 
     def predictions(self, part: str = "test") -> pd.DataFrame:
-        """What the run predicted for its own images when it was evaluated.
+        """Return the predictions for the run's own images from its evaluation.
 
         Args:
             part: test or validation.
@@ -125,7 +125,7 @@ class Run:
         return read_predictions(file, self.class_names, with_confidence=True)
 
     def confusion_matrix(self, part: str = "test") -> pd.DataFrame:
-        """Counts of images: rows are the true styles, columns the predicted ones.
+        """Count images by true style (rows) and predicted style (columns).
 
         Args:
             part: test or validation.
@@ -141,12 +141,12 @@ class Run:
 
         Args:
             files: image files, folders or patterns, one or several.
-            top_k: so many of the most probable styles are named.
+            top_k: number of most probable styles to list.
 
         Returns:
-            One row an image, in the order of the files: path, label (the most probable style),
-            confidence, accepted (whether the run is sure enough to answer), top (pairs of style
-            and probability), and unreadable, the reason where an image could not be read.
+            One row per image, in the order of the files: path, label (most probable style),
+            confidence, accepted (false: abstain), top (pairs of style and probability), and
+            unreadable (the reason where an image could not be read).
 
         Raises:
             ArtstyleError: if there is no such file, or the run's network is damaged.
@@ -156,7 +156,7 @@ class Run:
     def embed(self, files: Files) -> np.ndarray:
         """Embed images: float32 [N, D], in the order of the files.
 
-        A triplet run's embedding has length 1; of a classifier it is the pooled top of the network.
+        Embeddings of a triplet run have length 1; those of a classifier are the pooled top.
 
         Args:
             files: image files, folders or patterns, one or several.
@@ -167,28 +167,28 @@ class Run:
         return self._network.embed(_list_files(files))
 
     def nearest(self, file: str | os.PathLike[str], *, k: int = 5) -> pd.DataFrame:
-        """Find the training images that are most like an image.
+        """Find the training images nearest to an image.
 
         Args:
             file: an image.
-            k: how many.
+            k: number of neighbors.
 
         Returns:
-            path, label and distance, the nearest first: Euclidean between embeddings of length 1.
+            path, label and distance, nearest first: Euclidean between embeddings of length 1.
         """
         return self._network.nearest(Path(file), k=k)
 
     @property
     def figure_names(self) -> list[str]:
-        """Names that `figure` takes, such as training_curves and test/confusion_matrix."""
+        """Valid names for `figure`, such as training_curves and test/confusion_matrix."""
         return sorted(figure_files(self.directory.figures))
 
     def figure(self, name: str) -> Figure:
         """A figure of the run, as a matplotlib Figure that a notebook shows.
 
         Args:
-            name: of `figure_names`. Where it names no part, that of the test images is meant, or of
-                the validation images of a run without.
+            name: one of `figure_names`. Without a part it is that of the test images, or of the
+                validation images of a run without test images.
 
         Raises:
             ArtstyleError: if there is no such figure.
@@ -200,7 +200,7 @@ class Run:
         return saved_figure(self.directory.figures, found) if drawn is None else drawn
 
     def _drawn_anew(self, name: str) -> Figure | None:
-        """Figures that people change, by their tables: with axes, not as pixels."""
+        """Draw a figure from its table, with axes that can be changed; None for others."""
         from artstyle_tf.plots.confusion_matrix import plot_confusion_matrix
         from artstyle_tf.plots.training_curves import plot_training_curves
 

@@ -1,4 +1,4 @@
-"""What every schema shares: frozen, no unknown keys, strict types, lenient floats."""
+"""The base of all settings: frozen, no unknown keys, strict types, lenient floats."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ NonNegativeInt = Annotated[int, Field(ge=0)]
 
 
 def one_of(names: Iterable[str]) -> GetPydanticSchema:
-    """What makes of `str` the names in a registry, as a `Literal` that is written out would.
+    """Restrict `str` to the names of a registry, like a `Literal`.
 
     Args:
-        names: in the order in which an error lists them.
+        names: allowed names, in the order of error messages.
 
     Example:
         `FormatName = Annotated[str, one_of(FORMATS)]`
@@ -50,7 +50,7 @@ def one_of(names: Iterable[str]) -> GetPydanticSchema:
 
 
 class Schema(BaseModel):
-    """Parent of every schema.
+    """Base class of all settings.
 
     Frozen, because a config that changes during a run cannot be repeated; extra keys are
     forbidden, because a misspelled key that is silently ignored costs a day.
@@ -59,7 +59,7 @@ class Schema(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     retired: ClassVar[Mapping[str, str]] = {}
-    """Keys of earlier versions -> what to do instead, for the error."""
+    """Removed keys -> what to do instead, for error messages."""
 
 
 def _one_folder_name(name: str) -> str:

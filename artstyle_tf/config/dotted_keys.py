@@ -12,12 +12,12 @@ def set_value(content: dict[str, Any], key: str, value: Any) -> None:
     """Set a value in nested mappings and lists.
 
     Args:
-        content: changed in place; mappings on the way are created.
+        content: changed in place; missing mappings are created.
         key: such as "training.phases.0.epochs".
-        value: replaces what is there.
+        value: replaces the present one.
 
     Raises:
-        ArtstyleError: if the way leads through something that has no keys, or past a list's end.
+        ArtstyleError: if the key leads through a value without keys, or past the end of a list.
     """
     parts = key.strip().split(".")
     node: Any = content
@@ -46,7 +46,7 @@ def _descend(node: Any, part: str, key: str, *, create: bool) -> Any:
 def _list_index(items: list[Any], part: str, key: str) -> int:
     if not part.isdigit() or int(part) >= len(items):
         raise ArtstyleError(
-            f"The override {key} names an item that is not there",
+            f"The override {key} refers to an item that does not exist",
             received=repr(part),
             expected=f"a position from 0 to {len(items) - 1}",
         )

@@ -1,4 +1,4 @@
-"""What a training is made of: the settings of its rooms, composed."""
+"""The settings of a training, composed of those of its rooms."""
 
 from __future__ import annotations
 

@@ -29,14 +29,14 @@ def load_config(
     file: Path | None = None,
     overrides: Sequence[str] = (),
 ) -> SchemaType:
-    """Read a YAML file, applies dotted overrides, validates the whole.
+    """Read a YAML file, apply dotted overrides, and validate the result.
 
     The overrides are set in the plain mapping and validated together with it: pydantic's
     `model_copy(update=...)` would not validate them.
 
     Args:
-        schema: root schema to validate against; or several, of which the config's `kind` chooses
-            one, the first if it says none.
+        schema: schema to validate against; or several, selected by the config's `kind`, by
+            default the first.
         file: YAML file, or None for the defaults of the schema.
         overrides: items such as "model.image_size_px=320" or "training.phases.0.epochs=3"; the
             value is read as YAML, and a mapping replaces the whole mapping.
@@ -62,7 +62,7 @@ def _chosen_schema(
     kind = content.get("kind", next(iter(schemas))) if isinstance(content, dict) else None
     if not isinstance(kind, str) or kind not in schemas:
         raise ArtstyleError(
-            f"The configuration ({source}) does not say what is to be trained",
+            f"The configuration ({source}) has no valid kind of training",
             received=f"kind: {kind}",
             expected=f"kind: {' or '.join(schemas)}",
         )
@@ -72,15 +72,15 @@ def _chosen_schema(
 def validate(schema: type[SchemaType], content: Any, *, source: str) -> SchemaType:
     """Validate a plain mapping.
 
-    Validation goes through JSON because there strict mode still takes a list for a tuple.
+    Validation uses JSON because strict mode then still accepts a list for a tuple.
 
     Raises:
-        ArtstyleError: one line for each wrong key.
+        ArtstyleError: with all invalid keys.
     """
     try:
         return schema.model_validate_json(json.dumps(content))
     except ValidationError as error:
-        # Only those that are shown: looking for similar names takes time for each.
+        # Only those that are shown: finding similar names takes time.
         problems = error.errors()[:_MOST_ERRORS_SHOWN]
         shown = "; ".join(_describe(schema, problem) for problem in problems)
         more = error.error_count() - _MOST_ERRORS_SHOWN
@@ -91,21 +91,21 @@ def validate(schema: type[SchemaType], content: Any, *, source: str) -> SchemaTy
         ) from error
     except (TypeError, ValueError, RecursionError) as error:
         raise ArtstyleError(
-            f"The configuration ({source}) holds a value that JSON cannot express: {error}",
+            f"The configuration ({source}) contains a value that JSON cannot express: {error}",
             expected="numbers, strings, true/false, null, lists and mappings",
         ) from error
 
 
 def with_values(config: SchemaType, values: Mapping[str, Any], *, source: str) -> SchemaType:
-    """The config with other values for some dotted keys, validated as a whole.
+    """Return the config with some dotted keys changed, validated as a whole.
 
     Args:
-        config: stays as it is.
+        config: not changed.
         values: dotted key -> JSON value; a mapping replaces the whole mapping.
         source: of the values, for errors.
 
     Raises:
-        ArtstyleError: one line for each wrong key.
+        ArtstyleError: with all invalid keys.
     """
     content = config.model_dump(mode="json")
     for key, value in values.items():
@@ -114,27 +114,26 @@ def with_values(config: SchemaType, values: Mapping[str, Any], *, source: str) -
 
 
 def dump_yaml(config: Schema) -> str:
-    """The config as YAML that `load_config` reads back to an equal config.
+    """Format the config as YAML, from which `load_config` gives an equal config.
 
-    Only passwords in addresses are left out: the file is for everybody, and whoever loads it gives
-    them in the environment.
+    Passwords in addresses are left out; they are read from the environment.
     """
     content = without_passwords(config.model_dump(mode="json"))
     return yaml_text(content)
 
 
 def different_keys(first: Schema, second: Schema, *, ignore: set[str]) -> list[str]:
-    """Dotted keys whose values differ between two configs of the same schema.
+    """List dotted keys whose values differ between two configs of one schema.
 
     Args:
         first: one config.
         second: the other.
-        ignore: dotted keys that may differ, with all that is below them.
+        ignore: dotted keys that may differ, including keys below them.
 
     Returns:
         The keys, sorted; a list or a mapping that one of them lacks counts as one key.
     """
-    # One of them may have been written and read, without its passwords.
+    # One of them may have been saved without passwords.
     one, other = (
         _flatten(without_passwords(config.model_dump(mode="json"))) for config in (first, second)
     )
@@ -159,7 +158,7 @@ def _set_override(content: dict[str, Any], override: str) -> None:
     parts = key.strip().split(".")
     if not equals or not all(parts):
         raise ArtstyleError(
-            "An override was not understood",
+            "An override is invalid",
             received=repr(override),
             expected="key=value with a dotted key, such as model.image_size_px=320",
         )

@@ -68,7 +68,7 @@ def test_what_the_function_sets_wins():
     [
         ({"bakbone": "compact"}, "no setting called bakbone.*did you mean backbone"),
         ({"zzz": 1}, "no setting called zzz"),
-        ({"policy": "flip"}, "may stand for several settings.*data.upsampling.policy"),
+        ({"policy": "flip"}, "is ambiguous.*data.upsampling.policy"),
         ({"image_size_px": "large"}, "model.image_size_px='large'"),
         ({"model": {"bakbone": "x"}}, "unknown key 'model.bakbone'.*did you mean"),
         ({"training.optimizer.weight_dcay": 1.0}, "did you mean"),
