@@ -82,9 +82,6 @@ class FloatParameterConfig(NumberParameterConfig):
 
     Attributes:
         type: kind of the parameter.
-        low: smallest value.
-        high: largest value, included.
-        log: draw the logarithm uniformly.
         step: distance of the values; null for any value in between.
     """
 
@@ -118,9 +115,6 @@ class IntParameterConfig(NumberParameterConfig):
 
     Attributes:
         type: kind of the parameter.
-        low: smallest value.
-        high: largest value, included.
-        log: draw the logarithm uniformly.
         step: distance of the values.
     """
 
