@@ -22,9 +22,9 @@ from artstyle_tf.system.progress import Reporter
 from artstyle_tf.tuning.live_board import LiveBoard
 from artstyle_tf.tuning.optuna_storage import open_storage
 from artstyle_tf.tuning.optuna_study import OptunaStudy
+from artstyle_tf.tuning.search_space import SearchSpace
 from artstyle_tf.tuning.settings import TuningConfig
-from artstyle_tf.tuning.study_loop import run_study
-from artstyle_tf.tuning.study_plan import unpack_space
+from artstyle_tf.tuning.study_loop import StudyLoop
 from artstyle_tf.tuning.trial_life import TrialLink
 from artstyle_tf.tuning.trial_processes import TrialProcesses
 
@@ -64,13 +64,13 @@ def main() -> int:
             "retries": 1000,
         }
     )
-    study = OptunaStudy("cheap", storage, unpack_space(settings), settings, basis={})
+    study = OptunaStudy("cheap", storage, SearchSpace(settings.space), settings, basis={})
     processes = TrialProcesses(
         options.workers, preload=[], log_file=folder / "trials.log", num_threads=1
     )
     reporter = Reporter(quiet=options.quiet)
     with contextlib.closing(study), interrupted_at_safe_points():
-        run_study(
+        StudyLoop(
             study,
             processes,
             function="cheap_study:wait_and_score",
@@ -78,7 +78,7 @@ def main() -> int:
             board=LiveBoard(reporter, study.metrics, study.num_trials),
             heartbeat_seconds=options.heartbeat,
             reporter=reporter,
-        )
+        ).run()
         trials = [
             {"number": record.number, "state": record.state, "values": record.values}
             for record in study.records()

@@ -31,7 +31,7 @@ from artstyle_tf.system.files import write_json
 from artstyle_tf.system.progress import Reporter
 from artstyle_tf.system.threads import usable_cores
 from artstyle_tf.tuning.settings import TUNE_EXPERIMENTS, TuneExperiment
-from artstyle_tf.tuning.study_plan import base_experiment, trial_config, unpack_space
+from artstyle_tf.tuning.study_plan import base_experiment, trial_config
 from artstyle_tf.tuning.trial_processes import TrialProcesses
 
 _ROOT = Path(__file__).parents[1]
@@ -115,7 +115,7 @@ def _fit_plainly(
     config: TuneExperiment, trials: pd.DataFrame, most: int, folder: Path, reporter: Reporter
 ) -> dict[int, float]:
     """Seconds of some trials, by their numbers."""
-    base, space = base_experiment(config), unpack_space(config.tuning)
+    base = base_experiment(config)
     processes = TrialProcesses(
         1,
         preload=[_TRAIN.partition(":")[0]],
@@ -129,7 +129,7 @@ def _fit_plainly(
     seconds = {}
     for number in sample:
         row = complete[complete["trial"] == number].iloc[0]
-        values = {key: _plain_value(row[key]) for key in space.keys if pd.notna(row[key])}
+        values = {key: _plain_value(row[key]) for key in config.tuning.space if pd.notna(row[key])}
         trial = trial_config(base, {**values, "training.trunk_cache.mode": "never"})
         seconds[int(number)] = _time(processes, (trial, objective, images, False))
         reporter.info(f"Plain fit of trial {number}: {seconds[int(number)]:.0f} s")
@@ -141,7 +141,7 @@ def _time(processes: TrialProcesses, job: Any) -> float:
     while True:
         for event in processes.events(1.0):
             if event.kind == "report":
-                processes.answer("plain", give_up=False)
+                processes.answer("plain", prune=False)
             elif event.kind == "done":
                 return event.seconds
             elif event.kind != "message":

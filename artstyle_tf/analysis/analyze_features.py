@@ -1,4 +1,4 @@
-"""analyze-features: what the features of a network know about styles."""
+"""analyze-features: analyze how well the features of a network separate the styles."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from artstyle_tf.analysis.analysis_source import open_source
-from artstyle_tf.analysis.analyzed_images import (
-    AnalyzedImages,
-    read_analyzed_images,
-)
+from artstyle_tf.analysis.analyzed_images import open_source, read_analyzed_images
 from artstyle_tf.analysis.feature_classifiers import train_classifiers
 from artstyle_tf.analysis.feature_extraction import OUTPUT, build_feature_network, extract_features
-from artstyle_tf.analysis.image_analysis import ImageAnalysis
-from artstyle_tf.analysis.places import (
+from artstyle_tf.analysis.image_analysis import analyze_images
+from artstyle_tf.analysis.paths import (
     ANALYSIS_FILE,
+    AnalysisOutputs,
     analysis_outputs,
     find_analyzed_run,
     plan_analysis,
@@ -30,11 +27,10 @@ from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.system.progress import Reporter
 
 CONFIG_FILE = "config.yaml"
-CLASSIFIERS_FOLDER = "classifiers"
 
 
 def run(config: AnalyzeExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Extracts features and looks at them in all ways; returns the contract that --json prints."""
+    """Extract features and analyze them; return what --json prints."""
     stopwatch, reporter = invocation.stopwatch, invocation.reporter
     folder, figures = plan_analysis(config)
     _warn_about_learned_features(config, reporter)
@@ -57,16 +53,18 @@ def run(config: AnalyzeExperiment, invocation: Invocation) -> dict[str, Any]:
                 reporter=reporter,
             )
         write_text(folder / CONFIG_FILE, dump_yaml(config))
-        # What is looked at are images; their augmented copies only help to learn.
+        # Augmented copies are only training data of the classifiers.
         images = everything.only(~everything.is_copy)
-        analysis = ImageAnalysis(config, source, images, folder, figures, invocation)
-        found = analysis.run()
+        outputs = AnalysisOutputs(folder, figures, f"{source.name}, {config.layer}")
+        found = analyze_images(images, config, outputs, invocation)
         if config.classifiers is not None:
             with stopwatch.stage("classifiers"):
-                found["classifiers"] = _train_classifiers(config, everything, analysis)
+                found["classifiers"] = train_classifiers(
+                    everything, config.classifiers, outputs, seed=config.seed, reporter=reporter
+                )
         rejected = source.prepared.rejected.to_dict(orient="records")
         num_images = count_splits(images.rows)
-    answer = {
+    result = {
         "run": config.run,
         "backbone": config.backbone,
         "layer": config.layer,
@@ -79,12 +77,12 @@ def run(config: AnalyzeExperiment, invocation: Invocation) -> dict[str, Any]:
         "figures": str(figures),
         "seconds": stopwatch.seconds(),
     }
-    write_json(folder / ANALYSIS_FILE, answer)
-    return answer
+    write_json(folder / ANALYSIS_FILE, result)
+    return result
 
 
 def plan(config: AnalyzeExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Checks network, layer and images and says what `run` would do; writes nothing."""
+    """Check network, layer and images and return what `run` would do; writes nothing."""
     folder, _ = plan_analysis(config)
     if find_analyzed_run(config) is None:
         return {
@@ -105,7 +103,7 @@ def plan(config: AnalyzeExperiment, invocation: Invocation) -> dict[str, Any]:
 
 
 def summarize(result: dict[str, Any]) -> str:
-    """The result as text."""
+    """Return the result as text."""
     clusters, lines = result["clusters"], []
     if result.get("classifiers"):
         table = {name: _scores_in_brief(entry) for name, entry in result["classifiers"].items()}
@@ -117,7 +115,7 @@ def summarize(result: dict[str, Any]) -> str:
             "features"
         )
     else:
-        lines.append("Left out:    all that needs folds: it takes two styles that these can divide")
+        lines.append("Left out:    all that needs folds: it takes two styles that folds can divide")
     if result["styles_left_out"] and out_of_fold is not None:
         lines.append(
             f"Left out:    {examples(result['styles_left_out'])}: too few images for folds, so "
@@ -125,19 +123,17 @@ def summarize(result: dict[str, Any]) -> str:
         )
     if result["depths"] is not None:
         lines.append(f"Depths:      {result['depths']['verdict']}")
-    for name, words in (("fitted", "images that placed the centers"), ("held_out", "others")):
+    for name, words in (("fitted", "training images"), ("held_out", "held-out images")):
         if clusters[name] is not None:
             lines.append(
                 f"Clusters:    {clusters['num_clusters']}; adjusted Rand index "
                 f"{clusters[name]['adjusted_rand_index']:.3f}, purity "
                 f"{clusters[name]['purity']:.3f} ({words})"
             )
+    num_errors = result["num_suspected_label_errors"]
+    if num_errors is not None:
+        lines.append(f"Labels:      {num_errors} suspected label errors, see label_errors.csv")
     lines += [
-        *(
-            []
-            if result["num_doubted"] is None
-            else [f"Doubts:      {result['num_doubted']} labels, see label_doubts.csv"]
-        ),
         f"Figures:     {result['figures']}",
         f"Results:     {result['results']} ({result['seconds']['total']:.0f} s)",
     ]
@@ -146,35 +142,20 @@ def summarize(result: dict[str, Any]) -> str:
 
 
 def _warn_about_learned_features(config: AnalyzeExperiment, reporter: Reporter) -> None:
-    """What is out of fold here need not be new to the network."""
+    """Warn that images out of fold need not be new to the network."""
     run_directory = find_analyzed_run(config)
     if run_directory is None or config.images is not None:
         return
     if config.layer == OUTPUT or read_run_config(run_directory).training.phases:
         reporter.warn(
-            "The network has learned its training images, and these features know it: predictions "
-            "and doubts about training images, and clusters of them, flatter. Go by those that "
-            "are held out, or look at --layer pooled of a run without phases."
+            "The network was trained on its training images: out-of-fold predictions, label errors "
+            "and clusters of training images are too optimistic. Use the results for held-out "
+            "images, or --layer pooled of a run without phases."
         )
 
 
-def _train_classifiers(
-    config: AnalyzeExperiment, everything: AnalyzedImages, analysis: ImageAnalysis
-) -> dict[str, Any]:
-    assert config.classifiers is not None
-    return train_classifiers(
-        everything,
-        config.classifiers,
-        seed=config.seed,
-        folder=analysis.folder / CLASSIFIERS_FOLDER,
-        figures=analysis.figures,
-        title=analysis.title,
-        reporter=analysis.invocation.reporter,
-    )
-
-
 def _scores_in_brief(entry: dict[str, Any]) -> dict[str, str]:
-    """A classifier's row of the printed table."""
+    """Return a classifier's row of the printed table."""
     row = {"folds": f"{entry['fold_macro_f1']:.3f}"}
     for name in ("validation", "test"):
         if name in entry:

@@ -1,4 +1,4 @@
-"""K-Means: how far styles are clusters of the features, without being told."""
+"""K-Means clustering of features, and how well clusters agree with styles."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import SILENT, Reporter
 
 _STARTS = 10
-# The silhouette compares all pairs; so many images tell it well enough.
+# The silhouette compares all pairs; so many images estimate it well enough.
 _MOST_IMAGES_FOR_SILHOUETTE = 5000
 
 
@@ -26,8 +26,8 @@ class Clustering:
         clusters: int [N], in [0, K), the largest cluster of the fitted images first.
         centers: float64 [K, D].
         distances: float64 [N], of each image from its center.
-        silhouettes: number of clusters -> mean silhouette of the fitted images, of all that were
-            tried.
+        silhouettes: number of clusters -> mean silhouette of the fitted images, of all
+            numbers that were tried.
     """
 
     clusters: np.ndarray
@@ -49,14 +49,14 @@ def cluster(
     seed: int,
     reporter: Reporter = SILENT,
 ) -> Clustering:
-    """Finds clusters of some images and gives each of the others to the nearest center.
+    """Fit clusters to some images and assign all images to the nearest center.
 
     Args:
         features: float [N, D], scaled.
-        is_fitted: bool [N], images that say where the centers are.
-        num_clusters: numbers to try; that with the largest silhouette is taken.
+        is_fitted: bool [N], images to fit the centers to.
+        num_clusters: numbers to try; the one with the largest silhouette is used.
         seed: of the starts.
-        reporter: where progress goes.
+        reporter: gets the progress.
 
     Raises:
         ArtstyleError: if there are no more images than clusters.
@@ -81,7 +81,7 @@ def cluster(
             found[number] = KMeans(number, n_init=_STARTS, random_state=seed).fit(fitted)
         silhouettes[number] = silhouette(fitted, found[number].labels_, seed=seed)
     best = found[max(silhouettes, key=lambda number: silhouettes[number])]
-    # The largest first, so that numbers mean something to people.
+    # The largest cluster is number 1 in tables and figures.
     order = np.argsort(-np.bincount(best.labels_, minlength=best.n_clusters), kind="stable")
     clusters = np.argsort(order)[best.predict(features)]
     centers = best.cluster_centers_[order]
@@ -90,8 +90,10 @@ def cluster(
 
 
 def silhouette(features: np.ndarray, clusters: np.ndarray, *, seed: int) -> float:
-    """Mean of (b - a) / max(a, b), where a is an image's mean distance within its cluster and b
-    that to the next cluster; of at most 5,000 images. 0 if all are in one cluster.
+    """Compute the mean silhouette of at most 5,000 images; 0 if all are in one cluster.
+
+    It is the mean of (b - a) / max(a, b), where a is an image's mean distance within its cluster
+    and b that to the next cluster.
 
     Source: Rousseeuw 1987, doi:10.1016/0377-0427(87)90125-7.
     """
@@ -100,13 +102,13 @@ def silhouette(features: np.ndarray, clusters: np.ndarray, *, seed: int) -> floa
         return 0.0
     generator = np.random.default_rng(seed)
     if len(features) > _MOST_IMAGES_FOR_SILHOUETTE:
-        kept = generator.choice(len(features), _MOST_IMAGES_FOR_SILHOUETTE, replace=False)
-        features, clusters = features[kept], clusters[kept]
+        sample = generator.choice(len(features), _MOST_IMAGES_FOR_SILHOUETTE, replace=False)
+        features, clusters = features[sample], clusters[sample]
     return float(metrics.silhouette_score(features, clusters))
 
 
 def contingency(labels: np.ndarray, clusters: np.ndarray, *, num_classes: int) -> np.ndarray:
-    """How many images of which class are in which cluster: int64 [C, K].
+    """Count images by class and cluster: int64 [C, K].
 
     Args:
         labels: int [N], in [0, num_classes).
@@ -119,16 +121,12 @@ def contingency(labels: np.ndarray, clusters: np.ndarray, *, num_classes: int) -
 
 
 def clustering_scores(labels: np.ndarray, clusters: np.ndarray) -> dict[str, float]:
-    """How well clusters agree with classes; names of neither matter.
-
-    Args:
-        labels: int [N], class ids.
-        clusters: int [N].
+    """Score the agreement of clusters int [N] with classes int [N], whatever their numbers.
 
     Returns:
-        adjusted_rand_index (1 is agreement, 0 what chance gives), normalized_mutual_information
-        (0 to 1, arithmetic mean of the entropies), purity (share of images that are of their
-        cluster's most frequent class; it grows with the number of clusters).
+        adjusted_rand_index (1 for agreement, 0 by chance), normalized_mutual_information (0 to 1,
+        arithmetic mean of the entropies), purity (share of images that are of their cluster's most
+        frequent class; it grows with the number of clusters).
 
     Source: Hubert and Arabie 1985, doi:10.1007/BF01908075 (adjusted Rand index).
     """

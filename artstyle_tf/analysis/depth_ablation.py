@@ -1,8 +1,8 @@
-"""Which depth of a network decides for which style: each one is left out in turn.
+"""Depth ablation: the score that is lost when a depth of the network is left out.
 
-What a depth alone can do says little about what it is needed for: the others may know the same. So
-each is also left out, and the classifier is fitted anew to the rest; what is lost then only this
-depth has known. Two depths that know the same are both missed by nobody.
+The score of one depth alone does not show whether it is needed: the others may carry the same
+information. So each is also left out, and the classifier is fitted again to the rest; what is lost
+then is information of this depth only. If two depths carry the same, neither is missed.
 
 Source: leave-one-covariate-out, Lei et al. 2018, doi:10.1080/01621459.2017.1307116.
 """
@@ -12,7 +12,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,13 +19,14 @@ import pandas as pd
 
 from artstyle_tf.analysis.analyzed_images import AnalyzedImages
 from artstyle_tf.analysis.out_of_fold import out_of_fold_probabilities
+from artstyle_tf.analysis.paths import AnalysisOutputs
 from artstyle_tf.heads.ridge import fit_ridge_probe
 from artstyle_tf.images.index.image_tables import csv_text
 from artstyle_tf.metrics.comparison import Difference, class_f1_interval, compare_models, verdict
 from artstyle_tf.metrics.exact_tests import FALSE_ALARMS, holm_adjusted
 from artstyle_tf.metrics.influence import class_f1
 from artstyle_tf.models.features import FeatureGroup
-from artstyle_tf.plots.depth_ablation import plot_depth_ablation
+from artstyle_tf.plots.feature_figures import plot_depth_ablation
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.system.files import write_text
 from artstyle_tf.system.progress import SILENT, Reporter
@@ -49,19 +49,20 @@ def leave_depths_out(
     class_names: Sequence[str],
     reporter: Reporter = SILENT,
 ) -> pd.DataFrame:
-    """Out-of-fold scores of a ridge regression on all depths, all but one, and one alone.
+    """Compute out-of-fold scores of a ridge regression on all depths, all but one, and one alone.
 
-    The same folds serve all of them. What is left out is only left out of the regression: deeper
-    blocks of the network have still read it.
+    The same folds serve all of them. A depth is left out of the regression only: deeper blocks of
+    the network still compute with it.
 
     Args:
         features: float [N, D].
         labels: int [N], class ids in [0, C).
-        folds: int [N], from `images.splits.folds.assign_folds`; what hangs together is in one fold.
+        folds: int [N], from `images.splits.folds.assign_folds`; images that belong together are in
+            one fold.
         clusters: int [N] in [0, G), equal for images that are not independent.
         groups: two or more parts of D, each with the name of its depth.
         class_names: C names.
-        reporter: where progress goes.
+        reporter: gets the progress.
 
     Returns:
         One row for macro-F1 and one for each style that occurs, for each choice of depths:
@@ -99,7 +100,7 @@ def leave_depths_out(
     table = pd.DataFrame(
         rows, columns=["features", "depth", "style", "f1", "lost", "lost_low", "lost_high", *_TEST]
     )
-    # All depths lose nothing against themselves: that is no estimate.
+    # All depths compared with themselves lose exactly nothing.
     table.loc[table["features"] == ALL, ["lost_low", "lost_high"]] = 0.0
     return table
 
@@ -113,7 +114,7 @@ def _losses(
     class_names: Sequence[str],
     level: float,
 ) -> list[tuple]:
-    """Style, F1, loss, its ends and what the exact test says: of all styles, then of each."""
+    """Return style, F1, loss, its interval and the exact test: macro-F1 first, then styles."""
     num_classes = len(class_names)
     lost = compare_models(
         labels, [whole], [reduced], num_classes=num_classes, clusters=clusters, level=level
@@ -145,11 +146,7 @@ def _losses(
 
 
 def depth_losses(table: pd.DataFrame) -> dict[str, Difference]:
-    """By depth, what all depths score above all others without it, in macro-F1.
-
-    Args:
-        table: from `leave_depths_out`.
-    """
+    """Return depth -> the loss of macro-F1 without it, from a table of `leave_depths_out`."""
     rows = table[(table["features"] == WITHOUT) & table["style"].isna()]
     return {
         str(row.depth): Difference(
@@ -164,7 +161,7 @@ def depth_losses(table: pd.DataFrame) -> dict[str, Difference]:
 
 
 def _choices_of_depths(groups: Sequence[FeatureGroup]) -> list[tuple[str, str, list[int]]]:
-    """Kind, depth, and numbers of the groups that are kept."""
+    """Return kind, depth, and numbers of the groups that are used."""
     numbers = list(range(len(groups)))
     return [
         (ALL, "", numbers),
@@ -176,21 +173,10 @@ def _choices_of_depths(groups: Sequence[FeatureGroup]) -> list[tuple[str, str, l
 def write_depths(
     images: AnalyzedImages,
     folds: np.ndarray,
-    *,
-    folder: Path,
-    figures: Path,
-    title: str,
+    outputs: AnalysisOutputs,
     reporter: Reporter,
 ) -> dict[str, Any] | None:
-    """Leaves out each depth in turn, and writes and draws what is lost.
-
-    Args:
-        images: N images.
-        folds: int [N].
-        folder: for the table.
-        figures: for the figure.
-        title: of the figure.
-        reporter: where progress goes.
+    """Leave out each depth in turn, on folds int [N], and write a table and a figure of the losses.
 
     Returns:
         Scores and intervals as JSON values; None where the features are of one depth.
@@ -201,16 +187,18 @@ def write_depths(
         images.features,
         images.labels,
         folds,
-        # The works of one artist are recognized, or not, together, however they were divided.
-        images.clusters(by_group=True),
+        # Predictions for works of one artist are not independent, however they were divided.
+        images.ties(by_group=True).clusters,
         images.groups,
         class_names=images.class_names,
         reporter=reporter,
     )
-    write_text(folder / "depths.csv", csv_text(table, float_format="%.4f"))
+    write_text(outputs.folder / "depths.csv", csv_text(table, float_format="%.4f"))
     top, *blocks = (group.depth for group in images.groups)
     depths = [*blocks, top]
-    save_figure(plot_depth_ablation(table, depths, title=title), figures / "depths.png")
+    save_figure(
+        plot_depth_ablation(table, depths, title=outputs.title), outputs.figures / "depths.png"
+    )
     losses = depth_losses(table)
     most_missed = max(losses, key=lambda depth: losses[depth].difference)
     adjusted = holm_adjusted({depth: loss.p_value for depth, loss in losses.items()})

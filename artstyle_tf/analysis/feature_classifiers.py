@@ -1,4 +1,4 @@
-"""Classifiers of features: settings by random search, measured on other images, kept.
+"""Classifiers of features: settings by random search, evaluated on held-out images, saved.
 
 Settings are chosen on folds of images that are not related.
 """
@@ -24,8 +24,12 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from artstyle_tf.analysis.analyzed_images import AnalyzedImages
-from artstyle_tf.analysis.classifier_files import save_classifier
-from artstyle_tf.analysis.classifiers import CLASSIFIER_IN_WORDS, build_classifier_pipeline
+from artstyle_tf.analysis.classifiers import (
+    CLASSIFIER_IN_WORDS,
+    build_classifier_pipeline,
+    save_classifier,
+)
+from artstyle_tf.analysis.paths import AnalysisOutputs
 from artstyle_tf.analysis.settings import ClassifiersConfig
 from artstyle_tf.images.index.image_tables import csv_text
 from artstyle_tf.metrics.classification import classification_summary, confusion_matrix
@@ -37,19 +41,20 @@ from artstyle_tf.runs.run_directory import NAME_IN_RESULT
 from artstyle_tf.system.files import write_json, write_text
 from artstyle_tf.system.progress import SILENT, Reporter
 
+CLASSIFIERS_FOLDER = "classifiers"
 _TIMED_ROWS = 256
 
 
 @dataclass(frozen=True)
 class FoundClassifier:
-    """A classifier with the settings that did best on the folds.
+    """A classifier with the settings that scored best on the folds.
 
     Attributes:
         name: one of `analysis.classifiers.CLASSIFIER_NAMES`.
         pipeline: fitted to all images of the search.
-        settings: what was found, as JSON values.
-        fold_macro_f1: mean over the folds, with these settings; chosen as the largest of several,
-            so that it flatters a little.
+        settings: the best ones, as JSON values.
+        fold_macro_f1: mean over the folds with these settings; the best of several, so that it is
+            slightly optimistic.
         draws: one row a draw: its settings, mean and standard deviation over the folds, seconds.
         search_seconds: of the search.
         fit_seconds: of the last fit.
@@ -76,18 +81,18 @@ def search_classifier(
     seed: int,
     reporter: Reporter = SILENT,
 ) -> FoundClassifier:
-    """Tries some settings on folds and fits the best to everything.
+    """Try some settings on folds and fit the best to all images.
 
     Args:
         name: of the classifier.
         features: float [N, D].
         labels: int [N], class ids.
-        folds: int [N], in [0, K); what hangs together is in one fold.
-        is_copy: bool [N], augmented copies: they are learned from, and judge nothing.
+        folds: int [N], in [0, K); images that belong together are in one fold.
+        is_copy: bool [N], augmented copies: used for training, never for scores.
         groups: of the features.
         num_candidates: settings to try.
         seed: of the draws and of the classifier.
-        reporter: where progress goes.
+        reporter: gets the progress.
     """
     splits = [
         (np.flatnonzero(folds != number), np.flatnonzero((folds == number) & ~is_copy))
@@ -96,7 +101,7 @@ def search_classifier(
     pipeline, space = build_classifier_pipeline(
         name,
         groups=groups,
-        num_images=min(len(learned) for learned, _ in splits),
+        num_images=min(len(train) for train, _ in splits),
         seed=seed,
     )
     done = reporter.track(
@@ -122,8 +127,8 @@ def search_classifier(
     started = time.monotonic()
     # A thousand images are too few to share: with several threads a fit waits for its threads
     # longer than they work, the more so on a busy machine.
-    with threadpool_limits(1), _kept_transforms(pipeline), warnings.catch_warnings():
-        # Settings with which a fit does not come to its end are judged like all others.
+    with threadpool_limits(1), _cached_transforms(pipeline), warnings.catch_warnings():
+        # Settings with which a fit does not converge are scored like all others.
         warnings.simplefilter("ignore", ConvergenceWarning)
         search.fit(features, labels)
     search.best_estimator_.memory = None
@@ -145,8 +150,8 @@ def search_classifier(
 
 
 @contextlib.contextmanager
-def _kept_transforms(pipeline: Pipeline) -> Iterator[None]:
-    """Scales a fold, and finds its components, once for all settings that have the same."""
+def _cached_transforms(pipeline: Pipeline) -> Iterator[None]:
+    """Cache scaling and components of a fold for all settings that share them."""
     with tempfile.TemporaryDirectory(prefix="artstyle-") as folder:
         pipeline.memory = joblib.Memory(folder, verbose=0)
         yield
@@ -161,29 +166,25 @@ def _as_json(value: Any) -> Any:
 def train_classifiers(
     images: AnalyzedImages,
     settings: ClassifiersConfig,
+    outputs: AnalysisOutputs,
     *,
     seed: int,
-    folder: Path,
-    figures: Path,
-    title: str,
     reporter: Reporter,
 ) -> dict[str, Any]:
-    """Searches, fits, measures and saves every classifier that is asked for.
+    """Search, fit, evaluate and save every configured classifier.
 
-    Only training images are learned from and decide about settings; validation and test images
-    are predicted by what was found.
+    Only training images are used to fit and to choose settings; validation and test images are
+    predicted by the result.
 
     Returns:
         Name of the classifier -> settings and scores, as JSON values.
     """
     train = images.only(images.is_train).dividable(
-        settings,
-        what="classifiers of features",
-        reporter=reporter,
+        settings, what="classifiers of features", reporter=reporter
     )
     if train is None:
         return {}
-    # What they have never seen they cannot name: no score is made of it.
+    # Styles that classifiers were not trained on do not count in scores.
     images = images.only(np.isin(images.labels, np.unique(train.labels)))
     folds = train.folds(settings, seed=seed)
     results: dict[str, Any] = {}
@@ -199,15 +200,18 @@ def train_classifiers(
             seed=seed,
             reporter=reporter,
         )
-        results[name] = _measure_and_write(images, found, folder=folder / name)
+        results[name] = _measure_and_write(
+            images, found, folder=outputs.folder / CLASSIFIERS_FOLDER / name
+        )
         validation = results[name].get("validation")
-        said = f", validation {validation['macro_f1']:.3f}" if validation else ""
+        on_validation = f", validation {validation['macro_f1']:.3f}" if validation else ""
         reporter.info(
-            f"{CLASSIFIER_IN_WORDS[name]}: macro-F1 on folds {found.fold_macro_f1:.3f}{said} "
+            f"{CLASSIFIER_IN_WORDS[name]}: macro-F1 on folds "
+            f"{found.fold_macro_f1:.3f}{on_validation} "
             f"({found.search_seconds + found.fit_seconds:.0f} s)"
         )
     if results:
-        save_figure(_plot(results, title), figures / "classifiers.png")
+        save_figure(_plot(results, outputs.title), outputs.figures / "classifiers.png")
     return results
 
 
@@ -223,7 +227,7 @@ def _measure_and_write(
         "milliseconds_per_image": _milliseconds(found, images.features),
     }
     for split, name in NAME_IN_RESULT.items():
-        # Where there is no training split everything was learned from.
+        # Without a training split all images were used to fit.
         chosen = (images.rows["split"] == split).to_numpy() & ~images.is_train
         if not chosen.any():
             continue
@@ -250,14 +254,14 @@ def _measure_and_write(
 
 
 def _milliseconds(found: FoundClassifier, features: np.ndarray) -> float:
-    """What a prediction takes after the features are there: the best of three."""
+    """Return the time of a prediction from computed features: the best of three."""
     rows = features[:_TIMED_ROWS]
-    taken = []
+    times = []
     for _ in range(3):
         started = time.perf_counter()
         found.pipeline.predict(rows)
-        taken.append(time.perf_counter() - started)
-    return round(1000 * min(taken) / len(rows), 4)
+        times.append(time.perf_counter() - started)
+    return round(1000 * min(times) / len(rows), 4)
 
 
 def _plot(results: dict[str, Any], title: str) -> Any:
@@ -268,8 +272,8 @@ def _plot(results: dict[str, Any], title: str) -> Any:
             for part in NAME_IN_RESULT.values()
             if part in result
         ]
-        marks.append(("folds of training images", result["fold_macro_f1"], None))
+        marks.append(("cross-validation on training images", result["fold_macro_f1"], None))
         rows[CLASSIFIER_IN_WORDS[name]] = marks
     return plot_score_intervals(
-        rows, xlabel="Macro-F1; lines: 95 % intervals", title=f"{title}: classifiers of features"
+        rows, xlabel="Macro-F1 with 95 % interval", title=f"{title}: classifiers of features"
     )

@@ -1,9 +1,8 @@
-"""Features: what a network makes of images at one of its layers, computed once and kept on disk."""
+"""Features: activations of a network at one of its layers, computed once and stored on disk."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from artstyle_tf.analysis.analysis_source import AnalysisSource
+from artstyle_tf.analysis.analyzed_images import AnalysisSource
 from artstyle_tf.analysis.feature_shards import FeatureShards
 from artstyle_tf.images.batches.batches import evaluation_batches, steps_per_epoch
 from artstyle_tf.images.batches.image_store import ImageStore, errors_of_reading
@@ -20,12 +19,11 @@ from artstyle_tf.models.style_head import StylePooling
 from artstyle_tf.models.weights import weights_digest
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.invocation import Invocation
-from artstyle_tf.system.progress import Reporter
 from artstyle_tf.trunk_cache.frozen_graph import freeze
 from artstyle_tf.trunk_cache.trunk_runtime import TrunkRuntime, open_trunk_runtime
 
 HEAD, POOLED, OUTPUT = "head", "pooled", "output"
-"""Names that every network knows: what its head reads, its pooled top, and what it answers."""
+"""Names that every network has: the input of its head, its pooled top, and its output."""
 
 # The layers that `models` builds between the backbone and the head.
 _BEFORE_HEAD, _JOINED = "dropout", "features"
@@ -37,7 +35,7 @@ class FeatureNetwork:
 
     Attributes:
         model: float32 [B, S, S, 3] in 0..255 -> features float32 [B, D].
-        layer: what was asked for.
+        layer: as configured.
         groups: parts of D that are scaled as wholes; see `heads.feature_scales`.
     """
 
@@ -47,16 +45,16 @@ class FeatureNetwork:
 
 
 def build_feature_network(model: keras.Model, layer: str) -> FeatureNetwork:
-    """Cuts a network, or takes a bare backbone.
+    """Cut a network at a layer.
 
     Args:
         model: float32 [B, S, S, 3] -> logits, embedding or, for a bare backbone, feature map.
-        layer: "head" for what the classifier reads, "pooled" for the means of the top feature map,
-            "output" for logits or embedding, or the name of any layer. The means over all
-            positions are taken of a feature map.
+        layer: "head" for the input of the classifier, "pooled" for the means of the top feature
+            map, "output" for logits or embedding, or the name of any layer. Feature maps are
+            averaged over all positions.
 
     Raises:
-        ArtstyleError: if there is no such layer, or it gives neither a vector nor a map.
+        ArtstyleError: if there is no such layer, or its output is neither a vector nor a map.
     """
     tensor = _tensor(model, layer)
     joined = tensor
@@ -64,13 +62,13 @@ def build_feature_network(model: keras.Model, layer: str) -> FeatureNetwork:
         tensor = keras.layers.GlobalAveragePooling2D(name="pooled_features")(tensor)
     if len(tensor.shape) != 2 or tensor.shape[-1] is None:
         raise ArtstyleError(
-            f"The layer {layer} gives no features of an image",
+            f"The layer {layer} has no features of an image",
             received=f"an output of shape {tuple(tensor.shape)}",
             expected="a vector or a feature map",
             fix="choose another layer, e.g. layer=pooled",
         )
     if tensor is joined:
-        tensor = keras.layers.Identity()(tensor)  # a layer of our own always makes a model
+        tensor = keras.layers.Identity()(tensor)  # a new layer always gives a valid model
     network = keras.Model(model.input, tensor, name="feature_network")
     if layer == OUTPUT:  # logits and embeddings are compared as they are
         groups = (FeatureGroup(int(tensor.shape[-1]), has_one_scale=True),)
@@ -86,7 +84,7 @@ def _tensor(model: keras.Model, layer: str) -> keras.KerasTensor:
     if layer == POOLED:
         return model.get_layer(POOLING_NAME).output if POOLING_NAME in names else model.output
     if layer == HEAD:
-        # A bare backbone has no head; an ordinary one would read its pooled top.
+        # A bare backbone has no head; a pooled head would read its pooled top.
         return model.get_layer(_BEFORE_HEAD).input if _BEFORE_HEAD in names else model.output
     if layer not in names:
         near = difflib.get_close_matches(layer, names, n=3, cutoff=0.4)
@@ -103,7 +101,7 @@ def _tensor(model: keras.Model, layer: str) -> keras.KerasTensor:
 
 
 def _groups(model: keras.Model, tensor: keras.KerasTensor, size: int) -> tuple[FeatureGroup, ...]:
-    """The pooled top and the style of each block, where they are joined; else one group."""
+    """Return the pooled top and the style of each block, where they are joined; else one group."""
     if _JOINED in [layer.name for layer in model.layers]:
         joined = model.get_layer(_JOINED)
         if tensor is joined.output:
@@ -120,14 +118,14 @@ def extract_features(
     batch_size: int,
     invocation: Invocation,
 ) -> FeatureShards:
-    """Computes what is not on disk yet.
+    """Compute the features that are not on disk yet.
 
     Args:
-        source: whose images.
-        network: what computes their features.
+        source: of the images.
+        network: computes the features.
         root: folder of all features.
         batch_size: of the forward passes.
-        invocation: how the program was called.
+        invocation: options of the command.
 
     Returns:
         The features of all images, augmented copies too.
@@ -150,49 +148,37 @@ def extract_features(
         source.prepared.manifest,
         reporter=invocation.reporter,
     )
-    compute = _Computation(source, network.model, batch_size, invocation.reporter)
+    runtime: TrunkRuntime | None = None
+
+    def compute(rows: pd.DataFrame) -> np.ndarray:
+        """Compute the features of one shard; images are read batch by batch."""
+        nonlocal runtime
+        store = ImageStore(
+            [source.prepared.root / path for path in rows["path"]],
+            image_size_px=source.image_size_px,
+            aspect=source.aspect,
+            digests=list(rows["digest"]),
+        )
+        no_labels = np.zeros(len(rows), np.int32)
+        batches = evaluation_batches(store, no_labels, batch_size=batch_size)
+        features = []
+        for images, _ in invocation.reporter.track(
+            batches.as_numpy_iterator(),
+            total=steps_per_epoch(len(rows), batch_size),
+            description=f"Features of {len(rows):,} images",
+            unit="batches",
+        ):
+            if runtime is None:
+                runtime = open_trunk_runtime(
+                    network.model,
+                    "auto",
+                    images,
+                    compile_trunk=freeze,
+                    reporter=invocation.reporter,
+                )
+            features += runtime.run(images)
+        return np.concatenate(features)
+
     with invocation.stopwatch.stage("features"), errors_of_reading():
         shards.extract(compute)
     return shards
-
-
-class _Computation:
-    """Forward passes for one shard after the other; images are read batch by batch."""
-
-    def __init__(
-        self, source: AnalysisSource, model: keras.Model, batch_size: int, reporter: Reporter
-    ) -> None:
-        self._source = source
-        self._model = model
-        self._batch_size = batch_size
-        self._reporter = reporter
-        self._runtime: TrunkRuntime | None = None
-
-    def __call__(self, rows: pd.DataFrame) -> np.ndarray:
-        batches = self._reporter.track(
-            self._images(rows),
-            total=steps_per_epoch(len(rows), self._batch_size),
-            description=f"Features of {len(rows):,} images",
-            unit="batches",
-        )
-        return np.concatenate([self._run(images) for images in batches])
-
-    def _images(self, rows: pd.DataFrame) -> Iterator[np.ndarray]:
-        store = ImageStore(
-            [self._source.prepared.root / path for path in rows["path"]],
-            image_size_px=self._source.image_size_px,
-            aspect=self._source.aspect,
-            digests=list(rows["digest"]),
-        )
-        unknown = np.zeros(len(rows), np.int32)  # the labels do not matter here
-        batches = evaluation_batches(store, unknown, batch_size=self._batch_size)
-        for images, _ in batches.as_numpy_iterator():
-            yield images
-
-    def _run(self, images: np.ndarray) -> np.ndarray:
-        if self._runtime is None:
-            self._runtime = open_trunk_runtime(
-                self._model, "auto", images, compile_trunk=freeze, reporter=self._reporter
-            )
-        (features,) = self._runtime.run(images)
-        return features

@@ -1,9 +1,9 @@
 """Features of many images on disk: computed shard by shard, resumable, readable by other tools.
 
-A shard is an .npz file of a thousand images: `features` float32 [n, D], and for each image what
-the table of images says of it (path, parent, label, split, group, ...), so that it can be used
-alone. It is written when it is complete; an interrupted extraction computes only what is missing.
-No more than one shard is in memory, however many there are.
+A shard is an .npz file of a thousand images: `features` float32 [n, D], and for each image the
+columns of the image table (path, parent, label, split, group, ...), so that it can be used alone.
+It is written when it is complete; an interrupted extraction computes only missing shards. No more
+than one shard is in memory, however many there are.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from artstyle_tf.system.progress import SILENT, Reporter
 ROWS_IN_A_SHARD = 1024
 
 COLUMNS = ("path", "source", "label", "split", "group", "parent", "digest", "source_digest")
-"""What a shard says of each image, as strings."""
+"""Columns of each image in a shard, as strings."""
 
 FORMAT_VERSION = 1
 _DESCRIPTION_FILE = "features.json"
@@ -43,7 +43,7 @@ class FeatureShards:
         description: everything the features depend on apart from the images, as JSON values.
         images: N rows with `COLUMNS`.
         rows_in_a_shard: images in each file.
-        reporter: told about damaged shards.
+        reporter: reports damaged shards.
     """
 
     def __init__(
@@ -79,18 +79,18 @@ class FeatureShards:
         return -(-len(self) // self._rows_in_a_shard)
 
     def missing(self) -> list[int]:
-        """Numbers of the shards that are not there, or damaged."""
+        """Return the numbers of the shards that are missing or damaged."""
         return [number for number in range(self.num_shards) if not self._is_whole(number)]
 
     def extract(self, compute: ComputeFeatures) -> None:
-        """Computes and writes the missing shards; between two of them it can be interrupted.
+        """Compute and write the missing shards; it can be interrupted between two of them.
 
         Args:
-            compute: makes the features of a shard's images.
+            compute: computes the features of a shard's images.
 
         Raises:
             ArtstyleError: if the folder cannot be written.
-            ValueError: if `compute` returns something else than finite numbers, one row an image.
+            ValueError: if `compute` returns anything but finite numbers, one row an image.
         """
         missing = self.missing()
         if not missing:
@@ -112,18 +112,12 @@ class FeatureShards:
                 np.savez(temporary, allow_pickle=False, features=features, **columns)
 
     def read(self, positions: np.ndarray | None = None) -> np.ndarray:
-        """Features of some images, shard after shard.
-
-        Args:
-            positions: int [M], ascending; None for all N.
-
-        Returns:
-            float32 [M, D].
-        """
-        wanted = np.arange(len(self)) if positions is None else np.asarray(positions)
+        """Return features float32 [M, D] at ascending positions int [M]; None for all N."""
+        chosen = np.arange(len(self)) if positions is None else np.asarray(positions)
+        shards = chosen // self._rows_in_a_shard
         parts = []
-        for number in np.unique(wanted // self._rows_in_a_shard):
-            inside = wanted[wanted // self._rows_in_a_shard == number]
+        for number in np.unique(shards):
+            inside = chosen[shards == number]
             shard = read_npz(self._file(int(number)), names=["features"])
             parts.append(shard["features"][inside - number * self._rows_in_a_shard])
         return np.concatenate(parts)
@@ -139,18 +133,17 @@ class FeatureShards:
         file = self._file(number)
         if not file.is_file():
             return False
-        damaged = None
         try:
             # All of it, for the checksums.
             read_npz(file, check=lambda forms: self._check_forms(number, forms))
         except (OSError, ValueError, KeyError) as error:
-            damaged = " ".join(str(error).split())
-        if damaged is not None:
-            self._reporter.warn(f"{file} is damaged ({damaged}) and is computed again.")
-        return damaged is None
+            damage = " ".join(str(error).split())
+            self._reporter.warn(f"{file} is damaged ({damage}) and is computed again.")
+            return False
+        return True
 
     def _check_forms(self, number: int, forms: Mapping[str, ArrayForm]) -> None:
-        """Raises ValueError or KeyError if a shard is not one of these images."""
+        """Raise ValueError or KeyError if a shard is not one of these images."""
         rows = self._rows(number)
         count = rows.stop - rows.start
         (*counts, width), dtype = forms["features"]
@@ -163,7 +156,7 @@ class FeatureShards:
 
 
 def _digest(images: pd.DataFrame) -> str:
-    """Equal for the same images, told the same things, in the same order."""
+    """Return a digest that is equal for the same rows in the same order."""
     digest = hashlib.sha256()
     for name in COLUMNS:
         for value in images[name]:

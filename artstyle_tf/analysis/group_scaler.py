@@ -14,7 +14,7 @@ from artstyle_tf.models.features import FeatureGroup
 
 
 class GroupScaler(TransformerMixin, BaseEstimator):
-    """Centers features and gives every group of them the same total variance.
+    """Centers features and scales every group of them to the same total variance.
 
     Args:
         sizes: numbers of features in each group; None for one group.
@@ -29,7 +29,7 @@ class GroupScaler(TransformerMixin, BaseEstimator):
         self.has_one_scale = has_one_scale
 
     def fit(self, X: Any, y: Any = None) -> GroupScaler:  # noqa: ARG002, N803
-        """Learns means and scales of features float [N, D]."""
+        """Compute means and scales of features float [N, D]."""
         features = np.asarray(X, dtype=np.float64)
         groups = None
         if self.sizes is not None:
@@ -41,6 +41,6 @@ class GroupScaler(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Features float [N, D] -> float64 [N, D]."""
+        """Scale features float [N, D] -> float64 [N, D]."""
         check_is_fitted(self)
         return (np.asarray(X, dtype=np.float64) - self.mean_) / self.scale_

@@ -1,4 +1,4 @@
-"""Features in two dimensions, to look at."""
+"""Projection of features to two dimensions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FEWEST_TO_PROJECT = 4
 
 PROJECTION_IN_WORDS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 
-# Neighborhoods hardly change with more, and their search takes as much longer.
+# More components hardly change neighborhoods, but slow down their search.
 _COMPONENTS_FOR_NEIGHBORS = 50
 
 
@@ -32,7 +32,7 @@ def project(
     settings: ProjectionConfig,
     reporter: Reporter = SILENT,
 ) -> np.ndarray:
-    """Places every image on a plane.
+    """Project every image to a plane.
 
     PCA shows distances as far as two directions can. t-SNE and UMAP show neighborhoods; distances
     between clusters and sizes of clusters mean little there.
@@ -40,9 +40,9 @@ def project(
     Args:
         features: float [N, D], scaled; N of at least 4.
         method: "pca", "tsne" or "umap".
-        seed: with the same one and the same library versions the image is the same.
+        seed: with the same seed and library versions the result is the same.
         settings: of t-SNE and UMAP.
-        reporter: told what takes time.
+        reporter: reports what takes time.
 
     Returns:
         float32 [N, 2].
@@ -74,30 +74,30 @@ def project(
         n_neighbors=min(settings.umap_neighbors, len(reduced) - 1),
         min_dist=settings.umap_min_distance,
         random_state=seed,
-        n_jobs=1,  # what a seed needs anyway
-        init="pca",  # the spectral start fails on neighborhoods that are not connected
+        n_jobs=1,  # required by a seed
+        init="pca",  # the spectral initialization fails on disconnected neighborhoods
     )
-    with _ignoring_what_umap_says():
+    with _without_umap_warnings():
         return np.asarray(reducer.fit_transform(reduced), dtype=np.float32)
 
 
 def principal_components(features: np.ndarray, count: int, *, seed: int) -> np.ndarray:
-    """The first components, or as many as there are: float64 [N, <= count]."""
+    """Return the first components, or as many as there are: float64 [N, <= count]."""
     count = min(count, *features.shape)
     return PCA(count, svd_solver="auto", random_state=seed).fit_transform(features)
 
 
 def _import_umap() -> Any:
-    """Imported late: compiling its functions takes about ten seconds."""
-    with _ignoring_what_umap_says():
+    """Import UMAP late: compiling its functions takes about ten seconds."""
+    with _without_umap_warnings():
         import umap  # pyright: ignore[reportMissingImports]
     return umap
 
 
 @contextlib.contextmanager
-def _ignoring_what_umap_says() -> Iterator[None]:
+def _without_umap_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
-        # Of its own optional parts, and of deprecations in libraries below it.
+        # About its optional dependencies, and deprecations in libraries that it uses.
         warnings.filterwarnings("ignore", module=r"(umap|numba|pynndescent|sklearn)\b")
         warnings.filterwarnings("ignore", category=ImportWarning)
         yield

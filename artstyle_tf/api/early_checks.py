@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from artstyle_tf.analysis.places import analysis_outputs, find_analyzed_run, plan_analysis
+from artstyle_tf.analysis.paths import analysis_outputs, find_analyzed_run, plan_analysis
 from artstyle_tf.analysis.settings import AnalyzeExperiment
 from artstyle_tf.config.experiment import TrainingExperiment
-from artstyle_tf.evaluation.places import find_compared_folders, plan_comparison, plan_evaluation
+from artstyle_tf.evaluation.paths import find_compared_folders, plan_comparison, plan_evaluation
 from artstyle_tf.evaluation.settings import CompareExperiment, EvaluateExperiment
 from artstyle_tf.export.formats.registry import RUNTIMES, check_formats, require_packages
 from artstyle_tf.export.settings import ExportExperiment
@@ -32,9 +32,10 @@ from artstyle_tf.runs.run_finding import find_run, read_results
 from artstyle_tf.runs.run_planning import plan_folds, plan_run
 from artstyle_tf.system.files import check_can_write
 from artstyle_tf.system.invocation import Invocation
+from artstyle_tf.tuning.search_space import SearchSpace
 from artstyle_tf.tuning.settings import TuneExperiment
 from artstyle_tf.tuning.study_engine import check_engine
-from artstyle_tf.tuning.study_plan import base_experiment, check_space, unpack_space
+from artstyle_tf.tuning.study_plan import base_experiment, check_space
 
 
 def check_preparation(config: TrainingExperiment, invocation: Invocation) -> None:
@@ -66,7 +67,7 @@ def check_tuning(config: TuneExperiment, invocation: Invocation) -> None:
     """Where the study goes, what it searches and by which engine, images, backbone and weights."""
     del invocation
     check_can_write(Path(config.outputs))
-    check_space(base_experiment(config), unpack_space(config.tuning))
+    check_space(base_experiment(config), SearchSpace(config.tuning.space))
     check_engine(config.tuning)
     _check_experiment(config)
 

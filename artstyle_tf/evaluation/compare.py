@@ -1,4 +1,4 @@
-"""compare: several models on the same images, with costs and verdicts."""
+"""compare: several models on the same images, with costs and statistical tests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from artstyle_tf.evaluation.contenders import (
     read_contenders,
     warn_about_known_images,
 )
-from artstyle_tf.evaluation.places import COMPARISON_FILE, plan_comparison
+from artstyle_tf.evaluation.paths import COMPARISON_FILE, plan_comparison
 from artstyle_tf.evaluation.settings import CompareExperiment
 from artstyle_tf.images.index.image_tables import csv_text, examples
 from artstyle_tf.metrics.classification import classification_summary, confusion_matrix
@@ -40,29 +40,29 @@ from artstyle_tf.system.progress import Reporter
 
 
 def run(config: CompareExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Scores all models on the images they share; returns what --json prints."""
+    """Score all models on the images they share; return what --json prints."""
     contenders = read_contenders(config, invocation.reporter)
     compared = compare_contenders(contenders, reporter=invocation.reporter)
     folder, figures = plan_comparison(config)
-    answer = {
+    result = {
         **compared,
         "results": str(folder),
         "figures": str(figures),
         "seconds": invocation.stopwatch.seconds(),
     }
-    _write(answer, folder, figures)
-    return answer
+    _write(result, folder, figures)
+    return result
 
 
 def compare_contenders(contenders: Sequence[Contender], *, reporter: Reporter) -> dict[str, Any]:
-    """Scores models on the images they share, and every two of them against each other.
+    """Score models on the images they share, and compare every two of them.
 
     Args:
         contenders: two or more.
-        reporter: told if some images do not count.
+        reporter: reports images that do not count.
 
     Returns:
-        models, verdicts and num_images, as docs/reference/metrics.md says.
+        models, verdicts and num_images, as described in docs/reference/metrics.md.
 
     Raises:
         ArtstyleError: if they share no images.
@@ -89,7 +89,7 @@ def compare_contenders(contenders: Sequence[Contender], *, reporter: Reporter) -
 
 
 def plan(config: CompareExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Reads what would be compared; writes nothing."""
+    """Read what would be compared; writes nothing."""
     contenders = read_contenders(config, invocation.reporter, measure=False)
     shared = _shared_images(contenders, invocation.reporter)
     return {
@@ -101,7 +101,7 @@ def plan(config: CompareExperiment, invocation: Invocation) -> dict[str, Any]:
 
 
 def summarize(result: dict[str, Any]) -> str:
-    """The result as text."""
+    """Return the result as text."""
     lines = []
     for part, count in result["num_images"].items():
         heading, rows = comparison_rows(result["models"], part)
@@ -113,7 +113,7 @@ def summarize(result: dict[str, Any]) -> str:
 
 
 def _shared_images(contenders: Sequence[Contender], reporter: Reporter) -> dict[str, pd.DataFrame]:
-    """Images that all models were measured on, with what each says of them.
+    """Join the predictions of all models on the images that all were evaluated on.
 
     Returns:
         "validation" and "test", as far as there are such images -> columns path, label, and one
@@ -127,7 +127,9 @@ def _shared_images(contenders: Sequence[Contender], reporter: Reporter) -> dict[
         lacking = [each.name for each in contenders if part not in each.predictions]
         if lacking:
             if len(lacking) < len(contenders):
-                reporter.warn(f"No {part} images are compared: {examples(lacking)} saw none.")
+                reporter.warn(
+                    f"No {part} images are compared: without predictions are {examples(lacking)}."
+                )
             continue
         table = _joined(contenders, part)
         sizes = {each.name: len(each.predictions[part]) for each in contenders}
@@ -140,8 +142,8 @@ def _shared_images(contenders: Sequence[Contender], reporter: Reporter) -> dict[
             shared[part] = table
     if not shared:
         raise ArtstyleError(
-            "The models were not measured on the same images",
-            received=f"no image that {examples(each.name for each in contenders)} share",
+            "The models were not evaluated on the same images",
+            received=f"no image in common between {examples(each.name for each in contenders)}",
             expected="runs with the same data.images and the same split",
             fix="train them with the same data.split_file; split.csv of a run is one",
         )
@@ -157,7 +159,7 @@ def _joined(contenders: Sequence[Contender], part: str) -> pd.DataFrame:
         differs = table["label"] != table.pop("label of the other")
         if differs.any():
             raise ArtstyleError(
-                f"{first.name} and {other.name} know other styles of the same images",
+                f"{first.name} and {other.name} have different labels for the same images",
                 received=examples(table.loc[differs, "path"]),
                 fix="train both on the same folders",
             )
@@ -165,7 +167,7 @@ def _joined(contenders: Sequence[Contender], part: str) -> pd.DataFrame:
 
 
 def _ids(table: pd.DataFrame, contenders: Sequence[Contender]) -> tuple[np.ndarray, list, int]:
-    """Labels int [N], predictions of each model int [N], and the number of classes."""
+    """Return labels int [N], predictions of each model int [N], and the number of classes."""
     columns = ["label", *(contender.name for contender in contenders)]
     names = np.unique(table[columns].to_numpy(dtype=str))
     labels, *predictions = (
@@ -175,7 +177,7 @@ def _ids(table: pd.DataFrame, contenders: Sequence[Contender]) -> tuple[np.ndarr
 
 
 def _score(table: pd.DataFrame, contenders: Sequence[Contender]) -> dict[str, Any]:
-    """Name of the model -> its scores and their intervals."""
+    """Return name of the model -> its scores and their intervals."""
     labels, predictions, num_classes = _ids(table, contenders)
     scores = {}
     for contender, predicted in zip(contenders, predictions, strict=True):
@@ -188,7 +190,7 @@ def _score(table: pd.DataFrame, contenders: Sequence[Contender]) -> dict[str, An
 
 
 def _compare_pairs(table: pd.DataFrame, contenders: Sequence[Contender]) -> list[dict[str, Any]]:
-    """Every two models, with intervals and p-values that allow for there being several pairs.
+    """Compare every two models, with intervals and p-values adjusted for several pairs.
 
     Intervals are wider by Bonferroni's method: the chance of any false "is better" among all pairs
     stays at 5 %. p-values are adjusted by Holm's.
@@ -218,15 +220,14 @@ def _compare_pairs(table: pd.DataFrame, contenders: Sequence[Contender]) -> list
     ]
 
 
-def _write(answer: dict[str, Any], folder: Path, figures: Path) -> None:
-    models = answer["models"]
+def _write(result: dict[str, Any], folder: Path, figures: Path) -> None:
+    models = result["models"]
     page = ["# Comparison", ""]
-    for part, count in answer["num_images"].items():
+    for part, count in result["num_images"].items():
         heading, rows = comparison_rows(models, part)
         page += [f"## {count} {part} images", "", markdown_table(heading, rows), ""]
-        page += [f"- {markdown_text(_sentence(entry))}" for entry in answer["verdicts"][part]] + [
-            ""
-        ]
+        sentences = [markdown_text(_sentence(entry)) for entry in result["verdicts"][part]]
+        page += [*(f"- {sentence}" for sentence in sentences), ""]
         write_text(folder / f"comparison_{part}.tex", latex_table(heading, rows))
         marks = {
             model["name"]: [
@@ -237,24 +238,24 @@ def _write(answer: dict[str, Any], folder: Path, figures: Path) -> None:
         }
         figure = plot_score_intervals(
             marks,
-            xlabel="Score; lines: 95 % intervals",
-            title=f"The same {count} {part} images",
+            xlabel="Score with 95 % interval",
+            title=f"Comparison on the same {count} {part} images",
         )
         save_figure(figure, figures / f"comparison_{part}.png")
     page += [
-        "In brackets 95 % intervals; docs/concepts/intervals.md says how. One model is called",
-        "better only if the interval of the difference, which holds for all pairs at once",
-        "(Bonferroni), and McNemar's exact test, adjusted by Holm's method, agree. The test is",
-        "that of single images and not of styles. Training: without preparing images; of a",
-        "classifier of features search and fit, without the network. An image: forward pass in",
-        "batches and what follows it, without decoding.",
+        "In brackets: 95 % intervals, see docs/concepts/intervals.md. One model is called better",
+        "only if the interval of the difference, which holds for all pairs at once (Bonferroni),",
+        "and McNemar's exact test, adjusted by Holm's method, agree. The test counts",
+        "single images and not styles. Training time: without image preparation; for a classifier",
+        "of features, search and fit without the network. Time per image: forward pass in batches",
+        "and postprocessing, without decoding.",
         "",
     ]
     write_text(folder / "comparison.md", "\n".join(page))
     write_text(folder / "comparison.csv", csv_text(comparison_csv(models)))
-    write_json(folder / COMPARISON_FILE, answer)
+    write_json(folder / COMPARISON_FILE, result)
 
 
 def _sentence(entry: dict[str, Any]) -> str:
-    said = entry["verdict"]
-    return f"{said[0].upper()}{said[1:]} (p = {entry['adjusted_p_value']:.3g}, adjusted)."
+    text = entry["verdict"]
+    return f"{text[0].upper()}{text[1:]} (p = {entry['adjusted_p_value']:.3g}, adjusted)."

@@ -1,4 +1,4 @@
-"""A comparison as tables for reading, for spreadsheets and for papers."""
+"""Tables of a comparison: for reading, for spreadsheets and for papers."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _LATEX_SPECIAL = {
 
 
 def comparison_csv(models: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """One row a model and data set, with all numbers in columns of their own.
+    """Return one row a model and data set, with all numbers in columns of their own.
 
     Args:
-        models: each with name, validation, test (as far as measured), intervals,
+        models: each with name, validation, test (as far as evaluated), intervals,
             training_seconds, milliseconds_per_image, size_bytes.
     """
     rows = []
@@ -51,8 +51,8 @@ def comparison_csv(models: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 def comparison_rows(
     models: Sequence[Mapping[str, Any]], part: str
 ) -> tuple[list[str], list[list[str]]]:
-    """Heading and cells of the table for one data set, as text."""
-    heading = ["model", *SCORES.values(), "training", "an image", "size"]
+    """Return heading and cells of the table for one data set, as text."""
+    heading = ["model", *SCORES.values(), "training time", "time per image", "size"]
     rows = []
     for model in models:
         cells = [model["name"]]
@@ -68,7 +68,7 @@ def comparison_rows(
 
 
 def latex_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A tabular without packages."""
+    """Return a LaTeX tabular that needs no packages."""
     columns = "l" + "r" * (len(heading) - 1)
     body = [" & ".join(_latex(cell) for cell in row) + r" \\" for row in (heading, *rows)]
     lines = [rf"\begin{{tabular}}{{{columns}}}", r"\hline", body[0], r"\hline", *body[1:]]

@@ -1,21 +1,23 @@
-"""What is compared: runs, classifiers of features and baselines, with predictions and costs."""
+"""The models of a comparison: runs, classifiers of features and baselines, with their costs."""
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
 import pandas as pd
 
-from artstyle_tf.analysis.analyze_features import CLASSIFIERS_FOLDER
 from artstyle_tf.analysis.classifiers import CLASSIFIER_IN_WORDS
+from artstyle_tf.analysis.feature_classifiers import CLASSIFIERS_FOLDER
 from artstyle_tf.analysis.feature_extraction import POOLED, build_feature_network
-from artstyle_tf.analysis.places import ANALYSIS_FILE, is_analysis
-from artstyle_tf.evaluation.places import find_compared_folders
+from artstyle_tf.analysis.paths import ANALYSIS_FILE, is_analysis
+from artstyle_tf.evaluation.paths import find_compared_folders
 from artstyle_tf.evaluation.settings import CompareExperiment
 from artstyle_tf.images.index.image_tables import examples
 from artstyle_tf.metrics.neighbors import nearest_neighbors
@@ -37,14 +39,14 @@ _BYTES_A_WEIGHT = 4
 
 @dataclass(frozen=True)
 class Contender:
-    """One way of naming styles.
+    """A model with its predictions and costs.
 
     Attributes:
         name: for people; different for all that are compared.
         predictions: "validation" and "test", as far as there are such images -> table with the
             columns path, label and prediction.
         training_seconds: from images or features to the model; None if unknown.
-        milliseconds: that one image takes, in batches; decoding is not counted.
+        milliseconds: for one image, in batches, without decoding.
         size_bytes: of all files that a prediction needs.
         known: part -> paths of images that equal one that the model has seen in its training.
     """
@@ -60,11 +62,11 @@ class Contender:
 def read_contenders(
     config: CompareExperiment, reporter: Reporter, *, measure: bool = True
 ) -> list[Contender]:
-    """Reads everything that the folders offer; networks are timed one after the other.
+    """Read the models of all folders; networks are timed one after the other.
 
     Args:
         config: of the comparison.
-        reporter: told what takes time.
+        reporter: reports what takes time.
         measure: whether to load and time networks; without, times and baselines' sizes are 0.
 
     Raises:
@@ -96,12 +98,9 @@ def read_contenders(
 def warn_about_known_images(
     shared: Mapping[str, pd.DataFrame], contenders: Sequence[Contender], reporter: Reporter
 ) -> None:
-    """Says which models have seen images that they are compared on.
+    """Warn about models that have seen images that they are compared on.
 
-    Args:
-        shared: part -> table of the images that count, with the column path.
-        contenders: that are compared.
-        reporter: gets the warnings.
+    `shared` maps a part to a table of the images that count, with the column path.
     """
     for part, table in shared.items():
         counts = {
@@ -111,42 +110,39 @@ def warn_about_known_images(
         found = [f"{name} {count}" for name, count in counts.items() if count]
         if found:
             reporter.warn(
-                f"Of the {len(table)} {part} images that are compared, some equal images that a "
-                f"model has seen in its training, which flatters it: {examples(found)}. "
-                "evaluate.py gives a run's scores without them."
+                f"Some of the {len(table)} compared {part} images equal images that a model saw "
+                f"in its training, so that its score is too high: {examples(found)}. "
+                "evaluate.py reports a run's scores without them."
             )
 
 
+class _Times(NamedTuple):
+    """Milliseconds an image of a whole network, and up to its pooled top, with its weights."""
+
+    whole: float
+    pooled: float
+    num_pooled_weights: int
+
+
 class _TimedRuns:
-    """How long the networks of runs take; each is loaded and timed once."""
+    """Prediction times of the networks of runs; each is loaded and timed once."""
 
     def __init__(self, num_images: int, reporter: Reporter) -> None:
         self._num_images = num_images
         self._reporter = reporter
-        self._whole: dict[Path, float] = {}
-        self._pooled: dict[Path, tuple[float, int]] = {}
+        self._known: dict[Path, _Times] = {}
 
-    def whole(self, run: RunDirectory) -> float:
-        """Milliseconds an image of the run's network, and of the search in its gallery."""
-        self._measure(run)
-        return self._whole[run.path]
+    def times(self, run: RunDirectory) -> _Times:
+        """Return the times of a run's network; zeros without images to time."""
+        if run.path not in self._known:
+            self._known[run.path] = self._measure(run) if self._num_images else _Times(0.0, 0.0, 0)
+        return self._known[run.path]
 
-    def pooled(self, run: RunDirectory) -> tuple[float, int]:
-        """Milliseconds an image up to the pooled top, and the number of weights below it."""
-        self._measure(run)
-        return self._pooled[run.path]
-
-    def _measure(self, run: RunDirectory) -> None:
-        if run.path in self._whole:
-            return
-        if not self._num_images:
-            self._whole[run.path], self._pooled[run.path] = 0.0, (0.0, 0)
-            return
+    def _measure(self, run: RunDirectory) -> _Times:
         self._reporter.info(f"Timing {run.path.name} on {self._num_images} images.")
         model = load_run_model(run, read_run_config(run))
-        generator = np.random.default_rng(0)
         shape = (self._num_images, *model.input_shape[1:])
-        images = generator.uniform(0, 255, shape).astype(np.float32)
+        images = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
         pooled = build_feature_network(model, POOLED).model
         seconds, seconds_pooled = _best_times([model, pooled], images)
         if run.gallery_file.is_file():
@@ -154,22 +150,21 @@ class _TimedRuns:
             started = time.perf_counter()
             nearest_neighbors(embeddings, gallery.embeddings, num_neighbors=5)
             seconds += time.perf_counter() - started
-        self._whole[run.path] = 1000 * seconds / self._num_images
-        milliseconds = 1000 * seconds_pooled / self._num_images
-        self._pooled[run.path] = (milliseconds, pooled.count_params())
+        scale = 1000 / self._num_images
+        return _Times(scale * seconds, scale * seconds_pooled, pooled.count_params())
 
 
 def _best_times(models: Sequence[keras.Model], images: np.ndarray) -> list[float]:
-    """Seconds of each model's fastest pass; they take turns, because machines have moods."""
-    taken = []
+    """Return the fastest pass of each model in seconds; they alternate, as load varies."""
+    times = []
     for _ in range(1 + _REPEATS):
         row = []
         for model in models:
             started = time.perf_counter()
             model.predict_on_batch(images)
             row.append(time.perf_counter() - started)
-        taken.append(row)
-    return np.min(taken[1:], axis=0).tolist()  # the first pass, which compiles, does not count
+        times.append(row)
+    return np.min(times[1:], axis=0).tolist()  # the first pass, which compiles, does not count
 
 
 def _read_predictions(folder: Path, file_name: str) -> dict[str, pd.DataFrame]:
@@ -192,14 +187,14 @@ def _run(run: RunDirectory, timed: _TimedRuns) -> Contender:
         name=f"{KIND_IN_WORDS[run.read_kind()]} ({run.path.name})",
         predictions=_read_predictions(run.path, "predictions.csv"),
         training_seconds=_seconds(run, "training"),
-        milliseconds=timed.whole(run),
+        milliseconds=timed.times(run).whole,
         size_bytes=sum(file.stat().st_size for file in files if file.is_file()),
         known=_known(run),
     )
 
 
 def _known(run: RunDirectory) -> Mapping[str, frozenset[str]]:
-    """Images of each part that equal one that the run has seen in its training."""
+    """Return the images of each part that equal one that the run has seen in its training."""
     trained = read_run_config(run)
     return {
         part: copies_in_own_split(run, trained, split, SILENT)
@@ -210,55 +205,58 @@ def _known(run: RunDirectory) -> Mapping[str, frozenset[str]]:
 def _baseline(run: RunDirectory, timed: _TimedRuns, reporter: Reporter) -> Iterator[Contender]:
     predictions = _read_predictions(run.path, BASELINE_PREDICTIONS_FILE)
     if not predictions:
-        reporter.warn(f"{run.path.name} was made before runs kept what their baseline says.")
+        reporter.warn(
+            f"{run.path.name} is of an earlier version, which did not save predictions of its "
+            "baseline."
+        )
         return
-    milliseconds, num_weights = timed.pooled(run)
+    times = timed.times(run)
     size_px = read_run_config(run).model.image_size_px
     refitted = ", refitted" if read_checked(run.metrics_file, Metrics).refitted else ""
     yield Contender(
         name=f"baseline ({size_px} px{refitted})",
         predictions=predictions,
         training_seconds=_seconds(run, "baseline"),
-        milliseconds=milliseconds,
-        size_bytes=_BYTES_A_WEIGHT * num_weights,
+        milliseconds=times.pooled,
+        size_bytes=_BYTES_A_WEIGHT * times.num_pooled_weights,
         known=_known(run),
     )
 
 
 def _classifiers(
-    folder: Path, wanted: Sequence[str] | None, timed: _TimedRuns
+    folder: Path, selected: Sequence[str] | None, timed: _TimedRuns
 ) -> Iterator[Contender]:
     analysis = read_checked(folder / ANALYSIS_FILE, Analysis)
     if analysis.run is None or not analysis.classifiers:
         raise ArtstyleError(
             f"The analysis {folder} has no classifiers of a run's features",
-            fix="make one with analyze_features.py --run DIR and without classifiers=null",
+            fix="create one with analyze_features.py --run DIR and without classifiers=null",
         )
     path = Path(analysis.run)
-    # Relative to where the analysis was made; else beside it.
+    # Relative to the working directory of the analysis; else beside it.
     run = open_run(path if path.is_dir() else folder.parent.parent / "models" / path.name)
     for name, entry in analysis.classifiers.items():
         if name not in CLASSIFIER_IN_WORDS:
             raise not_as_expected(folder / ANALYSIS_FILE, "classifiers", f"unknown {name[:80]!r}")
-        if wanted is not None and name not in wanted:
+        if selected is not None and name not in selected:
             continue
         yield Contender(
             name=f"{CLASSIFIER_IN_WORDS[name]} ({run.path.name}, {analysis.layer})",
             predictions=_read_predictions(folder / CLASSIFIERS_FOLDER / name, "predictions.csv"),
             training_seconds=entry.search_seconds + entry.fit_seconds,
-            milliseconds=timed.whole(run) + entry.milliseconds_per_image,
+            milliseconds=timed.times(run).whole + entry.milliseconds_per_image,
             size_bytes=run.model_file.stat().st_size + (entry.size_bytes or 0),
             known=_known(run),
         )
 
 
 def _different(baselines: Sequence[Contender]) -> list[Contender]:
-    """Runs of the same network and size have the same baseline, which is shown once."""
-    kept: list[Contender] = []
+    """Keep one of equal baselines: runs of the same network and size share theirs."""
+    different: list[Contender] = []
     for baseline in baselines:
-        if not any(_same_predictions(baseline, other) for other in kept):
-            kept.append(baseline)
-    return kept
+        if not any(_same_predictions(baseline, other) for other in different):
+            different.append(baseline)
+    return different
 
 
 def _same_predictions(one: Contender, other: Contender) -> bool:
@@ -274,5 +272,5 @@ def _with_different_names(contenders: Sequence[Contender]) -> list[Contender]:
         seen[contender.name] = seen.get(contender.name, 0) + 1
         number = seen[contender.name]
         name = contender.name if number == 1 else f"{contender.name} {number}"
-        named.append(Contender(**{**vars(contender), "name": name}))
+        named.append(dataclasses.replace(contender, name=name))
     return named

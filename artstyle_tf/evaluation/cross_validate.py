@@ -1,4 +1,4 @@
-"""cross-validate: what to expect of other images, and of other groups such as artists."""
+"""cross-validate: estimate scores on new images, and on new groups such as artists."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from artstyle_tf.config.loading import dump_yaml
 from artstyle_tf.evaluation.fold_images import (
     check_divisible,
     clusters_of,
+    folds_of,
     images_to_divide,
     report_unused_split,
     rows_before_preparation,
@@ -30,7 +31,6 @@ from artstyle_tf.evaluation.fold_results import (
     summarize_scheme,
 )
 from artstyle_tf.evaluation.fold_training import (
-    Fold,
     FoldImages,
     FoldResult,
     divergence_named,
@@ -43,9 +43,8 @@ from artstyle_tf.images.index.image_index import ImageIndex
 from artstyle_tf.images.preparation.preparation import PreparedImages
 from artstyle_tf.images.prepare_data import index_and_split, prepare
 from artstyle_tf.images.split_images import read_splits
-from artstyle_tf.images.splits.folds import assign_folds, split_fold
 from artstyle_tf.images.splits.leak_check import has_groups, suggest_groups, warn_about_turned
-from artstyle_tf.plots.fold_scores import plot_fold_scores
+from artstyle_tf.plots.score_intervals import plot_fold_scores
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.runs.environment import describe_environment
 from artstyle_tf.runs.run_creation import create_run_directory
@@ -60,37 +59,31 @@ from artstyle_tf.training.kinds import check_network
 
 
 def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Trains on all folds of all schemes; returns the contract that --json prints."""
+    """Train on all folds of all schemes; return what --json prints."""
     reporter, stopwatch = invocation.reporter, invocation.stopwatch
-    place = plan_folds(config, invocation)
-    index, images = index_and_split(config.data, reporter)
-    schemes = _choose_schemes(config.cross_validation, index, reporter)
-    class_names = index.class_names
     settings = config.cross_validation
-    report_unused_split(index, settings, reporter)
-    _check_folds(config, rows_before_preparation(images, settings), class_names, schemes)
-    # What can be wrong with the network is asked for before the images are prepared.
-    check_network(config, num_classes=len(class_names))
+    run_directory = plan_folds(config, invocation)
+    index, images, schemes = _check(config, reporter)
+    class_names = index.class_names
     with stopwatch.stage("preparation"):
         prepared = prepare(config.data, index, images, reporter)
     folded = images_to_divide(prepared, images, class_names, settings)
     clusters = {scheme: clusters_of(folded.rows, scheme) for scheme in schemes}
-    num_folds = settings.num_folds
     # Again, because some images may have turned out to be unreadable.
     _check_folds(config, folded.rows, class_names, schemes)
     warn_about_turned(without_test(images, settings), reporter)
     if not invocation.resume:
-        place = create_run_directory(place, overwrite=invocation.overwrite)
-    with place.running():
-        place.write_config(dump_yaml(config))
-        place.write_class_names(class_names)
-        write_json(place.environment_file, {**describe_environment(), "kind": config.kind})
+        run_directory = create_run_directory(run_directory, overwrite=invocation.overwrite)
+    with run_directory.running():
+        run_directory.write_config(dump_yaml(config))
+        run_directory.write_class_names(class_names)
+        write_json(run_directory.environment_file, {**describe_environment(), "kind": config.kind})
         results = []
         for scheme in schemes:
             with stopwatch.stage(scheme):
                 repeats = [
                     _train_folds(
-                        config, scheme, repeat, clusters[scheme], folded, place, invocation
+                        config, scheme, repeat, clusters[scheme], folded, run_directory, invocation
                     )
                     for repeat in range(settings.repeats)
                 ]
@@ -99,39 +92,36 @@ def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
             summaries = {
                 result.scheme: summarize_scheme(result, folded.labels) for result in results
             }
-            place.write_table(place.path / "folds.csv", fold_table(results, folded.rows))
-            save_figure(plot_fold_scores(summaries), place.figures / "fold_scores.png")
-            for result in results:
-                _write_predictions(config, result, folded, place)
-        answer = {
-            "run": str(place.path),
+            run_directory.write_table(
+                run_directory.path / "folds.csv", fold_table(results, folded.rows)
+            )
+            save_figure(plot_fold_scores(summaries), run_directory.figures / "fold_scores.png")
+            for of_scheme in results:
+                _write_predictions(config, of_scheme, folded, run_directory)
+        result = {
+            "run": str(run_directory.path),
             "kind": config.kind,
             **summaries,
             "gap": _gap(results, folded.labels),
             "num_images": len(folded.rows),
-            "num_folds": num_folds,
+            "num_folds": settings.num_folds,
             "num_repeats": settings.repeats,
             "unreadable": prepared.rejected.to_dict(orient="records"),
-            "figures": str(place.figures),
+            "figures": str(run_directory.figures),
             "seconds": stopwatch.seconds(),
         }
-        write_json(place.metrics_file, answer)
-    return answer
+        write_json(run_directory.metrics_file, result)
+    return result
 
 
 def plan(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Checks names, images, groups and weights and says what `run` would do; writes nothing."""
-    place = plan_folds(config, invocation)
-    index, images = index_and_split(config.data, invocation.reporter)
-    schemes = _choose_schemes(config.cross_validation, index, invocation.reporter)
+    """Check names, images, groups and weights and return what `run` would do; writes nothing."""
     settings = config.cross_validation
-    report_unused_split(index, settings, invocation.reporter)
-    rows = rows_before_preparation(images, settings)
-    _check_folds(config, rows, index.class_names, schemes)
-    check_network(config, num_classes=len(index.class_names))
+    run_directory = plan_folds(config, invocation)
+    index, images, schemes = _check(config, invocation.reporter)
     return {
         "dry_run": True,
-        "run": str(place.path),
+        "run": str(run_directory.path),
         "classes": list(index.class_names),
         "num_images": len(without_test(images, settings)),
         "num_groups": int(index.images["group"].nunique()),
@@ -141,42 +131,52 @@ def plan(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
 
 
 def summarize(result: dict[str, Any]) -> str:
-    """The result as text."""
-    columns = {
-        SCHEME_IN_WORDS[scheme]: scheme_column(result[scheme])
-        for scheme in SCHEME_IN_WORDS
-        if scheme in result
-    }
+    """Return the result as text."""
+    known = {scheme: words for scheme, words in SCHEME_IN_WORDS.items() if scheme in result}
+    columns = {words: scheme_column(result[scheme]) for scheme, words in known.items()}
     lines = [pd.DataFrame(columns).to_string()]
-    for scheme, words in SCHEME_IN_WORDS.items():
-        if scheme in result:
-            lines.append(f"{_sentence(words)}: {result[scheme]['baseline']['verdict']}.")
+    for scheme, words in known.items():
+        lines.append(f"{_sentence(words)}: {result[scheme]['baseline']['verdict']}.")
     if result["gap"] is not None:
         lines.append(f"{_sentence(result['gap']['verdict'])}.")
+    times = f", {result['num_repeats']} times" if result["num_repeats"] > 1 else ""
     lines += [
-        f"Images: {result['num_images']}, each judged once by a network that has not learned it"
-        + (f", {result['num_repeats']} times" if result["num_repeats"] > 1 else ""),
+        f"Images:   {result['num_images']}, each predicted by a network that was not trained on it"
+        + times,
         f"Figures:  {result['figures']}",
         f"Results:  {result['run']} ({result['seconds']['total']:.0f} s)",
     ]
     return "\n".join(lines)
 
 
+def _check(
+    config: TrainingExperiment, reporter: Reporter
+) -> tuple[ImageIndex, pd.DataFrame, tuple[str, ...]]:
+    """Index the images, choose the schemes, and check folds and network before preparation."""
+    settings = config.cross_validation
+    index, images = index_and_split(config.data, reporter)
+    schemes = _choose_schemes(settings, index, reporter)
+    report_unused_split(index, settings, reporter)
+    _check_folds(config, rows_before_preparation(images, settings), index.class_names, schemes)
+    check_network(config, num_classes=len(index.class_names))
+    return index, images, schemes
+
+
 def _choose_schemes(
     settings: CrossValidationConfig, index: ImageIndex, reporter: Reporter
 ) -> tuple[str, ...]:
-    """Random folds, and folds without a common group where groups are known."""
-    wanted = settings.schemes
+    """Return the configured schemes; by default random folds, and group folds if there are any."""
+    configured = settings.schemes
     if has_groups(index):
-        return wanted or ("random", "group")
+        return configured or ("random", "group")
     fix = suggest_groups(index, reporter)
-    if "group" in (wanted or ()):
+    if "group" in (configured or ()):
         raise ArtstyleError(
             "There are no groups to make folds of",
             received="images that are each a group of their own",
             fix=fix,
         )
-    return wanted or ("random",)
+    return configured or ("random",)
 
 
 def _check_folds(
@@ -202,35 +202,25 @@ def _train_folds(
     repeat: int,
     clusters: np.ndarray,
     images: FoldImages,
-    place: RunDirectory,
+    run_directory: RunDirectory,
     invocation: Invocation,
 ) -> list[FoldResult]:
-    """Trains the folds of one repeat; those that an interrupted run has finished are read."""
+    """Train the folds of one repeat; those that an interrupted run has finished are read."""
     settings = config.cross_validation
-    seed = config.seed + repeat
     num_folds = settings.num_folds
-    numbers = assign_folds(images.labels, clusters, num_folds=num_folds, seed=seed)
     results = []
-    for number in range(num_folds):
-        splits = split_fold(
-            images.labels,
-            clusters,
-            numbers,
-            number,
-            validation_fraction=settings.validation_fraction,
-            seed=seed,
-        )
-        fold = Fold(scheme, repeat, number, splits)
-        file = place.path / "folds" / f"{fold.name}.npz"
+    for fold in folds_of(config, images, clusters, scheme, num_folds=num_folds, repeat=repeat):
+        file = run_directory.path / "folds" / f"{fold.name}.npz"
         if not (invocation.resume and file.is_file()):
             of_repeat = f" of repeat {repeat + 1}" if settings.repeats > 1 else ""
+            name = f"Fold {fold.number + 1} of {num_folds}{of_repeat}"
             invocation.reporter.info(
-                f"Fold {number + 1} of {num_folds}{of_repeat}, {SCHEME_IN_WORDS[scheme]} "
+                f"{name}, {SCHEME_IN_WORDS[scheme]} "
                 f"({invocation.stopwatch.elapsed:.0f} s after the start)"
             )
-            seeded = config.model_copy(update={"seed": seed})
-            home = RunDirectory(file.with_suffix(""), place.figures)
-            with divergence_named(f"Fold {number + 1} of {num_folds}{of_repeat}"):
+            seeded = config.model_copy(update={"seed": config.seed + repeat})
+            home = RunDirectory(file.with_suffix(""), run_directory.figures)
+            with divergence_named(name):
                 result = train_fold(seeded, fold, images, home, invocation)
             save_fold_result(file, result)
             home.resume_file.unlink(missing_ok=True)
@@ -250,9 +240,9 @@ def _write_predictions(
     config: TrainingExperiment,
     result: SchemeResult,
     folded: FoldImages,
-    place: RunDirectory,
+    run_directory: RunDirectory,
 ) -> None:
-    """Tables and figures of the first repeat, as every evaluation has them."""
+    """Write tables and figures of the first repeat, as for every evaluation."""
     prepared, class_names = folded.prepared, folded.class_names
     pooled = PreparedImages(prepared.root, folded.rows.assign(split="test"), prepared.rejected)
     (images,) = read_splits(
@@ -265,9 +255,9 @@ def _write_predictions(
         evaluation,
         images,
         class_names,
-        folder=place.path / result.scheme,
-        figures=place.figures / result.scheme,
-        title=f"{place.path.name}: {SCHEME_IN_WORDS[result.scheme]}",
+        folder=run_directory.path / result.scheme,
+        figures=run_directory.figures / result.scheme,
+        title=f"{run_directory.path.name}: {SCHEME_IN_WORDS[result.scheme]}",
     )
 
 

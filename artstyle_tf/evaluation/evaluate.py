@@ -1,40 +1,40 @@
-"""evaluate: a finished run measured on one of its splits, or on another folder."""
+"""evaluate: a finished run evaluated on one of its splits, or on another folder."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from artstyle_tf.evaluation.chosen_images import chosen_images, chosen_split
+from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.evaluation.measured_run import MeasuredRun
-from artstyle_tf.evaluation.places import plan_evaluation
+from artstyle_tf.evaluation.paths import plan_evaluation
 from artstyle_tf.evaluation.settings import EvaluateExperiment
 from artstyle_tf.images.batches.batches import evaluation_batches, steps_per_epoch
 from artstyle_tf.images.index.image_index import index_images
 from artstyle_tf.images.index.image_tables import csv_text
+from artstyle_tf.images.preparation.preparation import PreparedImages
 from artstyle_tf.images.split_images import SplitImages, read_splits
 from artstyle_tf.images.splits.given_split import judged_part
 from artstyle_tf.runs.known_images import TABLE_FILE, find_known_images
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.runs.run_finding import find_run, read_run_config
-from artstyle_tf.runs.run_images import rows_of_split
+from artstyle_tf.runs.run_images import other_images, own_images, rows_of_split
 from artstyle_tf.runs.run_model import load_run_model
 from artstyle_tf.system.files import must_stay, write_text
 from artstyle_tf.system.invocation import Invocation
-from artstyle_tf.training.evaluation import (
-    Evaluation,
-    format_metrics,
-)
+from artstyle_tf.training.evaluation import Evaluation, format_metrics
 from artstyle_tf.training.image_inputs import predict
 
 
 def run(config: EvaluateExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Loads the run's model, predicts, measures, writes; returns what --json prints."""
+    """Load the run's model, predict, evaluate and write; return what --json prints."""
     run_directory = find_run(config.run, config.outputs, purpose="evaluated")
     with must_stay(run_directory.path, run_directory.config_file):
         return _evaluate(config, run_directory, invocation)
@@ -46,17 +46,17 @@ def _evaluate(
     trained = read_run_config(run_directory)
     class_names = run_directory.read_class_names()
     name, folder, figures = _plan_evaluation(config, run_directory)
-    own_split = None if config.images is not None else chosen_split(config, run_directory)
+    own_split = None if config.images is not None else _chosen_split(config, run_directory)
     measured = MeasuredRun(run_directory, trained, class_names, invocation.reporter)
     model = load_run_model(run_directory, trained, before_refit=own_split == "val")
-    with chosen_images(config, run_directory, trained, invocation) as prepared:
-        splits = read_splits(
-            prepared,
-            class_names,
-            trained.data,
-            image_size_px=trained.model.image_size_px,
-        )
-        (images,) = splits.values()
+
+    def read(prepared: PreparedImages) -> SplitImages:
+        size_px = trained.model.image_size_px
+        (images,) = read_splits(prepared, class_names, trained.data, image_size_px=size_px).values()
+        return images
+
+    with _chosen_images(config, run_directory, trained, invocation) as prepared:
+        images = read(prepared)
         known = find_known_images(
             run_directory, trained, prepared, invocation.reporter, own_split=own_split
         )
@@ -71,10 +71,7 @@ def _evaluate(
         of_new = None
         if len(known.table) and known.num_left:
             new = dataclasses.replace(prepared, manifest=prepared.manifest[~known.is_known])
-            (new_images,) = read_splits(
-                new, class_names, trained.data, image_size_px=trained.model.image_size_px
-            ).values()
-            of_new = _as_block(measured.evaluate(outputs[~known.is_known], new_images))
+            of_new = _as_block(measured.evaluate(outputs[~known.is_known], read(new)))
         table = folder / TABLE_FILE if len(known.table) else None
         about_votes = {} if measured.votes is None else {"num_neighbors": measured.votes}
         about_known = {"known_images": known.counts(table), "without_known_images": of_new}
@@ -113,8 +110,33 @@ def _evaluate(
     }
 
 
+@contextmanager
+def _chosen_images(
+    config: EvaluateExperiment,
+    run_directory: RunDirectory,
+    trained: TrainingExperiment,
+    invocation: Invocation,
+) -> Iterator[PreparedImages]:
+    """Open the configured images; prepared copies of another folder are deleted afterwards."""
+    if config.images is None:
+        rows = rows_of_split(_chosen_split(config, run_directory), run_directory)
+        yield own_images(rows, run_directory, trained)
+        return
+    # Prepared exactly as training images were, in a temporary folder.
+    with tempfile.TemporaryDirectory(prefix="artstyle-") as temporary:
+        folder = Path(temporary) / "prepared"
+        yield other_images(Path(config.images), folder, run_directory, trained, invocation)
+
+
+def _chosen_split(config: EvaluateExperiment, run_directory: RunDirectory) -> str:
+    """Return the configured split; by default test if there is one."""
+    if config.split is not None:
+        return config.split
+    return "test" if "test" in set(run_directory.read_images()["split"]) else "val"
+
+
 def _as_block(evaluation: Evaluation) -> dict[str, Any]:
-    """Scores as JSON values, for results that hold several of them."""
+    """Return scores as JSON values, for results that hold several of them."""
     return {
         "num_images": len(evaluation.predictions),
         "metrics": evaluation.metrics,
@@ -124,11 +146,11 @@ def _as_block(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _about_own_split(split: str | None) -> list[str]:
-    """What the run has done with the images of its split before."""
+    """Return a warning about images that training or model selection has used."""
     if split == "train":
         return [
-            "These are the images that the run has learned from: the scores say how well it "
-            "remembers them, not how good it is."
+            "The run was trained on these images: the scores are training scores, and say nothing "
+            "about new images."
         ]
     if split == "val":
         return [
@@ -139,31 +161,31 @@ def _about_own_split(split: str | None) -> list[str]:
 
 
 def _about_single_style(images: SplitImages, class_names: Sequence[str]) -> list[str]:
-    """What scores over one style mean."""
+    """Return a warning about scores on images of one style only."""
     present = np.unique(images.labels)
     if len(present) > 1:
         return []
     return [
         f"All {len(images)} images are of one style, {class_names[int(present[0])]}: accuracy "
         "and macro recall are its recall, macro precision is 1 as soon as one image is right, and "
-        "how often other styles are taken for it is not measured."
+        "false positives of this style are not measured."
     ]
 
 
 def _as_json(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows of a table; what is not known is null, because JSON has no NaN."""
+    """Return the rows of a table; NaN becomes null, because JSON has no NaN."""
     return table.astype(object).where(table.notna(), None).to_dict(orient="records")
 
 
 def plan(config: EvaluateExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Says what `run` would measure, without writing."""
+    """Return what `run` would evaluate, without writing."""
     run_directory = find_run(config.run, config.outputs, purpose="evaluated")
     name, folder, _ = _plan_evaluation(config, run_directory)
     if config.images is not None:
         index = index_images(Path(config.images), reporter=invocation.reporter, fewest_styles=1)
         num_images = len(judged_part(index, invocation.reporter).images)
     else:
-        num_images = len(rows_of_split(chosen_split(config, run_directory), run_directory))
+        num_images = len(rows_of_split(_chosen_split(config, run_directory), run_directory))
     return {
         "dry_run": True,
         "run": str(run_directory.path),
@@ -174,7 +196,7 @@ def plan(config: EvaluateExperiment, invocation: Invocation) -> dict[str, Any]:
 
 
 def summarize(result: dict[str, Any]) -> str:
-    """The result as text."""
+    """Return the result as text."""
     per_class, name = pd.DataFrame(result["per_class"]), result["evaluated"]
     scores = {name: result["metrics"]}
     intervals = {name: result["intervals"]}
@@ -187,31 +209,25 @@ def summarize(result: dict[str, Any]) -> str:
         "",
         format_metrics(scores, intervals),
         f"Images: {result['num_images']}",
-        *_known_in_words(known),
-        f"Results:  {result['results']}",
-        f"Figures:  {result['figures']}",
     ]
+    if known["num_images"]:
+        new = f"{known['num_new']} are new" if known["num_new"] else "no new image is left"
+        lines += [
+            f"Known:    {known['num_images']} images that the run has seen before; {new}",
+            f"          {known['table']}",
+        ]
+    lines += [f"Results:  {result['results']}", f"Figures:  {result['figures']}"]
     lines += [f"Unreadable: {row['path']} ({row['reason']})" for row in result["unreadable"]]
     return "\n".join(lines)
-
-
-def _known_in_words(known: dict[str, Any]) -> list[str]:
-    if not known["num_images"]:
-        return []
-    left = f"{known['num_new']} are new" if known["num_new"] else "none is left to evaluate it on"
-    return [
-        f"Known:    {known['num_images']} images that the run has seen before; {left}",
-        f"          {known['table']}",
-    ]
 
 
 def _plan_evaluation(
     config: EvaluateExperiment, run_directory: RunDirectory
 ) -> tuple[str, Path, Path]:
-    """Name, folder and figures of this evaluation; earlier ones are left alone."""
+    """Return name, folder and figures of this evaluation; earlier ones are not changed."""
     if config.images is not None:
         name = Path(config.images).resolve().name
     else:
-        name = config.run_name or chosen_split(config, run_directory)
+        name = config.run_name or _chosen_split(config, run_directory)
     folder, figures = plan_evaluation(config, run_directory, name)
     return folder.name, folder, figures

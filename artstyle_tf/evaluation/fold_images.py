@@ -1,26 +1,31 @@
-"""Which images are divided into folds, and which of them stay together."""
+"""The images that are divided into folds, and which of them stay together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
 from artstyle_tf.config.experiment import TrainingExperiment
-from artstyle_tf.evaluation.fold_training import FoldImages
+from artstyle_tf.evaluation.fold_training import Fold, FoldImages
 from artstyle_tf.evaluation.settings import CrossValidationConfig
 from artstyle_tf.images.index.image_index import ImageIndex
 from artstyle_tf.images.index.ties import Ties
 from artstyle_tf.images.preparation.preparation import PreparedImages
 from artstyle_tf.images.split_images import class_ids
-from artstyle_tf.images.splits.folds import check_folds, check_learned_in_every_fold
+from artstyle_tf.images.splits.folds import (
+    assign_folds,
+    check_folds,
+    check_learned_in_every_fold,
+    split_fold,
+)
 from artstyle_tf.images.splits.given_split import is_split_already
 from artstyle_tf.system.progress import Reporter
 
 
 def without_test(images: pd.DataFrame, settings: CrossValidationConfig) -> pd.DataFrame:
-    """Rows of a table with the column `split`, without the test split if it is to be left alone."""
+    """Return rows of a table with the column `split`, without the test split if configured so."""
     return images if settings.with_test_split else images[images["split"] != "test"]
 
 
@@ -30,11 +35,11 @@ def images_to_divide(
     class_names: Sequence[str],
     settings: CrossValidationConfig,
 ) -> FoldImages:
-    """The images that folds are made of.
+    """Return the images that are divided into folds.
 
     Args:
         prepared: all clean images.
-        images: of the index; says which look alike, if that counts.
+        images: of the index; has near duplicates, if these count.
         class_names: in the order of the class ids.
         settings: of the cross-validation.
     """
@@ -55,10 +60,10 @@ def check_divisible(
     num_folds: int,
     repeats: int = 1,
 ) -> None:
-    """Checks that folds can be made, of prepared images or before.
+    """Check that images, prepared or not, can be divided into folds.
 
     Args:
-        config: of the training; says the seed and the share of validation.
+        config: of the training; has the seed and the validation fraction.
         rows: columns path, label, group, source_digest and looks_like; source once prepared.
         class_names: in the order of the class ids.
         schemes: "random" or "group".
@@ -85,19 +90,14 @@ def check_divisible(
 
 
 def rows_before_preparation(images: pd.DataFrame, settings: CrossValidationConfig) -> pd.DataFrame:
-    """What `images_to_divide` will find if every image can be read; for `check_divisible`.
-
-    Args:
-        images: of the index, with their splits.
-        settings: of the cross-validation.
-    """
+    """Return rows for `check_divisible`, as if every image of the index could be read."""
     looks_like = images.get("looks_like", images["digest"])
     rows = images.assign(source_digest=images["digest"], looks_like=looks_like)
     return without_test(rows, settings)
 
 
 def clusters_of(rows: pd.DataFrame, scheme: str) -> np.ndarray:
-    """Images that must not be divided: copies; in the group scheme groups, too."""
+    """Return int [N], equal for images that stay together: copies, and groups if `scheme` is so."""
     return _ties_of(rows, scheme).clusters
 
 
@@ -113,7 +113,30 @@ def _ties_of(rows: pd.DataFrame, scheme: str) -> Ties:
 def report_unused_split(
     index: ImageIndex, settings: CrossValidationConfig, reporter: Reporter
 ) -> None:
-    """Says that a split which the folders give is not used."""
+    """Report that the split of the image folders is not used."""
     if is_split_already(index):
         which = "all" if settings.with_test_split else "the training and validation"
         reporter.info(f"Folds are made of {which} images; the split of the folders is not used.")
+
+
+def folds_of(
+    config: TrainingExperiment,
+    images: FoldImages,
+    clusters: np.ndarray,
+    scheme: str,
+    *,
+    num_folds: int,
+    repeat: int = 0,
+) -> Iterator[Fold]:
+    """Yield the folds of one repeat, which has the seed of the config plus its number.
+
+    `clusters` are those of the images, from `clusters_of`.
+    """
+    seed = config.seed + repeat
+    numbers = assign_folds(images.labels, clusters, num_folds=num_folds, seed=seed)
+    fraction = config.cross_validation.validation_fraction
+    for number in range(num_folds):
+        splits = split_fold(
+            images.labels, clusters, numbers, number, validation_fraction=fraction, seed=seed
+        )
+        yield Fold(scheme, repeat, number, splits)

@@ -1,9 +1,9 @@
-"""What the folds of a cross-validation say together: scores, spread, baseline and gap."""
+"""The results of all folds of a cross-validation: scores, spread, baseline and gap."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,21 +23,21 @@ from artstyle_tf.metrics.comparison import (
 from artstyle_tf.metrics.uncertainty import macro_f1_interval
 
 UNIT = "groups of images"
-"""What the exact test counts: images that were not divided, or a single one."""
+"""Unit of the exact test: images that were not divided, or a single one."""
 
 SCHEME_IN_WORDS = {"random": "random folds", "group": "folds without a common group"}
 
 
 @dataclass(frozen=True)
 class SchemeResult:
-    """All images, each predicted by a network that has not learned from it.
+    """Out-of-fold predictions for all images.
 
     Attributes:
         scheme: "random" or "group".
-        clusters: int [N], images that were not divided; the intervals treat them as one.
-        folds: int [R, N], which fold each image was in, for each repeat.
+        clusters: int [N], equal for images that were not divided; intervals treat them as one.
+        folds: int [R, N], the fold of each image, for each repeat.
         probabilities: float32 [R, N, C].
-        is_accepted: bool [R, N], whether the network answers.
+        is_accepted: bool [R, N], whether the confidence reaches the threshold.
         baseline_predictions: int [R, N].
     """
 
@@ -57,50 +57,34 @@ class SchemeResult:
 def pool(
     scheme: str, clusters: np.ndarray, repeats: Sequence[Sequence[FoldResult]]
 ) -> SchemeResult:
-    """Puts the folds of each repeat together.
+    """Pool the results of all folds of R repeats; `clusters` are int [N]."""
 
-    Args:
-        scheme: of all folds.
-        clusters: int [N].
-        repeats: R times the results of all folds.
-    """
-    numbers = [
-        [np.full(len(fold.positions), number) for number, fold in enumerate(folds)]
-        for folds in repeats
-    ]
-
-    def pooled(name: str) -> np.ndarray:
-        values = [[getattr(fold, name) for fold in folds] for folds in repeats]
-        return np.stack([_in_order(*pair) for pair in zip(repeats, values, strict=True)])
+    def pooled(values_of: Callable[[int, FoldResult], np.ndarray]) -> np.ndarray:
+        rows = []
+        for folds in repeats:
+            positions = np.concatenate([fold.positions for fold in folds])
+            values = [values_of(number, fold) for number, fold in enumerate(folds)]
+            rows.append(np.concatenate(values)[np.argsort(positions)])
+        return np.stack(rows)
 
     return SchemeResult(
         scheme=scheme,
         clusters=clusters,
-        folds=np.stack([_in_order(*pair) for pair in zip(repeats, numbers, strict=True)]),
-        probabilities=pooled("probabilities"),
-        is_accepted=pooled("is_accepted"),
-        baseline_predictions=pooled("baseline_predictions"),
+        folds=pooled(lambda number, fold: np.full(len(fold.positions), number)),
+        probabilities=pooled(lambda _, fold: fold.probabilities),
+        is_accepted=pooled(lambda _, fold: fold.is_accepted),
+        baseline_predictions=pooled(lambda _, fold: fold.baseline_predictions),
     )
 
 
-def _in_order(folds: Sequence[FoldResult], values: Sequence[np.ndarray]) -> np.ndarray:
-    """The values of all folds, in the order of the images."""
-    positions = np.concatenate([fold.positions for fold in folds])
-    return np.concatenate(values)[np.argsort(positions)]
-
-
 def summarize_scheme(result: SchemeResult, labels: np.ndarray) -> dict[str, Any]:
-    """Scores of one scheme, as JSON values.
-
-    Args:
-        result: of the scheme.
-        labels: int [N].
+    """Compute the scores of one scheme, as JSON values, from its labels int [N].
 
     Returns:
         Means over the repeats of the scores of all images pooled; macro_f1_interval, for which
         a cluster counts as a whole; folds, with macro_f1 of each fold, mean and standard
-        deviation; baseline, with its macro_f1 and what the trained network is better by; answers,
-        with accuracy and coverage if only confident images are answered.
+        deviation; baseline, with its macro_f1 and the trained network compared with it;
+        selective_prediction, with coverage and accuracy of the accepted predictions.
     """
     num_classes = result.probabilities.shape[2]
     repeats = [
@@ -114,68 +98,27 @@ def summarize_scheme(result: SchemeResult, labels: np.ndarray) -> dict[str, Any]
         classification_summary(labels, predicted, num_classes=num_classes)["macro_f1"]
         for predicted in result.baseline_predictions
     ]
-    means = {name: _mean(scores[name] for scores in repeats) for name in repeats[0]}
     of_images: dict[str, Any] = {"num_classes": num_classes, "clusters": result.clusters}
     trained, baseline = list(result.predictions), list(result.baseline_predictions)
     better_by = compare_models(labels, trained, baseline, **of_images)
+    accepted = (result.predictions == labels)[result.is_accepted]
     return {
-        **means,
+        **{name: float(np.mean([scores[name] for scores in repeats])) for name in repeats[0]},
         "macro_f1_interval": macro_f1_interval(labels, trained, **of_images),
         "repeats": [scores["macro_f1"] for scores in repeats],
         "folds": _spread(result, labels),
         "baseline": {
-            "macro_f1": _mean(baselines),
+            "macro_f1": float(np.mean(baselines)),
             "macro_f1_interval": macro_f1_interval(labels, baseline, **of_images),
             "trained_against_baseline": dataclasses.asdict(better_by),
             "outcome": outcome(better_by),
             "verdict": verdict(better_by, ["the trained model", "the baseline"], unit=UNIT),
         },
-        "answers": _answers(result, labels),
+        "selective_prediction": {
+            "coverage": float(result.is_accepted.mean()),
+            "accuracy": float(accepted.mean()) if accepted.size else None,
+        },
     }
-
-
-def compare_schemes(first: SchemeResult, second: SchemeResult, labels: np.ndarray) -> Difference:
-    """What the first scheme scores above the second, on the same images.
-
-    The clusters of the second count as wholes: they are the larger ones.
-    """
-    return compare_models(
-        labels,
-        list(first.predictions),
-        list(second.predictions),
-        num_classes=first.probabilities.shape[2],
-        clusters=second.clusters,
-    )
-
-
-def describe_gap(gap: Difference) -> str:
-    """What a random split hides, in plain words."""
-    low, high = (100.0 * end for end in gap.interval)
-    points = 100.0 * gap.difference
-    if not gap.can_be_told_apart:
-        return (
-            "random folds and folds without a common group cannot be told apart"
-            f"{why_not(gap, gap.p_value, UNIT)}: difference {points:.1f} points of macro-F1, "
-            f"interval {low:.1f} to {high:.1f}"
-        )
-    if points < 0:
-        return (
-            f"random folds score {-points:.1f} points of macro-F1 less than folds without a common "
-            f"group, interval {-high:.1f} to {-low:.1f}; a random split hides nothing"
-        )
-    return (
-        f"a random split hides {points:.1f} points of macro-F1, interval {low:.1f} to {high:.1f}: "
-        "of groups it has not seen the model knows less"
-    )
-
-
-def fold_table(results: Sequence[SchemeResult], images: pd.DataFrame) -> pd.DataFrame:
-    """Which fold each image was in: path, label, group and one column a scheme and repeat."""
-    table = images[["source", "label", "group"]].rename(columns={"source": "path"})
-    for result in results:
-        for repeat, folds in enumerate(result.folds):
-            table[f"{result.scheme}_{repeat + 1}"] = folds + 1
-    return table
 
 
 def _spread(result: SchemeResult, labels: np.ndarray) -> dict[str, Any]:
@@ -190,42 +133,76 @@ def _spread(result: SchemeResult, labels: np.ndarray) -> dict[str, Any]:
     ]
     return {
         "macro_f1": scores,
-        "mean": _mean(scores),
+        "mean": float(np.mean(scores)),
         "standard_deviation": float(np.std(scores, ddof=1)),
     }
 
 
-def _answers(result: SchemeResult, labels: np.ndarray) -> dict[str, Any]:
-    is_right = (result.predictions == labels)[result.is_accepted]
-    return {
-        "coverage": float(result.is_accepted.mean()),
-        "accuracy": float(is_right.mean()) if is_right.size else None,
-    }
+def compare_schemes(first: SchemeResult, second: SchemeResult, labels: np.ndarray) -> Difference:
+    """Compare two schemes on the same images.
+
+    The clusters of the second count as wholes: they are the larger ones.
+    """
+    return compare_models(
+        labels,
+        list(first.predictions),
+        list(second.predictions),
+        num_classes=first.probabilities.shape[2],
+        clusters=second.clusters,
+    )
 
 
-def _mean(values: Any) -> float:
-    return float(np.mean(list(values)))
+def describe_gap(gap: Difference) -> str:
+    """Describe how much a random split overestimates the score on new groups."""
+    low, high = (100.0 * end for end in gap.interval)
+    points = 100.0 * gap.difference
+    if not gap.can_be_told_apart:
+        return (
+            "random folds and folds without a common group do not differ significantly"
+            f"{why_not(gap, gap.p_value, UNIT)}: difference {points:.1f} points of macro-F1, "
+            f"interval {low:.1f} to {high:.1f}"
+        )
+    if points < 0:
+        return (
+            f"random folds score {-points:.1f} points of macro-F1 less than folds without a common "
+            f"group, interval {-high:.1f} to {-low:.1f}; a random split does not overestimate"
+        )
+    return (
+        f"a random split overestimates macro-F1 by {points:.1f} points, interval {low:.1f} to "
+        f"{high:.1f}: the model is worse on groups that it has not seen"
+    )
+
+
+def fold_table(results: Sequence[SchemeResult], images: pd.DataFrame) -> pd.DataFrame:
+    """Return the fold of each image: path, label, group and one column a scheme and repeat."""
+    table = images[["source", "label", "group"]].rename(columns={"source": "path"})
+    for result in results:
+        for repeat, folds in enumerate(result.folds):
+            table[f"{result.scheme}_{repeat + 1}"] = folds + 1
+    return table
 
 
 def scheme_column(scores: dict[str, Any]) -> dict[str, str]:
-    """A scheme's column of the printed table."""
-    folds, baseline, answers = scores["folds"], scores["baseline"], scores["answers"]
+    """Return a scheme's column of the printed table."""
+    folds, baseline, accepted = (
+        scores[name] for name in ("folds", "baseline", "selective_prediction")
+    )
 
     def with_interval(entry: dict[str, Any]) -> str:
         low, high = entry["macro_f1_interval"]
         return f"{entry['macro_f1']:.3f} ({low:.3f}-{high:.3f})"
 
-    # The validation part of a fold may be too small for a threshold to be claimed.
-    answered = "none, no threshold"
-    if answers["accuracy"] is not None:
-        answered = f"{answers['coverage']:.1%}, {answers['accuracy']:.1%}"
+    # The validation part of a fold may be too small to set a threshold.
+    selective = "no threshold"
+    if accepted["accuracy"] is not None:
+        selective = f"{accepted['coverage']:.1%}, {accepted['accuracy']:.1%}"
     return {
         "macro-F1, pooled": with_interval(scores),
         "baseline, pooled": with_interval(baseline),
-        "mean and spread of folds": f"{folds['mean']:.3f} +- {folds['standard_deviation']:.3f}",
+        "mean and std over folds": f"{folds['mean']:.3f} +- {folds['standard_deviation']:.3f}",
         "accuracy": f"{scores['accuracy']:.3f}",
         "macro precision": f"{scores['macro_precision']:.3f}",
         "macro recall": f"{scores['macro_recall']:.3f}",
         "expected calibration error": f"{scores['expected_calibration_error']:.3f}",
-        "answered, and right": answered,
+        "coverage, accuracy of accepted": selective,
     }

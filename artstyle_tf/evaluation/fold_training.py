@@ -1,4 +1,4 @@
-"""Training on some folds, predicting the one that was left out."""
+"""Training without one fold, and prediction of that fold."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from artstyle_tf.training.kinds import build_and_open
 
 @dataclass(frozen=True)
 class FoldImages:
-    """What is divided into folds.
+    """Images that are divided into folds.
 
     Attributes:
-        prepared: all images, augmented copies too. These follow the image they were made from
-            into training, and are left out where it decides or judges.
+        prepared: all images and their augmented copies. Copies follow their parent into training,
+            and are left out of validation and of the fold itself.
         rows: of the manifest, the N images that are no copies, sorted by path.
         labels: int32 [N], class ids.
         class_names: in the order of the class ids.
@@ -60,20 +60,21 @@ class Fold:
 
     @property
     def name(self) -> str:
-        """For files."""
+        """Name for files."""
         return f"{self.scheme}-{self.repeat + 1}-fold-{self.number + 1}"
 
 
 @dataclass(frozen=True)
 class FoldResult:
-    """What a fold's network says of the n images it has not learned from.
+    """Predictions of a fold's network for the n images of the fold.
 
     Attributes:
         positions: int [n], which images.
-        probabilities: float32 [n, C], with the temperature.
-        is_accepted: bool [n], whether the network answers; see `metrics.calibration`.
+        probabilities: float32 [n, C], calibrated with the temperature.
+        is_accepted: bool [n], whether the confidence reaches the threshold; see
+            `metrics.calibration`.
         baseline_predictions: int [n], of the baseline that was fitted to the same images.
-        best_epoch: from which the network is.
+        best_epoch: of the network.
     """
 
     positions: np.ndarray
@@ -87,25 +88,25 @@ def train_fold(
     config: TrainingExperiment,
     fold: Fold,
     images: FoldImages,
-    place: RunDirectory,
+    run_directory: RunDirectory,
     invocation: Invocation,
 ) -> FoldResult:
-    """Trains without the fold and predicts it.
+    """Train without a fold and predict it.
 
     Args:
         config: of the experiment; the seed is the repeat's.
-        fold: what to leave out.
+        fold: to leave out.
         images: all images.
-        place: where history and resume point of this fold go.
-        invocation: how the program was called.
+        run_directory: directory for history and resume point of this fold.
+        invocation: options of the command.
     """
-    # Graphs of the folds before this one would fill the memory.
+    # Graphs of earlier folds would fill the memory.
     keras.utils.clear_session()
     gc.collect()
     divided = _in_splits(images, fold)
     training = build_and_open(config, divided, images.class_names, invocation, with_test=True)
-    place.path.mkdir(parents=True, exist_ok=True)
-    trainer = train_network(training, place, resume=invocation.resume)
+    run_directory.path.mkdir(parents=True, exist_ok=True)
+    trainer = train_network(training, run_directory, resume=invocation.resume)
     calibration = training.calibrate()
     training.refit()
     probabilities = training.probabilities("test", calibration.temperature)
@@ -120,7 +121,7 @@ def train_fold(
 
 @contextmanager
 def divergence_named(where: str) -> Iterator[None]:
-    """Says in which fold a training diverged."""
+    """Add the fold to the message if a training inside the context diverges."""
     try:
         yield
     except NotFiniteError as error:
@@ -130,21 +131,16 @@ def divergence_named(where: str) -> Iterator[None]:
 
 
 def save_fold_result(path: Path, result: FoldResult) -> None:
-    """Writes the result as .npz, as a whole or not at all."""
+    """Write the result as .npz, atomically."""
     with replaced_atomically(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **vars(result))
 
 
 def load_fold_result(path: Path, fold: Fold, *, num_classes: int) -> FoldResult:
-    """Reads what `save_fold_result` wrote.
-
-    Args:
-        path: of the file.
-        fold: that it is of.
-        num_classes: C.
+    """Read a file of `save_fold_result`.
 
     Raises:
-        ArtstyleError: if the file is damaged, or of another fold.
+        ArtstyleError: if the file is damaged, or not of this fold with C = `num_classes`.
     """
     num_images = int((fold.splits == "test").sum())
     expected = {
@@ -168,7 +164,7 @@ def load_fold_result(path: Path, fold: Fold, *, num_classes: int) -> FoldResult:
         raise ArtstyleError(
             f"The result of a fold, {path}, cannot be read",
             received=" ".join(str(error).split()),
-            fix="remove it and --resume: the fold is trained again",
+            fix="remove it and repeat the command with --resume: the fold is trained again",
         ) from error
 
 
@@ -177,7 +173,7 @@ def _in_splits(images: FoldImages, fold: Fold) -> PreparedImages:
     manifest = images.prepared.manifest
     is_copy = manifest["parent"] != ""
     splits = manifest["path"].where(~is_copy, manifest["parent"]).map(split_of)
-    kept = splits.notna() & (~is_copy | (splits == "train"))
+    is_used = splits.notna() & (~is_copy | (splits == "train"))
     # In the order of the images, so that predictions are, too.
-    rows = manifest.assign(split=splits)[kept].sort_values("path", kind="stable")
+    rows = manifest.assign(split=splits)[is_used].sort_values("path", kind="stable")
     return PreparedImages(images.prepared.root, rows, images.prepared.rejected)

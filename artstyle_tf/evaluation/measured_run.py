@@ -1,4 +1,4 @@
-"""A finished run, ready to be measured on any images."""
+"""The evaluation of a finished run on any images."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from artstyle_tf.training.evaluation import Evaluation, evaluate_logits, write_e
 
 
 class MeasuredRun:
-    """A run that is measured by its logits, or by the neighbors of its embeddings.
+    """A run that is evaluated by its logits, or by the neighbors of its embeddings.
 
     Args:
         run: its directory.
         trained: its config.
         class_names: C names.
-        reporter: told if fewer neighbors vote than asked for.
+        reporter: reports if fewer neighbors vote than configured.
 
     Attributes:
-        votes: neighbors that vote; None for a classifier.
+        votes: number of neighbors that vote; None for a classifier.
     """
 
     def __init__(
@@ -44,14 +44,14 @@ class MeasuredRun:
     ) -> None:
         self._run, self._trained, self._class_names = run, trained, class_names
         self._calibration = run.read_calibration()
-        is_triplet = isinstance(trained, TripletExperiment)
-        self._gallery = load_run_gallery(run) if is_triplet else None
+        self._gallery: Gallery | None = None
         self.votes: int | None = None
-        if self._gallery is not None and isinstance(trained, TripletExperiment):
+        if isinstance(trained, TripletExperiment):
+            self._gallery = load_run_gallery(run)
             self.votes = num_votes(trained.training.num_neighbors, self._gallery, reporter)
 
     def evaluate(self, outputs: np.ndarray, images: SplitImages) -> Evaluation:
-        """Scores of N images by the outputs of the network, float32 [N, D]."""
+        """Score N images by the outputs of the network, float32 [N, D]."""
         trained, gallery = self._trained, self._gallery
         if gallery is None or not isinstance(trained, TripletExperiment):
             return evaluate_logits(outputs, images, self._class_names, self._calibration)
@@ -67,27 +67,24 @@ class MeasuredRun:
     def write(
         self, evaluation: Evaluation, outputs: np.ndarray, images: SplitImages, **where: Any
     ) -> None:
-        """Writes tables and figures; `where` as for `write_evaluation`."""
-        if self._gallery is None:
-            write_evaluation(evaluation, images, self._class_names, **where)
+        """Write tables and figures; `where` as for `write_evaluation`."""
+        gallery, names = self._gallery, self._class_names
+        if gallery is None:
+            write_evaluation(evaluation, images, names, **where)
             return
-        show = _show_gallery(self._gallery, self._run, self._trained)
-        write_embedding_evaluation(
-            evaluation, outputs, images, self._gallery, self._class_names, show=show, **where
-        )
+        show = self._gallery_loader(gallery)
+        write_embedding_evaluation(evaluation, outputs, images, gallery, names, show=show, **where)
 
-
-def _show_gallery(
-    gallery: Gallery, run_directory: RunDirectory, trained: TrainingExperiment
-) -> Callable[[int], np.ndarray] | None:
-    """How to look at the gallery's images; None if they are not here."""
-    root = prepared_root(run_directory, trained)
-    # Only what is in the run's table goes into a figure, and only as it was then.
-    table = run_directory.read_images()
-    digests = dict(zip(table["path"], table["digest"], strict=True))
-    found = [file_below(root, path, digests.get(path, "")) for path in gallery.paths.tolist()]
-    paths = [file for file in found if file is not None]
-    if len(paths) < len(found):
-        return None
-    store = ImageStore(paths, image_size_px=trained.model.image_size_px, aspect=trained.data.aspect)
-    return lambda position: store.load(position).numpy()
+    def _gallery_loader(self, gallery: Gallery) -> Callable[[int], np.ndarray] | None:
+        """Return position -> image of the gallery; None if the images are not available."""
+        root = prepared_root(self._run, self._trained)
+        # Only images of the run's table go into a figure, and only unchanged ones.
+        table = self._run.read_images()
+        digests = dict(zip(table["path"], table["digest"], strict=True))
+        found = [file_below(root, path, digests.get(path, "")) for path in gallery.paths.tolist()]
+        paths = [file for file in found if file is not None]
+        if len(paths) < len(found):
+            return None
+        size_px, aspect = self._trained.model.image_size_px, self._trained.data.aspect
+        store = ImageStore(paths, image_size_px=size_px, aspect=aspect)
+        return lambda position: store.load(position).numpy()

@@ -16,13 +16,13 @@ from artstyle_tf.inspection.inspection import Inspection
 from artstyle_tf.inspection.settings import InspectExperiment
 from artstyle_tf.inspection.survey import MEASURES
 from artstyle_tf.inspection.thumbnails import read_thumbnail
-from artstyle_tf.plots.bars import plot_bars
-from artstyle_tf.plots.channel_densities import plot_channel_densities
-from artstyle_tf.plots.class_distribution import plot_class_distribution
+from artstyle_tf.plots.bars import REST, plot_bars, plot_class_distribution, plot_stacked_bars
 from artstyle_tf.plots.image_rows import plot_image_rows
-from artstyle_tf.plots.stacked_bars import REST, plot_stacked_bars
-from artstyle_tf.plots.style_boxes import plot_style_boxes
-from artstyle_tf.plots.style_differences import plot_style_differences
+from artstyle_tf.plots.style_measures import (
+    plot_channel_densities,
+    plot_style_boxes,
+    plot_style_differences,
+)
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.system.progress import Reporter
 

@@ -23,7 +23,7 @@ from artstyle_tf.inspection.settings import InspectExperiment
 from artstyle_tf.inspection.survey import MEASURES, Survey
 from artstyle_tf.inspection.troubles import find_misnamed_strangers, find_troubles
 from artstyle_tf.metrics.style_tests import compare_pairs, compare_styles, group_means
-from artstyle_tf.plots.class_distribution import NOT_SPLIT
+from artstyle_tf.plots.bars import NOT_SPLIT
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import SILENT, Reporter
 

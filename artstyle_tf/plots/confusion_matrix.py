@@ -1,4 +1,4 @@
-"""Which class is taken for which."""
+"""The confusion matrix of a classifier."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from matplotlib.figure import Figure
 from artstyle_tf.plots.theme import (
     BLACK,
     LIGHT_GRAY,
+    add_color_bar,
     class_labels,
     house_style,
+    make_matrix_axes,
     new_figure,
 )
 
@@ -28,7 +30,7 @@ _BLUES = colormaps["Blues"].with_extremes(bad=LIGHT_GRAY)
 def plot_confusion_matrix(
     matrix: np.ndarray, class_names: Sequence[str], *, normalized: bool, title: str
 ) -> Figure:
-    """Draws a confusion matrix.
+    """Draw a confusion matrix, whose size grows with the classes, up to about 16 inches of cells.
 
     Colors are shares of the true class with and without `normalized`: by counts, the largest
     class would outshine all others. A class without images has a gray row.
@@ -38,9 +40,6 @@ def plot_confusion_matrix(
         class_names: C names.
         normalized: write shares of the true class into the cells instead of counts.
         title: of the figure.
-
-    Returns:
-        A figure that grows with the number of classes, up to about 16 inches of cells.
 
     Raises:
         ValueError: if the matrix is not [C, C].
@@ -61,23 +60,20 @@ def plot_confusion_matrix(
     axes.set_title(" ".join(title.split()))
     _write_cells(axes, matrix, shares, cell_inches, normalized=normalized)
     # Inside the axes' own coordinates, so that the bar is as high as the matrix.
-    bar = figure.colorbar(image, cax=axes.inset_axes((1 + 0.15 / side, 0, 0.18 / side, 1)))
-    bar.set_label("Share of the true class")
-    bar.outline.set_visible(False)
+    inset = axes.inset_axes((1 + 0.15 / side, 0, 0.18 / side, 1))
+    add_color_bar(figure, image, "Share of the true class", cax=inset)
     return figure
 
 
 def _cell_inches(num_classes: int) -> float:
-    """0.65 up to 8 classes, 0.34 from 40 on, less where the figure would become a poster."""
+    """Return 0.65 up to 8 classes, 0.34 from 40 on, less where the figure would be too large."""
     return float(min(np.interp(num_classes, [8, 40], [0.65, 0.34]), 16 / num_classes))
 
 
 def _name_classes(axes: Axes, labels: list[str], totals: np.ndarray, *, rotated: bool) -> None:
     size = 10 if len(labels) <= 15 else 8
     positions = range(len(labels))
-    axes.grid(visible=False)
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0)
+    make_matrix_axes(axes)
     look: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
     axes.set_xticks(positions, labels, fontsize=size, **(look if rotated else {}))
     rows = [f"{label} ({int(total)})" for label, total in zip(labels, totals, strict=True)]
@@ -89,7 +85,7 @@ def _name_classes(axes: Axes, labels: list[str], totals: np.ndarray, *, rotated:
 def _write_cells(
     axes: Axes, matrix: np.ndarray, shares: np.ndarray, cell_inches: float, *, normalized: bool
 ) -> None:
-    """Numbers in all cells that are not 0, as large as the longest allows; none if unreadable."""
+    """Write all numbers but 0, as large as the longest allows; none if unreadable."""
     texts = {
         cell: f"{shares[cell]:.2f}" if normalized else f"{int(matrix[cell])}"
         for cell in np.ndindex(matrix.shape)

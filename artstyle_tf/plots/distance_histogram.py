@@ -1,4 +1,4 @@
-"""How far apart images of the same style and of different styles lie."""
+"""Histograms of the embedding distances within styles and between styles."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from artstyle_tf.plots.theme import BLACK, BLUE, GRAY, ORANGE, house_style, new_figure
+from artstyle_tf.plots.theme import BLACK, BLUE, GRAY, ORANGE, house_style, new_figure, set_title
 
 _LARGEST_ON_THE_SPHERE = 2.0
 _KINDS = (("same style", BLUE), ("different styles", ORANGE))
@@ -18,23 +18,20 @@ _KINDS = (("same style", BLUE), ("different styles", ORANGE))
 def plot_distance_histogram(
     same: np.ndarray, different: np.ndarray, *, margin: float | None = None, title: str
 ) -> Figure:
-    """Draws both distributions over each other.
+    """Draw both distributions over each other, as shares of the pairs in each bin.
 
     The axis reaches from 0 at least to 2, the largest distance on the unit sphere: figures of
-    several embeddings can be compared, and one that has collapsed looks collapsed.
+    several embeddings can be compared, and a collapsed one is recognized. The legend has the means
+    and, where there are pairs of both kinds, the overlap of the distributions: 100% if distances
+    carry no information about the style.
 
     Args:
         same: float [M], distances between images of the same style. M and N may be millions, or
-            0; what is not finite is left out.
+            0; values that are not finite are left out.
         different: float [N], distances between images of different styles.
-        margin: L2 distance by which different styles should lie farther apart, drawn as a bar that
+        margin: L2 distance by which different styles should be farther apart, drawn as a bar that
             begins at the mean of the same style; None for none.
         title: of the figure.
-
-    Returns:
-        Figure with the share of the pairs in each bin. The legend has the means and, where there
-        are pairs of both kinds, the area that both have in common: 100% if distances say nothing
-        about the style.
     """
     samples = [_finite(same), _finite(different)]
     upper = max(_LARGEST_ON_THE_SPHERE, *(float(sample.max(initial=0)) for sample in samples))
@@ -48,10 +45,10 @@ def plot_distance_histogram(
         shares.append(counts / max(len(sample), 1))
         _draw_distribution(axes, sample, shares[-1], edges, name=name, color=color)
     if all(sample.size for sample in samples):
-        _draw_common(axes, np.minimum(*shares), edges)
+        _draw_overlap(axes, np.minimum(*shares), edges)
     if margin is not None and samples[0].size:
         _draw_margin(axes, _mean(samples[0]), margin, upper)
-    axes.set_title(" ".join(title.split()), loc="left")
+    set_title(axes, title)
     axes.set_xlabel("L2 distance between embeddings")
     axes.set_xlim(0, upper)
     _label_shares(axes, 1.25 * (np.max(shares) or 1))  # with room for the margin
@@ -70,7 +67,7 @@ def _mean(sample: np.ndarray) -> float:
 
 
 def _num_bins(samples: list[np.ndarray]) -> int:
-    """The Rice rule for the smaller sample: with more bins, chance alone would part the two."""
+    """Return the Rice rule for the smaller sample: with more bins, noise would separate the two."""
     smaller = min((len(sample) for sample in samples if sample.size), default=0)
     return int(np.clip(2 * smaller ** (1 / 3), 12, 80))
 
@@ -89,8 +86,8 @@ def _draw_distribution(
         )
 
 
-def _draw_common(axes: Axes, shares: np.ndarray, edges: np.ndarray) -> None:
-    """Hatched, because the color of two transparent fills tells nobody what it means."""
+def _draw_overlap(axes: Axes, shares: np.ndarray, edges: np.ndarray) -> None:
+    """Draw the overlap, hatched, because the mixed color of two fills is not understood."""
     axes.stairs(
         shares,
         edges,
@@ -99,7 +96,7 @@ def _draw_common(axes: Axes, shares: np.ndarray, edges: np.ndarray) -> None:
         edgecolor=GRAY,
         hatch="////",
         lw=0,
-        label=f"common to both: {shares.sum():.0%}",
+        label=f"overlap: {shares.sum():.0%}",
     )
 
 
@@ -112,7 +109,7 @@ def _label_shares(axes: Axes, top: float) -> None:
 
 
 def _draw_margin(axes: Axes, start: float, margin: float, upper: float) -> None:
-    """A bar as long as the margin; its name stands over it, away from the edge of the figure."""
+    """Draw a bar as long as the margin; its name is over it, away from the edge of the figure."""
     transform, height = axes.get_xaxis_transform(), 0.91
     ends = [start, start + margin]
     axes.plot(ends, [height] * 2, color=BLACK, lw=2.5, solid_capstyle="butt", transform=transform)

@@ -1,17 +1,18 @@
-"""Signs of a collapse over the epochs of metric learning."""
+"""Signs of a collapsed embedding over the epochs of metric learning."""
 
 from __future__ import annotations
 
 import textwrap
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from artstyle_tf.plots.theme import BLUE, GRAY, LIGHT_GRAY, RED, house_style, new_figure
+from artstyle_tf.plots.training_curves import Phase, phases_of, set_epoch_axis
 
 _AXES_INCHES = 2.8  # about the width of a panel; decides which phase numbers collide
 _DIGIT_INCHES = 0.075  # of the number of a phase
@@ -22,41 +23,34 @@ _LETTERS_IN_A_LINE = 170  # of the names of the phases
 class _Panel(NamedTuple):
     column: str
     title: str
-    collapsed: str  # the value when all images meet in one point
+    collapsed: str  # the value when all embeddings are one point
 
 
 _PANELS = (
-    _Panel("mean_distance", "Mean distance of pairs", "collapsed: 0"),
+    _Panel("mean_distance", "Mean pairwise distance", "collapsed: 0"),
     _Panel("active_triplets", "Active triplets", "collapsed: near 100%"),
     _Panel("embedding_rank", "Effective rank", "collapsed: at most 1"),
     _Panel("loss", "Training loss", "collapsed: the margin"),
 )
 
 
-class _Phase(NamedTuple):
-    name: str
-    first: float
-    last: float
-
-
 @house_style()
 def plot_embedding_health(history: pd.DataFrame, *, margin: float | None = None) -> Figure:
-    """Draws how far apart images lie, how many triplets are unsolved, the rank and the loss.
+    """Draw mean pairwise distance, active triplets, effective rank and loss, a panel each.
+
+    Phases are shaded and numbered, and epochs with an alarm are marked; a panel without data is
+    labeled "not measured".
 
     Args:
         history: one row an epoch with epoch, phase, mean_distance, active_triplets (a share),
-            embedding_rank, loss, and alarm: text in epochs in which the guard saw a collapse. A
+            embedding_rank, loss, and alarm: text in epochs in which the guard found a collapse. A
             column may be missing or hold NaN; without epoch, rows count from 1.
-        margin: of the loss, in its unit, drawn as a line beside it; None for none.
-
-    Returns:
-        Figure with four panels, in which phases are shaded and numbered and epochs with an alarm
-        are marked; a panel without figures says so.
+        margin: of the loss, in its unit, drawn as a line; None for none.
     """
     table = history.reindex(columns=["phase", "alarm", *(panel.column for panel in _PANELS)])
     epochs = _numbers(history["epoch"]) if "epoch" in history else np.arange(1.0, len(table) + 1)
     alarms = epochs[np.array([bool(text) for text in _texts(table["alarm"])], dtype=bool)]
-    phases = _phases(epochs, _texts(table["phase"]))
+    phases = phases_of(epochs, _texts(table["phase"]))
     key = _key_of_phases(phases)
     figure, panels = new_figure(13, 3.6 + 0.17 * len(key.splitlines()), columns=len(_PANELS))
     for axes, panel in zip(panels, _PANELS, strict=True):
@@ -65,8 +59,7 @@ def plot_embedding_health(history: pd.DataFrame, *, margin: float | None = None)
         _draw_curve(axes, epochs, _numbers(table[panel.column]), limit=limit)
         _shade_phases(axes, phases)
         _mark_alarms(axes, alarms)
-        if len(epochs):
-            axes.set_xlim(epochs.min() - 0.5, epochs.max() + 0.5)
+        set_epoch_axis(axes, epochs)
     handles, labels = panels[-1].get_legend_handles_labels()
     if handles:
         figure.legend(handles, labels, loc="outside lower center", ncols=len(handles))
@@ -80,22 +73,12 @@ def _numbers(column: pd.Series) -> np.ndarray:
 
 
 def _texts(column: pd.Series) -> list[str]:
-    """What is no text, such as NaN for an empty field of a CSV file, is an empty one."""
+    """Return texts; other values, such as NaN for an empty field of a CSV file, become empty."""
     return [value.strip() if isinstance(value, str) else "" for value in column]
 
 
-def _phases(epochs: np.ndarray, names: list[str]) -> list[_Phase]:
-    """Consecutive epochs of the same name, from half an epoch before to half an epoch after."""
-    starts = [row for row in range(len(names)) if row == 0 or names[row] != names[row - 1]]
-    ends = [*starts[1:], len(names)]
-    return [
-        _Phase(names[start], epochs[start] - 0.5, epochs[end - 1] + 0.5)
-        for start, end in zip(starts, ends, strict=False)  # without rows: no start, but an end
-    ]
-
-
-def _key_of_phases(phases: list[_Phase]) -> str:
-    """What the numbers in the panels mean; a line never breaks inside a name. Empty for one."""
+def _key_of_phases(phases: list[Phase]) -> str:
+    """Return the names of the numbered phases, never broken inside a name; empty for one phase."""
     if len(phases) < 2:
         return ""
     entries = [f"{number}: {phase.name}" for number, phase in enumerate(phases, start=1)]
@@ -105,23 +88,13 @@ def _key_of_phases(phases: list[_Phase]) -> str:
 
 def _label(axes: Axes, panel: _Panel, *, margin: float | None) -> None:
     axes.set_title(panel.title, pad=18)
-    axes.set_xlabel("Epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.grid(visible=False, axis="x")
     if panel.column == "active_triplets":
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     if panel.column == "loss" and margin is None:
         return  # losses without a margin do not show a collapse
-    axes.annotate(
-        panel.collapsed,
-        (0.5, 1),
-        xycoords="axes fraction",
-        xytext=(0, 5),
-        textcoords="offset points",
-        ha="center",
-        fontsize=8,
-        color=GRAY,
-    )
+    look: dict[str, Any] = {"ha": "center", "fontsize": 8, "color": GRAY}
+    point = {"xycoords": "axes fraction", "xytext": (0, 5), "textcoords": "offset points"}
+    axes.annotate(panel.collapsed, (0.5, 1), **point, **look)
 
 
 def _draw_curve(axes: Axes, epochs: np.ndarray, values: np.ndarray, *, limit: float | None) -> None:
@@ -139,11 +112,12 @@ def _draw_curve(axes: Axes, epochs: np.ndarray, values: np.ndarray, *, limit: fl
     axes.set_ylim(bottom, top + 0.17 * ((top - bottom) or 1))
 
 
-def _shade_phases(axes: Axes, phases: list[_Phase]) -> None:
-    """Every second phase is gray. Numbers, because names would not fit into a small panel."""
+def _shade_phases(axes: Axes, phases: list[Phase]) -> None:
+    """Shade every second phase and number all: names would not fit into a small panel."""
     if len(phases) < 2:
         return
     epochs_in_an_inch = (phases[-1].last - phases[0].first) / _AXES_INCHES
+    look: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": 8, "color": GRAY}
     end = -np.inf  # of the last number; one that would touch it is left out
     for number, phase in enumerate(phases, start=1):
         if number % 2 == 0:
@@ -153,16 +127,7 @@ def _shade_phases(axes: Axes, phases: list[_Phase]) -> None:
         if center - half < end:
             continue
         end = center + half
-        axes.text(
-            center,
-            0.98,
-            str(number),
-            transform=axes.get_xaxis_transform(),
-            ha="center",
-            va="top",
-            fontsize=8,
-            color=GRAY,
-        )
+        axes.text(center, 0.98, str(number), transform=axes.get_xaxis_transform(), **look)
 
 
 def _mark_alarms(axes: Axes, alarms: np.ndarray) -> None:

@@ -11,7 +11,7 @@ _MOST_COVERED = 0.6
 
 
 def overlay_heat(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """Puts a heat map on an image; where there is no heat the image is gray.
+    """Overlay a heat map on an image; where there is no heat the image is gray.
 
     Args:
         image: uint8 [H, W, 3].

@@ -8,8 +8,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from artstyle_tf.plots.image_cells import CELL_INCHES, ROW_HEIGHT, cut_to_width, draw_cell
-from artstyle_tf.plots.theme import BLACK, GRAY, GREEN, RED, class_labels, house_style, new_figure
+from artstyle_tf.plots.image_rows import CELL_INCHES, ROW_HEIGHT, cut_to_width, draw_cell
+from artstyle_tf.plots.theme import (
+    BLACK,
+    GRAY,
+    GREEN,
+    RED,
+    class_labels,
+    house_style,
+    new_figure,
+    set_title,
+)
 
 NUM_NEIGHBORS = 8
 """Neighbors in a row."""
@@ -23,12 +32,11 @@ _FEWEST_COLUMNS = 5  # it is as wide as these
 def choose_queries(
     labels: np.ndarray, is_right: np.ndarray, *, rows_per_class: int = 2, most_rows: int = 24
 ) -> list[int]:
-    """Which queries tell most: of each class one that is misplaced, and one that is at home.
+    """Choose the most informative queries: of each class the worst and the best one.
 
-    The first shows what the embedding mixes up, or an image in the wrong folder; the second what
-    it takes the style to be. With more than two rows a class they go on in turn. Where rows are
-    short, the misplaced queries of all classes come before the others, those of the classes that
-    do worst first.
+    The first shows what the embedding confuses, or a label error; the second a typical image. With
+    more than two rows a class they alternate. Where rows are few, the worst queries of all classes
+    come before the best ones, those of the classes with the lowest scores first.
 
     Args:
         labels: int [N], classes of the queries.
@@ -37,12 +45,12 @@ def choose_queries(
         most_rows: queries at most.
 
     Returns:
-        Positions in [0, N), class by class, in each class the misplaced ones first. A class whose
-        queries all do equally well has one row.
+        Positions in [0, N), class by class, in each class the worst ones first. A class whose
+        queries all score alike has one row.
     """
     is_right = np.asarray(is_right, dtype=bool)
-    # One more right neighbor always counts more than where the others stand; of two queries with
-    # as many, that with the nearer mistakes is worse. In integers, so that equal ones are equal.
+    # One more right neighbor always counts more than the order of the others; of two queries with
+    # as many, that with the nearer errors is worse. In integers, so that equal ones are equal.
     num_neighbors = is_right.shape[1]
     scores = is_right.astype(int) @ (num_neighbors**2 - np.arange(num_neighbors))
     candidates = []
@@ -56,9 +64,9 @@ def choose_queries(
         candidates += [
             (turn, mean, label, int(query)) for turn, query in enumerate(both_ends[:num_rows])
         ]
-    kept = sorted(candidates)[:most_rows]
-    # Within a class: all that are misplaced, then all that are at home.
-    return [query for turn, _, label, query in sorted(kept, key=lambda c: (c[2], c[0] % 2, c[0]))]
+    chosen = sorted(candidates)[:most_rows]
+    # Within a class: first the worst ones, then the best ones.
+    return [query for turn, _, label, query in sorted(chosen, key=lambda c: (c[2], c[0] % 2, c[0]))]
 
 
 @house_style()
@@ -70,20 +78,16 @@ def plot_neighbor_sheet(
     *,
     title: str,
 ) -> Figure:
-    """Draws a row for each query: itself, then its neighbors, the nearest first.
+    """Draw a row for each query: itself, its neighbors, the nearest first, and how many are right.
 
     Args:
         queries: uint8 [S, S, 3] each.
         neighbors: of each query, uint8 [S, S, 3].
         neighbor_captions: of each neighbor, such as style and distance, with whether it is of
             the query's class: framed green, or red. Names in it should come from `class_labels`;
-            what is wider than an image loses its middle.
+            a caption that is wider than an image loses its middle.
         query_captions: class of each query.
         title: of the figure.
-
-    Returns:
-        A figure that grows with rows and columns; at the end of each row stands how many
-        neighbors are of the query's class.
     """
     columns = max([_FEWEST_COLUMNS, *(len(row) for row in neighbors)])
     width = _START + columns + 0.65  # with the tally
@@ -92,41 +96,33 @@ def plot_neighbor_sheet(
     axes.set_axis_off()
     axes.set_xlim(0, width)
     axes.set_ylim(height - _HEADING, -_HEADING)
-    axes.set_title(" ".join(title.split()), loc="left")
+    set_title(axes, title)
     _draw_heading(axes)
     different = list(dict.fromkeys(query_captions))  # a class may have several rows
     shown = dict(zip(different, class_labels(different), strict=True))
     for row, (query, name) in enumerate(zip(queries, query_captions, strict=True)):
         top = row * ROW_HEIGHT
         _draw_image(axes, 0, top, query, shown[name], is_right=None)
-        _draw_neighbors(axes, top, neighbors[row], neighbor_captions[row])
+        captions = neighbor_captions[row]
+        for column, (image, caption) in enumerate(zip(neighbors[row], captions, strict=True)):
+            _draw_image(axes, _START + column, top, image, caption[0], is_right=caption[1])
+        tally = f"{sum(is_right for _, is_right in captions)} of {len(captions)}"
+        left = _START + len(captions) + 0.08
+        axes.text(left, top + 0.47, tally, va="center", fontsize=9, color=GRAY)
     axes.set_aspect("equal")
     return figure
 
 
 def _draw_heading(axes: Axes) -> None:
-    """What stands where, and what the colors of the frames mean."""
+    """Label the columns and the colors of the frames."""
     entries = (
         (0, "query", BLACK),
-        (_START, "the nearest, in order", BLACK),
+        (_START, "nearest neighbors", BLACK),
         (_START + 2, "■ of the same style", GREEN),
         (_START + 3.5, "■ of another style", RED),
     )
     for left, text, color in entries:
         axes.text(left + 0.03, -0.12, text, va="bottom", fontsize=9, color=color)
-
-
-def _draw_neighbors(
-    axes: Axes,
-    top: float,
-    images: Sequence[np.ndarray],
-    captions: Sequence[tuple[str, bool]],
-) -> None:
-    """The neighbors of a query, and behind them how many are right."""
-    for column, (image, (caption, is_right)) in enumerate(zip(images, captions, strict=True)):
-        _draw_image(axes, _START + column, top, image, caption, is_right=is_right)
-    tally = f"{sum(is_right for _, is_right in captions)} of {len(captions)}"
-    axes.text(_START + len(images) + 0.08, top + 0.47, tally, va="center", fontsize=9, color=GRAY)
 
 
 def _draw_image(

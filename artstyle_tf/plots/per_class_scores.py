@@ -22,19 +22,14 @@ _BARS = (("precision", "Precision", BLUE), ("recall", "Recall", ORANGE), ("f1", 
 
 @house_style()
 def plot_per_class_scores(report: pd.DataFrame) -> Figure:
-    """Draws horizontal bars, the class with the best F1 on top, and the macro-F1 as a line.
+    """Draw horizontal bars, the class with the best F1 on top, and the macro-F1 as a line.
 
-    Where the report has them, the 95 % intervals of F1 are drawn as whiskers.
-
-    A class without images was not measured: it gets no bars, and the axis says how many there
-    are of them.
+    Where the report has them, the 95 % intervals of F1 are drawn as whiskers. A class without
+    images gets no bars, and the axis label counts such classes.
 
     Args:
         report: columns class, precision, recall, f1, support and perhaps f1_low and f1_high; one
             row a class.
-
-    Returns:
-        A figure that grows with the number of classes.
     """
     # Numbers in labels are those of the whole report, so they come before the selection.
     report = report.assign(label=class_labels(list(report["class"])))
@@ -49,7 +44,7 @@ def plot_per_class_scores(report: pd.DataFrame) -> Figure:
         ends = scored["f1_low"], scored["f1_high"]
         axes.hlines(positions - 0.26, *ends, color=BLACK, lw=1.2, label="95 % interval of F1")
     for position, score in zip(positions, scored["f1"], strict=True):
-        # In a column beside the bars, where neither bars nor the line of the mean can hide it.
+        # In a column beside the bars, where neither bars nor the line of the mean cover it.
         axes.text(1.02, position - 0.26, f"{score:.2f}", va="center", fontsize=8, color=GREEN)
     if len(scored):
         mean = scored["f1"].mean()
@@ -70,7 +65,7 @@ def plot_per_class_scores(report: pd.DataFrame) -> Figure:
 
 
 def _axis_label(num_without: int) -> str:
-    label = "Score (number of images in brackets)"
+    label = "Score (number of images in parentheses)"
     if num_without:
         plural = "es" if num_without > 1 else ""
         label += f"\n{num_without} class{plural} without images not shown"

@@ -1,4 +1,4 @@
-"""Images as points on a plane, colored by what they are."""
+"""Scatter plots of projected images, colored by a category."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ from artstyle_tf.plots.theme import (
     class_labels,
     house_style,
     new_figure,
+    set_title,
 )
 
 CATEGORY_COLORS = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, BLACK)
 CATEGORY_MARKERS = ("o", "^", "s", "D", "v", "P")
 MOST_CATEGORIES = 24
-"""More than these cannot be told apart, in whatever colors and shapes."""
+"""More than these cannot be told apart by color and marker."""
 
 OTHERS = "others"
 _SIDE_INCHES = 6.5
@@ -35,21 +36,17 @@ _ROWS_OF_LEGEND = 24
 
 
 def category_look(number: int) -> tuple[str, str]:
-    """Color and marker of a category.
+    """Return color and marker of a category.
 
-    Shapes change with every category, so that nobody depends on colors. Eight colors and six
-    shapes in turn make 24 different looks.
+    Markers change with every category, so that colors are not needed to tell them apart. Eight
+    colors and six markers in turn make 24 different looks.
     """
     color = CATEGORY_COLORS[number % len(CATEGORY_COLORS)]
     return color, CATEGORY_MARKERS[number % len(CATEGORY_MARKERS)]
 
 
 def largest_categories(values: Sequence[str], *, most: int) -> tuple[np.ndarray, list[str]]:
-    """Numbers the values that occur most often; all others share a number.
-
-    Args:
-        values: of N images.
-        most: different values to keep.
+    """Number the `most` most frequent values; all others share a number.
 
     Returns:
         int [N], and the names of the numbers: the largest first, `OTHERS` last if there are any.
@@ -59,17 +56,17 @@ def largest_categories(values: Sequence[str], *, most: int) -> tuple[np.ndarray,
     )
     order = np.argsort(-counts, kind="stable")
     rank = np.argsort(order)[numbers]
-    kept = [str(names[number]) for number in order[:most]]
+    shown = [str(names[number]) for number in order[:most]]
     if len(names) > most:
-        return np.minimum(rank, most), [*kept, OTHERS]
-    return rank, kept
+        return np.minimum(rank, most), [*shown, OTHERS]
+    return rank, shown
 
 
 @house_style()
 def plot_projection_map(
     points: np.ndarray, categories: np.ndarray, names: Sequence[str], *, title: str, note: str = ""
 ) -> Figure:
-    """Draws a point for every image.
+    """Draw a point for every image, with the legend on the right.
 
     Args:
         points: float [N, 2].
@@ -77,10 +74,7 @@ def plot_projection_map(
             drawn in gray below the rest.
         names: of the categories.
         title: of the figure.
-        note: what a reader should know, below the plot.
-
-    Returns:
-        A square plot with its legend on the right.
+        note: text below the plot.
     """
     labels = class_labels(names, longest=24)
     counts = np.bincount(categories, minlength=len(names))
@@ -104,12 +98,12 @@ def plot_projection_map(
             zorder=1 if name == OTHERS else 2,
         )
         handles.append(Line2D([], [], color=color, marker=marker, linestyle="", label=text))
-    # Directions and units of such a plane mean nothing.
+    # The axes of a projection have no meaning.
     axes.set_xticks([])
     axes.set_yticks([])
     axes.grid(visible=False)
     axes.spines[:].set_visible(True)
-    axes.set_title(" ".join(title.split()), loc="left")
+    set_title(axes, title)
     axes.set_xlabel(note, fontsize=9, color=GRAY, loc="left")
     axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1), ncols=columns)
     return figure

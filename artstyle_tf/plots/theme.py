@@ -1,4 +1,4 @@
-"""One look for all figures, names that can always be drawn, and one way to save a figure."""
+"""The look of all figures: colors, fonts, layout, class labels, and saving."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib import font_manager, rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from artstyle_tf.system.files import replaced_atomically
 
@@ -29,7 +32,7 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW = (
 )
 BLACK, GRAY, LIGHT_GRAY = "#111827", "#6B7280", "#F3F4F6"
 
-# Asked in this order for letters that DejaVu Sans lacks, as far as they are installed.
+# Used in this order for letters that DejaVu Sans lacks, as far as they are installed.
 _FURTHER_FONTS = (
     "Noto Sans CJK JP",
     "Noto Sans CJK SC",
@@ -58,7 +61,7 @@ _SETTINGS: dict[str, Any] = {
     "axes.axisbelow": True,
     "grid.color": "#E5E7EB",
     "legend.frameon": False,
-    # A class may be named "$5 bills": its name is no formula.
+    # A class may be named "$5 bills": its name is not a formula.
     "text.parse_math": False,
     "text.usetex": False,
 }
@@ -66,10 +69,10 @@ _SETTINGS: dict[str, Any] = {
 
 @contextlib.contextmanager
 def house_style() -> Iterator[None]:
-    """The look of all figures, as a context or a decorator.
+    """Apply the look of all figures, as a context or a decorator.
 
-    Whatever draws needs it, not only what makes the figure: matplotlib reads the settings again
-    for every text. They are global, so that figures should not be drawn in several threads.
+    Everything that draws needs it, not only what creates the figure: matplotlib reads the settings
+    again for every text. They are global, so figures should not be drawn in several threads.
     """
     settings: Any = {**_SETTINGS, "font.family": _font_families()}  # matplotlib types each key
     with rc_context(settings):
@@ -79,9 +82,9 @@ def house_style() -> Iterator[None]:
 def new_figure(
     width_inches: float, height_inches: float, *, columns: int = 1
 ) -> tuple[Figure, list[Axes]]:
-    """An empty figure with axes side by side.
+    """Create an empty figure with axes side by side.
 
-    It is made without pyplot: nothing is kept in a global list and no display is needed.
+    It is created without pyplot: it is not stored in a global list and no display is needed.
     """
     with house_style():
         figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
@@ -90,36 +93,113 @@ def new_figure(
     return figure, list(axes[0])
 
 
-def save_figure(figure: Figure, path: Path, *, dpi: int = 150) -> None:
-    """Writes a figure atomically; the suffix of the path is the format.
+def new_panels(
+    num_panels: int,
+    width_inches: float,
+    height_inches: float,
+    *,
+    most_columns: int = 4,
+    share_x: bool = False,
+    share_y: bool = True,
+) -> tuple[Figure, np.ndarray]:
+    """Create a figure with a grid of panels.
 
     Args:
-        figure: what to write.
-        path: such as curves.png, curves.pdf or curves.svg; its folder is created.
+        num_panels: to use; the others of the grid are hidden.
+        width_inches: of the figure.
+        height_inches: of the figure.
+        most_columns: of the grid; as many rows follow as are needed.
+        share_x: whether panels share their x axis.
+        share_y: whether panels share their y axis.
+
+    Returns:
+        The figure, and its axes: object [rows, columns].
+    """
+    figure, _ = new_figure(width_inches, height_inches)
+    figure.clear()
+    columns = min(most_columns, num_panels)
+    panels = figure.subplots(
+        -(-num_panels // columns), columns, sharex=share_x, sharey=share_y, squeeze=False
+    )
+    for axes in panels.flat[num_panels:]:
+        axes.set_axis_off()
+    return figure, panels
+
+
+def last_in_columns(panels: np.ndarray, num_panels: int) -> np.ndarray:
+    """Return the lowest panel of each column, which need tick labels where x axes are shared."""
+    return panels.flat[max(num_panels - panels.shape[1], 0) : num_panels]
+
+
+def set_title(axes: Axes, title: str) -> None:
+    """Set a title on the left, in one line."""
+    axes.set_title(" ".join(title.split()), loc="left")
+
+
+def set_figure_title(figure: Figure, title: str) -> None:
+    """Set a title above all panels, on the left."""
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+
+
+def make_matrix_axes(axes: Axes) -> None:
+    """Remove grid, spines and tick marks, for heat maps."""
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+
+
+def add_color_bar(figure: Figure, mappable: ScalarMappable, label: str, **position: Any) -> None:
+    """Add a color bar without outline; `position` as for `Figure.colorbar`."""
+    bar = figure.colorbar(mappable, **position)
+    bar.set_label(label)
+    bar.outline.set_visible(False)
+
+
+def make_row_axes(axes: Axes, labels: Sequence[str]) -> None:
+    """Name the rows of a horizontal chart, the first on top, without tick marks or grid."""
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+
+
+def scale_logarithmically(axes: Axes) -> None:
+    """Make the x axis of drawn data logarithmic, with a few labels as plain numbers.
+
+    Matplotlib would write powers as formulas, which our theme does not typeset.
+    """
+    axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    digits = (1,) if high / low > 400 else (1, 3) if high / low > 12 else (1, 2, 5)
+    axes.xaxis.set_major_locator(LogLocator(subs=digits, numticks=20))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def save_figure(figure: Figure, path: Path, *, dpi: int = 150) -> None:
+    """Write a figure atomically.
+
+    Args:
+        figure: to write.
+        path: such as curves.png, curves.pdf or curves.svg, whose suffix is the format; its folder
+            is created.
         dpi: pixels per inch.
 
     Raises:
         ArtstyleError: if the file cannot be written.
     """
     with house_style(), replaced_atomically(path) as temporary, warnings.catch_warnings():
-        # A title may hold letters that no font has; a box is no reason to lose the figure.
+        # A title may contain letters that no font has, which are drawn as boxes.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
         figure.savefig(temporary, dpi=dpi, facecolor="white", bbox_inches="tight", pad_inches=0.1)
 
 
 def class_labels(names: Sequence[str], *, longest: int = 28) -> list[str]:
-    """Class names as figures show them: drawable, not too long, and still all different.
+    """Return class names for figures: drawable, at most `longest` letters, and all different.
 
     Letters that no font has would all become the same box, so that they are left out and the name
     gets the number of the class, counted from 1: "class 3", or "class 3 Ukiyo-e". A long name
     loses its middle, because names often differ at either end.
-
-    Args:
-        names: names of the classes.
-        longest: letters that may be shown of a name.
-
-    Returns:
-        As many labels.
     """
     labels = []
     for number, name in enumerate(names, start=1):
@@ -140,7 +220,7 @@ def class_labels(names: Sequence[str], *, longest: int = 28) -> list[str]:
 
 @functools.cache
 def _font_families() -> tuple[str, ...]:
-    """Fonts to look a letter up in; matplotlib complains about those that are not installed."""
+    """Return installed fonts; matplotlib warns about those that are not installed."""
     installed = set(font_manager.get_font_names())
     return ("DejaVu Sans", *(name for name in _FURTHER_FONTS if name in installed))
 

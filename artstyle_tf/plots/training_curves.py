@@ -1,7 +1,8 @@
-"""Loss and macro-F1 over the epochs, with the phases."""
+"""Learning curves: loss and macro-F1 over the epochs, with the phases of the training."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,47 +18,61 @@ _AXES_INCHES = 4.7  # about the width of one of the two axes; decides which phas
 _LETTER_INCHES = 0.07  # a letter of a phase name
 
 
-class _Band(NamedTuple):
+class Phase(NamedTuple):
+    """Consecutive epochs of one phase, from half an epoch before to half an epoch after."""
+
     name: str
     first: float
     last: float
 
 
+def phases_of(epochs: np.ndarray, names: Sequence[str]) -> list[Phase]:
+    """Return the phases of epochs float [N] with N names of phases."""
+    starts = [row for row in range(len(names)) if row == 0 or names[row] != names[row - 1]]
+    ends = [*starts[1:], len(names)]
+    return [
+        Phase(names[start], epochs[start] - 0.5, epochs[end - 1] + 0.5)
+        for start, end in zip(starts, ends, strict=False)  # without rows: no start, but an end
+    ]
+
+
+def set_epoch_axis(axes: Axes, epochs: np.ndarray) -> None:
+    """Label the x axis with whole epochs, and limit it to these epochs."""
+    axes.set_xlabel("Epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.grid(visible=False, axis="x")
+    if len(epochs):
+        axes.set_xlim(epochs.min() - 0.5, epochs.max() + 0.5)
+
+
 @house_style()
 def plot_training_curves(history: pd.DataFrame) -> Figure:
-    """Draws the history of a run.
+    """Draw the history of a run: the loss on the left and macro-F1 on the right.
+
+    Phases are shaded and named, the best epoch is marked in both.
 
     Args:
         history: one row an epoch with epoch, phase, loss, val_loss, macro_f1, val_macro_f1. A
-            column may be missing or hold NaN: epoch 0, the linear probe, has validation figures
+            column may be missing or hold NaN: epoch 0, the linear probe, has validation scores
             only. The best epoch is the first with the highest val_macro_f1.
-
-    Returns:
-        Figure with the loss on the left and macro-F1 on the right; phases are shaded and named,
-        the best epoch is marked in both.
     """
     epochs = history["epoch"].to_numpy(dtype="float64")
-    phases = history["phase"].astype(str) if "phase" in history else pd.Series([""] * len(history))
+    names = history["phase"].astype(str).tolist() if "phase" in history else [""] * len(history)
     curves = history.reindex(columns=list(_COLUMNS)).astype("float64")
     curves = curves.replace([np.inf, -np.inf], np.nan).set_axis(epochs, axis=0)
     figure, panels = new_figure(11, 4.4, columns=2)
     for axes, name, title in zip(panels, ("loss", "macro_f1"), ("Loss", "Macro-F1"), strict=True):
-        num_lines = _shade_phases(axes, _phase_bands(epochs, phases))
+        num_lines = _shade_phases(axes, phases_of(epochs, names))
         for column, label, color in (
             (name, "training", ORANGE),
             (f"val_{name}", "validation", BLUE),
         ):
             line = curves[column].dropna()
-            if line.empty:
-                continue
-            axes.plot(line.index, line, marker="o", ms=3.5, lw=1.4, color=color, label=label)
+            if not line.empty:
+                axes.plot(line.index, line, marker="o", ms=3.5, lw=1.4, color=color, label=label)
         axes.set_title(title, pad=6 + 11 * num_lines)
-        axes.set_xlabel("Epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        axes.grid(visible=False, axis="x")
         axes.margins(y=0.12)  # room for the score of the best epoch
-        if len(epochs):
-            axes.set_xlim(epochs.min() - 0.5, epochs.max() + 0.5)
+        set_epoch_axis(axes, epochs)
     _mark_best(panels, curves)
     entries = {
         label: handle
@@ -71,29 +86,18 @@ def plot_training_curves(history: pd.DataFrame) -> Figure:
     return figure
 
 
-def _phase_bands(epochs: np.ndarray, phases: pd.Series) -> list[_Band]:
-    """Consecutive epochs of the same phase, from half an epoch before to half an epoch after."""
-    runs = phases.ne(phases.shift()).cumsum().to_numpy()
-    names = phases.to_numpy()
-    bands = []
-    for run in np.unique(runs):
-        inside = epochs[runs == run]
-        bands.append(_Band(names[runs == run][0], inside[0] - 0.5, inside[-1] + 0.5))
-    return bands
-
-
-def _shade_phases(axes: Axes, bands: list[_Band]) -> int:
-    """Every second band is gray and all are named, so that a jump in a curve explains itself.
+def _shade_phases(axes: Axes, phases: list[Phase]) -> int:
+    """Shade every second phase and name all, which explains jumps in the curves.
 
     Returns:
         Lines of names above the axes.
     """
-    for number, band in enumerate(bands):
+    for number, phase in enumerate(phases):
         if number % 2:
-            axes.axvspan(band.first, band.last, color=LIGHT_GRAY, zorder=0, lw=0)
+            axes.axvspan(phase.first, phase.last, color=LIGHT_GRAY, zorder=0, lw=0)
         if number:
-            _vertical_line(axes, band.first, color="#D1D5DB", lw=0.8, zorder=0)
-    names = _place_names(bands)
+            _vertical_line(axes, phase.first, color="#D1D5DB", lw=0.8, zorder=0)
+    names = _position_names(phases)
     for name, center, line in names:
         axes.annotate(
             name,
@@ -109,39 +113,39 @@ def _shade_phases(axes: Axes, bands: list[_Band]) -> int:
     return 1 + max((line for _, _, line in names), default=-1)
 
 
-def _place_names(bands: list[_Band]) -> list[tuple[str, float, int]]:
-    """Where the names go so that none touches another.
+def _position_names(phases: list[Phase]) -> list[tuple[str, float, int]]:
+    """Position the names so that none touches another.
 
-    A name that fits over its own band stands on line 0. Any other moves up to the first line that
-    is free, or it would seem to name its neighbor.
+    A name that fits over its own phase is on line 0. Any other moves up to the first free line,
+    or it would seem to name its neighbor.
 
     Returns:
-        Name, center as a share of the axes' width, and line of each band with a name.
+        Name, center as a share of the axes' width, and line of each phase with a name.
     """
-    if not bands:
+    if not phases:
         return []
-    start, width = bands[0].first, bands[-1].last - bands[0].first
-    places = []
+    start, width = phases[0].first, phases[-1].last - phases[0].first
+    positions = []
     line_ends = [1.0]  # right ends of the last names of the lines; line 0 is for those that fit
-    for band in bands:
-        if not band.name:
+    for phase in phases:
+        if not phase.name:
             continue
-        half = min(0.5, len(band.name) * _LETTER_INCHES / _AXES_INCHES / 2)
-        center = ((band.first + band.last) / 2 - start) / width
+        half = min(0.5, len(phase.name) * _LETTER_INCHES / _AXES_INCHES / 2)
+        center = ((phase.first + phase.last) / 2 - start) / width
         line = 0
-        if 2 * half > (band.last - band.first) / width:
+        if 2 * half > (phase.last - phase.first) / width:
             center = min(max(center, half), 1 - half)
             free = (i for i, end in enumerate(line_ends) if i and end <= center - half)
             line = next(free, len(line_ends))
             line_ends[line : line + 1] = [center + half]
-        places.append((band.name, center, line))
-    if all(line for _, _, line in places):  # nothing fits: no empty line below
-        return [(name, center, line - 1) for name, center, line in places]
-    return places
+        positions.append((phase.name, center, line))
+    if all(line for _, _, line in positions):  # nothing fits: no empty line below
+        return [(name, center, line - 1) for name, center, line in positions]
+    return positions
 
 
 def _mark_best(panels: list[Axes], curves: pd.DataFrame) -> None:
-    """A dashed line in both axes; ring and score on the validation curve of the second."""
+    """Draw a dashed line in both axes; ring and score on the validation curve of the second."""
     scores = curves["val_macro_f1"].dropna()
     if scores.empty:
         return

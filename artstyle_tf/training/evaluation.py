@@ -30,9 +30,8 @@ from artstyle_tf.metrics.proportions import Interval
 from artstyle_tf.metrics.uncertainty import classification_intervals, per_class_intervals
 from artstyle_tf.plots.calibration import plot_calibration
 from artstyle_tf.plots.confusion_matrix import plot_confusion_matrix
-from artstyle_tf.plots.image_rows import plot_image_rows
+from artstyle_tf.plots.image_rows import choose_for_gallery, plot_image_rows
 from artstyle_tf.plots.per_class_scores import plot_per_class_scores
-from artstyle_tf.plots.prediction_gallery import choose_for_gallery
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.system.files import write_json, write_text
 from artstyle_tf.system.finite_numbers import check_finite

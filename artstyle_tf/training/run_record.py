@@ -16,7 +16,7 @@ from artstyle_tf.images.preparation.preparation import PreparedImages
 from artstyle_tf.images.prepare_data import count_images
 from artstyle_tf.models.network import Network
 from artstyle_tf.models.weights import weights_digest
-from artstyle_tf.plots.class_distribution import plot_class_distribution
+from artstyle_tf.plots.bars import plot_class_distribution
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.runs.environment import describe_environment
 from artstyle_tf.runs.run_directory import NAME_IN_RESULT, RunDirectory

@@ -1,4 +1,4 @@
-"""KerasTuner's oracle over a search space, without its files."""
+"""KerasTuner's oracle on a search space, without its files."""
 
 from __future__ import annotations
 
@@ -8,26 +8,20 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from artstyle_tf.tuning.search_space import Parameter, SearchSpace
+from artstyle_tf.tuning.parameters import Parameter
+from artstyle_tf.tuning.search_space import SearchSpace
 
 METRIC = "macro_f1"
-"""What it maximizes."""
+"""The objective, which is maximized."""
 
 
 def build_oracle(space: SearchSpace, num_trials: int, seed: int, startup_trials: int) -> Any:
-    """An oracle that proposes values of the space.
-
-    Args:
-        space: to search.
-        num_trials: it proposes at most.
-        seed: of all that it draws.
-        startup_trials: drawn at random first.
-    """
+    """Build an oracle that proposes at most `num_trials`, the first `startup_trials` at random."""
     with quiet():
         import keras_tuner
 
         class Oracle(keras_tuner.oracles.BayesianOptimizationOracle):
-            """Keeps nothing on disk; this study does."""
+            """An oracle that writes nothing to disk; the study does."""
 
             def save(self, *arguments: Any) -> None:
                 pass
@@ -36,12 +30,12 @@ def build_oracle(space: SearchSpace, num_trials: int, seed: int, startup_trials:
                 pass
 
         parameters = keras_tuner.HyperParameters()
-        for parameter in space.parameters:
+        for key, parameter in space.parameters.items():
             with contextlib.ExitStack() as conditions:
-                for key, values in parameter.when.items():
-                    wanted = [encoded(space[key], value) for value in values]
-                    conditions.enter_context(parameters.conditional_scope(key, wanted))
-                _declare(parameters, parameter)
+                for other, values in parameter.when.items():
+                    allowed = [encoded(space.parameters[other], value) for value in values]
+                    conditions.enter_context(parameters.conditional_scope(other, allowed))
+                _declare(parameters, key, parameter)
         oracle = Oracle(
             objective=keras_tuner.Objective(METRIC, "max"),
             max_trials=num_trials,
@@ -49,42 +43,41 @@ def build_oracle(space: SearchSpace, num_trials: int, seed: int, startup_trials:
             hyperparameters=parameters,
             allow_new_entries=False,
             tune_new_entries=False,
-            seed=max(1, seed),  # 0 would be drawn anew
+            seed=max(1, seed),  # 0 would be replaced by a random seed
         )
         oracle.verbose = 0
     return oracle
 
 
-def _declare(parameters: Any, parameter: Parameter) -> None:
-    """Enters a parameter into KerasTuner's space."""
-    low, high, step = parameter.low, parameter.high, parameter.step
+def _declare(parameters: Any, key: str, parameter: Parameter) -> None:
+    """Add a parameter to KerasTuner's space."""
+    if parameter.type == "categorical":
+        parameters.Choice(key, [encoded(parameter, choice) for choice in parameter.choices])
+        return
     sampling = "log" if parameter.log else "linear"
-    if parameter.kind == "categorical":
-        choices = [encoded(parameter, choice) for choice in parameter.choices]
-        parameters.Choice(parameter.key, choices)
-    elif parameter.kind == "int":
-        step = None if parameter.log else int(step or 1)
-        parameters.Int(parameter.key, int(low), int(high), step=step, sampling=sampling)
+    if parameter.type == "int":
+        step = None if parameter.log else parameter.step
+        parameters.Int(key, parameter.low, parameter.high, step=step, sampling=sampling)
     else:
-        parameters.Float(parameter.key, low, high, step=step, sampling=sampling)
+        parameters.Float(key, parameter.low, parameter.high, step=parameter.step, sampling=sampling)
 
 
 def encoded(parameter: Parameter, value: Any) -> Any:
-    """Choices as text: KerasTuner wants all of one type."""
-    return json.dumps(value, sort_keys=True) if parameter.kind == "categorical" else value
+    """Return a value as KerasTuner stores it: choices as text, since all must have one type."""
+    return json.dumps(value, sort_keys=True) if parameter.type == "categorical" else value
 
 
 def decoded(parameter: Parameter, drawn: Any) -> Any:
-    """A token of the space."""
-    if parameter.kind != "categorical":
-        return int(drawn) if parameter.kind == "int" else float(drawn)  # they may be NumPy's
+    """Return the token of a value of KerasTuner."""
+    if parameter.type != "categorical":
+        return int(drawn) if parameter.type == "int" else float(drawn)  # may be NumPy scalars
     texts = [encoded(parameter, choice) for choice in parameter.choices]
     return parameter.tokens[texts.index(drawn)]
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """KerasTuner calls `threading.currentThread`, and its Gaussian process may not converge."""
+    """Silence KerasTuner: a deprecated call, and a Gaussian process that may not converge."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

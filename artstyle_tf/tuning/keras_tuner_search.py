@@ -1,8 +1,8 @@
-"""KerasTuner's Bayesian optimization over the same space, resumable.
+"""KerasTuner's Bayesian optimization on the same search space, resumable.
 
-Its oracle proposes values; trials run where those of Optuna run. What is known of a study is in
-one file that is replaced as a whole, from which the oracle is told everything again: its own files
-are not written atomically.
+Its oracle proposes values; trials run where those of Optuna run. The state of a study is one file
+that is replaced as a whole, from which the oracle is filled again: its own files are not written
+atomically.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,25 +24,26 @@ from artstyle_tf.tuning.keras_tuner_oracle import METRIC, build_oracle, decoded,
 from artstyle_tf.tuning.repeats import Recipes
 from artstyle_tf.tuning.search_space import SearchSpace
 from artstyle_tf.tuning.settings import TuningConfig
-from artstyle_tf.tuning.study_identity import must_be_noted
+from artstyle_tf.tuning.study import Study
+from artstyle_tf.tuning.study_folder import must_be_stored
 from artstyle_tf.tuning.trial_records import Proposal, TrialRecord
 
 _TRIALS_OF_A_STUDY = pydantic.TypeAdapter(list[TrialRecord])
 
 
-class KerasTunerStudy:
-    """See `study.Study`. One process at a time works on it, with any number of workers.
+class KerasTunerStudy(Study):
+    """A study of KerasTuner. One process at a time works on it, with any number of workers.
 
     Args:
-        file: what is known of the study.
+        file: the state of the study.
         space: to search.
-        settings: how many trials, how many of them at random, and how often one is made again.
+        settings: number of trials, how many of them at random, and retries.
         basis: what trials have in common, as JSON values; a study with another is refused.
         seed: of the oracle.
-        recipes: tells which trials would train the same; by their values if None.
+        recipes: finds trials that would train the same; by their values if None.
 
     Raises:
-        ArtstyleError: if the file is about something else, or another process works on it.
+        ArtstyleError: if the file belongs to another study, or another process works on it.
     """
 
     metrics: Sequence[str] = (METRIC,)
@@ -76,14 +77,14 @@ class KerasTunerStudy:
         except ArtstyleError:
             self._lock.close()
             raise
-        # Every random value takes the next seed; a study that goes on must not draw them again.
-        drawn = len(trials) * len(space.keys)
+        # Every random value takes the next seed; a resumed study must not draw them again.
+        drawn = len(trials) * len(space.parameters)
         self._oracle = build_oracle(
             space, self.num_trials, seed + drawn, settings.sampler.startup_trials
         )
         for record in trials:
             self._records[record.number] = record
-            self._tell_oracle(record)
+            self._add_to_oracle(record)
             if record.state == "running":  # when it was killed
                 self._again.append(Proposal(record.number, record.values))
 
@@ -99,33 +100,26 @@ class KerasTunerStudy:
             if values is None:
                 return None
             proposal = Proposal(number, values)
-        self._note(TrialRecord(proposal.number, "running", proposal.values))
+        self._store(TrialRecord(proposal.number, "running", proposal.values))
         return proposal
 
     def report(self, proposal: Proposal, step: int, value: float) -> bool:
-        """Notes the value; nothing is pruned."""
+        """Store an intermediate value; nothing is pruned."""
         self._steps.setdefault(proposal.number, {})[step] = value
         return False
 
     def complete(self, proposal: Proposal, scores: Mapping[str, float], seconds: float) -> None:
         """See `study.Study`."""
         self._end(proposal, "complete", seconds, scores=dict(scores))
-        self._tell_oracle(self._records[proposal.number])
-
-    def prune(self, proposal: Proposal, reason: str, seconds: float) -> None:
-        """Counts as failed: nothing is pruned here."""
-        self.fail(proposal, reason, seconds)
 
     def fail(self, proposal: Proposal, reason: str, seconds: float) -> None:
         """See `study.Study`."""
         self._end(proposal, "failed", seconds, reason=reason)
-        self._tell_oracle(self._records[proposal.number])
 
     def repeat(self, proposal: Proposal, known: TrialRecord) -> None:
         """See `study.Study`."""
         self._steps[proposal.number] = dict(known.steps)
         self._end(proposal, "complete", 0.0, scores=dict(known.scores), repeat_of=known.trained)
-        self._tell_oracle(self._records[proposal.number])
 
     def put_back(self, proposal: Proposal, reason: str, *, at_fault: bool) -> bool:
         """See `study.Study`."""
@@ -137,10 +131,6 @@ class KerasTunerStudy:
                 return False
         self._again.append(proposal)
         return True
-
-    def keep_alive(self, proposals: Iterable[Proposal]) -> None:
-        """Nobody else works on it."""
-        del proposals
 
     def is_finished(self) -> bool:
         """See `study.Study`."""
@@ -157,10 +147,10 @@ class KerasTunerStudy:
         if len(records) >= self.num_trials or not self.is_finished():
             return None
         if self.recipes.are_exhausted(records):
-            return self.recipes.end_in_words(len(records), self.num_trials)
+            return self.recipes.describe_exhaustion(len(records), self.num_trials)
         return (
-            f"{len(records)} of {self.num_trials} trials were made: KerasTuner has stopped, because"
-            " it drew 20 times in a row what it had proposed before; tuning.engine=optuna goes on"
+            f"{len(records)} of {self.num_trials} trials were run: KerasTuner has stopped, because"
+            " it drew 20 times in a row what it had proposed before; tuning.engine=optuna continues"
         )
 
     def records(self) -> list[TrialRecord]:
@@ -168,33 +158,33 @@ class KerasTunerStudy:
         return [self._records[number] for number in sorted(self._records)]
 
     def close(self) -> None:
-        """Everything is on disk; others may work on it now."""
+        """Release the lock; everything is on disk."""
         self._lock.close()
 
     def _propose(self, number: int) -> dict[str, Any] | None:
         with quiet():
             trial = self._oracle.create_trial(_name(number))
         if trial.status != "RUNNING":
-            # While trials are being made it may learn something that lets it go on.
+            # A running trial may still give it a reason to go on.
             self._has_no_more_to_propose = not self._oracle.ongoing_trials
             return None
         drawn = trial.hyperparameters.values
-        tokens = self._space.draw(lambda parameter: decoded(parameter, drawn[parameter.key]))
+        tokens = self._space.draw(lambda key, parameter: decoded(parameter, drawn[key]))
         return self._space.values_of(tokens)
 
-    def _end(self, proposal: Proposal, state: str, seconds: float, **more: Any) -> None:
-        steps = self._steps.pop(proposal.number, {})
+    def _end(self, proposal: Proposal, state: Any, seconds: float, **more: Any) -> None:
         record = TrialRecord(
             proposal.number,
-            state,  # pyright: ignore[reportArgumentType]
+            state,
             proposal.values,
-            steps=steps,
+            steps=self._steps.pop(proposal.number, {}),
             seconds=round(seconds, 2),
             **more,
         )
-        self._note(record)
+        self._store(record)
+        self._add_to_oracle(record)
 
-    def _note(self, record: TrialRecord) -> None:
+    def _store(self, record: TrialRecord) -> None:
         self._records[record.number] = record
         trials = [dataclasses.asdict(record) for record in self.records()]
         write_json(self._file, {"about": self._about, "trials": trials})
@@ -208,7 +198,7 @@ class KerasTunerStudy:
             trials = _TRIALS_OF_A_STUDY.validate_python(known["trials"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise self._damaged(error) from error
-        must_be_noted(
+        must_be_stored(
             about,
             self._about,
             study=str(self._file),
@@ -230,15 +220,15 @@ class KerasTunerStudy:
         )
 
     def _check(self, record: TrialRecord) -> None:
-        """Raises ValueError or KeyError for a trial that this program cannot have written."""
+        """Raise ValueError or KeyError for a trial that this program cannot have written."""
         for key, value in record.values.items():
-            if not self._space[key].holds(value):
+            if not self._space.parameters[key].holds(value):
                 raise ValueError(f"trial {record.number} has {key}={value!r}")
         if record.state == "complete" and not math.isfinite(record.scores[METRIC]):
             raise ValueError(f"trial {record.number} has no score")
 
-    def _tell_oracle(self, record: TrialRecord) -> None:
-        """Enters how a trial ended, whether this oracle has proposed it or one before."""
+    def _add_to_oracle(self, record: TrialRecord) -> None:
+        """Report a trial to the oracle, whether this oracle has proposed it or an earlier one."""
         from keras_tuner.engine import trial as keras_tuner_trial
 
         oracle, name = self._oracle, _name(record.number)
@@ -246,7 +236,8 @@ class KerasTunerStudy:
         if trial is None:
             parameters = oracle.hyperparameters.copy()
             parameters.values = {
-                key: encoded(self._space[key], value) for key, value in record.values.items()
+                key: encoded(self._space.parameters[key], value)
+                for key, value in record.values.items()
             }
             trial = keras_tuner_trial.Trial(parameters, trial_id=name)
             oracle.trials[name] = trial

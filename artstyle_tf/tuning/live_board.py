@@ -1,4 +1,4 @@
-"""What a person sees of a study: the best trials and the time left."""
+"""The progress of a study on the terminal: the best trials and the time left."""
 
 from __future__ import annotations
 
@@ -16,13 +16,7 @@ _NAMES = {"macro_f1": "macro-F1", "training_seconds": "seconds"}
 
 
 class LiveBoard:
-    """A table that is drawn anew on a terminal, a line for each trial elsewhere.
-
-    Args:
-        reporter: where to.
-        metrics: objectives.
-        num_trials: of the study.
-    """
+    """A table that is updated on a terminal; elsewhere one line for each trial."""
 
     def __init__(self, reporter: Reporter, metrics: Sequence[str], num_trials: int) -> None:
         self._reporter = reporter
@@ -34,11 +28,11 @@ class LiveBoard:
 
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
-        """While inside, a terminal shows the table."""
+        """Show the table on a terminal inside the context."""
         if self._reporter.quiet or not self._reporter.is_terminal:
             yield
             return
-        from rich.live import Live  # late: --help must answer at once
+        from rich.live import Live  # imported late, because --help must be fast
 
         console = self._reporter.console()
         with Live(console=console, refresh_per_second=2, transient=True) as self._live:
@@ -46,14 +40,14 @@ class LiveBoard:
         self._live = None
 
     def show(self, records: Sequence[TrialRecord]) -> None:
-        """Draws the table anew."""
+        """Update the table."""
         if self._done_before is None:
             self._done_before = _num_done(records)
         if self._live is not None:
             self._live.update(self._table(records))
 
     def finished(self, number: int, records: Sequence[TrialRecord]) -> None:
-        """Shows how a trial ended."""
+        """Show the result of a trial."""
         self.show(records)
         record = next((record for record in records if record.number == number), None)
         if self._live is not None or record is None or record.state == "running":
@@ -71,7 +65,7 @@ class LiveBoard:
         else:
             text = f"{record.state}, {record.reason}"
         if record.repeat_of is not None:
-            return f"{text}, as trial {record.repeat_of}, which trained the same"
+            return f"{text}, same training as trial {record.repeat_of}"
         return text if record.seconds is None else f"{text}, {format_seconds(record.seconds)}"
 
     def _scores(self, record: TrialRecord) -> str:
@@ -79,10 +73,10 @@ class LiveBoard:
 
     def _time_left(self, records: Sequence[TrialRecord]) -> str:
         done = _num_done(records)
-        made = done - (self._done_before or 0)
-        if made <= 0 or done >= self._num_trials:
+        done_here = done - (self._done_before or 0)
+        if done_here <= 0 or done >= self._num_trials:
             return ""
-        seconds = (time.monotonic() - self._started) / made * (self._num_trials - done)
+        seconds = (time.monotonic() - self._started) / done_here * (self._num_trials - done)
         return f", about {format_seconds(seconds)} left"
 
     def _table(self, records: Sequence[TrialRecord]) -> Any:
@@ -111,7 +105,7 @@ class LiveBoard:
 
 
 def short_value(value: Any) -> str:
-    """A value of a parameter for tables and figures."""
+    """Format a value of a parameter for tables and figures."""
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 

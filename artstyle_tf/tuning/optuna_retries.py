@@ -1,4 +1,4 @@
-"""Trials that are made again under another number, because their worker is gone or was killed."""
+"""Trials that are run again under another number, because they or their worker were killed."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ if TYPE_CHECKING:  # Optuna is imported late
 _TIME_TO_PUT_BACK = timedelta(seconds=2)
 
 SURPLUS = "surplus"
-"""Attribute of a trial that two workers have begun at once where one was wanted."""
+"""Attribute of a trial that two workers have started at once where one was left."""
 
 
 def this_worker() -> str:
-    """A name for this process that others can look for."""
+    """Return a name of this process by which others can look for it."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def is_dead(worker: Any) -> bool:
-    """Whether a worker of this machine is gone; of other machines only the heartbeat knows.
+    """Return whether a worker of this machine has ended.
 
     Args:
-        worker: as `this_worker` names it. It is read from a database that others can write: of
-            anything else only the heartbeat knows, too.
+        worker: from `this_worker`. It is read from a database that other programs can write, and
+            may be anything. For a worker of another machine, or anything else, the result is
+            False: there only the heartbeat counts.
     """
     host, _, process = worker.rpartition(":") if isinstance(worker, str) else ("", "", "")
     if host != socket.gethostname() or not (process.isascii() and process.isdecimal()):
@@ -49,14 +50,14 @@ def is_dead(worker: Any) -> bool:
 
 
 def retry_history(trial: FrozenTrial) -> list[int]:
-    """Numbers of the trials that were made before with its values, first to last."""
+    """Return the numbers of earlier attempts with the same values, first to last."""
     history = trial.system_attrs.get("retry_history", [])
     whole = isinstance(history, list) and all(isinstance(number, int) for number in history)
-    return history if whole else []  # whatever else stands there, this program did not write it
+    return history if whole else []  # anything else was not written by this program
 
 
 def counted_trials(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """Without those that are made again under another number, and those too many."""
+    """Return the trials without surplus ones and without those that are run again."""
     again = {number for trial in trials for number in retry_history(trial)}
     successors: dict[int, int] = {}
     counted = []
@@ -70,7 +71,7 @@ def counted_trials(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
 
 
 def put_back_again(study: Study, trial: FrozenTrial, *, limit: int | None) -> None:
-    """Lets a trial wait once more with its values, unless that was done `limit` times."""
+    """Queue a trial once more with its values, unless that was done `limit` times."""
     from optuna.storages import RetryHeartbeatStaleTrialCallback
 
     with without_warnings():
@@ -78,13 +79,7 @@ def put_back_again(study: Study, trial: FrozenTrial, *, limit: int | None) -> No
 
 
 class Retries:
-    """Lets trials be made again whose process or worker was killed.
-
-    Args:
-        study: of Optuna.
-        storage: of the study.
-        limit: how often a trial is made again that may be to blame.
-    """
+    """Queues trials again whose process or worker was killed; at most `limit` times each."""
 
     def __init__(self, study: Study, storage: RDBStorage, limit: int) -> None:
         self._study = study
@@ -92,7 +87,7 @@ class Retries:
         self._limit = limit
 
     def retry(self, trial: FrozenTrial, reason: str, *, at_fault: bool) -> bool:
-        """Ends a trial and lets it be made again; says whether it will be."""
+        """End a trial and queue it again; return whether it will be run again."""
         from optuna.exceptions import UpdateFinishedTrialError
         from optuna.trial import TrialState
 
@@ -101,12 +96,12 @@ class Retries:
             self._storage.set_trial_user_attr(trial._trial_id, "reason", reason)
             self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
         except UpdateFinishedTrialError:
-            return True  # another worker has noticed, too
+            return True  # another worker has done it
         put_back_again(self._study, trial, limit=limit)
         return limit is None or len(retry_history(trial)) < limit
 
-    def bury_the_dead(self, own: Container[int]) -> None:
-        """Takes over trials whose worker has not been heard of, or is known to be gone.
+    def take_over_stale_trials(self, own: Container[int]) -> None:
+        """Queue trials again whose worker has ended or sends no heartbeats.
 
         Args:
             own: numbers of the trials of this worker.
@@ -127,16 +122,16 @@ class Retries:
                 put_back_again(self._study, trial, limit=self._limit)
 
     def forgotten(self) -> list[FrozenTrial]:
-        """Trials whose worker died, and then the one who was about to put them back."""
+        """Return trials whose worker died, and then the worker that was to queue them again."""
         return [
             trial
             for trial in counted_trials(self._study.get_trials(deepcopy=False))
             if trial.state.name == "FAIL"
-            and "seconds" not in trial.user_attrs  # nobody has said how it ended
+            and "seconds" not in trial.user_attrs  # no result was stored
             and len(retry_history(trial)) < self._limit
         ]
 
     def _is_old(self, trial: FrozenTrial) -> bool:
-        """Killed in the moment between asking and the first sign of life."""
+        """Return whether the worker was killed between asking and its first heartbeat."""
         grace = timedelta(seconds=self._storage.grace_period or 0)
         return trial.datetime_start is None or datetime.now() - trial.datetime_start > grace

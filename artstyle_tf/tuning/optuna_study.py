@@ -7,38 +7,46 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from artstyle_tf.tuning.optuna_conversion import REPEAT_OF, check_unchanged, record_of, suggest
+from artstyle_tf.tuning.optuna_conversion import (
+    REPEAT_OF,
+    build_pruner,
+    build_sampler,
+    check_unchanged,
+    record_of,
+    suggest,
+)
 from artstyle_tf.tuning.optuna_retries import SURPLUS, Retries, counted_trials, this_worker
-from artstyle_tf.tuning.optuna_storage import close_storage, without_warnings
+from artstyle_tf.tuning.optuna_storage import (
+    close_storage,
+    explains_storage_faults,
+    storage_faults_explained,
+    without_warnings,
+)
 from artstyle_tf.tuning.repeats import Recipes
-from artstyle_tf.tuning.samplers import build_pruner, build_sampler
 from artstyle_tf.tuning.search_space import SearchSpace, digest_of
 from artstyle_tf.tuning.settings import TuningConfig
-from artstyle_tf.tuning.storage_faults import explains_storage_faults, storage_faults_explained
-from artstyle_tf.tuning.study import DIRECTIONS
+from artstyle_tf.tuning.study import DIRECTIONS, Study
 from artstyle_tf.tuning.trial_records import Proposal, TrialRecord
 
 if TYPE_CHECKING:  # Optuna is imported late
-    from optuna import Study
     from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial, Trial
 
 
-class OptunaStudy:
-    """See `study.Study`.
+class OptunaStudy(Study):
+    """A study of Optuna, used through ask, tell and heartbeats.
 
-    Whoever starts trials asks, tells and says that its trials are alive. A trial whose worker is
-    dead is made again by the next who asks.
+    A trial whose worker is dead is run again by the next worker that asks.
 
     Args:
         name: of the study in the database.
-        storage: see `optuna_storage`.
+        storage: from `open_storage`.
         space: to search.
-        settings: objectives, sampler, pruner, and how long and how often.
+        settings: objectives, sampler, pruner, numbers and limits.
         basis: what trials have in common, as JSON values; a study with another is refused.
         seed: of the sampler.
-        most_steps: that a trial reports.
-        recipes: tells which trials would train the same; by their values if None.
+        most_steps: number of intermediate values of a trial at most.
+        recipes: finds trials that would train the same; by their values if None.
 
     Raises:
         ArtstyleError: if the study of this name has another space or basis.
@@ -60,7 +68,7 @@ class OptunaStudy:
         from optuna.study import StudyDirection
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self.metrics: tuple[str, ...] = settings.objective.metrics
+        self.metrics = settings.objective.metrics
         self.num_trials = settings.num_trials
         self.recipes = recipes or Recipes(space, num_trials=self.num_trials)
         self._storage = storage
@@ -69,7 +77,7 @@ class OptunaStudy:
         self._worker = this_worker()
         with storage_faults_explained(storage):
             with without_warnings():
-                self._study: Study = optuna.create_study(
+                self._study = optuna.create_study(
                     study_name=name,
                     storage=storage,
                     pruner=build_pruner(settings.pruner, most_steps=most_steps),
@@ -78,7 +86,7 @@ class OptunaStudy:
                 )
             check_unchanged(self._study, space, basis)
             self._retries = Retries(self._study, storage, settings.retries)
-            self._retries.bury_the_dead(self._trials)
+            self._retries.take_over_stale_trials(self._trials)
             self._study.sampler = build_sampler(settings.sampler, seed=self._seed(seed))
             self._deadline = self._agree_on_deadline(settings.timeout_seconds)
 
@@ -97,13 +105,13 @@ class OptunaStudy:
             trial = self._study.ask()
         trial.set_user_attr("worker", self._worker)
         self._storage.record_heartbeat(trial._trial_id)
-        # Another worker may have asked in the same moment.
+        # Another worker may have asked at the same time.
         numbers = [counted.number for counted in self._counted()]
         if trial.number not in numbers[: self.num_trials]:
             trial.set_user_attr(SURPLUS, value=True)
             self._study.tell(trial, state=TrialState.FAIL)
             return None
-        tokens = self._space.draw(lambda parameter: suggest(trial, parameter))
+        tokens = self._space.draw(lambda key, parameter: suggest(trial, key, parameter))
         self._trials[trial.number] = trial
         return Proposal(trial.number, self._space.values_of(tokens))
 
@@ -121,17 +129,17 @@ class OptunaStudy:
     @explains_storage_faults
     def complete(self, proposal: Proposal, scores: Mapping[str, float], seconds: float) -> None:
         """See `study.Study`."""
-        self._tell(proposal, "COMPLETE", seconds, [scores[metric] for metric in self.metrics])
+        self._end(proposal, "COMPLETE", seconds, [scores[metric] for metric in self.metrics])
 
     @explains_storage_faults
     def prune(self, proposal: Proposal, reason: str, seconds: float) -> None:
         """See `study.Study`."""
-        self._tell(proposal, "PRUNED", seconds, reason=reason)
+        self._end(proposal, "PRUNED", seconds, reason=reason)
 
     @explains_storage_faults
     def fail(self, proposal: Proposal, reason: str, seconds: float) -> None:
         """See `study.Study`."""
-        self._tell(proposal, "FAIL", seconds, reason=reason)
+        self._end(proposal, "FAIL", seconds, reason=reason)
 
     @explains_storage_faults
     def repeat(self, proposal: Proposal, known: TrialRecord) -> None:
@@ -158,7 +166,7 @@ class OptunaStudy:
         """See `study.Study`."""
         for proposal in proposals:
             self._storage.record_heartbeat(self._trials[proposal.number]._trial_id)
-        self._retries.bury_the_dead(self._trials)
+        self._retries.take_over_stale_trials(self._trials)
 
     @explains_storage_faults
     def is_finished(self) -> bool:
@@ -182,9 +190,9 @@ class OptunaStudy:
         if len(records) >= self.num_trials:
             return None
         if self.recipes.are_exhausted(records):
-            return self.recipes.end_in_words(len(records), self.num_trials)
+            return self.recipes.describe_exhaustion(len(records), self.num_trials)
         if self._is_late():
-            return f"{len(records)} of {self.num_trials} trials were made before the timeout"
+            return f"{len(records)} of {self.num_trials} trials were run before the timeout"
         return None
 
     @explains_storage_faults
@@ -202,7 +210,7 @@ class OptunaStudy:
         """See `study.Study`."""
         close_storage(self._storage)
 
-    def _tell(
+    def _end(
         self,
         proposal: Proposal,
         state: str,
@@ -221,7 +229,7 @@ class OptunaStudy:
 
     @contextlib.contextmanager
     def _unless_taken_over(self) -> Iterator[None]:
-        """Who was silent for too long, e.g. asleep, finds that another makes the trial again."""
+        """Ignore that another worker runs the trial again: this one was silent, e.g. asleep."""
         from optuna.exceptions import UpdateFinishedTrialError
 
         with contextlib.suppress(UpdateFinishedTrialError):
@@ -234,9 +242,9 @@ class OptunaStudy:
         return counted_trials(self._all())
 
     def _seed(self, seed: int) -> int:
-        """The seed itself for a new study: with one worker it can be repeated.
+        """Return the seed itself for a new study: with one worker it can be reproduced.
 
-        Whoever continues or joins it must not draw the same trials once more.
+        A command that resumes or joins a study must not draw the same trials again.
         """
         trials = self._all()
         if not trials:
@@ -244,7 +252,7 @@ class OptunaStudy:
         return int(digest_of([seed, len(trials), self._worker])[:7], 16)
 
     def _agree_on_deadline(self, timeout_seconds: float | None) -> float | None:
-        """One clock for all who work at the same time; who continues later starts it anew."""
+        """Share one deadline between concurrent workers; a resumed study starts a new one."""
         if timeout_seconds is None:
             return None
         known = self._study.user_attrs.get("deadline")

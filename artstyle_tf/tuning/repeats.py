@@ -1,7 +1,7 @@
-"""Which trials are the same training, and how many different ones a space holds.
+"""Trials that are the same training, and the number of different ones in a space.
 
-A training follows from its config and its seed, which all trials share. To repeat one costs its
-time and tells nothing.
+A training follows from its config and its seed, which all trials share. Repeating one costs its
+time and gives no new information.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _MOST_COMBINATIONS = 1000
 
 
 class Recipes:
-    """Tells whether trials train the same.
+    """Identifies trials that train the same.
 
     Args:
-        space: that values are from.
-        config_of: values -> JSON values of what is trained, because different values may lead to
-            the same; raises ArtstyleError for values that do not go together. None if the values
-            themselves are all there is.
+        space: of the values.
+        config_of: values -> JSON values of the training's config, because different values may
+            lead to the same config; raises ArtstyleError for values that do not go together. None
+            if the values themselves are the config.
         num_trials: of the study; a space that holds more recipes cannot be exhausted.
     """
 
@@ -41,38 +41,38 @@ class Recipes:
         self._names: dict[str, str] = {}
 
     def name(self, values: Mapping[str, Any]) -> str:
-        """A digest that is equal for values that lead to the same training."""
-        exact = {key: self._space[key].on_grid(value) for key, value in values.items()}
+        """Return a digest that is equal for values that lead to the same training."""
+        exact = {key: self._space.parameters[key].on_grid(value) for key, value in values.items()}
         given = digest_of(exact)
         if given not in self._names:
-            self._names[given] = self._name(exact) or given
+            self._names[given] = self._digest_of_config(exact) or given
         return self._names[given]
 
-    def _name(self, values: Mapping[str, Any]) -> str | None:
+    def _digest_of_config(self, values: Mapping[str, Any]) -> str | None:
         if self._config_of is None:
             return None
         try:
             return digest_of(self._config_of(values))
         except ArtstyleError:
-            return None  # never trained: the trial fails, and says why
+            return None  # never trained: the trial fails with this error
 
     @functools.cached_property
     def _all(self) -> frozenset[str] | None:
-        """Names of all that there can be; None for more than a study could try."""
+        """Names of all possible recipes; None for more than a study could try."""
         combinations = self._space.combinations(self._most)
         if combinations is None:
             return None
         return frozenset(self.name(values) for values in combinations)
 
     def are_exhausted(self, records: Iterable[TrialRecord]) -> bool:
-        """Whether these trials, ended or being made, are all that there can be."""
+        """Return whether these trials, ended or running, cover all possible recipes."""
         return self._all is not None and self._all <= {self.name(r.values) for r in records}
 
     def find_twin(self, proposal: Proposal, records: Iterable[TrialRecord]) -> TrialRecord | None:
-        """The trial whose outcome is that of the proposal.
+        """Find a trial whose result is that of the proposal.
 
         Returns:
-            One that is complete, else one that was pruned, else one that is being made and has a
+            One that is complete, else one that was pruned, else one that is running and has a
             lower number, so that of two trials only one waits for the other. None if the proposal
             has to be trained: a trial that failed may have failed for lack of memory.
             Another worker may still be writing the values of a trial, one by one; whether it is a
@@ -91,12 +91,12 @@ class Recipes:
                     return twin
         return None
 
-    def end_in_words(self, num_made: int, num_wanted: int) -> str:
-        """Why a study of an exhausted space has fewer trials than were wanted."""
+    def describe_exhaustion(self, num_run: int, num_trials: int) -> str:
+        """Describe why the study of an exhausted space has fewer trials than configured."""
         number = len(self._all or ())
         different = "recipe" if number == 1 else "different recipes"
         return (
-            f"{num_made} of {num_wanted} trials were made: the space holds no more than "
+            f"{num_run} of {num_trials} trials were run: the space holds no more than "
             f"{number} {different}, and each has been tried"
         )
 

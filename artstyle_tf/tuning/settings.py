@@ -1,4 +1,4 @@
-"""Tuning: an experiment, the space its keys are searched in, and how."""
+"""Settings of tuning: an experiment, the search space of its keys, and the search."""
 
 from __future__ import annotations
 
@@ -6,89 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from artstyle_tf.config.base import LenientFloat, NonNegativeInt, PositiveFloat, PositiveInt, Schema
+from artstyle_tf.config.base import NonNegativeInt, PositiveFloat, PositiveInt, Schema
 from artstyle_tf.config.experiment import DirectExperiment, TrainingExperiment, TripletExperiment
+from artstyle_tf.tuning.parameters import Parameter
 
 MetricName = Literal["macro_f1", "training_seconds"]
 SamplerName = Literal["tpe", "random", "qmc", "nsga2", "cmaes", "gp"]
 PrunerName = Literal["none", "median", "halving", "hyperband"]
-
-
-class ParameterConfig(Schema):
-    """The range of one key of the experiment.
-
-    `when` names other keys of the space, each with the values for which this one is searched; for
-    any other value the experiment keeps its own.
-
-    Attributes:
-        when: other key of the space -> values for which this key is searched.
-    """
-
-    when: dict[str, tuple[Any, ...]] = Field(default_factory=dict)
-
-
-class FloatParameterConfig(ParameterConfig):
-    """A number between two others; `log` draws its logarithm evenly.
-
-    Attributes:
-        type: kind of the parameter.
-        low: smallest value.
-        high: largest value.
-        log: draw the logarithm evenly.
-        step: distance of the values; null for any value in between.
-    """
-
-    type: Literal["float"]
-    low: LenientFloat
-    high: LenientFloat
-    log: bool = False
-    step: PositiveFloat | None = None
-
-    @model_validator(mode="after")
-    def _range(self) -> FloatParameterConfig:
-        _check_range(self.low, self.high, log=self.log, step=self.step)
-        return self
-
-
-class IntParameterConfig(ParameterConfig):
-    """A whole number between two others, both included.
-
-    Attributes:
-        type: kind of the parameter.
-        low: smallest value.
-        high: largest value, included.
-        log: draw the logarithm evenly.
-        step: distance of the values.
-    """
-
-    type: Literal["int"]
-    low: int
-    high: int
-    log: bool = False
-    step: PositiveInt = 1
-
-    @model_validator(mode="after")
-    def _range(self) -> IntParameterConfig:
-        _check_range(self.low, self.high, log=self.log, step=None if self.step == 1 else self.step)
-        return self
-
-
-class CategoricalParameterConfig(ParameterConfig):
-    """One of several values of any kind, lists and mappings too.
-
-    Attributes:
-        type: kind of the parameter.
-        choices: the values.
-    """
-
-    type: Literal["categorical"]
-    choices: Annotated[tuple[Any, ...], Field(min_length=1)]
-
-
-Parameter = Annotated[
-    FloatParameterConfig | IntParameterConfig | CategoricalParameterConfig,
-    Field(discriminator="type"),
-]
 
 
 class ObjectiveConfig(Schema):
@@ -251,12 +175,3 @@ TUNE_EXPERIMENTS: dict[str, type[TrainingExperiment]] = {
     "direct": DirectTuneExperiment,
     "triplet": TripletTuneExperiment,
 }
-
-
-def _check_range(low: float, high: float, *, log: bool, step: float | None) -> None:
-    if low > high:
-        raise ValueError(f"low should not be above high, {high:g}")
-    if log and low <= 0:
-        raise ValueError("low should be above 0 for a logarithmic range")
-    if log and step is not None:
-        raise ValueError("log and step exclude each other")

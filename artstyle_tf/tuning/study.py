@@ -1,103 +1,92 @@
-"""What a study is, whichever engine proposes its trials."""
+"""The interface of a study, and the ranking of its trials."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
 
 from artstyle_tf.tuning.repeats import Recipes
 from artstyle_tf.tuning.trial_records import Proposal, TrialRecord
 
 DIRECTIONS = {"macro_f1": "maximize", "training_seconds": "minimize"}
-"""Objectives -> which way is better."""
+"""Objectives -> direction of optimization."""
 
 
-class Study(Protocol):
-    """Proposes trials and remembers them."""
+class Study(ABC):
+    """Proposes trials and stores their results.
 
-    @property
-    def metrics(self) -> Sequence[str]:
-        """Objectives, the first decides where one has to."""
-        ...
+    Attributes:
+        metrics: objectives; the first decides where a single one is needed.
+        num_trials: of the study, by all processes that work on it.
+        recipes: finds trials that would train the same.
+    """
 
-    @property
-    def num_trials(self) -> int:
-        """Trials that are to be made, by all who work on the study."""
-        ...
+    metrics: Sequence[str]
+    num_trials: int
+    recipes: Recipes
 
+    @abstractmethod
     def ask(self) -> Proposal | None:
-        """The next trial; None if there is nothing to begin now."""
-        ...
+        """Return the next trial; None if there is nothing to start now."""
 
+    @abstractmethod
     def report(self, proposal: Proposal, step: int, value: float) -> bool:
-        """Notes a value on the way; says whether to give the trial up."""
-        ...
+        """Store an intermediate value; return whether to prune the trial."""
 
+    @abstractmethod
     def complete(self, proposal: Proposal, scores: Mapping[str, float], seconds: float) -> None:
-        """Notes the scores of a trial."""
-        ...
+        """Store the scores of a trial."""
 
     def prune(self, proposal: Proposal, reason: str, seconds: float) -> None:
-        """Notes that a trial was given up."""
-        ...
+        """Store that a trial was pruned; it has failed for an engine that does not prune."""
+        self.fail(proposal, reason, seconds)
 
+    @abstractmethod
     def fail(self, proposal: Proposal, reason: str, seconds: float) -> None:
-        """Notes that a trial went wrong."""
-        ...
+        """Store that a trial failed."""
 
+    @abstractmethod
     def repeat(self, proposal: Proposal, known: TrialRecord) -> None:
-        """Takes over the outcome of a trial that trained the same, complete or pruned."""
-        ...
+        """Take over the result of a trial that trained the same, complete or pruned."""
 
+    @abstractmethod
     def put_back(self, proposal: Proposal, reason: str, *, at_fault: bool) -> bool:
-        """Lets a trial that was killed be made again, by whoever asks next.
+        """Queue a killed trial to be run again, by this or another process.
 
         Args:
             proposal: of the trial.
             reason: what happened.
-            at_fault: whether it may have been the trial's own fault, so that there is a limit.
+            at_fault: whether the trial itself may be the cause, so that retries are limited.
 
         Returns:
-            Whether it will be made again; else it has failed.
+            Whether it will be run again; otherwise it has failed.
         """
-        ...
 
-    def keep_alive(self, proposals: Iterable[Proposal]) -> None:
-        """Tells others that these trials are being made, and takes over those of the dead."""
-        ...
+    def keep_alive(self, proposals: Iterable[Proposal]) -> None:  # noqa: B027
+        """Send heartbeats for running trials, and take over those of dead workers, if shared."""
 
+    @abstractmethod
     def is_finished(self) -> bool:
-        """Whether all trials are made, and nobody is at work on one."""
-        ...
+        """Return whether all trials have ended, those of other processes included."""
 
     @property
-    def recipes(self) -> Recipes:
-        """Tells which trials would train the same."""
-        ...
-
-    @property
+    @abstractmethod
     def ended_early(self) -> str | None:
-        """Why a finished study has fewer trials than were wanted; None if it has all."""
-        ...
+        """Why a finished study has fewer trials than `num_trials`; None if it has all."""
 
+    @abstractmethod
     def records(self) -> list[TrialRecord]:
-        """All trials by number, without those that are made again."""
-        ...
+        """Return all trials by number, without those that are run again."""
 
+    @abstractmethod
     def close(self) -> None:
-        """Gives back what is open; nothing else is asked of it afterwards."""
-        ...
+        """Release locks and connections; nothing else is called afterwards."""
 
 
 def best_first(records: Iterable[TrialRecord], metrics: Sequence[str]) -> list[TrialRecord]:
-    """Complete trials, best first by the first objective; of several objectives only the front.
+    """Return the complete trials, best first by the first objective.
 
-    Args:
-        records: of any state.
-        metrics: objectives.
-
-    Returns:
-        With several objectives, the trials that no other beats in all of them.
+    With several objectives only the Pareto front: trials that no other beats in all of them.
     """
     complete = [record for record in records if record.state == "complete"]
     if len(metrics) > 1:
@@ -110,7 +99,7 @@ def best_first(records: Iterable[TrialRecord], metrics: Sequence[str]) -> list[T
 
 
 def different_recipes(best: Iterable[TrialRecord], recipes: Recipes) -> list[TrialRecord]:
-    """Of trials that train the same only the first, in the order given."""
+    """Return the first of each set of trials that train the same, in the given order."""
     different: dict[str, TrialRecord] = {}
     for record in best:
         different.setdefault(recipes.name(record.values), record)

@@ -1,4 +1,4 @@
-"""The engine that a config asks for."""
+"""The study of the configured engine."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ from typing import Any
 from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.system.progress import SILENT, Reporter
 from artstyle_tf.tuning.keras_tuner_search import KerasTunerStudy
-from artstyle_tf.tuning.optuna_storage import open_storage, with_driver
+from artstyle_tf.tuning.optuna_conversion import check_sampler
+from artstyle_tf.tuning.optuna_storage import check_address, open_storage, with_driver
 from artstyle_tf.tuning.optuna_study import OptunaStudy
 from artstyle_tf.tuning.repeats import Recipes
-from artstyle_tf.tuning.samplers import check_sampler
 from artstyle_tf.tuning.search_space import SearchSpace
 from artstyle_tf.tuning.settings import TuneExperiment, TuningConfig
-from artstyle_tf.tuning.storage_faults import check_address
 from artstyle_tf.tuning.study import Study
 from artstyle_tf.tuning.study_folder import StudyFolder
 from artstyle_tf.tuning.study_plan import num_steps, trial_config
 
 
 def check_engine(tuning: TuningConfig) -> None:
-    """Asks for packages now that would be missed after the first trials.
+    """Check for packages whose absence would show only after the first trials.
 
     Raises:
         ArtstyleError: with the package to install.
@@ -38,23 +37,23 @@ def open_study(
     config: TuneExperiment,
     base: TrainingExperiment,
     space: SearchSpace,
-    place: StudyFolder,
+    folder: StudyFolder,
     *,
     basis: Mapping[str, Any],
     reporter: Reporter = SILENT,
 ) -> Study:
-    """Begins a study, continues it, or joins those who work on it.
+    """Start a study, resume it, or join other processes that work on it.
 
     Args:
         config: of the study.
-        base: the experiment around which is searched.
+        base: the experiment without its search.
         space: to search.
-        place: of the study.
-        basis: what the study is about beside its space.
-        reporter: told whom one waits for.
+        folder: of the study.
+        basis: description of the study beside its space.
+        reporter: reports which command is waited for.
 
     Raises:
-        ArtstyleError: if it was begun with another space or experiment, or cannot be opened.
+        ArtstyleError: if it was started with another space or experiment, or cannot be opened.
     """
     tuning = config.tuning
     recipes = Recipes(
@@ -62,29 +61,15 @@ def open_study(
         lambda values: trial_config(base, values).model_dump(mode="json"),
         num_trials=tuning.num_trials,
     )
+    common: dict[str, Any] = {"basis": basis, "seed": config.seed, "recipes": recipes}
     if tuning.engine == "keras_tuner":
-        return KerasTunerStudy(
-            place.keras_tuner_file,
-            space,
-            tuning,
-            basis=basis,
-            seed=config.seed,
-            recipes=recipes,
-        )
+        return KerasTunerStudy(folder.keras_tuner_file, space, tuning, **common)
     storage = open_storage(
         tuning.storage,
-        place.database,
+        folder.database,
         heartbeat_seconds=tuning.heartbeat_seconds,
         retries=tuning.retries,
         reporter=reporter,
     )
-    return OptunaStudy(
-        place.name,
-        storage,
-        space,
-        tuning,
-        basis=basis,
-        seed=config.seed,
-        most_steps=num_steps(base, space, tuning),
-        recipes=recipes,
-    )
+    steps = num_steps(base, space, tuning)
+    return OptunaStudy(folder.name, storage, space, tuning, most_steps=steps, **common)

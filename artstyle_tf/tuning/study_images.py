@@ -1,4 +1,4 @@
-"""What all trials of a study share: prepared images, and rows of the trunk cache."""
+"""What all trials of a study share: prepared images, and cached activations."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ from artstyle_tf.training.cached_inputs import CachedInputs
 from artstyle_tf.training.kinds import build_and_open, check_network
 from artstyle_tf.trunk_cache.cache_decision import CacheImpossibleError
 from artstyle_tf.tuning.settings import ObjectiveConfig
-from artstyle_tf.tuning.shared_images import StudyImages
 from artstyle_tf.tuning.trial_life import TrialLink
+from artstyle_tf.tuning.trial_records import StudyImages
 
 
 def prepare_study(
     job: tuple[TrainingExperiment, ObjectiveConfig, ImageIndex, pd.DataFrame], link: TrialLink
 ) -> StudyImages:
-    """Prepares the images of a split index, and checks that the objective can be asked."""
+    """Prepare the images of a split index, and check that they allow the objective."""
     config, objective, index, table = job
     reporter = _reporter_to(link)
     check_study(config, objective, index, table, reporter)
@@ -61,14 +61,14 @@ def check_study(
     table: pd.DataFrame,
     reporter: Reporter,
 ) -> None:
-    """Checks whatever can be before the images are prepared.
+    """Check everything that can be checked before the images are prepared.
 
     Args:
-        config: of the study's base experiment.
+        config: the study's base experiment.
         objective: of the study.
         index: of the images.
         table: of the images with their splits.
-        reporter: gets the progress.
+        reporter: gets warnings.
 
     Raises:
         ArtstyleError: if the images do not allow the objective, or the network cannot be built.
@@ -77,13 +77,13 @@ def check_study(
     if objective.scheme == "group" and not has_groups(index):
         raise ArtstyleError(
             "There are no groups to make folds of",
-            received="tuning.objective.scheme=group, and images that are each alone",
+            received="tuning.objective.scheme=group, and each image is a group of its own",
             fix=suggest_groups(index, SILENT),
         )
     if not (table["split"] == "val").any() and objective.scheme == "validation":
         raise ArtstyleError(
-            "There are no validation images to judge trials by",
-            fix="give the split some, or take tuning.objective.scheme=random",
+            "There are no validation images to evaluate trials on",
+            fix="add some to the split, or take tuning.objective.scheme=random",
         )
     if objective.scheme != "validation":
         rows = rows_before_preparation(table, _folding(config))
@@ -104,19 +104,18 @@ def _check_folds(
 
 
 def _folding(config: TrainingExperiment) -> CrossValidationConfig:
-    """Folds of a study are made of all but the test split."""
     return config.cross_validation.model_copy(update={"with_test_split": False})
 
 
 def images_of_folds(config: TrainingExperiment, images: StudyImages) -> FoldImages:
-    """What a trial that is cross-validated divides: all but the test split."""
+    """Return the images that a cross-validated trial divides: all but the test split."""
     return images_to_divide(images.prepared, images.table, images.class_names, _folding(config))
 
 
 def fill_trunk_cache(
     job: tuple[Sequence[TrainingExperiment], ObjectiveConfig, StudyImages], link: TrialLink
 ) -> bool:
-    """Computes all rows that some configs will ask for, in as few forward passes as there can be.
+    """Compute all activations that some configs will need, in as few forward passes as possible.
 
     Args:
         job: configs that differ in phases only, so that all have the same network below; the
@@ -128,7 +127,12 @@ def fill_trunk_cache(
     """
     configs, objective, images = job
     if objective.scheme != "validation":
-        images = dataclasses.replace(images, prepared=_on_both_sides(images.prepared))
+        # Every image is a training image of some folds and a validation or test image of others.
+        rows = images.prepared.manifest
+        rows = rows[rows["split"] != "test"]
+        both = pd.concat([rows.assign(split="train"), rows.assign(split="val")], ignore_index=True)
+        prepared = PreparedImages(images.prepared.root, both, images.prepared.rejected)
+        images = dataclasses.replace(images, prepared=prepared)
     inputs = _open(configs[0], images, _reporter_to(link))
     if inputs is None:
         return False
@@ -140,15 +144,8 @@ def fill_trunk_cache(
     return True
 
 
-def _on_both_sides(prepared: PreparedImages) -> PreparedImages:
-    """Every image that folds are made of is learned from in some and judged in others."""
-    rows = prepared.manifest[prepared.manifest["split"] != "test"]
-    both = pd.concat([rows.assign(split="train"), rows.assign(split="val")], ignore_index=True)
-    return PreparedImages(prepared.root, both, prepared.rejected)
-
-
 def _joined(requests: Sequence[ActivationRequest]) -> list[ActivationRequest]:
-    """Requests for the same views of the same images, with the boundaries of all."""
+    """Join requests for the same views of the same images, with the boundaries of all."""
 
     def images(request: ActivationRequest) -> tuple[str, str, str]:
         return request.split, str(request.views), request.dtype
@@ -173,7 +170,7 @@ def _open(
             images.class_names,
             Invocation(reporter),
             with_test=False,
-            # What pays for many trials need not pay for one.
+            # A cache that would not pay for one trial may pay for many.
             cache_mode="always" if mode == "auto" else mode,
         )
     except CacheImpossibleError:
@@ -184,14 +181,14 @@ def _open(
 
 
 class _Lines(io.TextIOBase):
-    """A stream whose lines go through a link."""
+    """A stream whose lines are sent through a link."""
 
     def __init__(self, link: TrialLink) -> None:
         self._link = link
 
     def write(self, text: str) -> int:
         if text.strip():
-            self._link.tell(text.rstrip("\n"))
+            self._link.send_message(text.rstrip("\n"))
         return len(text)
 
     def isatty(self) -> bool:

@@ -1,20 +1,20 @@
-"""What the config of a study means: its space, its base experiment, the config of a trial."""
+"""What the config of a study defines: its space, its base experiment, the config of a trial."""
 
 from __future__ import annotations
 
 import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from artstyle_tf.config.experiment import TRAINING_EXPERIMENTS, TrainingExperiment
 from artstyle_tf.config.loading import validate, with_values
 from artstyle_tf.system.errors import ArtstyleError
-from artstyle_tf.tuning.search_space import Parameter, SearchSpace
+from artstyle_tf.tuning.search_space import SearchSpace
 from artstyle_tf.tuning.settings import TuneExperiment, TuningConfig
 
-# Whatever else is below `data` decides which images there are and where they lie.
+# The other keys of `data` decide which images there are and where they are stored.
 _SEARCHABLE = ("data.views", "data.online_augmentation", "data.aspect", "model", "training")
 _NOT_SEARCHABLE = ("training.trunk_cache", "training.tensorboard")
 
@@ -23,66 +23,42 @@ _ABOVE_ALL_ROWS = ("model.dropout", "model.dimension")
 _BOUNDARIES = re.compile(r"training\.phases(\.\d+(\.unfreeze_blocks)?)?$")
 _MOST_COMBINATIONS = 64
 
-# Where things are differs between machines that work on one study.
-_PLACES_AT_THE_TOP = ("outputs", "run_name")
-_PLACES = {
+# Paths differ between machines that work on one study.
+_PATHS_AT_THE_TOP = ("outputs", "run_name")
+_PATHS = {
     "data": ("images", "prepared", "split_file", "group_file", "preparation_workers"),
     "model": ("weights",),
     "training": ("trunk_cache", "tensorboard", "mlflow"),
 }
 
 
-def unpack_space(tuning: TuningConfig) -> SearchSpace:
-    """Config -> what is searched.
-
-    Raises:
-        ArtstyleError: if conditions go round in circles.
-    """
-    return SearchSpace(
-        [
-            Parameter(
-                key=key,
-                kind=entry.type,
-                when=entry.when,
-                **entry.model_dump(exclude={"type", "when"}),
-            )
-            for key, entry in tuning.space.items()
-        ]
-    )
-
-
 def base_experiment(config: TuneExperiment) -> TrainingExperiment:
-    """The experiment without its search, as `train_direct.py` or `train_triplet.py` takes it."""
+    """Return the experiment without its search, for `train_direct.py` or `train_triplet.py`."""
     content = config.model_dump(mode="json")
     del content["tuning"]
     return validate(TRAINING_EXPERIMENTS[config.kind], content, source="the study's experiment")
 
 
 def check_space(base: TrainingExperiment, space: SearchSpace) -> None:
-    """Refuses keys that are no keys, or whose values could never be.
-
-    Args:
-        base: the experiment around which is searched.
-        space: to search.
+    """Refuse keys that the base experiment lacks, that trials share, or with invalid values.
 
     Raises:
         ArtstyleError: naming the first wrong key.
     """
-    for parameter in space.parameters:
-        key = parameter.key
+    for key, parameter in space.parameters.items():
         if not _is_below(key, _SEARCHABLE) or _is_below(key, _NOT_SEARCHABLE):
             raise ArtstyleError(
-                f"{key} cannot be searched: all trials share their images and places",
+                f"{key} cannot be searched: all trials share their images and paths",
                 expected="a key of model or training, or data.views, data.aspect, "
                 "data.online_augmentation",
-                fix=f"give {key} one value, and make a study for each",
+                fix=f"set {key} to one value, and run a study for each",
             )
         for value in parameter.examples():
             with_values(base, {key: value}, source=f"tuning.space.{key}")
 
 
 def trial_config(base: TrainingExperiment, values: Mapping[str, Any]) -> TrainingExperiment:
-    """The base experiment with the values of a trial.
+    """Return the base experiment with the values of a trial.
 
     Raises:
         ArtstyleError: if they do not go together.
@@ -93,12 +69,12 @@ def trial_config(base: TrainingExperiment, values: Mapping[str, Any]) -> Trainin
 
 
 def description_of(config: TuneExperiment) -> dict[str, Any]:
-    """What makes a study the same: objective, engine and experiment, but no place of a machine."""
+    """Return what identifies a study: objective, engine and experiment, but no paths."""
     content = config.model_dump(mode="json")
     tuning = content.pop("tuning")
-    for name in _PLACES_AT_THE_TOP:
+    for name in _PATHS_AT_THE_TOP:
         del content[name]
-    for section, keys in _PLACES.items():
+    for section, keys in _PATHS.items():
         content[section] = {k: v for k, v in content[section].items() if k not in keys}
     flat = {
         f"{section}.{key}": value
@@ -115,7 +91,7 @@ def description_of(config: TuneExperiment) -> dict[str, Any]:
 
 
 def num_steps(base: TrainingExperiment, space: SearchSpace, tuning: TuningConfig) -> int:
-    """How many values a trial reports at most: epochs, or folds."""
+    """Return how many values a trial reports at most: epochs, or folds."""
     if tuning.objective.scheme != "validation":
         return tuning.objective.num_folds - 1
     epochs = [
@@ -126,38 +102,38 @@ def num_steps(base: TrainingExperiment, space: SearchSpace, tuning: TuningConfig
 
 
 def groups_to_fill(base: TrainingExperiment, space: SearchSpace) -> list[list[TrainingExperiment]]:
-    """Configs whose rows of the trunk cache cover those of all trials.
+    """Return configs whose cached activations cover those of all trials.
 
     Returns:
         Groups of configs that differ in phases only; none if there are too many combinations.
     """
-    below = list(_variants(base, space, _changes_rows))
+
+    def changes_activations(key: str) -> bool:
+        return _is_below(key, ("data", "model")) and key not in _ABOVE_ALL_ROWS
+
     groups = [
         list(_variants(config, space, lambda key: _BOUNDARIES.fullmatch(key) is not None))
-        for config in below
+        for config in _variants(base, space, changes_activations)
     ]
     return [group for group in groups if group]
 
 
-def _changes_rows(key: str) -> bool:
-    return _is_below(key, ("data", "model")) and key not in _ABOVE_ALL_ROWS
-
-
 def _variants(
-    base: TrainingExperiment, space: SearchSpace, is_wanted: Any
+    base: TrainingExperiment, space: SearchSpace, includes: Callable[[str], bool]
 ) -> Iterator[TrainingExperiment]:
-    """The base with all combinations of the wanted parameters; nothing if they are too many."""
-    wanted = [parameter for parameter in space.parameters if is_wanted(parameter.key)]
-    values: list[Sequence[Any]] = [parameter.all_values() or () for parameter in wanted]
-    listed = [(p.key, v) for p, v in zip(wanted, values, strict=True) if v]
-    if math.prod(len(several) for _, several in listed) > _MOST_COMBINATIONS:
+    """Yield the base with all combinations of some parameters; nothing if they are too many."""
+    listed = {
+        key: values
+        for key, parameter in space.parameters.items()
+        if includes(key) and (values := parameter.all_values()) is not None
+    }
+    if math.prod(map(len, listed.values())) > _MOST_COMBINATIONS:
         return
-    for combination in itertools.product(*(several for _, several in listed)):
-        chosen = dict(zip((key for key, _ in listed), combination, strict=True))
+    for combination in itertools.product(*listed.values()):
         try:
-            yield trial_config(base, chosen)
+            yield trial_config(base, dict(zip(listed, combination, strict=True)))
         except ArtstyleError:
-            continue  # a trial with these values will fail, and say why
+            continue  # a trial with these values will fail with this error
 
 
 def _is_below(key: str, sections: Sequence[str]) -> bool:

@@ -1,4 +1,4 @@
-"""What a study leaves behind: tables, figures, and its results as JSON values and as text."""
+"""The outputs of a study: tables, figures, and its results as JSON values and as text."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ import pandas as pd
 
 from artstyle_tf.images.index.image_tables import csv_text
 from artstyle_tf.plots.bars import plot_bars
-from artstyle_tf.plots.parallel_coordinates import plot_parallel_coordinates
-from artstyle_tf.plots.pareto_front import plot_pareto_front
 from artstyle_tf.plots.theme import save_figure
-from artstyle_tf.plots.tuning_history import plot_tuning_history
-from artstyle_tf.plots.tuning_slices import SearchedParameter, plot_tuning_slices
+from artstyle_tf.plots.tuning_figures import (
+    SearchedParameter,
+    plot_parallel_coordinates,
+    plot_pareto_front,
+    plot_tuning_history,
+    plot_tuning_slices,
+)
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import write_text
-from artstyle_tf.tuning.importances import score_of
 from artstyle_tf.tuning.live_board import short_value
-from artstyle_tf.tuning.search_space import Parameter, SearchSpace
+from artstyle_tf.tuning.parameters import Parameter
+from artstyle_tf.tuning.search_space import SearchSpace
 from artstyle_tf.tuning.study import best_first
 from artstyle_tf.tuning.study_folder import StudyFolder
 from artstyle_tf.tuning.study_verdict import Verdict
@@ -33,9 +36,9 @@ _SCORE_NAMES = {
 
 
 def write_trials(
-    place: StudyFolder, records: Sequence[TrialRecord], space: SearchSpace, metrics: Sequence[str]
+    folder: StudyFolder, records: Sequence[TrialRecord], space: SearchSpace, metrics: Sequence[str]
 ) -> None:
-    """Writes one row a trial."""
+    """Write one row a trial."""
     rows = []
     for record in records:
         last = record.steps[max(record.steps)] if record.steps else None
@@ -50,18 +53,18 @@ def write_trials(
                 "retry_of": record.retry_of,
                 "repeat_of": record.repeat_of,
                 "reason": record.reason,
-                **{key: record.values.get(key) for key in space.keys},
+                **{key: record.values.get(key) for key in space.parameters},
             }
         )
     table = pd.DataFrame(rows)
     if rows:
         for column in ("retry_of", "repeat_of"):
-            table[column] = table[column].astype("Int64")  # whole numbers, some missing
-    write_text(place.trials_file, csv_text(table))
+            table[column] = table[column].astype("Int64")  # integers, some missing
+    write_text(folder.trials_file, csv_text(table))
 
 
 def draw_figures(
-    place: StudyFolder,
+    folder: StudyFolder,
     records: Sequence[TrialRecord],
     space: SearchSpace,
     metrics: Sequence[str],
@@ -70,29 +73,28 @@ def draw_figures(
     scheme: str,
     lines: Mapping[str, float],
 ) -> None:
-    """Draws what can be drawn of so many trials.
+    """Draw the figures that so many trials allow.
 
     Optuna draws these too (`optuna.visualization.matplotlib`), but leaves out pruned and failed
     trials, writes long choices and, in our style, logarithmic ticks over each other, and uses
     pyplot, which keeps its figures and its style for the whole process.
 
     Args:
-        place: of the study.
+        folder: of the study.
         records: all trials.
-        space: that they are from.
+        space: of the study.
         metrics: objectives.
-        importances: key -> share; none are drawn if empty.
+        importances: key -> share; not drawn if empty.
         scheme: of the objective.
         lines: see `plot_tuning_history`.
     """
     score_name = _SCORE_NAMES[scheme]
-    names = short_names(space.keys)
-    scores = [score_of(record) for record in records]
+    names = short_names(list(space.parameters))
     ended = [record for record in records if record.state != "running"]
     figures = {
         "optimization_history": plot_tuning_history(
             [record.number for record in ended],
-            [score_of(record) for record in ended],
+            [record.score for record in ended],
             [record.state for record in ended],
             score_name=score_name,
             lines=lines,
@@ -102,17 +104,14 @@ def draw_figures(
         figures["parameter_importances"] = plot_bars(
             [names[key] for key in importances],
             list(importances.values()),
-            axis_name="Share of the variance of the scores",
-            title="What mattered",
+            axis_name="Importance (share of the variance of the scores)",
+            title="Parameter importances",
         )
-    judged = [(record, score) for record, score in zip(records, scores, strict=True) if score]
-    if judged:
-        searched = [
-            _searched(space[key], names[key], [record for record, _ in judged])
-            for key in space.keys
-        ]
-        values = [score for _, score in judged]
-        complete = [record.state == "complete" for record, _ in judged]
+    scored = [record for record in records if record.score]
+    if scored:
+        searched = [_searched(key, space.parameters[key], names[key], scored) for key in names]
+        values = [record.score or 0.0 for record in scored]
+        complete = [record.state == "complete" for record in scored]
         figures["slices"] = plot_tuning_slices(searched, values, complete, score_name=score_name)
         figures["parallel_coordinates"] = plot_parallel_coordinates(
             searched, values, complete, score_name=score_name
@@ -129,11 +128,11 @@ def draw_figures(
             cost_name="Training time, s",
         )
     for name, figure in figures.items():
-        save_figure(figure, place.figures / f"{name}.png")
+        save_figure(figure, folder.figures / f"{name}.png")
 
 
 def short_names(keys: Sequence[str]) -> dict[str, str]:
-    """Dotted keys -> their ends, as long as needed to tell them apart."""
+    """Return dotted key -> its end, as long as needed to distinguish it from the others."""
 
     def is_clear(name: str) -> bool:
         return sum(f".{key}".endswith(f".{name}") for key in keys) == 1
@@ -146,19 +145,21 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
     return names
 
 
-def _searched(parameter: Parameter, name: str, records: Sequence[TrialRecord]) -> SearchedParameter:
-    values: list[Any] = [record.values.get(parameter.key) for record in records]
-    if parameter.kind != "categorical":
+def _searched(
+    key: str, parameter: Parameter, name: str, records: Sequence[TrialRecord]
+) -> SearchedParameter:
+    if parameter.type != "categorical":
+        values = [record.values.get(key) for record in records]
         return SearchedParameter(name, values, log=parameter.log)
     texts = [
-        str(parameter.token_of(value)) if parameter.key in record.values else None
-        for value, record in zip(values, records, strict=True)
+        str(parameter.token_of(record.values[key])) if key in record.values else None
+        for record in records
     ]
     return SearchedParameter(name, texts, choices=[str(token) for token in parameter.tokens])
 
 
-def in_words(result: dict[str, Any]) -> str:
-    """The result as text."""
+def summarize_study(result: dict[str, Any]) -> str:
+    """Return the result as text."""
     states = ", ".join(f"{count} {state}" for state, count in result["trials"].items() if count)
     lines = [f"Trials:  {states}"]
     if result["ended_early"] is not None:
@@ -178,7 +179,7 @@ def in_words(result: dict[str, Any]) -> str:
 
 
 def best_entry(best: Sequence[TrialRecord], verdict: Verdict) -> dict[str, Any]:
-    """The winner, as `best.json` has it."""
+    """Return the content of `best.json`."""
     record = next(record for record in best if record.number == verdict.winner)
     confirmed = next((r for r in verdict.recipes if r["trial"] == record.number), None)
     return {
@@ -188,12 +189,12 @@ def best_entry(best: Sequence[TrialRecord], verdict: Verdict) -> dict[str, Any]:
 
 
 def record_entry(record: TrialRecord) -> dict[str, Any]:
-    """A trial by its number, values and scores."""
+    """Return number, values and scores of a trial as JSON values."""
     return {"trial": record.number, "values": record.values, "scores": record.scores}
 
 
 def no_valid_trial(records: Sequence[TrialRecord]) -> ArtstyleError:
-    """The error for a study in which nothing can be named the winner."""
+    """Return the error for a study without a complete trial."""
     states = Counter(record.state for record in records)
     counted = ", ".join(f"{count} {state}" for state, count in states.items()) or "no trial"
     reason = next((f"; trial {r.number} {r.state}: {r.reason}" for r in records if r.reason), "")
@@ -201,17 +202,17 @@ def no_valid_trial(records: Sequence[TrialRecord]) -> ArtstyleError:
         "No trial has a score, so there is no best one",
         received=f"{counted}{reason}",
         expected="at least one complete trial",
-        fix="repair that and choose another --run-name, or let the study go on with more --trials",
+        fix="repair that and choose another --run-name, or continue the study with more --trials",
     )
 
 
-def space_in_words(space: SearchSpace) -> dict[str, str]:
-    """Key -> what it may be, and when."""
-    return {parameter.key: _range_in_words(parameter) for parameter in space.parameters}
+def describe_space(space: SearchSpace) -> dict[str, str]:
+    """Return key -> its range or choices and its conditions, as text."""
+    return {key: _describe(parameter) for key, parameter in space.parameters.items()}
 
 
-def _range_in_words(parameter: Parameter) -> str:
-    if parameter.kind == "categorical":
+def _describe(parameter: Parameter) -> str:
+    if parameter.type == "categorical":
         words = " | ".join(str(token) for token in parameter.tokens)
     else:
         words = f"{parameter.low:g} to {parameter.high:g}" + (", log" if parameter.log else "")

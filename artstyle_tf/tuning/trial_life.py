@@ -1,4 +1,4 @@
-"""What happens inside the process of a trial: it computes, reports and ends with its parent."""
+"""The code inside a trial's process: it computes, reports and ends with its parent."""
 
 from __future__ import annotations
 
@@ -17,46 +17,42 @@ from artstyle_tf.system.standard_streams import prepare_standard_streams
 
 
 class TrialPrunedError(Exception):
-    """Raised inside a trial that is given up."""
+    """Raised inside a trial that is pruned."""
 
 
 class TrialLink:
-    """What a trial has of the one who started it.
-
-    Args:
-        connection: to there.
-    """
+    """A trial's connection to the process that started it."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def report(self, step: int, value: float) -> None:
-        """Reports a value on the way.
+        """Report an intermediate value.
 
         Raises:
-            TrialPrunedError: if the trial is to be given up.
+            TrialPrunedError: if the trial is to be pruned.
         """
         self._connection.send(("report", (step, value)))
         if self._connection.recv():
             raise TrialPrunedError(f"after step {step} with {value:.3f}")
 
-    def tell(self, message: str) -> None:
-        """Lets a person know."""
+    def send_message(self, message: str) -> None:
+        """Send a message for the user."""
         self._connection.send(("message", message))
 
 
 def serve(connection: Connection, function: str, job: Any, log_file: str, num_threads: int) -> None:
-    """The life of a trial's process: calls the function, sends what becomes of it, ends.
+    """Run a trial's process: call the function, send its result, and exit.
 
     Args:
-        connection: to the one who started it.
+        connection: to the parent.
         function: "module:function", called with the job and a `TrialLink`.
-        job: what it gets.
-        log_file: where everything goes that is printed.
+        job: its argument.
+        log_file: for everything that is printed.
         num_threads: of TensorFlow and BLAS.
     """
-    # What the server has imported stays. Looking through it for garbage takes time in every trial,
-    # and copies the pages that it lies on, which are shared until somebody writes to them.
+    # The modules that the server has imported stay. Garbage collection of them takes time in every
+    # trial, and copies their memory pages, which are shared until they are written to.
     gc.freeze()
     end_with_parent()
     ignore_requests_to_end()
@@ -74,7 +70,7 @@ def serve(connection: Connection, function: str, job: Any, log_file: str, num_th
         connection.send(("failed", _describe_failure(error)))
     sys.stdout.flush()
     sys.stderr.flush()
-    # Without the clean-up that threads of TensorFlow can block.
+    # Without the clean-up, which threads of TensorFlow can block.
     os._exit(0)
 
 
@@ -86,7 +82,7 @@ def _print_into(log_file: str) -> None:
 
 
 def _limit_threads(num_threads: int) -> None:
-    """TensorFlow reads these when it computes for the first time; BLAS is there already."""
+    """Limit threads; TensorFlow reads these variables at its first computation, BLAS is loaded."""
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         os.environ[name] = str(num_threads)
     from threadpoolctl import threadpool_limits
@@ -107,7 +103,7 @@ def _describe_failure(error: BaseException) -> dict[str, Any]:
 
 
 def _is_for_lack_of_room(error: BaseException | None) -> bool:
-    """Whether a full disk is behind it, which is not the fault of what the trial tries."""
+    """Return whether a full disk is the cause, which is not the fault of the trial's values."""
     while error is not None:
         if isinstance(error, OSError) and is_about_room(error):
             return True

@@ -1,8 +1,8 @@
 """Trials in processes of their own, a few at a time.
 
 Keras leaks memory with every network it builds, and a trial may be killed for lack of memory; so
-each has a process that dies with it. Starting one would cost the seconds that TensorFlow takes to
-import. Therefore they are forked from a server that has imported everything and computed nothing:
+each has a process that ends with it. Starting one would cost the seconds that importing TensorFlow
+takes. Therefore they are forked from a server that has imported everything and computed nothing:
 TensorFlow cannot be forked once it has threads.
 """
 
@@ -29,12 +29,12 @@ _SECONDS_TO_END = 5.0
 
 @dataclass(frozen=True)
 class Event:
-    """Something a trial has done.
+    """An event of a trial.
 
     Attributes:
         key: of the trial.
-        kind: reported (a step and a value), message, done (with the result), pruned or failed (with
-            the reason), killed (with what is known).
+        kind: report (of a step and a value), message, done (with the result), pruned or failed
+            (with the reason), killed (with what is known).
         content: see kind.
         seconds: since the trial was started.
     """
@@ -53,12 +53,12 @@ class _Running:
 
 
 class TrialProcesses:
-    """Starts trials and hears what becomes of them.
+    """Starts trials and receives their events.
 
     Args:
         num_workers: trials at a time.
         preload: modules that trials need, imported once.
-        log_file: what trials and libraries print goes there.
+        log_file: for the output of trials and libraries.
         num_threads: for each trial.
     """
 
@@ -81,7 +81,7 @@ class TrialProcesses:
 
     @property
     def running(self) -> list[Hashable]:
-        """Keys of the trials that are being made."""
+        """Keys of the running trials."""
         return list(self._running)
 
     @property
@@ -90,10 +90,10 @@ class TrialProcesses:
         return len(self._running) < self.num_workers
 
     def start(self, key: Hashable, function: str, job: Any) -> None:
-        """Starts a trial.
+        """Start a trial.
 
         Args:
-            key: names it in events.
+            key: identifies it in events.
             function: "module:function", called with the job and a `TrialLink`.
             job: can be pickled.
         """
@@ -106,23 +106,23 @@ class TrialProcesses:
         self._running[key] = _Running(process, ours, time.monotonic())
 
     def process_id(self, key: Hashable) -> int | None:
-        """Of a running trial."""
+        """Return the process id of a running trial."""
         return self._running[key].process.pid
 
-    def answer(self, key: Hashable, *, give_up: bool) -> None:
-        """Answers a report; the trial waits for it."""
-        with contextlib.suppress(OSError):  # it has just been killed: the next event says so
-            self._running[key].connection.send(give_up)
+    def answer(self, key: Hashable, *, prune: bool) -> None:
+        """Answer a report; the trial waits for it."""
+        with contextlib.suppress(OSError):  # it has just been killed: there is an event for that
+            self._running[key].connection.send(prune)
 
     def events(self, timeout: float) -> list[Event]:
-        """What has happened; waits for something, but not longer than `timeout` seconds."""
-        places = {running.connection: key for key, running in self._running.items()}
-        if not places:
+        """Return new events; wait for one at most `timeout` seconds."""
+        keys = {running.connection: key for key, running in self._running.items()}
+        if not keys:
             time.sleep(timeout)
             return []
         return [
-            self._event(places[connection])
-            for connection in wait(list(places), timeout)
+            self._event(keys[connection])
+            for connection in wait(list(keys), timeout)
             if isinstance(connection, Connection)
         ]
 
@@ -143,7 +143,7 @@ class TrialProcesses:
         return Event(key, kind, content, seconds)
 
     def stop(self) -> None:
-        """Ends all trials at once."""
+        """Kill all trials."""
         for running in self._running.values():
             running.process.kill()
         for running in self._running.values():
@@ -151,31 +151,33 @@ class TrialProcesses:
             running.connection.close()
         self._running.clear()
 
-    def run_alone(self, function: str, job: Any, tell: Callable[[str], None], *, what: str) -> Any:
-        """Runs something that is no trial and waits for its result.
+    def run_alone(
+        self, function: str, job: Any, on_message: Callable[[str], None], *, what: str
+    ) -> Any:
+        """Run a function that is not a trial and return its result.
 
         Args:
-            function: as for `start`.
-            job: as for `start`.
-            tell: gets its messages.
-            what: it is, for the error.
+            function: see `start`.
+            job: see `start`.
+            on_message: called with its messages.
+            what: description, for the error.
 
         Raises:
-            RuntimeError: if it failed by a mistake of the program.
-            ArtstyleError: if it failed by a mistake of the user.
+            RuntimeError: if it failed by an error of the program.
+            ArtstyleError: if it failed by an error of the user.
         """
         self.start(what, function, job)
         try:
             while True:
                 for event in self.events(0.5):
                     if event.kind == "message":
-                        tell(event.content)
+                        on_message(event.content)
                     elif event.kind == "done":
                         return event.content
                     elif event.kind == "failed" and event.content["error"] is not None:
                         raise event.content["error"]
                     else:
-                        safe_point()  # whoever wants the program to end may have killed it
+                        safe_point()  # a request to end the program may have killed it
                         raise RuntimeError(f"{what}: {event.content}")
                 safe_point()
         finally:
@@ -191,10 +193,10 @@ def _describe_end(exit_code: int | None) -> str:
 
 @contextlib.contextmanager
 def _silent_descriptors() -> Iterator[None]:
-    """The server inherits where it prints: lines of TensorFlow's native part are for nobody."""
+    """Discard what the server prints, such as lines of TensorFlow's native code."""
     sys.stdout.flush()
     sys.stderr.flush()
-    kept = [os.dup(1), os.dup(2)]
+    saved = [os.dup(1), os.dup(2)]
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
@@ -202,6 +204,6 @@ def _silent_descriptors() -> Iterator[None]:
         os.close(nowhere)
         yield
     finally:
-        for standard, descriptor in zip((1, 2), kept, strict=True):
+        for standard, descriptor in zip((1, 2), saved, strict=True):
             os.dup2(descriptor, standard)
             os.close(descriptor)

@@ -1,6 +1,7 @@
-"""tune: search the keys of an experiment, and train the best again before one is named.
+"""tune: search the keys of an experiment, and confirm the best trials before choosing a winner.
 
-This process proposes trials and remembers them; TensorFlow is only in those that train.
+This process proposes trials and stores their results; only the processes that train import
+TensorFlow.
 """
 
 from __future__ import annotations
@@ -21,38 +22,38 @@ from artstyle_tf.system.files import write_json, write_text
 from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.system.redaction import has_password
 from artstyle_tf.system.threads import usable_cores
-from artstyle_tf.tuning.importances import parameter_importances
 from artstyle_tf.tuning.live_board import LiveBoard
+from artstyle_tf.tuning.optuna_conversion import parameter_importances
+from artstyle_tf.tuning.search_space import SearchSpace
 from artstyle_tf.tuning.settings import TuneExperiment
 from artstyle_tf.tuning.study import Study, best_first, different_recipes
 from artstyle_tf.tuning.study_confirmation import choose_candidates, train_again
 from artstyle_tf.tuning.study_engine import check_engine, open_study
-from artstyle_tf.tuning.study_folder import StudyFolder
-from artstyle_tf.tuning.study_identity import (
+from artstyle_tf.tuning.study_folder import (
+    StudyFolder,
     check_owner,
     claim_folder,
     folder_description,
     identity_of,
 )
-from artstyle_tf.tuning.study_loop import run_study
+from artstyle_tf.tuning.study_loop import StudyLoop
 from artstyle_tf.tuning.study_plan import (
     base_experiment,
     check_space,
     description_of,
     groups_to_fill,
     trial_config,
-    unpack_space,
 )
 from artstyle_tf.tuning.study_results import (
     best_entry,
+    describe_space,
     draw_figures,
-    in_words,
     no_valid_trial,
     record_entry,
-    space_in_words,
+    summarize_study,
     write_trials,
 )
-from artstyle_tf.tuning.study_verdict import Verdict, judge, judge_without_training
+from artstyle_tf.tuning.study_verdict import Verdict, choose_by_confirmation, choose_by_search
 from artstyle_tf.tuning.trial_processes import TrialProcesses
 from artstyle_tf.tuning.trial_records import TrialRecord
 
@@ -66,28 +67,28 @@ PRELOADED = [
     _STUDY_IMAGES,
     "artstyle_tf.images.reading.transforms",  # which the others import when they need it
 ]
-"""What is imported once for all trials."""
+"""Modules that are imported once for all trials."""
 
 
 def run(config: TuneExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Searches, confirms, writes; returns the contract that --json prints."""
+    """Search, confirm and write the results; return what --json prints."""
     return _TuningJob(config, invocation).run()
 
 
 def plan(config: TuneExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Checks space, engine and images and says what `run` would do; writes nothing."""
+    """Check space, engine and images and return what `run` would do; writes nothing."""
     job = _TuningJob(config, invocation)
     tuning = config.tuning
-    # Here, because it imports TensorFlow, see above; a plan forks no process.
+    # Imported here, because it imports TensorFlow, see above; a plan forks no process.
     from artstyle_tf.tuning.study_images import check_study
 
     index, images = job.find_images()
     check_study(job.base, tuning.objective, index, images, invocation.reporter)
     return {
         "dry_run": True,
-        "study": str(job.place.path),
+        "study": str(job.folder.path),
         "engine": tuning.engine,
-        "space": space_in_words(job.space),
+        "space": describe_space(job.space),
         "objective": list(tuning.objective.metrics),
         "num_trials": tuning.num_trials,
         "workers": job.num_workers,
@@ -95,21 +96,19 @@ def plan(config: TuneExperiment, invocation: Invocation) -> dict[str, Any]:
     }
 
 
-def summarize(result: dict[str, Any]) -> str:
-    """The result as text."""
-    return in_words(result)
+summarize = summarize_study
 
 
 class _TuningJob:
-    """What can be wrong is asked for here, before anything is written."""
+    """A tuning job; the constructor checks the config before anything is written."""
 
     def __init__(self, config: TuneExperiment, invocation: Invocation) -> None:
         self.config = config
         self.invocation = invocation
         self.tuning = config.tuning
-        folder = f"param-optim-{config.kind}"
-        self.place = StudyFolder(Path(config.outputs) / folder / (config.run_name or "study"))
-        self.space = unpack_space(self.tuning)
+        kind = f"param-optim-{config.kind}"
+        self.folder = StudyFolder(Path(config.outputs) / kind / (config.run_name or "study"))
+        self.space = SearchSpace(self.tuning.space)
         self.base = base_experiment(config)
         check_space(self.base, self.space)
         check_engine(self.tuning)
@@ -122,9 +121,9 @@ class _TuningJob:
     def run(self) -> dict[str, Any]:
         if self.tuning.storage is not None and has_password(self.tuning.storage):
             self.invocation.reporter.warn(
-                "tuning.storage holds a password, which others on this machine see in the list of "
-                "processes or the config file that it comes from. PGPASSWORD or ~/.pgpass keep it "
-                "to yourself; nothing that is written holds it"
+                "tuning.storage contains a password, which others on this machine can see in the "
+                "list of processes or in the config file. Put it into PGPASSWORD or ~/.pgpass "
+                "instead; no file of the study contains it"
             )
         with self.invocation.stopwatch.stage("preparation"):
             index, table = self.find_images()
@@ -134,40 +133,41 @@ class _TuningJob:
                 self.config,
                 self.base,
                 self.space,
-                self.place,
+                self.folder,
                 basis=about,
                 reporter=self.invocation.reporter,
             )
         ) as study:
-            claim_folder(self.place, self._folder_description(about))
+            claim_folder(self.folder, self._folder_description(about))
             return self._run(study, index, table)
 
     def find_images(self) -> tuple[ImageIndex, pd.DataFrame]:
-        """Lists and splits the images, and checks that the folder is not another study's.
+        """List and split the images, and check that the folder is not another study's.
 
         Raises:
             ArtstyleError: if it is, before anything is written.
         """
         about = description_of(self.config)
-        check_owner(self.place, self._folder_description(about))
+        check_owner(self.folder, self._folder_description(about))
         index, table = index_and_split(self.config.data, self.invocation.reporter)
         about |= identity_of(table)
-        check_owner(self.place, self._folder_description(about))
+        check_owner(self.folder, self._folder_description(about))
         return index, table
 
     def _folder_description(self, about: Mapping[str, Any]) -> dict[str, Any]:
         return folder_description(self.tuning, {"space": self.space.describe(), **about})
 
     def _run(self, study: Study, index: ImageIndex, table: pd.DataFrame) -> dict[str, Any]:
-        invocation, tuning, reporter = self.invocation, self.tuning, self.invocation.reporter
-        write_text(self.place.config_file, dump_yaml(self.config))
+        tuning, reporter = self.tuning, self.invocation.reporter
+        stage = self.invocation.stopwatch.stage
+        write_text(self.folder.config_file, dump_yaml(self.config))
         processes = TrialProcesses(
             self.num_workers,
             preload=PRELOADED,
-            log_file=self.place.log_file,
+            log_file=self.folder.log_file,
             num_threads=self.num_threads,
         )
-        with invocation.stopwatch.stage("preparation"):
+        with stage("preparation"):
             self._images = processes.run_alone(
                 f"{_STUDY_IMAGES}:prepare_study",
                 (self.base, tuning.objective, index, table),
@@ -175,21 +175,22 @@ class _TuningJob:
                 what="preparing the images",
             )
         if not study.is_finished():
-            with invocation.stopwatch.stage("trunk_cache"):
+            with stage("trunk_cache"):
                 self._fill(processes, groups_to_fill(self.base, self.space))
+        loop = StudyLoop(
+            study,
+            processes,
+            function=_TRAIN,
+            job_of=lambda proposal: self._job(trial_config(self.base, proposal.values)),
+            board=LiveBoard(reporter, study.metrics, study.num_trials),
+            heartbeat_seconds=tuning.heartbeat_seconds,
+            reporter=reporter,
+        )
         try:
-            with invocation.stopwatch.stage("trials"):
-                run_study(
-                    study,
-                    processes,
-                    function=_TRAIN,
-                    job_of=lambda proposal: self._job(trial_config(self.base, proposal.values)),
-                    board=LiveBoard(reporter, study.metrics, study.num_trials),
-                    heartbeat_seconds=tuning.heartbeat_seconds,
-                    reporter=reporter,
-                )
+            with stage("trials"):
+                loop.run()
         except BaseException:
-            # What has ended it is worth telling, not that there is no table either.
+            # The error of the loop is raised, not that the table cannot be written either.
             with contextlib.suppress(ArtstyleError):
                 self._write_trials(study)
             raise
@@ -199,21 +200,21 @@ class _TuningJob:
         return self._finish(study, processes)
 
     def _write_trials(self, study: Study) -> None:
-        write_trials(self.place, study.records(), self.space, study.metrics)
+        write_trials(self.folder, study.records(), self.space, study.metrics)
 
     def _finish(self, study: Study, processes: TrialProcesses) -> dict[str, Any]:
-        invocation, place = self.invocation, self.place
+        folder, stopwatch = self.folder, self.invocation.stopwatch
         records = study.records()
         best = different_recipes(best_first(records, study.metrics), study.recipes)
         if not best:
             raise no_valid_trial(records)
-        with invocation.stopwatch.stage("confirmation"):
-            verdict = self._judge(best, processes)
+        with stopwatch.stage("confirmation"):
+            verdict = self._choose_winner(best, processes)
         self._write_winner(best, verdict)
-        with invocation.stopwatch.stage("figures"):
+        with stopwatch.stage("figures"):
             importances = parameter_importances(records, self.space, seed=self.config.seed)
             draw_figures(
-                place,
+                folder,
                 records,
                 self.space,
                 study.metrics,
@@ -222,7 +223,7 @@ class _TuningJob:
                 lines=verdict.lines,
             )
         result = {
-            "study": str(place.path),
+            "study": str(folder.path),
             "kind": self.config.kind,
             "engine": self.tuning.engine,
             "trials": pd.Series([record.state for record in records]).value_counts().to_dict(),
@@ -233,18 +234,20 @@ class _TuningJob:
             "confirmation": verdict.sentences,
             "verdicts": verdict.verdicts,
             "importances": importances,
-            "best_config": str(place.best_config_file),
-            "figures": str(place.figures),
-            "seconds": invocation.stopwatch.seconds(),
+            "best_config": str(folder.best_config_file),
+            "figures": str(folder.figures),
+            "seconds": stopwatch.seconds(),
         }
-        write_json(place.summary_file, result)
+        write_json(folder.summary_file, result)
         return result
 
-    def _judge(self, best: Sequence[TrialRecord], processes: TrialProcesses) -> Verdict:
+    def _choose_winner(self, best: Sequence[TrialRecord], processes: TrialProcesses) -> Verdict:
         settings = self.tuning.confirmation
-        num_images = self._num_judged()
         if settings.top == 0:
-            verdict = judge_without_training(best, num_images)
+            splits = self._images.table["split"]
+            on_validation = self.tuning.objective.scheme == "validation"
+            evaluated = splits == "val" if on_validation else splits != "test"
+            verdict = choose_by_search(best, int(evaluated.sum()))
         else:
             candidates = choose_candidates(self.base, best, settings)
             if settings.changes:
@@ -252,14 +255,14 @@ class _TuningJob:
                 self._fill(processes, list(configs.values()))
             recipes, labels = train_again(
                 candidates,
-                self.place.confirmations,
+                self.folder.confirmations,
                 processes,
                 function=_TRAIN,
-                job_of=lambda config: self._job(config, wants_predictions=True),
+                job_of=lambda config: self._job(config, with_predictions=True),
                 num_seeds=settings.seeds,
                 reporter=self.invocation.reporter,
             )
-            verdict = judge(
+            verdict = choose_by_confirmation(
                 recipes,
                 labels,
                 best,
@@ -275,13 +278,13 @@ class _TuningJob:
         changes = self.tuning.confirmation.changes if self.tuning.confirmation.top else {}
         winner = trial_config(self.base, {**record.values, **changes})
         winner = winner.model_copy(update={"run_name": None})
-        self.place.write_winner(winner, number=record.number)
-        write_json(self.place.best_file, best_entry(best, verdict))
+        self.folder.write_winner(winner, number=record.number)
+        write_json(self.folder.best_file, best_entry(best, verdict))
 
     def _fill(
         self, processes: TrialProcesses, groups: Sequence[Sequence[TrainingExperiment]]
     ) -> None:
-        """Computes what all trials will read, so that they do not wait for each other."""
+        """Compute the activations that all trials read, so that they do not wait for each other."""
         for group in groups:
             processes.run_alone(
                 f"{_STUDY_IMAGES}:fill_trunk_cache",
@@ -290,11 +293,5 @@ class _TuningJob:
                 what="filling the trunk cache",
             )
 
-    def _job(self, config: TrainingExperiment, *, wants_predictions: bool = False) -> Any:
-        return (config, self.tuning.objective, self._images, wants_predictions)
-
-    def _num_judged(self) -> int:
-        splits = self._images.table["split"]
-        if self.tuning.objective.scheme == "validation":
-            return int((splits == "val").sum())
-        return int((splits != "test").sum())
+    def _job(self, config: TrainingExperiment, *, with_predictions: bool = False) -> Any:
+        return (config, self.tuning.objective, self._images, with_predictions)

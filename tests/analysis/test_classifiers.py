@@ -10,10 +10,11 @@ from sklearn.metrics import f1_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from artstyle_tf.analysis.classifier_files import load_classifier, save_classifier
 from artstyle_tf.analysis.classifiers import (
     CLASSIFIER_NAMES,
     build_classifier_pipeline,
+    load_classifier,
+    save_classifier,
 )
 from artstyle_tf.analysis.feature_classifiers import search_classifier
 from artstyle_tf.analysis.group_scaler import GroupScaler
@@ -45,7 +46,7 @@ def search(name, features, labels, folds, *, is_copy=None, num_candidates=2, see
 
 
 @pytest.mark.parametrize("name", CLASSIFIER_NAMES)
-def test_every_classifier_learns_and_is_kept(name, tmp_path):
+def test_every_classifier_is_fitted_and_saved(name, tmp_path):
     features, labels = blobs()
     folds = np.arange(len(labels)) // 3 % 2
     found = search(name, features, labels, folds, num_candidates=1)
@@ -58,7 +59,7 @@ def test_every_classifier_learns_and_is_kept(name, tmp_path):
     np.testing.assert_array_equal(loaded.predict(new), predicted)
 
 
-def test_a_fold_is_judged_by_what_has_not_learned_it_and_copies_are_learned_but_judge_nothing():
+def test_folds_are_scored_out_of_fold_and_copies_are_training_data_only():
     features, labels = blobs()
     features = features + np.random.default_rng(1).normal(0, 3, features.shape)
     folds = np.arange(len(labels)) // 3 % 3
@@ -68,15 +69,15 @@ def test_a_fold_is_judged_by_what_has_not_learned_it_and_copies_are_learned_but_
     )
     scores = []
     for number in range(3):
-        learned, judged = folds != number, (folds == number) & ~is_copy
+        learned, evaluated = folds != number, (folds == number) & ~is_copy
         fitted = clone(found.pipeline).fit(features[learned], labels[learned])
-        predicted = fitted.predict(features[judged])
-        scores.append(f1_score(labels[judged], predicted, average="macro"))
+        predicted = fitted.predict(features[evaluated])
+        scores.append(f1_score(labels[evaluated], predicted, average="macro"))
     assert found.fold_macro_f1 == pytest.approx(np.mean(scores))
     assert found.fold_macro_f1 < 1.0
 
 
-def test_the_seed_decides_and_the_best_draw_is_taken():
+def test_the_search_is_reproducible_and_returns_the_best_draw():
     features, labels = blobs()
     features = features + np.random.default_rng(1).normal(0, 3, features.shape)
     folds = np.arange(len(labels)) // 3 % 3
@@ -103,7 +104,7 @@ def test_there_are_never_more_components_than_images():
     assert pipeline.named_steps["components"].n_components == 5
 
 
-def test_what_could_run_code_is_refused(tmp_path):
+def test_files_that_could_run_code_are_refused(tmp_path):
     file = tmp_path / "classifier.skops"
     stranger = make_pipeline(FunctionTransformer(pickle.loads))
     save_classifier(file, stranger)

@@ -19,7 +19,7 @@ STYLES = ["bold", "fine", "wide", "missing"]
 
 @pytest.fixture(scope="module")
 def images():
-    """Wide can be told by block1a only; bold and fine by the top and by block2b."""
+    """Only block1a separates wide; the top and block2b separate bold and fine."""
     generator = np.random.default_rng(3)
     labels = np.repeat([0, 1, 2], 40)
     clusters = np.arange(120) // 2
@@ -46,14 +46,14 @@ def test_a_style_is_lost_without_the_only_depth_that_shows_it(table):
     assert abs(lost(table, "top", "wide")) < 0.1
 
 
-def test_what_two_depths_know_is_missed_by_neither_and_each_knows_it_alone(table):
+def test_information_of_two_depths_is_missed_without_neither(table):
     for depth in ("top", "block2b"):
         assert abs(lost(table, depth, "fine")) < 0.1
         assert lost(table, depth, "fine", kind="only") < 0.1
     assert lost(table, "block1a", "fine", kind="only") > 0.3
 
 
-def test_intervals_tell_which_depth_is_needed(table):
+def test_intervals_show_which_depth_is_needed(table):
     losses = depth_losses(table)
     assert list(losses) == ["top", "block1a", "block2b"]
     assert losses["block1a"].can_be_told_apart

@@ -49,7 +49,7 @@ def test_the_mean_of_a_map_is_taken(classifier, tiny_backbone):
         np.testing.assert_allclose(features(model, layer), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_an_embedding_keeps_its_length(tiny_backbone):
+def test_embeddings_are_not_normalized_again(tiny_backbone):
     model = build_embedding_model(tiny_backbone(), dimension=5, dropout=0, seed=0).model
     network = build_feature_network(model, "output")
     assert network.groups[0].has_one_scale
@@ -57,6 +57,6 @@ def test_an_embedding_keeps_its_length(tiny_backbone):
     np.testing.assert_allclose(lengths, 1, rtol=1e-5)
 
 
-def test_an_unknown_layer_is_refused_with_what_is_near(classifier):
+def test_an_unknown_layer_is_refused_with_similar_names(classifier):
     with pytest.raises(ArtstyleError, match="block2b_add"):
         build_feature_network(classifier.model, "block2b_ad")

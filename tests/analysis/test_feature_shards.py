@@ -15,13 +15,13 @@ def table(count):
 
 
 def features_of(rows):
-    """Three numbers that tell which image a row is of."""
+    """Three numbers that identify the image of a row."""
     numbers = rows["path"].str.removeprefix("path-").astype(int).to_numpy()
     return np.stack([numbers, numbers**2, -numbers], axis=1)
 
 
 class Counted:
-    """Computes features and remembers how many images came at once."""
+    """Computes features and records the batch sizes."""
 
     def __init__(self, fails_at=None):
         self.sizes = []
@@ -61,7 +61,7 @@ def test_a_shard_can_be_used_alone_by_other_tools(tmp_path):
     assert json.loads((found.folder / "features.json").read_text())["num_images"] == 10
 
 
-def test_an_interrupted_extraction_goes_on_where_it_stopped(tmp_path):
+def test_an_interrupted_extraction_resumes_where_it_stopped(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         shards(tmp_path).extract(Counted(fails_at=2))
     again = shards(tmp_path)
@@ -96,7 +96,7 @@ def test_other_images_or_another_network_have_a_folder_of_their_own(tmp_path):
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((3, 2)), np.full((4, 2), np.nan), np.zeros(4)])
-def test_features_that_are_none_are_not_written(tmp_path, wrong):
+def test_invalid_features_are_not_written(tmp_path, wrong):
     found = shards(tmp_path, 4)
     with pytest.raises(ValueError, match="finite features"):
         found.extract(lambda rows: wrong)
@@ -123,8 +123,8 @@ def test_a_shard_of_other_features_is_computed_again(tmp_path, wrong):
     assert found.missing() == [0]
 
 
-def test_a_packed_shard_is_computed_again(tmp_path):
-    """It could become any number of gigabytes."""
+def test_a_compressed_shard_is_computed_again(tmp_path):
+    """It could decompress to any number of gigabytes."""
     found = shards(tmp_path)
     found.extract(Counted())
     file = found.folder / "features-00001.npz"

@@ -13,7 +13,7 @@ def blobs():
     return 2 * np.eye(3)[labels] + generator.normal(size=(60, 3)), labels
 
 
-def test_each_image_is_predicted_by_what_has_not_learned_it():
+def test_each_image_is_predicted_out_of_fold():
     features, labels = blobs()
     folds = np.arange(60) % 4
     found = out_of_fold_probabilities(features, labels, folds, num_classes=3)
@@ -54,7 +54,7 @@ def test_typical_and_ambiguous_images():
 
 
 @pytest.mark.parametrize("choose", [most_typical, most_ambiguous])
-def test_what_is_known_of_probabilities_is_not_changed(choose):
+def test_probabilities_are_not_changed(choose):
     probabilities = np.array([[0.6, 0.4], [0.3, 0.7]])
     choose(np.array([0, 1]), probabilities, per_class=1)
     assert probabilities.tolist() == [[0.6, 0.4], [0.3, 0.7]]

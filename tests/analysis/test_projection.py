@@ -17,7 +17,7 @@ def two_blobs(each=15):
 
 
 @pytest.mark.parametrize("method", ["pca", "tsne", "umap"])
-def test_neighbors_stay_neighbors_and_the_seed_decides(method):
+def test_neighbors_stay_neighbors_and_projections_are_reproducible(method):
     features, labels = two_blobs()
     settings = ProjectionConfig(umap_neighbors=8)
     points = project(features, method, settings=settings, seed=3)
@@ -38,7 +38,7 @@ def test_principal_components_are_those_of_the_singular_values():
     np.testing.assert_allclose(np.abs(points), np.abs(left[:, :2] * values[:2]), atol=1e-4)
 
 
-def test_few_images_have_a_place_too():
+def test_few_images_can_be_projected():
     features, _ = two_blobs(2)
     assert np.isfinite(project(features, "tsne", settings=USUAL, seed=0)).all()
     with pytest.raises(ArtstyleError, match="too few images"):

@@ -12,7 +12,7 @@ import pytest
 from documented_names import undocumented_names
 from PIL import Image
 
-from artstyle_tf.analysis.classifier_files import load_classifier
+from artstyle_tf.analysis.classifiers import load_classifier
 from artstyle_tf.cli.main import main
 from artstyle_tf.metrics.classification import classification_summary
 
@@ -81,7 +81,7 @@ def test_the_json_contract_of_an_analysis(analysis):
         assert -1 <= analysis["clusters"][part]["adjusted_rand_index"] <= 1
 
 
-def test_features_are_kept_with_paths_and_parents(analysis):
+def test_features_are_stored_with_paths_and_parents(analysis):
     (file,) = Path(analysis["features"]).glob("*.npz")
     with np.load(file, allow_pickle=False) as shard:
         manifest = pd.read_csv("outputs/models/direct/images.csv", keep_default_na=False)
@@ -104,7 +104,7 @@ def test_features_are_kept_with_paths_and_parents(analysis):
     np.testing.assert_allclose(first, expected, rtol=1e-3, atol=1e-5)
 
 
-def test_only_training_images_decide_and_their_scores_are_those_of_the_predictions(analysis):
+def test_classifiers_are_chosen_on_training_images_and_scores_match_predictions(analysis):
     folder = Path(analysis["results"])
     names = json.loads(Path("outputs/models/direct/class_names.json").read_text())
     for name, entry in analysis["classifiers"].items():
@@ -118,7 +118,7 @@ def test_only_training_images_decide_and_their_scores_are_those_of_the_predictio
             assert len(table) == analysis["num_images"]["val" if part[0] == "v" else "test"]
 
 
-def test_a_kept_classifier_repeats_its_predictions(analysis):
+def test_a_saved_classifier_repeats_its_predictions(analysis):
     folder = Path(analysis["results"]) / "classifiers" / "gradient_boosting"
     (file,) = Path(analysis["features"]).glob("*.npz")
     with np.load(file, allow_pickle=False) as shard:
@@ -132,14 +132,15 @@ def test_a_kept_classifier_repeats_its_predictions(analysis):
     )
 
 
-def test_every_image_has_a_row_and_the_doubted_ones_are_listed(analysis):
+def test_every_image_has_a_row_and_suspected_label_errors_are_listed(analysis):
     folder = Path(analysis["results"])
     table = pd.read_csv(folder / "images.csv")
     assert len(table) == sum(STYLES.values())
-    assert table["doubted"].sum() == analysis["num_doubted"]
-    doubts = pd.read_csv(folder / "label_doubts.csv")
-    assert set(doubts["path"]) == set(table.loc[table["doubted"], "path"])
-    assert (doubts["suggested"] != doubts["label"]).all()
+    suspected = table["suspected_label_error"]
+    assert suspected.sum() == analysis["num_suspected_label_errors"]
+    errors = pd.read_csv(folder / "label_errors.csv")
+    assert set(errors["path"]) == set(table.loc[suspected, "path"])
+    assert (errors["suggested"] != errors["label"]).all()
     right = (table["label"] == table["prediction"]).mean()
     assert right == pytest.approx(analysis["out_of_fold"]["accuracy"])
 
@@ -197,7 +198,7 @@ def test_depths_of_a_style_head_are_left_out_in_turn(workplace, capsys):
     assert not (Path(result["figures"]) / "depths.png").exists()
 
 
-def test_an_interrupted_analysis_is_made_by_the_same_command(workplace, capsys, monkeypatch):
+def test_an_interrupted_analysis_is_completed_by_the_same_command(workplace, capsys, monkeypatch):
     from artstyle_tf.analysis import image_analysis as image_analysis
 
     def interrupt(*arguments, **options):
@@ -231,7 +232,7 @@ def test_other_images_and_a_bare_backbone_can_be_analyzed(workplace, capsys, wri
     assert (result["dimension"], sum(result["num_images"].values())) == (12, 24)
 
 
-def test_what_is_wrong_is_said_before_anything_is_written(workplace, capsys):
+def test_errors_are_reported_before_anything_is_written(workplace, capsys):
     before = sorted(Path("outputs").rglob("*"))
     assert main(["--run", "outputs/models/none"], verb="analyze-features") == 2
     assert main([], verb="analyze-features") == 2
@@ -246,7 +247,7 @@ def test_what_is_wrong_is_said_before_anything_is_written(workplace, capsys):
     assert sorted(Path("outputs").rglob("*")) == before
 
 
-def test_compare_puts_all_approaches_on_the_same_images(workplace, capsys):
+def test_compare_evaluates_all_approaches_on_the_same_images(workplace, capsys):
     runs = ["outputs/models/direct", "outputs/models/triplet", "outputs/analyses/direct-pooled"]
     assert compare("--runs", *runs, "timed_images=4") == 0
     result = json_from(capsys)
@@ -300,10 +301,10 @@ def test_only_shared_images_are_compared(workplace, capsys):
     shutil.rmtree("outputs/models/triplet/validation")
     table.assign(path="elsewhere/" + table["path"]).to_csv(file, index=False)
     assert compare("timed_images=2", "--runs", *runs) == 2
-    assert "not measured on the same images" in capsys.readouterr().err
+    assert "not evaluated on the same images" in capsys.readouterr().err
     table.assign(label=table["label"].iloc[::-1].to_numpy()).to_csv(file, index=False)
     assert compare("timed_images=2", "--runs", *runs) == 2
-    assert "other styles of the same images" in capsys.readouterr().err
+    assert "different labels for the same images" in capsys.readouterr().err
 
 
 def test_a_dry_comparison_times_and_writes_nothing(workplace, capsys):

@@ -54,7 +54,7 @@ SCORES = {
     "repeats",
     "folds",
     "baseline",
-    "answers",
+    "selective_prediction",
 }
 
 
@@ -100,7 +100,7 @@ def test_the_json_contract(validated):
     )
 
 
-def test_every_image_is_judged_once_and_groups_stay_together(validated):
+def test_every_image_is_predicted_once_and_groups_stay_together(validated):
     folds = pd.read_csv("outputs/cross_validation/first/folds.csv")
     assert len(folds) == sum(STYLES.values())
     assert set(folds.columns) == {
@@ -156,7 +156,9 @@ def test_folds_share_the_cache_and_the_prepared_images(validated, monkeypatch):
     assert second["random"]["repeats"][0] == validated["random"]["repeats"][0]
 
 
-def test_an_interrupted_one_continues_after_its_last_fold(validated, monkeypatch, capsys):
+def test_an_interrupted_cross_validation_continues_after_its_last_fold(
+    validated, monkeypatch, capsys
+):
     options = ["--group-pattern", "^([^_]+)_", "--run-name", "broken", "--repeats", "2"]
     train_fold, trained = fold_training.train_fold, []
 
@@ -179,7 +181,7 @@ def test_an_interrupted_one_continues_after_its_last_fold(validated, monkeypatch
         assert resumed[scheme] == validated[scheme]
 
 
-def test_the_table_names_both_figures_and_the_gap(validated, capsys):
+def test_the_table_shows_both_schemes_and_the_gap(validated, capsys):
     from artstyle_tf.evaluation.cross_validate import summarize
 
     text = summarize(validated)
@@ -238,7 +240,7 @@ def test_names_that_look_like_groups_are_pointed_out(validated, capsys):
         (["kind=other"], "kind: direct or triplet"),
     ],
 )
-def test_what_cannot_be_validated_is_refused_before_anything_is_written(
+def test_invalid_cross_validations_are_refused_before_anything_is_written(
     validated, capsys, arguments, message
 ):
     before = sorted(Path("outputs").rglob("*"))
@@ -247,7 +249,7 @@ def test_what_cannot_be_validated_is_refused_before_anything_is_written(
     assert sorted(Path("outputs").rglob("*")) == before
 
 
-def test_an_embedding_is_validated_by_its_neighbors(validated, capsys):
+def test_an_embedding_is_evaluated_by_its_neighbors(validated, capsys):
     Path("triplet.yaml").write_text(TRIPLET)
     arguments = ["--config", "triplet.yaml", "--run-name", "embedding", "--json", "--quiet"]
     assert main(arguments, verb="cross-validate") == 0

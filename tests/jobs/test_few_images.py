@@ -90,7 +90,8 @@ def test_of_a_single_style_maps_and_clusters_are_made(workplace, capsys):
     shutil.rmtree("images/fine")
     code, found, said = bare_analysis(capsys)
     assert code == 0
-    assert (found["out_of_fold"], found["num_doubted"], found["classifiers"]) == (None, None, {})
+    assert found["num_suspected_label_errors"] is None
+    assert (found["out_of_fold"], found["classifiers"]) == (None, {})
     assert found["projections"] == ["pca"]
     assert "It takes two styles that 3 folds can divide" in said
 

@@ -110,7 +110,7 @@ def test_an_analysis_places_the_points_unless_it_is_of_an_earlier_run(workplace)
     folder = Path("outputs/analyses/look")
     folder.mkdir(parents=True)
     table.to_csv(folder / "images.csv", index=False)
-    found = {"run": "outputs/models/direct", "layer": "pooled", "num_doubted": 2}
+    found = {"run": "outputs/models/direct", "layer": "pooled", "num_suspected_label_errors": 2}
     (folder / "analysis.json").write_text(json.dumps(found))
     assert report("--runs", "outputs/models/direct", "grad_cam=false") == 0
     assert "as the analysis look has placed them (UMAP)" in page_of("direct")
@@ -174,7 +174,7 @@ def test_runs_that_share_no_image_are_shown_without_verdicts(workplace, capsys):
     runs = ["--runs", "outputs/models/direct", "outputs/models/triplet"]
     assert report(*runs, "grad_cam=false") == 0
     page = Path(json_from(capsys)["overview"]).read_text(encoding="utf-8")
-    assert "not measured on the same images" in page
+    assert "not evaluated on the same images" in page
     assert "disagreements" not in re.findall(r'<section id="(\w+)"', page)
 
 

@@ -18,7 +18,8 @@ from artstyle_tf.cli.main import main
 from artstyle_tf.config.experiment import DirectExperiment
 from artstyle_tf.config.loading import load_config
 from artstyle_tf.system.errors import ArtstyleError
-from artstyle_tf.tuning.search_space import Parameter, SearchSpace
+from artstyle_tf.tuning.parameters import IntParameterConfig
+from artstyle_tf.tuning.search_space import SearchSpace
 from artstyle_tf.tuning.settings import TUNE_EXPERIMENTS
 from artstyle_tf.tuning.study_plan import (
     base_experiment,
@@ -26,7 +27,6 @@ from artstyle_tf.tuning.study_plan import (
     groups_to_fill,
     num_steps,
     trial_config,
-    unpack_space,
 )
 from artstyle_tf.tuning.study_results import short_names
 
@@ -88,7 +88,7 @@ def test_the_json_contract(tuned, study):
     assert len(answer["verdicts"]) == 1
 
 
-def test_it_says_how_it_goes(tuned):
+def test_progress_is_reported(tuned):
     said = (tuned / "said.txt").read_text()
     assert "2/2: macro-F1" in said
     assert "train images in 2 views" in said
@@ -118,7 +118,7 @@ def test_a_changed_space_is_refused(tuned, monkeypatch, capsys):
     monkeypatch.chdir(tuned)
     changed = "tuning.space={training.batch_size: {type: categorical, choices: [8]}}"
     said = refused(capsys, changed)
-    assert "about something else" in said
+    assert "does not match this command" in said
     assert "space.training.phases.0.learning_rate" in said
     assert "other values for training.optimizer" in refused(
         capsys, "training.optimizer.weight_decay=0.5"
@@ -166,7 +166,7 @@ def refused(capsys, *arguments):
     return capsys.readouterr().err
 
 
-def test_mistakes_are_told_before_anything_is_written(tmp_path, monkeypatch, capsys):
+def test_errors_are_reported_before_anything_is_written(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("tune.yaml").write_text(CONFIG)
     space = "tuning.space={%s: {type: int, low: 1, high: 2}}"
@@ -190,7 +190,7 @@ def test_mistakes_are_told_before_anything_is_written(tmp_path, monkeypatch, cap
 @pytest.mark.parametrize("kind", ["direct", "triplet"])
 def test_the_shipped_spaces_hold_what_training_takes(kind):
     config = load_config(TUNE_EXPERIMENTS, CONFIGS / f"tune_{kind}.yaml")
-    base, space = base_experiment(config), unpack_space(config.tuning)
+    base, space = base_experiment(config), SearchSpace(config.tuning.space)
     check_space(base, space)
     assert num_steps(base, space, config.tuning) == 7
     groups = groups_to_fill(base, space)
@@ -221,8 +221,9 @@ def test_a_list_is_replaced_before_its_entries():
 
 def test_too_many_combinations_are_not_computed_beforehand():
     config = load_config(TUNE_EXPERIMENTS, CONFIGS / "tune_direct.yaml")
-    sizes = Parameter("model.image_size_px", "int", low=32, high=300)
-    assert groups_to_fill(base_experiment(config), SearchSpace([sizes])) == []
+    sizes = IntParameterConfig(type="int", low=32, high=300)
+    space = SearchSpace({"model.image_size_px": sizes})
+    assert groups_to_fill(base_experiment(config), space) == []
 
 
 def test_short_names_stay_different():

@@ -33,7 +33,7 @@ def test_bars_are_the_accuracies_of_the_bins_and_fuller_ones_are_more_opaque(pre
     assert opacities[table["count"].argmin()] == opacities.min()
 
 
-def test_the_curve_ends_where_all_images_are_answered(predictions):
+def test_the_curve_ends_where_all_predictions_are_accepted(predictions):
     probabilities, labels = predictions
     (curve,) = plot(*predictions).axes[1].get_lines()
     coverage, accuracy = curve.get_data()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from artstyle_tf.plots.clusters import plot_contingency, plot_silhouettes
+from artstyle_tf.plots.feature_figures import plot_contingency, plot_silhouettes
 from artstyle_tf.plots.score_intervals import plot_score_intervals
 from artstyle_tf.plots.theme import save_figure
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
 
-from artstyle_tf.plots.depth_ablation import plot_depth_ablation
+from artstyle_tf.plots.feature_figures import plot_depth_ablation
 from artstyle_tf.plots.theme import save_figure
 
 DEPTHS, STYLES = ["block1a", "top"], [None, "$x_1^2$", "wide"]
@@ -25,7 +25,7 @@ def table():
     )
 
 
-def test_losses_are_signed_points_and_those_that_are_sure_are_bold(tmp_path):
+def test_losses_are_signed_points_and_significant_ones_are_bold(tmp_path):
     figure = plot_depth_ablation(table(), DEPTHS, title="run")
     axes, bar = figure.axes
     *cells, note = axes.texts
@@ -53,7 +53,7 @@ def test_losses_are_signed_points_and_those_that_are_sure_are_bold(tmp_path):
     assert colors[1, 0][0] > colors[1, 0][2]  # orange is lost
 
 
-def test_where_nothing_is_sure_it_is_said():
+def test_a_figure_without_significant_losses_says_so():
     unsure = table().assign(lost_low=-1.0, lost_high=1.0)
     figure = plot_depth_ablation(unsure, DEPTHS, title="run")
-    assert "None can be told from 0" in figure.axes[0].texts[-1].get_text()
+    assert "No loss is significant" in figure.axes[0].texts[-1].get_text()

@@ -57,7 +57,7 @@ def test_fills_are_transparent_and_outlines_are_not(distances):
         assert patch.get_edgecolor()[3] == 1
 
 
-def test_the_legend_has_means_counts_and_the_common_area(distances):
+def test_the_legend_has_means_counts_and_the_overlap(distances):
     figure = plot_distance_histogram(*distances, title="t")
     same, different = distances
     *names, common = legend_of(figure)
@@ -65,7 +65,7 @@ def test_the_legend_has_means_counts_and_the_common_area(distances):
         f"same style: mean {same.mean():.2f}, 4,000 pairs",
         f"different styles: mean {different.mean():.2f}, 20,000 pairs",
     ]
-    assert common == f"common to both: {shares_of(figure)[2][0].sum():.0%}"
+    assert common == f"overlap: {shares_of(figure)[2][0].sum():.0%}"
     assert int(common[-3:-1]) == pytest.approx(25, abs=2)  # 0.8 to 1.0, of a width of 0.8
     positions = [lines.get_segments()[0][0][0] for lines in figure.axes[0].collections]
     assert positions == pytest.approx([same.mean(), different.mean()])
@@ -74,12 +74,12 @@ def test_the_legend_has_means_counts_and_the_common_area(distances):
 @pytest.mark.parametrize(
     ("different", "common"), [([0.1, 0.2], "100%"), ([0.1, 1.2], "50%"), ([1.1, 1.2], "0%")]
 )
-def test_the_common_area_says_how_much_distances_tell(different, common):
+def test_the_overlap_shows_how_informative_distances_are(different, common):
     figure = plot_distance_histogram(np.array([0.1, 0.2]), np.array(different), title="t")
-    assert legend_of(figure)[-1] == f"common to both: {common}"
+    assert legend_of(figure)[-1] == f"overlap: {common}"
 
 
-def test_two_small_samples_of_one_distribution_are_not_parted_by_chance():
+def test_two_small_samples_of_one_distribution_overlap():
     generator = np.random.default_rng(0)
     same, different = generator.normal(1, 0.15, 60), generator.normal(1, 0.15, 5000)
     common = legend_of(plot_distance_histogram(same, different, title="t"))[-1]
@@ -94,7 +94,7 @@ def test_a_collapsed_embedding_looks_collapsed(value):
     axes = figure.axes[0]
     assert axes.get_xlim()[0] == 0
     assert axes.get_xlim()[1] >= 2  # 0.001 is not stretched over the whole axis
-    assert legend_of(figure)[-1] == "common to both: 100%"
+    assert legend_of(figure)[-1] == "overlap: 100%"
     assert axes.get_yticks().max() == 1  # no share is above 100%
 
 
@@ -130,7 +130,7 @@ def test_the_name_of_the_margin_stays_inside_the_axes(mean, margin):
     assert axes.get_xlim()[1] > mean + margin - 1e-9
 
 
-def test_what_is_no_distance_is_left_out():
+def test_values_that_are_not_finite_are_left_out():
     same = np.array([0.5, np.nan, np.inf], dtype=np.float32)
     figure = draw(plot_distance_histogram(same, np.ones(2), title="t"))
     assert legend_of(figure)[0] == "same style: mean 0.50, 1 pair"

@@ -57,7 +57,7 @@ def phase_numbers(axes):
 def test_each_panel_shows_its_column():
     history = history_of(("head", 3))
     panels = draw(plot_embedding_health(history)).axes
-    titles = ["Mean distance of pairs", "Active triplets", "Effective rank", "Training loss"]
+    titles = ["Mean pairwise distance", "Active triplets", "Effective rank", "Training loss"]
     assert [axes.get_title() for axes in panels] == titles
     assert [axes.get_xlabel() for axes in panels] == ["Epoch"] * 4
     for axes, column in zip(panels, COLUMNS, strict=True):
@@ -112,7 +112,7 @@ def test_the_margin_is_in_sight_above_a_smaller_loss():
     assert "collapsed: the margin" in [text.get_text() for text in loss.texts]
 
 
-def test_a_loss_without_a_margin_is_not_said_to_show_a_collapse():
+def test_a_loss_without_a_margin_does_not_show_a_collapse():
     loss = plot_embedding_health(history_of(("head", 3))).axes[3]
     assert [text for text in loss.texts if "collapsed" in text.get_text()] == []
 
@@ -133,7 +133,7 @@ def test_any_column_may_be_missing_or_nan(column, how):
         assert [x for x, _ in curve_of(figure.axes[0])] == list(range(1, 9))
 
 
-def test_gaps_and_what_is_no_number_are_left_out():
+def test_gaps_and_values_that_are_not_numbers_are_left_out():
     history = history_of(("head", 4))
     history["mean_distance"] = [1.0, None, np.inf, "0.5", np.nan]  # object, as from rows
     axes = draw(plot_embedding_health(history)).axes[0]

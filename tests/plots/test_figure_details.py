@@ -1,4 +1,4 @@
-"""What test_figures.py leaves open: nothing overlaps, odd input, many classes."""
+"""Details of figures: nothing overlaps, unusual input, many classes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from artstyle_tf.plots.class_distribution import plot_class_distribution
+from artstyle_tf.plots.bars import plot_class_distribution
 from artstyle_tf.plots.confusion_matrix import plot_confusion_matrix
 from artstyle_tf.plots.per_class_scores import plot_per_class_scores
 from artstyle_tf.plots.theme import house_style
@@ -132,7 +132,7 @@ def test_nothing_overlaps_in_a_confusion_matrix(num_classes, normalized):
     assert bar.height == pytest.approx(axes.get_window_extent().height)
 
 
-def test_numbers_that_nobody_could_read_are_left_out():
+def test_illegible_numbers_are_left_out():
     matrix = np.full((120, 120), 12345)
     names = [str(number) for number in range(120)]
     figure = plot_confusion_matrix(matrix, names, normalized=False, title="t")

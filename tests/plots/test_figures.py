@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from artstyle_tf.plots.class_distribution import plot_class_distribution
+from artstyle_tf.plots.bars import plot_class_distribution
 from artstyle_tf.plots.confusion_matrix import plot_confusion_matrix
 from artstyle_tf.plots.per_class_scores import plot_per_class_scores
 from artstyle_tf.plots.theme import save_figure

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from artstyle_tf.plots.fold_scores import plot_fold_scores
+from artstyle_tf.plots.score_intervals import plot_fold_scores
 from artstyle_tf.plots.theme import save_figure
 
 
@@ -17,10 +17,10 @@ def test_each_scheme_shows_network_and_baseline_with_their_intervals(tmp_path):
     figure = plot_fold_scores({"random": summary(0.84, 0.81), "group": summary(0.7, 0.68)})
     (axes,) = figure.axes
     assert [label.get_text().replace("\n", " ") for label in axes.get_yticklabels()] == [
-        "Random folds: trained",
+        "Random folds: model",
         "Random folds: baseline",
-        "No group in two folds: trained",
-        "No group in two folds: baseline",
+        "Folds without a common group: model",
+        "Folds without a common group: baseline",
     ]
     assert [text.get_text() for text in axes.texts] == ["0.840", "0.810", "0.700", "0.680"]
     ends = [line.get_xdata() for line in axes.get_lines() if len(line.get_xdata()) == 2]

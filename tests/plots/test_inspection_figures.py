@@ -7,13 +7,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from artstyle_tf.plots.bars import plot_bars
-from artstyle_tf.plots.channel_densities import plot_channel_densities
-from artstyle_tf.plots.class_distribution import NOT_SPLIT, plot_class_distribution
+from artstyle_tf.plots.bars import (
+    NOT_SPLIT,
+    REST,
+    plot_bars,
+    plot_class_distribution,
+    plot_stacked_bars,
+)
 from artstyle_tf.plots.image_rows import plot_image_rows
-from artstyle_tf.plots.stacked_bars import REST, plot_stacked_bars
-from artstyle_tf.plots.style_boxes import plot_style_boxes
-from artstyle_tf.plots.style_differences import plot_style_differences
+from artstyle_tf.plots.style_measures import (
+    plot_channel_densities,
+    plot_style_boxes,
+    plot_style_differences,
+)
 from artstyle_tf.plots.theme import house_style
 
 STYLES = ["Art Deco", "$x_1^2$", "<script>alert(1)</script>", "a\nb", "日本"]
@@ -102,7 +108,7 @@ def test_bars_take_values_below_zero():
     assert [text.get_text() for text in axes.texts] == ["0.30", "-0.05"]
 
 
-def test_densities_share_their_axes_and_cut_off_what_is_white_paper():
+def test_densities_share_their_axes_and_cut_off_peaks_such_as_white_paper():
     generator = np.random.default_rng(1)
     histograms = {}
     for style in STYLES:
@@ -117,7 +123,7 @@ def test_densities_share_their_axes_and_cut_off_what_is_white_paper():
 
 
 @pytest.mark.parametrize("num_styles", [2, 5, 30])
-def test_differences_are_antisymmetric_and_gray_where_nothing_is_certain(num_styles):
+def test_differences_are_antisymmetric_and_gray_where_not_significant(num_styles):
     styles = [f"style {n:02d}" for n in range(num_styles)]
     rows = [
         ("brightness", first, second, 0.5, 0.01 if (i + j) % 2 else 0.6)

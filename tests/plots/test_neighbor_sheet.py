@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from artstyle_tf.plots.image_cells import CELL_INCHES
+from artstyle_tf.plots.image_rows import CELL_INCHES
 from artstyle_tf.plots.neighbor_sheet import choose_queries, plot_neighbor_sheet
 from artstyle_tf.plots.theme import BLACK, GRAY, GREEN, RED, class_labels, house_style, save_figure
 
@@ -29,7 +29,7 @@ def image_of(level, size_px=16):
 
 
 def sheet_of(num_rows, names, *, num_neighbors=8, title="run: test"):
-    """Row r asks for an image of class r; every second neighbor is of it."""
+    """The query of row r is of class r; every second neighbor is, too."""
     of_row = [names[row % len(names)] for row in range(num_rows)]
     captions = [
         [(f"{name} {0.5 + 0.01 * column:.2f}", column % 2 == 0) for column in range(num_neighbors)]
@@ -57,13 +57,13 @@ def captions_of(figure):
     return [text for text in texts if text.get_fontsize() == 7]
 
 
-def test_of_each_class_the_most_misplaced_comes_first_then_the_most_typical():
+def test_of_each_class_the_worst_query_comes_first_then_the_best():
     labels = np.array([5, 2, 5, 2, 5, 2])
     is_right = rows_of("+++-", "++--", "----", "+---", "++++", "+++-")
     assert choose_queries(labels, is_right) == [3, 5, 2, 4]
 
 
-def test_of_as_many_mistakes_the_nearer_ones_are_worse():
+def test_of_equally_many_errors_the_nearer_ones_are_worse():
     labels = np.zeros(4, int)
     assert choose_queries(labels, rows_of("+++-", "-+++", "++++", "+-++")) == [1, 2]
     # However near it is, a neighbor never outweighs two others.
@@ -71,7 +71,7 @@ def test_of_as_many_mistakes_the_nearer_ones_are_worse():
     assert choose_queries(labels[:2], rows_of("+--------", "-------++")) == [0, 1]
 
 
-def test_queries_that_do_equally_well_have_one_row_the_first():
+def test_queries_with_equal_scores_have_one_row_the_first():
     is_right = rows_of(*["+-+-+-+-+"] * 7)
     assert choose_queries(np.array([0] * 4 + [1] * 3), is_right) == [0, 4]
     assert choose_queries(np.array([3]), rows_of("--")) == [0]
@@ -86,7 +86,7 @@ def test_more_rows_come_from_both_ends_in_turn():
     assert sorted(choose_queries(labels, is_right, rows_per_class=9)) == [0, 1, 2, 3, 4]
 
 
-def test_where_rows_are_short_mistakes_of_the_worst_classes_are_kept():
+def test_where_rows_are_few_errors_of_the_worst_classes_remain():
     labels = np.repeat([0, 1, 2], 2)
     is_right = rows_of("+++-", "++++", "----", "+---", "++--", "++++")
     assert choose_queries(labels, is_right, most_rows=6) == [0, 1, 2, 3, 4, 5]
@@ -113,7 +113,7 @@ def test_without_queries_or_neighbors_there_is_nothing_to_choose():
     assert choose_queries(np.array([1, 0, 1]), np.zeros((3, 0), bool)) == [1, 0]
 
 
-def test_a_query_stands_left_of_its_neighbors_and_frames_tell_who_is_who():
+def test_a_query_is_left_of_its_neighbors_and_frames_mark_their_classes():
     figure = draw(sheet_of(2, ["Cubism", "Rococo"], num_neighbors=3))
     frames = frames_of(figure)
     assert [color for _, _, color in frames] == [BLACK, GREEN, RED, GREEN] * 2
@@ -191,7 +191,7 @@ def test_long_captions_lose_their_middle_and_never_touch():
     assert words[-1] == "$x^{ 0.57"
 
 
-def test_names_that_cannot_be_drawn_cost_no_figure(tmp_path):
+def test_names_that_cannot_be_drawn_do_not_break_a_figure(tmp_path):
     names = ["浮世絵", "a\nb", "𓀀𓀁"]
     shown = dict(zip(names, class_labels(names), strict=True))
     draw(sheet_of(3, list(shown.values())))  # as callers should: without a warning

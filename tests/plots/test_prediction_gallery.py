@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from artstyle_tf.plots.image_rows import plot_image_rows
-from artstyle_tf.plots.prediction_gallery import choose_for_gallery
+from artstyle_tf.plots.image_rows import choose_for_gallery, plot_image_rows
 from artstyle_tf.plots.theme import GREEN, RED, save_figure
 
 
-def test_mistakes_come_first_then_the_hardest_of_what_is_right():
+def test_errors_come_first_then_the_least_confident_correct_predictions():
     labels = np.array([0, 0, 0, 0, 2, 2])
     predictions = np.array([0, 1, 0, 2, 2, 2])
     confidences = np.array([0.9, 0.6, 0.7, 0.8, 0.5, 0.4])
@@ -15,7 +14,7 @@ def test_mistakes_come_first_then_the_hardest_of_what_is_right():
     assert rows == [[3, 1, 2, 0], [5, 4]]
 
 
-def test_half_of_a_row_is_for_what_is_right_if_there_is_as_much():
+def test_half_of_a_row_shows_correct_predictions_if_there_are_enough():
     labels = np.zeros(20, int)
     predictions = np.repeat([1, 0], 10)
     rows = choose_for_gallery(labels, predictions, np.linspace(0, 1, 20), columns=8)
@@ -24,7 +23,7 @@ def test_half_of_a_row_is_for_what_is_right_if_there_is_as_much():
     assert len(rows[0]) == 8
 
 
-def test_frames_and_captions_say_what_is_right(tmp_path):
+def test_frames_and_captions_mark_correct_predictions(tmp_path):
     image = np.full((16, 16, 3), 128, np.uint8)
     figure = plot_image_rows(
         [[image, image], [image]],

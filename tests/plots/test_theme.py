@@ -19,7 +19,7 @@ def test_every_figure_is_made_without_pyplot():
 import sys, tempfile
 from pathlib import Path
 import numpy as np, pandas as pd
-from artstyle_tf.plots.class_distribution import plot_class_distribution
+from artstyle_tf.plots.bars import plot_class_distribution
 from artstyle_tf.plots.confusion_matrix import plot_confusion_matrix
 from artstyle_tf.plots.distance_histogram import plot_distance_histogram
 from artstyle_tf.plots.embedding_health import plot_embedding_health
@@ -98,7 +98,7 @@ def test_saving_leaves_one_file_of_the_right_size(tmp_path):
         assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
 
 
-def test_a_folder_that_cannot_be_written_is_the_users_to_mend(tmp_path):
+def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path):
     (tmp_path / "file").write_text("in the way")
     figure, _ = new_figure(2, 2)
     with pytest.raises(ArtstyleError, match="Cannot write"):

@@ -3,11 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from artstyle_tf.plots.parallel_coordinates import plot_parallel_coordinates
-from artstyle_tf.plots.pareto_front import plot_pareto_front
 from artstyle_tf.plots.theme import save_figure
-from artstyle_tf.plots.tuning_history import plot_tuning_history
-from artstyle_tf.plots.tuning_slices import SearchedParameter, plot_tuning_slices
+from artstyle_tf.plots.tuning_figures import (
+    SearchedParameter,
+    plot_parallel_coordinates,
+    plot_pareto_front,
+    plot_tuning_history,
+    plot_tuning_slices,
+)
 
 PARAMETERS = [
     SearchedParameter("rate", [1e-4, 1e-3, 1e-2], log=True),
@@ -19,7 +22,7 @@ SCORES = [0.6, 0.8, 0.9]
 COMPLETE = [True, True, False]
 
 
-def test_history_follows_the_best_complete_trial_and_marks_what_failed(tmp_path):
+def test_history_follows_the_best_complete_trial_and_marks_failed_ones(tmp_path):
     figure = plot_tuning_history(
         [0, 1, 2, 3],
         [0.6, 0.9, None, 0.8],

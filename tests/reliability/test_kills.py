@@ -153,7 +153,7 @@ def test_kills_of_analyze_features(server, copy_of_finished, finished):
     )
     ended = server.run("analyze-features", *options, cwd=copy_of_finished)
     assert ended.code == 0 or "exists already" in ended.err, ended.err
-    for name in ("images.csv", "label_doubts.csv"):
+    for name in ("images.csv", "label_errors.csv"):
         folder = "outputs/analyses/look"
         found = (copy_of_finished / folder / name).read_text()
         assert found == (finished / folder / name).read_text()

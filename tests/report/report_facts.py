@@ -191,7 +191,7 @@ def make_further() -> FurtherResults:
         "size_bytes": 2_000_000,
     }
     return FurtherResults(
-        analysis={"name": "run-pooled", "num_doubted": 3},
+        analysis={"name": "run-pooled", "num_suspected_label_errors": 3},
         cross_validation={
             "random": {"macro_f1": 0.8, "macro_f1_interval": [0.7, 0.9]},
             "group": {"macro_f1": 0.6, "macro_f1_interval": [0.5, 0.7]},

@@ -101,7 +101,7 @@ def test_what_is_there_already_is_not_advised():
     assert [c for c in commands if "analyze_features" in c]
     commands = [step.command or "" for step in steps_of(make_further())]
     assert not [c for c in commands if "export_model" in c or "analyze_features" in c]
-    assert "3 labels are doubtful" in " ".join(step.text for step in steps_of(make_further()))
+    assert "3 suspected label errors" in " ".join(step.text for step in steps_of(make_further()))
 
 
 def test_confidences_are_called_bad_when_few_images_cannot_explain_it():

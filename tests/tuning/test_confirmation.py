@@ -8,11 +8,10 @@ import pytest
 from artstyle_tf.metrics.comparison import compare_predictions
 from artstyle_tf.tuning.study_confirmation import Recipe
 from artstyle_tf.tuning.study_verdict import (
+    choose_by_confirmation,
+    choose_by_search,
     compare_recipes,
-    judge,
-    judge_without_training,
-    rank,
-    scores_in_words,
+    describe_scores,
 )
 from artstyle_tf.tuning.trial_records import TrialRecord
 
@@ -20,7 +19,7 @@ LABELS = np.repeat([0, 1, 2], 40)
 
 
 def recipe(name, *shares_wrong, seed=0):
-    """Trainings that are wrong about such shares of the images."""
+    """Trainings with errors on such shares of the images."""
     generator = np.random.default_rng(seed)
     rows = []
     for share in shares_wrong:
@@ -58,8 +57,9 @@ def test_the_mean_over_new_seeds_decides_not_the_search():
         TrialRecord(7, "complete", {}, scores={"macro_f1": 0.95}),
         TrialRecord(3, "complete", {}, scores={"macro_f1": 0.91}),
     ]
-    assert [r.name for r in rank([lucky, solid])] == ["trial 3", "trial 7"]
-    verdict = judge([lucky, solid, baseline], LABELS, best, num_classes=3, changed=False)
+    verdict = choose_by_confirmation(
+        [lucky, solid, baseline], LABELS, best, num_classes=3, changed=False
+    )
     assert verdict.winner == 3
     assert verdict.warnings == []
     assert "trial 3 is better than trial 7" in verdict.verdicts[0]
@@ -68,10 +68,10 @@ def test_the_mean_over_new_seeds_decides_not_the_search():
     assert [entry["trial"] for entry in verdict.recipes] == [3, 7, None]
 
 
-def test_a_lead_inside_the_noise_is_warned_of():
+def test_a_lead_inside_the_noise_gives_a_warning():
     close = [recipe("trial 1", 0.20, 0.2), recipe("trial 2", 0.21, 0.2, seed=1)]
     best = [TrialRecord(n, "complete", {}, scores={"macro_f1": 0.8}) for n in (1, 2)]
-    verdict = judge(close, LABELS, best, num_classes=3, changed=True)
+    verdict = choose_by_confirmation(close, LABELS, best, num_classes=3, changed=True)
     assert "inside the noise" in verdict.warnings[0]
     assert "in the search" not in verdict.sentences[0]
 
@@ -79,25 +79,25 @@ def test_a_lead_inside_the_noise_is_warned_of():
 @pytest.mark.parametrize(
     ("best_epochs", "is_warned_of"), [((0, 0), True), ((0, 3), False), ((None, None), False)]
 )
-def test_phases_that_never_helped_are_warned_of(best_epochs, is_warned_of):
+def test_phases_that_never_helped_give_a_warning(best_epochs, is_warned_of):
     winner = dataclasses.replace(recipe("trial 1", 0.1, 0.1), best_epochs=best_epochs)
     loser = recipe("trial 2", 0.4, 0.4, seed=1)
     best = [TrialRecord(n, "complete", {}, scores={"macro_f1": 0.8}) for n in (1, 2)]
-    verdict = judge([winner, loser], LABELS, best, num_classes=3, changed=True)
-    assert any("kept the first weights" in text for text in verdict.warnings) == is_warned_of
+    verdict = choose_by_confirmation([winner, loser], LABELS, best, num_classes=3, changed=True)
+    assert any("kept the initial weights" in text for text in verdict.warnings) == is_warned_of
 
 
-def test_without_new_seeds_the_images_say_how_much_noise_there_is():
+def test_without_new_seeds_the_noise_follows_from_the_number_of_images():
     best = [
         TrialRecord(4, "complete", {}, scores={"macro_f1": 0.81}),
         TrialRecord(5, "complete", {}, scores={"macro_f1": 0.80}),
     ]
-    verdict = judge_without_training(best, 214)
+    verdict = choose_by_search(best, 214)
     assert verdict.winner == 4
     assert "its lead of 0.010 over trial 5 is inside the noise" in verdict.warnings[1]
     assert "to within 0.054" in verdict.warnings[1]  # 2 sqrt(0.81 * 0.19 / 214)
-    assert len(judge_without_training(best, 40_000).warnings) == 1
+    assert len(choose_by_search(best, 40_000).warnings) == 1
 
 
-def test_words():
-    assert scores_in_words([recipe("a", 0.25)], {}) == ["a: 0.750 with a new seed"]
+def test_scores_are_described():
+    assert describe_scores([recipe("a", 0.25)], {}) == ["a: 0.750 with a new seed"]

@@ -1,4 +1,4 @@
-"""Workers killed with -9 in the middle of a trial: nothing is lost, and nothing left running."""
+"""Workers killed with -9 in the middle of a trial: nothing is lost, and nothing is left running."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def wait_until(condition, seconds=HUNG_SECONDS):
         if condition():
             return
         time.sleep(0.1)
-    raise AssertionError("it never happened")
+    raise AssertionError("timed out")
 
 
 def states(trials):
@@ -60,8 +60,8 @@ def url(request):
     return request.getfixturevalue("postgres_url") if request.param == "postgresql" else None
 
 
-def test_a_killed_workers_trials_are_made_by_another(url, tmp_path):
-    """They pretend to be two machines, so that only heartbeats tell that one is dead."""
+def test_trials_of_a_killed_worker_are_run_by_another(url, tmp_path):
+    """They pretend to be two machines, so that only heartbeats show that one is dead."""
     options = ["--trials", "4", "--workers", "2", "--quiet"]
     options += [] if url is None else ["--storage", url]
     first = worker(tmp_path, *options, "--host", "first", "--seconds", "600")
@@ -76,13 +76,13 @@ def test_a_killed_workers_trials_are_made_by_another(url, tmp_path):
     assert sorted(states(kept)) == ["COMPLETE"] * 4 + ["FAIL"] * 2
     for trial in kept:
         history = trial.system_attrs.get("retry_history", [])
-        for number in history:  # made again with the very values
+        for number in history:  # run again with the same values
             assert kept[number].state.name == "FAIL"
             assert kept[number].params == trial.params
     assert sum(bool(trial.system_attrs.get("retry_history")) for trial in kept) == 2
 
 
-def test_a_killed_trial_is_made_again_at_once(tmp_path):
+def test_a_killed_trial_is_run_again_at_once(tmp_path):
     for seconds in (3, 12, 48):  # on a busy machine the trial can be over before it is killed
         folder = tmp_path / f"{seconds} seconds"
         folder.mkdir()
@@ -93,7 +93,7 @@ def test_a_killed_trial_is_made_again_at_once(tmp_path):
         if made["number"] == 1:
             break
     assert made == {**made, "number": 1, "state": "complete"}
-    assert "Trial 0 was killed by SIGKILL, e.g. for lack of memory; it is made again." in errors
+    assert "Trial 0 was killed by SIGKILL, e.g. for lack of memory; it is run again." in errors
 
 
 def kill_first_trial(study, folder):
@@ -108,7 +108,7 @@ def kill_first_trial(study, folder):
         time.sleep(0.1)
 
 
-def test_trials_end_with_a_worker_that_is_killed(tmp_path):
+def test_trials_end_with_their_killed_worker(tmp_path):
     study = worker(tmp_path, "--trials", "2", "--workers", "2", "--seconds", "600")
     wait_until(lambda: states(trials_in(tmp_path, None)) == ["RUNNING"] * 2)
     servers = children(study.pid)
@@ -119,13 +119,13 @@ def test_trials_end_with_a_worker_that_is_killed(tmp_path):
     wait_until(lambda: not any(Path(f"/proc/{trial}").exists() for trial in trials))
 
 
-def test_an_interrupted_study_goes_on(tmp_path):
+def test_an_interrupted_study_can_be_resumed(tmp_path):
     options = ["--trials", "3", "--workers", "1", "--seconds", "0.3"]
     study = worker(tmp_path, *options[:-1], "600")
     wait_until(lambda: states(trials_in(tmp_path, None)) == ["RUNNING"])
     study.send_signal(signal.SIGINT)
     study.communicate(timeout=HUNG_SECONDS)
-    # The trial waits to be made again; nothing runs.
+    # The trial waits to be run again; nothing runs.
     assert states(trials_in(tmp_path, None)) == ["FAIL", "WAITING"]
     printed = worker(tmp_path, *options).communicate(timeout=HUNG_SECONDS)[0]
     assert [trial["state"] for trial in json.loads(printed)] == ["complete"] * 3

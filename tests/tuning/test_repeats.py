@@ -1,25 +1,26 @@
-"""The same training is not made twice, and a space that is exhausted ends a study."""
+"""The same training is not repeated, and an exhausted space ends a study."""
 
 from __future__ import annotations
 
 import contextlib
 
 import pytest
+from search_parameters import parameter
 from test_studies import COMMON, keras_tuner_study, optuna_study
 
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import SILENT
 from artstyle_tf.tuning.live_board import LiveBoard
 from artstyle_tf.tuning.repeats import Recipes
-from artstyle_tf.tuning.search_space import Parameter, SearchSpace
+from artstyle_tf.tuning.search_space import SearchSpace
 from artstyle_tf.tuning.study import different_recipes
-from artstyle_tf.tuning.study_loop import run_study
+from artstyle_tf.tuning.study_loop import StudyLoop
 from artstyle_tf.tuning.trial_processes import Event
 from artstyle_tf.tuning.trial_records import Proposal, TrialRecord
 
-BATCH = Parameter("batch", "categorical", choices=(16, [64]))
-TWO = SearchSpace([BATCH])
-FOUR = SearchSpace([BATCH, Parameter("blocks", "int", low=2, high=3)])
+BATCH = parameter("categorical", choices=(16, [64]))
+TWO = SearchSpace({"batch": BATCH})
+FOUR = SearchSpace({"batch": BATCH, "blocks": parameter("int", low=2, high=3)})
 
 
 @pytest.fixture(params=["optuna", "keras_tuner"])
@@ -39,7 +40,7 @@ def open_study(request, tmp_path):
 
 
 class InstantProcesses:
-    """Trials that end as soon as they are looked at; the score follows from the values."""
+    """Trials that end at once; the score follows from the values."""
 
     def __init__(self, num_workers, outcome=None):
         self.num_workers = num_workers
@@ -64,7 +65,7 @@ class InstantProcesses:
 
 
 def run(study, processes):
-    run_study(
+    StudyLoop(
         study,
         processes,
         function="",
@@ -72,7 +73,7 @@ def run(study, processes):
         board=LiveBoard(SILENT, study.metrics, study.num_trials),
         heartbeat_seconds=100,
         reporter=SILENT,
-    )
+    ).run()
 
 
 @pytest.mark.parametrize("num_workers", [1, 3])
@@ -97,8 +98,8 @@ def test_no_recipe_is_trained_twice_and_an_exhausted_space_ends_the_study(
 
 
 def test_a_repeat_takes_score_and_steps_and_counts(tmp_path):
-    """Wide enough not to be exhausted, and so narrow at the start that values come again."""
-    space = SearchSpace([BATCH, Parameter("rate", "float", low=0.1, high=0.1 + 1e-9)])
+    """The space is too large to be exhausted, but values are often proposed again."""
+    space = SearchSpace({"batch": BATCH, "rate": parameter("float", low=0.1, high=0.1 + 1e-9)})
     same = Recipes(space, lambda values: values["batch"], num_trials=8)
     with optuna_study(tmp_path, space, **{**COMMON, "num_trials": 8}, recipes=same) as study:
         first = study.ask()
@@ -165,15 +166,15 @@ def test_a_trial_whose_values_are_still_being_written_may_be_a_twin():
 @pytest.mark.parametrize(
     ("parameters", "number"),
     [
-        ([Parameter("a", "categorical", choices=(1, 1, True, [1]))], 2),
-        ([Parameter("a", "int", low=1, high=9, step=3)], 3),
-        ([Parameter("a", "float", low=0.1, high=0.4, step=0.1)], 4),
-        ([Parameter("a", "float", low=0.3, high=0.3)], 1),
-        ([BATCH, Parameter("b", "int", low=1, high=5, when={"batch": (16,)})], 6),
-        ([BATCH, Parameter("b", "float", low=1, high=5, when={"batch": (32,)})], 2),
-        ([BATCH, Parameter("b", "float", low=1, high=5, when={"batch": (16,)})], None),
-        ([Parameter("a", "float", low=0.1, high=0.4)], None),
-        ([Parameter("a", "int", low=1, high=10**12)], None),
+        ({"a": parameter("categorical", choices=(1, 1, True, [1]))}, 2),
+        ({"a": parameter("int", low=1, high=9, step=3)}, 3),
+        ({"a": parameter("float", low=0.1, high=0.4, step=0.1)}, 4),
+        ({"a": parameter("float", low=0.3, high=0.3)}, 1),
+        ({"batch": BATCH, "b": parameter("int", low=1, high=5, when={"batch": (16,)})}, 6),
+        ({"batch": BATCH, "b": parameter("float", low=1, high=5, when={"batch": (32,)})}, 2),
+        ({"batch": BATCH, "b": parameter("float", low=1, high=5, when={"batch": (16,)})}, None),
+        ({"a": parameter("float", low=0.1, high=0.4)}, None),
+        ({"a": parameter("int", low=1, high=10**12)}, None),
     ],
 )
 def test_how_many_combinations_a_space_holds(parameters, number):
@@ -181,8 +182,8 @@ def test_how_many_combinations_a_space_holds(parameters, number):
     assert (None if found is None else len(found)) == number
 
 
-def test_steps_of_floats_are_the_same_whoever_rounds_them(tmp_path):
-    space = SearchSpace([Parameter("a", "float", low=0.1, high=0.7, step=0.1)])
+def test_steps_of_floats_do_not_depend_on_rounding(tmp_path):
+    space = SearchSpace({"a": parameter("float", low=0.1, high=0.7, step=0.1)})
     with optuna_study(tmp_path, space, **{**COMMON, "num_trials": 300}) as study:
         run(study, InstantProcesses(1, lambda values: {"macro_f1": values["a"]}))
         assert len({record.values["a"] for record in study.records()}) == 7
@@ -190,7 +191,7 @@ def test_steps_of_floats_are_the_same_whoever_rounds_them(tmp_path):
 
 
 def test_different_values_that_train_the_same_are_one_recipe():
-    space = SearchSpace([Parameter("a", "categorical", choices=(1, 2)), BATCH])
+    space = SearchSpace({"a": parameter("categorical", choices=(1, 2)), "batch": BATCH})
     recipes = Recipes(space, lambda values: values["batch"], num_trials=9)
     assert recipes.name({"a": 1, "batch": 16}) == recipes.name({"a": 2, "batch": 16})
 
@@ -202,7 +203,7 @@ def test_different_values_that_train_the_same_are_one_recipe():
 
 
 @pytest.mark.parametrize("score", [float("nan"), float("inf")])
-def test_what_is_not_finite_is_a_failed_trial(open_study, score):
+def test_a_score_that_is_not_finite_is_a_failed_trial(open_study, score):
     study = open_study(TWO, num_trials=1)
     with pytest.raises(ArtstyleError, match="All trials fail"):
         run(study, InstantProcesses(2, lambda values: {"macro_f1": score}))
@@ -229,7 +230,7 @@ def test_two_commands_do_not_share_a_study_of_keras_tuner(tmp_path):
         {"0": 1},
     ],
 )
-def test_a_damaged_study_of_keras_tuner_is_said_to_be_so(tmp_path, trials):
+def test_a_damaged_study_of_keras_tuner_is_a_clear_error(tmp_path, trials):
     import json
 
     about = {"space": TWO.describe(), **COMMON["basis"]}

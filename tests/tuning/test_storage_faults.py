@@ -15,7 +15,7 @@ from test_studies import COMMON, SPACE, make, optuna_study
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.tuning import optuna_study as optuna_study_module
 from artstyle_tf.tuning.optuna_retries import is_dead, this_worker
-from artstyle_tf.tuning.storage_faults import check_address, said_by_database
+from artstyle_tf.tuning.optuna_storage import check_address, database_message
 
 sys.path.append(str(Path(__file__).parents[1] / "reliability"))
 from small_disks import small_disk
@@ -81,9 +81,11 @@ def test_a_server_that_is_stopped_in_the_middle(server, tmp_path, monkeypatch):
 
         processes = InstantProcesses(1, stop_after_two)
         try:
-            with pytest.raises(ArtstyleError, match=r"does not answer any more.*continues") as told:
+            with pytest.raises(
+                ArtstyleError, match=r"does not answer any more.*continues"
+            ) as caught:
                 run(study, processes)
-            assert "cret" not in str(told.value)
+            assert "cret" not in str(caught.value)
             for act in (study.ask, study.is_finished, study.records, lambda: study.ended_early):
                 with pytest.raises(ArtstyleError, match="does not answer any more"):
                     act()
@@ -118,7 +120,7 @@ def fill(file):
 @pytest.mark.parametrize(
     "worker", [5, None, "", "host", "host:", [1], {"a": 1}, "HERE:x", "HERE:²", "HERE:-1", "HERE:0"]
 )
-def test_a_worker_of_another_shape_is_not_known_to_be_dead(worker, tmp_path):
+def test_a_malformed_worker_name_does_not_count_as_dead(worker, tmp_path):
     if isinstance(worker, str):
         worker = worker.replace("HERE", socket.gethostname())
     assert not is_dead(worker)
@@ -134,13 +136,13 @@ def test_a_worker_of_another_shape_is_not_known_to_be_dead(worker, tmp_path):
         make(study)
 
 
-def test_who_is_dead():
+def test_dead_workers_are_recognized():
     assert not is_dead(this_worker())
     assert is_dead(f"{socket.gethostname()}:{2**40}")
     assert not is_dead(f"elsewhere:{2**22}")
 
 
-def test_a_trial_of_another_program_is_said_to_be_one(tmp_path):
+def test_a_trial_of_another_program_is_a_clear_error(tmp_path):
     import optuna
 
     with optuna_study(tmp_path, **COMMON) as study:
@@ -151,7 +153,7 @@ def test_a_trial_of_another_program_is_said_to_be_one(tmp_path):
                 distributions={"x": optuna.distributions.IntDistribution(0, 2)},
             )
         )
-        with pytest.raises(ArtstyleError, match="Trial 0 of the study was not made by this"):
+        with pytest.raises(ArtstyleError, match="Trial 0 of the study was not written by this"):
             study.records()
 
 
@@ -170,7 +172,7 @@ def test_a_trial_of_another_program_is_said_to_be_one(tmp_path):
         "",
     ],
 )
-def test_what_is_no_address_is_refused_without_its_password(url):
+def test_an_invalid_address_is_refused_without_its_password(url):
     with pytest.raises(ArtstyleError, match=r"not the address of a database") as caught:
         check_address(url)
     assert "cret" not in str(caught.value)
@@ -186,12 +188,12 @@ def test_what_is_no_address_is_refused_without_its_password(url):
         "sqlite:////tmp/study.db",
     ],
 )
-def test_what_is_an_address_is_taken(url):
+def test_a_valid_address_is_accepted(url):
     check_address(url)
 
 
-def test_what_a_driver_says_holds_no_password():
+def test_messages_of_drivers_contain_no_password():
     error = ValueError("cannot resolve p@ss or p%40ss in postgresql://me:p%40ss@host/art")
-    assert said_by_database(error, "postgresql://me:p%40ss@host/art") == (
+    assert database_message(error, "postgresql://me:p%40ss@host/art") == (
         "cannot resolve *** or *** in postgresql://me:***@host/art"
     )

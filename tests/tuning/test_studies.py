@@ -1,4 +1,4 @@
-"""Studies of both engines, without processes: a trial is over as soon as it is asked for."""
+"""Studies of both engines, without processes: a trial ends as soon as it starts."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from search_parameters import parameter
 
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.tuning import optuna_retries
 from artstyle_tf.tuning.keras_tuner_search import KerasTunerStudy
+from artstyle_tf.tuning.optuna_conversion import build_pruner, build_sampler, check_sampler
 from artstyle_tf.tuning.optuna_retries import put_back_again
 from artstyle_tf.tuning.optuna_storage import close_storage, open_storage, with_driver
 from artstyle_tf.tuning.optuna_study import OptunaStudy
-from artstyle_tf.tuning.samplers import build_pruner, build_sampler, check_sampler
-from artstyle_tf.tuning.search_space import Parameter, SearchSpace
+from artstyle_tf.tuning.search_space import SearchSpace
 from artstyle_tf.tuning.settings import (
     ObjectiveConfig,
     PrunerConfig,
@@ -26,12 +27,12 @@ from artstyle_tf.tuning.study import best_first
 from artstyle_tf.tuning.trial_records import TrialRecord
 
 SPACE = SearchSpace(
-    [
-        Parameter("rate", "float", low=1e-4, high=1e-2, log=True),
-        Parameter("blocks", "int", low=2, high=8),
-        Parameter("batch", "categorical", choices=(16, 32, [64])),
-        Parameter("margin", "float", low=0.1, high=0.5, when={"batch": (16, [64])}),
-    ]
+    {
+        "rate": parameter("float", low=1e-4, high=1e-2, log=True),
+        "blocks": parameter("int", low=2, high=8),
+        "batch": parameter("categorical", choices=(16, 32, [64])),
+        "margin": parameter("float", low=0.1, high=0.5, when={"batch": (16, [64])}),
+    }
 )
 COMMON = {"basis": {"seed": 1}, "num_trials": 6, "seed": 3, "startup_trials": 6, "retries": 1}
 
@@ -73,7 +74,7 @@ def keras_tuner_study(folder, space=SPACE, *, basis, seed, recipes=None, **chang
 
 
 def tuning_config(*, metrics=("macro_f1",), startup_trials=10, pruner="none", **changes):
-    """Settings of a study whose space is given beside them."""
+    """Settings of a study whose space is passed separately."""
     return TuningConfig(
         space={"seed": {"type": "int", "low": 0, "high": 1}},
         objective=ObjectiveConfig(metrics=tuple(metrics)),
@@ -95,7 +96,7 @@ def make(study, most=100):
     return made
 
 
-def test_a_study_makes_its_trials_and_no_more(open_study):
+def test_a_study_runs_its_number_of_trials(open_study):
     study = open_study()
     made = make(study)
     assert [proposal.number for proposal in made] == list(range(6))
@@ -109,7 +110,7 @@ def test_a_study_makes_its_trials_and_no_more(open_study):
         assert ("margin" in values) == (values["batch"] != 32)
 
 
-def test_a_study_goes_on_where_it_was(open_study):
+def test_a_study_resumes_where_it_stopped(open_study):
     first = make(open_study(), most=4)
     again = open_study()
     assert [record.values for record in again.records()] == [p.values for p in first]
@@ -119,8 +120,8 @@ def test_a_study_goes_on_where_it_was(open_study):
     assert all(every.count(values) == 1 for values in every)  # nothing is drawn twice
 
 
-def test_what_is_known_is_learned_from(open_study):
-    """After random trials the score follows the number of blocks, which is to be seen."""
+def test_proposals_improve_with_known_trials(open_study):
+    """The score is the number of blocks, which later proposals should increase."""
     study = open_study(num_trials=16, startup_trials=8)
     blocks = [proposal.values["blocks"] for proposal in make(study, most=8)]
     again = open_study(num_trials=16, startup_trials=8)
@@ -137,14 +138,15 @@ def test_the_same_seed_proposes_the_same(open_study, tmp_path):
 
 def test_another_space_or_experiment_is_refused(open_study):
     make(open_study(), most=1)
-    wider = SearchSpace([Parameter("blocks", "int", low=1, high=9), *SPACE.parameters[:1]])
-    with pytest.raises(ArtstyleError, match=r"about something else.*space\.blocks"):
+    blocks = parameter("int", low=1, high=9)
+    wider = SearchSpace({"blocks": blocks, "rate": SPACE.parameters["rate"]})
+    with pytest.raises(ArtstyleError, match=r"does not match this command.*space\.blocks"):
         open_study(space=wider)
     with pytest.raises(ArtstyleError, match="other values for seed"):
         open_study(basis={"seed": 2})
 
 
-def test_failures_are_kept_with_their_reason(open_study):
+def test_failures_are_stored_with_their_reason(open_study):
     study = open_study()
     study.fail(study.ask(), "no memory", 2.0)
     make(study)
@@ -154,7 +156,7 @@ def test_failures_are_kept_with_their_reason(open_study):
     assert study.is_finished()
 
 
-def test_a_killed_trial_is_made_again_so_often_and_no_more(open_study):
+def test_retries_of_a_killed_trial_are_limited(open_study):
     study = open_study(num_trials=1)
     first = study.ask()
     assert study.put_back(first, "killed", at_fault=True)
@@ -168,7 +170,7 @@ def test_a_killed_trial_is_made_again_so_often_and_no_more(open_study):
     assert study.is_finished()
 
 
-def test_an_interrupted_trial_is_made_again_as_often_as_one_likes(open_study):
+def test_an_interrupted_trial_is_run_again_without_limit(open_study):
     study = open_study(num_trials=1)
     for _ in range(4):
         assert study.put_back(study.ask(), "interrupted", at_fault=False)
@@ -176,7 +178,7 @@ def test_an_interrupted_trial_is_made_again_as_often_as_one_likes(open_study):
     assert [record.state for record in study.records()] == ["complete"]
 
 
-def test_a_trial_that_a_dying_worker_did_not_put_back_is_made_again(tmp_path, monkeypatch):
+def test_a_trial_that_a_dying_worker_did_not_put_back_is_run_again(tmp_path, monkeypatch):
     arguments = {**COMMON, "num_trials": 1}
     with optuna_study(tmp_path, **arguments) as study:
         first = study.ask()
@@ -207,7 +209,7 @@ def test_two_workers_share_the_number_of_trials(tmp_path):
         assert other.is_finished()
 
 
-def test_median_pruning_gives_up_what_is_worse_than_others_were(tmp_path):
+def test_median_pruning_prunes_trials_below_the_median(tmp_path):
     with optuna_study(tmp_path, **COMMON, pruner="median") as study:
         for value in (0.5, 0.7):
             proposal = study.ask()
@@ -233,7 +235,7 @@ def test_no_trial_begins_after_the_timeout(tmp_path, monkeypatch):
         assert study.is_finished()
 
 
-def test_two_objectives_have_a_front(tmp_path):
+def test_two_objectives_have_a_pareto_front(tmp_path):
     metrics = ["macro_f1", "training_seconds"]
     with optuna_study(tmp_path, **COMMON, metrics=metrics) as study:
         for f1, seconds in ((0.8, 9.0), (0.7, 2.0), (0.7, 3.0), (0.6, 1.0), (0.5, 1.0), (0.8, 9.0)):
@@ -276,7 +278,7 @@ def test_every_sampler_and_pruner_of_the_config_exists():
         assert build_pruner(PrunerConfig(name=name), most_steps=7) is not None
 
 
-def test_a_database_that_does_not_answer_is_the_users_matter(tmp_path):
+def test_an_unreachable_database_is_a_clear_error(tmp_path):
     with pytest.raises(ArtstyleError, match="cannot be opened"):
         open_storage(
             "postgresql://nobody@127.0.0.1:1/none",

@@ -1,4 +1,4 @@
-"""A study goes on only with what it was begun with."""
+"""A study continues only with the config and images that it was started with."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from test_studies import COMMON, SPACE, keras_tuner_study, make, optuna_study
 
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.tuning.settings import TuningConfig
-from artstyle_tf.tuning.study_folder import StudyFolder
-from artstyle_tf.tuning.study_identity import (
+from artstyle_tf.tuning.study_folder import (
+    StudyFolder,
     check_owner,
     claim_folder,
     folder_description,
@@ -36,7 +36,7 @@ def changed(column, value):
     return {name for name in before if before[name] != after[name]}
 
 
-def test_images_are_known_by_their_content():
+def test_images_are_identified_by_their_content():
     shuffled = TABLE.iloc[[2, 0, 1]].reset_index(drop=True)
     assert identity_of(shuffled) == identity_of(TABLE)
     assert changed("digest", "44") == {"images"}
@@ -63,7 +63,7 @@ def test_other_images_are_refused_in_the_database(tmp_path):
         assert len(study.records()) == 1
 
 
-def test_a_study_without_a_trial_may_still_become_another(tmp_path):
+def test_a_study_without_a_trial_may_be_replaced(tmp_path):
     for images in ("24", "25"):
         with optuna_study(tmp_path, **basis(images=images)) as study:
             assert study.records() == []
@@ -71,7 +71,7 @@ def test_a_study_without_a_trial_may_still_become_another(tmp_path):
     keras_tuner_study(tmp_path, SPACE, **basis(images="25")).close()
 
 
-def test_a_study_of_an_earlier_version_goes_on_only_if_it_has_judged_nothing(tmp_path):
+def test_a_study_of_an_earlier_version_continues_only_without_scores(tmp_path):
     with optuna_study(tmp_path, **basis()) as study:
         study.fail(study.ask(), "no memory", 1.0)
     with optuna_study(tmp_path, **basis(images="24")) as study:
@@ -89,7 +89,7 @@ def test_a_description_of_another_shape_is_no_traceback(tmp_path):
         for about in ("text", [1], {"space": 3}, {"space": [{"no": 1}]}):
             study._study.set_user_attr("about", about)
             with (
-                pytest.raises(ArtstyleError, match=r"is damaged|about something else"),
+                pytest.raises(ArtstyleError, match=r"is damaged|does not match this command"),
                 optuna_study(tmp_path, **basis()),
             ):
                 pass
@@ -137,7 +137,7 @@ def test_a_database_has_several_addresses(tmp_path):
     assert "secret" not in place.identity_file.read_text()
 
 
-def test_a_folder_of_an_earlier_version_tells_its_engine(tmp_path):
+def test_the_engine_of_a_folder_of_an_earlier_version_is_inferred(tmp_path):
     keras = folder_description(tuning(**KERAS), {"space": []})
     place = StudyFolder(tmp_path)
     check_owner(place, keras)

@@ -43,7 +43,7 @@ def no_system_locks(request, monkeypatch):
 
 
 class Trainings:
-    """Trainings that end as soon as they are looked at."""
+    """Trainings that end at once."""
 
     has_room = True
 
@@ -88,12 +88,12 @@ def confirm(folder, trainings=None, reporter=SILENT):
 
 
 WAYS = [(open_and_close, "study.lock", "opens the study"), (confirm, ".lock", "trains the best")]
-ways = pytest.mark.parametrize(("work", "lock", "told"), WAYS, ids=["storage", "confirmation"])
+ways = pytest.mark.parametrize(("work", "lock", "message"), WAYS, ids=["storage", "confirmation"])
 
 
 @ways
-def test_a_study_on_a_disk_without_locks_goes_on(tmp_path, no_system_locks, work, lock, told):
-    """It ended with an OSError. An empty lock from when there were locks says nothing."""
+def test_a_study_works_on_a_disk_without_locks(tmp_path, no_system_locks, work, lock, message):
+    """It ended with an OSError. An empty lock file from a disk with locks has no meaning."""
     (tmp_path / lock).touch()
     work(tmp_path)
     assert not is_held(tmp_path / lock)
@@ -101,7 +101,7 @@ def test_a_study_on_a_disk_without_locks_goes_on(tmp_path, no_system_locks, work
 
 
 @ways
-def test_a_marker_of_a_dead_command_keeps_nobody_out(tmp_path, no_system_locks, work, lock, told):
+def test_a_marker_of_a_dead_command_does_not_block(tmp_path, no_system_locks, work, lock, message):
     (tmp_path / f"{lock}-marker").write_text(f"{2**22 + 1}\n{socket.gethostname()}\n")
     work(tmp_path)
     assert not is_held(tmp_path / lock)
@@ -109,8 +109,8 @@ def test_a_marker_of_a_dead_command_keeps_nobody_out(tmp_path, no_system_locks, 
 
 @pytest.mark.parametrize("locks_work", [True, False])
 @ways
-def test_who_has_to_wait_is_told_for_whom(
-    tmp_path, request, capsys, work, lock, told, locks_work, monkeypatch
+def test_a_waiting_command_reports_the_holder_of_the_lock(
+    tmp_path, request, capsys, work, lock, message, locks_work, monkeypatch
 ):
     if not locks_work:
         monkeypatch.setattr("fcntl.flock", _refuse)
@@ -130,7 +130,7 @@ def test_who_has_to_wait_is_told_for_whom(
     assert release.is_set()  # it has waited
     holder.join()
     said = " ".join(capsys.readouterr().err.split())
-    assert f"Waiting for another command that {told}" in said
+    assert f"Waiting for another command that {message}" in said
     assert f"process {os.getpid()} on" in said
 
 
@@ -138,7 +138,7 @@ def _refuse(descriptor, operation):
     raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
 
-def test_what_another_command_has_trained_meanwhile_is_not_trained_again(tmp_path):
+def test_results_of_another_command_are_reused(tmp_path):
     first, second = Trainings(), Trainings()
     confirm(tmp_path, first)
     recipes, labels = confirm(tmp_path, second)
@@ -150,7 +150,7 @@ def test_what_another_command_has_trained_meanwhile_is_not_trained_again(tmp_pat
 
 
 @ways
-def test_a_place_that_cannot_be_locked_is_the_users_matter(tmp_path, monkeypatch, work, lock, told):
+def test_a_lock_that_cannot_be_written_is_a_clear_error(tmp_path, monkeypatch, work, lock, message):
     def flock(descriptor, operation):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

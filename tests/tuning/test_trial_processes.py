@@ -20,7 +20,7 @@ def look_around(job, link):
 @pytest.mark.skipif(
     "forkserver" not in multiprocessing.get_all_start_methods(), reason="nothing is forked"
 )
-def test_a_trial_finds_everything_imported_and_does_not_look_through_it_for_garbage(tmp_path):
+def test_modules_of_trials_are_preloaded_and_exempt_from_garbage_collection(tmp_path):
     processes = TrialProcesses(
         1, preload=PRELOADED, log_file=tmp_path / "trials.log", num_threads=1
     )

@@ -143,13 +143,13 @@ def _about_the_data(facts: RunFacts, further: FurtherResults) -> Iterator[Step]:
             f"{worst.prediction}: click that cell of the confusion matrix. Are the folders right, "
             "are the styles different enough?",
         )
-    if further.analysis is not None and further.analysis.get("num_doubted"):
-        count = further.analysis["num_doubted"]
-        doubted = "One label is doubtful" if count == 1 else f"{count} labels are doubtful"
+    if further.analysis is not None and further.analysis.get("num_suspected_label_errors"):
+        count = further.analysis["num_suspected_label_errors"]
+        suspected = "One suspected label error" if count == 1 else f"{count} suspected label errors"
         yield Step(
             "improve",
-            f"{doubted} by the analysis {further.analysis['name']}: go through its "
-            "label_doubts.csv.",
+            f"{suspected} in the analysis {further.analysis['name']}: go through its "
+            "label_errors.csv.",
         )
 
 

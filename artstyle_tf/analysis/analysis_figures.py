@@ -1,4 +1,4 @@
-"""What is seen in features: maps, clusters, typical and ambiguous images, doubtful labels."""
+"""Tables and figures of an analysis: maps, clusters, notable images, suspected label errors."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from artstyle_tf.analysis.clustering import (
     contingency,
     silhouette,
 )
-from artstyle_tf.analysis.label_doubts import LabelDoubts
-from artstyle_tf.analysis.out_of_fold import most_ambiguous, most_typical
+from artstyle_tf.analysis.out_of_fold import LabelErrors, most_ambiguous, most_typical
+from artstyle_tf.analysis.paths import AnalysisOutputs
 from artstyle_tf.analysis.projection import PROJECTION_IN_WORDS, principal_components
 from artstyle_tf.analysis.settings import ClusteringConfig
 from artstyle_tf.images.index.image_tables import csv_text
-from artstyle_tf.plots.clusters import plot_contingency, plot_silhouettes
+from artstyle_tf.plots.feature_figures import plot_contingency, plot_silhouettes
 from artstyle_tf.plots.image_rows import plot_image_rows
 from artstyle_tf.plots.projection_map import (
     MOST_CATEGORIES,
@@ -35,7 +35,7 @@ from artstyle_tf.system.progress import Reporter
 
 COLUMNS_OF_SHEETS = 8
 _MOST_ROWS_OF_SHEETS = 24
-# Distances in many directions are all alike; the leading ones carry what is there.
+# Distances in many dimensions are all alike; the leading components hold the structure.
 _COMPONENTS_FOR_CLUSTERS = 50
 GROUPS_IN_COLOR = 7
 
@@ -45,11 +45,11 @@ NOTE_OF_PREDICTIONS = "predictions: logistic regression on these features, out o
 def cluster_images(
     images: AnalyzedImages, settings: ClusteringConfig, *, seed: int, reporter: Reporter
 ) -> tuple[Clustering, dict[str, Any]]:
-    """K-Means on the training images, and how well clusters agree with styles.
+    """Cluster the images with K-Means, and score how well clusters agree with styles.
 
     Returns:
-        The clustering of all images, and its scores as JSON values, for the images that placed
-        the centers and for those that did not.
+        The clustering of all images, and its scores as JSON values, for the training images, to
+        which it was fitted, and for the others.
     """
     reduced = principal_components(images.scaled(), _COMPONENTS_FOR_CLUSTERS, seed=seed)
     is_fitted = images.is_train
@@ -58,11 +58,11 @@ def cluster_images(
         tried: Sequence[int] = [min(settings.num_clusters, most)]
     else:
         tried = range(settings.min_clusters, min(settings.max_clusters, most) + 1) or [1]
-    wanted = settings.num_clusters or settings.min_clusters
-    if max(tried) < wanted:
+    configured = settings.num_clusters or settings.min_clusters
+    if max(tried) < configured:
         reporter.warn(
-            f"{int(is_fitted.sum())} images are too few for {wanted} clusters: "
-            f"{max(tried)} {'is' if max(tried) == 1 else 'are'} made."
+            f"{int(is_fitted.sum())} images are too few for {configured} "
+            f"clusters; the number is {max(tried)}."
         )
     found = cluster(reduced, is_fitted, tried, seed=seed, reporter=reporter)
 
@@ -86,26 +86,25 @@ def write_clusters(
     images: AnalyzedImages,
     clustering: Clustering,
     scores: dict[str, Any],
-    *,
-    folder: Path,
-    figures: Path,
-    title: str,
+    outputs: AnalysisOutputs,
 ) -> None:
-    """Writes contingency table, scores, and a sheet of the images next to each center."""
+    """Write contingency table, scores, and a sheet of the images next to each center."""
     names = images.class_names
     counts = contingency(images.labels, clustering.clusters, num_classes=len(names))
     columns = [f"cluster {number + 1}" for number in range(counts.shape[1])]
     table = pd.DataFrame(counts, index=list(names), columns=columns)
-    write_text(folder / "contingency.csv", csv_text(table, index_label="label"))
+    write_text(outputs.folder / "contingency.csv", csv_text(table, index_label="label"))
     silhouettes = {str(number): value for number, value in clustering.silhouettes.items()}
-    write_json(folder / "clusters.json", {**scores, "silhouettes": silhouettes})
-    save_figure(plot_contingency(counts, names, title=title), figures / "contingency.png")
+    write_json(outputs.folder / "clusters.json", {**scores, "silhouettes": silhouettes})
+    save_figure(
+        plot_contingency(counts, names, title=outputs.title), outputs.figures / "contingency.png"
+    )
     if len(clustering.silhouettes) > 1:
         figure = plot_silhouettes(
-            clustering.silhouettes, chosen=clustering.num_clusters, title=title
+            clustering.silhouettes, chosen=clustering.num_clusters, title=outputs.title
         )
-        save_figure(figure, figures / "silhouettes.png")
-    shown = class_labels(names, longest=16)
+        save_figure(figure, outputs.figures / "silhouettes.png")
+    labels = class_labels(names, longest=16)
     rows, row_names = [], []
     for number in range(min(clustering.num_clusters, _MOST_ROWS_OF_SHEETS)):
         members = np.flatnonzero(clustering.clusters == number)
@@ -116,17 +115,17 @@ def write_clusters(
     _write_sheet(
         images,
         rows,
-        lambda position: shown[images.labels[position]],
+        lambda position: labels[images.labels[position]],
         row_names,
-        file=figures / "clusters.png",
-        title=f"{title}: images next to the centers of clusters",
+        file=outputs.figures / "clusters.png",
+        title=f"{outputs.title}: images closest to the cluster centers",
     )
 
 
 def write_notable_images(
-    images: AnalyzedImages, probabilities: np.ndarray, *, figures: Path, title: str
+    images: AnalyzedImages, probabilities: np.ndarray, outputs: AnalysisOutputs
 ) -> None:
-    """Draws the most typical and the most ambiguous images of each style."""
+    """Draw the most typical and the most ambiguous images of each style."""
     shown = class_labels(images.class_names, longest=16)
     labels = images.labels
     own = probabilities[np.arange(len(labels)), labels]
@@ -148,39 +147,36 @@ def write_notable_images(
             rows[:_MOST_ROWS_OF_SHEETS],
             caption,
             names[:_MOST_ROWS_OF_SHEETS],
-            file=figures / f"{file}.png",
-            title=f"{title}: {what} images of each style",
+            file=outputs.figures / f"{file}.png",
+            title=f"{outputs.title}: {what} images of each style",
         )
 
 
-def write_label_doubts(
+def write_label_errors(
     images: AnalyzedImages,
-    doubts: LabelDoubts,
+    errors: LabelErrors,
     probabilities: np.ndarray,
-    *,
-    folder: Path,
-    figures: Path,
-    title: str,
+    outputs: AnalysisOutputs,
 ) -> pd.DataFrame:
-    """Writes doubted images as a table, the most doubtful first, and as a sheet.
+    """Write suspected label errors, the most suspect first, as a table and as a sheet.
 
     Returns:
         The table: path, label, suggested, probability of either, split, group.
     """
-    names, order = np.array(images.class_names), doubts.ranking
+    names, order = np.array(images.class_names), errors.ranking
     rows = images.rows.iloc[order]
     table = pd.DataFrame(
         {
             "path": rows["source"].to_numpy(),
             "label": rows["label"].to_numpy(),
-            "suggested": names[doubts.suggested[order]],
-            "probability_of_label": doubts.quality[order],
-            "probability_of_suggested": probabilities[order, doubts.suggested[order]],
+            "suggested": names[errors.suggested[order]],
+            "probability_of_label": errors.quality[order],
+            "probability_of_suggested": probabilities[order, errors.suggested[order]],
             "split": rows["split"].to_numpy(),
             "group": rows["group"].to_numpy(),
         }
     )
-    write_text(folder / "label_doubts.csv", csv_text(table, float_format="%.4f"))
+    write_text(outputs.folder / "label_errors.csv", csv_text(table, float_format="%.4f"))
     shown = class_labels(images.class_names, longest=16)
     of_styles = [
         (n, order[images.labels[order] == n][:COLUMNS_OF_SHEETS]) for n in range(len(names))
@@ -191,11 +187,11 @@ def write_label_doubts(
             images,
             [positions for _, positions in of_styles[:_MOST_ROWS_OF_SHEETS]],
             lambda at: (
-                f"{shown[doubts.suggested[at]]}? {probabilities[at, doubts.suggested[at]]:.2f}"
+                f"{shown[errors.suggested[at]]}? {probabilities[at, errors.suggested[at]]:.2f}"
             ),
             [str(names[number]) for number, _ in of_styles[:_MOST_ROWS_OF_SHEETS]],
-            file=figures / "label_doubts.png",
-            title=f"{title}: is the folder right?",
+            file=outputs.figures / "label_errors.png",
+            title=f"{outputs.title}: suspected label errors with suggested style",
         )
     return table
 
@@ -206,11 +202,9 @@ def write_maps(
     points: np.ndarray,
     clustering: Clustering,
     predictions: np.ndarray,
-    *,
-    figures: Path,
-    title: str,
+    outputs: AnalysisOutputs,
 ) -> None:
-    """Draws one projection colored by style, cluster, correctness and, where known, group."""
+    """Draw one projection colored by style, cluster, correctness and, where known, group."""
     names = list(images.class_names)
     styles = [names[number] for number in images.labels]
     clusters = [f"cluster {number + 1:02d}" for number in clustering.clusters]
@@ -221,20 +215,23 @@ def write_maps(
     }
     groups = images.rows["group"]
     if groups.duplicated().any():
-        maps["group"] = (*largest_categories(groups, most=GROUPS_IN_COLOR), "the largest groups")
+        maps["group"] = (
+            *largest_categories(groups, most=GROUPS_IN_COLOR),
+            "the largest groups are colored",
+        )
     for name, (categories, category_names, note) in maps.items():
         figure = plot_projection_map(
             points,
             categories,
             category_names,
-            title=f"{title}: {PROJECTION_IN_WORDS[method]} by {name}",
+            title=f"{outputs.title}: {PROJECTION_IN_WORDS[method]} by {name}",
             note=note,
         )
-        save_figure(figure, figures / f"{method}_by_{name}.png")
+        save_figure(figure, outputs.figures / f"{method}_by_{name}.png")
 
 
 def correctness(predictions: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Say of each image whether it was predicted rightly: int [N] and what the numbers mean.
+    """Return int [N], and the names of its values: correct, incorrect, or not predicted.
 
     Args:
         predictions: class ids int [N]; -1 for an image that was not predicted.
@@ -242,7 +239,7 @@ def correctness(predictions: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray
     """
     is_known = predictions >= 0
     states = np.where(is_known, (predictions != labels).astype(int), 2)
-    names = ["right", "wrong"]
+    names = ["correct", "incorrect"]
     return states, names if is_known.all() else [*names, "not predicted"]
 
 
@@ -255,7 +252,7 @@ def _write_sheet(
     file: Path,
     title: str,
 ) -> None:
-    show = images.show()
+    show = images.image_loader()
     figure = plot_image_rows(
         [[show(int(position)) for position in row] for row in rows],
         [[(caption(int(position)), None) for position in row] for row in rows],

@@ -1,21 +1,23 @@
-"""Where evaluations and comparisons go, and what is compared; nothing heavy is imported."""
+"""The folders that evaluations and comparisons read and write; imports nothing heavy."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from artstyle_tf.analysis.places import is_analysis
+from artstyle_tf.analysis.paths import is_analysis
 from artstyle_tf.evaluation.settings import CompareExperiment, EvaluateExperiment
 from artstyle_tf.runs.run_directory import RunDirectory, open_run
 from artstyle_tf.runs.run_finding import free_name, refuse_existing
 from artstyle_tf.system.errors import ArtstyleError
 
+COMPARISON_FILE = "comparison.json"
+
 
 def find_compared_folders(config: CompareExperiment) -> list[Path]:
-    """The folders that --runs names, each once: of analyses, or of finished runs.
+    """Return the folders of --runs, each once: of analyses, or of finished runs.
 
     Raises:
-        ArtstyleError: if a folder is neither, or none is named.
+        ArtstyleError: if a folder is neither, or there is none.
     """
     if not config.runs:
         models = Path(config.outputs or "outputs") / "models"
@@ -27,25 +29,17 @@ def find_compared_folders(config: CompareExperiment) -> list[Path]:
         )
     folders = list(dict.fromkeys(Path(path).resolve() for path in config.runs))
     for folder in folders:
-        if not is_analysis(folder):
-            _check_finished(open_run(folder))
+        if not is_analysis(folder) and not open_run(folder).metrics_file.is_file():
+            raise ArtstyleError(
+                f"The run {folder} has no results yet",
+                expected="a finished run",
+                fix="finish it with --resume, or leave it out",
+            )
     return folders
 
 
-def _check_finished(run: RunDirectory) -> None:
-    if not run.metrics_file.is_file():
-        raise ArtstyleError(
-            f"The run {run.path} has no results yet",
-            expected="a finished run",
-            fix="finish it with --resume, or leave it out",
-        )
-
-
-COMPARISON_FILE = "comparison.json"
-
-
 def plan_comparison(config: CompareExperiment) -> tuple[Path, Path]:
-    """Folder and figures of a comparison.
+    """Return the folders of a comparison and of its figures.
 
     Raises:
         ArtstyleError: if it exists already.
@@ -60,12 +54,12 @@ def plan_comparison(config: CompareExperiment) -> tuple[Path, Path]:
 def plan_evaluation(
     config: EvaluateExperiment, run_directory: RunDirectory, name: str
 ) -> tuple[Path, Path]:
-    """Folder and figures of an evaluation; without a name of its own it takes a free one.
+    """Return the folders of an evaluation and of its figures.
 
     Args:
         config: of the evaluation.
         run_directory: of the run.
-        name: to begin with, if `config` has none.
+        name: start of a free name, if `config` has no name.
 
     Raises:
         ArtstyleError: if it exists already.

@@ -1,8 +1,8 @@
-"""Writes label_doubts.json: which labels cleanlab doubts.
+"""Writes label_errors.json: labels that cleanlab suspects.
 
 In an environment of its own:
     pip install cleanlab==2.9.0
-    python tests/analysis/golden/make_label_doubts.py
+    python tests/analysis/golden/make_label_errors.py
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def main():
                 "ranking": ranked[np.argsort(quality[ranked], kind="stable")].tolist(),
             }
         )
-    file = Path(__file__).with_name("label_doubts.json")
+    file = Path(__file__).with_name("label_errors.json")
     file.write_text(json.dumps(cases) + "\n")
 
 

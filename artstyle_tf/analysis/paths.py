@@ -1,7 +1,8 @@
-"""Where analyses go, and what is analyzed; nothing heavy is imported."""
+"""The run and the folders of an analysis; imports nothing heavy."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from artstyle_tf.analysis.settings import AnalyzeExperiment
@@ -10,19 +11,28 @@ from artstyle_tf.runs.run_finding import free_name, how_to_find_a_run, refuse_ex
 from artstyle_tf.system.errors import ArtstyleError
 
 ANALYSIS_FILE = "analysis.json"
-"""What a finished analysis has."""
+"""Result of a finished analysis."""
+
+
+@dataclass(frozen=True)
+class AnalysisOutputs:
+    """Where an analysis writes its tables (`folder`) and figures, and the title of all figures."""
+
+    folder: Path
+    figures: Path
+    title: str
 
 
 def is_analysis(folder: Path) -> bool:
-    """Whether a folder is one of a finished analysis."""
+    """Return whether a folder is one of a finished analysis."""
     return (folder / ANALYSIS_FILE).is_file()
 
 
 def find_analyzed_run(config: AnalyzeExperiment) -> RunDirectory | None:
-    """The run that is analyzed; None for a bare backbone.
+    """Return the run to analyze; None for a bare backbone.
 
     Raises:
-        ArtstyleError: if neither or both are named, or there is no such run.
+        ArtstyleError: if neither or both are configured, or there is no such run.
     """
     if (config.run is None) == (config.backbone is None):
         raise ArtstyleError(
@@ -35,7 +45,7 @@ def find_analyzed_run(config: AnalyzeExperiment) -> RunDirectory | None:
 
 
 def analysis_outputs(config: AnalyzeExperiment) -> Path:
-    """The outputs folder of an analysis: as configured, or that of the run."""
+    """Return the outputs folder of an analysis: as configured, or that of the run."""
     if config.outputs is not None:
         return Path(config.outputs)
     run_directory = find_analyzed_run(config)
@@ -43,7 +53,7 @@ def analysis_outputs(config: AnalyzeExperiment) -> Path:
 
 
 def plan_analysis(config: AnalyzeExperiment) -> tuple[Path, Path]:
-    """Folder and figures of an analysis.
+    """Return the folders of an analysis and of its figures.
 
     Raises:
         ArtstyleError: if it exists already.
