@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms, JpegImagePlugin
 
-from artstyle_tf.images.reading.heif_files import HEIF_FORMAT, HEIF_SUFFIXES
+from artstyle_tf.images.reading.file_kinds import HEIF_FORMAT, HEIF_SUFFIXES
 from artstyle_tf.images.reading.image_reading import opened_image
 
 _SUFFIXES = {

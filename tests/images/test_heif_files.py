@@ -1,4 +1,4 @@
-"""HEIC is read like any other format: same pixels, limits and faults; or told what to install."""
+"""HEIC is read like any other format: same pixels, limits and faults; or what to install."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from artstyle_tf.images.index import image_listing
 from artstyle_tf.images.index.image_index import index_images
 from artstyle_tf.images.index.near_duplicates import perceptual_hash
 from artstyle_tf.images.preparation.image_writing import prepare_bytes
-from artstyle_tf.images.reading import heif_files
-from artstyle_tf.images.reading import image_faults as image_faults
+from artstyle_tf.images.reading import file_kinds
 from artstyle_tf.images.reading import large_images as large_images
-from artstyle_tf.images.reading.heif_files import has_heif
+from artstyle_tf.images.reading.file_kinds import has_heif
 from artstyle_tf.images.reading.image_reading import (
     UnreadableImageError,
     count_pixels,
@@ -48,7 +47,7 @@ def _difference(first, second):
 
 @pytest.fixture
 def without_package(monkeypatch):
-    for module in (heif_files, image_listing, image_faults):
+    for module in (file_kinds, image_listing):
         monkeypatch.setattr(module, "has_heif", lambda: False)
 
 

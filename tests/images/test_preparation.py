@@ -30,7 +30,7 @@ from artstyle_tf.images.preparation.manifest import MANIFEST_COLUMNS, read_prepa
 from artstyle_tf.images.preparation.preparation import prepare_images
 from artstyle_tf.images.preparation.upsampling import plan_children
 from artstyle_tf.images.reading.image_reading import read_image
-from artstyle_tf.images.reading.reduction import reduce_image
+from artstyle_tf.images.reading.pixels import reduce_image
 from artstyle_tf.images.settings import UpsamplingConfig
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter

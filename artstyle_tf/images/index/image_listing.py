@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from artstyle_tf.images.reading.file_kinds import HEAD_BYTES, HEIC, kind_of
-from artstyle_tf.images.reading.heif_files import HEIF_SUFFIXES, has_heif
+from artstyle_tf.images.reading.file_kinds import HEAD_BYTES, HEIC, HEIF_SUFFIXES, has_heif, kind_of
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
 

@@ -1,10 +1,10 @@
-"""Bytes -> image of the network's size; training, evaluation and serving share it."""
+"""Bytes -> image of the network's size, for training, evaluation and serving."""
 
 from __future__ import annotations
 
 import tensorflow as tf
 
-from artstyle_tf.images.reading.headers.image_header import ImageHeader
+from artstyle_tf.images.reading.headers.byte_strings import ImageHeader
 from artstyle_tf.images.reading.headers.reading import read_header
 from artstyle_tf.images.reading.orientation import orientation_of, turn_upright
 from artstyle_tf.images.settings import AspectPolicy
@@ -13,36 +13,30 @@ _PIXELS_OF_A_STRIP = 2**19
 
 
 def decode_image(image_bytes: tf.Tensor) -> tf.Tensor:
-    """Decodes JPEG, PNG, GIF (first frame), BMP or WebP.
-
-    Args:
-        image_bytes: scalar string, the content of a file.
-
-    Returns:
-        uint8 [H, W, 3], RGB.
+    """Decode a scalar string, a JPEG, PNG, GIF (first frame), BMP or WebP: uint8 [H, W, 3], RGB.
 
     Raises:
-        tf.errors.InvalidArgumentError: if the bytes are no whole image.
+        tf.errors.InvalidArgumentError: if the bytes are no intact image.
     """
     image = tf.io.decode_image(image_bytes, channels=3, expand_animations=False)
     return tf.ensure_shape(image, [None, None, 3])
 
 
 def decode_unprepared_image(image_bytes: tf.Tensor, header: ImageHeader | None = None) -> tf.Tensor:
-    """Decodes a file as it comes, nearly as `images.preparation.preparation` would have shown it.
+    """Decode an unprepared file nearly as `images.preparation.preparation` would have decoded it.
 
-    Turned by EXIF or XMP, transparent parts on white. What TensorFlow cannot do is left out:
-    embedded color profiles, TIFF and AVIF.
+    Turned by EXIF or XMP, transparent parts on white. Embedded color profiles, TIFF and AVIF are
+    left out, because TensorFlow cannot read them.
 
     Args:
         image_bytes: scalar string, the content of a JPEG, PNG, GIF (first frame), BMP or WebP.
         header: of this file, if it has been read already.
 
     Returns:
-        uint8 [H, W, 3], RGB; of a prepared image the same as `decode_image`.
+        uint8 [H, W, 3], RGB; for a prepared image the same as `decode_image`.
 
     Raises:
-        tf.errors.InvalidArgumentError: if the bytes are no whole image.
+        tf.errors.InvalidArgumentError: if the bytes are no intact image.
     """
     if header is None:
         header = read_header(image_bytes)
@@ -62,19 +56,16 @@ def decode_unprepared_image(image_bytes: tf.Tensor, header: ImageHeader | None =
 
 
 def resize_image(image: tf.Tensor, *, image_size_px: int, aspect: AspectPolicy) -> tf.Tensor:
-    """Resizes with antialiasing to the square the network takes.
+    """Resize uint8 [H, W, 3] with antialiasing to the network's input: uint8 [S, S, 3].
 
-    The result is rounded to whole levels, as 8-bit image libraries do. So keeping it as uint8
-    loses nothing, and an image that was kept is the image that a server would see.
+    The result is rounded to whole levels, as 8-bit image libraries do. So storing it as uint8 loses
+    nothing, and a stored image is the image that a server would see.
 
     Args:
         image: uint8 [H, W, 3].
         image_size_px: side S of the result, in pixels.
         aspect: "squash" changes the proportions, "crop" keeps the central square, "pad" keeps
-            everything on a gray ground.
-
-    Returns:
-        uint8 [S, S, 3].
+            everything on a gray background.
     """
     if aspect == "crop":
         image = _central_square(image)
@@ -88,7 +79,7 @@ def resize_image(image: tf.Tensor, *, image_size_px: int, aspect: AspectPolicy) 
 
 
 def _on_white(image: tf.Tensor) -> tf.Tensor:
-    """uint8 [H, W, C + 1] with transparency last -> uint8 [H, W, C], rounded as Pillow does.
+    """Blend uint8 [H, W, C + 1], alpha last, with white to uint8 [H, W, C], rounded as Pillow does.
 
     Strip by strip, because wider numbers take 20 times the memory of the image.
     """
@@ -138,16 +129,10 @@ def _resize_into_gray_square(image: tf.Tensor, image_size_px: int) -> tf.Tensor:
 
 
 def _size_within(size: tf.Tensor, image_size_px: int) -> tf.Tensor:
-    """The height and width that `tf.image.resize` gives an image whose aspect ratio it preserves.
+    """Return height and width, int32 [2], of an image resized to fit a square.
 
-    But for one that is so thin that it would round a side to nothing, and fail.
-
-    Args:
-        size: int32 [2], height and width.
-        image_size_px: of the square that it has to fit in.
-
-    Returns:
-        int32 [2], at least 1.
+    As `tf.image.resize` with `preserve_aspect_ratio`, but at least 1: of a very thin image that
+    rounds a side to nothing, and fails.
     """
     floats = tf.cast(size, tf.float32)
     scale = tf.reduce_min(tf.cast(image_size_px, tf.float32) / floats)

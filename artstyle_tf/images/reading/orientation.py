@@ -1,7 +1,7 @@
-"""Which way up an image is meant to be seen, inside a TensorFlow graph.
+"""The orientation of an image, read and applied inside a TensorFlow graph.
 
-TensorFlow's decoder ignores what a camera has noted in EXIF, so a server would see a portrait lying
-on its side. Prepared images have been turned already.
+TensorFlow's decoder ignores EXIF, so a server would see a portrait lying on its side. Prepared
+images have been turned already.
 
 Source: CIPA DC-008 (Exif 2.32), JEITA CP-3451; TIFF 6.0, section 2; ISO 16684-1 (XMP).
 """
@@ -11,17 +11,17 @@ from __future__ import annotations
 import tensorflow as tf
 
 from artstyle_tf.images.reading.headers.byte_strings import (
+    ImageHeader,
     add_clipped,
     big_endian,
     bytes_at,
     find,
     little_endian,
 )
-from artstyle_tf.images.reading.headers.image_header import ImageHeader
 
 _ORIENTATION_TAG = 0x0112
 _SHORT, _LONG = 3, 4
-_MOST_ENTRIES = 512
+_MAX_ENTRIES = 512
 _BYTES_PER_ENTRY = 12
 _BYTE_ORDER = {"big": ord("M"), "little": ord("I")}
 _XMP_NAMES = (b'tiff:Orientation="', b"tiff:Orientation>")
@@ -35,7 +35,7 @@ def orientation_of(image_bytes: tf.Tensor, header: ImageHeader) -> tf.Tensor:
         header: of this file.
 
     Returns:
-        int32 scalar in 1..8; 1, which means upright, if nothing is noted or it makes no sense.
+        int32 scalar in 1..8; 1, which means upright, if it is missing or invalid.
     """
     noted = tf.cond(
         header.exif > 0,
@@ -49,15 +49,7 @@ def orientation_of(image_bytes: tf.Tensor, header: ImageHeader) -> tf.Tensor:
 
 
 def turn_upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
-    """Turns and mirrors an image as EXIF asks for.
-
-    Args:
-        image: [H, W, C].
-        orientation: int32 scalar in 1..8.
-
-    Returns:
-        [H, W, C], or [W, H, C] for 5 to 8.
-    """
+    """Turn and mirror an image [H, W, C] by its orientation, 1..8; [W, H, C] for 5 to 8."""
     is_transposed = orientation >= 5
     image = tf.cond(
         is_transposed, lambda: tf.transpose(image, [1, 0, 2]), lambda: tf.identity(image)
@@ -69,7 +61,7 @@ def turn_upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
 
 
 def _orientation_in_exif(content: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
-    """The tag of the first directory; 0 if its value is no number, -1 if there is no tag."""
+    """Return the tag of the first directory; 0 if its value is no number, -1 without the tag."""
     mark = bytes_at(content, start, 1)[0]
     is_big_endian = mark == _BYTE_ORDER["big"]
     is_known = is_big_endian | (mark == _BYTE_ORDER["little"])
@@ -78,15 +70,15 @@ def _orientation_in_exif(content: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
         return tf.where(is_big_endian, big_endian(digits), little_endian(digits))
 
     directory = add_clipped(start, number(bytes_at(content, start + 4, 4)))
-    count = tf.minimum(number(bytes_at(content, directory, 2)), _MOST_ENTRIES)
-    size = _MOST_ENTRIES * _BYTES_PER_ENTRY
-    entries = tf.reshape(bytes_at(content, directory + 2, size), [_MOST_ENTRIES, _BYTES_PER_ENTRY])
+    count = tf.minimum(number(bytes_at(content, directory, 2)), _MAX_ENTRIES)
+    size = _MAX_ENTRIES * _BYTES_PER_ENTRY
+    entries = tf.reshape(bytes_at(content, directory + 2, size), [_MAX_ENTRIES, _BYTES_PER_ENTRY])
     tag = [_ORIENTATION_TAG >> 8, _ORIENTATION_TAG & 0xFF]
     tag_as_stored = tf.where(is_big_endian, tag, tag[::-1])
     is_it = tf.reduce_all(entries[:, :2] == tag_as_stored, axis=1)
-    is_it &= tf.range(_MOST_ENTRIES, dtype=tf.int64) < count
+    is_it &= tf.range(_MAX_ENTRIES, dtype=tf.int64) < count
     # Of several the last one counts.
-    last = tf.reduce_max(tf.where(is_it, tf.range(_MOST_ENTRIES), -1))
+    last = tf.reduce_max(tf.where(is_it, tf.range(_MAX_ENTRIES), -1))
     entry = entries[tf.maximum(last, 0)]
     kind, num_values = number(entry[2:4]), number(entry[4:8])
     value = tf.where(kind == _SHORT, number(entry[8:10]), 0)
@@ -96,7 +88,7 @@ def _orientation_in_exif(content: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
 
 
 def _orientation_in_xmp(content: tf.Tensor) -> tf.Tensor:
-    """The digit behind the first mention; -1 if there is none."""
+    """Return the digit after the first mention; -1 without one."""
     value, first = tf.constant(-1), tf.constant(2**31 - 1)
     for name in _XMP_NAMES:
         position = find(content, name)
