@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from artstyle_tf.images.index.image_tables import examples
-from artstyle_tf.images.index.style_names import (
+from artstyle_tf.images.index.style_folders import (
     HOW_TO_MERGE,
     describe_near_equal,
     near_equal_styles,

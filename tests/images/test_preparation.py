@@ -324,7 +324,7 @@ def test_processes_make_the_same_files(root, tmp_path, monkeypatch):
     options = {"upsampling": UpsamplingConfig(policy="strong", target_ratio=2.0), "root": root}
     prepare_images(_splits(root), destination=tmp_path / "1", num_workers=1, **options)
     monkeypatch.setattr(worker_pool, "_SECONDS_ALONE", 0.0)
-    monkeypatch.setattr(worker_pool, "_SECONDS_LEFT_WORTH_HELP", 0.0)
+    monkeypatch.setattr(worker_pool, "_SECONDS_LEFT_WORTH_WORKERS", 0.0)
     prepare_images(_splits(root), destination=tmp_path / "2", num_workers=2, **options)
     assert _content(tmp_path / "1") == _content(tmp_path / "2")
 
@@ -344,7 +344,7 @@ def test_a_dead_worker_is_explained(monkeypatch):
     from artstyle_tf.images.preparation import worker_pool
 
     monkeypatch.setattr(worker_pool, "_SECONDS_ALONE", -1.0)
-    monkeypatch.setattr(worker_pool, "_SECONDS_LEFT_WORTH_HELP", -1.0)
+    monkeypatch.setattr(worker_pool, "_SECONDS_LEFT_WORTH_WORKERS", -1.0)
     with worker_pool.WorkerPool(2) as pool:
         results = pool.map(_die_in_a_worker, [os.getpid()] * 4)
         with pytest.raises(ArtstyleError, match="A worker process died"):
@@ -431,7 +431,7 @@ def test_a_killed_program_leaves_nothing_half_written(tmp_path, how):
         "from artstyle_tf.images.preparation.preparation import prepare_images\n"
         "from artstyle_tf.images.settings import UpsamplingConfig\n"
         "if __name__ == '__main__':\n"
-        "    worker_pool._SECONDS_LEFT_WORTH_HELP = 0\n"
+        "    worker_pool._SECONDS_LEFT_WORTH_WORKERS = 0\n"
         f"    root, destination = Path({str(root)!r}), Path({str(destination)!r})\n"
         "    shares = {'train': 0.7, 'val': 0.3}\n"
         "    images = split_images(index_images(root).images, fractions=shares, seed=1)\n"

@@ -8,7 +8,7 @@ import unicodedata
 import pytest
 
 from artstyle_tf.images.index.image_index import index_images
-from artstyle_tf.images.index.style_names import (
+from artstyle_tf.images.index.style_folders import (
     describe_near_equal,
     distinct_names,
     near_equal_styles,

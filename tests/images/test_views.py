@@ -12,8 +12,7 @@ from artstyle_tf.images.batches.batches import (
     training_batches,
 )
 from artstyle_tf.images.batches.epoch_order import ShuffledOrder
-from artstyle_tf.images.batches.image_store import ImageStore
-from artstyle_tf.images.batches.view_batches import view_batches
+from artstyle_tf.images.batches.image_store import ImageStore, view_batches
 from artstyle_tf.images.batches.views import NO_VIEWS, make_view, view_name
 from artstyle_tf.images.settings import ViewsConfig
 from artstyle_tf.system.errors import ArtstyleError

@@ -11,7 +11,7 @@ import pytest
 
 from artstyle_tf.cli.main import main
 from artstyle_tf.images.index.image_index import index_images
-from artstyle_tf.images.splits.given_split import judged_part
+from artstyle_tf.images.splits.given_split import evaluated_part
 from artstyle_tf.system.progress import SILENT
 
 CONFIG = """
@@ -175,7 +175,7 @@ def test_a_folder_that_is_split_is_evaluated_on_its_test_split(split_folder):
     split_folder(train=5, val=3, test=2)
     told = []
     reporter = type("Heard", (), {"info": lambda self, text: told.append(text)})()
-    index = judged_part(index_images(Path("images")), reporter)
+    index = evaluated_part(index_images(Path("images")), reporter)
     assert set(index.images["path"].str.split("/").str[0]) == {"test"}
     assert list(index.images["label"]) == ["bold", "bold", "fine", "fine"]
     assert "only the 4 images of its test split are used, not the other 16" in told[0]
@@ -183,7 +183,7 @@ def test_a_folder_that_is_split_is_evaluated_on_its_test_split(split_folder):
 
 def test_a_folder_without_test_split_is_evaluated_as_a_whole(split_folder):
     split_folder(train=5, val=3)
-    index = judged_part(index_images(Path("images")), SILENT)
+    index = evaluated_part(index_images(Path("images")), SILENT)
     assert len(index.images) == 16
     assert set(index.images["label"]) == {"bold", "fine"}
 
