@@ -1,4 +1,4 @@
-"""Every image is opened once, and what there is to know about it becomes a row of a table."""
+"""Read every image once and compute a table row of its properties."""
 
 from __future__ import annotations
 
@@ -32,33 +32,24 @@ from artstyle_tf.inspection.file_facts import (
 from artstyle_tf.inspection.pixel_measures import NUM_BINS, PixelMeasures, measure_pixels
 from artstyle_tf.system.progress import SILENT, Reporter
 
-MEASURES = (
-    "red",
-    "green",
-    "blue",
-    "brightness",
-    "contrast",
-    "saturation",
-    "sharpness",
-)
-"""Columns of a survey that describe what an image looks like."""
-
+MEASURES = ("red", "green", "blue", "brightness", "contrast", "saturation", "sharpness")
+"""Columns of a survey that describe the pixels of an image."""
 
 _ROWS_AT_ONCE = 2000
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What is known of N images after each was opened once.
+    """The properties of N images.
 
     Attributes:
-        images: one row an image: the columns of the index (path, label, group, digest,
-            size_bytes); is_readable and reason; complaint (of the decoder about
-            what is not to be seen); those of `FileFacts`; fits_suffix, ends_properly,
-            width_px, height_px (as the image is shown), aspect (width / height), megapixels,
-            bytes_per_pixel; those of `PixelMeasures`, with border (its kind) and border_share (the
-            mean of its four shares); looks_like (equal for images that look the same) and
-            perceptual_hash (as text). What a file did not give is NaN or "".
+        images: one row per image: the columns of the index (path, label, group, digest,
+            size_bytes); is_readable and reason; complaint (of the decoder about invisible flaws);
+            those of `FileFacts`; fits_suffix, ends_properly, width_px, height_px (as the image is
+            shown), aspect (width / height), megapixels, bytes_per_pixel; those of `PixelMeasures`,
+            with border (its kind) and border_share (the mean of its four shares); looks_like
+            (equal for images that look the same) and perceptual_hash (as text). Missing values are
+            NaN or "".
         histograms: style -> float64 [3, 64], mean over its readable images of the shares of
             pixels in each bin of red, green and blue.
     """
@@ -68,8 +59,8 @@ class Survey:
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """What comes back from the process that opened an image; a hash is 32 bytes there."""
+class _ReadImage:
+    """The result of the process that read an image; a hash takes 32 bytes."""
 
     reason: str
     facts: FileFacts | None = None
@@ -88,39 +79,35 @@ def survey_images(
     num_workers: int | None = None,
     reporter: Reporter = SILENT,
 ) -> Survey:
-    """Opens every image once, in several processes, and keeps rows instead of pixels.
+    """Read every image once, in several processes, and return rows instead of pixels.
 
     Args:
-        images: of an `ImageIndex`.
+        images: of an `ImageIndex`, whose order is preserved.
         root: folder that their paths are relative to.
         num_workers: processes; None for one per core.
         reporter: where progress goes.
-
-    Returns:
-        The table, in the order of the images.
     """
     images = images.reset_index(drop=True)
     tables, rows = [], []
     hashes = np.zeros((len(images), NUM_BITS), dtype=bool)
     is_usable = np.zeros(len(images), dtype=bool)
     sums: dict[str, np.ndarray] = {}
-    places = zip(images["path"], images["label"], strict=True)
-    for number, ((path, style), seen) in enumerate(
-        zip(places, _see_all(images, root, num_workers, reporter), strict=True)
+    results = _read_all(images, root, num_workers, reporter)
+    for number, (path, style, result) in enumerate(
+        zip(images["path"], images["label"], results, strict=True)
     ):
-        rows.append(_row(path, seen))
+        rows.append(_row(path, result))
         if len(rows) == _ROWS_AT_ONCE:
             tables.append(_compact(rows))
             rows = []
-        if seen.packed_hash is not None:
-            hashes[number] = np.unpackbits(seen.packed_hash, count=NUM_BITS)
+        if result.packed_hash is not None:
+            hashes[number] = np.unpackbits(result.packed_hash, count=NUM_BITS)
             is_usable[number] = True
-        if seen.histogram is not None:
-            sums[style] = sums.get(style, np.zeros((3, NUM_BINS))) + seen.histogram
-    if rows:  # an empty table would turn the others' truth values into objects
+        if result.histogram is not None:
+            sums[style] = sums.get(style, np.zeros((3, NUM_BINS))) + result.histogram
+    if rows:  # an empty table would change the others' bool columns to objects
         tables.append(_compact(rows))
-    seen_table = pd.concat(tables, ignore_index=True)
-    table = pd.concat([images, seen_table], axis=1)
+    table = pd.concat([images, pd.concat(tables, ignore_index=True)], axis=1)
     table["bytes_per_pixel"] = table["size_bytes"] / (table["megapixels"] * 1e6)
     table["looks_like"] = join_near_pairs(hashes, is_usable)
     table["perceptual_hash"] = hashes_as_text(hashes, is_usable)
@@ -128,8 +115,8 @@ def survey_images(
     return Survey(table, {style: sums[style] / num_readable[style] for style in sorted(sums)})
 
 
-def _see_image(path: Path) -> _Seen:
-    """Everything that is wanted of one file, which is read once."""
+def _read_one(path: Path) -> _ReadImage:
+    """Compute all properties of one file, which is read once."""
     facts = None
     try:
         content = read_bytes(path)
@@ -138,9 +125,9 @@ def _see_image(path: Path) -> _Seen:
         measures, histogram = measure_pixels(decoded.pixels)
         found = perceptual_hash(content)
     except UnreadableImageError as error:
-        return _Seen(error.reason, facts)
+        return _ReadImage(error.reason, facts)
     height, width = decoded.pixels.shape[:2]
-    return _Seen(
+    return _ReadImage(
         reason="",
         facts=facts,
         ends_properly=decoded.file_format != "JPEG" or jpeg_ends_properly(content),
@@ -152,13 +139,13 @@ def _see_image(path: Path) -> _Seen:
     )
 
 
-def _see_all(
+def _read_all(
     images: pd.DataFrame, root: Path, num_workers: int | None, reporter: Reporter
-) -> Iterator[_Seen]:
+) -> Iterator[_ReadImage]:
     files = [root / path for path in images["path"]]
     with WorkerPool(num_workers) as pool:
         yield from reporter.track(
-            pool.map(_see_image, files), total=len(files), description="Looking at the images"
+            pool.map(_read_one, files), total=len(files), description="Reading images"
         )
 
 
@@ -175,23 +162,23 @@ _EMPTY_ROW: dict[str, Any] = {
 }
 
 
-def _row(path: str, seen: _Seen) -> dict[str, Any]:
-    row = {**_EMPTY_ROW, "is_readable": not seen.reason, "reason": seen.reason}
-    if seen.facts is not None:
-        row.update(vars(seen.facts))
-        row["fits_suffix"] = suffix_fits(Path(path).suffix, seen.facts.file_format)
-        row["megapixels"] = seen.facts.stored_width_px * seen.facts.stored_height_px / 1e6
-    if seen.measures is not None and seen.size_px is not None:
-        width, height = seen.size_px
+def _row(path: str, result: _ReadImage) -> dict[str, Any]:
+    row = {**_EMPTY_ROW, "is_readable": not result.reason, "reason": result.reason}
+    if result.facts is not None:
+        row.update(vars(result.facts))
+        row["fits_suffix"] = suffix_fits(Path(path).suffix, result.facts.file_format)
+        row["megapixels"] = result.facts.stored_width_px * result.facts.stored_height_px / 1e6
+    if result.measures is not None and result.size_px is not None:
+        width, height = result.size_px
         row.update(width_px=width, height_px=height, aspect=width / height)
-        row.update({name: getattr(seen.measures, name) for name in _NUMBERS})
-        row["border"] = seen.measures.border.kind
-        row["border_share"] = float(np.mean(seen.measures.border.shares))
-        row["ends_properly"] = seen.ends_properly
-        row["complaint"] = seen.complaint
+        row.update({name: getattr(result.measures, name) for name in _NUMBERS})
+        row["border"] = result.measures.border.kind
+        row["border_share"] = float(np.mean(result.measures.border.shares))
+        row["ends_properly"] = result.ends_properly
+        row["complaint"] = result.complaint
     return row
 
 
 def _compact(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """As columns a row takes a tenth of the memory."""
+    """Convert rows to columns, which take a tenth of the memory."""
     return pd.DataFrame(rows, columns=list(_EMPTY_ROW))

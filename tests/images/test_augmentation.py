@@ -16,7 +16,7 @@ from artstyle_tf.images.batches.augmentation import (
     policy_steps,
     seed_for,
 )
-from artstyle_tf.inspection.augmentation_cost import time_policy
+from artstyle_tf.inspection.augmentation_preview import time_policy
 from artstyle_tf.system.errors import ArtstyleError
 
 

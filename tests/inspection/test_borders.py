@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from artstyle_tf.inspection.borders import find_border
+from artstyle_tf.inspection.pixel_measures import find_border
 
 
 def noise_image(seed, size=(220, 180)):

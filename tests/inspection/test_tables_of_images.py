@@ -8,14 +8,13 @@ from PIL import Image
 from artstyle_tf.images.index.image_index import index_images
 from artstyle_tf.images.index.near_duplicates import find_near_duplicates
 from artstyle_tf.inspection import survey
-from artstyle_tf.inspection.copies import find_copies
-from artstyle_tf.inspection.file_properties import (
+from artstyle_tf.inspection.image_sets import find_copies, largest_shares, measure_groups
+from artstyle_tf.inspection.pixel_measures import measure_pixels
+from artstyle_tf.inspection.property_probe import (
     PROPERTIES,
     most_telling_property,
     property_features,
 )
-from artstyle_tf.inspection.group_shares import largest_shares, measure_groups
-from artstyle_tf.inspection.pixel_measures import measure_pixels
 
 
 @pytest.fixture(scope="module")

@@ -188,7 +188,7 @@ def test_a_folder_without_test_split_is_evaluated_as_a_whole(split_folder):
     assert set(index.images["label"]) == {"bold", "fine"}
 
 
-def test_styles_called_like_splits_stay_styles_with_a_warning(ask, write_images):
+def test_styles_named_like_splits_stay_styles_with_a_warning(ask, write_images):
     write_images(Path("images"), {"train": 4, "test": 4})
     code, answer, told = ask("prepare-data", "--dry-run")
     assert (code, set(answer["per_class"])) == (0, {"train", "test"})

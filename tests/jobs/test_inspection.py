@@ -20,7 +20,7 @@ from artstyle_tf.system.invocation import Invocation
 
 FIGURES = {
     *("class_distribution", "samples", "sizes", "formats", "modes", "channel_densities"),
-    *("measures", "style_differences", "groups", "file_properties", "troubles"),
+    *("measures", "style_differences", "groups", "file_properties", "problems"),
     *("augmentation", "augmentation_counts", "augmentation_cost"),
 }
 
@@ -69,7 +69,7 @@ def write(folder, *paths, seed=0):
 
 def found_paths(result, run):
     """Code -> images that it was said of, from the tables; other findings by their examples."""
-    tables = [pd.read_csv(run / f"{name}.csv") for name in ("troubles", "copies")]
+    tables = [pd.read_csv(run / f"{name}.csv") for name in ("problems", "copies")]
     listed = pd.concat(tables).groupby("code")["path"].agg(set).to_dict()
     for code, finding in codes(result).items():
         names = {example.split(" (")[0] for example in finding["examples"]}
@@ -91,7 +91,7 @@ def test_every_planted_fault_is_found_and_nothing_else_is(planted):
         *("cannot_be_split", "duplicates_across_splits", "group_across_splits", "one_style"),
         "near_equal_styles",
         *("groups_in_names", "file_shortcut", "groups", "styles_differ"),
-        *("cannot_be_trained", "styles_called_like_splits", "split_by_folders"),
+        *("cannot_be_trained", "styles_named_like_splits", "split_by_folders"),
         "mirrored_across_splits",
     }
 
@@ -104,8 +104,8 @@ def test_the_summary_counts_what_is_there(planted):
     assert result["imbalance"] == counts["naive"] / counts["rare"] == max(counts.values()) / 7
     readable = {row["style"]: row["readable"] for row in result["styles"]}
     assert readable["rare"] == 7
-    assert result["troubles"]["truncated"] == 4
-    assert result["troubles"]["exact_duplicates"] == 1
+    assert result["problems"]["truncated"] == 4
+    assert result["problems"]["exact_duplicates"] == 1
     run = outputs / "inspections" / "look"
     assert json.loads((run / "summary.json").read_text()) == json.loads(json.dumps(result))
     assert json.loads((run / "run.json").read_text())["state"] == "finished"

@@ -87,7 +87,7 @@ class BalancedOrder:
         )
 
     def draw(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        """Draw an epoch, counted from 0: image numbers int32 [S, B] and their views int32 [S, B]."""
+        """Draw an epoch, from 0: image numbers int32 [S, B] and their views int32 [S, B]."""
         generator = np.random.default_rng([self._seed, int(epoch)])
         classes = self._draw_classes(generator)
         numbers = np.empty((*classes.shape, self.batch_size // classes.shape[1]), np.int32)

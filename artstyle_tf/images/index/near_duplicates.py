@@ -80,7 +80,7 @@ def perceptual_hashes(
     hashes = np.zeros((len(files), NUM_BITS), dtype=bool)
     is_usable = np.zeros(len(files), dtype=bool)
     hashed = map_in_threads(_hash, files, num_threads=_THREADS)
-    tracked = reporter.track(hashed, total=len(files), description="Looking for duplicates")
+    tracked = reporter.track(hashed, total=len(files), description="Searching for duplicates")
     for number, found in enumerate(tracked):
         if found is not None:
             hashes[number], is_usable[number] = found, True
