@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +22,7 @@ from artstyle_tf.images.reading.image_reading import (
     decode_image,
     read_bytes,
 )
-from artstyle_tf.inspection.file_facts import (
-    FileFacts,
-    jpeg_ends_properly,
-    read_file_facts,
-    suffix_fits,
-)
+from artstyle_tf.inspection.file_facts import jpeg_ends_properly, read_file_facts, suffix_fits
 from artstyle_tf.inspection.pixel_measures import NUM_BINS, PixelMeasures, measure_pixels
 from artstyle_tf.system.progress import SILENT, Reporter
 
@@ -58,20 +52,6 @@ class Survey:
     histograms: dict[str, np.ndarray]
 
 
-@dataclass(frozen=True)
-class _ReadImage:
-    """The result of the process that read an image; a hash takes 32 bytes."""
-
-    reason: str
-    facts: FileFacts | None = None
-    ends_properly: bool = True
-    complaint: str = ""
-    size_px: tuple[int, int] | None = None
-    measures: PixelMeasures | None = None
-    histogram: np.ndarray | None = None
-    packed_hash: np.ndarray | None = None
-
-
 def survey_images(
     images: pd.DataFrame,
     *,
@@ -92,19 +72,22 @@ def survey_images(
     hashes = np.zeros((len(images), NUM_BITS), dtype=bool)
     is_usable = np.zeros(len(images), dtype=bool)
     sums: dict[str, np.ndarray] = {}
-    results = _read_all(images, root, num_workers, reporter)
-    for number, (path, style, result) in enumerate(
-        zip(images["path"], images["label"], results, strict=True)
-    ):
-        rows.append(_row(path, result))
-        if len(rows) == _ROWS_AT_ONCE:
-            tables.append(_compact(rows))
-            rows = []
-        if result.packed_hash is not None:
-            hashes[number] = np.unpackbits(result.packed_hash, count=NUM_BITS)
-            is_usable[number] = True
-        if result.histogram is not None:
-            sums[style] = sums.get(style, np.zeros((3, NUM_BINS))) + result.histogram
+    files = [root / path for path in images["path"]]
+    with WorkerPool(num_workers) as pool:
+        results = reporter.track(
+            pool.map(_read_one, files), total=len(files), description="Reading images"
+        )
+        for number, (row, histogram, packed_hash) in enumerate(results):
+            rows.append(row)
+            if len(rows) == _ROWS_AT_ONCE:
+                tables.append(_compact(rows))
+                rows = []
+            if packed_hash is not None:
+                hashes[number] = np.unpackbits(packed_hash, count=NUM_BITS)
+                is_usable[number] = True
+            if histogram is not None:
+                style = images["label"].iloc[number]
+                sums[style] = sums.get(style, np.zeros((3, NUM_BINS))) + histogram
     if rows:  # an empty table would change the others' bool columns to objects
         tables.append(_compact(rows))
     table = pd.concat([images, pd.concat(tables, ignore_index=True)], axis=1)
@@ -113,40 +96,6 @@ def survey_images(
     table["perceptual_hash"] = hashes_as_text(hashes, is_usable)
     num_readable = table.groupby("label")["is_readable"].sum()
     return Survey(table, {style: sums[style] / num_readable[style] for style in sorted(sums)})
-
-
-def _read_one(path: Path) -> _ReadImage:
-    """Compute all properties of one file, which is read once."""
-    facts = None
-    try:
-        content = read_bytes(path)
-        facts = read_file_facts(content)
-        decoded = decode_image(content)
-        measures, histogram = measure_pixels(decoded.pixels)
-        found = perceptual_hash(content)
-    except UnreadableImageError as error:
-        return _ReadImage(error.reason, facts)
-    height, width = decoded.pixels.shape[:2]
-    return _ReadImage(
-        reason="",
-        facts=facts,
-        ends_properly=decoded.file_format != "JPEG" or jpeg_ends_properly(content),
-        complaint=decoded.complaint,
-        size_px=(width, height),
-        measures=measures,
-        histogram=histogram,
-        packed_hash=None if found is None else np.packbits(found),
-    )
-
-
-def _read_all(
-    images: pd.DataFrame, root: Path, num_workers: int | None, reporter: Reporter
-) -> Iterator[_ReadImage]:
-    files = [root / path for path in images["path"]]
-    with WorkerPool(num_workers) as pool:
-        yield from reporter.track(
-            pool.map(_read_one, files), total=len(files), description="Reading images"
-        )
 
 
 _NUMBERS = [field.name for field in dataclasses.fields(PixelMeasures) if field.name != "border"]
@@ -162,21 +111,28 @@ _EMPTY_ROW: dict[str, Any] = {
 }
 
 
-def _row(path: str, result: _ReadImage) -> dict[str, Any]:
-    row = {**_EMPTY_ROW, "is_readable": not result.reason, "reason": result.reason}
-    if result.facts is not None:
-        row.update(vars(result.facts))
-        row["fits_suffix"] = suffix_fits(Path(path).suffix, result.facts.file_format)
-        row["megapixels"] = result.facts.stored_width_px * result.facts.stored_height_px / 1e6
-    if result.measures is not None and result.size_px is not None:
-        width, height = result.size_px
-        row.update(width_px=width, height_px=height, aspect=width / height)
-        row.update({name: getattr(result.measures, name) for name in _NUMBERS})
-        row["border"] = result.measures.border.kind
-        row["border_share"] = float(np.mean(result.measures.border.shares))
-        row["ends_properly"] = result.ends_properly
-        row["complaint"] = result.complaint
-    return row
+def _read_one(path: Path) -> tuple[dict[str, Any], np.ndarray | None, np.ndarray | None]:
+    """Compute the row, the histogram and the hash, as 32 bytes, of one file, which is read once."""
+    row = dict(_EMPTY_ROW)
+    try:
+        content = read_bytes(path)
+        facts = read_file_facts(content)
+        row.update(vars(facts))
+        row["fits_suffix"] = suffix_fits(path.suffix, facts.file_format)
+        row["megapixels"] = facts.stored_width_px * facts.stored_height_px / 1e6
+        decoded = decode_image(content)
+        measures, histogram = measure_pixels(decoded.pixels)
+        found = perceptual_hash(content)
+    except UnreadableImageError as error:
+        return {**row, "reason": error.reason}, None, None
+    height, width = decoded.pixels.shape[:2]
+    row.update(is_readable=True, width_px=width, height_px=height, aspect=width / height)
+    row.update({name: getattr(measures, name) for name in _NUMBERS})
+    row["border"] = measures.border.kind
+    row["border_share"] = float(np.mean(measures.border.shares))
+    row["ends_properly"] = decoded.file_format != "JPEG" or jpeg_ends_properly(content)
+    row["complaint"] = decoded.complaint
+    return row, histogram, None if found is None else np.packbits(found)
 
 
 def _compact(rows: list[dict[str, Any]]) -> pd.DataFrame:

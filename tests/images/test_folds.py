@@ -56,7 +56,7 @@ def test_other_seeds_give_other_folds_and_the_same_seed_the_same():
 
 
 @given(images(), SEEDS)
-def test_what_is_learned_decides_or_judges_never_shares_a_cluster(data, seed):
+def test_train_val_and_test_never_share_a_cluster(data, seed):
     labels, clusters = data
     folds = assign_folds(labels, clusters, num_folds=4, seed=seed)
     for number in range(4):

@@ -26,7 +26,7 @@ from artstyle_tf.inspection.file_facts import read_file_facts, suffix_fits
 
 
 def _image(width=60, height=40):
-    """A corner of each color, so that turns and mirrors can be told apart."""
+    """A corner of each color, so that turns and mirrors are distinguishable."""
     pixels = np.full((height, width, 3), 128, np.uint8)
     pixels[: height // 2, : width // 2] = (220, 30, 30)
     pixels[: height // 2, width // 2 :] = (30, 200, 30)
@@ -155,7 +155,7 @@ def test_damaged_files_give_a_short_reason():
         assert len(caught.value.reason.splitlines()) == 1
 
 
-def test_without_the_package_it_says_what_to_install(without_package, tmp_path):
+def test_without_the_package_the_message_says_what_to_install(without_package, tmp_path):
     assert has_heif()  # of the test itself
     with pytest.raises(UnreadableImageError, match=r"^HEIC.*pip install 'artstyle-tf\[heif\]'"):
         decode_image(_heic(_image()))

@@ -95,7 +95,7 @@ def test_scans_that_are_missing_without_a_trace_are_found():
         decode_image(content[:tables] + END)
 
 
-def test_a_cut_jpeg_without_an_end_says_how_much_is_missing():
+def test_a_cut_jpeg_without_an_end_reports_how_much_is_missing():
     with pytest.raises(UnreadableImageError, match=r"cut off: the lower (4|5)\d% are missing"):
         decode_image(cut(jpeg(), 0.5)[:-2])
 

@@ -186,7 +186,7 @@ def test_large_images_are_reduced(root, destination):
     assert tuple(sizes.loc["big/0.jpg"]) == (40, 30)
 
 
-def test_names_that_would_collide_are_told_apart(root, destination):
+def test_names_that_would_collide_are_distinguished(root, destination):
     names = [
         "x.png",
         "x.jpg",
@@ -696,7 +696,7 @@ def test_two_programs_do_not_prepare_one_folder_at_once(root, destination):
 
 
 class _ReleasingStream(io.StringIO):
-    """Gives a lock back as soon as somebody says that he waits for it."""
+    """Releases a lock as soon as another program reports that it waits."""
 
     lock: io.TextIOWrapper
 

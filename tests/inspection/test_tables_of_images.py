@@ -36,7 +36,7 @@ def surveyed(index):
     return survey.survey_images(index.images, root=index.root, num_workers=1)
 
 
-def test_every_image_has_a_row_and_what_cannot_be_read_says_why(index, surveyed):
+def test_every_image_has_a_row_and_unreadable_ones_a_reason(index, surveyed):
     images = surveyed.images.set_index("path")
     assert list(images.index) == list(index.images["path"])
     assert images.index[~images["is_readable"]].tolist() == ["fine/broken.png"]
@@ -67,7 +67,7 @@ def test_rows_are_the_same_whether_they_come_in_blocks_or_not(index, surveyed, m
     pd.testing.assert_frame_equal(in_blocks.images, surveyed.images)
 
 
-def test_copies_are_told_once():
+def test_copies_are_listed_once():
     rows = [
         ("A/1.jpg", "A", "d1", 0),
         ("A/2.jpg", "A", "d1", 0),  # the same file

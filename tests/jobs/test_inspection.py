@@ -83,9 +83,9 @@ def test_every_planted_fault_is_found_and_nothing_else_is(planted):
     for good_to_know in ("groups", "styles_differ"):
         found.pop(good_to_know)
     pairs = {(code, path) for code, paths in expected.items() for path in paths}
-    told = {(code, path) for code, paths in found.items() for path in paths}
-    precision, recall = len(told & pairs) / len(told), len(told & pairs) / len(pairs)
-    assert (precision, recall) == (1.0, 1.0), (told - pairs, pairs - told)
+    listed = {(code, path) for code, paths in found.items() for path in paths}
+    precision, recall = len(listed & pairs) / len(listed), len(listed & pairs) / len(pairs)
+    assert (precision, recall) == (1.0, 1.0), (listed - pairs, pairs - listed)
     assert set(SEVERITY_OF) - set(found) == {
         # What this folder is free of.
         *("cannot_be_split", "duplicates_across_splits", "group_across_splits", "one_style"),
@@ -241,7 +241,7 @@ def test_groups_are_guessed_from_names_and_only_looked_at(tmp_path, without_figu
     result = look(tmp_path / "images", tmp_path)
     assert (result["guessed_group_pattern"], result["num_groups"]) == ("^([^_]+)_", 8)
     assert "data.group_pattern='^([^_]+)_'" in codes(result)["groups_in_names"]["text"]
-    assert "group_across_splits" not in codes(result)  # the split has not been told
+    assert "group_across_splits" not in codes(result)  # the split has not been listed
 
 
 def test_a_split_file_gives_the_training_counts_and_what_leaks(tmp_path, without_figures):

@@ -26,21 +26,6 @@ _CACHED_PIPELINES_PER_THREAD = 8
 _SMALLEST_SIDE_FOR_CELLS_PX = 32
 
 
-@dataclass(frozen=True)
-class Policy:
-    """A named list of random changes.
-
-    Attributes:
-        name: in the config.
-        description: one sentence for help texts and reports.
-        build: (height_px, width_px) -> list of albumentations transforms for images of that size.
-    """
-
-    name: str
-    description: str
-    build: Callable[[int, int], Sequence[Any]]
-
-
 def augment_image(image: np.ndarray, *, policy: str, seed: int) -> np.ndarray:
     """Apply a policy; the same image, policy and seed have the same result in every thread.
 
@@ -99,7 +84,7 @@ def _pipeline(policy: str, height: int, width: int) -> Any:
     if key in cached:
         cached.move_to_end(key)
     else:
-        cached[key] = _albumentations().Compose(list(POLICIES[policy].build(height, width)))
+        cached[key] = _albumentations().Compose(POLICIES[policy](height, width))
         if len(cached) > _CACHED_PIPELINES_PER_THREAD:
             cached.popitem(last=False)
     return cached[key]
@@ -111,12 +96,12 @@ def _albumentations() -> Any:
     return albumentations
 
 
-def _flip(height: int, width: int) -> list[Any]:
+def _flip(height: int, width: int) -> list[Any]:  # left and right swapped half of the time
     del height, width
     return [_albumentations().HorizontalFlip(p=0.5)]
 
 
-def _gentle(height: int, width: int) -> list[Any]:
+def _gentle(height: int, width: int) -> list[Any]:  # brushwork stays sharp
     import cv2
 
     transforms = _albumentations()
@@ -139,7 +124,7 @@ def _gentle(height: int, width: int) -> list[Any]:
     ]
 
 
-def _strong(height: int, width: int) -> list[Any]:
+def _strong(height: int, width: int) -> list[Any]:  # the changes of the reference project as well
     import cv2
 
     transforms = _albumentations()
@@ -194,14 +179,12 @@ def _strong(height: int, width: int) -> list[Any]:
     ]
 
 
-POLICIES: dict[str, Policy] = {
-    policy.name: policy
-    for policy in (
-        Policy("flip", "left and right swapped half of the time", _flip),
-        Policy("gentle", "mild crops, flips and color changes; brushwork stays sharp", _gentle),
-        Policy("strong", "the reference's warps, blur, dropout and superpixels as well", _strong),
-    )
+POLICIES: dict[str, Callable[[int, int], list[Any]]] = {
+    "flip": _flip,
+    "gentle": _gentle,
+    "strong": _strong,
 }
+"""(height_px, width_px) -> albumentations transforms for images of that size, by policy."""
 
 
 @dataclass(frozen=True)
@@ -222,7 +205,7 @@ class PolicyStep:
 def policy_steps(policy: str, height: int, width: int) -> list[PolicyStep]:
     """Return the transforms of a policy, a key of `POLICIES`, one by one for images of a size."""
     steps = []
-    for transform, probability in _one_by_one(POLICIES[policy].build(height, width)):
+    for transform, probability in _one_by_one(POLICIES[policy](height, width)):
         transform.p = 1.0
         pipeline = _albumentations().Compose([transform])
 
@@ -251,6 +234,6 @@ def policy_fingerprint(policy: str) -> str:
     transforms = _albumentations()
     import cv2
 
-    recipe = [repr(transform) for transform in POLICIES[policy].build(224, 224)]
+    recipe = [repr(transform) for transform in POLICIES[policy](224, 224)]
     parts = [transforms.__version__, cv2.__version__, *recipe]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:8]

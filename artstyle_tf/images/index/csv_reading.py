@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from artstyle_tf.images.reading.file_kinds import HEAD_BYTES, kind_of
@@ -65,13 +66,13 @@ def read_csv_rows(
         ArtstyleError: if the file is missing, in another encoding, separated by anything else,
             lacks a column or its header, or has rows that are longer than the header.
     """
-    expected = f"a CSV file with the columns {', '.join(columns)}"
-    text = _read_text(path, what, expected)
-    _check_separator(text, path, columns=columns, what=what, expected=expected)
-    rows = _parsed(text, path, what, expected)
+    file = _CsvFile(path, columns, what)
+    text = file.read_text()
+    file.check_separator(text)
+    rows = file.parse(text)
     number, header = next(rows, (0, []))
     names = [name.strip() for name in header]
-    _check_header(names, path, columns=columns, what=what, expected=expected)
+    file.check_header(names)
     table = []
     for number, row in rows:
         if any(row[len(names) :]):
@@ -92,40 +93,96 @@ def read_csv_rows(
     return names, table
 
 
-def _read_text(path: Path, what: str, expected: str) -> str:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ArtstyleError(
-            f"The {what} cannot be read",
-            received=f"{path}: {error.strerror or error}",
-            expected=expected,
-        ) from error
-    if not content.strip():
-        raise ArtstyleError(
-            f"The {what} is not a CSV file in UTF-8",
-            received=f"{path}, which is empty",
-            expected=expected,
+@dataclass(frozen=True)
+class _CsvFile:
+    """The checks of one file; the fields are the arguments of `read_csv_rows`."""
+
+    path: Path
+    columns: Sequence[str]
+    what: str
+
+    @property
+    def expected(self) -> str:
+        return f"a CSV file with the columns {', '.join(self.columns)}"
+
+    def not_csv(self, problem: str, fix: str | None = None) -> ArtstyleError:
+        return ArtstyleError(
+            f"The {self.what} is not a CSV file in UTF-8",
+            received=f"{self.path}, {problem}",
+            expected=self.expected,
+            fix=fix,
         )
-    encoding = _encoding_of(content)
-    if encoding is not None:
-        raise ArtstyleError(
-            f"The {what} is not a CSV file in UTF-8",
-            received=f"{path}, which is {encoding}",
-            expected=expected,
-            fix=_SAVE_AS_UTF_8,
-        )
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ArtstyleError(
-            f"The {what} is not a CSV file in UTF-8",
-            received=f"{path}, whose line {line} has the byte 0x{content[error.start]:02x}; it may "
-            "be Windows-1252 or Latin-1",
-            expected=expected,
-            fix=_SAVE_AS_UTF_8,
-        ) from error
+
+    def read_text(self) -> str:
+        try:
+            content = self.path.read_bytes()
+        except OSError as error:
+            raise ArtstyleError(
+                f"The {self.what} cannot be read",
+                received=f"{self.path}: {error.strerror or error}",
+                expected=self.expected,
+            ) from error
+        if not content.strip():
+            raise self.not_csv("which is empty")
+        encoding = _encoding_of(content)
+        if encoding is not None:
+            raise self.not_csv(f"which is {encoding}", _SAVE_AS_UTF_8)
+        try:
+            return content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = content.count(b"\n", 0, error.start) + 1
+            byte = content[error.start]
+            raise self.not_csv(
+                f"whose line {line} has the byte 0x{byte:02x}; it may be Windows-1252 or Latin-1",
+                _SAVE_AS_UTF_8,
+            ) from error
+
+    def parse(self, text: str) -> Iterator[tuple[int, list[str]]]:
+        """Yield line number and cells of each row that is not blank."""
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        start = 1
+        try:
+            for row in reader:
+                if row:
+                    yield start, [from_cell(cell) for cell in row]
+                start = reader.line_num + 1
+        except csv.Error as error:
+            raise self.not_csv(
+                f"line {start}: {error}",
+                'put cells with quotes into quotes and double those inside: "the ""blue"" one.jpg"',
+            ) from error
+
+    def check_separator(self, text: str) -> None:
+        """Check the first line before it is parsed, because quotes then have another meaning."""
+        first_line = next(iter(text.lstrip("\r\n").splitlines()), "")[:_LONGEST_HEADER]
+        names = {name.strip() for name in next(csv.reader([first_line]), [])}
+        if names.issuperset(self.columns):
+            return
+        separator = _separator_of(first_line, self.columns)
+        if separator is not None:
+            raise ArtstyleError(
+                f"The {self.what} {self.path} is separated by {separator}",
+                received=f"the first line {_shown(first_line)}",
+                expected=f"{self.expected}, separated by commas",
+                fix="save it again with commas; put cells with a comma into quotes",
+            )
+
+    def check_header(self, names: list[str]) -> None:
+        twice = [column for column in self.columns if names.count(column) > 1]
+        if twice:
+            raise ArtstyleError(
+                f"The {self.what} {self.path} has the column {', '.join(twice)} twice",
+                received=f"columns {', '.join(names)}",
+                expected=self.expected,
+            )
+        missing = [column for column in self.columns if column not in names]
+        if missing:
+            raise ArtstyleError(
+                f"The {self.what} {self.path} lacks the column {', '.join(missing)}",
+                received=f"columns {_shown(', '.join(names))}",
+                expected=self.expected,
+                fix=_fix_of_header(names, self.columns),
+            )
 
 
 def _encoding_of(content: bytes) -> str | None:
@@ -139,60 +196,6 @@ def _encoding_of(content: bytes) -> str | None:
     if kind is not None:
         return kind.name
     return "no text" if b"\0" in content else None
-
-
-def _parsed(text: str, path: Path, what: str, expected: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield line number and cells of each row that is not blank."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    start = 1
-    try:
-        for row in reader:
-            if row:
-                yield start, [from_cell(cell) for cell in row]
-            start = reader.line_num + 1
-    except csv.Error as error:
-        raise ArtstyleError(
-            f"The {what} is not a CSV file in UTF-8",
-            received=f"{path}, line {start}: {error}",
-            expected=expected,
-            fix='put cells with quotes into quotes and double those inside: "the ""blue"" one.jpg"',
-        ) from error
-
-
-def _check_separator(
-    text: str, path: Path, *, columns: Sequence[str], what: str, expected: str
-) -> None:
-    """Check the first line before it is parsed, because quotes then have another meaning."""
-    first_line = next(iter(text.lstrip("\r\n").splitlines()), "")[:_LONGEST_HEADER]
-    names = {name.strip() for name in next(csv.reader([first_line]), [])}
-    separator = None if names.issuperset(columns) else _separator_of(first_line, columns)
-    if separator is not None:
-        raise ArtstyleError(
-            f"The {what} {path} is separated by {separator}",
-            received=f"the first line {_shown(first_line)}",
-            expected=f"{expected}, separated by commas",
-            fix="save it again with commas; put cells with a comma into quotes",
-        )
-
-
-def _check_header(
-    names: list[str], path: Path, *, columns: Sequence[str], what: str, expected: str
-) -> None:
-    twice = [column for column in columns if names.count(column) > 1]
-    if twice:
-        raise ArtstyleError(
-            f"The {what} {path} has the column {', '.join(twice)} twice",
-            received=f"columns {', '.join(names)}",
-            expected=expected,
-        )
-    missing = [column for column in columns if column not in names]
-    if missing:
-        raise ArtstyleError(
-            f"The {what} {path} lacks the column {', '.join(missing)}",
-            received=f"columns {_shown(', '.join(names))}",
-            expected=expected,
-            fix=_fix_of_header(names, columns),
-        )
 
 
 def _separator_of(line: str, columns: Sequence[str]) -> str | None:

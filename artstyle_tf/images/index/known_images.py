@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from artstyle_tf.images.index.near_duplicates import NUM_BITS, NUM_FREQUENCIES
+from artstyle_tf.images.index.near_duplicates import NUM_FREQUENCIES, different_bits
 
 MOST_DIFFERENT_BITS_OF_COPIES = 64
 """Up to this many, an image is taken for a copy. The limit is higher than that for grouping images
@@ -40,7 +40,7 @@ _TURNS = {
     (True, False, True): TURNED,
     (False, True, True): TURNED,
 }
-_ROWS_AT_ONCE = 2048
+
 _NO_MATCH = np.iinfo(np.int64).max
 
 
@@ -150,20 +150,10 @@ def _near(
         Positions of n images and of k known ones, the kind, and int [n, k].
     """
     images_at, known_at = np.flatnonzero(images.is_usable), np.flatnonzero(known.is_usable)
-    signs = _signs(known.hashes[known_at])
     for turn, kind in _TURNS.items():
-        turned = _signs(_turned(images.hashes[images_at], *turn))
-        for start in range(0, len(turned), _ROWS_AT_ONCE):
-            rows = slice(start, start + _ROWS_AT_ONCE)
-            for other in range(0, len(signs), _ROWS_AT_ONCE):
-                columns = slice(other, other + _ROWS_AT_ONCE)
-                # The dot product of signs is B - 2 x (different bits), exactly.
-                bits = ((NUM_BITS - turned[rows] @ signs[columns].T) / 2).astype(np.int64)
-                yield (images_at[rows], known_at[columns]), kind, bits
-
-
-def _signs(hashes: np.ndarray) -> np.ndarray:
-    return np.where(hashes, np.float32(1), np.float32(-1))
+        turned = _turned(images.hashes[images_at], *turn)
+        for rows, columns, bits in different_bits(turned, known.hashes[known_at]):
+            yield (images_at[rows], known_at[columns]), kind, bits.astype(np.int64)
 
 
 def _turned(hashes: np.ndarray, left_right: bool, top_bottom: bool, transposed: bool) -> np.ndarray:

@@ -11,7 +11,7 @@ not mistaken for another one among a hundred thousand.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -101,19 +101,32 @@ def near_pairs(hashes: np.ndarray, *, most_different_bits: int = MOST_DIFFERENT_
     Returns:
         int [P, 2], the first below the second.
     """
-    signs = np.where(hashes, np.float32(1), np.float32(-1))
-    # The dot product of signs is B - 2 x (different bits), exactly.
-    least = hashes.shape[1] - 2 * most_different_bits
     pairs = [np.empty((0, 2), dtype=np.intp)]
-    starts = range(0, len(signs), _ROWS_AT_ONCE)
-    for start in starts:
-        rows = signs[start : start + _ROWS_AT_ONCE]
-        for other in starts[start // _ROWS_AT_ONCE :]:
-            is_near = rows @ signs[other : other + _ROWS_AT_ONCE].T >= least
-            if other == start:
-                is_near = np.triu(is_near, k=1)
-            pairs.append(np.argwhere(is_near) + np.array([start, other]))
+    for rows, columns, bits in different_bits(hashes, hashes, above_diagonal=True):
+        is_near = bits <= most_different_bits
+        if rows.start == columns.start:
+            is_near = np.triu(is_near, k=1)
+        pairs.append(np.argwhere(is_near) + np.array([rows.start, columns.start]))
     return np.concatenate(pairs)
+
+
+def different_bits(
+    hashes: np.ndarray, others: np.ndarray, *, above_diagonal: bool = False
+) -> Iterator[tuple[slice, slice, np.ndarray]]:
+    """Count the bits in which bool [N, B] and bool [M, B] differ, one block of both at a time.
+
+    Yields:
+        Slices of n hashes and of m others, float32 [n, m]; `above_diagonal` skips other blocks.
+    """
+    # The dot product of signs is B - 2 x (different bits), exactly.
+    signs, other_signs = (
+        np.where(each, np.float32(1), np.float32(-1)) for each in (hashes, others)
+    )
+    for start in range(0, len(signs), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        for other in range(start if above_diagonal else 0, len(other_signs), _ROWS_AT_ONCE):
+            columns = slice(other, other + _ROWS_AT_ONCE)
+            yield rows, columns, (hashes.shape[1] - signs[rows] @ other_signs[columns].T) / 2
 
 
 def hashes_as_text(hashes: np.ndarray, is_usable: np.ndarray) -> list[str]:

@@ -11,7 +11,6 @@ from pathlib import Path, PurePosixPath
 
 from artstyle_tf.images.preparation.folder import FORMAT_VERSION
 from artstyle_tf.images.preparation.image_writing import (
-    RejectedImage,
     Target,
     WritingTask,
     WrittenImage,
@@ -98,8 +97,8 @@ class FileMaker:
         for source, result in self._reporter.track(
             self._flat_results(tasks), total=len(missing), description=description
         ):
-            if isinstance(result, RejectedImage):
-                rejected[source] = result.reason
+            if isinstance(result, str):
+                rejected[source] = result
             else:
                 name = result.target.name
                 done[name] = self._move_into_place(missing[name], result)
@@ -153,19 +152,17 @@ class FileMaker:
 
     def _flat_results(
         self, tasks: Sequence[WritingTask]
-    ) -> Iterator[tuple[str, WrittenImage | RejectedImage]]:
+    ) -> Iterator[tuple[str, WrittenImage | str]]:
         for task, results in zip(tasks, self._pool.map(write_images, tasks), strict=True):
             source = task.source.relative_to(self._root).as_posix()
-            for result in [results] if isinstance(results, RejectedImage) else results:
+            for result in [results] if isinstance(results, str) else results:
                 yield source, result
 
     def _move_into_place(self, planned: Row, written: WrittenImage) -> Row:
         row = {
             **planned,
             "path": planned["path"] + written.file.suffix,
-            "digest": written.digest,
-            "width_px": written.width_px,
-            "height_px": written.height_px,
+            **{key: getattr(written, key) for key in ("digest", "width_px", "height_px")},
             "size_bytes": written.size_bytes,
             "recipe": self._recipe,
         }

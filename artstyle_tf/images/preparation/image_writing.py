@@ -74,14 +74,7 @@ class WrittenImage:
     size_bytes: int
 
 
-@dataclass(frozen=True)
-class RejectedImage:
-    """The reason why a source cannot be used."""
-
-    reason: str
-
-
-def write_images(task: WritingTask) -> list[WrittenImage] | RejectedImage:
+def write_images(task: WritingTask) -> list[WrittenImage] | str:
     """Create the files of one task.
 
     Files that any decoder reads as the same pixels are copied byte for byte. Everything else
@@ -106,7 +99,7 @@ def write_images(task: WritingTask) -> list[WrittenImage] | RejectedImage:
             image = decode_image(content, max_side_px=task.max_side_px)
             return [_write(task, target, image, content) for target in task.targets]
     except UnreadableImageError as error:
-        return RejectedImage(error.reason)
+        return error.reason
 
 
 def prepare_bytes(content: bytes, *, max_side_px: int | None) -> bytes:

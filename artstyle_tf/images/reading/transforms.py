@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-# Without this variable the import asks the network for a newer version.
+# Without this variable the import checks the network for a newer version.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import albumentations

@@ -84,10 +84,10 @@ def _place_single_images(
         chosen[single] = np.repeat(np.arange(len(quota)), counts)
 
 
-def _share_out(count: int, wanted: np.ndarray) -> np.ndarray:
-    if count == 0 or count == wanted.sum():
-        return wanted if count else np.zeros_like(wanted)
-    exact = count * wanted / wanted.sum()
+def _share_out(count: int, quotas: np.ndarray) -> np.ndarray:
+    if count == 0 or count == quotas.sum():
+        return quotas if count else np.zeros_like(quotas)
+    exact = count * quotas / quotas.sum()
     shared = np.floor(exact).astype(int)
     shared[np.argsort(shared - exact, kind="stable")[: count - shared.sum()]] += 1
     return shared

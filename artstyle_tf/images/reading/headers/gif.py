@@ -43,7 +43,7 @@ def read_gif_header(content: tf.Tensor) -> ImageHeader:
     corner, sides = descriptor[1:5], descriptor[5:9]
     fills_screen = tf.reduce_all(sides == screen[:4]) & tf.reduce_all(corner == 0)
     data = image + _IMAGE_DESCRIPTOR + _table_bytes(descriptor[9])
-    end = _behind_blocks(raw, data + 1)  # one byte says how long codes are
+    end = _end_of_blocks(raw, data + 1)  # one byte is the length of codes
     first = tf.strings.join([part(content, 0, colors), part(content, image, end), b";"])
     table = tf.where(_has_table(descriptor[9]), colors + _IMAGE_DESCRIPTOR, _SCREEN_END)
     table_bytes = _table_bytes(tf.where(_has_table(descriptor[9]), descriptor[9], screen[4]))
@@ -79,9 +79,9 @@ def _find_image(
         head = bytes_at(content, position, 8)
         noted = tf.where(tf.math.floormod(head[3], 2) == 1, head[6], -1)
         is_control = has(content, position, _GRAPHIC_CONTROL)
-        behind = _behind_blocks(raw, position + 2)
+        end = _end_of_blocks(raw, position + 2)
         return (
-            tf.where(behind < 0, tf.size(raw), behind),
+            tf.where(end < 0, tf.size(raw), end),
             step + 1,
             tf.where(is_control, noted, transparent),
         )
@@ -93,7 +93,7 @@ def _find_image(
     return tf.where(is_image, position, tf.size(raw)), transparent
 
 
-def _behind_blocks(raw: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
+def _end_of_blocks(raw: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
     """Follow data blocks, each of which begins with its length, to the end of the empty one.
 
     Blocks of equal length in a row are one step. `raw` is uint8 [N]. Returns an int32 scalar, -1
