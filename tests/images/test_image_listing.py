@@ -44,7 +44,7 @@ def test_names_become_files(folder, names, expected):
         (["images/*.tif"], "There is no such image"),
         (["https://example.org/a.jpg"], "not fetched from the network.*--url"),
         (["images/.git"], None),
-        ([], "no images to look at"),
+        ([], "no images to predict"),
     ],
 )
 def test_missing_names_are_reported(folder, names, message):

@@ -34,7 +34,7 @@ CHAIN = f"{GROUP}; 2 look the same as another one, e.g. one/05.jpg and one/06.jp
 
 CASES = [
     (ALIKE, f"({LOOK})", "data.near_duplicates=ignore"),
-    (SAME_BYTES, f"({BYTES})", "Fix: replace the copies by other images; or take"),
+    (SAME_BYTES, f"({BYTES})", "Fix: replace the copies by other images; or remove"),
     (GROUPED, f"({GROUP})", "Fix: add images of other groups, or correct the groups"),
     (CHAINED, f"({CHAIN})", "Fix: add images of other groups"),
 ]
