@@ -48,16 +48,7 @@ def draw_figures(
     folder: Path,
     reporter: Reporter,
 ) -> None:
-    """Draw and write all figures for which there are data.
-
-    Args:
-        config: of the inspection.
-        root: folder of the images.
-        inspection: the tables.
-        preview: of augmentation.
-        folder: for the figures.
-        reporter: where progress goes.
-    """
+    """Draw and write all figures for which there are data into a folder."""
     readable = inspection.readable
     figures: list[tuple[str, Callable[[], Figure | None]]] = [
         ("class_distribution", lambda: plot_class_distribution(inspection.counts)),

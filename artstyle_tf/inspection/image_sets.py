@@ -72,11 +72,7 @@ def measure_groups(images: pd.DataFrame) -> pd.DataFrame:
 
 
 def largest_shares(images: pd.DataFrame, *, num_largest: int) -> pd.DataFrame:
-    """Compute the shares of each style's K largest groups.
-
-    Args:
-        images: columns label and group.
-        num_largest: K.
+    """Compute the shares of each style's K largest groups, from the columns label and group.
 
     Returns:
         float, styles in the index, columns 1 to K; the rest to 1 is the share of all other groups.

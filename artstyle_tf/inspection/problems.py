@@ -18,11 +18,7 @@ _MAX_HEAD_BYTES = 2**18  # enough to detect any format
 
 
 def find_problems(images: pd.DataFrame, limits: LimitsConfig) -> pd.DataFrame:
-    """Find problems of single images.
-
-    Args:
-        images: of a `Survey`.
-        limits: thresholds.
+    """Find problems of the single images of a `Survey`.
 
     Returns:
         One row per image and problem, with the columns `COLUMNS`; code is "unreadable",
@@ -71,12 +67,7 @@ def find_problems(images: pd.DataFrame, limits: LimitsConfig) -> pd.DataFrame:
 def find_misnamed_ignored(root: Path, ignored: pd.DataFrame) -> pd.DataFrame:
     """Find images that were ignored because of their suffix, such as a .txt that is a JPEG.
 
-    Args:
-        root: folder of the images.
-        ignored: of an `ImageIndex`.
-
-    Returns:
-        Rows as those of `find_problems`.
+    Returns rows as those of `find_problems`, for the ignored files of an `ImageIndex`.
     """
     rows = []
     for path in ignored.loc[ignored["reason"].str.startswith("not an image"), "path"]:

@@ -76,10 +76,6 @@ def property_features(images: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
 def most_telling_property(images: pd.DataFrame, label: str) -> tuple[str, float, float] | None:
     """Find the number by which the files of one style differ most from those of all others.
 
-    Args:
-        images: readable ones, of a `Survey`.
-        label: the style.
-
     Returns:
         The property and its medians in the style and elsewhere; None if no property separates more
         than `_MIN_AUC` of all pairs of a file of the style and one of another.

@@ -71,12 +71,9 @@ class ImageStore:
         description: str = "Reading images",
         reporter: Reporter = SILENT,
     ) -> None:
-        """Read all images now, if they fit, so that none is ever decoded again.
+        """Read all images now, if they fit into `budget_mb` MiB, so that none is decoded again.
 
-        Args:
-            budget_mb: nothing happens if all images take more than this many MiB.
-            description: for the progress report.
-            reporter: where progress goes.
+        The description is for the progress report.
 
         Raises:
             ArtstyleError: if an image cannot be read.
@@ -136,17 +133,10 @@ def view_batches(
     make_view: ViewFunction,
     batch_size: int,
 ) -> Iterator[np.ndarray]:
-    """Yield images in views, each decoded once; decoding overlaps with the consumer.
+    """Yield float32 [B, S, S, 3], in 0..255, in the order of the numbers; the last may be smaller.
 
-    Args:
-        store: images by number.
-        numbers: int [R]; the views of one image should follow each other.
-        views: int [R].
-        make_view: creates a view of an image.
-        batch_size: B; the last batch may be smaller.
-
-    Yields:
-        float32 [B, S, S, 3], in 0..255, in the order of the numbers.
+    Each image is decoded once for all its views, and decoding overlaps with the consumer. `numbers`
+    and `views` are int [R]; the views of one image should follow each other.
 
     Raises:
         ArtstyleError: if an image cannot be read.

@@ -25,17 +25,10 @@ def view_name(views: ViewsConfig, view: int) -> str:
 
 
 def make_view(views: ViewsConfig, image: np.ndarray, digest: str, view: int) -> np.ndarray:
-    """Create one view of an image.
+    """Create view `view`, in [0, V), of an image, uint8 [S, S, 3].
 
-    Args:
-        views: of all images.
-        image: uint8 [S, S, 3].
-        digest: of the image's file. The view depends on it, so that adding an image does not
-            change the others.
-        view: in [0, V).
-
-    Returns:
-        uint8 [S, S, 3].
+    The view depends on the digest of the image's file, so that adding an image does not change the
+    others.
     """
     if view == 0:
         return image

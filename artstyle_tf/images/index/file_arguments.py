@@ -51,12 +51,8 @@ def check_names(names: Sequence[str]) -> None:
 def list_named_images(names: Iterable[str]) -> NamedImages:
     """Find the images that are named.
 
-    Args:
-        names: files with any suffix; folders, for all that `list_images` finds in them; patterns
-            such as `scans/*.tif`.
-
-    Returns:
-        The images, and the ignored files.
+    Names are files with any suffix; folders, for all that `list_images` finds in them; patterns
+    such as `scans/*.tif`.
 
     Raises:
         ArtstyleError: if a name does not exist, or there is no image at all.

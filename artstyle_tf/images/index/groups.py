@@ -44,12 +44,8 @@ def find_groups(
 ) -> list[str]:
     """Return the name of each image's group; an image without a known group is its own group.
 
-    Args:
-        paths: relative to root, with /.
-        root: folder of the images.
-        pattern: see `index_images`.
-        file: see `index_images`.
-        reporter: gets a warning about rows of the file that name no image.
+    `paths` are relative to root, with /; for pattern and file see `index_images`. The reporter gets
+    a warning about rows of the file that name no image.
 
     Raises:
         ArtstyleError: if the pattern or the file matches none of these images.
@@ -117,10 +113,6 @@ def connected(*keys: Iterable[object]) -> np.ndarray:
 
 def suggest_group_pattern(paths: Sequence[str], labels: Sequence[str]) -> str | None:
     """Guess whether file names contain a group, such as the artist or the film.
-
-    Args:
-        paths: of N images, with /.
-        labels: of the images.
 
     Returns:
         The first pattern that finds plausible groups, else None. Plausible: in at least half of the

@@ -57,12 +57,8 @@ def csv_text(table: pd.DataFrame, **options: Any) -> str:
 def read_csv_table(path: Path, **options: Any) -> pd.DataFrame:
     """Read the output of `csv_text`, or of an earlier version, which marked no text.
 
-    Args:
-        path: of the file.
-        options: of `pandas.read_csv`.
-
     Raises:
-        OSError, ValueError, OverflowError: of pandas, if it cannot be read.
+        OSError, ValueError, OverflowError: of `pandas.read_csv`, whose options may be given.
     """
     return _with_texts(pd.read_csv(path, **options), from_cell)
 
@@ -93,8 +89,8 @@ def match_images(
     """Find the images that a user's table names.
 
     Args:
-        listed: paths as written: relative to the images' root, relative to the table's folder, or
-            absolute; with / or with Windows' backslash.
+        listed: paths as written: relative to `root` or `folder`, or absolute; with / or with
+            Windows' backslash.
         known: paths relative to the root, with /.
         root: folder of the images.
         folder: folder of the table.

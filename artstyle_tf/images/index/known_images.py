@@ -100,13 +100,8 @@ def match_known_images(
 def turned_pairs(hashes: np.ndarray, others: np.ndarray, *, most_different_bits: int) -> np.ndarray:
     """Find pairs of images of which one is the other mirrored or turned.
 
-    Args:
-        hashes: bool [N, 255].
-        others: bool [M, 255].
-        most_different_bits: maximum difference of a pair.
-
-    Returns:
-        int [P, 2], positions in both, each pair once.
+    `hashes` are bool [N, 255], `others` bool [M, 255]. Returns int [P, 2], positions in both, each
+    pair once.
     """
     one, other = (
         HashedImages(np.full(len(each), ""), each, np.ones(len(each), dtype=bool))

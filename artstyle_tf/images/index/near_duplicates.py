@@ -88,18 +88,11 @@ def perceptual_hashes(
 
 
 def near_pairs(hashes: np.ndarray, *, most_different_bits: int = MOST_DIFFERENT_BITS) -> np.ndarray:
-    """Find all pairs of hashes that differ in few bits.
+    """Find all pairs of hashes, bool [N, B], that differ in few bits: int [P, 2], i < j.
 
     All are compared with all, as matrix products: a hundred thousand take a minute on two cores.
     One block is compared with one block at a time, so that memory grows with the images, not with
     their pairs.
-
-    Args:
-        hashes: bool [N, B].
-        most_different_bits: maximum difference of a pair.
-
-    Returns:
-        int [P, 2], the first below the second.
     """
     pairs = [np.empty((0, 2), dtype=np.intp)]
     for rows, columns, bits in different_bits(hashes, hashes, above_diagonal=True):

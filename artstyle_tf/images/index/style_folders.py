@@ -50,12 +50,7 @@ def check_root(root: Path) -> None:
 
 
 def check_styles(root: Path, styles: Iterable[str], fewest_styles: int) -> None:
-    """Check that enough styles have images.
-
-    Args:
-        root: folder of the style folders.
-        styles: of the images that were found, with repetitions.
-        fewest_styles: minimum number of different styles.
+    """Check that images were found of at least `fewest_styles` different styles.
 
     Raises:
         ArtstyleError: if they are fewer.
@@ -128,13 +123,8 @@ def near_equal_styles(names: Sequence[str]) -> list[list[str]]:
     """Find styles that may be one: "Art Nouveau", "art_nouveau", "ArtNouveau ".
 
     Upper and lower case, accents and how they are stored, compatibility forms (NFKC), invisible
-    characters, blanks, underscores, hyphens, and punctuation at the ends do not count.
-
-    Args:
-        names: of the style folders, each once.
-
-    Returns:
-        Sets of two or more, sorted.
+    characters, blanks, underscores, hyphens, and punctuation at the ends do not count. Returns
+    sorted sets of two or more.
     """
     sets: dict[str, list[str]] = {}
     for name in sorted(names):

@@ -45,14 +45,9 @@ class Ties:
         """int [N] in [0, G), the same number for images that have to stay together."""
 
     def why_so_few(self, members: np.ndarray) -> str:
-        """Return why a style has so few groups, to be appended to their number.
+        """Return why a style, with members bool [N], has so few groups, to append to their number.
 
-        Args:
-            members: bool [N], the images of the style.
-
-        Returns:
-            For example " (12 look the same as another one, e.g. a/1.jpg and a/2.jpg)"; "" if no
-            images are tied.
+        For example " (12 look the same as another one, e.g. a/1.jpg and a/2.jpg)"; "" without ties.
         """
         reasons = "; ".join(self._reasons(members).values())
         return f" ({reasons})" if reasons else ""

@@ -76,10 +76,8 @@ class FileMaker:
     def make(self, planned: list[Row], description: str) -> tuple[list[Row], dict[str, str]]:
         """Create the planned files unless they exist.
 
-        Args:
-            planned: rows of the manifest whose path has no suffix yet, without the columns that
-                are only known from the file.
-            description: for the progress report.
+        Planned rows of the manifest have a path without suffix, and lack the columns that are only
+        known from the file.
 
         Returns:
             Complete rows, and source path -> reason for those that cannot be created.

@@ -106,13 +106,8 @@ def load_ahead(
 ) -> Iterator[tuple[Path, Loaded]]:
     """Load images in threads, a few ahead of the consumer, so that memory stays flat.
 
-    Args:
-        load: returns one value for each of some paths.
-        paths: of the images.
-        num_threads: at least 1.
-
-    Yields:
-        Path and loaded value, in the order of the paths.
+    `load` returns one value for each of some paths. Yields path and value, in the order of the
+    paths.
     """
 
     def load_some(some: list[Path]) -> list[tuple[Path, Loaded]]:

@@ -141,16 +141,7 @@ def is_there(file: Path, size_bytes: int) -> bool:
 def write_tables(
     destination: Path, rows: Iterable[Row], rejected: Mapping[str, str]
 ) -> PreparedImages:
-    """Write manifest.csv and rejected.csv where they changed.
-
-    Args:
-        destination: the folder.
-        rows: of the manifest.
-        rejected: source path -> reason.
-
-    Returns:
-        The same as tables.
-    """
+    """Write manifest.csv and rejected.csv (source path, reason) where they changed; return both."""
     manifest = pd.DataFrame(list(rows), columns=list(MANIFEST_COLUMNS)).astype(_TYPE_BY_COLUMN)
     manifest = manifest.sort_values("path", ignore_index=True)
     reasons = pd.DataFrame(sorted(rejected.items()), columns=list(REJECTED_COLUMNS), dtype=str)

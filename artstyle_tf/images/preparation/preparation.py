@@ -156,8 +156,7 @@ def _prepared_names(images: Iterable[tuple[str, str, str]]) -> list[str]:
         images: (path relative to the source root, label, split), each path once.
 
     Returns:
-        "<split>/<label>/<name>" per image: unique, portable, the same on every machine,
-        independent of the order of the images.
+        "<split>/<label>/<name>" per image: unique, portable, independent of machine and order.
     """
     listed = list(images)
     plain = [f"{split}/{label}/{_flat_name(path)}" for path, label, split in listed]

@@ -52,14 +52,10 @@ class WorkerPool:
             self._executor.shutdown(cancel_futures=True)
 
     def map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
-        """Call the function with each task.
+        """Yield the results of the function for each task, in their order.
 
-        Args:
-            function: defined in a module, so that another process can import it.
-            tasks: that can be pickled.
-
-        Yields:
-            The results in the order of the tasks.
+        The function is defined in a module, so that another process can import it; tasks can be
+        pickled.
 
         Raises:
             ArtstyleError: if a worker process dies.

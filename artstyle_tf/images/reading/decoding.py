@@ -51,10 +51,8 @@ def decode_unprepared_image(image_bytes: tf.Tensor, header: ImageHeader | None =
         header: of this file, if it has been read already.
 
     Returns:
-        uint8 [H, W, 3], RGB; for a prepared image the same as `decode_image`.
-
-    Raises:
-        tf.errors.InvalidArgumentError: if the bytes are no intact image.
+        uint8 [H, W, 3], RGB; for a prepared image the same as `decode_image`, whose errors it
+        raises.
     """
     if header is None:
         header = read_header(image_bytes)
@@ -158,14 +156,9 @@ def _size_within(size: tf.Tensor, image_size_px: int) -> tf.Tensor:
 
 
 def orientation_of(image_bytes: tf.Tensor, header: ImageHeader) -> tf.Tensor:
-    """Read the orientation from EXIF, and where EXIF has none from XMP, as Pillow does.
+    """Read the orientation of a file from EXIF, and where EXIF has none from XMP, as Pillow does.
 
-    Args:
-        image_bytes: scalar string, the content of a file.
-        header: of this file.
-
-    Returns:
-        int32 scalar in 1..8; 1, which means upright, if it is missing or invalid.
+    Returns an int32 scalar in 1..8; 1, which means upright, if it is missing or invalid.
     """
     noted = tf.cond(
         header.exif > 0,

@@ -106,14 +106,9 @@ def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
 
 
 def decode_gray_thumbnail(content: bytes, *, side_px: int) -> np.ndarray:
-    """Decode a small gray square quickly: a JPEG is decoded at a fraction of its size.
+    """Decode uint8 [S, S], turned by EXIF, on white, squashed.
 
-    Args:
-        content: of the file.
-        side_px: S.
-
-    Returns:
-        uint8 [S, S], turned by EXIF, on white, squashed.
+    It is fast, because a JPEG is decoded at a fraction of its size.
 
     Raises:
         UnreadableImageError: as `read_image`; cut-off files may still be read.
@@ -146,10 +141,7 @@ def decode_image(
 ) -> DecodedImage:
     """Decode the bytes of a file as `read_image` does.
 
-    Args:
-        content: of the file.
-        max_pixels: see `read_image`.
-        max_side_px: larger images are reduced to this; None keeps all sizes.
+    Images larger than `max_side_px` are reduced to it; None keeps all sizes.
 
     Raises:
         UnreadableImageError: if the bytes are not an image that can be used.
@@ -174,13 +166,8 @@ def decode_image(
 def size_of_plain_jpeg(content: bytes, *, max_side_px: int | None) -> tuple[int, int] | None:
     """Return width and height of a JPEG that needs no preparation, in half the time of decoding.
 
-    Args:
-        content: of a file.
-        max_side_px: limit for both sides, or None.
-
-    Returns:
-        The size if `DecodedImage.is_plain` would be true; None for everything else, and for a
-        damaged JPEG.
+    None if `DecodedImage.is_plain` would be false, a side exceeds `max_side_px`, or for a damaged
+    JPEG.
     """
     try:
         with opened_image(content) as image:

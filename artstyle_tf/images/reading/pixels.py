@@ -45,15 +45,9 @@ def reduce_image(pixels: np.ndarray, max_side_px: int | None) -> np.ndarray:
 
 
 def pixels_of(image: Image.Image, orientation: int, max_side_px: int | None) -> np.ndarray:
-    """Convert a loaded image with little more memory than the image itself.
+    """Convert a loaded image to uint8 [H, W, 3] with little more memory than the image itself.
 
-    Args:
-        image: loaded.
-        orientation: EXIF number; others than 2 to 8 are upright.
-        max_side_px: limit for both sides, or None.
-
-    Returns:
-        uint8 [H, W, 3].
+    `orientation` is the EXIF number; others than 2 to 8 are upright. No side exceeds `max_side_px`.
     """
     target = reduced_size(*image.size, max_side_px)
     if target is None:

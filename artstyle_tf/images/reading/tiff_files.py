@@ -52,13 +52,9 @@ def seek_full_resolution(image: Image.Image) -> None:
 
 
 def load_tiff(image: Image.Image, content: bytes) -> str | None:
-    """Load the current page, but only if its pixel data is intact as far as that can be checked.
+    """Load the current page of an open TIFF, if its pixel data is intact as far as can be checked.
 
     The whole process has one standard error, on which libtiff prints: one thread at a time.
-
-    Args:
-        image: an open TIFF.
-        content: of its file.
 
     Returns:
         Why it cannot be used, or None.

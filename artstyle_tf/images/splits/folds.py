@@ -120,16 +120,10 @@ def _size_in_words(members: np.ndarray, clusters: np.ndarray, name: str, ties: T
 def assign_folds(
     labels: np.ndarray, clusters: np.ndarray, *, num_folds: int, seed: int
 ) -> np.ndarray:
-    """Divide every class evenly among the folds without dividing a cluster.
+    """Divide every class evenly among K folds without dividing a cluster: int [N], in [0, K).
 
-    Args:
-        labels: int [N], in [0, C).
-        clusters: int [N], equal for images that must not be in two folds.
-        num_folds: K.
-        seed: of the shuffling.
-
-    Returns:
-        int [N], in [0, K).
+    Class ids, the labels, are int [N]; clusters int [N], equal for images that must not be in two
+    folds.
     """
     shares = np.full(num_folds, 1.0 / num_folds)
     return stratify(labels, clusters, shares, np.random.default_rng([seed, num_folds]))
@@ -144,18 +138,9 @@ def split_fold(
     validation_fraction: float,
     seed: int,
 ) -> np.ndarray:
-    """Return the splits in which one fold is the test split.
+    """Return str [N]: "test" for one of the folds from `assign_folds`, "val" or "train" for others.
 
-    Args:
-        labels: int [N], in [0, C).
-        clusters: int [N], equal for images that must not be in two splits.
-        folds: int [N], from `assign_folds`.
-        number: of the fold to evaluate.
-        validation_fraction: share of the other images for model selection.
-        seed: of the shuffling.
-
-    Returns:
-        str [N]: "test" for the fold, "val" or "train" for the others.
+    `validation_fraction` is the share of the other images for model selection.
     """
     splits = np.full(len(labels), "test", dtype=object)
     others = folds != number

@@ -73,12 +73,7 @@ def describe_given_split(index: ImageIndex) -> str:
 
 
 def check_split_file_agrees(index: ImageIndex, images: pd.DataFrame, split_file: str) -> None:
-    """Check that a split file, such as one that a run wrote, agrees with the folders.
-
-    Args:
-        index: of folders that are a split.
-        images: of the index, with the column split of the file.
-        split_file: its path, for the message.
+    """Check that the column split of images, read from a split file, agrees with the folders.
 
     Raises:
         ArtstyleError: naming images in other splits.

@@ -72,14 +72,9 @@ def count_leaks(leaks: pd.DataFrame) -> dict[str, int]:
 
 
 def leaks_in_words(leaks: pd.DataFrame, images: pd.DataFrame) -> dict[str, str]:
-    """Describe leaks; groups only by their number, because there can be many.
+    """Describe the leaks of images, kind -> sentences, for the kinds that `find_leaks` has found.
 
-    Args:
-        leaks: of `find_leaks`.
-        images: its argument.
-
-    Returns:
-        Kind -> sentences, for the kinds that were found.
+    Groups are described only by their number, because there can be many.
     """
     texts = {}
     for kind, description in _DESCRIPTIONS.items():
