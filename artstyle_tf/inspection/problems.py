@@ -27,8 +27,8 @@ def find_problems(images: pd.DataFrame, limits: LimitsConfig) -> pd.DataFrame:
     """
     readable = images[images["is_readable"]]
     is_uniform = readable["uniform_fraction"] >= limits.uniform_fraction
-    profile, complaint = readable["color_profile"], readable["complaint"]
-    is_cut_off = ~readable["ends_properly"] | complaint.str.contains("remature end")
+    profile, decoder_warning = readable["color_profile"], readable["decoder_warning"]
+    is_cut_off = ~readable["ends_properly"] | decoder_warning.str.contains("remature end")
     is_tiny = readable[["width_px", "height_px"]].min(axis=1) < limits.tiny_below_px
     is_huge = readable["megapixels"] > limits.huge_above_megapixels
     is_framed = ~is_uniform & (readable["border"] == "frame")
@@ -51,7 +51,11 @@ def find_problems(images: pd.DataFrame, limits: LimitsConfig) -> pd.DataFrame:
         ("border", is_bordered, _border_in_words),
         ("frame", is_framed, _border_in_words),
         ("color_profile", is_converted, lambda row: row.color_profile),
-        ("decoder_warnings", (complaint != "") & ~is_cut_off, lambda row: row.complaint),
+        (
+            "decoder_warnings",
+            (decoder_warning != "") & ~is_cut_off,
+            lambda row: row.decoder_warning,
+        ),
     ]
     rows = _unreadable(images[~images["is_readable"]], limits)
     rows += _rows(

@@ -73,7 +73,7 @@ def property_features(images: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
     return np.stack(features, axis=1), names
 
 
-def most_telling_property(images: pd.DataFrame, label: str) -> tuple[str, float, float] | None:
+def most_different_property(images: pd.DataFrame, label: str) -> tuple[str, float, float] | None:
     """Find the number by which the files of one style differ most from those of all others.
 
     Returns:

@@ -20,7 +20,7 @@ from artstyle_tf.images.splits.given_split import describe_given_split, is_split
 from artstyle_tf.images.splits.leaks import count_leaks, leaks_in_words
 from artstyle_tf.inspection.findings import Finding
 from artstyle_tf.inspection.inspection import Inspection
-from artstyle_tf.inspection.property_probe import most_telling_property
+from artstyle_tf.inspection.property_probe import most_different_property
 from artstyle_tf.inspection.settings import LimitsConfig
 
 _WIDEST = 1.96 * 0.5  # half of a 95 % interval of a share of one half, times root of n
@@ -196,7 +196,7 @@ def describe_shortcut(inspection: Inspection, limits: LimitsConfig) -> list[Find
     )
     text += f", most by {names}" if names else ""
     text += f". It predicts {best} best (F1 {best_f1:.2f})"
-    found = most_telling_property(inspection.readable, best)
+    found = most_different_property(inspection.readable, best)
     if found is not None:
         name, of_style, elsewhere = found
         text += (

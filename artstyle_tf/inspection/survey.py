@@ -38,7 +38,7 @@ class Survey:
 
     Attributes:
         images: one row per image: the columns of the index (path, label, group, digest,
-            size_bytes); is_readable and reason; complaint (of the decoder about invisible flaws);
+            size_bytes); is_readable and reason; decoder_warning (about invisible flaws);
             those of `FileFacts`; fits_suffix, ends_properly, width_px, height_px (as the image is
             shown), aspect (width / height), megapixels, bytes_per_pixel; those of `PixelMeasures`,
             with border (its kind) and border_share (the mean of its four shares); looks_like
@@ -102,7 +102,7 @@ _NUMBERS = [field.name for field in dataclasses.fields(PixelMeasures) if field.n
 _EMPTY_ROW: dict[str, Any] = {
     **dict.fromkeys(("is_readable", "has_exif", "is_progressive"), False),
     **dict.fromkeys(("fits_suffix", "ends_properly"), True),
-    **dict.fromkeys(("reason", "complaint", "file_format", "mode"), ""),
+    **dict.fromkeys(("reason", "decoder_warning", "file_format", "mode"), ""),
     **dict.fromkeys(("color_profile", "chroma_subsampling", "border"), ""),
     **dict.fromkeys(("stored_width_px", "stored_height_px", "num_frames", "jpeg_quality"), np.nan),
     **dict.fromkeys(("width_px", "height_px", "aspect", "megapixels"), np.nan),
@@ -131,7 +131,7 @@ def _read_one(path: Path) -> tuple[dict[str, Any], np.ndarray | None, np.ndarray
     row["border"] = measures.border.kind
     row["border_share"] = float(np.mean(measures.border.shares))
     row["ends_properly"] = decoded.file_format != "JPEG" or jpeg_ends_properly(content)
-    row["complaint"] = decoded.complaint
+    row["decoder_warning"] = decoded.decoder_warning
     return row, histogram, None if found is None else np.packbits(found)
 
 

@@ -12,7 +12,7 @@ from artstyle_tf.inspection.image_sets import find_copies, largest_shares, measu
 from artstyle_tf.inspection.pixel_measures import measure_pixels
 from artstyle_tf.inspection.property_probe import (
     PROPERTIES,
-    most_telling_property,
+    most_different_property,
     property_features,
 )
 
@@ -127,8 +127,8 @@ def test_the_property_that_sets_a_style_apart(surveyed):
     changed = readable.assign(
         jpeg_quality=np.where(is_bold, 95.0, 75.0), size_bytes=1000.0, bytes_per_pixel=1.0
     )
-    assert most_telling_property(changed, "bold") == ("jpeg_quality", 95.0, 75.0)
-    assert most_telling_property(changed, "fine") == ("jpeg_quality", 75.0, 95.0)
+    assert most_different_property(changed, "bold") == ("jpeg_quality", 95.0, 75.0)
+    assert most_different_property(changed, "fine") == ("jpeg_quality", 75.0, 95.0)
     for name in PROPERTIES[:10]:
         changed[name] = 1.0
-    assert most_telling_property(changed, "bold") is None
+    assert most_different_property(changed, "bold") is None

@@ -75,7 +75,7 @@ class DecodedImage:
         is_plain: whether any decoder returns the same pixels for the same bytes: 8-bit RGB JPEG or
             PNG, one frame, no rotation, no transparency, no color profile but sRGB.
         is_reduced: whether the pixels are fewer than those of the file.
-        complaint: warning of the decoder about an invisible flaw; "" for none.
+        decoder_warning: about an invisible flaw; "" for none.
     """
 
     pixels: np.ndarray
@@ -83,7 +83,7 @@ class DecodedImage:
     is_lossy: bool
     is_plain: bool
     is_reduced: bool = False
-    complaint: str = ""
+    decoder_warning: str = ""
 
 
 def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -159,7 +159,7 @@ def decode_image(
             is_lossy=file_format in _LOSSY_FORMATS and content[12:16] != _LOSSLESS_WEBP,
             is_plain=fault is None and _is_plain(image, content),
             is_reduced=reduced_size(*image.size, max_side_px) is not None,
-            complaint="" if fault is None else fault.message,
+            decoder_warning="" if fault is None else fault.message,
         )
 
 

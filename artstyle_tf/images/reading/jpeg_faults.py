@@ -50,7 +50,7 @@ def fault_of_jpeg(jpeg: bytes) -> FileFault | None:
     scans = read_scans(jpeg)
     if scans is None:
         return None
-    message = _complaint(jpeg, scans)
+    message = _last_warning(jpeg, scans)
     if scans.inexact_share > 0:
         # Cut between two scans, or before the last ones: a decoder shows the scans it has.
         return FileFault(message or "scans are missing", _reason_of_missing_scans(jpeg, scans))
@@ -69,7 +69,7 @@ def is_whole_jpeg(jpeg: bytes) -> bool:
     return True
 
 
-def _complaint(jpeg: bytes, scans: JpegScans) -> str:
+def _last_warning(jpeg: bytes, scans: JpegScans) -> str:
     """Return the decoder's last warning; "" for none, and for errors that end the decoding."""
     try:
         _decode(jpeg, scans, strict=True)
@@ -109,7 +109,7 @@ def _reason_of_early_end(jpeg: bytes, scans: JpegScans) -> str:
         if scans.last_adds_detail:
             return "the file is cut off: its last scan, which adds detail, ends early"
         before_last = jpeg[: scans.last_scan] + _END_OF_IMAGE
-        return _DAMAGED_PIXELS if _complaint(before_last, scans) else ""
+        return _DAMAGED_PIXELS if _last_warning(before_last, scans) else ""
     # Where data is missing in the middle, the rest has moved up, and the end is filled.
     return _reason_of_seam(jpeg, scans) if filled > 0 else ""
 
