@@ -562,7 +562,7 @@ def test_folders_that_are_not_ours_are_refused(root, tmp_path):
 
     prepare_images(_splits(root), root=root, destination=tmp_path / "prepared")
     shutil.copytree(root, tmp_path / "other images")
-    with pytest.raises(ArtstyleError, match=r"made from other images.*data\.prepared=") as caught:
+    with pytest.raises(ArtstyleError, match=r"created from other images.*data\.prepared=") as caught:
         prepare_images(
             _splits(root), root=tmp_path / "other images", destination=tmp_path / "prepared"
         )
@@ -681,7 +681,7 @@ def test_damaged_lists_are_explained(root, destination):
     with pytest.raises(ArtstyleError, match=r"damaged.*delete"):
         read_prepared(destination)
     (destination / "preparation.json").write_text("{")
-    with pytest.raises(ArtstyleError, match=r"made from other images"):
+    with pytest.raises(ArtstyleError, match=r"created from other images"):
         prepare_images(_splits(root), root=root, destination=destination)
 
 
