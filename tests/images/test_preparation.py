@@ -562,7 +562,9 @@ def test_folders_that_are_not_ours_are_refused(root, tmp_path):
 
     prepare_images(_splits(root), root=root, destination=tmp_path / "prepared")
     shutil.copytree(root, tmp_path / "other images")
-    with pytest.raises(ArtstyleError, match=r"created from other images.*data\.prepared=") as caught:
+    with pytest.raises(
+        ArtstyleError, match=r"created from other images.*data\.prepared="
+    ) as caught:
         prepare_images(
             _splits(root), root=tmp_path / "other images", destination=tmp_path / "prepared"
         )
