@@ -139,7 +139,7 @@ def describe_ignored(ignored: pd.DataFrame) -> list[Finding]:
     if is_empty.any():
         names = ignored.loc[is_empty, "path"]
         noun = "1 folder has" if len(names) == 1 else f"{len(names)} folders have"
-        text = f"{noun} no images and will be no style: {examples(names)}."
+        text = f"{noun} no images and will not be a style: {examples(names)}."
         findings.append(Finding("empty_style", len(names), text, tuple(names)))
     rest = ignored[~is_empty & (ignored["reason"] != HIDDEN)]
     # An image with another suffix is "misnamed" already.
@@ -151,7 +151,10 @@ def describe_ignored(ignored: pd.DataFrame) -> list[Finding]:
         if len(rows):
             noun = "1 file was" if len(rows) == 1 else f"{len(rows)} files were"
             named = rows["path"] + " (" + rows["reason"] + ")"
-            but = ", although they may be images" if code == "images_not_read" else ""
+            but = ""
+            if code == "images_not_read":
+                may_be = "it may be an image" if len(rows) == 1 else "they may be images"
+                but = f", although {may_be}"
             text = f"{noun} ignored{but}: {examples(named)}."
             findings.append(Finding(code, len(rows), text, tuple(named)))
     return findings
