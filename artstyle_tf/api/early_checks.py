@@ -20,7 +20,7 @@ from artstyle_tf.images.index.file_arguments import check_names
 from artstyle_tf.images.index.style_folders import check_image_folder
 from artstyle_tf.images.preparation.folder import check_destination
 from artstyle_tf.images.settings import DataConfig
-from artstyle_tf.inspection.places import plan_inspection
+from artstyle_tf.inspection.run_planning import plan_inspection
 from artstyle_tf.inspection.settings import InspectExperiment
 from artstyle_tf.models.backbone_registry import check_backbone
 from artstyle_tf.prediction.settings import PredictExperiment

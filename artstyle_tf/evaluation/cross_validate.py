@@ -43,7 +43,7 @@ from artstyle_tf.images.index.image_index import ImageIndex
 from artstyle_tf.images.preparation.preparation import PreparedImages
 from artstyle_tf.images.prepare_data import index_and_split, prepare
 from artstyle_tf.images.split_images import read_splits
-from artstyle_tf.images.splits.leak_check import has_groups, suggest_groups, warn_about_turned
+from artstyle_tf.images.splits.leaks import has_groups, suggest_groups, warn_about_turned
 from artstyle_tf.plots.score_intervals import plot_fold_scores
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.runs.environment import describe_environment

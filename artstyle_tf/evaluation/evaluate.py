@@ -21,7 +21,7 @@ from artstyle_tf.images.index.image_index import index_images
 from artstyle_tf.images.index.image_tables import csv_text
 from artstyle_tf.images.preparation.preparation import PreparedImages
 from artstyle_tf.images.split_images import SplitImages, read_splits
-from artstyle_tf.images.splits.given_split import judged_part
+from artstyle_tf.images.splits.given_split import evaluated_part
 from artstyle_tf.runs.known_images import TABLE_FILE, find_known_images
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.runs.run_finding import find_run, read_run_config
@@ -183,7 +183,7 @@ def plan(config: EvaluateExperiment, invocation: Invocation) -> dict[str, Any]:
     name, folder, _ = _plan_evaluation(config, run_directory)
     if config.images is not None:
         index = index_images(Path(config.images), reporter=invocation.reporter, fewest_styles=1)
-        num_images = len(judged_part(index, invocation.reporter).images)
+        num_images = len(evaluated_part(index, invocation.reporter).images)
     else:
         num_images = len(rows_of_split(_chosen_split(config, run_directory), run_directory))
     return {

@@ -1,4 +1,4 @@
-"""prepare-data: a folder of style folders -> clean, split, indexed images."""
+"""The prepare-data job: a folder of style folders -> clean, split, indexed images."""
 
 from __future__ import annotations
 
@@ -21,10 +21,7 @@ from artstyle_tf.images.index.split_folders import (
     styles_named_like_splits,
 )
 from artstyle_tf.images.index.style_folders import check_styles
-from artstyle_tf.images.preparation.preparation import (
-    PreparedImages,
-    prepare_images,
-)
+from artstyle_tf.images.preparation.preparation import PreparedImages, prepare_images
 from artstyle_tf.images.preparation.trainability import check_trainable
 from artstyle_tf.images.settings import DataConfig
 from artstyle_tf.images.splits.given_split import (
@@ -33,8 +30,7 @@ from artstyle_tf.images.splits.given_split import (
     is_split_already,
     split_by_folders,
 )
-from artstyle_tf.images.splits.leak_check import check_leaks
-from artstyle_tf.images.splits.leaks import count_leaks
+from artstyle_tf.images.splits.leaks import check_leaks, count_leaks
 from artstyle_tf.images.splits.splitting import (
     SPLITS,
     read_split,
@@ -46,7 +42,7 @@ from artstyle_tf.system.progress import Reporter
 
 
 def run(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Prepares the images and says what came out."""
+    """Prepare the images and return the result that --json prints."""
     with invocation.stopwatch.stage("index"):
         index, images = index_and_split(config.data, invocation.reporter)
         leaks = check_leaks(index, images, invocation.reporter)
@@ -54,32 +50,26 @@ def run(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
         prepared = prepare(config.data, index, images, invocation.reporter)
     return {
         "prepared": str(prepared.root),
-        "num_images": count_splits(prepared.manifest),
-        "per_class": count_images(prepared.manifest).to_dict(orient="index"),
-        "leaks": count_leaks(leaks),
-        "ignored": len(index.ignored),
+        **_counts(prepared.manifest, leaks, index),
         "unreadable": prepared.rejected.to_dict(orient="records"),
         "seconds": invocation.stopwatch.seconds(),
     }
 
 
 def plan(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Indexes and splits in memory and says what `run` would prepare."""
+    """Index and split in memory; return what `run` would prepare."""
     index, images = index_and_split(config.data, invocation.reporter)
     leaks = check_leaks(index, images, invocation.reporter)
     return {
         "dry_run": True,
         "images": str(index.root),
         "would_prepare": str(Path(config.data.prepared)),
-        "num_images": count_splits(images),
-        "per_class": count_images(images).to_dict(orient="index"),
-        "leaks": count_leaks(leaks),
-        "ignored": len(index.ignored),
+        **_counts(images, leaks, index),
     }
 
 
 def summarize(result: dict[str, Any]) -> str:
-    """The result as text."""
+    """Return the result as text."""
     lines = _counts_in_words(result)
     lines += [f"Unreadable: {row['path']} ({row['reason']})" for row in result["unreadable"]]
     total = result["seconds"]["total"]
@@ -88,9 +78,18 @@ def summarize(result: dict[str, Any]) -> str:
 
 
 def summarize_plan(plan: dict[str, Any]) -> str:
-    """What `run` would do as text."""
+    """Return the plan as text."""
     would = f"Dry run: would prepare these images in {plan['would_prepare']}."
     return "\n".join([*_counts_in_words(plan), would])
+
+
+def _counts(images: pd.DataFrame, leaks: pd.DataFrame, index: ImageIndex) -> dict[str, Any]:
+    return {
+        "num_images": count_splits(images),
+        "per_class": count_images(images).to_dict(orient="index"),
+        "leaks": count_leaks(leaks),
+        "ignored": len(index.ignored),
+    }
 
 
 def _counts_in_words(result: dict[str, Any]) -> list[str]:
@@ -103,17 +102,17 @@ def _counts_in_words(result: dict[str, Any]) -> list[str]:
 def index_and_split(
     data: DataConfig, reporter: Reporter, *, hashed: bool = False
 ) -> tuple[ImageIndex, pd.DataFrame]:
-    """Finds the images, says which split each belongs to, and checks that this can be learned.
+    """Find and split the images, and check that they can be trained on.
 
     Args:
-        data: where they are, and how they are split.
+        data: paths and split.
         reporter: where progress and warnings go.
-        hashed: whether perceptual hashes are wanted even where near duplicates are to be ignored.
+        hashed: whether perceptual hashes are needed even if near duplicates are to be ignored.
 
     Returns:
-        The index, without what a split file leaves out; and its images with the column `split`;
-        and `looks_like`, which is equal for images that look the same, unless that is to be
-        ignored; and `perceptual_hash`, if either asks for it.
+        The index, without images that a split file does not name; and its images with the column
+        `split`; `looks_like`, which is equal for images that look the same, unless that is to be
+        ignored; and `perceptual_hash`, if either requires it.
 
     Raises:
         ArtstyleError: if there are no images, or they cannot be split or trained on.
@@ -128,7 +127,7 @@ def index_and_split(
 def index_and_split_what_can_be(
     data: DataConfig, reporter: Reporter
 ) -> tuple[ImageIndex, pd.DataFrame]:
-    """Find images that are only looked at; a style may be too small to be learned or evaluated.
+    """Find and split images that are only analyzed, of which a style may be too small to train on.
 
     Returns:
         As `index_and_split`.
@@ -140,9 +139,8 @@ def index_and_split_what_can_be(
     if data.split_file is not None or is_split_already(index):
         images = divide(data, index, reporter)
     else:
-        fractions = {name: getattr(data.split, name) for name in SPLITS}
         images = split_what_can_be(
-            index.images, fractions=fractions, seed=data.split.seed, reporter=reporter
+            index.images, fractions=_fractions(data), seed=data.split.seed, reporter=reporter
         )
     return _without_unused(index, images), images
 
@@ -167,7 +165,7 @@ def _without_unused(index: ImageIndex, images: pd.DataFrame) -> ImageIndex:
 
 
 def find_images(data: DataConfig, reporter: Reporter, *, fewest_styles: int = 2) -> ImageIndex:
-    """Lists the images, after drawing them if they are the demo set."""
+    """List the images, after drawing them if they are the demo set."""
     images = Path(data.images)
     if data.demo_set:
         write_demo_set(images, reporter=reporter)
@@ -184,17 +182,20 @@ def find_images(data: DataConfig, reporter: Reporter, *, fewest_styles: int = 2)
 
 
 def divide(data: DataConfig, index: ImageIndex, reporter: Reporter) -> pd.DataFrame:
-    """The images of an index with the column `split`: by a file, by folders or by shares."""
-    fractions = {name: getattr(data.split, name) for name in SPLITS}
-    seed = data.split.seed
+    """Return the images of an index with the column `split`: by a file, by folders or by shares."""
     if data.split_file is not None:
         images = read_split(Path(data.split_file), index, reporter)
         if is_split_already(index):
             check_split_file_agrees(index, images, data.split_file)
         return images.drop(columns=FOLDER_SPLIT, errors="ignore")
+    fractions, seed = _fractions(data), data.split.seed
     if is_split_already(index):
         return split_by_folders(index, fractions=fractions, seed=seed, reporter=reporter)
     return split_images(index.images, fractions=fractions, seed=seed)
+
+
+def _fractions(data: DataConfig) -> dict[str, float]:
+    return {name: getattr(data.split, name) for name in SPLITS}
 
 
 def prepare(
@@ -205,7 +206,7 @@ def prepare(
     *,
     to_train: bool = True,
 ) -> PreparedImages:
-    """Writes the clean images, or finds that they are there already; see `prepare_images`."""
+    """Call `prepare_images` with the settings."""
     return prepare_images(
         images,
         root=index.root,
@@ -220,12 +221,12 @@ def prepare(
 
 
 def count_splits(images: pd.DataFrame) -> dict[str, int]:
-    """Images in each split that has any."""
+    """Count the images of each split that has any."""
     counts = images["split"].value_counts()
     return {split: int(counts[split]) for split in SPLITS if split in counts}
 
 
 def count_images(images: pd.DataFrame) -> pd.DataFrame:
-    """Images by class (rows) and split (columns)."""
+    """Count the images by class (rows) and split (columns)."""
     counts = pd.crosstab(images["label"], images["split"])
     return counts.reindex(columns=list(SPLITS), fill_value=0)

@@ -1,4 +1,4 @@
-"""Where the images are, how they are split and prepared."""
+"""Settings of the images: paths, split, preparation and augmentation."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ class SplitConfig(Schema):
         if abs(total - 1) > 1e-6:
             raise ValueError(f"train + val + test should add up to 1, not {total:g}")
         if self.train == 0 or self.val == 0:
-            raise ValueError("train and val should both be above 0: one learns, one decides")
+            raise ValueError("train and val should both be above 0, for training and selection")
         return self
 
 
 class UpsamplingConfig(Schema):
-    """Brings every class of the training split to about the same size by augmented children.
+    """Augmented children that bring every class of the training split to about the same size.
 
     Attributes:
         policy: augmentation policy.
-        target_ratio: wanted size of each class, as a multiple of the largest class.
-        jitter: the wanted size is changed at random by up to this share, so that no class size
-            gives away that it was made up.
+        target_ratio: target size of each class, as a multiple of the largest class.
+        jitter: the target size is changed at random by up to this share, so that no class is
+            recognizable by its size.
     """
 
     policy: AugmentationPolicy = "gentle"
@@ -75,13 +75,13 @@ class ViewsConfig(Schema):
 
 
 class DataConfig(Schema):
-    """The images, up to the batches.
+    """Images on disk, their split, preparation and augmentation.
 
     Attributes:
         images: folder with one folder per style, images at any depth below.
-        prepared: where prepared images go.
+        prepared: folder for prepared images.
         demo_set: draw the demo images into `images` first.
-        split_file: CSV file with path, label, split and, if wanted, group; null to divide the
+        split_file: CSV file with path, label, split and perhaps group; null to divide the
             images by the shares in `split`.
         split: shares of the three splits.
         group_pattern: regular expression on the file name whose first group names what must not be
@@ -92,7 +92,7 @@ class DataConfig(Schema):
         upsampling: augmented copies for small styles, on disk; null for none.
         preparation_seed: seed of up-sampling.
         preparation_workers: processes that prepare images; null for one per core.
-        aspect: how an image becomes a square: squash it, crop it, or pad it.
+        aspect: how an image is converted to a square: squash, crop or pad.
         views: fixed augmented views of each training image; null for none.
         online_augmentation: another augmented image in every epoch, instead of views; null for
             none.

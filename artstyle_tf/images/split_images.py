@@ -38,10 +38,7 @@ def read_splits(
     *,
     image_size_px: int,
 ) -> dict[str, SplitImages]:
-    """The images of every split that has any; "train" holds augmented copies too.
-
-    Nothing is decoded yet.
-    """
+    """Return the images of every split that has any, not decoded; "train" includes children."""
     splits = {}
     for split, rows in prepared.manifest.groupby("split", sort=False):
         store = ImageStore(
@@ -56,11 +53,11 @@ def read_splits(
 
 
 def class_ids(labels: pd.Series, class_names: Sequence[str]) -> np.ndarray:
-    """Class names -> int32 [N] positions in `class_names`."""
+    """Convert class names to int32 [N] positions in `class_names`."""
     positions = {name: position for position, name in enumerate(class_names)}
     return labels.map(positions).to_numpy(dtype=np.int32)
 
 
 def originals(images: SplitImages) -> np.ndarray:
-    """Which images are no augmented copies: bool [N]."""
+    """Return which images are not augmented copies: bool [N]."""
     return (images.rows["parent"] == "").to_numpy()

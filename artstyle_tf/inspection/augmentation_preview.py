@@ -1,8 +1,9 @@
-"""What an augmentation policy makes of some of the images, of the class counts, and its price."""
+"""Examples of an augmentation policy, its effect on the class counts, and its cost."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,23 +11,24 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from artstyle_tf.images.batches.augmentation import augment_image, seed_for
+from artstyle_tf.images.batches.augmentation import augment_image, policy_steps, seed_for
 from artstyle_tf.images.index.image_index import ImageIndex
 from artstyle_tf.images.preparation.upsampling import plan_children
 from artstyle_tf.images.settings import AugmentationPolicy, DataConfig, UpsamplingConfig
-from artstyle_tf.inspection.augmentation_cost import time_policy
 from artstyle_tf.inspection.inspection import Inspection
 from artstyle_tf.inspection.settings import InspectExperiment
 from artstyle_tf.inspection.thumbnails import read_squashed
 from artstyle_tf.plots.image_rows import plot_image_rows
 
-_MOST_IMAGES = 8
+_MAX_IMAGES = 8
 _NUM_VERSIONS = 6
+_REPEATS = 3
+_SLOW_MILLISECONDS = 20.0
 
 
 @dataclass(frozen=True)
 class AugmentationPreview:
-    """Before and after.
+    """Images and counts before and after augmentation.
 
     Attributes:
         policy: a key of `POLICIES`.
@@ -47,18 +49,9 @@ class AugmentationPreview:
 def preview_augmentation(
     config: InspectExperiment, index: ImageIndex, inspection: Inspection
 ) -> AugmentationPreview | None:
-    """Tries the policy that training would use on one image of each style.
-
-    Args:
-        config: of the inspection.
-        index: the files.
-        inspection: what was found out.
-
-    Returns:
-        The preview; None if no image can be read.
-    """
+    """Apply the training's policy to one image of each style; None if no image can be read."""
     policy = chosen_policy(config.data)
-    readable = inspection.learned[inspection.learned["is_readable"]]
+    readable = inspection.training[inspection.training["is_readable"]]
     row_names, images = augmented_examples(
         readable, index.root, policy=policy, side_px=config.image_size_px, seed=config.seed
     )
@@ -68,7 +61,7 @@ def preview_augmentation(
         policy=policy,
         row_names=row_names,
         images=images,
-        counts=_count_with_copies(config.data, policy, inspection.learned),
+        counts=_count_with_copies(config.data, policy, inspection.training),
         cost=time_policy(policy, [row[0] for row in images], seed=config.seed),
     )
 
@@ -76,7 +69,7 @@ def preview_augmentation(
 def augmented_examples(
     images: pd.DataFrame, root: Path, *, policy: str, side_px: int, seed: int
 ) -> tuple[list[str], list[list[np.ndarray]]]:
-    """Chooses an image of each style by chance, and augments it several times.
+    """Choose a random image of each style, and augment it several times.
 
     Args:
         images: with the columns path (below the root), label and digest.
@@ -92,7 +85,7 @@ def augmented_examples(
     # Seeded, but without a preference for what comes first in the alphabet.
     one_each = images.sample(frac=1, random_state=seed).drop_duplicates("label")
     row_names, rows = [], []
-    for row in one_each.sort_values("label").head(_MOST_IMAGES).itertuples():
+    for row in one_each.sort_values("label").head(_MAX_IMAGES).itertuples():
         original = read_squashed(root / str(row.path), side_px=side_px)
         if original is not None:
             row_names.append(str(row.label))
@@ -105,18 +98,18 @@ def augmented_examples(
 def plot_augmented(
     policy: str, row_names: Sequence[str], images: Sequence[Sequence[np.ndarray]]
 ) -> Figure:
-    """Draws what `augmented_examples` has made."""
+    """Plot the output of `augmented_examples`."""
     captions = [("before", None)] + [(f"after, {n}", None) for n in range(1, len(images[0]))]
     return plot_image_rows(
         images,
         [captions] * len(images),
         row_names,
-        title=f"What the policy {policy} makes of images",
+        title=f"Images augmented by the policy {policy}",
     )
 
 
 def chosen_policy(data: DataConfig) -> AugmentationPolicy:
-    """The policy that the config names: of up-sampling, of views, or of online augmentation."""
+    """Return the policy of the config: of up-sampling, of views, or of online augmentation."""
     if data.upsampling is not None:
         return data.upsampling.policy
     if data.views is not None:
@@ -125,14 +118,59 @@ def chosen_policy(data: DataConfig) -> AugmentationPolicy:
 
 
 def _count_with_copies(
-    data: DataConfig, policy: AugmentationPolicy, learned: pd.DataFrame
+    data: DataConfig, policy: AugmentationPolicy, training: pd.DataFrame
 ) -> pd.DataFrame:
     upsampling = data.upsampling or UpsamplingConfig(policy=policy)
-    labels = list(learned["label"])
+    labels = list(training["label"])
     children = plan_children(
-        labels, list(learned["digest"]), upsampling=upsampling, seed=data.preparation_seed
+        labels, list(training["digest"]), upsampling=upsampling, seed=data.preparation_seed
     )
-    before = learned["label"].value_counts().sort_index()
-    made = pd.Series([labels[child.parent] for child in children], dtype=str).value_counts()
-    after = before + made.reindex(before.index, fill_value=0)
+    before = training["label"].value_counts().sort_index()
+    added = pd.Series([labels[child.parent] for child in children], dtype=str).value_counts()
+    after = before + added.reindex(before.index, fill_value=0)
     return pd.DataFrame({"before": before, "after": after}).rename_axis("label")
+
+
+def time_policy(policy: str, images: Sequence[np.ndarray], *, seed: int) -> pd.DataFrame:
+    """Measure the time of a policy's transforms on one thread.
+
+    Args:
+        policy: a key of `augmentation.POLICIES`.
+        images: uint8 [H, W, 3], all of one size; a handful is enough.
+        seed: of the changes.
+
+    Returns:
+        One row per transform, in the order of the policy: transform, probability (of being
+        applied), milliseconds (mean over the images, when it is applied), expected_milliseconds
+        (the product). The last row, "whole policy", is the sum of the expected ones: measured as a
+        whole, slow and rare transforms would be applied too often or not at all to a handful of
+        images.
+    """
+    height, width = images[0].shape[:2]
+    rows = []
+    for step in policy_steps(policy, height, width):
+        step.apply(images[0], seed)  # the first call prepares tables
+        times = [
+            _milliseconds(step.apply, image, seed_for(seed, "timing", number))
+            for number, image in enumerate(images)
+        ]
+        mean = float(np.mean(times))
+        rows.append((step.name, step.probability, mean, step.probability * mean))
+    total = sum(expected for *_, expected in rows)
+    rows.append(("whole policy", 1.0, total, total))
+    columns = ["transform", "probability", "milliseconds", "expected_milliseconds"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _milliseconds(
+    apply: Callable[[np.ndarray, int], np.ndarray], image: np.ndarray, seed: int
+) -> float:
+    """Measure the fastest of several repetitions; a slow transform is applied once."""
+    fastest = np.inf
+    for _ in range(_REPEATS):
+        start = time.perf_counter()
+        apply(image, seed)
+        fastest = min(fastest, 1000 * (time.perf_counter() - start))
+        if fastest > _SLOW_MILLISECONDS:
+            break
+    return fastest

@@ -1,4 +1,4 @@
-"""What an image's file says about itself, before any pixel is decoded."""
+"""Properties of an image's file, before any pixel is decoded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms, JpegImagePlugin
 
-from artstyle_tf.images.reading.heif_files import HEIF_FORMAT, HEIF_SUFFIXES
+from artstyle_tf.images.reading.file_kinds import HEIF_FORMAT, HEIF_SUFFIXES
 from artstyle_tf.images.reading.image_reading import opened_image
 
 _SUFFIXES = {
@@ -30,7 +30,7 @@ _NO_LIMIT = 10**18
 _MARKER, _START_OF_SCAN = 0xFF, 0xDA
 _END_OF_JPEG = b"\xff\xd9"
 
-# The luminance table of the JPEG standard (annex K), of which encoders take multiples.
+# The luminance table of the JPEG standard (annex K), of which encoders use multiples.
 _STANDARD_TABLE = np.array(
     [
         [16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55],
@@ -43,11 +43,11 @@ _STANDARD_TABLE = np.array(
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What the header of a file says.
+    """The properties in the header of a file.
 
     Attributes:
         file_format: Pillow's name of the format, e.g. "JPEG".
-        mode: Pillow's name of the pixels' kind, e.g. "RGB", "L", "CMYK".
+        mode: Pillow's name of the pixel type, e.g. "RGB", "L", "CMYK".
         stored_width_px: as stored, before any turn by EXIF.
         stored_height_px: as stored.
         num_frames: 1, or more for an animation and for a file of several images.
@@ -71,10 +71,10 @@ class FileFacts:
 
 
 def read_file_facts(content: bytes) -> FileFacts:
-    """Reads the header, of an image of any size.
+    """Read the header of an image of any size.
 
     Raises:
-        UnreadableImageError: if there is none.
+        UnreadableImageError: if it is no image.
     """
     with opened_image(content, max_pixels=_NO_LIMIT) as image:
         is_jpeg = image.format in ("JPEG", "MPO")
@@ -93,24 +93,21 @@ def read_file_facts(content: bytes) -> FileFacts:
 
 
 def suffix_fits(suffix: str, file_format: str) -> bool:
-    """Whether a name's suffix, with its dot and in any case, is one of the format's."""
+    """Return whether a name's suffix, with its dot and in any case, is one of the format's."""
     return suffix.lower() in _SUFFIXES.get(file_format, ())
 
 
 def jpeg_ends_properly(jpeg: bytes) -> bool:
-    """Whether the mark of the end follows the pixels; Pillow shows a JPEG that lacks only that.
+    """Return whether a JPEG that can be decoded has its end marker, which Pillow does not require.
 
-    Previews in the head of the file have an end of their own, and cameras write their own matter
-    behind the image's.
-
-    Args:
-        jpeg: a file that can be decoded.
+    Previews in the header of the file have an end of their own, and cameras append data after the
+    image's end.
     """
     position = 2
     while position + 4 <= len(jpeg):
         marker, kind = jpeg[position], jpeg[position + 1]
         if marker != _MARKER:
-            return True  # none of what the standard knows, but it was decoded
+            return True  # not in the standard, but it was decoded
         if kind == _START_OF_SCAN:
             return jpeg.find(_END_OF_JPEG, position) != -1
         if kind == _MARKER:  # padding
@@ -121,18 +118,15 @@ def jpeg_ends_properly(jpeg: bytes) -> bool:
 
 
 def estimate_jpeg_quality(luminance_table: np.ndarray) -> int:
-    """The quality, 1 to 100, at which libjpeg would quantize most like this.
+    """Estimate libjpeg's quality, 1 to 100, that quantizes most like a table, int [64].
 
     Other encoders have tables of their own, for which it is the nearest equivalent.
-
-    Args:
-        luminance_table: int [64], in any order.
     """
     return int(np.argmin(np.abs(_SUMS_BY_QUALITY - np.sum(luminance_table)))) + 1
 
 
 def _sums_by_quality() -> np.ndarray:
-    """Sums of libjpeg's luminance table for the qualities 1 to 100."""
+    """Compute the sums of libjpeg's luminance table for the qualities 1 to 100."""
     sums = []
     for quality in range(1, 101):
         scale = 5000 // quality if quality < 50 else 200 - 2 * quality
@@ -149,13 +143,13 @@ def _jpeg_quality(image: Any) -> float:
 
 
 def _subsampling(image: Any) -> str:
-    with contextlib.suppress(Exception):  # Pillow knows three kinds, and raises for odd files.
+    with contextlib.suppress(Exception):  # Pillow supports three kinds, and raises for others.
         return _SUBSAMPLING.get(JpegImagePlugin.get_sampling(image), "other")
     return "other"
 
 
 def _num_frames(image: Image.Image) -> int:
-    # To count them Pillow walks through the file, which may be damaged.
+    # To count them Pillow reads the whole file, which may be damaged.
     with contextlib.suppress(Exception):
         return int(getattr(image, "n_frames", 1))
     return 1
@@ -164,7 +158,7 @@ def _num_frames(image: Image.Image) -> int:
 def _describe_profile(profile: Any) -> str:
     if not isinstance(profile, bytes) or not profile:
         return ""
-    with contextlib.suppress(Exception):  # whatever strangers put into it
+    with contextlib.suppress(Exception):  # any damaged profile
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         return " ".join(ImageCms.getProfileDescription(opened).split()) or "without a name"
     return "unreadable"

@@ -1,4 +1,4 @@
-"""What an inspection has to say: a code for machines, plain words for people."""
+"""Findings of an inspection: a code for programs, sentences for users."""
 
 from __future__ import annotations
 
@@ -6,60 +6,40 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 SEVERITIES = ("error", "warning", "note")
-"""An error spoils a training or its scores, a warning weakens them, a note is good to know."""
+"""An error invalidates a training or its scores, a warning weakens them, a note is informative."""
 
-SEVERITY_OF = {
-    "cannot_be_split": "error",
-    "cannot_be_trained": "error",
-    "one_style": "error",
-    "unreadable": "error",
-    "truncated": "error",
-    "exact_duplicates_across_styles": "error",
-    "near_duplicates_across_styles": "error",
-    "duplicates_across_splits": "error",
-    "mirrored_across_splits": "warning",
-    "near_equal_styles": "warning",
-    "empty_style": "warning",
-    "images_not_read": "warning",
-    "styles_called_like_splits": "warning",
-    "imbalance": "warning",
-    "small_style": "warning",
-    "misnamed": "warning",
-    "tiny": "warning",
-    "huge": "warning",
-    "animated": "warning",
-    "nearly_uniform": "warning",
-    "exact_duplicates": "warning",
-    "near_duplicates": "warning",
-    "dominant_group": "warning",
-    "groups_in_names": "warning",
-    "group_across_splits": "warning",
-    "file_shortcut": "warning",
-    "made_up_style": "warning",
-    "border": "note",
-    "frame": "note",
-    "color_profile": "note",
-    "decoder_warnings": "note",
-    "gray_images": "note",
-    "ignored_files": "note",
-    "groups": "note",
-    "styles_differ": "note",
-    "split_by_folders": "note",
+_CODES = {
+    "error": (
+        *("cannot_be_split", "cannot_be_trained", "one_style", "unreadable", "truncated"),
+        *("exact_duplicates_across_styles", "near_duplicates_across_styles"),
+        "duplicates_across_splits",
+    ),
+    "warning": (
+        *("mirrored_across_splits", "near_equal_styles", "empty_style", "images_not_read"),
+        *("styles_named_like_splits", "imbalance", "small_style", "misnamed", "tiny", "huge"),
+        *("animated", "nearly_uniform", "exact_duplicates", "near_duplicates", "dominant_group"),
+        *("groups_in_names", "group_across_splits", "file_shortcut", "mostly_augmented_style"),
+    ),
+    "note": (
+        *("border", "frame", "color_profile", "decoder_warnings", "gray_images"),
+        *("ignored_files", "groups", "styles_differ", "split_by_folders"),
+    ),
 }
-"""Every code that a finding can have."""
+SEVERITY_OF = {code: severity for severity, codes in _CODES.items() for code in codes}
+"""Every code that a finding can have -> its severity."""
 
-_MOST_EXAMPLES = 10
+_MAX_EXAMPLES = 10
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was found.
+    """One finding.
 
     Attributes:
         code: a key of `SEVERITY_OF`.
-        count: how many images, sets, styles or groups it is about.
-        text: whole sentences, for a person.
-        examples: names of images, styles or groups, ten at most.
+        count: number of images, sets, styles or groups.
+        text: whole sentences.
+        examples: names of images, styles or groups, of which ten are reported.
     """
 
     code: str
@@ -69,42 +49,37 @@ class Finding:
 
     @property
     def severity(self) -> str:
-        """One of `SEVERITIES`."""
+        """Return one of `SEVERITIES`."""
         return SEVERITY_OF[self.code]
 
     def as_json(self) -> dict[str, object]:
-        """Code, severity, count, text and examples."""
+        """Return code, severity, count, text and examples."""
         return {
             "code": self.code,
             "severity": self.severity,
             "count": self.count,
             "text": _on_one_line(self.text),
-            "examples": list(self.examples[:_MOST_EXAMPLES]),
+            "examples": list(self.examples[:_MAX_EXAMPLES]),
         }
 
 
 def _on_one_line(text: str) -> str:
-    """Without what a file name may hold to spoil a terminal."""
+    """Remove characters that a file name may contain to corrupt a terminal."""
     words = " ".join(text.split())
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in words)
 
 
 def by_severity(findings: Iterable[Finding]) -> list[Finding]:
-    """Errors first, then warnings, then notes; each in the order in which they came."""
+    """Sort errors first, then warnings, then notes; each in their order."""
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
 def those_to_fail_on(findings: Iterable[Finding], fail_on: Sequence[str]) -> list[str]:
-    """Codes that were found and are among those asked for, by themselves or by their severity.
+    """Return the codes found that `fail_on` names, by code or by severity.
 
-    Args:
-        findings: what was found.
-        fail_on: codes and severities; a severity stands for the graver ones, too.
+    A severity includes the higher ones.
     """
-    gravest = [SEVERITIES.index(word) for word in fail_on if word in SEVERITIES]
-    asked = {*fail_on, *SEVERITIES[: max(gravest, default=-1) + 1]}
-    return list(
-        dict.fromkeys(
-            finding.code for finding in findings if {finding.code, finding.severity} & asked
-        )
-    )
+    lowest = max((SEVERITIES.index(word) for word in fail_on if word in SEVERITIES), default=-1)
+    selected = {*fail_on, *SEVERITIES[: lowest + 1]}
+    found = (finding.code for finding in findings if {finding.code, finding.severity} & selected)
+    return list(dict.fromkeys(found))

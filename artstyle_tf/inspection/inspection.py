@@ -1,4 +1,4 @@
-"""Everything that is found out about a folder of images, as tables."""
+"""All tables of an inspection, computed from a survey of the images."""
 
 from __future__ import annotations
 
@@ -15,44 +15,46 @@ from artstyle_tf.images.prepare_data import count_images, divide
 from artstyle_tf.images.splits.folds import assign_folds
 from artstyle_tf.images.splits.leaks import find_leaks
 from artstyle_tf.images.splits.stratification import stratify
-from artstyle_tf.inspection.copies import find_copies
-from artstyle_tf.inspection.file_properties import property_features
-from artstyle_tf.inspection.group_shares import measure_groups
-from artstyle_tf.inspection.property_probe import PropertyProbe, probe_properties
+from artstyle_tf.inspection.image_sets import find_copies, measure_groups
+from artstyle_tf.inspection.problems import find_misnamed_ignored, find_problems
+from artstyle_tf.inspection.property_probe import (
+    PropertyProbe,
+    probe_properties,
+    property_features,
+)
 from artstyle_tf.inspection.settings import InspectExperiment
 from artstyle_tf.inspection.survey import MEASURES, Survey
-from artstyle_tf.inspection.troubles import find_misnamed_strangers, find_troubles
 from artstyle_tf.metrics.style_tests import compare_pairs, compare_styles, group_means
 from artstyle_tf.plots.bars import NOT_SPLIT
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import SILENT, Reporter
 
 _NUM_FOLDS = 5
-_FEWEST_CLUSTERS = 3
-_MOST_PROBED = 20_000
+_MIN_CLUSTERS = 3
+_MAX_PROBED = 20_000
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What is known of a folder.
+    """The tables of a folder.
 
     Attributes:
         images: of the `Survey`, with split ("" where there is none) and group.
         histograms: of the `Survey`.
         counts: int, styles in the index; columns train, val, test, or "not split".
-        why_not_split: what kept the folder from being split, or None.
-        why_not_trained: what would keep the split from being trained on, or None.
-        guessed_pattern: of groups, found in the names of the files where the user told none.
+        why_not_split: why the folder cannot be split, or None.
+        why_not_trained: why the split cannot be trained on, or None.
+        guessed_pattern: of groups, found in the file names if the user defines none.
         has_groups: whether any two images belong together.
-        troubles: of `find_troubles`.
+        problems: of `find_problems`.
         copies: of `find_copies`.
         leaks: of `find_leaks`; no rows where there is no split.
         groups: of `measure_groups`, all images.
-        learned_groups: the same of the training images; of all where there is no split.
+        training_groups: the same of the training images; of all where there is no split.
         by_measure: of `compare_styles`, with the column unit: "image", and "group" where each
             group counts once.
         by_pair: of `compare_pairs`, with the column unit.
-        probe: whether files give styles away; None where that cannot be asked.
+        probe: score with file properties alone; None if it cannot be computed.
     """
 
     images: pd.DataFrame
@@ -62,36 +64,41 @@ class Inspection:
     why_not_trained: str | None
     guessed_pattern: str | None
     has_groups: bool
-    troubles: pd.DataFrame
+    problems: pd.DataFrame
     copies: pd.DataFrame
     leaks: pd.DataFrame
     groups: pd.DataFrame
-    learned_groups: pd.DataFrame
+    training_groups: pd.DataFrame
     by_measure: pd.DataFrame
     by_pair: pd.DataFrame
     probe: PropertyProbe | None
 
     @property
     def readable(self) -> pd.DataFrame:
-        """The images that can be used."""
+        """Return the images that can be used."""
         return self.images[self.images["is_readable"]]
 
     @property
-    def learned(self) -> pd.DataFrame:
-        """The training images; all where there is no split."""
-        return _learned(self.images)
+    def training(self) -> pd.DataFrame:
+        """Return the training images; all where there is no split."""
+        return _training(self.images)
+
+    @property
+    def folds_in_words(self) -> str:
+        """Describe the folds of the probe."""
+        return "no group in two folds" if self.has_groups else "random folds"
 
 
 def inspect(
     config: InspectExperiment, index: ImageIndex, survey: Survey, reporter: Reporter
 ) -> Inspection:
-    """Draws all conclusions that need no image to be opened again.
+    """Compute all tables that need no image to be read again.
 
     Args:
         config: of the inspection.
         index: the files.
         survey: the images.
-        reporter: gets what is wrong with a given split file.
+        reporter: gets warnings about a given split file.
     """
     split, why_not = split_if_possible(config, index, survey, reporter)
     images = survey.images.drop(columns="group").merge(
@@ -99,14 +106,15 @@ def inspect(
     )
     images["split"] = images["split"].fillna("")
     images["group"] = images["group"].fillna(images["path"])
-    # A group that is only guessed is no leak: the split was not told of it.
+    # A group that is only guessed is no leak: the split does not use it.
     leaks = find_leaks(images[images["split"] != ""])
     pattern = None
     if not images["group"].duplicated().any():
         pattern, images = _guess_groups(index, images)
-    strangers = find_misnamed_strangers(index.root, index.ignored)
-    known = bool(images["group"].duplicated().any())
-    by_measure, by_pair = _compare(images[images["is_readable"]], use_groups=known)
+    misnamed = find_misnamed_ignored(index.root, index.ignored)
+    has_groups = bool(images["group"].duplicated().any())
+    readable = images[images["is_readable"]]
+    by_measure, by_pair = _compare(readable, use_groups=has_groups)
     return Inspection(
         images=images,
         histograms=survey.histograms,
@@ -114,43 +122,42 @@ def inspect(
         why_not_split=why_not,
         why_not_trained=_why_not_trained(images),
         guessed_pattern=pattern,
-        has_groups=known,
-        troubles=pd.concat([find_troubles(images, config.limits), strangers], ignore_index=True),
+        has_groups=has_groups,
+        problems=pd.concat([find_problems(images, config.limits), misnamed], ignore_index=True),
         copies=find_copies(images),
         leaks=leaks,
         groups=measure_groups(images),
-        learned_groups=measure_groups(_learned(images)),
+        training_groups=measure_groups(_training(images)),
         by_measure=by_measure,
         by_pair=by_pair,
-        probe=_probe(images[images["is_readable"]], seed=config.seed),
+        probe=_probe(readable, seed=config.seed),
     )
 
 
 def split_if_possible(
     config: InspectExperiment, index: ImageIndex, survey: Survey, reporter: Reporter = SILENT
 ) -> tuple[pd.DataFrame, str | None]:
-    """The split that training would use, or why there can be none.
+    """Split as training would, or return the reason why that is impossible.
 
-    A split file that is wrong is the user's mistake; a folder that cannot be split is a finding.
+    A wrong split file is the user's mistake; a folder that cannot be split is a finding.
 
     Returns:
         Images with the column split, "" if there is none; and the reason, or None.
     """
-    looks_like = survey.images[["path", "looks_like"]]
     images = index.images
     if config.data.near_duplicates == "keep_together":
-        images = images.merge(looks_like, on="path", how="left")
+        images = images.merge(survey.images[["path", "looks_like"]], on="path", how="left")
     index = ImageIndex(index.root, images, index.ignored)
-    if config.data.split_file is not None:
-        return divide(config.data, index, reporter), None
     try:
         return divide(config.data, index, reporter), None
     except ArtstyleError as error:
+        if config.data.split_file is not None:
+            raise
         return images.assign(split=""), str(error)
 
 
 def _why_not_trained(images: pd.DataFrame) -> str | None:
-    """What a training would refuse once it has read all images, or None."""
+    """Return why a training would stop once it has read all images, or None."""
     divided = images[images["split"] != ""]
     try:
         check_trainable(divided, divided.loc[~divided["is_readable"], "path"])
@@ -177,9 +184,9 @@ def _counts(images: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({NOT_SPLIT: images["label"].value_counts().sort_index()})
 
 
-def _learned(images: pd.DataFrame) -> pd.DataFrame:
-    learned = images[images["split"] == "train"]
-    return learned if len(learned) else images
+def _training(images: pd.DataFrame) -> pd.DataFrame:
+    training = images[images["split"] == "train"]
+    return training if len(training) else images
 
 
 def _compare(images: pd.DataFrame, *, use_groups: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -198,24 +205,22 @@ def _stacked(tables: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _probe(images: pd.DataFrame, *, seed: int) -> PropertyProbe | None:
-    """Asks a small model, on folds that divide neither groups nor copies."""
+    """Evaluate a small model on folds that divide neither groups nor copies."""
     clusters = pd.Series(
-        connected(images["group"], images["digest"], images["looks_like"]),
-        index=images.index,
+        connected(images["group"], images["digest"], images["looks_like"]), index=images.index
     )
     by_style = images["label"]
     is_large = by_style.map(by_style.value_counts()) >= _NUM_FOLDS
-    is_large &= by_style.map(clusters.groupby(by_style).nunique()) >= _FEWEST_CLUSTERS
+    is_large &= by_style.map(clusters.groupby(by_style).nunique()) >= _MIN_CLUSTERS
     images, clusters = images[is_large], clusters[is_large]
     labels, class_names = pd.factorize(images["label"], sort=True)
     if len(class_names) < 2:
         return None
-    generator = np.random.default_rng(seed)
-    if len(images) > _MOST_PROBED:
-        share = _MOST_PROBED / len(images)
-        chosen = (
-            stratify(labels, np.arange(len(labels)), np.array([share, 1 - share]), generator) == 0
-        )
+    if len(images) > _MAX_PROBED:
+        share = _MAX_PROBED / len(images)
+        generator = np.random.default_rng(seed)
+        shares = np.array([share, 1 - share])
+        chosen = stratify(labels, np.arange(len(labels)), shares, generator) == 0
         images, labels, clusters = images[chosen], labels[chosen], clusters[chosen]
     of_image = pd.factorize(clusters)[0]
     features, names = property_features(images)

@@ -1,10 +1,10 @@
-"""Could a style be guessed without looking at the images, from their files alone?
+"""Can a style be predicted from file properties alone, without the pixels?
 
 If so, a network may learn what a scanner or a web site does to its files, and be right for the
 wrong reason.
 
-Source: the idea of a probe on what should not matter, as in Torralba and Efros 2011, "Unbiased look
-at dataset bias", doi:10.1109/CVPR.2011.5995347.
+Source: the idea of a probe on properties that should not matter, as in Torralba and Efros 2011,
+"Unbiased look at dataset bias", doi:10.1109/CVPR.2011.5995347.
 """
 
 from __future__ import annotations
@@ -20,6 +20,17 @@ from artstyle_tf.metrics.classification import classification_summary, per_class
 from artstyle_tf.metrics.proportions import Interval
 from artstyle_tf.metrics.uncertainty import macro_f1_interval
 
+_NUMBERS = (
+    *("width_px", "height_px", "aspect", "megapixels", "size_bytes", "bytes_per_pixel"),
+    *("jpeg_quality", "num_frames", "is_progressive", "has_exif"),
+)
+_CATEGORIES = ("file_format", "mode", "chroma_subsampling", "color_profile")
+_MAX_CATEGORIES = 8
+_MIN_AUC = 0.9
+
+PROPERTIES = (*_NUMBERS, *_CATEGORIES)
+"""Columns of a survey that do not depend on the content of an image."""
+
 _NUM_TREES = 50
 _SMALLEST_LEAF = 3
 _NUM_SHUFFLES = 3
@@ -28,15 +39,15 @@ _FEW_IMAGES = 500
 
 @dataclass(frozen=True)
 class PropertyProbe:
-    """What a small model makes of file properties.
+    """The scores of a small model of file properties.
 
     Attributes:
-        macro_f1: of the predictions for folds that were left out, pooled.
+        macro_f1: of the out-of-fold predictions, pooled.
         interval: of it, 95 %; a cluster counts as a whole.
-        chance: mean macro-F1 of the same model with labels that were shuffled.
+        chance: mean macro-F1 of the same model with shuffled labels.
         per_style: columns class and f1, the largest first.
-        importances: columns property and importance, the largest first: by how much the macro-F1
-            falls when the values of the property are shuffled among the images of a fold.
+        importances: columns property and importance, the largest first: the loss of macro-F1 when
+            the values of the property are shuffled among the images of a fold.
     """
 
     macro_f1: float
@@ -44,6 +55,45 @@ class PropertyProbe:
     chance: float
     per_style: pd.DataFrame
     importances: pd.DataFrame
+
+
+def property_features(images: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
+    """Convert the file properties of readable images of a `Survey` to numbers.
+
+    Returns:
+        float64 [N, D], with NaN for an unknown property; and D names of properties. Categorical
+        properties have one column for each of their most frequent values.
+    """
+    features = [images[name].to_numpy(dtype=np.float64) for name in _NUMBERS]
+    names = list(_NUMBERS)
+    for name in _CATEGORIES:
+        for value in images[name].value_counts().index[:_MAX_CATEGORIES]:
+            features.append((images[name] == value).to_numpy(dtype=np.float64))
+            names.append(name)
+    return np.stack(features, axis=1), names
+
+
+def most_different_property(images: pd.DataFrame, label: str) -> tuple[str, float, float] | None:
+    """Find the number by which the files of one style differ most from those of all others.
+
+    Returns:
+        The property and its medians in the style and elsewhere; None if no property separates more
+        than `_MIN_AUC` of all pairs of a file of the style and one of another.
+    """
+    is_of_style = images["label"] == label
+    best, found = _MIN_AUC, None
+    for name in _NUMBERS:
+        values = images[name].astype(float)
+        own, others = values[is_of_style].dropna(), values[~is_of_style].dropna()
+        if own.empty or others.empty:
+            continue
+        # The area under the curve: how often a file of the style has the larger value.
+        ranks = pd.concat([own, others]).rank()[: len(own)]
+        share = (ranks.sum() / len(own) - (len(own) + 1) / 2) / len(others)
+        if max(share, 1 - share) > best:
+            best = max(share, 1 - share)
+            found = name, float(own.median()), float(others.median())
+    return found
 
 
 def probe_properties(
@@ -56,10 +106,10 @@ def probe_properties(
     class_names: Sequence[str],
     seed: int,
 ) -> PropertyProbe | None:
-    """Trains a random forest on all folds but one, in turn, and judges it on the one.
+    """Train a random forest on all folds but one, in turn, and evaluate it on the left-out fold.
 
     Args:
-        features: float [N, D]; NaN where a value is not known.
+        features: float [N, D]; NaN for unknown values.
         names: D names of properties; a property may have several columns.
         labels: int [N], class ids in [0, C).
         clusters: int [N] in [0, G), equal for images that are not independent.
@@ -68,50 +118,41 @@ def probe_properties(
         seed: of the forests and the shuffling.
 
     Returns:
-        Score, chance and what the score rests on; properties that all images share are left
-        out. None if they share all.
+        Score, chance and importances; properties that all images share are left out. None if no
+        property varies.
     """
     generator, num_classes = np.random.default_rng(seed), len(class_names)
     varies = np.array([len(np.unique(column)) > 1 for column in features.T])
-    features, names = (
-        features[:, varies],
-        [name for name, kept in zip(names, varies, strict=True) if kept],
-    )
-    properties = list(dict.fromkeys(names))
+    features, column_names = features[:, varies], np.array(names)[varies]
+    properties = list(dict.fromkeys(column_names.tolist()))
     if not properties:
         return None
-    plain = np.empty_like(labels)
+    predicted = np.empty_like(labels)
     without = {name: np.empty_like(labels) for name in properties}
     for fold in np.unique(folds):
-        is_judged = folds == fold
-        forest = _fit(features[~is_judged], labels[~is_judged], seed)
-        forest.set_params(n_jobs=1)  # to predict a few hundred rows, threads only cost time
-        plain[is_judged] = forest.predict(features[is_judged])
+        is_test = folds == fold
+        forest = _fit(features[~is_test], labels[~is_test], seed)
+        predicted[is_test] = forest.predict(features[is_test])
         for name in properties:
-            columns = np.array([other == name for other in names])
-            shuffled = features[is_judged].copy()
+            columns = column_names == name
+            shuffled = features[is_test].copy()
             shuffled[:, columns] = generator.permutation(shuffled[:, columns])
-            without[name][is_judged] = forest.predict(shuffled)
-    score = _macro_f1(labels, plain, num_classes)
-    importances = pd.DataFrame(
-        {
-            "property": properties,
-            "importance": [
-                score - _macro_f1(labels, without[name], num_classes) for name in properties
-            ],
-        }
-    )
+            without[name][is_test] = forest.predict(shuffled)
+    score = _macro_f1(labels, predicted, num_classes)
+    losses = [score - _macro_f1(labels, without[name], num_classes) for name in properties]
+    importances = pd.DataFrame({"property": properties, "importance": losses})
+    per_style = per_class_report(labels, predicted, class_names=class_names)[["class", "f1"]]
     return PropertyProbe(
         macro_f1=score,
-        interval=macro_f1_interval(labels, [plain], num_classes=num_classes, clusters=clusters),
+        interval=macro_f1_interval(labels, [predicted], num_classes=num_classes, clusters=clusters),
         chance=_chance(features, labels, folds, num_classes, seed, generator),
-        per_style=per_class_report(labels, plain, class_names=class_names)[
-            ["class", "f1"]
-        ].sort_values("f1", ascending=False, kind="stable", ignore_index=True),
-        importances=importances.sort_values(
-            "importance", ascending=False, kind="stable", ignore_index=True
-        ),
+        per_style=_largest_first(per_style, "f1"),
+        importances=_largest_first(importances, "importance"),
     )
+
+
+def _largest_first(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    return table.sort_values(column, ascending=False, kind="stable", ignore_index=True)
 
 
 def _chance(
@@ -122,15 +163,15 @@ def _chance(
     seed: int,
     generator: np.random.Generator,
 ) -> float:
-    """What the same model scores where there is nothing to learn; it depends on the imbalance."""
+    """Score the same model with shuffled labels, where the score depends on the imbalance."""
     scores = []
     for _ in range(_NUM_SHUFFLES):
         shuffled = generator.permutation(labels)
         predicted = np.empty_like(labels)
         for fold in np.unique(folds):
-            is_judged = folds == fold
-            forest = _fit(features[~is_judged], shuffled[~is_judged], seed)
-            predicted[is_judged] = forest.predict(features[is_judged])
+            is_test = folds == fold
+            forest = _fit(features[~is_test], shuffled[~is_test], seed)
+            predicted[is_test] = forest.predict(features[is_test])
         scores.append(_macro_f1(shuffled, predicted, num_classes))
     return float(np.mean(scores))
 
@@ -140,11 +181,12 @@ def _fit(features: np.ndarray, labels: np.ndarray, seed: int) -> RandomForestCla
         _NUM_TREES,
         min_samples_leaf=_SMALLEST_LEAF,
         class_weight="balanced",
-        # Threads cost more than they gain while there is little to learn from.
+        # Threads cost more than they save with few images.
         n_jobs=-1 if len(labels) > _FEW_IMAGES else 1,
         random_state=seed,
     )
-    return forest.fit(features, labels)
+    forest.fit(features, labels)
+    return forest.set_params(n_jobs=1)  # to predict a few hundred rows, threads only cost time
 
 
 def _macro_f1(labels: np.ndarray, predictions: np.ndarray, num_classes: int) -> float:

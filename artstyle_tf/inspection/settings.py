@@ -1,4 +1,4 @@
-"""How a folder of images is looked at before anything is learned."""
+"""Settings of the inspection of a folder of images before training."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from artstyle_tf.images.settings import DataConfig
 from artstyle_tf.inspection.findings import SEVERITIES, SEVERITY_OF
 from artstyle_tf.models.settings import ImageSize
 
-# A severity stands for the graver ones, too.
+# A severity includes the higher ones.
 FailOn = Annotated[str, one_of([*SEVERITIES, *SEVERITY_OF])]
 
 
 class LimitsConfig(Schema):
-    """Limits beyond which something is reported.
+    """Thresholds of findings.
 
     Attributes:
         tiny_below_px: shorter side of an image.
         huge_above_megapixels: width x height of an image.
         uniform_fraction: share of an image's pixels that are of one color.
         small_style_below: training images of a style.
-        imbalance_above: images of the largest style to those of the smallest.
+        imbalance_above: ratio of the images of the largest and the smallest style.
         dominant_group_above: share of a style's images by one group.
-        shortcut_above: lower end of the interval of what file properties alone give away; 0 is
-            chance, 1 a perfect guess.
+        shortcut_above: lower end of the interval of the macro-F1 with file properties alone,
+            scaled so that 0 is chance and 1 is perfect.
     """
 
     tiny_below_px: PositiveInt = 96
@@ -48,14 +48,14 @@ class LimitsConfig(Schema):
 
 
 class InspectExperiment(Schema):
-    """Inspection of images: counts, measurements, faults, shortcuts, preview of augmentation.
+    """Inspection of images: counts, measures, problems, shortcuts, preview of augmentation.
 
     Attributes:
         seed: seed of samples, folds, shuffling and the preview of augmentation.
         outputs: folder of the results.
         run_name: name of the inspection; null for inspection-<date>-<time>.
-        data: the images, as a training would see them.
-        limits: from where on something is reported.
+        data: the images, as for a training.
+        limits: thresholds of findings.
         samples_per_style: images of each style in samples.png.
         image_size_px: side of the images that augmentation is previewed with.
         fail_on: codes of findings, or severities, that end the command with exit code 1.

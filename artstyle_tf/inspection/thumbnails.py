@@ -1,4 +1,4 @@
-"""Small squares of images, for sheets."""
+"""Small squares of images, for figures."""
 
 from __future__ import annotations
 
@@ -9,41 +9,26 @@ from PIL import Image
 
 from artstyle_tf.images.reading.image_reading import UnreadableImageError, read_image
 
-_PAPER = 243  # light gray, so that a white margin can be seen
+_BACKGROUND = 243  # light gray, so that a white margin is visible
 
 
 def read_thumbnail(file: Path, *, side_px: int = 160) -> np.ndarray | None:
-    """A whole image in a square, on light gray.
-
-    Args:
-        file: the image.
-        side_px: S.
-
-    Returns:
-        uint8 [S, S, 3]; None if it cannot be read.
-    """
+    """Read a whole image into a square on light gray: uint8 [S, S, 3]; None if unreadable."""
     image = _opened(file)
     if image is None:
         return None
     scale = side_px / max(image.size)
     width, height = (max(1, round(side * scale)) for side in image.size)
-    square = Image.new("RGB", (side_px, side_px), (_PAPER,) * 3)
-    left, top = (side_px - width) // 2, (side_px - height) // 2
-    square.paste(
-        image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2), (left, top)
-    )
+    square = Image.new("RGB", (side_px, side_px), (_BACKGROUND,) * 3)
+    resized = image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2)
+    square.paste(resized, ((side_px - width) // 2, (side_px - height) // 2))
     return np.asarray(square)
 
 
 def read_squashed(file: Path, *, side_px: int) -> np.ndarray | None:
-    """An image squashed into a square, as a network sees it by default.
+    """Read an image squashed into a square, as a network sees it by default: uint8 [S, S, 3].
 
-    Args:
-        file: the image.
-        side_px: S.
-
-    Returns:
-        uint8 [S, S, 3]; None if it cannot be read.
+    Returns None if it cannot be read.
     """
     image = _opened(file)
     if image is None:

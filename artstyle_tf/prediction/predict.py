@@ -15,7 +15,7 @@ import pandas as pd
 
 from artstyle_tf.images.index.file_arguments import STDIN, check_names, list_named_images
 from artstyle_tf.images.index.image_listing import printable, report_ignored
-from artstyle_tf.images.index.style_names import near_styles
+from artstyle_tf.images.index.style_folders import near_styles
 from artstyle_tf.prediction.answering import (
     Answering,
     Prediction,

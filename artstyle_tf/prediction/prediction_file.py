@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from artstyle_tf.images.index.spreadsheet_cells import to_cell
+from artstyle_tf.images.index.csv_reading import to_cell
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import cannot_write, json_text, replaced_atomically
 from artstyle_tf.system.locks import held

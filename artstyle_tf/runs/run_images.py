@@ -12,10 +12,10 @@ import pandas as pd
 
 from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.images.index.image_index import index_images
-from artstyle_tf.images.index.style_names import distinct_names, nearest_style
+from artstyle_tf.images.index.style_folders import distinct_names, nearest_style
 from artstyle_tf.images.preparation.preparation import PreparedImages, prepare_images
 from artstyle_tf.images.split_images import read_splits
-from artstyle_tf.images.splits.given_split import judged_part
+from artstyle_tf.images.splits.given_split import evaluated_part
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.runs.run_finding import read_run_config
 from artstyle_tf.system.errors import ArtstyleError
@@ -39,7 +39,7 @@ def other_images(
     class_names = run_directory.read_class_names()
     # One style is enough to measure its recall.
     found = index_images(images, reporter=invocation.reporter, fewest_styles=1)
-    index = judged_part(found, invocation.reporter)
+    index = evaluated_part(found, invocation.reporter)
     unknown = sorted(set(index.class_names) - set(class_names))
     if unknown:
         raise ArtstyleError(

@@ -16,7 +16,7 @@ from artstyle_tf.images.batches.batches import (
     steps_per_epoch,
 )
 from artstyle_tf.images.batches.epoch_order import EpochOrder
-from artstyle_tf.images.batches.view_batches import view_batches
+from artstyle_tf.images.batches.image_store import view_batches
 from artstyle_tf.images.batches.views import make_view
 from artstyle_tf.images.split_images import SplitImages
 from artstyle_tf.models.network import Network

@@ -16,8 +16,7 @@ from artstyle_tf.images.batches.image_store import errors_of_reading
 from artstyle_tf.images.preparation.preparation import PreparedImages
 from artstyle_tf.images.prepare_data import count_splits, index_and_split, prepare
 from artstyle_tf.images.split_images import read_splits
-from artstyle_tf.images.splits.leak_check import check_leaks
-from artstyle_tf.images.splits.leaks import count_leaks
+from artstyle_tf.images.splits.leaks import check_leaks, count_leaks
 from artstyle_tf.metrics.calibration import Calibration
 from artstyle_tf.models.network import Network
 from artstyle_tf.models.splitting import branch_moments

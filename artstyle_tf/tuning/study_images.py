@@ -21,7 +21,7 @@ from artstyle_tf.evaluation.settings import CrossValidationConfig
 from artstyle_tf.images.index.image_index import ImageIndex
 from artstyle_tf.images.preparation.preparation import PreparedImages
 from artstyle_tf.images.prepare_data import prepare
-from artstyle_tf.images.splits.leak_check import (
+from artstyle_tf.images.splits.leaks import (
     check_leaks,
     has_groups,
     suggest_groups,

@@ -16,7 +16,7 @@ from artstyle_tf.images.batches.augmentation import (
     policy_steps,
     seed_for,
 )
-from artstyle_tf.inspection.augmentation_cost import time_policy
+from artstyle_tf.inspection.augmentation_preview import time_policy
 from artstyle_tf.system.errors import ArtstyleError
 
 
@@ -160,7 +160,7 @@ def test_one_of_several_transforms_has_its_share_of_the_chance():
     assert chances["Superpixels"] == pytest.approx(0.15)
 
 
-def test_the_cost_of_a_policy_is_told_by_transform():
+def test_the_cost_of_a_policy_is_reported_by_transform():
     images = list(np.random.default_rng(1).integers(0, 255, (3, 48, 48, 3), dtype=np.uint8))
     cost = time_policy("strong", images, seed=0)
     assert list(cost["transform"])[-1] == "whole policy"

@@ -120,7 +120,7 @@ def test_one_parent_of_many_children_does_not_meet_itself():
         assert sum(parents[number] == "a" for number in batch) == 1
 
 
-def test_siblings_meet_if_that_is_asked_for():
+def test_siblings_share_a_batch_if_allowed():
     labels = np.repeat([0, 1], 40)
     parents = np.array([f"{label}-{position % 8}" for position, label in enumerate(labels)])
     met = [

@@ -71,7 +71,7 @@ def test_dark_16_bit_gray_keeps_its_levels():
 
 
 @pytest.mark.parametrize("name", ["linear", "sRGB linear", "sRGB IEC61966-2.1"])
-def test_a_profile_is_judged_by_what_it_does(name):
+def test_a_profile_is_recognized_by_its_effect(name):
     profile = icc_profile("RGB", gamma=1.0, name=name)
     content = encoded(Image.new("RGB", (4, 4), (LINEAR,) * 3), "PNG", icc_profile=profile)
     assert first_pixel(content) == pytest.approx([SHOWN] * 3, abs=1)

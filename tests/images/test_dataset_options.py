@@ -14,8 +14,7 @@ from artstyle_tf.images.batches.batches import (
     training_batches,
 )
 from artstyle_tf.images.batches.epoch_order import ShuffledOrder
-from artstyle_tf.images.batches.image_store import ImageStore
-from artstyle_tf.images.batches.view_batches import view_batches
+from artstyle_tf.images.batches.image_store import ImageStore, view_batches
 
 LABELS = np.arange(4)
 ORDER = ShuffledOrder(4, batch_size=2, seed=1)
@@ -41,10 +40,10 @@ def view_of(image, number, view):
 
 
 PIPELINES = {
-    "images to learn": lambda store: next(iter(training_batches(store, LABELS, ORDER))),
-    "rows to learn": lambda store: next(iter(cached_training_batches(Rows(), LABELS, ORDER))),
-    "images to judge": lambda store: list(evaluation_batches(store, LABELS, batch_size=2)),
-    "rows to judge": lambda store: list(cached_evaluation_batches(Rows(), LABELS, batch_size=2)),
+    "training images": lambda store: next(iter(training_batches(store, LABELS, ORDER))),
+    "cached training": lambda store: next(iter(cached_training_batches(Rows(), LABELS, ORDER))),
+    "evaluated images": lambda store: list(evaluation_batches(store, LABELS, batch_size=2)),
+    "cached evaluated": lambda store: list(cached_evaluation_batches(Rows(), LABELS, batch_size=2)),
     "views": lambda store: list(
         view_batches(store, LABELS, np.zeros(4, int), make_view=view_of, batch_size=2)
     ),
@@ -66,7 +65,7 @@ def test_no_pipeline_tunes_itself_so_that_none_has_to_be_waited_for(read, store,
     assert seen == [(False, True)]
 
 
-@pytest.mark.parametrize("name", ["rows to learn", "rows to judge"])
+@pytest.mark.parametrize("name", ["cached training", "cached evaluated"])
 def test_autograph_does_not_look_at_pipelines_of_rows(name):
     before = set(sys.modules)
     PIPELINES[name](None)

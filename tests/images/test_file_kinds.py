@@ -7,7 +7,7 @@ import io
 import pytest
 from PIL import Image
 
-from artstyle_tf.images.reading.file_kinds import HEIC, is_heif, kind_of
+from artstyle_tf.images.reading.file_kinds import HEIC, kind_of
 
 
 def _encoded(file_format, **options):
@@ -26,7 +26,7 @@ def test_formats_that_are_read(name):
     kind = kind_of(_encoded(name.upper()))
     assert str(kind) == name
     assert kind.is_read
-    assert not is_heif(_encoded(name.upper()))
+    assert kind_of(_encoded(name.upper())) is not HEIC
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_what_is_no_image(content, name):
 )
 def test_heic_and_avif_share_their_first_brands(brands, name):
     assert kind_of(_box_file(*brands)).name == name
-    assert is_heif(_box_file(*brands)) == (name == "HEIC")
+    assert (kind_of(_box_file(*brands)) is HEIC) == (name == "HEIC")
 
 
 @pytest.mark.parametrize(

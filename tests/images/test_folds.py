@@ -56,7 +56,7 @@ def test_other_seeds_give_other_folds_and_the_same_seed_the_same():
 
 
 @given(images(), SEEDS)
-def test_what_is_learned_decides_or_judges_never_shares_a_cluster(data, seed):
+def test_train_val_and_test_never_share_a_cluster(data, seed):
     labels, clusters = data
     folds = assign_folds(labels, clusters, num_folds=4, seed=seed)
     for number in range(4):
@@ -98,6 +98,6 @@ def test_a_style_that_a_fold_takes_away_entirely_is_refused():
     clusters = np.array([3, 3, 0, 4, 0, 2, 4, 3, 1, 3, 0, 4, 2, 3, 4])
     check_folds(labels, clusters, num_folds=2, class_names="abc")
     settings = {"class_names": "abc", "validation_fraction": 0.2, "seeds": [0]}
-    with pytest.raises(ArtstyleError, match="nothing of c to learn from when fold 1 is left out"):
+    with pytest.raises(ArtstyleError, match="no training image of c when fold 1 is left out"):
         check_learned_in_every_fold(labels, clusters, num_folds=2, **settings)
     check_learned_in_every_fold(labels, np.arange(len(labels)), num_folds=2, **settings)

@@ -1,4 +1,4 @@
-"""HEIC is read like any other format: same pixels, limits and faults; or told what to install."""
+"""HEIC is read like any other format: same pixels, limits and faults; or what to install."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from artstyle_tf.images.index import image_listing
 from artstyle_tf.images.index.image_index import index_images
 from artstyle_tf.images.index.near_duplicates import perceptual_hash
 from artstyle_tf.images.preparation.image_writing import prepare_bytes
-from artstyle_tf.images.reading import heif_files
-from artstyle_tf.images.reading import image_faults as image_faults
+from artstyle_tf.images.reading import file_kinds
 from artstyle_tf.images.reading import large_images as large_images
-from artstyle_tf.images.reading.heif_files import has_heif
+from artstyle_tf.images.reading.file_kinds import has_heif
 from artstyle_tf.images.reading.image_reading import (
     UnreadableImageError,
     count_pixels,
@@ -27,7 +26,7 @@ from artstyle_tf.inspection.file_facts import read_file_facts, suffix_fits
 
 
 def _image(width=60, height=40):
-    """A corner of each color, so that turns and mirrors can be told apart."""
+    """A corner of each color, so that turns and mirrors are distinguishable."""
     pixels = np.full((height, width, 3), 128, np.uint8)
     pixels[: height // 2, : width // 2] = (220, 30, 30)
     pixels[: height // 2, width // 2 :] = (30, 200, 30)
@@ -48,7 +47,7 @@ def _difference(first, second):
 
 @pytest.fixture
 def without_package(monkeypatch):
-    for module in (heif_files, image_listing, image_faults):
+    for module in (file_kinds, image_listing):
         monkeypatch.setattr(module, "has_heif", lambda: False)
 
 
@@ -156,7 +155,7 @@ def test_damaged_files_give_a_short_reason():
         assert len(caught.value.reason.splitlines()) == 1
 
 
-def test_without_the_package_it_says_what_to_install(without_package, tmp_path):
+def test_without_the_package_the_message_says_what_to_install(without_package, tmp_path):
     assert has_heif()  # of the test itself
     with pytest.raises(UnreadableImageError, match=r"^HEIC.*pip install 'artstyle-tf\[heif\]'"):
         decode_image(_heic(_image()))

@@ -154,9 +154,9 @@ FAULTY = {
 }
 
 
-@pytest.mark.parametrize(("content", "said"), FAULTY.values(), ids=FAULTY)
-def test_what_is_wrong_with_a_header_is_said(content, said):
-    assert said in read(content)[2]
+@pytest.mark.parametrize(("content", "fault"), FAULTY.values(), ids=FAULTY)
+def test_faults_of_headers_are_reported(content, fault):
+    assert fault in read(content)[2]
     with pytest.raises(tf.errors.InvalidArgumentError):
         decode_unprepared_image(tf.constant(content))
 

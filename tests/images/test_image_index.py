@@ -172,7 +172,7 @@ def test_wrong_group_patterns(tmp_path, pattern, message):
 
 
 def test_pattern_and_file_together_are_refused(tmp_path):
-    with pytest.raises(ArtstyleError, match="not from both"):
+    with pytest.raises(ArtstyleError, match="not by both"):
         index_images(tmp_path, group_pattern="x", group_file=tmp_path / "groups.csv")
 
 

@@ -44,10 +44,10 @@ def test_names_become_files(folder, names, expected):
         (["images/*.tif"], "There is no such image"),
         (["https://example.org/a.jpg"], "not fetched from the network.*--url"),
         (["images/.git"], None),
-        ([], "no images to look at"),
+        ([], "no images to predict"),
     ],
 )
-def test_what_leads_nowhere_is_told(folder, names, message):
+def test_missing_names_are_reported(folder, names, message):
     if message is None:  # a hidden folder that is named is meant
         assert list_named_images(names).files == [Path("images/.git/d.jpg")]
         return
@@ -117,7 +117,7 @@ def test_a_file_that_is_named_itself_is_not_ignored(folder):
     assert "images/notes.txt" not in named.ignored
 
 
-def test_nothing_to_look_at_says_what_was_found(folder):
+def test_without_images_the_ignored_files_are_reported(folder):
     for name in ("1.jxl", "2.jxl", "3.txt"):
         Path("unread").mkdir(exist_ok=True)
         (Path("unread") / name).write_bytes(b"\xff\x0a" if name.endswith("jxl") else b"")

@@ -80,7 +80,7 @@ def test_a_header_tells_what_the_whole_file_tells(name):
 @pytest.mark.parametrize(
     "content", [b"", b"text", FILES["plain.jpg"][:300], FILES["plain.png"][:300]]
 )
-def test_what_cannot_be_read_says_why(tmp_path, content):
+def test_unreadable_files_have_a_reason(tmp_path, content):
     path = tmp_path / "broken.jpg"
     path.write_bytes(content)
     loader = ImageLoader(image_size_px=32, aspect="squash", max_side_px=None)

@@ -170,7 +170,7 @@ def test_first_frame_of_several():
 
 
 def test_color_profiles_are_followed():
-    # Red and green swapped: whoever ignores the profile shows the wrong colors.
+    # Red and green swapped: a decoder that ignores the profile returns the wrong colors.
     srgb = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     tags = {bytes(srgb[start : start + 4]): start for start in range(132, 132 + 12 * 20, 12)}
     red, green = tags[b"rXYZ"] + 4, tags[b"gXYZ"] + 4

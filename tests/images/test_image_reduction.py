@@ -12,7 +12,7 @@ from artstyle_tf.images.reading import color_conversion as color_conversion
 from artstyle_tf.images.reading import image_reading as image_reading
 from artstyle_tf.images.reading import large_images as large_images
 from artstyle_tf.images.reading.image_reading import decode_image
-from artstyle_tf.images.reading.reduction import reduce_image
+from artstyle_tf.images.reading.pixels import reduce_image
 
 MODES = {
     "RGB": "PNG",

@@ -80,10 +80,10 @@ def test_a_cut_progressive_jpeg_is_rejected(share):
         decode_image(cut(jpeg(progressive=True), share))
 
 
-def test_a_last_refinement_that_ends_early_is_a_complaint():
+def test_a_last_refinement_that_ends_early_is_a_warning():
     content = jpeg(progressive=True)
     decoded = decode_image(content[:-300] + END)
-    assert "premature end" in decoded.complaint
+    assert "premature end" in decoded.decoder_warning
     assert np.abs(decoded.pixels.astype(int) - decode_image(content).pixels).mean() < 1
 
 
@@ -95,7 +95,7 @@ def test_scans_that_are_missing_without_a_trace_are_found():
         decode_image(content[:tables] + END)
 
 
-def test_a_cut_jpeg_without_an_end_says_how_much_is_missing():
+def test_a_cut_jpeg_without_an_end_reports_how_much_is_missing():
     with pytest.raises(UnreadableImageError, match=r"cut off: the lower (4|5)\d% are missing"):
         decode_image(cut(jpeg(), 0.5)[:-2])
 
@@ -127,7 +127,7 @@ def test_extraneous_bytes_are_no_reason_to_reject(options, extra):
     content = jpeg(**options)
     decoded = decode_image(content[:-2] + extra + END)
     np.testing.assert_array_equal(decoded.pixels, decode_image(content).pixels)
-    assert "extraneous bytes" in decoded.complaint
+    assert "extraneous bytes" in decoded.decoder_warning
     assert not decoded.is_plain  # written anew, so that no later decoder prints the warning
 
 

@@ -120,7 +120,7 @@ def test_blocks_do_not_change_what_is_found(folder, monkeypatch):
     known = hashed(folder, KNOWN)
     rank = np.zeros(12, dtype=int)
     whole = match_known_images(known, known, rank=rank)
-    monkeypatch.setattr("artstyle_tf.images.index.known_images._ROWS_AT_ONCE", 5)
+    monkeypatch.setattr("artstyle_tf.images.index.near_duplicates._ROWS_AT_ONCE", 5)
     assert match_known_images(known, known, rank=rank).equals(whole)
     assert whole["known"].tolist() == list(range(12))
 

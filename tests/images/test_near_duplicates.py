@@ -60,7 +60,7 @@ def test_an_image_turned_by_exif_is_the_same(tmp_path):
     image = scenery(1)
     image.save(tmp_path / "upright.png")
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned clockwise by whoever shows it
+    exif[0x0112] = 6  # to be turned clockwise by viewers
     turned = image.transpose(Image.Transpose.ROTATE_90)
     turned.save(tmp_path / "turned.jpg", exif=exif)
     turned.save(tmp_path / "lying.jpg")

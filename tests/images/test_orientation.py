@@ -7,10 +7,14 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from artstyle_tf.images.reading.decoding import decode_image, decode_unprepared_image
+from artstyle_tf.images.reading.decoding import (
+    decode_image,
+    decode_unprepared_image,
+    orientation_of,
+    turn_upright,
+)
 from artstyle_tf.images.reading.headers.reading import read_header
 from artstyle_tf.images.reading.image_reading import decode_image as decode_by_pillow
-from artstyle_tf.images.reading.orientation import orientation_of, turn_upright
 
 GENERATOR = np.random.default_rng(0)
 PIXELS = GENERATOR.integers(0, 256, (12, 20, 3), dtype=np.uint8)
@@ -78,7 +82,7 @@ def test_turning_is_exact(number):
         encode(Image.fromarray(PIXELS), "PNG"),
     ],
 )
-def test_what_says_nothing_is_upright(content):
+def test_without_an_orientation_images_are_upright(content):
     assert exif_orientation(tf.constant(content)).numpy() == 1
 
 

@@ -45,7 +45,7 @@ def test_an_image_without_a_proper_end_of_its_data_is_written_anew():
     assert decode_image(png_of_chunks(HEADER, DATA)).is_plain
     decoded = decode_image(png_of_chunks(HEADER, DATA[:-4]))
     assert not decoded.is_plain
-    assert decoded.complaint
+    assert decoded.decoder_warning
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (5, 9), (50, 40)])
@@ -58,7 +58,7 @@ def test_whole_images_of_every_kind_have_no_fault(size, mode, interlace):
         image = Image.fromarray(PIXELS).resize(size).convert(mode)
     buffer = io.BytesIO()
     image.save(buffer, "PNG", interlace=interlace)
-    assert decode_image(buffer.getvalue()).complaint == ""
+    assert decode_image(buffer.getvalue()).decoder_warning == ""
 
 
 def test_missing_passes_of_an_interlaced_image_are_found():

@@ -30,7 +30,7 @@ from artstyle_tf.images.preparation.manifest import MANIFEST_COLUMNS, read_prepa
 from artstyle_tf.images.preparation.preparation import prepare_images
 from artstyle_tf.images.preparation.upsampling import plan_children
 from artstyle_tf.images.reading.image_reading import read_image
-from artstyle_tf.images.reading.reduction import reduce_image
+from artstyle_tf.images.reading.pixels import reduce_image
 from artstyle_tf.images.settings import UpsamplingConfig
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
@@ -186,7 +186,7 @@ def test_large_images_are_reduced(root, destination):
     assert tuple(sizes.loc["big/0.jpg"]) == (40, 30)
 
 
-def test_names_that_would_collide_are_told_apart(root, destination):
+def test_names_that_would_collide_are_distinguished(root, destination):
     names = [
         "x.png",
         "x.jpg",
@@ -324,7 +324,7 @@ def test_processes_make_the_same_files(root, tmp_path, monkeypatch):
     options = {"upsampling": UpsamplingConfig(policy="strong", target_ratio=2.0), "root": root}
     prepare_images(_splits(root), destination=tmp_path / "1", num_workers=1, **options)
     monkeypatch.setattr(worker_pool, "_SECONDS_ALONE", 0.0)
-    monkeypatch.setattr(worker_pool, "_SECONDS_LEFT_WORTH_HELP", 0.0)
+    monkeypatch.setattr(worker_pool, "_SECONDS_LEFT_WORTH_WORKERS", 0.0)
     prepare_images(_splits(root), destination=tmp_path / "2", num_workers=2, **options)
     assert _content(tmp_path / "1") == _content(tmp_path / "2")
 
@@ -344,7 +344,7 @@ def test_a_dead_worker_is_explained(monkeypatch):
     from artstyle_tf.images.preparation import worker_pool
 
     monkeypatch.setattr(worker_pool, "_SECONDS_ALONE", -1.0)
-    monkeypatch.setattr(worker_pool, "_SECONDS_LEFT_WORTH_HELP", -1.0)
+    monkeypatch.setattr(worker_pool, "_SECONDS_LEFT_WORTH_WORKERS", -1.0)
     with worker_pool.WorkerPool(2) as pool:
         results = pool.map(_die_in_a_worker, [os.getpid()] * 4)
         with pytest.raises(ArtstyleError, match="A worker process died"):
@@ -431,7 +431,7 @@ def test_a_killed_program_leaves_nothing_half_written(tmp_path, how):
         "from artstyle_tf.images.preparation.preparation import prepare_images\n"
         "from artstyle_tf.images.settings import UpsamplingConfig\n"
         "if __name__ == '__main__':\n"
-        "    worker_pool._SECONDS_LEFT_WORTH_HELP = 0\n"
+        "    worker_pool._SECONDS_LEFT_WORTH_WORKERS = 0\n"
         f"    root, destination = Path({str(root)!r}), Path({str(destination)!r})\n"
         "    shares = {'train': 0.7, 'val': 0.3}\n"
         "    images = split_images(index_images(root).images, fractions=shares, seed=1)\n"
@@ -562,7 +562,9 @@ def test_folders_that_are_not_ours_are_refused(root, tmp_path):
 
     prepare_images(_splits(root), root=root, destination=tmp_path / "prepared")
     shutil.copytree(root, tmp_path / "other images")
-    with pytest.raises(ArtstyleError, match=r"made from other images.*data\.prepared=") as caught:
+    with pytest.raises(
+        ArtstyleError, match=r"created from other images.*data\.prepared="
+    ) as caught:
         prepare_images(
             _splits(root), root=tmp_path / "other images", destination=tmp_path / "prepared"
         )
@@ -681,7 +683,7 @@ def test_damaged_lists_are_explained(root, destination):
     with pytest.raises(ArtstyleError, match=r"damaged.*delete"):
         read_prepared(destination)
     (destination / "preparation.json").write_text("{")
-    with pytest.raises(ArtstyleError, match=r"made from other images"):
+    with pytest.raises(ArtstyleError, match=r"created from other images"):
         prepare_images(_splits(root), root=root, destination=destination)
 
 
@@ -696,7 +698,7 @@ def test_two_programs_do_not_prepare_one_folder_at_once(root, destination):
 
 
 class _ReleasingStream(io.StringIO):
-    """Gives a lock back as soon as somebody says that he waits for it."""
+    """Releases a lock as soon as another program reports that it waits."""
 
     lock: io.TextIOWrapper
 

@@ -158,7 +158,7 @@ def test_too_few_groups_are_named():
     "fractions", [{}, {"train": 0.5}, {"train": 1.2, "val": -0.2}, {"training": 1.0}]
 )
 def test_impossible_shares(fractions):
-    with pytest.raises(ArtstyleError, match="no shares to split by"):
+    with pytest.raises(ArtstyleError, match="shares of the splits are invalid"):
         split_images(_images({"a": 10}), fractions=fractions, seed=0)
 
 
@@ -262,7 +262,7 @@ def _changed(rows, number, **cells):
         (lambda r: _changed(r, 1, path="a/gone.jpg"), ["not in", "1: a/gone.jpg"]),
         (lambda r: [(f"z{n}", "a", "val") for n in range(5)], ["5: z0, z1, z2 and 2 more"]),
         (lambda r: [*r, r[0]], ["more than once", "1: NA/0_0.jpg"]),
-        (lambda r: _changed(r, 0, label="a"), ["contradicts", "NA/0_0.jpg is called a"]),
+        (lambda r: _changed(r, 0, label="a"), ["contradicts", "NA/0_0.jpg is labeled a"]),
         (lambda r: [row for row in r if row[2] == "train"], ["no image in val"]),
         (lambda r: [row for row in r if row[2] == "val"], ["no image in train"]),
         (lambda r: [], ["names no images"]),

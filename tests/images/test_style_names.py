@@ -8,7 +8,7 @@ import unicodedata
 import pytest
 
 from artstyle_tf.images.index.image_index import index_images
-from artstyle_tf.images.index.style_names import (
+from artstyle_tf.images.index.style_folders import (
     describe_near_equal,
     distinct_names,
     near_equal_styles,
@@ -47,7 +47,7 @@ def test_different_styles(names):
     assert near_equal_styles(names) == []
 
 
-def test_names_that_look_the_same_are_told_apart():
+def test_names_that_look_the_same_are_distinguished():
     assert distinct_names([NFC, NFD]) == [f"'{NFC}' in NFC", f"'{NFD}' in NFD"]
     counts = {"Cubism": 5, "Cubism ": 1}
     assert describe_near_equal(["Cubism", "Cubism "], counts) == (

@@ -1,4 +1,4 @@
-"""Whoever is told that a style is too small is told what ties its images together."""
+"""An error about a style that is too small explains what ties its images together."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ CHAIN = f"{GROUP}; 2 look the same as another one, e.g. one/05.jpg and one/06.jp
 
 CASES = [
     (ALIKE, f"({LOOK})", "data.near_duplicates=ignore"),
-    (SAME_BYTES, f"({BYTES})", "Fix: replace the copies by other images; or take"),
-    (GROUPED, f"({GROUP})", "Fix: add images of other groups, or correct what gives the groups"),
+    (SAME_BYTES, f"({BYTES})", "Fix: replace the copies by other images; or remove"),
+    (GROUPED, f"({GROUP})", "Fix: add images of other groups, or correct the groups"),
     (CHAINED, f"({CHAIN})", "Fix: add images of other groups"),
 ]
 cases = pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def images(keys):
 
 
 @cases
-def test_a_split_that_cannot_be_made_says_why(keys, why, fix):
+def test_an_impossible_split_has_a_reason(keys, why, fix):
     with pytest.raises(ArtstyleError) as caught:
         split_images(images(keys), fractions=FRACTIONS, seed=0)
     assert f"one with 12 images in 1 group {why}." in str(caught.value)
@@ -94,7 +94,7 @@ def test_what_ties_by_way_of_another_style_is_named():
     )
 
 
-def test_a_fold_without_a_style_says_what_ties_its_images():
+def test_a_fold_without_a_style_reports_what_ties_its_images():
     labels = np.array([0, 1, 2, 1, 1, 2, 1, 1, 1, 0, 2, 0, 0, 2, 0])
     groups = [3, 3, 0, 4, 0, 2, 4, 3, 1, 3, 0, 4, 2, 3, 4]
     ties = Ties([f"{number}.jpg" for number in range(15)], group=groups)
@@ -110,6 +110,6 @@ def test_a_fold_without_a_style_says_what_ties_its_images():
         )
 
 
-def test_sizes_are_told_in_the_singular_too():
+def test_sizes_in_the_singular():
     assert size_in_words(1, 1) == "1 image in 1 group"
     assert size_in_words(12, 3) == "12 images in 3 groups"

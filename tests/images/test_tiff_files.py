@@ -84,7 +84,7 @@ def test_negative_numbers_are_the_darkest(dtype, bits):
 
 
 @pytest.mark.parametrize(("declared", "brightest"), [(4095, 255), (16383, 64), (4000, 16)])
-def test_twelve_bits_in_sixteen_are_used_where_the_file_says_so(declared, brightest):
+def test_twelve_bits_in_sixteen_are_used_where_declared(declared, brightest):
     values = np.round(RAMP * 4095).astype(np.uint16)
     assert levels(gray_tiff(values, bits=16, tag_281=declared)).max() == brightest
 

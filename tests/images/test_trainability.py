@@ -40,7 +40,7 @@ def test_a_style_in_test_only_and_one_that_nothing_is_decided_by():
     assert "style rare has no usable image in val" in refused(images(bold="tv", rare="ts"))
 
 
-def test_several_styles_are_told_apart():
+def test_several_styles_are_distinguished():
     text = refused(images(bold="tv", rare="vv", other="v"))
     assert "The styles other, rare have no usable image in train" in text
     assert "other: train 0, val 1, test 0; rare: train 0, val 2, test 0" in text
@@ -53,5 +53,5 @@ def test_images_that_cannot_be_read_do_not_count():
     assert "train 2 (none can be read), val 3 (1 cannot be read), test 0" in text
 
 
-def test_images_that_are_only_judged_need_no_other_split():
+def test_images_that_are_only_evaluated_need_no_other_split():
     check_trainable(images(bold="ss", fine="s"))

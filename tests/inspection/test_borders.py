@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from artstyle_tf.inspection.borders import find_border
+from artstyle_tf.inspection.pixel_measures import find_border
 
 
 def noise_image(seed, size=(220, 180)):
@@ -37,7 +37,7 @@ def test_margins_are_measured(color, thickness, is_jpeg):
     assert found.shares == pytest.approx(wanted, abs=(13 if is_jpeg else 0.5) / height)
 
 
-def test_each_side_is_told_apart():
+def test_each_side_is_distinguished():
     image = Image.new("RGB", (220 + 30, 180 + 70), "white")
     image.paste(noise_image(1), (10, 20))
     found = border_of(image)

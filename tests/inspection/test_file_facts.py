@@ -34,7 +34,7 @@ def test_tables_of_other_encoders_get_the_nearest_quality():
     assert 1 <= worse < estimate_jpeg_quality(flat) < better <= 100
 
 
-def test_what_a_header_says():
+def test_facts_of_a_header():
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -8,14 +8,13 @@ from PIL import Image
 from artstyle_tf.images.index.image_index import index_images
 from artstyle_tf.images.index.near_duplicates import find_near_duplicates
 from artstyle_tf.inspection import survey
-from artstyle_tf.inspection.copies import find_copies
-from artstyle_tf.inspection.file_properties import (
+from artstyle_tf.inspection.image_sets import find_copies, largest_shares, measure_groups
+from artstyle_tf.inspection.pixel_measures import measure_pixels
+from artstyle_tf.inspection.property_probe import (
     PROPERTIES,
-    most_telling_property,
+    most_different_property,
     property_features,
 )
-from artstyle_tf.inspection.group_shares import largest_shares, measure_groups
-from artstyle_tf.inspection.pixel_measures import measure_pixels
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +36,7 @@ def surveyed(index):
     return survey.survey_images(index.images, root=index.root, num_workers=1)
 
 
-def test_every_image_has_a_row_and_what_cannot_be_read_says_why(index, surveyed):
+def test_every_image_has_a_row_and_unreadable_ones_a_reason(index, surveyed):
     images = surveyed.images.set_index("path")
     assert list(images.index) == list(index.images["path"])
     assert images.index[~images["is_readable"]].tolist() == ["fine/broken.png"]
@@ -68,7 +67,7 @@ def test_rows_are_the_same_whether_they_come_in_blocks_or_not(index, surveyed, m
     pd.testing.assert_frame_equal(in_blocks.images, surveyed.images)
 
 
-def test_copies_are_told_once():
+def test_copies_are_listed_once():
     rows = [
         ("A/1.jpg", "A", "d1", 0),
         ("A/2.jpg", "A", "d1", 0),  # the same file
@@ -128,8 +127,8 @@ def test_the_property_that_sets_a_style_apart(surveyed):
     changed = readable.assign(
         jpeg_quality=np.where(is_bold, 95.0, 75.0), size_bytes=1000.0, bytes_per_pixel=1.0
     )
-    assert most_telling_property(changed, "bold") == ("jpeg_quality", 95.0, 75.0)
-    assert most_telling_property(changed, "fine") == ("jpeg_quality", 75.0, 95.0)
+    assert most_different_property(changed, "bold") == ("jpeg_quality", 95.0, 75.0)
+    assert most_different_property(changed, "fine") == ("jpeg_quality", 75.0, 95.0)
     for name in PROPERTIES[:10]:
         changed[name] = 1.0
-    assert most_telling_property(changed, "bold") is None
+    assert most_different_property(changed, "bold") is None

@@ -107,7 +107,7 @@ def plant(root: Path) -> dict[str, set[str]]:
         "small_style": set(STYLES),
         "imbalance": {"naive", "rare"},
         "dominant_group": {"naive"},
-        "made_up_style": {"rare"},
+        "mostly_augmented_style": {"rare"},
     }
     first, second = "baroque/baroque-0_work-0.jpg", "baroque/baroque-1_work-1.jpg"
     third, fourth = "baroque/baroque-2_work-2.jpg", "baroque/baroque-3_work-3.jpg"

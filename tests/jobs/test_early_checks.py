@@ -71,7 +71,7 @@ MISTAKES = {
         (["--run", "no", "--formats", "pdf"], "formats.0='pdf'"),
     ],
     "predict": [
-        (["--run", "no"], "Which images?"),
+        (["--run", "no"], "No images are given"),
         (["no.jpg", "--run", "outputs/models/old"], "There is no such image"),
         (["images", "--run", "no"], "no is not a run"),
         (["images", "--url", "x"], "This is no address of a server"),

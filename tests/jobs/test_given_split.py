@@ -11,7 +11,7 @@ import pytest
 
 from artstyle_tf.cli.main import main
 from artstyle_tf.images.index.image_index import index_images
-from artstyle_tf.images.splits.given_split import judged_part
+from artstyle_tf.images.splits.given_split import evaluated_part
 from artstyle_tf.system.progress import SILENT
 
 CONFIG = """
@@ -47,7 +47,7 @@ def workplace(tmp_path, monkeypatch, tiny_network_by_name):
 
 @pytest.fixture
 def ask(workplace, capsys):
-    """Function (verb, *arguments) -> exit code, the JSON object, what was told."""
+    """Function (verb, *arguments) -> exit code, the JSON object, the messages on stderr."""
 
     def ask(verb, *arguments, config="config.yaml"):
         options = [] if config is None else ["--config", config]
@@ -71,12 +71,12 @@ def split_folder(workplace, write_images):
 
 def test_the_split_of_the_folders_is_used_and_told(ask, split_folder):
     split_folder(Train=5, Valid=3, TEST=2)
-    code, answer, told = ask("prepare-data")
+    code, answer, notes = ask("prepare-data")
     assert code == 0
     assert answer["per_class"] == {
         style: {"train": 5, "val": 3, "test": 2} for style in ("bold", "fine")
     }
-    assert "images is split already, by its folders, and used so: 10 train, 6 val, 4 test" in told
+    assert "images is split already, by its folders, and used so: 10 train, 6 val, 4 test" in notes
     manifest = pd.read_csv("prepared/manifest.csv")
     folders = manifest["source"].str.split("/").str[0]
     assert dict(zip(folders, manifest["split"], strict=True)) == {
@@ -93,31 +93,31 @@ def test_other_verbs_agree(ask, split_folder, verb):
     if verb == "tune":
         space = "tuning: {space: {training.batch_size: {type: int, low: 4, high: 8}}}\n"
         Path("config.yaml").write_text(CONFIG + space)
-    code, answer, told = ask(verb, "--dry-run", config=config)
-    assert code == 0, told
+    code, answer, notes = ask(verb, "--dry-run", config=config)
+    assert code == 0, notes
     assert answer["num_images"] == {"train": 10, "val": 6, "test": 4}
     assert answer.get("classes", ["bold", "fine"]) == ["bold", "fine"]
 
 
 def test_cross_validation_makes_folds_of_all_images_and_says_so(ask, split_folder):
     split_folder(train=5, val=3, test=2)
-    code, answer, told = ask("cross-validate", "--dry-run")
+    code, answer, notes = ask("cross-validate", "--dry-run")
     assert (code, answer["num_images"]) == (0, 20)
-    assert "Folds are made of all images; the split of the folders is not used" in told
-    _, answer, told = ask("cross-validate", "--dry-run", "cross_validation.with_test_split=false")
+    assert "Folds are made of all images; the split of the folders is not used" in notes
+    _, answer, notes = ask("cross-validate", "--dry-run", "cross_validation.with_test_split=false")
     assert answer["num_images"] == 16
-    assert "Folds are made of the training and validation images" in told
+    assert "Folds are made of the training and validation images" in notes
 
 
 def test_validation_is_drawn_from_train_where_there_is_none(ask, split_folder):
     split_folder(train=16, test=4)
     pattern = "data.group_pattern=^([^_]+)_"  # four siblings in two groups
-    code, answer, told = ask("train-direct", "--dry-run", pattern, "data.split.seed=3")
+    code, answer, notes = ask("train-direct", "--dry-run", pattern, "data.split.seed=3")
     assert code == 0
     assert answer["num_images"]["test"] == 8
     assert answer["num_images"]["train"] + answer["num_images"]["val"] == 32
     number = answer["num_images"]["val"]
-    assert f"There is no folder of validation images: {number} of the 32 images in train" in told
+    assert f"There is no folder of validation images: {number} of the 32 images in train" in notes
     assert ask("prepare-data", pattern, "data.split.seed=3")[0] == 0
     first = pd.read_csv("prepared/manifest.csv").set_index("source")["split"]
     learned = pd.read_csv("prepared/manifest.csv").query("split != 'test'")
@@ -130,18 +130,18 @@ def test_validation_is_drawn_from_train_where_there_is_none(ask, split_folder):
 
 def test_without_a_test_folder_there_is_no_test_split(ask, split_folder):
     split_folder(train=5, val=3)
-    code, answer, told = ask("train-direct", "--dry-run")
+    code, answer, notes = ask("train-direct", "--dry-run")
     assert (code, answer["num_images"]) == (0, {"train": 10, "val": 6})
-    assert "there is no test split" in told
+    assert "there is no test split" in notes
 
 
 def test_copies_on_both_sides_of_the_folders_are_leaks(ask, split_folder):
     split_folder(train=4, val=3, test=3)
     copied = next(Path("images/train/bold").iterdir())
     Path("images/test/bold/copy.png").write_bytes(copied.read_bytes())
-    _, answer, told = ask("prepare-data", "--dry-run")
+    _, answer, notes = ask("prepare-data", "--dry-run")
     assert answer["leaks"]["duplicates_across_splits"] == 1
-    assert "test/bold/copy.png" in told
+    assert "test/bold/copy.png" in notes
 
 
 def test_a_run_can_be_repeated_by_its_split_file_but_not_contradicted(ask, split_folder):
@@ -173,26 +173,26 @@ def test_what_is_ambiguous_is_refused_by_training_and_inspection_alike(ask, spli
 
 def test_a_folder_that_is_split_is_evaluated_on_its_test_split(split_folder):
     split_folder(train=5, val=3, test=2)
-    told = []
-    reporter = type("Heard", (), {"info": lambda self, text: told.append(text)})()
-    index = judged_part(index_images(Path("images")), reporter)
+    notes = []
+    reporter = type("Heard", (), {"info": lambda self, text: notes.append(text)})()
+    index = evaluated_part(index_images(Path("images")), reporter)
     assert set(index.images["path"].str.split("/").str[0]) == {"test"}
     assert list(index.images["label"]) == ["bold", "bold", "fine", "fine"]
-    assert "only the 4 images of its test split are used, not the other 16" in told[0]
+    assert "only the 4 images of its test split are used, not the other 16" in notes[0]
 
 
 def test_a_folder_without_test_split_is_evaluated_as_a_whole(split_folder):
     split_folder(train=5, val=3)
-    index = judged_part(index_images(Path("images")), SILENT)
+    index = evaluated_part(index_images(Path("images")), SILENT)
     assert len(index.images) == 16
     assert set(index.images["label"]) == {"bold", "fine"}
 
 
-def test_styles_called_like_splits_stay_styles_with_a_warning(ask, write_images):
+def test_styles_named_like_splits_stay_styles_with_a_warning(ask, write_images):
     write_images(Path("images"), {"train": 4, "test": 4})
-    code, answer, told = ask("prepare-data", "--dry-run")
+    code, answer, notes = ask("prepare-data", "--dry-run")
     assert (code, set(answer["per_class"])) == (0, {"train", "test"})
-    assert "like parts of a split, and are taken for styles" in told
+    assert "like parts of a split, and are taken for styles" in notes
 
 
 @pytest.fixture
@@ -268,9 +268,9 @@ def test_an_inspection_notes_a_split_and_fails_for_one_style(ask, split_folder, 
 def test_a_style_that_a_split_file_leaves_out_is_no_class(ask, never_learned):
     table = pd.read_csv("split.csv").query("label != 'rare'")
     table.to_csv("split.csv", index=False)
-    code, answer, told = ask("train-direct", "--dry-run", "data.split_file=split.csv")
+    code, answer, notes = ask("train-direct", "--dry-run", "data.split_file=split.csv")
     assert (code, answer["classes"]) == (0, ["bold", "fine"])
-    assert "4 images are left out" in told
+    assert "4 images are left out" in notes
     table.query("label == 'bold'").to_csv("split.csv", index=False)
     code, answer, _ = ask("train-direct", "--dry-run", "data.split_file=split.csv")
     assert code == 2

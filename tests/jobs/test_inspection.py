@@ -20,7 +20,7 @@ from artstyle_tf.system.invocation import Invocation
 
 FIGURES = {
     *("class_distribution", "samples", "sizes", "formats", "modes", "channel_densities"),
-    *("measures", "style_differences", "groups", "file_properties", "troubles"),
+    *("measures", "style_differences", "groups", "file_properties", "problems"),
     *("augmentation", "augmentation_counts", "augmentation_cost"),
 }
 
@@ -69,7 +69,7 @@ def write(folder, *paths, seed=0):
 
 def found_paths(result, run):
     """Code -> images that it was said of, from the tables; other findings by their examples."""
-    tables = [pd.read_csv(run / f"{name}.csv") for name in ("troubles", "copies")]
+    tables = [pd.read_csv(run / f"{name}.csv") for name in ("problems", "copies")]
     listed = pd.concat(tables).groupby("code")["path"].agg(set).to_dict()
     for code, finding in codes(result).items():
         names = {example.split(" (")[0] for example in finding["examples"]}
@@ -83,15 +83,15 @@ def test_every_planted_fault_is_found_and_nothing_else_is(planted):
     for good_to_know in ("groups", "styles_differ"):
         found.pop(good_to_know)
     pairs = {(code, path) for code, paths in expected.items() for path in paths}
-    told = {(code, path) for code, paths in found.items() for path in paths}
-    precision, recall = len(told & pairs) / len(told), len(told & pairs) / len(pairs)
-    assert (precision, recall) == (1.0, 1.0), (told - pairs, pairs - told)
+    listed = {(code, path) for code, paths in found.items() for path in paths}
+    precision, recall = len(listed & pairs) / len(listed), len(listed & pairs) / len(pairs)
+    assert (precision, recall) == (1.0, 1.0), (listed - pairs, pairs - listed)
     assert set(SEVERITY_OF) - set(found) == {
         # What this folder is free of.
         *("cannot_be_split", "duplicates_across_splits", "group_across_splits", "one_style"),
         "near_equal_styles",
         *("groups_in_names", "file_shortcut", "groups", "styles_differ"),
-        *("cannot_be_trained", "styles_called_like_splits", "split_by_folders"),
+        *("cannot_be_trained", "styles_named_like_splits", "split_by_folders"),
         "mirrored_across_splits",
     }
 
@@ -104,8 +104,8 @@ def test_the_summary_counts_what_is_there(planted):
     assert result["imbalance"] == counts["naive"] / counts["rare"] == max(counts.values()) / 7
     readable = {row["style"]: row["readable"] for row in result["styles"]}
     assert readable["rare"] == 7
-    assert result["troubles"]["truncated"] == 4
-    assert result["troubles"]["exact_duplicates"] == 1
+    assert result["problems"]["truncated"] == 4
+    assert result["problems"]["exact_duplicates"] == 1
     run = outputs / "inspections" / "look"
     assert json.loads((run / "summary.json").read_text()) == json.loads(json.dumps(result))
     assert json.loads((run / "run.json").read_text())["state"] == "finished"
@@ -241,7 +241,7 @@ def test_groups_are_guessed_from_names_and_only_looked_at(tmp_path, without_figu
     result = look(tmp_path / "images", tmp_path)
     assert (result["guessed_group_pattern"], result["num_groups"]) == ("^([^_]+)_", 8)
     assert "data.group_pattern='^([^_]+)_'" in codes(result)["groups_in_names"]["text"]
-    assert "group_across_splits" not in codes(result)  # the split has not been told
+    assert "group_across_splits" not in codes(result)  # the split has not been listed
 
 
 def test_a_split_file_gives_the_training_counts_and_what_leaks(tmp_path, without_figures):

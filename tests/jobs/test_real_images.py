@@ -68,8 +68,8 @@ def test_a_look_at_the_folder_finds_what_is_known_of_it(tmp_path, capsys):
     result = json.loads(capsys.readouterr().out)
     assert round(result["imbalance"], 1) == 5.6
     assert (result["num_groups"], result["guessed_group_pattern"]) == (408, "^([^_]+)_")
-    assert result["troubles"]["exact_duplicates"] == 1
-    assert "unreadable" not in result["troubles"]
+    assert result["problems"]["exact_duplicates"] == 1
+    assert "unreadable" not in result["problems"]
     shortcut = result["file_shortcut"]
     assert shortcut["macro_f1_interval"][0] > shortcut["chance"] + 0.1
     texts = {finding["code"]: finding["text"] for finding in result["findings"]}

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from patience import HUNG_SECONDS
 
-from artstyle_tf.images.index.spreadsheet_cells import from_cell, to_cell
+from artstyle_tf.images.index.csv_reading import from_cell, to_cell
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import json_text, yaml_text
 from artstyle_tf.system.markdown import markdown_table, markdown_text

@@ -1,7 +1,7 @@
-"""Random changes that leave an image's style what it was: policies behind one small interface.
+"""Augmentation policies that preserve an image's style, behind one small interface.
 
-albumentations does the work. Nothing but this file and `image_transforms` knows it: its
-development under a free license has ended, so one day the policies will be built on something else.
+Only this file and `reading.transforms` use albumentations: its development under a free license has
+ended, so the policies may be built on another library one day.
 """
 
 from __future__ import annotations
@@ -17,32 +17,17 @@ import numpy as np
 
 from artstyle_tf.system.errors import ArtstyleError
 
-# Images of one training run share a size, images on disk do not: a few pipelines are enough
-# for the first and would never be enough for the second.
-_PIPELINES_KEPT_PER_THREAD = 8
+# Images of one training run share a size, images on disk do not: a few pipelines are enough for the
+# first, and no number would be enough for the second.
+_CACHED_PIPELINES_PER_THREAD = 8
 
 # Superpixels and grids divide the image into cells, and albumentations divides by zero where a
 # cell is smaller than a pixel.
 _SMALLEST_SIDE_FOR_CELLS_PX = 32
 
 
-@dataclass(frozen=True)
-class Policy:
-    """A named recipe of random changes.
-
-    Attributes:
-        name: what the user writes in the config.
-        description: one sentence for help texts and reports.
-        build: (height_px, width_px) -> list of albumentations transforms for images of that size.
-    """
-
-    name: str
-    description: str
-    build: Callable[[int, int], Sequence[Any]]
-
-
 def augment_image(image: np.ndarray, *, policy: str, seed: int) -> np.ndarray:
-    """Applies a policy; the same image, policy and seed give the same result in every thread.
+    """Apply a policy; the same image, policy and seed have the same result in every thread.
 
     Args:
         image: uint8 [H, W, 3], RGB, H and W at least 1.
@@ -63,26 +48,22 @@ def augment_image(image: np.ndarray, *, policy: str, seed: int) -> np.ndarray:
     pipeline = _pipeline(policy, image.shape[0], image.shape[1])
     pipeline.set_random_seed(int(seed))  # It refuses NumPy's integers.
     augmented = pipeline(image=np.ascontiguousarray(image))["image"]
-    # Where no transform had anything to do, the result is the image itself or a view of it.
+    # Where no transform changed anything, the result is the image itself or shares its memory.
     return augmented.copy() if np.may_share_memory(augmented, image) else augmented
 
 
 def seed_for(*parts: int | str) -> int:
-    """Mixes numbers and strings into a seed, the same on every machine and Python version.
+    """Hash numbers and strings to a seed in [0, 2**32), the same on every machine and version.
 
-    Args:
-        *parts: e.g. the run's seed, the epoch, an image's digest; 1 and "1" differ, int and
-            NumPy integers do not.
-
-    Returns:
-        Integer in [0, 2**32).
+    The parts are e.g. the run's seed, the epoch, an image's digest; 1 and "1" differ, int and NumPy
+    integers do not.
     """
     text = "\x1f".join(f"s{part}" if isinstance(part, str) else f"i{int(part)}" for part in parts)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
 
 
 class _ThreadPipelines(threading.local):
-    """One store per thread: a pipeline carries its random state, so threads must not share one."""
+    """One cache per thread: a pipeline has a random state, so threads must not share one."""
 
     def __init__(self) -> None:
         self.by_key: OrderedDict[tuple[str, int, int], Any] = OrderedDict()
@@ -98,15 +79,15 @@ def _pipeline(policy: str, height: int, width: int) -> Any:
             received=policy,
             expected=f"one of {', '.join(POLICIES)}",
         )
-    kept = _thread_pipelines.by_key
+    cached = _thread_pipelines.by_key
     key = (policy, height, width)
-    if key in kept:
-        kept.move_to_end(key)
+    if key in cached:
+        cached.move_to_end(key)
     else:
-        kept[key] = _albumentations().Compose(list(POLICIES[policy].build(height, width)))
-        if len(kept) > _PIPELINES_KEPT_PER_THREAD:
-            kept.popitem(last=False)
-    return kept[key]
+        cached[key] = _albumentations().Compose(POLICIES[policy](height, width))
+        if len(cached) > _CACHED_PIPELINES_PER_THREAD:
+            cached.popitem(last=False)
+    return cached[key]
 
 
 def _albumentations() -> Any:
@@ -115,12 +96,14 @@ def _albumentations() -> Any:
     return albumentations
 
 
-def _flip(height: int, width: int) -> list[Any]:
+def _flip(height: int, width: int) -> list[Any]:  # left and right swapped half of the time
     del height, width
     return [_albumentations().HorizontalFlip(p=0.5)]
 
 
-def _gentle(height: int, width: int) -> list[Any]:
+def _gentle(height: int, width: int) -> list[Any]:  # brushwork stays sharp
+    import cv2
+
     transforms = _albumentations()
     shape = width / height
     return [
@@ -128,7 +111,7 @@ def _gentle(height: int, width: int) -> list[Any]:
             size=(height, width),
             scale=(0.6, 1.0),
             ratio=(0.93 * shape, 1.07 * shape),
-            interpolation=_cubic(),
+            interpolation=cv2.INTER_CUBIC,
         ),
         transforms.HorizontalFlip(p=0.5),
         transforms.ColorJitter(
@@ -141,9 +124,11 @@ def _gentle(height: int, width: int) -> list[Any]:
     ]
 
 
-def _strong(height: int, width: int) -> list[Any]:
+def _strong(height: int, width: int) -> list[Any]:  # the changes of the reference project as well
+    import cv2
+
     transforms = _albumentations()
-    reflect = _reflecting_border()
+    reflect = cv2.BORDER_REFLECT_101
     shortest = min(height, width)
     dropout = transforms.CoarseDropout(
         num_holes_range=(2, 6), hole_height_range=(0.06, 0.15), hole_width_range=(0.06, 0.15)
@@ -188,42 +173,28 @@ def _strong(height: int, width: int) -> list[Any]:
             size=(height, width),
             scale=(0.5, 1.0),
             ratio=(width / height, width / height),
-            interpolation=_cubic(),
+            interpolation=cv2.INTER_CUBIC,
             p=0.5,
         ),
     ]
 
 
-def _cubic() -> int:
-    import cv2
-
-    return cv2.INTER_CUBIC
-
-
-def _reflecting_border() -> int:
-    import cv2
-
-    return cv2.BORDER_REFLECT_101
-
-
-POLICIES: dict[str, Policy] = {
-    policy.name: policy
-    for policy in (
-        Policy("flip", "left and right swapped half of the time", _flip),
-        Policy("gentle", "mild crops, flips and color changes; brushwork stays sharp", _gentle),
-        Policy("strong", "the reference's warps, blur, dropout and superpixels as well", _strong),
-    )
+POLICIES: dict[str, Callable[[int, int], list[Any]]] = {
+    "flip": _flip,
+    "gentle": _gentle,
+    "strong": _strong,
 }
+"""(height_px, width_px) -> albumentations transforms for images of that size, by policy."""
 
 
 @dataclass(frozen=True)
 class PolicyStep:
-    """One transform of a policy, by itself.
+    """One transform of a policy.
 
     Attributes:
         name: of the transform.
-        probability: that an image meets it when the whole policy is applied.
-        apply: (uint8 [H, W, 3], seed) -> uint8 [H, W, 3]; always applied.
+        probability: of being applied to an image by the policy.
+        apply: (uint8 [H, W, 3], seed) -> uint8 [H, W, 3]; always applies the transform.
     """
 
     name: str
@@ -232,15 +203,9 @@ class PolicyStep:
 
 
 def policy_steps(policy: str, height: int, width: int) -> list[PolicyStep]:
-    """The transforms of a policy one by one, to look at and to time.
-
-    Args:
-        policy: a key of `POLICIES`.
-        height: of the images.
-        width: of the images.
-    """
+    """Return the transforms of a policy, a key of `POLICIES`, one by one for images of a size."""
     steps = []
-    for transform, probability in _one_by_one(POLICIES[policy].build(height, width)):
+    for transform, probability in _one_by_one(POLICIES[policy](height, width)):
         transform.p = 1.0
         pipeline = _albumentations().Compose([transform])
 
@@ -262,13 +227,13 @@ def _one_by_one(transforms: Sequence[Any]) -> Iterator[tuple[Any, float]]:
 
 
 def policy_fingerprint(policy: str) -> str:
-    """Eight letters and digits that change when the pixels a policy makes may change.
+    """Return eight hexadecimal digits that change when the pixels of a policy may change.
 
-    It covers the policy's transforms with their parameters and the libraries that apply them.
+    They cover the policy's transforms with their parameters and the libraries that apply them.
     """
     transforms = _albumentations()
     import cv2
 
-    recipe = [repr(transform) for transform in POLICIES[policy].build(224, 224)]
+    recipe = [repr(transform) for transform in POLICIES[policy](224, 224)]
     parts = [transforms.__version__, cv2.__version__, *recipe]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:8]

@@ -11,32 +11,32 @@ from artstyle_tf.system.errors import ArtstyleError
 
 
 class BalancedOrder:
-    """Every batch holds K images of each of P classes.
+    """Order of an epoch in which every batch has K images of each of P classes.
 
     A triplet needs two images of a class and one of another, which shuffled batches do not
-    promise. And where classes are uneven, a frequent class would be the anchor, the positive and
-    the negative of most triplets; here every class is all of it equally often.
+    guarantee. With imbalanced classes, a frequent class would also be the anchor, the positive and
+    the negative of most triplets; here every class has each role equally often.
 
     In an epoch
-    - every image is seen at least once;
+    - every image occurs at least once;
     - the numbers of batches that two classes are in differ by at most one;
-    - the images of a class are seen equally often, or one time more. So a class repeats only
-      because another one is larger;
-    - an image meets itself, an augmented copy of itself or another copy of the same original
-      only if the class has fewer than K originals: such a positive teaches nothing. Where many
-      copies have one original, that can make some images more frequent than others.
+    - the images of a class occur equally often, or one time more. So a class repeats only because
+      another one is larger;
+    - an image shares a batch with itself, an augmented copy of itself or another copy of the same
+      original only if the class has fewer than K originals: such a positive teaches nothing. Where
+      many copies have one original, that can make some images more frequent than others.
 
     Args:
         labels: int [N], class ids.
         classes_per_batch: P; reduced to the number of classes if there are fewer.
         images_per_class: K.
-        seed: of the order and of the views; an epoch follows from (seed, number of the epoch).
+        seed: of the order and of the views; an epoch depends on (seed, number of the epoch) alone.
         num_views: V; each image of a batch is drawn in one view.
         parents: N names, equal for an original and its augmented copies; None if there are none.
         separate_siblings: keep the images of one parent in different batches.
 
     Raises:
-        ArtstyleError: if there are fewer than two classes: nothing is a negative.
+        ArtstyleError: if there are fewer than two classes: there are no negatives.
 
     Source: Hermans et al. 2017, arXiv:1703.07737, section 2 (PK batches).
     """
@@ -75,11 +75,11 @@ class BalancedOrder:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Number S of batches, the same in every epoch."""
+        """Return the number S of batches, the same in every epoch."""
         return -(-len(self._classes) * self._num_rounds // self._num_classes_in_batch)
 
     def batches(self, epoch: tf.Tensor) -> tf.data.Dataset:
-        """Numbers int32 [B] and views int32 [B] of each batch."""
+        """Return the numbers int32 [B] and views int32 [B] of each batch."""
         drawn = tf.numpy_function(self.draw, [epoch], [tf.int32, tf.int32])
         shape = (self.steps_per_epoch, self.batch_size)
         return tf.data.Dataset.from_tensor_slices(
@@ -87,14 +87,7 @@ class BalancedOrder:
         )
 
     def draw(self, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        """The whole epoch.
-
-        Args:
-            epoch: its number, from 0.
-
-        Returns:
-            Numbers of the images int32 [S, B] and their views int32 [S, B].
-        """
+        """Draw an epoch, from 0: image numbers int32 [S, B] and their views int32 [S, B]."""
         generator = np.random.default_rng([self._seed, int(epoch)])
         classes = self._draw_classes(generator)
         numbers = np.empty((*classes.shape, self.batch_size // classes.shape[1]), np.int32)
@@ -107,15 +100,15 @@ class BalancedOrder:
         return numbers.reshape(shape), (views % self._num_views).reshape(shape).astype(np.int32)
 
     def _draw_classes(self, generator: np.random.Generator) -> np.ndarray:
-        """Positions of the classes of each batch: int [S, P], all different within a row."""
+        """Draw the positions of the classes of each batch: int [S, P], different within a row."""
         num_classes, in_batch = len(self._classes), self._num_classes_in_batch
         total = self.steps_per_epoch * in_batch
         sequence = np.empty(0, np.int64)
         rounds = []
         filled = 0
         while filled < total:
-            # A round holds every class once. Its first classes complete a batch that the round
-            # before has begun, and must not be in there already.
+            # A round contains every class once. Its first classes complete a batch that the round
+            # before has begun, and must not be in it already.
             unfinished = sequence[len(sequence) - filled % in_batch :]
             sequence = _begin_with_others(generator.permutation(num_classes), unfinished, in_batch)
             rounds.append(sequence)
@@ -142,12 +135,12 @@ class _ClassImages:
 
     @property
     def fewest_groups(self) -> int:
-        """Groups that hold every image, and no family twice if that is possible."""
+        """Return the number of groups for every image, with no family twice if that is possible."""
         groups = -(-len(self._numbers) // self._group_size)
         return max(groups, int(self._sizes.max())) if self._can_separate else groups
 
     def draw_groups(self, num_groups: int, generator: np.random.Generator) -> np.ndarray:
-        """Numbers of the images of so many groups: int [G, K]."""
+        """Draw the numbers of the images of G groups: int [G, K]."""
         total = num_groups * self._group_size
         limit = num_groups if self._can_separate else total
         of_family = _share_out(self._sizes, total, limit, generator)
@@ -160,7 +153,7 @@ class _ClassImages:
         times += np.arange(len(order)) - first[place] < more
         sequence = np.repeat(self._numbers[order], times)
         # Neighbors in this sequence go to different groups, so that a family which is not longer
-        # than the number of groups never meets itself; a longer one is spread as evenly as can be.
+        # than the number of groups is never twice in one; a longer one is spread evenly.
         groups = sequence.reshape(self._group_size, num_groups).T
         return generator.permutation(groups, axis=0)
 
@@ -168,16 +161,11 @@ class _ClassImages:
 def _share_out(
     sizes: np.ndarray, total: int, limit: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """How often the images of each family appear, all together.
+    """Compute how often the images of each family appear, int [F] with the sum `total`.
 
-    In proportion to the families' sizes, but none above the limit: what a large family may not
-    have, the others get.
-
-    Args:
-        sizes: int [F], all <= limit and together <= total <= F * limit.
-        total: what the result adds up to.
-        limit: of a family.
-        generator: says who gets what is left over after rounding down.
+    In proportion to the families' `sizes`, int [F], but none above the limit: the excess of a large
+    family is distributed to the others. All sizes are <= limit, their sum <= total <= F * limit.
+    The generator decides who gets the rest after rounding down.
     """
     shares = np.zeros(len(sizes), np.int64)
     is_full = np.zeros(len(sizes), bool)
@@ -188,7 +176,7 @@ def _share_out(
         if not overflows.any():
             break
         is_full |= overflows
-    # Whole rounds of all images first: no image a second time more than another needs.
+    # Whole rounds of all images first: no image occurs twice more often than another.
     shares = np.where(is_full, limit, np.floor(exact + 1e-9).astype(np.int64))
     return _hand_out(shares, sizes, total, limit, generator)
 
@@ -196,7 +184,7 @@ def _share_out(
 def _hand_out(
     shares: np.ndarray, sizes: np.ndarray, total: int, limit: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """Adds ones to the shares, those furthest behind first, until they add up to the total."""
+    """Add ones to the shares, those furthest behind first, until they add up to the total."""
     while (left := total - int(shares.sum())) > 0:
         behind = shares / sizes + generator.random(len(sizes)) * 1e-6
         behind[shares >= limit] = np.inf
@@ -206,7 +194,7 @@ def _hand_out(
 
 
 def _begin_with_others(permutation: np.ndarray, present: np.ndarray, in_batch: int) -> np.ndarray:
-    """Swaps what is present already out of the places that complete a batch."""
+    """Swap classes that are present already out of the positions that complete a batch."""
     num_open = (in_batch - len(present)) % in_batch
     is_present = np.isin(permutation, present)
     wrong = np.flatnonzero(is_present[:num_open])
@@ -216,14 +204,10 @@ def _begin_with_others(permutation: np.ndarray, present: np.ndarray, in_batch: i
 
 
 def _one_after_another(numbers: np.ndarray, views: np.ndarray) -> np.ndarray:
-    """Lets an image that a group has several times go on from the view of its first time.
+    """Give repetitions of an image in a group the views after that of its first occurrence.
 
-    Args:
-        numbers: int [..., K], of images.
-        views: int [..., K].
-
-    Returns:
-        int [..., K], which may exceed the number of views.
+    `numbers` of images and `views` are int [..., K]; so is the result, which may exceed the number
+    of views.
     """
     same = numbers[..., :, None] == numbers[..., None, :]
     views_of_first = np.take_along_axis(views, same.argmax(axis=-1), axis=-1)

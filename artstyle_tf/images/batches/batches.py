@@ -8,14 +8,13 @@ from typing import Protocol
 import numpy as np
 import tensorflow as tf
 
-from artstyle_tf.images.batches.dataset_options import untuned
-from artstyle_tf.images.batches.epoch_order import EpochOrder
+from artstyle_tf.images.batches.epoch_order import EpochOrder, untuned
 from artstyle_tf.system.threads import usable_cores
 
 _BATCHES_AHEAD = 2
 
-# A function without `if` and loops over tensors needs no AutoGraph, which takes longer to look for
-# them than everything else that makes a pipeline.
+# A function without `if` and loops over tensors needs no AutoGraph, which takes longer to search
+# for them than everything else that builds a pipeline.
 _as_written = tf.autograph.experimental.do_not_convert
 
 AugmentationFunction = Callable[[np.ndarray, int, int], np.ndarray]
@@ -23,25 +22,25 @@ AugmentationFunction = Callable[[np.ndarray, int, int], np.ndarray]
 
 
 class ExampleStore(Protocol):
-    """Examples by number, as `ImageStore` offers them."""
+    """Examples by number, such as those of an `ImageStore`."""
 
     def __len__(self) -> int: ...
 
     def load(self, number: tf.Tensor | int) -> tf.Tensor:
-        """The example with this number, inside `tf.data`."""
+        """Return the example with this number, inside `tf.data`."""
         ...
 
 
 class ViewedRows(Protocol):
-    """What has been computed of N examples with V views each, as the trunk cache offers it."""
+    """Cached activations of N examples with V views each, such as those of the trunk cache."""
 
     @property
     def row_shape(self) -> tuple[int, ...]:
-        """Shape of one row."""
+        """Return the shape of one row."""
         ...
 
     def read(self, numbers: np.ndarray, views: np.ndarray) -> np.ndarray:
-        """Rows of the examples `numbers` int [B] in the views `views` int [B], float32 [B, ...]."""
+        """Return the rows of examples int [B] in views int [B]: float32 [B, ...]."""
         ...
 
 
@@ -54,15 +53,15 @@ def training_batches(
     augment: AugmentationFunction | None = None,
     augments_by_view: bool = False,
 ) -> tf.data.Dataset:
-    """Endless batches, epoch after epoch in an order of its own.
+    """Return endless batches, each epoch in an order of its own, reproducible by the seed.
 
     Args:
         store: N examples.
         labels: int [N], class ids.
         order: of the examples.
-        first_epoch: number of the first epoch to deliver.
+        first_epoch: number of the first epoch.
         augment: changes an image.
-        augments_by_view: give `augment` the view that the order has drawn, not the epoch.
+        augments_by_view: pass the view that the order has drawn to `augment`, not the epoch.
 
     Returns:
         Dataset of (float32 [B, ...], int32 [B]), `order.steps_per_epoch` batches an epoch.
@@ -78,8 +77,8 @@ def training_batches(
         return tf.cast(example, tf.float32), labels_tensor[number]
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        # Examples are loaded one by one, in parallel, and put together again: all batches of an
-        # order are of one size but the last.
+        # Examples are loaded one by one, in parallel, and batched again: all batches of an order
+        # but the last have one size.
         return (
             order.batches(epoch)
             .unbatch()
@@ -97,17 +96,7 @@ def cached_training_batches(
     *,
     first_epoch: int = 0,
 ) -> tf.data.Dataset:
-    """The batches of `training_batches`, with computed rows of the drawn views instead of images.
-
-    Args:
-        rows: of N examples in V views.
-        labels: int [N], class ids.
-        order: of the examples.
-        first_epoch: number of the first epoch to deliver.
-
-    Returns:
-        Dataset of (float32 [B, ...], int32 [B]), `order.steps_per_epoch` batches an epoch.
-    """
+    """Return the batches of `training_batches`, with cached rows of the views instead of images."""
     labels_tensor = _as_tensor(labels)
 
     @_as_written
@@ -120,11 +109,7 @@ def cached_training_batches(
 def evaluation_batches(
     store: ExampleStore, labels: Sequence[int] | np.ndarray, *, batch_size: int
 ) -> tf.data.Dataset:
-    """All examples once, in the order of their numbers.
-
-    Returns:
-        Dataset of (float32 [B, ...], int32 [B]), `steps_per_epoch(N, B)` batches.
-    """
+    """Return all examples once, in the order of their numbers: (float32 [B, ...], int32 [B])."""
     labels_tensor = _as_tensor(labels)
     dataset = tf.data.Dataset.range(len(store)).map(
         lambda number: (tf.cast(store.load(number), tf.float32), labels_tensor[number]),
@@ -136,7 +121,7 @@ def evaluation_batches(
 def cached_evaluation_batches(
     rows: ViewedRows, labels: Sequence[int] | np.ndarray, *, batch_size: int
 ) -> tf.data.Dataset:
-    """The batches of `evaluation_batches`, with computed rows of view 0 instead of images."""
+    """Return the batches of `evaluation_batches`, with cached rows of view 0 instead of images."""
     dataset = tf.data.Dataset.from_tensor_slices((tf.range(len(labels)), _as_tensor(labels)))
 
     @_as_written
@@ -148,7 +133,7 @@ def cached_evaluation_batches(
 
 
 def steps_per_epoch(num_examples: int, batch_size: int) -> int:
-    """Number of batches that hold every example once."""
+    """Return the number of batches with every example once."""
     return -(-num_examples // batch_size)
 
 

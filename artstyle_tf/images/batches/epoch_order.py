@@ -1,4 +1,4 @@
-"""In which order, in which batches and in which views an epoch goes through the examples."""
+"""The order, batches and views in which an epoch uses the examples, and options of pipelines."""
 
 from __future__ import annotations
 
@@ -7,33 +7,46 @@ from typing import Protocol
 import tensorflow as tf
 
 
-class EpochOrder(Protocol):
-    """The plan of an epoch, which follows from its number alone.
+def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Return the dataset with a deterministic order and without autotuning, for every pipeline.
 
-    So a run that resumes at epoch 7 sees what the uninterrupted run saw.
+    TensorFlow's autotuning is a thread that checks a pipeline ever less often, in the end once a
+    minute. Destroying an iterator waits for that thread, which can miss the notification: four of
+    nine trainings of a minute ended with a pause of up to a minute (TensorFlow 2.21, in
+    `data::model::Model::OptimizeLoop`). So pipelines set their number of threads themselves.
+    """
+    options = tf.data.Options()
+    options.deterministic = True
+    options.autotune.enabled = False
+    return dataset.with_options(options)
+
+
+class EpochOrder(Protocol):
+    """The plan of an epoch, which depends on its number alone.
+
+    So a run that resumes at epoch 7 uses the same batches as the uninterrupted run.
     """
 
     @property
     def steps_per_epoch(self) -> int:
-        """Number S of batches, the same in every epoch."""
+        """Return the number S of batches, the same in every epoch."""
         ...
 
     @property
     def batch_size(self) -> int:
-        """Examples B in a batch; the last batch may be smaller."""
+        """Return the examples B of a batch; the last batch may be smaller."""
         ...
 
     def batches(self, epoch: tf.Tensor) -> tf.data.Dataset:
-        """S elements: numbers int32 [B] of the examples and their views int32 [B].
+        """Return S elements for an epoch, int64 scalar from 0.
 
-        Args:
-            epoch: int64 scalar, from 0.
+        Each element has the numbers int32 [B] of the examples and their views int32 [B].
         """
         ...
 
 
 class ShuffledOrder:
-    """Every example once, shuffled.
+    """Order with every example once, shuffled.
 
     Args:
         num_examples: N.
@@ -52,11 +65,11 @@ class ShuffledOrder:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Number of batches that hold every example once."""
+        """Return the number of batches with every example once."""
         return -(-self._num_examples // self.batch_size)
 
     def batches(self, epoch: tf.Tensor) -> tf.data.Dataset:
-        """Numbers int32 [B] and views int32 [B] of each batch."""
+        """Return the numbers int32 [B] and views int32 [B] of each batch."""
         seed = tf.constant(self._seed, tf.int64)
         shuffled = tf.random.stateless_uniform([self._num_examples], seed=tf.stack([seed, epoch]))
         # Epochs are never negative, so this draw is independent of the first.

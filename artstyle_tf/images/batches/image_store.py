@@ -1,24 +1,27 @@
-"""Decoded images by number: kept in memory when they fit, decoded again when they do not."""
+"""Decoded images by number: in memory if they fit, decoded again each time if they do not."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from artstyle_tf.images.batches.dataset_options import untuned
+from artstyle_tf.images.batches.epoch_order import untuned
 from artstyle_tf.images.reading.decoding import AspectPolicy, decode_image, resize_image
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import SILENT, Reporter
 from artstyle_tf.system.threads import usable_cores
 
 _BATCH_FOR_FILLING = 64
+
+ViewFunction = Callable[[np.ndarray, int, int], np.ndarray]
+"""(image uint8 [S, S, 3], number of the image, view) -> uint8 [S, S, 3]."""
 
 
 class ImageStore:
@@ -27,10 +30,10 @@ class ImageStore:
     Args:
         paths: files that `decode_image` reads, in the order of their numbers.
         image_size_px: side S of the square images, in pixels.
-        aspect: how an image becomes a square; see `resize_image`.
-        digests: SHA-256 in hex of each file as it is expected; None to take what there is. A file
-            is compared each time it is read, so that a preparation with other settings that runs
-            meanwhile cannot change what is learned, or what is cached under the old digest.
+        aspect: how an image is converted to a square; see `resize_image`.
+        digests: expected SHA-256 in hex of each file; None for no check. A file is compared each
+            time it is read, so that a concurrent preparation with other settings cannot change
+            training data, or activations that are cached under the old digest.
     """
 
     def __init__(
@@ -53,12 +56,12 @@ class ImageStore:
 
     @property
     def size_bytes(self) -> int:
-        """What all images take in memory, as uint8."""
+        """Return the memory of all images, as uint8."""
         return self._num_images * self._image_size_px**2 * 3
 
     @property
     def is_in_memory(self) -> bool:
-        """Whether the images were kept."""
+        """Return whether the images are in memory."""
         return self._images is not None
 
     def keep_in_memory(
@@ -68,12 +71,9 @@ class ImageStore:
         description: str = "Reading images",
         reporter: Reporter = SILENT,
     ) -> None:
-        """Reads all images now, if they fit, so that none is ever decoded again.
+        """Read all images now, if they fit into `budget_mb` MiB, so that none is decoded again.
 
-        Args:
-            budget_mb: nothing happens if all images take more than this many MiB.
-            description: what is being read, for the progress report.
-            reporter: where progress goes.
+        The description is for the progress report.
 
         Raises:
             ArtstyleError: if an image cannot be read.
@@ -83,14 +83,7 @@ class ImageStore:
                 self._images = self._read_all(description, reporter)
 
     def load(self, number: tf.Tensor | int) -> tf.Tensor:
-        """One image, also inside `tf.data`.
-
-        Args:
-            number: scalar integer in [0, len).
-
-        Returns:
-            uint8 [S, S, 3].
-        """
+        """Return the image with a number in [0, len), also inside `tf.data`: uint8 [S, S, 3]."""
         if self._images is not None:
             return self._images[number]  # pyright: ignore[reportIndexIssue]
         return self._read(number)
@@ -125,20 +118,61 @@ class ImageStore:
                 raise
             raise ArtstyleError(
                 f"The prepared image {self._path(num_read)} cannot be used",
-                received=_telling_line(str(error.message)),
+                received=_relevant_line(str(error.message)),
                 fix="delete the file, then run scripts/prepare_data.py again",
             ) from error
         with tf.device("cpu"):
             return tf.constant(images)
 
 
-def _unchanged(content: Any, digest: Any, path: Any) -> bytes:
-    """The content of a file, if it is the one that was prepared.
+def view_batches(
+    store: ImageStore,
+    numbers: np.ndarray,
+    views: np.ndarray,
+    *,
+    make_view: ViewFunction,
+    batch_size: int,
+) -> Iterator[np.ndarray]:
+    """Yield float32 [B, S, S, 3], in 0..255, in the order of the numbers; the last may be smaller.
+
+    Each image is decoded once for all its views, and decoding overlaps with the consumer. `numbers`
+    and `views` are int [R]; the views of one image should follow each other.
 
     Raises:
-        ValueError: if it is not; TensorFlow makes an InvalidArgumentError of it.
+        ArtstyleError: if an image cannot be read.
     """
-    # Outside a graph TensorFlow hands out arrays of one element.
+    starts = np.flatnonzero(np.r_[True, numbers[1:] != numbers[:-1]])
+    views_of_each = tf.RaggedTensor.from_row_starts(  # pyright: ignore[reportAttributeAccessIssue]
+        tf.constant(views, tf.int32), starts
+    )
+
+    def make_views(image: np.ndarray, number: int, chosen: np.ndarray) -> np.ndarray:
+        return np.stack([make_view(image, int(number), int(view)) for view in chosen])
+
+    def load(number: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
+        image = store.load(number)
+        in_views = tf.numpy_function(make_views, [image, number, chosen], image.dtype)
+        return tf.ensure_shape(in_views, [None, *image.shape])
+
+    dataset = (
+        tf.data.Dataset.from_tensor_slices((tf.constant(numbers[starts]), views_of_each))
+        .map(load, num_parallel_calls=usable_cores())
+        .unbatch()
+        .batch(batch_size)
+        .map(lambda images: tf.cast(images, tf.float32))
+        .prefetch(2)
+    )
+    with errors_of_reading():
+        yield from untuned(dataset).as_numpy_iterator()
+
+
+def _unchanged(content: Any, digest: Any, path: Any) -> bytes:
+    """Return the content of a file, if it is the one that was prepared.
+
+    Raises:
+        ValueError: if it is not; TensorFlow converts it to an InvalidArgumentError.
+    """
+    # Outside a graph TensorFlow passes arrays of one element.
     found, expected, name = (np.asarray(each).item() for each in (content, digest, path))
     if hashlib.sha256(found).hexdigest().encode() != expected:
         raise ValueError(f"{_HAS_CHANGED}: {name.decode(errors='backslashreplace')}")
@@ -147,7 +181,7 @@ def _unchanged(content: Any, digest: Any, path: Any) -> bytes:
 
 _HAS_CHANGED = "The file has changed since it was prepared"
 
-# What TensorFlow says of files that are gone, damaged, not allowed, or on a disk that fails.
+# Errors of TensorFlow for files that are missing, damaged, not allowed, or on a failing disk.
 _ERRORS_OF_FILES = (
     tf.errors.InvalidArgumentError,
     tf.errors.NotFoundError,
@@ -156,16 +190,16 @@ _ERRORS_OF_FILES = (
     tf.errors.OutOfRangeError,
 )
 
-# Names of the operations, and what the system says; the same errors can be mistakes of a program.
-_WORDS_OF_THE_SYSTEM = ("No such file", "Permission denied", "Unknown image file")
-_SIGNS_OF_READING = (*_WORDS_OF_THE_SYSTEM, "ReadFile", "DecodeImage", "DecodeJpeg")
+# Names of operations, and messages of the system; other such errors are faults of the program.
+_SYSTEM_MESSAGES = ("No such file", "Permission denied", "Unknown image file")
+_SIGNS_OF_READING = (*_SYSTEM_MESSAGES, "ReadFile", "DecodeImage", "DecodeJpeg")
 _CHANGED_FILE = re.compile(rf"{_HAS_CHANGED}: ([^\n]+)")
 _PLACE_IN_THE_GRAPH = re.compile(r"\(\d+\) [A-Z_]+: |\{\{.*?\}\}\s*")
 
 
 @contextlib.contextmanager
 def errors_of_reading() -> Iterator[None]:
-    """Says in the user's words that a prepared image is gone or damaged.
+    """Convert TensorFlow's errors about a missing or damaged prepared image.
 
     Raises:
         ArtstyleError: instead of TensorFlow's error.
@@ -185,13 +219,13 @@ def errors_of_reading() -> Iterator[None]:
             raise
         raise ArtstyleError(
             "A prepared image cannot be read any more",
-            received=_telling_line(str(error.message)),
+            received=_relevant_line(str(error.message)),
             fix="run scripts/prepare_data.py again",
         ) from error
 
 
-def _telling_line(message: str) -> str:
-    """The line of TensorFlow's report that names the file, without where in the graph it was."""
+def _relevant_line(message: str) -> str:
+    """Return the line of TensorFlow's message that names the file, without the graph position."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
-    telling = [line for line in lines if any(sign in line for sign in _WORDS_OF_THE_SYSTEM)]
-    return _PLACE_IN_THE_GRAPH.sub("", (telling or lines)[0])
+    relevant = [line for line in lines if any(sign in line for sign in _SYSTEM_MESSAGES)]
+    return _PLACE_IN_THE_GRAPH.sub("", (relevant or lines)[0])

@@ -14,24 +14,24 @@ from artstyle_tf.system.errors import ArtstyleError
 class PKSampler:
     """Batches of indices with K images of each of P classes.
 
-    They are those of `train_triplet.py`; `BalancedOrder`, which draws them, says what holds for an
-    epoch: every image is seen, every class is in equally many batches give or take one, and images
-    of one group meet only where a class has fewer than K groups.
+    `train_triplet.py` uses the same batches, drawn by `BalancedOrder`: in an epoch every image
+    occurs, every class is in equally many batches plus or minus one, and images of one group share
+    a batch only if a class has fewer than K groups.
 
-    Each iteration is an epoch, and the next one goes on with another order. An epoch follows from
-    (seed, number of the epoch) alone; `set_epoch` chooses it, to repeat one or to resume.
+    Each iteration is an epoch, and the next one has another order. An epoch depends on (seed,
+    number of the epoch) alone; `set_epoch` selects it, to repeat one or to resume.
 
     Args:
         labels: [N], of any type that can be sorted.
         classes_per_batch: P; the number of classes if there are fewer.
         images_per_class: K, at least 2: without two of a class there is no positive.
         seed: of the order.
-        groups: [N], equal for an original and its augmented copies, or for the works of one artist:
-            what would be too easy a positive. None if every image stands alone.
+        groups: [N], equal for an original and its augmented copies, or for the works of one artist,
+            which would be too easy positives. None if there are no groups.
 
     Attributes:
         batch_size: B = P * K.
-        epoch: number of the epoch that the next iteration gives, from 0.
+        epoch: number of the epoch of the next iteration, from 0.
 
     Raises:
         ArtstyleError: if there are fewer than two classes, P or K are too small, or labels and
@@ -45,7 +45,7 @@ class PKSampler:
         >>> [batch.shape for batch in sampler]
         [(6,), (6,), (6,)]
 
-        With Keras, which asks for batches without end:
+        With Keras, which needs endless batches:
 
         ```python
         def batches():
@@ -74,7 +74,7 @@ class PKSampler:
         labels = np.asarray(labels)
         if labels.ndim != 1 or (groups is not None and len(groups) != len(labels)):
             raise ArtstyleError(
-                "Labels and groups do not fit each other",
+                "Labels and groups do not match",
                 received=f"labels of shape {labels.shape}"
                 + ("" if groups is None else f" and {len(groups)} groups"),
                 expected="one label, and one group, for each image",
@@ -90,20 +90,17 @@ class PKSampler:
         self.epoch = 0
 
     def __len__(self) -> int:
-        """Batches of an epoch, the same in every epoch."""
+        """Return the number of batches, the same in every epoch."""
         return self._order.steps_per_epoch
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """Yields the batches of `epoch`, each int32 [B], and goes on to the next epoch."""
+        """Yield the batches of `epoch`, each int32 [B], and advance to the next epoch."""
         numbers, _ = self._order.draw(self.epoch)
         self.epoch += 1
         return iter(numbers)
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the epoch of the next iteration.
-
-        Args:
-            epoch: its number, from 0.
+        """Select the epoch of the next iteration, from 0.
 
         Raises:
             ArtstyleError: if it is negative.

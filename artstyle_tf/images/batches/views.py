@@ -1,7 +1,6 @@
-"""A fixed number of augmented versions of each image, so that nothing random is left to compute.
+"""A fixed number of augmented views of each image, so that activations can be cached.
 
-Training on views is augmentation with a memory: each epoch draws one view of each image, and what
-the network makes of a view has to be computed only once.
+Each epoch draws one view of each image, and the activations of a view are computed only once.
 """
 
 from __future__ import annotations
@@ -19,29 +18,17 @@ NO_VIEWS = ViewsConfig(num_views=1)
 
 
 def view_name(views: ViewsConfig, view: int) -> str:
-    """A name that changes whenever the view's pixels may.
-
-    Args:
-        views: which the images have.
-        view: in [0, V).
-    """
+    """Return a name of a view in [0, V) that changes whenever its pixels may change."""
     if view == 0:
         return PLAIN
     return f"{views.policy}-{policy_fingerprint(views.policy)}-{views.seed}-{view}"
 
 
 def make_view(views: ViewsConfig, image: np.ndarray, digest: str, view: int) -> np.ndarray:
-    """One view of an image.
+    """Create view `view`, in [0, V), of an image, uint8 [S, S, 3].
 
-    Args:
-        views: which the images have.
-        image: uint8 [S, S, 3].
-        digest: of the image's file. The view follows from it, so that adding an image leaves
-            the others as they were.
-        view: in [0, V).
-
-    Returns:
-        uint8 [S, S, 3].
+    The view depends on the digest of the image's file, so that adding an image does not change the
+    others.
     """
     if view == 0:
         return image

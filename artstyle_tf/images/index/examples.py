@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-_MOST_EXAMPLES = 3
+_MAX_EXAMPLES = 3
 
 
 def examples(values: Iterable[object]) -> str:
-    """Names up to three values and says how many more there are."""
+    """Name up to three values, and how many more there are."""
     everything = [str(value) for value in values]
-    rest = len(everything) - _MOST_EXAMPLES
-    shown = ", ".join(everything[:_MOST_EXAMPLES])
+    rest = len(everything) - _MAX_EXAMPLES
+    shown = ", ".join(everything[:_MAX_EXAMPLES])
     return f"{shown} and {rest} more" if rest > 0 else shown

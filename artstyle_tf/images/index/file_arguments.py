@@ -1,9 +1,10 @@
-"""What somebody names on a command line -> image files."""
+"""Files, folders and patterns of a command line -> image files."""
 
 from __future__ import annotations
 
 import glob
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +13,15 @@ from artstyle_tf.images.index.image_listing import IMAGE_SUFFIXES, Ignored, list
 from artstyle_tf.system.errors import ArtstyleError
 
 STDIN = "-"
-"""The name that stands for a list of names on stdin."""
+"""The argument for a list of names on stdin."""
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
-_MOST_REASONS = 3
+_MAX_REASONS = 3
 
 
 @dataclass(frozen=True)
 class NamedImages:
-    """What names on a command line stand for.
+    """The images that arguments name.
 
     Attributes:
         files: each once, in the order of the names; in a folder sorted, files before subfolders.
@@ -32,18 +33,15 @@ class NamedImages:
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Checks that names lead somewhere, without looking for images there.
-
-    Args:
-        names: as for `list_named_images`, and `STDIN`, which is not read.
+    """Check that the arguments of `list_named_images`, or `STDIN`, exist; nothing is read.
 
     Raises:
-        ArtstyleError: if there are none, or one leads nowhere.
+        ArtstyleError: if there are none, or one does not exist.
     """
     if not names:
         raise ArtstyleError(
-            "Which images?",
-            expected="files, folders or patterns; - for a list on stdin, one a line",
+            "No images are given",
+            expected="files, folders or patterns; - for a list on stdin, one per line",
         )
     for name in names:
         if name != STDIN and not Path(name).exists():
@@ -51,28 +49,24 @@ def check_names(names: Sequence[str]) -> None:
 
 
 def list_named_images(names: Iterable[str]) -> NamedImages:
-    """Finds the images that are meant.
+    """Find the images that are named.
 
-    Args:
-        names: files, whatever their suffix; folders, which stand for all that `list_images` finds
-            in them; patterns such as `scans/*.tif`.
-
-    Returns:
-        The images, and what was left out.
+    Names are files with any suffix; folders, for all that `list_images` finds in them; patterns
+    such as `scans/*.tif`.
 
     Raises:
-        ArtstyleError: if a name leads nowhere, or there is no image at all.
+        ArtstyleError: if a name does not exist, or there is no image at all.
     """
     named = NamedImages([], {})
     for name in names:
         _add(name, named)
     files = list(dict.fromkeys(named.files))
-    # What lies ignored in one folder may be meant by another name.
-    meant = {printable(path) for path in files}
-    ignored = {path: why for path, why in named.ignored.items() if path not in meant}
+    # A file that is ignored in a folder may be named by another argument.
+    used = {printable(path) for path in files}
+    ignored = {path: why for path, why in named.ignored.items() if path not in used}
     if not files:
         raise ArtstyleError(
-            "There are no images to look at",
+            "There are no images to predict",
             received=_count_reasons(ignored),
             expected="files, folders or patterns; images end in "
             + ", ".join(sorted(IMAGE_SUFFIXES)),
@@ -90,13 +84,13 @@ def _add(name: str, named: NamedImages) -> None:
 
 
 def _matches(pattern: str) -> list[str]:
-    """What fits a pattern; at least one name."""
+    """Return the matches of a pattern, at least one."""
     if _URL.match(pattern):
         raise ArtstyleError(
             "Images are not fetched from the network",
             received=pattern,
             expected="files or folders of this machine",
-            fix="download it first; the address of a server that answers goes to --url",
+            fix="download it first; the address of a server goes to --url",
         )
     # A pattern may be absolute, which Path.glob refuses.
     matches = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else []  # noqa: PTH207
@@ -104,7 +98,7 @@ def _matches(pattern: str) -> list[str]:
         raise ArtstyleError(
             "There is no such image",
             received=pattern,
-            expected="a file, a folder or a pattern that fits some files",
+            expected="a file, a folder or a pattern that matches some files",
         )
     return matches
 
@@ -117,7 +111,7 @@ def _add_existing(path: Path, named: NamedImages) -> None:
         named.ignored.update(ignored)
     elif path.is_file():
         named.files.append(path)
-    else:  # one of many that fit a pattern, which is no reason to refuse the others
+    else:  # one of many matches of a pattern, which is no reason to refuse the others
         reason = "a broken link" if path.is_symlink() else "not a regular file"
         named.ignored[printable(path)] = Ignored(reason, needs_attention=True)
 
@@ -128,12 +122,10 @@ def _files_first(path: str) -> list[tuple[bool, str]]:
 
 
 def _count_reasons(ignored: dict[str, Ignored]) -> str | None:
-    """The reasons that matter most, with how often each occurs."""
-    counts: dict[Ignored, int] = {}
-    for why in ignored.values():
-        counts[why] = counts.get(why, 0) + 1
+    """List the most important reasons, with how often each occurs."""
+    counts = Counter(ignored.values())
     if not counts:
         return None
     order = sorted(counts, key=lambda why: (not why.needs_attention, -counts[why], why.reason))
-    told = "; ".join(f"{counts[why]} x {why.reason}" for why in order[:_MOST_REASONS])
-    return f"{len(ignored)} files that are ignored: {told}"
+    reasons = "; ".join(f"{counts[why]} x {why.reason}" for why in order[:_MAX_REASONS])
+    return f"{len(ignored)} files that are ignored: {reasons}"

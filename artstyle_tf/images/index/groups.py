@@ -1,4 +1,4 @@
-"""Which images belong together: the works of one artist, the frames of one film."""
+"""Groups of images that belong together: the works of one artist, the frames of one film."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.interruption import limited_to
 from artstyle_tf.system.progress import Reporter
 
-# <artist>_<title>, <artist> - <title>, <film>-0001: what precedes the first separator or number.
+# <artist>_<title>, <artist> - <title>, <film>-0001: the part before the first separator or number.
 _USUAL_GROUP_PATTERNS = (r"^([^_]+)_", r"^(.+?) - ", r"^(.*[^-_ \d])[-_ ]?\d+\.[^.]+$")
 _SHARE_OF_STYLES_WITH_GROUPS = 0.5
 _SHARE_OF_NAMES_WITH_GROUP = 0.5
@@ -29,7 +29,7 @@ _SHARE_WITH_SIBLINGS = 0.3
 _FEWEST_GROUPS_OF_STYLE = 3
 _LARGEST_SHARE_OF_STYLE = 0.5
 
-# A name takes microseconds; a careless pattern can take longer than there is time.
+# A name takes microseconds; a careless pattern can take exponential time.
 _MOST_SECONDS_OF_MATCHING = 5.0
 _SECONDS_OF_A_NAME = 0.001
 
@@ -42,20 +42,13 @@ def find_groups(
     file: Path | None,
     reporter: Reporter,
 ) -> list[str]:
-    """Names the group of each image; an image about which nothing is known is its own group.
+    """Return the name of each image's group; an image without a known group is its own group.
 
-    Args:
-        paths: relative to root, with /.
-        root: folder of the images.
-        pattern: see `index_images`.
-        file: see `index_images`.
-        reporter: gets a warning about rows of the file that name no image.
-
-    Returns:
-        One name per path.
+    `paths` are relative to root, with /; for pattern and file see `index_images`. The reporter gets
+    a warning about rows of the file that name no image.
 
     Raises:
-        ArtstyleError: if neither pattern nor file says anything about these images.
+        ArtstyleError: if the pattern or the file matches none of these images.
     """
     by_path: dict[str, str] = {}
     if file is not None:
@@ -66,16 +59,10 @@ def find_groups(
 
 
 def with_one_spelling(groups: Iterable[str], paths: Sequence[str]) -> list[str]:
-    """Names groups alike that differ only in blanks around them or in how accents are stored.
+    """Return the first spelling of each of N groups, ignoring outer blanks and the form of accents.
 
-    An artist who is two groups for that would lie on both sides of a split.
-
-    Args:
-        groups: of N images.
-        paths: of the images; an image that is a group of its own keeps its exact path.
-
-    Returns:
-        N names, each the first spelling of its group.
+    An artist with two spellings would lie on both sides of a split. An image that is a group of its
+    own keeps its exact path.
     """
     first: dict[str, str] = {}
     return [
@@ -85,10 +72,10 @@ def with_one_spelling(groups: Iterable[str], paths: Sequence[str]) -> list[str]:
 
 
 def compile_group_pattern(group_pattern: str) -> re.Pattern[str]:
-    """Compiles a user's regular expression.
+    """Compile a user's regular expression.
 
     Raises:
-        ArtstyleError: if it is not one.
+        ArtstyleError: if it is invalid.
     """
     try:
         return re.compile(group_pattern)
@@ -96,46 +83,41 @@ def compile_group_pattern(group_pattern: str) -> re.Pattern[str]:
         raise ArtstyleError(
             "The group pattern is not a regular expression",
             received=f"{group_pattern!r} ({error})",
-            expected=r"for example '^([^_]+)_' for files called <artist>_<title>.jpg",
+            expected=r"for example '^([^_]+)_' for files named <artist>_<title>.jpg",
             fix="correct data.group_pattern",
         ) from error
 
 
 def connected(*keys: Iterable[object]) -> np.ndarray:
-    """Numbers the sets of things that hang together, because they share any of their keys.
+    """Number the connected components of N items that share any of their keys.
 
     Args:
-        keys: each with N values; things with the same value in any of them hang together, and so
-            do all that hang together with one of them.
+        keys: each with N values; items with the same value in any of them are connected.
 
     Returns:
         int [N] in [0, G), in the order of first occurrence.
     """
     columns = [pd.factorize(np.asarray(list(values), dtype=object))[0] for values in keys]
     count = len(columns[0])
-    # A graph of things and key values, in which each thing is joined to its values.
+    # A bipartite graph of items and key values.
     offsets = np.cumsum([count, *(column.max(initial=-1) + 1 for column in columns)])
     values = np.concatenate(
         [column + first for column, first in zip(columns, offsets, strict=False)]
     )
-    things = np.tile(np.arange(count), len(columns))
+    items = np.tile(np.arange(count), len(columns))
     shape = (offsets[-1], offsets[-1])
-    joins = sparse.coo_array((np.ones(len(things)), (things, values)), shape=shape)
-    _, numbers = csgraph.connected_components(joins, directed=False)
+    edges = sparse.coo_array((np.ones(len(items)), (items, values)), shape=shape)
+    _, numbers = csgraph.connected_components(edges, directed=False)
     return pd.factorize(numbers[:count])[0]
 
 
 def suggest_group_pattern(paths: Sequence[str], labels: Sequence[str]) -> str | None:
-    """Guesses whether file names carry a group, such as the artist or the film.
-
-    Args:
-        paths: of N images, with /.
-        labels: of the images.
+    """Guess whether file names contain a group, such as the artist or the film.
 
     Returns:
         The first pattern that finds plausible groups, else None. Plausible: in at least half of the
-        styles most names match; there are several groups in each of these styles, none of which
-        usually holds half of it; and many images share their group with another one.
+        styles most names match; each of these styles has several groups, none of which usually
+        contains half of it; and many images share their group with another one.
     """
     names = pd.Series([path.rsplit("/", 1)[-1] for path in paths], dtype=str)
     images = pd.DataFrame({"style": list(labels)}, dtype=str)
@@ -173,7 +155,7 @@ def _groups_of_names(paths: Sequence[str], pattern: re.Pattern[str]) -> dict[str
             "The group pattern takes too long",
             received=f"{pattern.pattern!r} for a file name such as {next(reversed(matches))!r}",
             expected="a pattern without repetitions of repetitions such as (a+)+",
-            fix="correct data.group_pattern; '^([^_]+)_' fits files called <artist>_<title>.jpg",
+            fix="correct data.group_pattern; '^([^_]+)_' fits files named <artist>_<title>.jpg",
         ) from error
     by_path = {path: match[chosen] for path, match in matches.items() if match and match[chosen]}
     if not by_path:

@@ -1,4 +1,4 @@
-"""Folders of images -> one table. Nothing is decoded here."""
+"""Folders of images -> one table, without decoding."""
 
 from __future__ import annotations
 
@@ -18,8 +18,13 @@ from artstyle_tf.images.index.image_listing import (
     unopened,
 )
 from artstyle_tf.images.index.split_folders import FolderLayout, recognize_layout
-from artstyle_tf.images.index.style_folders import check_root, check_styles, style_folders
-from artstyle_tf.images.index.style_names import check_style_names, warn_of_near_equal_styles
+from artstyle_tf.images.index.style_folders import (
+    check_root,
+    check_style_names,
+    check_styles,
+    style_folders,
+    warn_of_near_equal_styles,
+)
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import SILENT, Reporter
 from artstyle_tf.system.threads import map_in_threads
@@ -29,7 +34,7 @@ _HASHING_THREADS = 8  # More than cores: on network disks the threads mostly wai
 
 @dataclass(frozen=True)
 class ImageIndex:
-    """What lies in a folder of style folders.
+    """The content of a folder of style folders.
 
     Attributes:
         root: the folder.
@@ -37,7 +42,7 @@ class ImageIndex:
             name), group (images that must stay together), digest (SHA-256 of the file, hex),
             size_bytes; and folder_split (train, val or test) where the folders are a split.
         ignored: sorted by path; columns path, reason, needs_attention (bool: may be an image that
-            somebody misses).
+            the user expects to be used).
     """
 
     root: Path
@@ -58,16 +63,16 @@ def index_images(
     fewest_styles: int = 2,
     reporter: Reporter = SILENT,
 ) -> ImageIndex:
-    """Lists the images of an image folder: one folder per style, any depth below.
+    """List the images of an image folder: one folder per style, any depth below.
 
     Args:
         root: folder of the style folders.
-        group_pattern: regular expression searched in each file name. What its group called
-            `group`, or else its first group, or else the whole expression matches is the image's
+        group_pattern: regular expression searched in each file name. The match of its group named
+            `group`, or else of its first group, or else of the whole expression is the image's
             group, e.g. the artist. An image without a match is a group of its own.
         group_file: CSV file with columns path and group instead of a pattern.
-        fewest_styles: that must have images; 1 for who only wants to look at them.
-        reporter: where progress and what was ignored go.
+        fewest_styles: that must have images; 1 to inspect them only.
+        reporter: where progress and the ignored files go.
 
     Returns:
         The index, independent of the order in which the file system lists files. Folders of a
@@ -81,13 +86,13 @@ def index_images(
     root = Path(root)
     if group_pattern is not None and group_file is not None:
         raise ArtstyleError(
-            "Groups come from a pattern or from a file, not from both",
+            "Groups are given by a pattern or by a file, not by both",
             received=f"group_pattern={group_pattern!r}, group_file={str(group_file)!r}",
         )
     pattern = None if group_pattern is None else compile_group_pattern(group_pattern)
     check_root(root)
     files, ignored = _list_files(root)
-    report_ignored(ignored, reporter)  # first, because it may be why there is nothing else
+    report_ignored(ignored, reporter)  # first, because it may explain the next error
     listed = dict(ignored)
     layout = recognize_layout(files)
     check_styles(root, map(layout.label, files), fewest_styles)
@@ -109,7 +114,7 @@ def index_images(
 
 
 def _list_files(root: Path) -> tuple[list[str], dict[str, Ignored]]:
-    """Paths of possible images in style folders, and what was ignored."""
+    """Return the paths of possible images in style folders, and the ignored files."""
     listing = list_images(root)
     files: list[str] = []
     ignored = dict(listing.ignored)
@@ -137,7 +142,7 @@ def _hash_files(
 
     rows = []
     results = map_in_threads(fingerprint, files, num_threads=_HASHING_THREADS)
-    tracked = reporter.track(results, total=len(files), description="Looking at the files")
+    tracked = reporter.track(results, total=len(files), description="Hashing files")
     for path, result in zip(files, tracked, strict=True):
         if isinstance(result, OSError):
             ignored[path] = unopened(result)
@@ -149,7 +154,7 @@ def _hash_files(
 def _empty_folders(
     root: Path, layout: FolderLayout, paths: Iterable[str], ignored: Mapping[str, Ignored]
 ) -> list[str]:
-    """Folders that would be a style, or a part of a split, if they held images."""
+    """Return the folders that would be a style, or a part of a split, if they contained images."""
     filled = {"/".join(path.split("/")[:depth]) for path in paths for depth in (1, 2)}
     candidates = style_folders(root)
     if layout.splits:

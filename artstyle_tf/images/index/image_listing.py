@@ -1,4 +1,4 @@
-"""The files below a folder, in one way for every verb: which may be images, and why others are not.
+"""List the files below a folder: which may be images, and why others are ignored.
 
 TensorFlow and pandas are not imported: a missing folder has to be reported at once.
 """
@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from artstyle_tf.images.reading.file_kinds import HEAD_BYTES, HEIC, kind_of
-from artstyle_tf.images.reading.heif_files import HEIF_SUFFIXES, has_heif
+from artstyle_tf.images.index.examples import examples
+from artstyle_tf.images.reading.file_kinds import HEAD_BYTES, HEIC, HEIF_SUFFIXES, has_heif, kind_of
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
 
@@ -22,18 +22,16 @@ IMAGE_SUFFIXES = (
 )
 
 HIDDEN = "hidden"
-"""The reason for what begins with a dot: nobody has to be warned of it."""
-
-_MOST_EXAMPLES = 3
+"""The reason for names that begin with a dot: no warning is needed."""
 
 
 @dataclass(frozen=True)
 class Ignored:
-    """Why a file, or a folder with all that is in it, is left out.
+    """Why a file, or a folder with all its content, is left out.
 
     Attributes:
         reason: short, the same for all of one kind, so that they can be reported together.
-        needs_attention: whether it may be an image that somebody misses.
+        needs_attention: whether it may be an image that the user expects to be used.
     """
 
     reason: str
@@ -42,12 +40,12 @@ class Ignored:
 
 @dataclass(frozen=True)
 class Listing:
-    """What lies below a folder.
+    """The content of a folder.
 
     Attributes:
         files: paths of possible images, relative to the folder, with /; sorted.
         ignored: path -> why, for every other file, and for folders that were not entered. Names
-            that are no valid text are shown with backslashes.
+            that are no valid text are escaped with backslashes.
     """
 
     files: list[str]
@@ -55,10 +53,7 @@ class Listing:
 
 
 def list_images(root: Path) -> Listing:
-    """Lists a folder at any depth. Links to folders are followed, each folder once.
-
-    Args:
-        root: the folder.
+    """List a folder at any depth. Links to folders are followed, each folder once.
 
     Returns:
         Every file below, once: as a possible image, or ignored with a reason. The result is
@@ -87,31 +82,31 @@ def list_images(root: Path) -> Listing:
 
 
 def report_ignored(ignored: Mapping[str, Ignored], reporter: Reporter) -> None:
-    """Reports what was left out, one line for each reason.
+    """Report ignored files, one line per reason; a warning where they need attention.
 
     Args:
         ignored: path -> why.
-        reporter: gets a warning about what somebody may miss, and information about the rest.
+        reporter: where the lines go.
     """
     by_reason: dict[Ignored, list[str]] = {}
     for path, why in sorted(ignored.items()):
-        # Hidden files are a file system's own business; naming them would hide what matters.
+        # Hidden files belong to the file system; naming them would hide what matters.
         if why.reason != HIDDEN:
             by_reason.setdefault(why, []).append(path)
     for why, paths in sorted(by_reason.items(), key=lambda item: item[0].reason):
         if why.needs_attention:
-            reporter.warn(f"{len(paths)} ignored: {why.reason}: {_examples(paths)}.")
+            reporter.warn(f"{len(paths)} ignored: {why.reason}: {examples(paths)}.")
         else:
-            reporter.info(f"Ignored, {why.reason}: {_examples(paths)}.")
+            reporter.info(f"Ignored, {why.reason}: {examples(paths)}.")
 
 
 def printable(name: str | Path) -> str:
-    """A name as valid text; a file's name may be none."""
+    """Return a name as valid text, which a file's name need not be."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def unopened(error: OSError) -> Ignored:
-    """Why a file or folder is left out that the system does not let us open."""
+    """Return why a file or folder is ignored that cannot be opened."""
     return Ignored(f"cannot be opened: {error.strerror or error}", needs_attention=True)
 
 
@@ -137,7 +132,7 @@ def _reason_to_ignore(
         if entry.is_dir():
             already = seen.get(_identity(Path(entry.path)))
             return None if already is None else Ignored(f"leads to the folder {already} again")
-        if not entry.is_file():  # A named pipe would be waited for without end.
+        if not entry.is_file():  # Reading a named pipe would never end.
             leads_nowhere = entry.is_symlink() and not Path(entry.path).exists()
             return Ignored("a broken link" if leads_nowhere else "not a regular file", True)
         return _why_no_image(Path(entry.path))
@@ -146,14 +141,14 @@ def _reason_to_ignore(
 
 
 def _why_no_image(file: Path) -> Ignored | None:
-    """Looks into files whose suffix is none of those that are read."""
+    """Check the content of files whose suffix is not one of those that are read."""
     suffix = file.suffix.lower()
     if suffix in IMAGE_SUFFIXES and (suffix not in HEIF_SUFFIXES or has_heif()):
         return None
     with file.open("rb") as opened:
         kind = kind_of(opened.read(HEAD_BYTES), suffix)
     if suffix in HEIF_SUFFIXES:
-        # Many a .heic is a JPEG; what is damaged is told when it is read.
+        # Some .heic files are JPEGs; damaged ones are reported when they are read.
         return Ignored(str(kind), needs_attention=True) if kind is HEIC else None
     if kind is None or not kind.is_image:
         return Ignored(f"not an image ({suffix or 'no suffix'})")
@@ -166,9 +161,3 @@ def _why_no_image(file: Path) -> Ignored | None:
 def _identity(folder: Path) -> tuple[int, int]:
     status = folder.stat()
     return status.st_dev, status.st_ino
-
-
-def _examples(paths: list[str]) -> str:
-    rest = len(paths) - _MOST_EXAMPLES
-    shown = ", ".join(paths[:_MOST_EXAMPLES])
-    return f"{shown} and {rest} more" if rest > 0 else shown

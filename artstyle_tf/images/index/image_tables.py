@@ -1,4 +1,4 @@
-"""CSV files that name images or styles: the user's, and those that the program writes."""
+"""CSV files that name images or styles: those of users, and those that the program writes."""
 
 from __future__ import annotations
 
@@ -11,23 +11,17 @@ from typing import Any
 
 import pandas as pd
 
-from artstyle_tf.images.index.csv_reading import read_csv_rows
+from artstyle_tf.images.index.csv_reading import from_cell, read_csv_rows, to_cell
 from artstyle_tf.images.index.examples import examples as examples
-from artstyle_tf.images.index.spreadsheet_cells import from_cell, to_cell
 from artstyle_tf.system.errors import ArtstyleError
 
 
 def read_image_table(path: Path, *, columns: Sequence[str], what: str) -> pd.DataFrame:
-    """Reads a CSV file whose rows are about images.
-
-    Args:
-        path: the file, UTF-8.
-        columns: the columns it has to have; others are kept.
-        what: the file's role for messages, e.g. "split file".
+    """Read a user's CSV file whose rows are about images; for the arguments see `read_csv_rows`.
 
     Returns:
         Exact strings: blanks at the ends of a cell may belong to a name. An empty cell is "", and
-        a style called "NA" stays so.
+        a style named "NA" is preserved.
 
     Raises:
         ArtstyleError: if the file is missing, not a CSV file, or lacks a column or any row.
@@ -39,39 +33,32 @@ def read_image_table(path: Path, *, columns: Sequence[str], what: str) -> pd.Dat
             f"The {what} {path} names no images",
             expected=f"a CSV file with the columns {', '.join(columns)}",
         )
-    kept = [
-        position for position, name in enumerate(names) if name and name not in names[:position]
-    ]
-    cells = [[row[position] for position in kept] for row in rows]
-    return pd.DataFrame(cells, columns=[names[position] for position in kept], dtype=str)
+    table = pd.DataFrame(rows, columns=names, dtype=str)
+    return table.loc[:, [name != "" for name in names] & ~table.columns.duplicated()]
 
 
 def csv_text(table: pd.DataFrame, **options: Any) -> str:
-    """A table as CSV that `read_csv_table` brings back, whatever files and styles are called.
+    """Format a table as CSV that `read_csv_table` restores, with any names of files and styles.
 
-    What a spreadsheet would take for a formula is marked as text; see `spreadsheet_cells`.
+    Text that a spreadsheet would take for a formula is marked by `to_cell`.
 
     Args:
         table: of images or styles.
-        options: of `DataFrame.to_csv`; the index is left out unless they ask for it.
+        options: of `DataFrame.to_csv`; the index is left out unless it has a label.
     """
     options = {"index": "index_label" in options, "lineterminator": "\n", **options}
     table = _with_texts(table, to_cell, with_index=options["index"])
     text = table.to_csv(**options)
-    if "\r" in text:  # which pandas does not quote, and takes for the end of a line
+    if "\r" in text:  # pandas does not quote it, and reads it as a line end
         text = table.to_csv(**{**options, "quoting": csv.QUOTE_NONNUMERIC})
     return text
 
 
 def read_csv_table(path: Path, **options: Any) -> pd.DataFrame:
-    """Reads what `csv_text` has written, or an earlier version, which marked no text.
-
-    Args:
-        path: of the file.
-        options: of `pandas.read_csv`.
+    """Read the output of `csv_text`, or of an earlier version, which marked no text.
 
     Raises:
-        OSError, ValueError, OverflowError: of pandas, if it cannot be read.
+        OSError, ValueError, OverflowError: of `pandas.read_csv`, whose options may be given.
     """
     return _with_texts(pd.read_csv(path, **options), from_cell)
 
@@ -79,7 +66,7 @@ def read_csv_table(path: Path, **options: Any) -> pd.DataFrame:
 def _with_texts(
     table: pd.DataFrame, change: Callable[[str], str], *, with_index: bool = False
 ) -> pd.DataFrame:
-    """A table whose texts, also those that name columns or rows, are changed; numbers stay."""
+    """Change all texts of a table, also the names of columns and rows; numbers stay."""
 
     def changed(values: Iterable[Any]) -> list[Any]:
         return [change(value) if isinstance(value, str) else value for value in values]
@@ -87,9 +74,9 @@ def _with_texts(
     other = table.copy(deep=False)
     for position, dtype in enumerate(table.dtypes):
         if not pd.api.types.is_numeric_dtype(dtype):
-            kept = object if isinstance(dtype, pd.CategoricalDtype) else dtype
+            text_dtype = object if isinstance(dtype, pd.CategoricalDtype) else dtype
             texts = changed(table.iloc[:, position])
-            other.isetitem(position, pd.Series(texts, table.index, dtype=kept))
+            other.isetitem(position, pd.Series(texts, table.index, dtype=text_dtype))
     other.columns = changed(table.columns)
     if with_index:
         other.index = pd.Index(changed(table.index), name=table.index.name)
@@ -99,11 +86,11 @@ def _with_texts(
 def match_images(
     listed: Iterable[str], *, known: Iterable[str], root: Path, folder: Path
 ) -> list[str | None]:
-    """Finds the images that a user's table names.
+    """Find the images that a user's table names.
 
     Args:
-        listed: paths as the user wrote them: relative to the images' root, relative to the
-            table's folder, or absolute; with / or with Windows' backslash.
+        listed: paths as written: relative to `root` or `folder`, or absolute; with / or with
+            Windows' backslash.
         known: paths relative to the root, with /.
         root: folder of the images.
         folder: folder of the table.
@@ -115,7 +102,7 @@ def match_images(
     finders = [_Finder(known, root, folder, change) for change in (str, same_text)]
 
     def find(path: str) -> str | None:
-        # As it is written first: blanks at the ends and the form of an accent may tell names apart.
+        # Exactly as written first: outer blanks and forms of accents may distinguish names.
         for finder in finders:
             for written in (path, path.replace("\\", "/")):
                 found = finder.find(written)
@@ -127,7 +114,7 @@ def match_images(
 
 
 class _Finder:
-    """Finds paths that are equal after a change of both sides."""
+    """Index of known paths that finds a path after the same change of both."""
 
     def __init__(
         self, known: Sequence[str], root: Path, folder: Path, change: Callable[[str], str]
@@ -136,12 +123,12 @@ class _Finder:
         self._known: dict[str, str | None] = {}
         for path in known:
             changed = change(path)
-            # Of two names that the change makes equal, none can be meant by it.
+            # Two names that the change makes equal are ambiguous.
             self._known[changed] = None if changed in self._known else path
         self._bases = ("", f"{Path(folder).resolve().as_posix()}/")
         # With links followed and with links as the user wrote them.
         roots = (Path(root).resolve(), Path(root).absolute())
-        self._roots = [change(f"{place.as_posix()}/") for place in roots]
+        self._roots = [change(f"{path.as_posix()}/") for path in roots]
 
     def find(self, written: str) -> str | None:
         for base in self._bases:
@@ -155,7 +142,7 @@ class _Finder:
 
 
 def same_text(text: str) -> str:
-    """What two spellings of one name have in common: no blanks around, accents in one form.
+    """Normalize a name: no blanks around it, accents in one form.
 
     macOS stores "é" as two characters, most other systems as one.
     """

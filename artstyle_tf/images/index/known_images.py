@@ -1,10 +1,10 @@
-"""Images that equal, or look like, one that a model has already seen.
+"""Find images that equal, or look like, one that a model has already seen.
 
 Files with the same bytes are found by their digest. Others are found by their perceptual hash, also
 when they were mirrored or turned: a flip of the image negates every second frequency of its
 discrete cosine transform, and a transposition transposes them, so that the hash of a turned image
 follows from the hash of the image. Both are exact for the frequencies; the median that the bits
-are compared with moves a little (22 of 255 bits at most on 280 turned, halved and recompressed
+are compared with changes a little (22 of 255 bits at most on 280 turned, halved and recompressed
 images).
 """
 
@@ -16,14 +16,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from artstyle_tf.images.index.near_duplicates import NUM_BITS, NUM_FREQUENCIES
+from artstyle_tf.images.index.near_duplicates import NUM_FREQUENCIES, different_bits
 
 MOST_DIFFERENT_BITS_OF_COPIES = 64
-"""Up to this many, an image is taken for a copy. It is more than what groups images before a split
-(`near_duplicates.MOST_DIFFERENT_BITS`), because nothing hangs together through others here, and a
-copy that is overlooked flatters. On 1,208 paintings, photographs and cartoons copies without their
-outer 2 % differ in 52 bits at most, without 3 % in 64; different images, also turned, in 78 at
-least."""
+"""Up to this many, an image is taken for a copy. The limit is higher than that for grouping images
+before a split (`near_duplicates.MOST_DIFFERENT_BITS`), because nothing is connected through others
+here, and an overlooked copy inflates scores. On 1,208 paintings, photographs and cartoons copies
+without their outer 2 % differ in 52 bits at most, without 3 % in 64; different images, also turned,
+in at least 78."""
 
 SAME_FILE, SAME_LOOK, MIRRORED, TURNED = "same file", "same look", "mirrored", "turned"
 KINDS = (SAME_FILE, SAME_LOOK, MIRRORED, TURNED)
@@ -40,13 +40,13 @@ _TURNS = {
     (True, False, True): TURNED,
     (False, True, True): TURNED,
 }
-_ROWS_AT_ONCE = 2048
+
 _NO_MATCH = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
 class HashedImages:
-    """N images by their content.
+    """The content of N images.
 
     Attributes:
         digests: str [N], SHA-256 of the files.
@@ -65,16 +65,16 @@ class HashedImages:
 def match_known_images(
     images: HashedImages, known: HashedImages, *, rank: np.ndarray
 ) -> pd.DataFrame:
-    """Finds for each image the known one that it equals, if there is one.
+    """Find for each image the known one that it equals, if there is one.
 
     Args:
         images: N images.
         known: K images that were seen before.
-        rank: int [K], not negative; of several known images that with the lowest rank is named.
+        rank: int [K], not negative; of several known images that with the lowest rank is returned.
 
     Returns:
-        One row for each of the images that is known, in their order: image and known (positions),
-        kind (of `KINDS`), different_bits (0 for the same file).
+        One row per matched image, in their order: image and known (positions), kind (of `KINDS`),
+        different_bits (0 for the same file).
     """
     keys = np.full(len(images), _NO_MATCH)
     found = np.full(len(images), -1)
@@ -98,17 +98,15 @@ def match_known_images(
 
 
 def turned_pairs(hashes: np.ndarray, others: np.ndarray, *, most_different_bits: int) -> np.ndarray:
-    """Pairs of images of which one is the other mirrored or turned.
+    """Find pairs of images of which one is the other mirrored or turned.
 
-    Args:
-        hashes: bool [N, 255].
-        others: bool [M, 255].
-        most_different_bits: a pair may differ in.
-
-    Returns:
-        int [P, 2], positions in both, each pair once.
+    `hashes` are bool [N, 255], `others` bool [M, 255]. Returns int [P, 2], positions in both, each
+    pair once.
     """
-    one, other = _all_usable(hashes), _all_usable(others)
+    one, other = (
+        HashedImages(np.full(len(each), ""), each, np.ones(len(each), dtype=bool))
+        for each in (hashes, others)
+    )
     pairs = {
         (int(rows[row]), int(columns[column]))
         for (rows, columns), kind, bits in _near(one, other)
@@ -116,10 +114,6 @@ def turned_pairs(hashes: np.ndarray, others: np.ndarray, *, most_different_bits:
         for row, column in np.argwhere(bits <= most_different_bits)
     }
     return np.array(sorted(pairs), dtype=np.intp).reshape(-1, 2)
-
-
-def _all_usable(hashes: np.ndarray) -> HashedImages:
-    return HashedImages(np.full(len(hashes), ""), hashes, np.ones(len(hashes), dtype=bool))
 
 
 def _match_files(
@@ -138,38 +132,28 @@ def _match_files(
 
 
 def _key(rank: np.ndarray, kind: str, bits: np.ndarray | int) -> np.ndarray:
-    """Orders matches: the lowest rank first, then the closest kind, then the fewest bits."""
+    """Return the sort key of matches: the lowest rank, the closest kind, the fewest bits."""
     return rank.astype(np.int64) * 10_000 + KINDS.index(kind) * 1000 + bits
 
 
 def _near(
     images: HashedImages, known: HashedImages
 ) -> Iterator[tuple[tuple[np.ndarray, np.ndarray], str, np.ndarray]]:
-    """Bits in which images differ from known ones, block by block and turn by turn.
+    """Count the bits in which images differ from known ones, block by block and turn by turn.
 
     Yields:
         Positions of n images and of k known ones, the kind, and int [n, k].
     """
     images_at, known_at = np.flatnonzero(images.is_usable), np.flatnonzero(known.is_usable)
-    signs = _signs(known.hashes[known_at])
     for turn, kind in _TURNS.items():
-        turned = _signs(_turned(images.hashes[images_at], *turn))
-        for start in range(0, len(turned), _ROWS_AT_ONCE):
-            rows = slice(start, start + _ROWS_AT_ONCE)
-            for other in range(0, len(signs), _ROWS_AT_ONCE):
-                columns = slice(other, other + _ROWS_AT_ONCE)
-                # The dot product of signs is B - 2 x (different bits), exactly.
-                bits = ((NUM_BITS - turned[rows] @ signs[columns].T) / 2).astype(np.int64)
-                yield (images_at[rows], known_at[columns]), kind, bits
-
-
-def _signs(hashes: np.ndarray) -> np.ndarray:
-    return np.where(hashes, np.float32(1), np.float32(-1))
+        turned = _turned(images.hashes[images_at], *turn)
+        for rows, columns, bits in different_bits(turned, known.hashes[known_at]):
+            yield (images_at[rows], known_at[columns]), kind, bits.astype(np.int64)
 
 
 def _turned(hashes: np.ndarray, left_right: bool, top_bottom: bool, transposed: bool) -> np.ndarray:
-    """The hashes of the images after flips and a transposition: bool [N, 255]."""
-    # The mean, which the hash leaves out, is the first of the frequencies.
+    """Return the hashes of the images after flips and a transposition: bool [N, 255]."""
+    # The mean, which the hash omits, is the first of the frequencies.
     bits = np.pad(hashes, ((0, 0), (1, 0)))
     bits = bits.reshape(-1, NUM_FREQUENCIES, NUM_FREQUENCIES)
     is_odd = np.arange(NUM_FREQUENCIES) % 2 == 1

@@ -1,6 +1,6 @@
-"""Images that look the same: other sizes, other compression, a little brighter or cropped.
+"""Find images that look the same: other sizes, other compression, a little brighter or cropped.
 
-An image whose copy was learned from is no test. Files with the same bytes are found by their
+An image whose copy was trained on is no valid test. Files with the same bytes are found by their
 digest; this finds the others.
 
 Source: a perceptual hash by the discrete cosine transform (Zauner 2010, "Implementation and
@@ -11,7 +11,7 @@ not mistaken for another one among a hundred thousand.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,17 +30,17 @@ from artstyle_tf.system.threads import map_in_threads
 
 NUM_BITS = 255
 MOST_DIFFERENT_BITS = 44
-"""Up to this many, two images look the same. On 1,208 paintings, photographs and cartoons other
-images differ in 86 bits at least; stronger compression, half the size, gray for color in 12 at
-most, brighter or more contrast in 40, turned by a degree in 42, without its outer 2 % in 52."""
+"""Up to this many, two images look the same. On 1,208 paintings, photographs and cartoons different
+images differ in at least 86 bits; stronger compression, half the size, gray for color change at
+most 12, more brightness or contrast 40, a turn by a degree 42, cropping the outer 2 % 52."""
 
 NUM_FREQUENCIES = 16
-"""In each direction; all but the mean make the hash, row by row."""
+"""In each direction; all but the mean form the hash, row by row."""
 
 _DIGITS = 64
 _HASH_AS_TEXT = re.compile(rf"[0-9a-f]{{{_DIGITS}}}")
 _THUMBNAIL_PX = 64
-_LEAST_CONTRAST = 3.0  # of 255; what is flatter has nothing that could look the same
+_MIN_CONTRAST = 3.0  # of 255; flatter images have no structure to compare
 _ROWS_AT_ONCE = 2048
 _THREADS = 4  # Pillow decodes without Python's lock.
 
@@ -48,46 +48,31 @@ _THREADS = 4  # Pillow decodes without Python's lock.
 def find_near_duplicates(
     root: Path, paths: Sequence[str], reporter: Reporter = SILENT
 ) -> np.ndarray:
-    """Numbers the sets of images that look the same.
+    """Number the sets of images that look the same, also through others: int [N] in [0, G).
 
     Args:
         root: folder of the images.
-        paths: of N images, relative to root. Files that cannot be read look like nothing else.
+        paths: of N images, relative to root. Files that cannot be read are sets of their own.
         reporter: where progress goes.
-
-    Returns:
-        int [N] in [0, G), equal for images that look the same, also through others.
     """
     return join_near_pairs(*perceptual_hashes([root / path for path in paths], reporter))
 
 
 def join_near_pairs(hashes: np.ndarray, is_usable: np.ndarray) -> np.ndarray:
-    """Numbers the sets of images that look the same, from what `perceptual_hashes` gives.
-
-    Args:
-        hashes: bool [N, B].
-        is_usable: bool [N]; the others look like nothing else.
-
-    Returns:
-        int [N] in [0, G), as `find_near_duplicates`.
-    """
+    """Number the sets as `find_near_duplicates`, from the output of `perceptual_hashes`."""
     count = len(hashes)
     usable = np.flatnonzero(is_usable)
     first, second = usable[near_pairs(hashes[usable])].T
     # Each pair is a key that both share; an image without a pair has only itself.
-    things = np.concatenate([np.arange(count), first, second])
+    items = np.concatenate([np.arange(count), first, second])
     pairs = np.concatenate([-1 - np.arange(count), *[np.arange(len(first))] * 2])
-    return connected(things, pairs)[:count]
+    return connected(items, pairs)[:count]
 
 
 def perceptual_hashes(
     files: Sequence[Path], reporter: Reporter = SILENT
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Says for each of the lowest frequencies of an image whether it is above their median.
-
-    Args:
-        files: N images.
-        reporter: where progress goes.
+    """Compute for each of the lowest frequencies of N images whether it is above their median.
 
     Returns:
         bool [N, 255], and bool [N], whether there is an image with enough contrast to compare.
@@ -95,7 +80,7 @@ def perceptual_hashes(
     hashes = np.zeros((len(files), NUM_BITS), dtype=bool)
     is_usable = np.zeros(len(files), dtype=bool)
     hashed = map_in_threads(_hash, files, num_threads=_THREADS)
-    tracked = reporter.track(hashed, total=len(files), description="Looking for duplicates")
+    tracked = reporter.track(hashed, total=len(files), description="Searching for duplicates")
     for number, found in enumerate(tracked):
         if found is not None:
             hashes[number], is_usable[number] = found, True
@@ -103,44 +88,42 @@ def perceptual_hashes(
 
 
 def near_pairs(hashes: np.ndarray, *, most_different_bits: int = MOST_DIFFERENT_BITS) -> np.ndarray:
-    """All pairs of hashes that differ in few bits.
+    """Find all pairs of hashes, bool [N, B], that differ in few bits: int [P, 2], i < j.
 
-    Compares all with all, as matrix products: a hundred thousand take a minute on two cores. A
-    block of them is compared with a block at a time, so that memory grows with the images, not
-    with their pairs.
-
-    Args:
-        hashes: bool [N, B].
-        most_different_bits: a pair may differ in.
-
-    Returns:
-        int [P, 2], the first below the second.
+    All are compared with all, as matrix products: a hundred thousand take a minute on two cores.
+    One block is compared with one block at a time, so that memory grows with the images, not with
+    their pairs.
     """
-    signs = np.where(hashes, np.float32(1), np.float32(-1))
-    # The dot product of signs is B - 2 x (different bits), exactly.
-    least = hashes.shape[1] - 2 * most_different_bits
     pairs = [np.empty((0, 2), dtype=np.intp)]
-    starts = range(0, len(signs), _ROWS_AT_ONCE)
-    for start in starts:
-        rows = signs[start : start + _ROWS_AT_ONCE]
-        for other in starts[start // _ROWS_AT_ONCE :]:
-            is_near = rows @ signs[other : other + _ROWS_AT_ONCE].T >= least
-            if other == start:
-                is_near = np.triu(is_near, k=1)
-            pairs.append(np.argwhere(is_near) + np.array([start, other]))
+    for rows, columns, bits in different_bits(hashes, hashes, above_diagonal=True):
+        is_near = bits <= most_different_bits
+        if rows.start == columns.start:
+            is_near = np.triu(is_near, k=1)
+        pairs.append(np.argwhere(is_near) + np.array([rows.start, columns.start]))
     return np.concatenate(pairs)
 
 
-def hashes_as_text(hashes: np.ndarray, is_usable: np.ndarray) -> list[str]:
-    """Hashes as cells of a table.
+def different_bits(
+    hashes: np.ndarray, others: np.ndarray, *, above_diagonal: bool = False
+) -> Iterator[tuple[slice, slice, np.ndarray]]:
+    """Count the bits in which bool [N, B] and bool [M, B] differ, one block of both at a time.
 
-    Args:
-        hashes: bool [N, 255].
-        is_usable: bool [N].
-
-    Returns:
-        N strings of 64 hexadecimal digits; "" for what has no hash.
+    Yields:
+        Slices of n hashes and of m others, float32 [n, m]; `above_diagonal` skips other blocks.
     """
+    # The dot product of signs is B - 2 x (different bits), exactly.
+    signs, other_signs = (
+        np.where(each, np.float32(1), np.float32(-1)) for each in (hashes, others)
+    )
+    for start in range(0, len(signs), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        for other in range(start if above_diagonal else 0, len(other_signs), _ROWS_AT_ONCE):
+            columns = slice(other, other + _ROWS_AT_ONCE)
+            yield rows, columns, (hashes.shape[1] - signs[rows] @ other_signs[columns].T) / 2
+
+
+def hashes_as_text(hashes: np.ndarray, is_usable: np.ndarray) -> list[str]:
+    """Format bool [N, 255] as N strings of 64 hexadecimal digits; "" where `is_usable` is False."""
     packed = np.packbits(hashes, axis=1)
     return [
         row.tobytes().hex() if usable else "" for row, usable in zip(packed, is_usable, strict=True)
@@ -148,7 +131,7 @@ def hashes_as_text(hashes: np.ndarray, is_usable: np.ndarray) -> list[str]:
 
 
 def hashes_from_text(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Reads what `hashes_as_text` made.
+    """Parse the output of `hashes_as_text`.
 
     Returns:
         bool [N, 255], and bool [N], which rows have a hash.
@@ -169,7 +152,7 @@ def hashes_from_text(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def perceptual_hash(content: bytes) -> np.ndarray | None:
-    """The hash of one image, from the bytes of its file.
+    """Compute the hash of one image, from the bytes of its file.
 
     Returns:
         bool [255]; None for an image without enough contrast to compare.
@@ -179,10 +162,10 @@ def perceptual_hash(content: bytes) -> np.ndarray | None:
     """
     with alone_if_large(count_pixels(content)):
         gray = decode_gray_thumbnail(content, side_px=_THUMBNAIL_PX).astype(np.float32)
-    if gray.std() < _LEAST_CONTRAST:
+    if gray.std() < _MIN_CONTRAST:
         return None
     lowest = fft.dctn(gray, norm="ortho")[:NUM_FREQUENCIES, :NUM_FREQUENCIES].ravel()
-    without_mean = lowest[1:]  # brightness says nothing about what is seen
+    without_mean = lowest[1:]  # brightness does not matter
     return without_mean > np.median(without_mean)
 
 
@@ -190,4 +173,4 @@ def _hash(file: Path) -> np.ndarray | None:
     try:
         return perceptual_hash(read_bytes(file))
     except UnreadableImageError:
-        return None  # preparation says so
+        return None  # preparation reports it

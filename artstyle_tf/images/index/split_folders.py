@@ -1,7 +1,7 @@
-"""Image folders that are split already: train/<style>/, val/<style>/, test/<style>/, or inverted.
+"""Detect image folders that are split already: train/<style>/, val/<style>/, or inverted.
 
-Only names and places of files are looked at. A folder counts as a part of a split only where there
-are folders with images inside, so that styles that are called "dev" or "test" stay styles.
+Only paths of files are used. A folder counts as a part of a split only if it contains folders with
+images, so that styles named "dev" or "test" stay styles.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _FILLERS = re.compile(r"(set|data|dataset|images?|imgs?|images?|photos?|split)$"
 
 @dataclass(frozen=True)
 class FolderLayout:
-    """What the folders of an image collection mean.
+    """The roles of the folders of an image collection.
 
     Attributes:
-        splits: name of a folder -> "train", "val" or "test"; empty where the folders give no split,
-            and the first folder of a path is the style.
+        splits: name of a folder -> "train", "val" or "test"; empty if the folders are no split, and
+            the first folder of a path is the style.
         styles_first: whether the style is above the split, in <style>/<split>/.
     """
 
@@ -37,29 +37,25 @@ class FolderLayout:
     styles_first: bool = False
 
     def label(self, path: str) -> str:
-        """The style of an image, by its path relative to the root, with /."""
+        """Return the style of an image, by its path relative to the root, with /."""
         parts = path.split("/")
         return parts[1] if self.splits and not self.styles_first else parts[0]
 
     def split(self, path: str) -> str:
-        """The split that the folders give an image."""
+        """Return the split of an image."""
         return self.splits[path.split("/")[1 if self.styles_first else 0]]
 
     def describe(self) -> str:
-        """The split folders in words, e.g. "Train, Valid"."""
+        """List the split folders, e.g. "Train, Valid"."""
         order = ("train", "val", "test")
         names = sorted(self.splits, key=lambda name: (order.index(self.splits[name]), name))
         return ", ".join(names)
 
 
 def recognize_layout(paths: Iterable[str]) -> FolderLayout:
-    """Finds out whether the folders of a collection are a split.
+    """Detect whether the folders of images, with paths relative to the root, are a split.
 
-    Args:
-        paths: of the images, relative to the root, with /.
-
-    Returns:
-        The layout. Validation may be missing, and so may be the test split.
+    Validation and test split may be missing.
 
     Raises:
         ArtstyleError: if some folders look like a split and others contradict it.
@@ -75,30 +71,26 @@ def recognize_layout(paths: Iterable[str]) -> FolderLayout:
 
 
 def split_of_name(name: str) -> str | None:
-    """The split that a folder of this name would be; None for any other name."""
+    """Return the split that a folder name stands for; None for any other name."""
     words = re.split(r"[^a-z]+", unicodedata.normalize("NFKC", name).casefold())
-    meant = []
+    splits = []
     for word in filter(None, words):
         core = word if word in _SPLIT_OF_WORD else _FILLERS.sub("", word)
         if core:
-            meant.append(_SPLIT_OF_WORD.get(core))
-    return meant[0] if len(meant) == 1 else None
+            splits.append(_SPLIT_OF_WORD.get(core))
+    return splits[0] if len(splits) == 1 else None
 
 
 def styles_named_like_splits(styles: Sequence[str]) -> bool:
-    """Whether the styles may be none, because all of them are called like parts of one split.
-
-    Args:
-        styles: all styles, of folders that hold images themselves.
-    """
+    """Return whether all styles, whose folders hold images directly, are named like splits."""
     splits = [split_of_name(style) for style in styles]
     return None not in splits and "train" in splits and len(set(splits)) > 1
 
 
 def styles_like_splits_in_words(styles: Sequence[str]) -> str:
-    """Says so."""
+    """Describe what `styles_named_like_splits` has detected."""
     return (
-        f"The styles are called {examples(styles)}, like parts of a split, and are taken for "
+        f"The styles are named {examples(styles)}, like parts of a split, and are taken for "
         "styles, because images lie directly in their folders. If they are a split, put the images "
         "into train/<style>/, val/<style>/ and test/<style>/."
     )
@@ -112,12 +104,12 @@ def _checked_splits(
         raise _ambiguous(
             f"{examples(parts_of_split)} with folders inside, beside {examples(others)}",
             fix="keep either folders of a split or folders of styles here, or rename a style that "
-            "is called like a split",
+            "is named like a split",
         )
     if loose:
         raise _ambiguous(
             f"images directly in {examples(loose)} and images in folders below",
-            fix="move the images into the folders of their styles, or take them away",
+            fix="move the images into the folders of their styles, or remove them",
         )
     layout = FolderLayout(splits=dict(parts_of_split))
     _check_splits(layout, "")
@@ -125,7 +117,7 @@ def _checked_splits(
 
 
 def _inverted(folders: Sequence[Sequence[str]]) -> FolderLayout:
-    """<style>/<split>/: only if every style is divided like that, and every image in it."""
+    """Detect <style>/<split>/: only if every style, and every image in it, is divided like that."""
     below: dict[str, set[str]] = {}
     for parts in folders:
         if parts:
@@ -172,7 +164,7 @@ def _check_splits(layout: FolderLayout, where: str) -> None:
     if "train" not in by_split:
         raise _ambiguous(
             f"{examples(layout.splits)} alone, and no train",
-            expected="a folder train, to learn from",
+            expected="a folder train",
             fix="add it; or point to the folder whose folders are the styles",
         )
     if len(by_split) == 1:

@@ -1,29 +1,26 @@
-"""Why images must not be divided: for whoever is told that a style is too small."""
+"""The reasons why images must not be divided, for errors about styles that are too small."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from artstyle_tf.images.index.groups import connected
 
-
-@dataclass(frozen=True)
-class _Reason:
-    """How many images share something with another one, in words, with a pair of them."""
-
-    kind: str
-    told: str
+_KINDS = {
+    "group": "share the name of a group",
+    "bytes": "have the same bytes as another one",
+    "look": "look the same as another one",
+}
 
 
 class Ties:
-    """What keeps N images together: they share a group's name, their bytes or their look.
+    """Images that must stay together: they share a group's name, their bytes or their look.
 
     Args:
-        paths: of the images, as their owner knows them.
+        paths: of N images, for messages.
         group: name of each one's group; None where groups may be divided.
         digest: of each file's bytes; None if unknown.
         looks_like: equal for images that look the same; None if unknown or to be ignored.
@@ -48,63 +45,48 @@ class Ties:
         """int [N] in [0, G), the same number for images that have to stay together."""
 
     def why_so_few(self, members: np.ndarray) -> str:
-        """What makes the groups of a style so few, to be put behind their number.
+        """Return why a style, with members bool [N], has so few groups, to append to their number.
 
-        Args:
-            members: bool [N], the images of the style.
-
-        Returns:
-            For example " (12 look the same as another one, e.g. a/1.jpg and a/2.jpg)"; "" if each
-            is alone.
+        For example " (12 look the same as another one, e.g. a/1.jpg and a/2.jpg)"; "" without ties.
         """
-        told = "; ".join(reason.told for reason in self._reasons(members))
-        return f" ({told})" if told else ""
+        reasons = "; ".join(self._reasons(members).values())
+        return f" ({reasons})" if reasons else ""
 
     def remedy(self, styles: Iterable[np.ndarray]) -> str | None:
-        """What to do about that; None if each image is alone.
-
-        Args:
-            styles: bool [N] each, the images of a style.
-        """
-        kinds = {reason.kind for members in styles for reason in self._reasons(members)}
+        """Return how to fix that for styles, bool [N] each; None if no images are tied."""
+        kinds = {kind for members in styles for kind in self._reasons(members)}
         advice = []
         if "group" in kinds:
-            advice.append("add images of other groups, or correct what gives the groups")
+            advice.append("add images of other groups, or correct the groups")
         if kinds & {"bytes", "look"}:
             advice.append("replace the copies by other images")
         if "look" in kinds:
-            advice.append(
-                "if they are no copies, data.near_duplicates=ignore divides what looks the same"
-            )
+            advice.append("if they are no copies, data.near_duplicates=ignore divides them")
         return "; ".join(advice) or None
 
-    def _reasons(self, members: np.ndarray) -> list[_Reason]:
+    def _reasons(self, members: np.ndarray) -> dict[str, str]:
+        """Count the tied images of a style by kind of tie, with a pair as example."""
         if len(np.unique(self.clusters[members])) == members.sum():
-            return []
-        words = {
-            "group": "share the name of a group",
-            "bytes": "have the same bytes as another one",
-            "look": "look the same as another one",
-        }
-        reasons = []
+            return {}
+        reasons = {}
         for kind, values in self._keys.items():
             # That files with the same bytes also look the same explains nothing.
-            things = self._keys.get("bytes") if kind == "look" else None
-            things = np.arange(len(values)) if things is None else things
-            table = pd.DataFrame({"value": values, "thing": things})
-            tied = members & (table.groupby("value")["thing"].transform("nunique") > 1).to_numpy()
+            items = self._keys.get("bytes") if kind == "look" else None
+            items = np.arange(len(values)) if items is None else items
+            table = pd.DataFrame({"value": values, "item": items})
+            tied = members & (table.groupby("value")["item"].transform("nunique") > 1).to_numpy()
             if not tied.any():
                 continue
             largest = pd.Series(values[tied]).mode()[0]
             first = np.flatnonzero(tied & (values == largest))[0]
-            others = (values == largest) & (things != things[first])
+            others = (values == largest) & (items != items[first])
             second = np.flatnonzero(others & members if (others & members).any() else others)[0]
             pair = f"{self._paths[first]} and {self._paths[second]}"
-            reasons.append(_Reason(kind, f"{tied.sum()} {words[kind]}, e.g. {pair}"))
+            reasons[kind] = f"{tied.sum()} {_KINDS[kind]}, e.g. {pair}"
         return reasons
 
 
 def size_in_words(num_images: int, num_groups: int) -> str:
-    """For example "12 images in 1 group"."""
+    """Format sizes, for example "12 images in 1 group"."""
     images = "image" if num_images == 1 else "images"
     return f"{num_images} {images} in {num_groups} {'group' if num_groups == 1 else 'groups'}"

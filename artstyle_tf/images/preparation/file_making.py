@@ -1,4 +1,4 @@
-"""Makes the files that a manifest lists, keeps what is there, removes what is not wanted."""
+"""Create the files that a manifest lists, reuse existing ones, remove others."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pathlib import Path, PurePosixPath
 
 from artstyle_tf.images.preparation.folder import FORMAT_VERSION
 from artstyle_tf.images.preparation.image_writing import (
-    RejectedImage,
     Target,
     WritingTask,
     WrittenImage,
     write_images,
 )
-from artstyle_tf.images.preparation.journal import Journal, Row
 from artstyle_tf.images.preparation.manifest import (
+    Journal,
     PreparedImages,
+    Row,
     is_there,
     read_rows,
     write_tables,
@@ -32,11 +32,11 @@ from artstyle_tf.system.progress import Reporter
 _UNFINISHED_FOLDER = ".unfinished"
 
 # A task decodes its source once for all its children, but must not keep one core busy at the end.
-_MOST_CHILDREN_PER_TASK = 8
+_MAX_CHILDREN_PER_TASK = 8
 
 
 class FileMaker:
-    """One preparation's hold on its folder: the journal, the workers, the unfinished files.
+    """The state of one preparation: the journal, the workers, the unfinished files.
 
     Args:
         root: folder of the images.
@@ -73,36 +73,37 @@ class FileMaker:
         if self._unfinished.exists():
             shutil.rmtree(self._unfinished, ignore_errors=True)
 
-    def make(self, wanted: list[Row], description: str) -> tuple[list[Row], dict[str, str]]:
-        """Makes the wanted files unless they are there.
+    def make(self, planned: list[Row], description: str) -> tuple[list[Row], dict[str, str]]:
+        """Create the planned files unless they exist.
 
-        Args:
-            wanted: rows of the manifest in which path still lacks its suffix and what only the
-                file can tell is missing.
-            description: for the progress report.
+        Planned rows of the manifest have a path without suffix, and lack the columns that are only
+        known from the file.
 
         Returns:
-            Complete rows, and the reasons by source path of those that cannot be made.
+            Complete rows, and source path -> reason for those that cannot be created.
         """
-        done = {row["path"]: kept for row in wanted if (kept := self._kept(row)) is not None}
-        missing = {row["path"]: row for row in wanted if row["path"] not in done}
+        done = {row["path"]: found for row in planned if (found := self._existing(row)) is not None}
+        missing = {row["path"]: row for row in planned if row["path"] not in done}
         tasks = self._tasks(list(missing.values()))
         rejected: dict[str, str] = {}
         if tasks:
-            self._start()
-        results = self._flat_results(tasks)
+            self._journal.open()
+            try:
+                self._unfinished.mkdir(exist_ok=True)
+            except OSError as error:
+                raise cannot_write(self._unfinished, error) from error
         for source, result in self._reporter.track(
-            results, total=len(missing), description=description
+            self._flat_results(tasks), total=len(missing), description=description
         ):
-            if isinstance(result, RejectedImage):
-                rejected[source] = result.reason
+            if isinstance(result, str):
+                rejected[source] = result
             else:
                 name = result.target.name
-                done[name] = self._put_in_place(missing[name], result)
-        return [done[row["path"]] for row in wanted if row["path"] in done], rejected
+                done[name] = self._move_into_place(missing[name], result)
+        return [done[row["path"]] for row in planned if row["path"] in done], rejected
 
     def finish(self, rows: list[Row], rejected: Mapping[str, str]) -> PreparedImages:
-        """Removes what no longer belongs here and writes the manifest."""
+        """Remove files that no longer belong here and write the manifest."""
         current = {row["path"] for row in rows}
         stale = [row["path"] for row in self._earlier.values() if row["path"] not in current]
         if stale:
@@ -113,16 +114,16 @@ class FileMaker:
         self._journal.finish()
         return prepared
 
-    def _kept(self, wanted: Row) -> Row | None:
-        """The complete row if an earlier call has made this very file."""
-        earlier = self._earlier.get(wanted["path"])
+    def _existing(self, planned: Row) -> Row | None:
+        """Return the complete row if an earlier call has created this very file."""
+        earlier = self._earlier.get(planned["path"])
         if earlier is None:
             return None
-        comparable = {**wanted, "recipe": self._recipe}
+        comparable = {**planned, "recipe": self._recipe}
         if any(earlier[key] != comparable[key] for key in ("source_digest", "policy", "recipe")):
             return None
-        # A missing seed reads as another kind of nothing from a CSV file than from the journal.
-        if wanted["policy"] and int(earlier["seed"]) != wanted["seed"]:
+        # A missing seed has another value from a CSV file than from the journal.
+        if planned["policy"] and int(earlier["seed"]) != planned["seed"]:
             return None
         if not is_there(self._destination / earlier["path"], earlier["size_bytes"]):
             return None
@@ -140,49 +141,40 @@ class FileMaker:
                 folder=self._unfinished,
                 targets=tuple(
                     Target(row["path"], row["policy"], row["seed"] or 0)
-                    for row in rows[start : start + _MOST_CHILDREN_PER_TASK]
+                    for row in rows[start : start + _MAX_CHILDREN_PER_TASK]
                 ),
             )
             for source, rows in by_source.items()
-            for start in range(0, len(rows), _MOST_CHILDREN_PER_TASK)
+            for start in range(0, len(rows), _MAX_CHILDREN_PER_TASK)
         ]
 
     def _flat_results(
         self, tasks: Sequence[WritingTask]
-    ) -> Iterator[tuple[str, WrittenImage | RejectedImage]]:
+    ) -> Iterator[tuple[str, WrittenImage | str]]:
         for task, results in zip(tasks, self._pool.map(write_images, tasks), strict=True):
             source = task.source.relative_to(self._root).as_posix()
-            for result in [results] if isinstance(results, RejectedImage) else results:
+            for result in [results] if isinstance(results, str) else results:
                 yield source, result
 
-    def _start(self) -> None:
-        self._journal.open()
-        try:
-            self._unfinished.mkdir(exist_ok=True)
-        except OSError as error:
-            raise cannot_write(self._unfinished, error) from error
-
-    def _put_in_place(self, wanted: Row, written: WrittenImage) -> Row:
+    def _move_into_place(self, planned: Row, written: WrittenImage) -> Row:
         row = {
-            **wanted,
-            "path": wanted["path"] + written.file.suffix,
-            "digest": written.digest,
-            "width_px": written.width_px,
-            "height_px": written.height_px,
+            **planned,
+            "path": planned["path"] + written.file.suffix,
+            **{key: getattr(written, key) for key in ("digest", "width_px", "height_px")},
             "size_bytes": written.size_bytes,
             "recipe": self._recipe,
         }
         path = self._destination / row["path"]
-        earlier = self._earlier.pop(wanted["path"], None)
+        earlier = self._earlier.pop(planned["path"], None)
         if earlier is not None:
-            # Gone before it is noted as new: whatever is noted and there is complete.
+            # Removed before the new one is recorded: a recorded file that exists is complete.
             self._remove(earlier["path"])
         elif path.exists() and not _is_the_same(path, written):
             raise ArtstyleError(
-                f"The file {path} is in the way and was not made by this program",
+                f"The file {path} is in the way and was not created by this program",
                 fix="move it away, or choose another folder with data.prepared=...",
             )
-        self._journal.note(row)
+        self._journal.record(row)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             written.file.replace(path)
@@ -192,14 +184,14 @@ class FileMaker:
 
     def _remove(self, path: str) -> None:
         if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
-            return  # Somebody has edited the manifest; nothing outside the folder is ours.
+            return  # The manifest was edited; files outside the folder are never touched.
         (self._destination / path).unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # Not empty: other images are still there.
             (self._destination / path).parent.rmdir()
 
 
 def _is_the_same(path: Path, written: WrittenImage) -> bool:
-    """After a power cut a file can be there that the journal has lost."""
+    """Compare contents: after a power cut a file can exist that the journal has lost."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest() == written.digest
     except OSError:

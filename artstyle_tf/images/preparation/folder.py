@@ -1,4 +1,4 @@
-"""Whose the folder for prepared images is, and who may write to it now."""
+"""The folder for prepared images: which images it belongs to, and who may write to it now."""
 
 from __future__ import annotations
 
@@ -18,15 +18,11 @@ from artstyle_tf.system.progress import Reporter
 SETTINGS_FILE = "preparation.json"
 
 FORMAT_VERSION = 1
-"""Raised when prepared files of an older version must not be used any more."""
+"""Increased when prepared files of an older version must not be used any more."""
 
 
 def open_folder(root: Path, destination: Path) -> None:
-    """Creates the folder for prepared images, or checks that it may be used.
-
-    Args:
-        root: folder of the images.
-        destination: folder for prepared images.
+    """Create the folder for the prepared images of root, or check that it may be used.
 
     Raises:
         ArtstyleError: as `check_destination`, or if it cannot be written.
@@ -39,11 +35,7 @@ def open_folder(root: Path, destination: Path) -> None:
 
 
 def check_destination(root: Path, destination: Path) -> None:
-    """Checks that a folder may hold the prepared images of another; creates nothing.
-
-    Args:
-        root: folder of the images.
-        destination: folder for prepared images; need not exist.
+    """Check that a folder, which need not exist, may hold the prepared images of root.
 
     Raises:
         ArtstyleError: if it lies among the images, or holds something else or images from
@@ -62,12 +54,7 @@ def check_destination(root: Path, destination: Path) -> None:
 
 
 def claim_folder(root: Path, destination: Path, settings: dict[str, Any]) -> None:
-    """Notes in the folder whose images it holds.
-
-    Args:
-        root: folder of the images.
-        destination: folder for prepared images, opened and locked.
-        settings: what the images are prepared with, for people to read.
+    """Write into the folder, which is locked, whose images it holds, and with which settings.
 
     Raises:
         ArtstyleError: if another program has claimed it for other images, or it cannot be
@@ -80,7 +67,7 @@ def claim_folder(root: Path, destination: Path, settings: dict[str, Any]) -> Non
 
 
 def _check_owner(root: Path, destination: Path) -> None:
-    wanted, found = _ownership(root, destination), _read_settings(destination)
+    expected, found = _ownership(root, destination), _read_settings(destination)
     if found is None:
         entries = (entry.name for entry in destination.iterdir())
         foreign = sorted(name for name in entries if not name.startswith("."))
@@ -91,40 +78,36 @@ def _check_owner(root: Path, destination: Path) -> None:
                 expected="an empty or a new folder",
                 fix="choose another folder with data.prepared=..., or empty it",
             )
-    elif {key: found.get(key) for key in wanted} != wanted:
+    elif {key: found.get(key) for key in expected} != expected:
+        other_root = os.path.normpath(destination.resolve() / str(found.get("root")))
         raise ArtstyleError(
-            f"The prepared images in {destination} were made from other images",
-            received=f"{_absolute(found.get('root'), destination)} "
-            f"(format version {found.get('format_version')})",
+            f"The prepared images in {destination} were created from other images",
+            received=f"{other_root} (format version {found.get('format_version')})",
             expected=f"{root.resolve()} (format version {FORMAT_VERSION})",
             fix="choose another folder with data.prepared=..., or delete it",
         )
 
 
 def _ownership(root: Path, destination: Path) -> dict[str, Any]:
-    """The root is noted as seen from the folder, so that both can be moved together."""
+    """Return the root relative to the folder, so that both can be moved together."""
     root, destination = root.resolve(), destination.resolve()
     try:
-        seen_from_destination = Path(os.path.relpath(root, destination))
+        relative_root = Path(os.path.relpath(root, destination))
     except ValueError:  # another drive on Windows
-        seen_from_destination = root
-    return {"format_version": FORMAT_VERSION, "root": seen_from_destination.as_posix()}
-
-
-def _absolute(root: Any, destination: Path) -> str:
-    return os.path.normpath(destination.resolve() / str(root))
+        relative_root = root
+    return {"format_version": FORMAT_VERSION, "root": relative_root.as_posix()}
 
 
 @contextlib.contextmanager
 def one_at_a_time(destination: Path, reporter: Reporter) -> Iterator[None]:
-    """Lets other programs that prepare the same folder wait: later they find everything done."""
+    """Wait while another program prepares the same folder; then everything is done already."""
 
-    def tell(holder: str) -> None:
+    def report_waiting(holder: str) -> None:
         reporter.info(f"Waiting for another program that prepares {destination} ({holder}).")
 
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(held(destination / LOCK_FILE, busy=tell))
+            stack.enter_context(held(destination / LOCK_FILE, busy=report_waiting))
             remove_leftovers(destination)
         except OSError:
             pass  # A folder that cannot be written can still be complete.

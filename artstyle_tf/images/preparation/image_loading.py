@@ -1,4 +1,4 @@
-"""Any image file -> the pixels that a network takes, just as if it had been prepared first."""
+"""Any image file -> the input pixels of a network, just as if it had been prepared first."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from artstyle_tf.system.threads import in_batches, map_in_threads
 Source = TypeVar("Source")
 Loaded = TypeVar("Loaded")
 
-# Decoded ahead of the network: enough for a batch while the one before is looked at.
+# Decoded ahead of the network: enough for a batch while the one before is evaluated.
 _IMAGES_AHEAD = 32
 
-# Read by one call of TensorFlow: alone, each takes a third longer.
+# Decoded by one call of TensorFlow: alone, each takes a third longer.
 _IMAGES_A_CALL = 8
 
 
 class ImageLoader:
-    """Reads images as training has read them.
+    """Loader of images as training has read them.
 
     Args:
         image_size_px: side S of the square images, in pixels.
-        aspect: how an image becomes a square.
+        aspect: how an image is converted to a square.
         max_side_px: larger images are reduced to this first, as in preparation; None: never.
     """
 
@@ -60,11 +60,7 @@ class ImageLoader:
         )
 
     def load(self, paths: Sequence[Path]) -> list[np.ndarray | UnreadableImageError]:
-        """Reads some images.
-
-        Returns:
-            For each uint8 [S, S, 3], or why the file cannot be used as an image.
-        """
+        """Load each path: uint8 [S, S, 3], or why the file cannot be used as an image."""
         files = load_prepared(paths, max_side_px=self._max_side_px)
         contents = [file for file in files if isinstance(file, bytes)]
         try:
@@ -77,11 +73,11 @@ class ImageLoader:
             ]
 
     def _load_with_care(self, content: bytes) -> np.ndarray:
-        """Reads one image of which a neighbor may be damaged, or it is itself."""
+        """Load one image of a batch of which one is damaged."""
         try:
             return self._to_squares([content]).numpy()[0]
         except tf.errors.OpError:
-            # Pillow, which preparation uses, says what is wrong or can read it all the same.
+            # Pillow, which preparation uses, raises a reason or can read it all the same.
             prepared = prepare_bytes(content, max_side_px=self._max_side_px)
         try:
             return self._to_squares([prepared]).numpy()[0]
@@ -93,15 +89,11 @@ class ImageLoader:
 def load_prepared(
     paths: Sequence[Path], *, max_side_px: int | None
 ) -> list[bytes | UnreadableImageError]:
-    """The files as preparation would have written them, for somebody else to decode.
-
-    Returns:
-        For each the content, or why the file cannot be used as an image.
-    """
+    """Return each file's bytes as preparation would have written them, or why it cannot be used."""
 
     def load_one(path: Path) -> bytes:
         content = read_bytes(path)
-        # Most images need no preparation, and to see that takes much less than decoding twice.
+        # Most images need no preparation, and checking that takes much less than decoding twice.
         if size_of_plain_jpeg(content, max_side_px=max_side_px) is not None:
             return content
         return prepare_bytes(content, max_side_px=max_side_px)
@@ -112,15 +104,10 @@ def load_prepared(
 def load_ahead(
     load: Callable[[Sequence[Path]], Sequence[Loaded]], paths: Iterable[Path], *, num_threads: int
 ) -> Iterator[tuple[Path, Loaded]]:
-    """Loads images in threads, some ahead of whoever takes them; memory stays flat.
+    """Load images in threads, a few ahead of the consumer, so that memory stays flat.
 
-    Args:
-        load: gives something for each of some paths.
-        paths: of the images.
-        num_threads: at least 1.
-
-    Yields:
-        Path, and what was loaded, in the order of the paths.
+    `load` returns one value for each of some paths. Yields path and value, in the order of the
+    paths.
     """
 
     def load_some(some: list[Path]) -> list[tuple[Path, Loaded]]:

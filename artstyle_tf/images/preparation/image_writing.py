@@ -30,12 +30,12 @@ _LARGEST_SIDE_OF_JPEG_PX = 65500
 
 @dataclass(frozen=True)
 class Target:
-    """A file to make.
+    """A file to create.
 
     Attributes:
         name: path in the destination, without suffix.
         policy: augmentation policy, or "" for the original.
-        seed: for the augmentation; an original has none.
+        seed: of the augmentation; not used for an original.
     """
 
     name: str
@@ -45,14 +45,14 @@ class Target:
 
 @dataclass(frozen=True)
 class WritingTask:
-    """A source and everything to make of it.
+    """A source file and all files to create from it.
 
     Attributes:
         source: the file.
-        source_digest: SHA-256 it had when it was listed.
+        source_digest: its SHA-256 when it was listed.
         max_side_px: images are reduced so that no side is longer; None keeps their size.
-        folder: where to put the files until the caller moves them to their place.
-        targets: what to make.
+        folder: for the new files until the caller moves them into place.
+        targets: the files to create.
     """
 
     source: Path
@@ -64,16 +64,7 @@ class WritingTask:
 
 @dataclass(frozen=True)
 class WrittenImage:
-    """A file that was made.
-
-    Attributes:
-        target: what was asked for.
-        file: where it lies for now.
-        digest: SHA-256 of the file.
-        width_px: of the image.
-        height_px: of the image.
-        size_bytes: of the file.
-    """
+    """A created file, in the task's folder; `digest` is its SHA-256."""
 
     target: Target
     file: Path
@@ -83,21 +74,12 @@ class WrittenImage:
     size_bytes: int
 
 
-@dataclass(frozen=True)
-class RejectedImage:
-    """A source that cannot be used, and why."""
+def write_images(task: WritingTask) -> list[WrittenImage] | str:
+    """Create the files of one task.
 
-    reason: str
-
-
-def write_images(task: WritingTask) -> list[WrittenImage] | RejectedImage:
-    """Makes the files of one task.
-
-    What any decoder reads to the same pixels is copied byte for byte. Everything else becomes RGB:
-    JPEG of quality 95 without color subsampling if the source format was lossy, else PNG.
-
-    Args:
-        task: what to do.
+    Files that any decoder reads as the same pixels are copied byte for byte. Everything else
+    becomes RGB: JPEG of quality 95 without color subsampling if the source format was lossy, else
+    PNG.
 
     Returns:
         The files in the order of the targets, or the reason why there are none.
@@ -117,18 +99,11 @@ def write_images(task: WritingTask) -> list[WrittenImage] | RejectedImage:
             image = decode_image(content, max_side_px=task.max_side_px)
             return [_write(task, target, image, content) for target in task.targets]
     except UnreadableImageError as error:
-        return RejectedImage(error.reason)
+        return error.reason
 
 
 def prepare_bytes(content: bytes, *, max_side_px: int | None) -> bytes:
-    """What `write_images` would write of a file, without writing it.
-
-    Args:
-        content: of a file, whatever its format.
-        max_side_px: limit for both sides, or None.
-
-    Returns:
-        A JPEG or PNG.
+    """Return the JPEG or PNG that `write_images` would write for a file of any format.
 
     Raises:
         UnreadableImageError: if the bytes are not an image that can be used.
@@ -150,7 +125,7 @@ def _write(task: WritingTask, target: Target, image: DecodedImage, content: byte
 
 
 def _augmented(pixels: np.ndarray, target: Target) -> np.ndarray:
-    import cv2  # only where it is loaded anyway
+    import cv2  # augmentation loads it anyway
 
     try:
         return augment_image(pixels, policy=target.policy, seed=target.seed)
@@ -162,29 +137,20 @@ def _augmented(pixels: np.ndarray, target: Target) -> np.ndarray:
 
 
 def _encode_original(image: DecodedImage, content: bytes) -> tuple[bytes, str]:
-    """Bytes and suffix of an image that is not augmented."""
+    """Return bytes and suffix of an image that is not augmented."""
     if image.is_plain and not image.is_reduced:
         return content, ".jpg" if image.file_format == "JPEG" else ".png"
     return _encode(image.pixels, as_jpeg=image.is_lossy)
 
 
 def _encode(pixels: np.ndarray, *, as_jpeg: bool) -> tuple[bytes, str]:
+    buffer, image = io.BytesIO(), Image.fromarray(pixels)
     if as_jpeg and max(pixels.shape) <= _LARGEST_SIDE_OF_JPEG_PX:
-        return _jpeg(pixels), ".jpg"
-    return _png(pixels), ".png"
-
-
-def _jpeg(pixels: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="JPEG", quality=95, subsampling=0)
-    return buffer.getvalue()
-
-
-def _png(pixels: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
+        image.save(buffer, format="JPEG", quality=95, subsampling=0)
+        return buffer.getvalue(), ".jpg"
     # Level 6, the default, takes three times as long for files 5 % smaller.
-    Image.fromarray(pixels).save(buffer, format="PNG", compress_level=1)
-    return buffer.getvalue()
+    image.save(buffer, format="PNG", compress_level=1)
+    return buffer.getvalue(), ".png"
 
 
 def _store(

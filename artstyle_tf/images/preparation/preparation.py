@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -10,16 +14,25 @@ import pandas as pd
 from artstyle_tf.images.index.image_tables import examples
 from artstyle_tf.images.preparation.file_making import FileMaker
 from artstyle_tf.images.preparation.folder import claim_folder, one_at_a_time, open_folder
-from artstyle_tf.images.preparation.journal import Row
-from artstyle_tf.images.preparation.manifest import PreparedImages, read_prepared, without_suffix
-from artstyle_tf.images.preparation.names import child_name, name_prepared_images
+from artstyle_tf.images.preparation.manifest import (
+    PreparedImages,
+    Row,
+    read_prepared,
+    without_suffix,
+)
 from artstyle_tf.images.preparation.trainability import check_trainable
-from artstyle_tf.images.preparation.upsampling import Child, plan_children
+from artstyle_tf.images.preparation.upsampling import plan_children
 from artstyle_tf.images.settings import UpsamplingConfig
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import SILENT, Reporter
 
 __all__ = ["PreparedImages", "prepare_images", "read_prepared"]
+
+# A file name may have 255 bytes; the rest is reserved for marks, digests and suffixes.
+_MAX_NAME_BYTES = 180
+
+# Forbidden on Windows, and + because it marks augmented children here.
+_FORBIDDEN_IN_NAMES = re.compile(r'[<>:"|?*\\+\x00-\x1f\x7f]')
 
 
 def prepare_images(
@@ -34,10 +47,11 @@ def prepare_images(
     to_train: bool = True,
     reporter: Reporter = SILENT,
 ) -> PreparedImages:
-    """Writes a clean RGB file for every image, and augmented children for small classes.
+    """Write a clean RGB file for every image, and augmented children for small classes.
 
-    What an earlier call, finished or interrupted, has made of the same files with the same settings
-    is kept; files that no longer belong here are removed; files of others are never touched.
+    Files that an earlier call, finished or interrupted, created from the same files with the same
+    settings are reused; files that no longer belong here are removed; other files are never
+    touched.
 
     Args:
         images: columns path (relative to root), label, split, digest; group if known.
@@ -68,83 +82,106 @@ def prepare_images(
         claim_folder(root, destination, settings)
         with FileMaker(root, destination, max_side_px, num_workers, reporter) as maker:
             originals, rejected = maker.make(_original_rows(images), "Preparing images")
-            _warn_about_rejected(rejected, len(images), reporter)
-            _check_usable(originals, rejected)
+            if rejected:
+                reporter.warn(
+                    f"{len(rejected)} of {len(images)} images cannot be used:"
+                    f" {_with_reasons(rejected)}."
+                )
+            if not originals:
+                raise ArtstyleError(
+                    "None of the images can be used", received=_with_reasons(rejected)
+                )
             if to_train:
                 check_trainable(images, rejected)
             children: list[Row] = []
             if upsampling is not None:
-                wanted = _child_rows(originals, upsampling, seed)
-                children, not_augmented = maker.make(wanted, "Augmenting images")
-                _warn_about_missing_children(not_augmented, reporter)
+                planned = _child_rows(originals, upsampling, seed)
+                children, failed = maker.make(planned, "Augmenting images")
+                if failed:
+                    named = _with_reasons(failed)
+                    reporter.warn(f"Used, but without some of their augmented copies: {named}.")
             return maker.finish([*originals, *children], rejected)
+
+
+def _with_reasons(rejected: Mapping[str, str]) -> str:
+    return examples(f"{path} ({reason})" for path, reason in sorted(rejected.items()))
 
 
 def _original_rows(images: pd.DataFrame) -> list[Row]:
     images = images.sort_values("path")
     groups = images["group"] if "group" in images else images["path"]
-    places = list(zip(images["path"], images["label"], images["split"], strict=True))
-    names = name_prepared_images(places)
-    return [
-        _row(name, label, split, group, source=path, source_digest=digest)
-        for name, (path, label, split), group, digest in zip(
-            names, places, groups, images["digest"], strict=True
-        )
-    ]
+    names = _prepared_names(zip(images["path"], images["label"], images["split"], strict=True))
+    table = pd.DataFrame(
+        {
+            "path": names,
+            "label": images["label"].to_list(),
+            "split": images["split"].to_list(),
+            "group": groups.to_list(),
+            "source": images["path"].to_list(),
+            "source_digest": images["digest"].to_list(),
+        }
+    )
+    own = {"parent": "", "policy": "", "seed": None}
+    return [{**row, **own} for row in table.to_dict("records")]
 
 
 def _child_rows(originals: list[Row], upsampling: UpsamplingConfig, seed: int) -> list[Row]:
     training = [row for row in originals if row["split"] == "train"]
     labels = [row["label"] for row in training]
     digests = [row["source_digest"] for row in training]
-    return [
-        _child_row(training[child.parent], child, upsampling.policy)
-        for child in plan_children(labels, digests, upsampling=upsampling, seed=seed)
-    ]
-
-
-def _child_row(parent: Row, child: Child, policy: str) -> Row:
-    inherited = {key: parent[key] for key in ("label", "split", "group", "source", "source_digest")}
-    return {
-        "path": child_name(without_suffix(parent["path"]), child.number),
-        **inherited,
-        "parent": parent["path"],
-        "policy": policy,
-        "seed": child.seed,
-    }
-
-
-def _row(name: str, label: str, split: str, group: str, *, source: str, source_digest: str) -> Row:
-    return {
-        "path": name,
-        "label": label,
-        "split": split,
-        "group": group,
-        "source": source,
-        "source_digest": source_digest,
-        "parent": "",
-        "policy": "",
-        "seed": None,
-    }
-
-
-def _warn_about_rejected(rejected: Mapping[str, str], total: int, reporter: Reporter) -> None:
-    if rejected:
-        reporter.warn(
-            f"{len(rejected)} of {total} images cannot be used:"
-            f" {examples(f'{path} ({reason})' for path, reason in sorted(rejected.items()))}."
+    rows = []
+    for child in plan_children(labels, digests, upsampling=upsampling, seed=seed):
+        parent = training[child.parent]
+        rows.append(
+            {
+                # No original's name contains a plus sign.
+                "path": f"{without_suffix(parent['path'])}+{child.number:03d}",
+                **{key: parent[key] for key in ("label", "split", "group")},
+                **{key: parent[key] for key in ("source", "source_digest")},
+                "parent": parent["path"],
+                "policy": upsampling.policy,
+                "seed": child.seed,
+            }
         )
+    return rows
 
 
-def _warn_about_missing_children(not_augmented: Mapping[str, str], reporter: Reporter) -> None:
-    if not_augmented:
-        named = examples(f"{path} ({reason})" for path, reason in sorted(not_augmented.items()))
-        reporter.warn(f"Used, but without some of their augmented copies: {named}.")
+def _prepared_names(images: Iterable[tuple[str, str, str]]) -> list[str]:
+    """Choose a path without suffix for each image; folders below a style become part of the name.
+
+    Two names never differ in upper and lower case or in their suffix alone: file systems and
+    readers may not distinguish them. Where two would, all of them get a mark from their path.
+
+    Args:
+        images: (path relative to the source root, label, split), each path once.
+
+    Returns:
+        "<split>/<label>/<name>" per image: unique, portable, independent of machine and order.
+    """
+    listed = list(images)
+    plain = [f"{split}/{label}/{_flat_name(path)}" for path, label, split in listed]
+    names = list(plain)
+    mark_length = 8
+    while twins := _colliding(names):
+        for number in twins:
+            mark = hashlib.sha256(listed[number][0].encode()).hexdigest()[:mark_length]
+            names[number] = f"{plain[number]}-{mark}"
+        mark_length += 8
+    return names
 
 
-def _check_usable(originals: list[Row], rejected: Mapping[str, str]) -> None:
-    if not originals:
-        raise ArtstyleError(
-            "None of the images can be used",
-            received=examples(f"{path} ({reason})" for path, reason in sorted(rejected.items())),
-        )
+def _flat_name(path: str) -> str:
+    below_style = path.split("/", 1)[-1]
+    stem = below_style.rsplit(".", 1)[0] if "." in below_style.rsplit("/", 1)[-1] else below_style
+    # Windows does not allow a name that ends in a dot or a blank.
+    name = _FORBIDDEN_IN_NAMES.sub("_", stem.replace("/", "__")).rstrip(". ") or "_"
+    if len(name.encode()) > _MAX_NAME_BYTES:
+        mark = hashlib.sha256(name.encode()).hexdigest()[:8]
+        name = f"{name.encode()[:_MAX_NAME_BYTES].decode(errors='ignore')}-{mark}"
+    return name
+
+
+def _colliding(names: list[str]) -> list[int]:
+    folded = [unicodedata.normalize("NFC", name).casefold() for name in names]
+    counts = Counter(folded)
+    return [number for number, name in enumerate(folded) if counts[name] > 1]

@@ -1,4 +1,4 @@
-"""Whether a split can be trained on: the one check of dry runs, inspection and training."""
+"""Check that a split can be trained on: the same check for dry runs, inspection and training."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _NEEDED = ("train", "val")
 
 
 def check_trainable(images: pd.DataFrame, unusable: Collection[str] = ()) -> None:
-    """Checks that there is an image of every style to learn from, and one to decide by.
+    """Check that every style has a training image and a validation image.
 
     Args:
-        images: columns path, label and split. A split without any image is not asked for, so that
-            images that are only judged can be prepared, too.
+        images: columns path, label and split. A split without any image is not required, so that
+            images that are only evaluated can be prepared, too.
         unusable: paths of images that cannot be read, as far as they are known.
 
     Raises:
         ArtstyleError: naming the styles without a usable image in train or val, with their counts.
     """
-    is_usable = ~images["path"].isin(list(unusable))
     listed = _counts(images)
-    usable = _counts(images[is_usable]).reindex(listed.index, fill_value=0)
+    usable = _counts(images[~images["path"].isin(list(unusable))])
+    usable = usable.reindex(listed.index, fill_value=0)
     for split in _NEEDED:
         lacking = [str(style) for style in usable.index[usable[split] == 0]]
         if not lacking or not listed[split].any():
@@ -40,25 +40,25 @@ def check_trainable(images: pd.DataFrame, unusable: Collection[str] = ()) -> Non
         raise ArtstyleError(
             f"The {noun} no usable image in {split}",
             received="; ".join(received),
-            expected="at least one in train, to learn from, and one in val, to decide by",
-            fix="add images to the style, correct the split, or take the style away",
+            expected="at least one in train, for training, and one in val, for model selection",
+            fix="add images to the style, correct the split, or remove the style",
         )
 
 
 def _counts(images: pd.DataFrame) -> pd.DataFrame:
-    """Images by style (rows) and split (columns)."""
+    """Count images by style (rows) and split (columns)."""
     counts = pd.crosstab(images["label"], images["split"])
     return counts.reindex(columns=list(_SPLITS), fill_value=0)
 
 
 def _in_words(listed: pd.Series, usable: pd.Series) -> str:
-    """Images of a style, e.g. "train 2 (none can be read), val 3 (1 cannot be read), test 0"."""
-    words = []
+    """Describe a style, e.g. "train 2 (none can be read), val 3 (1 cannot be read), test 0"."""
+    parts = []
     for split in _SPLITS:
         number, unreadable = int(listed[split]), int(listed[split] - usable[split])
-        told = f"{split} {number}"
+        part = f"{split} {number}"
         if unreadable:
             which = "none can" if unreadable == number else f"{unreadable} cannot"
-            told += f" ({which} be read)"
-        words.append(told)
-    return ", ".join(words)
+            part += f" ({which} be read)"
+        parts.append(part)
+    return ", ".join(parts)

@@ -1,4 +1,4 @@
-"""How many augmented children which training image gets."""
+"""The number of augmented children of each training image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from artstyle_tf.images.settings import UpsamplingConfig
 
 @dataclass(frozen=True)
 class Child:
-    """One augmented image to be made.
+    """An augmented image to create.
 
     Attributes:
         parent: position of the parent among the originals.
@@ -30,17 +30,17 @@ class Child:
 def plan_children(
     labels: Sequence[str], digests: Sequence[str], *, upsampling: UpsamplingConfig, seed: int
 ) -> list[Child]:
-    """Spreads the children that each class lacks evenly over its images.
+    """Distribute the children that each class lacks evenly over its images.
 
     Args:
         labels: of the N training originals.
         digests: SHA-256 of their source files.
-        upsampling: what is wanted.
+        upsampling: target sizes and policy.
         seed: of the preparation.
 
     Returns:
         Children ordered by parent. A child's seed depends on (seed, digest, number) alone, so it
-        stays the same image when other images come and go.
+        remains the same image when other images are added or removed.
     """
     members: dict[str, list[int]] = defaultdict(list)
     for position, label in enumerate(labels):
@@ -48,7 +48,10 @@ def plan_children(
     largest = max(map(len, members.values()), default=0)
     num_children = [0] * len(labels)
     for label, positions in members.items():
-        lacking = _wanted_size(label, largest, upsampling, seed) - len(positions)
+        generator = np.random.default_rng(seed_for(seed, "size of the class", label))
+        change = generator.uniform(-upsampling.jitter, upsampling.jitter)
+        target_size = round(largest * upsampling.target_ratio * (1 + change))
+        lacking = target_size - len(positions)
         each, rest = divmod(max(lacking, 0), len(positions))
         shuffled = sorted(positions, key=lambda position: seed_for(seed, digests[position]))
         for rank, position in enumerate(shuffled):
@@ -58,9 +61,3 @@ def plan_children(
         for parent, count in enumerate(num_children)
         for number in range(1, count + 1)
     ]
-
-
-def _wanted_size(label: str, largest: int, upsampling: UpsamplingConfig, seed: int) -> int:
-    generator = np.random.default_rng(seed_for(seed, "size of the class", label))
-    change = generator.uniform(-upsampling.jitter, upsampling.jitter)
-    return round(largest * upsampling.target_ratio * (1 + change))

@@ -1,4 +1,4 @@
-"""Work on many images at once, in processes of their own."""
+"""Process many images at once, in worker processes."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from artstyle_tf.system.threads import map_ahead, usable_cores
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-# Starting processes takes one to two seconds each, so the main process begins alone, and calls for
-# help when it has seen how slow the tasks are.
+# Starting processes takes one to two seconds each, so the main process begins alone, and starts
+# workers when it has measured how slow the tasks are.
 _SECONDS_ALONE = 0.3
-_SECONDS_LEFT_WORTH_HELP = 4.0
+_SECONDS_LEFT_WORTH_WORKERS = 4.0
 
 _TASKS_AHEAD_PER_WORKER = 4
 
 
 class WorkerPool:
-    """Starts its processes when the work is long enough to be worth it.
+    """A pool that starts its processes when the work takes long enough.
 
     Processes, not threads: measured on two cores, threads gain 1.1 times (strong augmentation) to
     1.4 times (decoding), processes 1.6 to 1.8 times, because much of the work holds Python's lock.
 
     Args:
-        num_workers: number of processes; None for one per core that this process may use; 1 works
-            without processes.
+        num_workers: number of processes; None for one per core that this process may use; 1 for no
+            other process.
     """
 
     def __init__(self, num_workers: int | None = None) -> None:
@@ -48,25 +48,21 @@ class WorkerPool:
 
     def __exit__(self, *exception: object) -> None:
         if self._executor is not None:
-            # What is queued is dropped, so Ctrl-C waits for one image per worker at most.
+            # Queued tasks are dropped, so Ctrl-C waits for one image per worker at most.
             self._executor.shutdown(cancel_futures=True)
 
     def map(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[Result]:
-        """Calls the function with each task.
+        """Yield the results of the function for each task, in their order.
 
-        Args:
-            function: a module's function, so that another process can find it.
-            tasks: what can be pickled.
-
-        Yields:
-            The results in the order of the tasks.
+        The function is defined in a module, so that another process can import it; tasks can be
+        pickled.
 
         Raises:
             ArtstyleError: if a worker process dies.
         """
         waiting = deque(tasks)
         seconds, done = 0.0, 0
-        while waiting and not self._needs_help(seconds, done, len(waiting)):
+        while waiting and not self._needs_workers(seconds, done, len(waiting)):
             start = time.monotonic()
             result = function(waiting.popleft())
             seconds, done = seconds + time.monotonic() - start, done + 1
@@ -74,24 +70,24 @@ class WorkerPool:
         if waiting:
             yield from self._map_in_processes(function, waiting)
 
-    def _needs_help(self, seconds: float, done: int, left: int) -> bool:
+    def _needs_workers(self, seconds: float, done: int, left: int) -> bool:
         if self.num_workers == 1 or self._executor is not None or done == 0:
             return self._executor is not None
-        return seconds > _SECONDS_ALONE and seconds / done * left > _SECONDS_LEFT_WORTH_HELP
+        return seconds > _SECONDS_ALONE and seconds / done * left > _SECONDS_LEFT_WORTH_WORKERS
 
     def _map_in_processes(
         self, function: Callable[[Task], Result], tasks: Iterable[Task]
     ) -> Iterator[Result]:
         executor = self._started()
-        # Only a few are handed over ahead: results of a hundred thousand would fill the memory.
+        # Only a few are submitted ahead: results of a hundred thousand would fill the memory.
         num_ahead = _TASKS_AHEAD_PER_WORKER * self.num_workers
         try:
             yield from map_ahead(executor, function, tasks, num_ahead=num_ahead)
         except BrokenProcessPool as error:
-            safe_point()  # whoever wants the program to end may have told all of its processes
+            safe_point()  # an interruption may have reached all processes
             raise ArtstyleError(
                 "A worker process died, perhaps because memory ran out",
-                fix="start again, what is done is kept; use fewer workers with"
+                fix="start again, finished images are kept; use fewer workers with"
                 " data.preparation_workers=1",
             ) from error
 

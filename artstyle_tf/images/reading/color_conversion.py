@@ -16,18 +16,15 @@ from artstyle_tf.images.reading.png_colors import described_profile
 
 _PIXELS_AT_ONCE = 1_000_000
 
-# Levels: the many profiles of sRGB differ by less, gamma 2.2 differs by more.
+# In levels: the many profiles of sRGB differ by less, gamma 2.2 differs by more.
 _SAME_COLOR = 3
 
+_CMS_ERRORS = (ImageCms.PyCMSError, OSError, ValueError, TypeError)
 _COLOR_MODES = frozenset({"RGB", "RGBA", "RGBa", "P", "PA"})
 
 
 def needed_profile(image: Image.Image) -> bytes | None:
-    """The color profile of a file, unless it is absent, sRGB or unreadable.
-
-    Args:
-        image: loaded; a PNG can describe its colors without a profile.
-    """
+    """Return the color profile of a loaded image, unless it is absent, sRGB or unreadable."""
     profile = image.info.get("icc_profile")
     if isinstance(profile, bytes) and profile:
         return None if _is_srgb(profile) else profile
@@ -41,15 +38,15 @@ def strips_in_srgb(
     pixels_at_once: int = _PIXELS_AT_ONCE,
     rows_multiple_of: int = 1,
 ) -> Iterator[tuple[int, Image.Image]]:
-    """Shows an image of any mode as 8-bit RGB, transparent parts on white, strip by strip.
+    """Convert an image of any mode to 8-bit RGB, transparent parts on white, strip by strip.
 
-    On the way a pixel takes up to 30 bytes, which only a strip of a large image does at a time.
+    Meanwhile a pixel takes up to 30 bytes, which only one strip of a large image does at a time.
 
     Args:
         image: a loaded image.
-        profile: what `needed_profile` said about it.
-        pixels_at_once: most pixels of a strip, unless the fewest rows have more.
-        rows_multiple_of: fewest rows of a strip, but for the last.
+        profile: result of `needed_profile`.
+        pixels_at_once: maximum pixels of a strip, unless the minimum rows have more.
+        rows_multiple_of: minimum rows of a strip, except the last.
 
     Yields:
         First row and an image of mode "RGB", which has the whole width; from top to bottom.
@@ -70,7 +67,7 @@ def strips_in_srgb(
             yield top, _from_deep_gray(part, scale, profile)
         return
     if profile is not None and _is_gray_profile(profile) and image.mode in _COLOR_MODES:
-        # Pillow shows some gray files in color, whose profile is right; of others it is a mistake.
+        # Pillow decodes some gray files as color: their profile is right, others' is a mistake.
         tops = range(0, height, rows)
         is_gray = all(_has_no_color(image.crop((0, y, width, min(y + rows, height)))) for y in tops)
         profile = profile if is_gray else None
@@ -82,8 +79,8 @@ def _from_deep_gray(part: Image.Image, scale: GrayScale, profile: bytes | None) 
     brightness = scale.brightness(part)
     converted = None
     if profile is not None:
-        # Of 16 bits: in 8 bits of linear light all that is dark would be a few levels.
-        with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        # 16 bits: in 8 bits of linear light all dark tones would be a few levels.
+        with contextlib.suppress(*_CMS_ERRORS):
             deep = Image.fromarray(np.round(brightness * 65535).astype(np.uint16))
             converted = _profile_transform(profile, "I;16").apply(deep)
     if converted is None:
@@ -113,9 +110,9 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 @functools.lru_cache(maxsize=64)
 def _is_srgb(profile: bytes) -> bool:
-    """Whether a profile is named like sRGB and does what its name says.
+    """Return whether a profile is named like sRGB and equals it.
 
-    One that does the same under another name is followed, which changes nothing.
+    An equal profile with another name is applied, which changes nothing.
     """
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
@@ -124,11 +121,11 @@ def _is_srgb(profile: bytes) -> bool:
         samples = _lattice(_color_space(opened))
         if samples is None:
             return False
-        followed = np.asarray(_profile_transform(profile, samples.mode).apply(samples))
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return True  # An unreadable profile cannot be followed; sRGB is what viewers then assume.
+        converted = np.asarray(_profile_transform(profile, samples.mode).apply(samples))
+    except _CMS_ERRORS:
+        return True  # An unreadable profile cannot be applied; viewers then assume sRGB.
     plain = np.asarray(samples.convert("RGB"))
-    return bool(np.abs(followed.astype(int) - plain).max() <= _SAME_COLOR)
+    return bool(np.abs(converted.astype(int) - plain).max() <= _SAME_COLOR)
 
 
 def _color_space(opened: ImageCms.ImageCmsProfile) -> str:
@@ -137,7 +134,7 @@ def _color_space(opened: ImageCms.ImageCmsProfile) -> str:
 
 
 def _lattice(color_space: str) -> Image.Image | None:
-    """Samples of all colors that a profile of a kind can describe."""
+    """Sample all colors of a color space; None for other spaces than gray and RGB."""
     steps = np.arange(0, 256, 17, dtype=np.uint8)
     if color_space == "GRAY":
         return Image.fromarray(steps[None])
@@ -149,8 +146,8 @@ def _lattice(color_space: str) -> Image.Image | None:
 
 def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     if profile is not None:
-        # A profile for other channels than the image has is a mistake of whoever embedded it.
-        with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        # A profile for other channels than those of the image is a mistake, and ignored.
+        with contextlib.suppress(*_CMS_ERRORS):
             if image.mode == "RGB" and _is_gray_profile(profile):
                 image = image.getchannel("R")
             return _profile_transform(profile, image.mode).apply(image)
@@ -159,7 +156,7 @@ def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 @functools.lru_cache(maxsize=64)
 def _is_gray_profile(profile: bytes) -> bool:
-    with contextlib.suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
+    with contextlib.suppress(*_CMS_ERRORS):
         return _color_space(ImageCms.ImageCmsProfile(io.BytesIO(profile))) == "GRAY"
     return False
 
@@ -171,11 +168,9 @@ def _has_no_color(image: Image.Image) -> bool:
 
 @functools.lru_cache(maxsize=32)
 def _profile_transform(profile: bytes | None, mode: str) -> ImageCms.ImageCmsTransform:
-    source = (
-        ImageCms.createProfile("LAB")
-        if profile is None
-        else ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    )
+    source = ImageCms.createProfile("LAB")
+    if profile is not None:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
     if not isinstance(transform, ImageCms.ImageCmsTransform):
         raise TypeError("Pillow returned no transform")

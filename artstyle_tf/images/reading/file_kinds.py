@@ -1,12 +1,19 @@
-"""What a file is, by its first bytes: a suffix may lie."""
+"""The format of a file by its first bytes, HEIF support, and reasons why a file is not read."""
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import re
 from dataclasses import dataclass
 
 HEAD_BYTES = 1024
-"""How much of a file `kind_of` needs."""
+"""Number of bytes that `kind_of` needs."""
+
+HEIF_FORMAT = "HEIF"
+"""Pillow's name of the format."""
+
+HEIF_SUFFIXES = frozenset({".heic", ".heif", ".heics", ".heifs", ".hif"})
 
 _CONVERT = "not read here; convert it to PNG, TIFF or JPEG"
 _DEVELOP = "not read here; develop it to TIFF or JPEG"
@@ -16,12 +23,12 @@ _INSTALL = "not read without pip install 'artstyle-tf[heif]'; or convert it to J
 
 @dataclass(frozen=True)
 class FileKind:
-    """What a file is.
+    """The kind of a file.
 
     Attributes:
         name: of the format, e.g. "JPEG 2000".
-        advice: why it is not read, and what to do; "" if it is read, or is no image.
-        is_image: whether somebody may have meant it as one.
+        advice: why it is not read, and how to fix that; "" if it is read, or is not an image.
+        is_image: whether the format can hold an image.
     """
 
     name: str
@@ -52,7 +59,7 @@ _HEIF_BRANDS = frozenset(
 _AVIF_BRANDS = frozenset((b"avif", b"avis"))
 _CANON_RAW_BRANDS = frozenset((b"crx ",))
 
-# What a file begins with, as a regular expression; the first that fits.
+# First bytes as regular expressions; the first match counts.
 _BEGINNINGS: tuple[tuple[re.Pattern[bytes], FileKind], ...] = tuple(
     (re.compile(beginning, re.DOTALL), kind)
     for beginning, kind in (
@@ -63,7 +70,7 @@ _BEGINNINGS: tuple[tuple[re.Pattern[bytes], FileKind], ...] = tuple(
         (rb"GIF8[79]a", FileKind("GIF")),
         (rb"II[*+]\x00|MM\x00[*+]", FileKind("TIFF")),
         (rb"RIFF.{4}WEBP", FileKind("WebP")),
-        # The size of the header that follows tells it from a text that begins with "BM".
+        # The header size that follows distinguishes it from a text that begins with "BM".
         (rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\x00\x00\x00", FileKind("BMP")),
         (rb"\x00\x00\x00\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", FileKind("JPEG 2000", _CONVERT)),
         (rb"\x00\x00\x00\x0cJXL \r\n\x87\n|\xff\x0a", FileKind("JPEG XL", _CONVERT)),
@@ -97,7 +104,7 @@ _BEGINNINGS: tuple[tuple[re.Pattern[bytes], FileKind], ...] = tuple(
     )
 )
 
-# Formats whose beginning says nothing of its own, or that of another format.
+# Formats without a signature of their own, or with that of another format.
 _BY_SUFFIX = {
     **dict.fromkeys(
         (
@@ -118,15 +125,15 @@ _BY_SUFFIX = {
 
 
 def kind_of(head: bytes, suffix: str = "") -> FileKind | None:
-    """Finds out what a file is.
+    """Detect the format of a file.
 
     Args:
         head: its first `HEAD_BYTES` bytes, or all of it.
-        suffix: of its name with the dot, for formats that cannot be known otherwise; "" to go by
+        suffix: of its name with the dot, for formats that cannot be detected otherwise; "" to use
             the content alone.
 
     Returns:
-        The kind; None for what is none of these, such as plain text.
+        The kind; None for anything else, such as plain text.
     """
     by_suffix = _BY_SUFFIX.get(suffix.lower())
     if by_suffix is not None and head:
@@ -139,16 +146,11 @@ def kind_of(head: bytes, suffix: str = "") -> FileKind | None:
     return _kind_of_text(head)
 
 
-def is_heif(head: bytes) -> bool:
-    """Whether a file is HEIC or HEIF, going by its brands."""
-    return kind_of(head[:HEAD_BYTES]) is HEIC
-
-
 def _kind_of_box_file(head: bytes) -> FileKind:
-    """Kind of an ISO base media file (ISO/IEC 14496-12), by its major and compatible brands."""
+    """Return the kind of an ISO base media file (ISO/IEC 14496-12), by its brands."""
     end = min(int.from_bytes(head[:4], "big"), len(head))
     brands = [head[8:12], *(head[start : start + 4] for start in range(16, end - 3, 4))]
-    # Both HEIC and AVIF may call themselves mif1 first, and say later which of them they are.
+    # Both HEIC and AVIF may have the major brand mif1; a compatible brand then decides.
     if _AVIF_BRANDS.intersection(brands):
         return AVIF
     if brands[0] in _HEIF_BRANDS:
@@ -167,3 +169,52 @@ def _kind_of_text(head: bytes) -> FileKind | None:
     if start.startswith(b"<?xml"):
         return FileKind("XML", is_image=False)
     return None
+
+
+@functools.cache
+def has_heif() -> bool:
+    """Return whether pillow-heif is installed, without importing it."""
+    return importlib.util.find_spec("pillow_heif") is not None
+
+
+def opens_heif(content: bytes) -> bool:
+    """Return whether a file is HEIC or HEIF and Pillow can read it.
+
+    The decoder is registered at the first such file of each process, so that others cost nothing.
+    """
+    return kind_of(content[:HEAD_BYTES]) is HEIC and has_heif() and _register_heif()
+
+
+@functools.cache
+def _register_heif() -> bool:
+    try:
+        import pillow_heif
+    except ImportError:  # its library does not fit this machine
+        return False
+    # An embedded thumbnail may show something else; depth and gain maps are not used.
+    pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+    return True
+
+
+def why_not_opened(content: bytes) -> str:
+    """Return the reason for a file that no decoder can open."""
+    kind = kind_of(content[:HEAD_BYTES])
+    if kind is None:
+        return (
+            "not an image in a format that is read here"
+            " (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC)"
+        )
+    if kind.is_read or (kind is HEIC and has_heif()):
+        otherwise = " or of a kind that is not read here" if kind.name == "TIFF" else ""
+        return f"cannot be decoded: it begins like {kind.name}, but is damaged{otherwise}"
+    return str(kind)
+
+
+def why_not_decoded(error: Exception, content: bytes) -> str:
+    """Return the reason for a decoder's error."""
+    if content.startswith(b"RIFF") and 8 + int.from_bytes(content[4:8], "little") > len(content):
+        return "the file is cut off"
+    details = str(error) or type(error).__name__
+    if any(word in details.lower() for word in ("truncated", "unexpected end", "eof")):
+        return f"the file is cut off ({details})"
+    return f"cannot be decoded: {details}"

@@ -1,6 +1,6 @@
-"""Gray of other kinds than 8 bits from black to white -> brightness.
+"""Gray images other than 8 bits from black to white -> brightness.
 
-Pillow gives the numbers of a TIFF; what they mean is in its tags.
+Pillow returns the numbers of a TIFF; their meaning is in its tags.
 
 Source: TIFF Revision 6.0 (1992), BitsPerSample, PhotometricInterpretation, SampleFormat.
 """
@@ -22,14 +22,14 @@ _TOP_BIT = 2**31
 
 @dataclass(frozen=True)
 class GrayKind:
-    """What the numbers of a gray image mean.
+    """The meaning of a gray image's samples.
 
     Attributes:
-        bits: of a sample.
-        is_signed: whether they are integers that can be negative.
-        is_float: whether they are no integers.
-        white_is_zero: whether they tell how dark, not how bright.
-        highest: number that the brightest pixel can have; None if the file does not say.
+        bits: per sample.
+        is_signed: whether they are signed integers.
+        is_float: whether they are floats.
+        white_is_zero: whether higher samples are darker.
+        highest: sample of the brightest possible pixel; None if unknown.
     """
 
     bits: int
@@ -40,18 +40,18 @@ class GrayKind:
 
 
 def is_deep_gray(image: Image.Image) -> bool:
-    """Whether an image is gray and its samples are not bytes from black to white."""
+    """Return whether an image is gray and its samples are not bytes from black to white."""
     if image.mode == "L":
         return _kind(image).is_signed
     return image.mode.startswith("I") or image.mode == "F"
 
 
 class GrayScale:
-    """Turns the samples of one image into brightness.
+    """Scale from the samples of one image to brightness.
 
     Args:
         image: for which `is_deep_gray` is true.
-        rows: read at once to find out which range its samples have.
+        rows: read at once to determine the range of its samples.
     """
 
     def __init__(self, image: Image.Image, rows: int) -> None:
@@ -61,11 +61,7 @@ class GrayScale:
         self._transparent = transparency if isinstance(transparency, int) else None
 
     def brightness(self, part: Image.Image) -> np.ndarray:
-        """float64 [H, W], 0 is black and 1 is white.
-
-        Args:
-            part: of the image.
-        """
+        """Return the brightness of a part of the image: float64 [H, W], 0 black, 1 white."""
         values = _values(part, self._kind).astype(np.float64)
         scaled = (_finite(values) - self._low) / max(self._high - self._low, 1e-12)
         if self._kind.white_is_zero:
@@ -73,17 +69,17 @@ class GrayScale:
         return np.clip(scaled, 0, 1)
 
     def is_transparent(self, part: Image.Image) -> np.ndarray | None:
-        """bool [H, W] where a gray is declared as transparent, else None."""
+        """Return bool [H, W] if a gray level is declared transparent, else None."""
         if self._transparent is None:
             return None
         return np.asarray(part) == self._transparent
 
     def _range(self, image: Image.Image, rows: int) -> tuple[float, float]:
-        """Which samples mean black and white (or white and black).
+        """Return the samples of black and white (or white and black).
 
-        Unsigned integers of up to 16 bits use their whole range. What longer ones, signed ones and
-        floats mean is not written in a file, so the smallest usual range that holds all samples is
-        taken: 0..1 (float), 0..127 (int8), 0..255, 0..32767 (int16), 0..65535, else from the
+        Unsigned integers of up to 16 bits use their whole range. Files do not declare the range of
+        longer ones, signed ones and floats, so the smallest usual range that holds all samples is
+        used: 0..1 (float), 0..127 (int8), 0..255, 0..32767 (int16), 0..65535, else from the
         smallest to the largest sample; the whole range of uint32 if they use its highest bit.
         """
         kind = self._kind
@@ -111,17 +107,15 @@ def _usual_limits(kind: GrayKind) -> list[float]:
 
 def _kind(image: Image.Image) -> GrayKind:
     tags = getattr(image, "tag_v2", None)
-    if tags is None:  # PNG; what other formats have can only be of 16 bits
-        return GrayKind(
-            16, is_signed=False, is_float=False, white_is_zero=False, highest=_HIGHEST_OF_16_BITS
-        )
+    if tags is None:  # PNG, where deep gray can only be of 16 bits
+        return GrayKind(16, False, False, white_is_zero=False, highest=_HIGHEST_OF_16_BITS)
     bits = _first(tags, _BITS_PER_SAMPLE, 1)
     is_signed, is_float = _first(tags, _SAMPLE_FORMAT, 1) == _SIGNED, image.mode == "F"
     highest = None
     if not is_signed and not is_float and bits <= 16:
         highest = 2**bits - 1
         declared = _first(tags, _MAX_SAMPLE_VALUE, 0)
-        # It is meant for statistics, but such a number says how many bits a scanner has.
+        # The tag is meant for statistics, but such a number is the depth of a scanner.
         if bits == 16 and declared in {2**each - 1 for each in _BITS_IN_SIXTEEN}:
             highest = declared
     white_is_zero = _first(tags, _PHOTOMETRIC, 1) == _WHITE_IS_ZERO

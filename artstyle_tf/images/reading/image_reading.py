@@ -1,4 +1,4 @@
-"""Any image file -> 8-bit RGB pixels, or a short reason why not. Content decides, not suffix."""
+"""Any image file -> 8-bit RGB pixels, or a short reason why not. Content counts, not the suffix."""
 
 from __future__ import annotations
 
@@ -13,23 +13,29 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from artstyle_tf.images.reading.color_conversion import strips_in_srgb
-from artstyle_tf.images.reading.heif_files import HEIF_FORMAT, fault_of_heif, opens_heif
-from artstyle_tf.images.reading.image_faults import what_it_is_instead, why_it_failed
+from artstyle_tf.images.reading.color_conversion import needed_profile, strips_in_srgb
+from artstyle_tf.images.reading.file_faults import fault_of_heif, fault_of_png
+from artstyle_tf.images.reading.file_kinds import (
+    HEIF_FORMAT,
+    opens_heif,
+    why_not_decoded,
+    why_not_opened,
+)
 from artstyle_tf.images.reading.jpeg_faults import fault_of_jpeg, is_whole_jpeg
 from artstyle_tf.images.reading.large_images import MAX_PIXELS, most_pixels
-from artstyle_tf.images.reading.pixels import pixels_of
-from artstyle_tf.images.reading.plain_files import is_plain_file
+from artstyle_tf.images.reading.pixels import pixels_of, reduced_size
 from artstyle_tf.images.reading.png_colors import scale_transparent_gray
-from artstyle_tf.images.reading.png_faults import fault_of_png
-from artstyle_tf.images.reading.reduction import reduced_size
-from artstyle_tf.images.reading.tiff_faults import load_tiff
-from artstyle_tf.images.reading.tiff_pages import fault_of_tiff, seek_full_resolution
+from artstyle_tf.images.reading.tiff_files import load_tiff, seek_full_resolution
 
-# Pillow knows many more, some of which start other programs (EPS) or are no images (PDF).
+# Pillow reads many more, some of which start other programs (EPS) or are no images (PDF).
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF")
 _LOSSY_FORMATS = frozenset({"JPEG", "MPO", "WEBP", "AVIF", HEIF_FORMAT})
 _LOSSLESS_WEBP = b"VP8L"
+_FAULTS = {"JPEG": fault_of_jpeg, "MPO": fault_of_jpeg, "PNG": fault_of_png, "HEIF": fault_of_heif}
+
+_END_OF_JPEG = b"\xff\xd9"
+_END_OF_PNG = b"IEND\xaeB`\x82"
+_PNG_OF_8_BIT_RGB = b"\x08\x02"
 
 _ORIENTATION_TAG = 0x0112
 _TURN_BY_ORIENTATION = {
@@ -41,8 +47,8 @@ _TURN_BY_ORIENTATION = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# The filters that catch_warnings() puts back belong to the whole process, so two threads must not
-# do it at the same time.
+# The filters that catch_warnings() restores belong to the whole process, so two threads must not do
+# it at the same time.
 _warning_filters = threading.Lock()
 
 
@@ -50,7 +56,7 @@ class UnreadableImageError(Exception):
     """A file that cannot be used as an image.
 
     Args:
-        reason: short, for a person, without the file's name and a full stop.
+        reason: short, for a user, without the file's name and a full stop.
     """
 
     def __init__(self, reason: str) -> None:
@@ -60,16 +66,16 @@ class UnreadableImageError(Exception):
 
 @dataclass(frozen=True)
 class DecodedImage:
-    """Pixels and what the file around them was like.
+    """Pixels and properties of their file.
 
     Attributes:
         pixels: uint8 [H, W, 3], RGB.
         file_format: Pillow's name of the format, e.g. "JPEG".
-        is_lossy: whether the format throws detail away, so that storing it so again is no new loss.
-        is_plain: whether any decoder makes the same pixels of the same bytes: 8-bit RGB JPEG or
+        is_lossy: whether the format is lossy, so that storing it so again loses nothing new.
+        is_plain: whether any decoder returns the same pixels for the same bytes: 8-bit RGB JPEG or
             PNG, one frame, no rotation, no transparency, no color profile but sRGB.
         is_reduced: whether the pixels are fewer than those of the file.
-        complaint: of the decoder, about what is not to be seen; "" for none.
+        decoder_warning: about an invisible flaw; "" for none.
     """
 
     pixels: np.ndarray
@@ -77,17 +83,17 @@ class DecodedImage:
     is_lossy: bool
     is_plain: bool
     is_reduced: bool = False
-    complaint: str = ""
+    decoder_warning: str = ""
 
 
 def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Reads an image as it is meant to be seen: turned by EXIF, on white, in sRGB.
+    """Read an image as viewers show it: turned by EXIF, on white, in sRGB.
 
     JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, with pillow-heif HEIC; of several frames the first;
     gray, palette, CMYK, LAB, 1, 8, 16 and 32 bits per channel, with or without transparency.
 
     Args:
-        path: the file, whatever its suffix.
+        path: the file, with any suffix.
         max_pixels: width x height above which the image is refused before it is decoded.
 
     Returns:
@@ -100,14 +106,9 @@ def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
 
 
 def decode_gray_thumbnail(content: bytes, *, side_px: int) -> np.ndarray:
-    """Makes a small gray square of an image, quickly: a JPEG is decoded at a fraction of its size.
+    """Decode uint8 [S, S], turned by EXIF, on white, squashed.
 
-    Args:
-        content: of the file.
-        side_px: S.
-
-    Returns:
-        uint8 [S, S], turned by EXIF, on white, squashed.
+    It is fast, because a JPEG is decoded at a fraction of its size.
 
     Raises:
         UnreadableImageError: as `read_image`; cut-off files may still be read.
@@ -124,10 +125,10 @@ def decode_gray_thumbnail(content: bytes, *, side_px: int) -> np.ndarray:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Reads a whole file.
+    """Read a whole file.
 
     Raises:
-        UnreadableImageError: if the system refuses.
+        UnreadableImageError: if it cannot be opened.
     """
     try:
         return path.read_bytes()
@@ -138,39 +139,42 @@ def read_bytes(path: Path) -> bytes:
 def decode_image(
     content: bytes, *, max_pixels: int = MAX_PIXELS, max_side_px: int | None = None
 ) -> DecodedImage:
-    """Does for a file's bytes what `read_image` does for a file.
+    """Decode the bytes of a file as `read_image` does.
 
-    Args:
-        content: of the file.
-        max_pixels: see `read_image`.
-        max_side_px: larger images are reduced to this; None keeps all sizes.
+    Images larger than `max_side_px` are reduced to it; None keeps all sizes.
 
     Raises:
         UnreadableImageError: if the bytes are not an image that can be used.
     """
     with opened_image(content, max_pixels=max_pixels) as image:
-        return _decode(image, content, max_side_px)
+        file_format = image.format or ""
+        fault = _FAULTS[file_format](content) if file_format in _FAULTS else None
+        if fault is not None and fault.reason:
+            raise UnreadableImageError(fault.reason)
+        # Loading comes next: only then are all of PNG's chunks and the true mode known.
+        image.load()
+        return DecodedImage(
+            pixels=pixels_of(image, _orientation(image), max_side_px),
+            file_format=file_format,
+            is_lossy=file_format in _LOSSY_FORMATS and content[12:16] != _LOSSLESS_WEBP,
+            is_plain=fault is None and _is_plain(image, content),
+            is_reduced=reduced_size(*image.size, max_side_px) is not None,
+            decoder_warning="" if fault is None else fault.message,
+        )
 
 
 def size_of_plain_jpeg(content: bytes, *, max_side_px: int | None) -> tuple[int, int] | None:
-    """Width and height of a JPEG that needs no preparation.
+    """Return width and height of a JPEG that needs no preparation, in half the time of decoding.
 
-    Takes half as long as decoding it.
-
-    Args:
-        content: of a file.
-        max_side_px: limit for both sides, or None.
-
-    Returns:
-        The size if `DecodedImage.is_plain` would be true; None for everything else, and for a
-        JPEG that is damaged.
+    None if `DecodedImage.is_plain` would be false, a side exceeds `max_side_px`, or for a damaged
+    JPEG.
     """
     try:
-        with _one_reason(content), _opened(content, MAX_PIXELS) as image:
+        with opened_image(content) as image:
             if (
                 image.format == "JPEG"
                 and (max_side_px is None or max(image.size) <= max_side_px)
-                and is_plain_file(image, content, _orientation(image))
+                and _is_plain(image, content)
                 and is_whole_jpeg(content)
             ):
                 return image.size
@@ -179,12 +183,23 @@ def size_of_plain_jpeg(content: bytes, *, max_side_px: int | None) -> tuple[int,
     return None
 
 
+def count_pixels(content: bytes) -> int:
+    """Return the number of pixels that a file's header declares; 0 if it is no image."""
+    try:
+        with _one_reason(content), _warning_filters, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with _identified(content) as image:
+                return image.width * image.height
+    except UnreadableImageError:
+        return 0
+
+
 @contextlib.contextmanager
 def opened_image(content: bytes, *, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
-    """Opens an image, whose pixels need not be loaded, in one of the formats that are read here.
+    """Open an image in one of the supported formats; its pixels need not be loaded yet.
 
     Raises:
-        UnreadableImageError: for whatever goes wrong inside, too.
+        UnreadableImageError: for every error inside the body, too.
     """
     with _one_reason(content), _opened(content, max_pixels) as image:
         yield image
@@ -192,7 +207,7 @@ def opened_image(content: bytes, *, max_pixels: int = MAX_PIXELS) -> Iterator[Im
 
 @contextlib.contextmanager
 def _one_reason(content: bytes) -> Iterator[None]:
-    """Turns whatever goes wrong inside into an UnreadableImageError."""
+    """Convert every error inside the body into an UnreadableImageError."""
     if not content:
         raise UnreadableImageError("the file is empty")
     try:
@@ -200,99 +215,74 @@ def _one_reason(content: bytes) -> Iterator[None]:
     except UnreadableImageError:
         raise
     except UnidentifiedImageError as error:
-        raise UnreadableImageError(what_it_is_instead(content)) from error
+        raise UnreadableImageError(why_not_opened(content)) from error
     except Image.DecompressionBombError as error:
         raise UnreadableImageError("far too many pixels: it may be a decompression bomb") from error
     except MemoryError as error:
         raise UnreadableImageError("there is not enough memory to decode it") from error
     except Exception as error:  # Pillow's decoders raise almost anything on damaged files.
-        raise UnreadableImageError(why_it_failed(error, content)) from error
+        raise UnreadableImageError(why_not_decoded(error, content)) from error
 
 
-def count_pixels(content: bytes) -> int:
-    """How many pixels a file says that it has; 0 if it is no image."""
-    try:
-        with _one_reason(content), _warning_filters, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(content), formats=_formats_of(content)) as image:
-                return image.width * image.height
-    except UnreadableImageError:
-        return 0
-
-
-def _formats_of(content: bytes) -> tuple[str, ...]:
-    return (*_FORMATS, HEIF_FORMAT) if opens_heif(content) else _FORMATS
+def _identified(content: bytes) -> Image.Image:
+    formats = (*_FORMATS, HEIF_FORMAT) if opens_heif(content) else _FORMATS
+    return Image.open(io.BytesIO(content), formats=formats)
 
 
 @contextlib.contextmanager
 def _opened(content: bytes, max_pixels: int) -> Iterator[Image.Image]:
-    """Opens an image that is small enough, with everything loaded that Pillow may warn about.
+    """Open an image that is small enough, with everything loaded that Pillow may warn about.
 
     Its warnings (almost a bomb, strange EXIF) are about files, not about this program: an image is
     either read or rejected with a reason.
     """
     with _warning_filters, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        image = Image.open(io.BytesIO(content), formats=_formats_of(content))
+        image = _identified(content)
         if image.format == "TIFF":
             seek_full_resolution(image)
         if image.format == "PNG":
             scale_transparent_gray(image)
-        _refuse_too_many_pixels(image, max_pixels)
+        max_pixels = most_pixels(image, max_pixels)
+        if image.width * image.height > max_pixels:
+            raise UnreadableImageError(
+                f"{image.width} x {image.height} is more than {max_pixels / 1e6:g} million pixels:"
+                " it may be a decompression bomb"
+            )
         if image.format == "TIFF":
             # The one decoder that still warns, and turns the image, while it loads.
-            fault = fault_of_tiff(image) or load_tiff(image, content)
+            fault = load_tiff(image, content)
             if fault is not None:
                 raise UnreadableImageError(fault)
-        with contextlib.suppress(Exception):  # EXIF is optional, and so is understanding it.
+        with contextlib.suppress(Exception):  # EXIF is optional, and so is parsing it.
             image.getexif()
     with image:
         yield image
 
 
-def _refuse_too_many_pixels(image: Image.Image, max_pixels: int) -> None:
-    max_pixels = most_pixels(image, max_pixels)
-    if image.width * image.height > max_pixels:
-        raise UnreadableImageError(
-            f"{image.width} x {image.height} is more than {max_pixels / 1e6:g} million pixels:"
-            " it may be a decompression bomb"
-        )
+def _is_plain(image: Image.Image, content: bytes) -> bool:
+    """Return whether any decoder returns the same pixels, if the file is intact.
 
-
-def _decode(image: Image.Image, content: bytes, max_side_px: int | None) -> DecodedImage:
-    file_format = image.format or ""
-    complaint = _complaint(file_format, content)
-    # Loading comes next: only then are all of PNG's chunks and the true mode known.
-    image.load()
-    is_plain = not complaint and is_plain_file(image, content, _orientation(image))
-    return DecodedImage(
-        pixels=pixels_of(image, _orientation(image), max_side_px),
-        is_reduced=reduced_size(*image.size, max_side_px) is not None,
-        file_format=file_format,
-        is_lossy=file_format in _LOSSY_FORMATS and content[12:16] != _LOSSLESS_WEBP,
-        is_plain=is_plain,
-        complaint=complaint,
-    )
-
-
-def _complaint(file_format: str, content: bytes) -> str:
-    """What Pillow keeps to itself, and whatever is harmless of it.
-
-    Raises:
-        UnreadableImageError: for what is to be seen.
+    A PNG has to be loaded.
     """
-    reason = fault_of_heif(content) if file_format == HEIF_FORMAT else None
-    if reason is not None:
-        raise UnreadableImageError(reason)
-    checks = {"JPEG": fault_of_jpeg, "MPO": fault_of_jpeg, "PNG": fault_of_png}
-    fault = checks[file_format](content) if file_format in checks else None
-    if fault is not None and fault.reason:
-        raise UnreadableImageError(fault.reason)
-    return fault.message if fault is not None else ""
+    if (
+        2 <= _orientation(image) <= 8
+        or needed_profile(image) is not None
+        or image.mode != "RGB"
+        or "transparency" in image.info
+        or getattr(image, "n_frames", 1) != 1
+    ):
+        return False
+    # Decoders differ about a missing end, even where no pixel is missing.
+    if image.format == "JPEG":
+        return content.rstrip(b"\x00").endswith(_END_OF_JPEG)
+    # Pillow shows 16-bit color as 8-bit RGB; the file's header has the true depth.
+    is_png = image.format == "PNG" and content[24:26] == _PNG_OF_8_BIT_RGB
+    return is_png and content.endswith(_END_OF_PNG)
 
 
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
-    except Exception:  # A damaged EXIF block says nothing about the pixels.
+    except Exception:  # A damaged EXIF block does not affect the pixels.
         return 1

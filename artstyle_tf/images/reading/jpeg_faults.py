@@ -1,7 +1,7 @@
-"""What is missing or damaged in a JPEG that decoders show all the same.
+"""Missing or damaged parts of a JPEG that decoders show all the same.
 
-libjpeg fills what a file does not give with gray and only warns. Its warnings are taken here for
-each file by itself, so that none reaches the terminal without a file's name.
+libjpeg fills missing data with gray and only warns. Its warnings are captured here per file, so
+that none is printed without a file's name.
 
 Sources: ITU-T T.81 (1992), sections B.2 and G.1 (markers, progressive scans); libjpeg's jerror.h.
 """
@@ -9,23 +9,23 @@ Sources: ITU-T T.81 (1992), sections B.2 and G.1 (markers, progressive scans); l
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 import numpy as np
 import simplejpeg
 
+from artstyle_tf.images.reading.file_faults import FileFault
 from artstyle_tf.images.reading.jpeg_scans import JpegScans, read_scans
 
 NOTICEABLE_SHARE = 0.01
-"""A JPEG that lacks this much of its area is not used."""
+"""A JPEG of which this share of the area is missing is not used."""
 
-# On 604 paintings, photographs and cartoons: 1.8 % of the whole ones have such a seam, and 91 % of
-# those with 1 to 20 wrong bytes in the middle that have left bytes over.
+# On 604 paintings, photographs and cartoons: 1.8 % of the intact ones have such a seam, and 91 % of
+# those with 1 to 20 wrong bytes in the middle after which bytes are left over.
 _SEAM = 1.3
 _TIMES_OTHER_SEAMS = 1.15
 _ROUNDING = 1.0  # levels, so that flat areas have no seam
-_NOISE = 4.0  # levels that lines next to each other differ by anyway
-_FEWEST_BORDERS = 3
+_NOISE = 4.0  # levels by which adjacent lines differ anyway
+_MIN_BORDERS = 3
 
 # A block whose coefficients are all zero, also after the inversion of CMYK.
 _FILLED_LEVELS = (127, 128)
@@ -38,47 +38,27 @@ _END_OF_IMAGE = b"\xff\xd9"
 _DAMAGED_PIXELS = "the file is damaged (not all of its pixel data could be decoded)"
 
 
-@dataclass(frozen=True)
-class JpegFault:
-    """What is wrong with a JPEG.
+def fault_of_jpeg(jpeg: bytes) -> FileFault | None:
+    """Decode a JPEG at an eighth of its size, which takes half the time, and check the warnings.
 
-    Attributes:
-        message: of the decoder, or what its markers say.
-        reason: why the image cannot be used; "" if nothing is to be seen of the fault.
-    """
-
-    message: str
-    reason: str = ""
-
-
-def fault_of_jpeg(jpeg: bytes) -> JpegFault | None:
-    """Decodes a JPEG at an eighth of its size, which takes half the time, and takes the warnings.
-
-    Damage that leaves no trace in how many bytes are read cannot be seen: a JPEG has no checksum.
-
-    Args:
-        jpeg: a file that begins like a JPEG.
+    Damage that does not change how many bytes are read cannot be detected: a JPEG has no checksum.
 
     Returns:
-        The last thing the decoder complained of; None if it has no complaint, and for what it
-        cannot decode at all, which other decoders reject by themselves.
+        The flaw, with the decoder's last warning; None if there is no warning, and for files that
+        cannot be decoded at all, which other decoders reject by themselves.
     """
     scans = read_scans(jpeg)
     if scans is None:
         return None
-    message = _complaint(jpeg, scans)
+    message = _last_warning(jpeg, scans)
     if scans.inexact_share > 0:
-        # Cut between two scans, or before the last ones: a decoder shows what it has.
-        return JpegFault(message or "scans are missing", _reason_of_missing_scans(jpeg, scans))
-    return JpegFault(message, _reason(jpeg, scans, message)) if message else None
+        # Cut between two scans, or before the last ones: a decoder shows the scans it has.
+        return FileFault(message or "scans are missing", _reason_of_missing_scans(jpeg, scans))
+    return FileFault(message, _reason(jpeg, scans, message)) if message else None
 
 
 def is_whole_jpeg(jpeg: bytes) -> bool:
-    """Whether a JPEG can be decoded, and nothing is to be said of it.
-
-    Args:
-        jpeg: a file that begins like a JPEG.
-    """
+    """Return whether a JPEG can be decoded without any warning."""
     scans = read_scans(jpeg)
     if scans is None or scans.inexact_share > 0:
         return False
@@ -89,8 +69,8 @@ def is_whole_jpeg(jpeg: bytes) -> bool:
     return True
 
 
-def _complaint(jpeg: bytes, scans: JpegScans) -> str:
-    """The decoder's last warning; "" for none, and for errors that end the decoding."""
+def _last_warning(jpeg: bytes, scans: JpegScans) -> str:
+    """Return the decoder's last warning; "" for none, and for errors that end the decoding."""
     try:
         _decode(jpeg, scans, strict=True)
     except ValueError as error:
@@ -111,7 +91,7 @@ def _reason_of_missing_scans(jpeg: bytes, scans: JpegScans) -> str:
 
 
 def _reason(jpeg: bytes, scans: JpegScans, message: str) -> str:
-    """Why an image with a complaint cannot be used, or ""."""
+    """Return why an image with a warning cannot be used, or ""."""
     if any(word in message for word in _HARMLESS):
         return ""
     if any(word in message for word in _DAMAGED):
@@ -129,8 +109,8 @@ def _reason_of_early_end(jpeg: bytes, scans: JpegScans) -> str:
         if scans.last_adds_detail:
             return "the file is cut off: its last scan, which adds detail, ends early"
         before_last = jpeg[: scans.last_scan] + _END_OF_IMAGE
-        return _DAMAGED_PIXELS if _complaint(before_last, scans) else ""
-    # Where data is missing in the middle, what follows has moved up, and the end is filled.
+        return _DAMAGED_PIXELS if _last_warning(before_last, scans) else ""
+    # Where data is missing in the middle, the rest has moved up, and the end is filled.
     return _reason_of_seam(jpeg, scans) if filled > 0 else ""
 
 
@@ -142,22 +122,22 @@ def _reason_of_extraneous_bytes(jpeg: bytes, scans: JpegScans, message: str) -> 
     if is_padding or end < scans.first_pixels:
         return ""
     if marker != _END_OF_IMAGE:
-        # Encoders put nothing between scans or restart intervals: pixels have lost their place.
+        # Encoders put nothing between scans or restart intervals: pixels are displaced.
         return _DAMAGED_PIXELS
-    # What is left over of the last refinement is not to be seen.
+    # A rest of the last refinement is not visible.
     return "" if scans.is_progressive else _reason_of_seam(jpeg, scans)
 
 
 def _reason_of_seam(jpeg: bytes, scans: JpegScans) -> str:
-    """Data that is damaged displaces all that follows, and mostly changes its colors."""
-    place = _seam(jpeg, scans)
-    if place is None:
+    """Return the reason for a seam: damage displaces and mostly discolors all that follows."""
+    seam = _find_seam(jpeg, scans)
+    if seam is None:
         return ""
-    return f"the file is damaged: the lower {1 - place:.0%} are displaced or discolored"
+    return f"the file is damaged: the lower {1 - seam:.0%} are displaced or discolored"
 
 
 def _filled_share(jpeg: bytes, scans: JpegScans) -> float:
-    """Share of the area that the decoder has filled for want of data.
+    """Return the share of the area that the decoder has filled because data is missing.
 
     With restart markers parts in the middle can be missing; without them it is always the end.
     """
@@ -168,7 +148,7 @@ def _filled_share(jpeg: bytes, scans: JpegScans) -> float:
     is_filled = np.logical_and.reduce(np.isin(pixels, _FILLED_LEVELS), axis=2)
     if scans.has_restarts:
         return float(is_filled.mean())
-    # Blocks come in lines of the height of an MCU, which is one or two pixels here.
+    # Blocks are ordered in lines of the height of an MCU, which is one or two pixels here.
     high = scans.mcu_height_px // 8
     tops = np.arange(0, len(is_filled), high)
     in_order = np.logical_and.reduceat(is_filled, tops, axis=0).ravel()
@@ -176,15 +156,12 @@ def _filled_share(jpeg: bytes, scans: JpegScans) -> float:
     return float(filled_at_end / len(in_order))
 
 
-def _seam(jpeg: bytes, scans: JpegScans) -> float | None:
-    """Looks for a place in the order of the blocks where an image breaks.
+def _find_seam(jpeg: bytes, scans: JpegScans) -> float | None:
+    """Find the position in the order of the blocks where an image breaks, as a share of its height.
 
-    Lines of pixels on both sides of a border of blocks are compared with lines beside it. The
-    border steps down by one line of blocks where the damage begins. An image that has such lines
-    within its blocks, too, is made of straight edges.
-
-    Returns:
-        Where it breaks, as a share of its height; None if it is whole.
+    The change across a border of blocks is compared with the change beside it. The border steps
+    down by one line of blocks where the damage begins. An image that has such lines within its
+    blocks, too, consists of straight edges. Returns None without a seam.
     """
     try:
         pixels = simplejpeg.decode_jpeg(jpeg, colorspace=_colorspace(scans), strict=False)
@@ -194,7 +171,7 @@ def _seam(jpeg: bytes, scans: JpegScans) -> float | None:
     changes *= 3 / pixels.shape[2]
     height, width = changes.shape
     borders = np.arange(scans.mcu_height_px - 1, height - 2, scans.mcu_height_px)
-    if len(borders) < _FEWEST_BORDERS:
+    if len(borders) < _MIN_BORDERS:
         return None
     beside = np.maximum(changes[borders - 1], changes[borders + 1])
     seams = _times_as_large(
@@ -215,7 +192,7 @@ def _times_as_large(across: np.ndarray, beside: np.ndarray) -> np.ndarray:
 
 
 def _along_steps(changes: np.ndarray, mcu_width_px: int) -> np.ndarray:
-    """Sums along each border that goes on as the next one left of a block: [N, W] -> [N - 1, K]."""
+    """Sum along each border that steps down to the next one at a block: [N, W] -> [N - 1, K]."""
     starts = np.arange(0, changes.shape[1], mcu_width_px)
     blocks = np.add.reduceat(changes, starts, axis=1)
     left = np.pad(np.cumsum(blocks, axis=1), ((0, 0), (1, 0)))
@@ -223,10 +200,10 @@ def _along_steps(changes: np.ndarray, mcu_width_px: int) -> np.ndarray:
 
 
 def _decode(jpeg: bytes, scans: JpegScans, *, strict: bool) -> np.ndarray:
-    """uint8 [H / 8, W / 8, C]."""
+    """Decode at an eighth of the size: uint8 [H / 8, W / 8, C]."""
     colorspace = _colorspace(scans)
     if strict and colorspace == "RGB":
-        colorspace = "GRAY"  # spares the colors, though not their decoding
+        colorspace = "GRAY"  # saves the color conversion, though not the decoding of the colors
     return simplejpeg.decode_jpeg(
         jpeg, colorspace=colorspace, min_height=1, min_width=1, strict=strict
     )

@@ -1,4 +1,4 @@
-"""The markers of a JPEG: which scans it has, and what they leave out.
+"""The markers of a JPEG: which scans it has, and which bits are missing.
 
 Source: ITU-T T.81 (1992), sections B.2 and G.1.
 """
@@ -21,17 +21,17 @@ _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 @dataclass
 class JpegScans:
-    """What the markers of a JPEG say.
+    """The content of a JPEG's markers.
 
     Attributes:
         is_progressive: whether scans refine each other.
         num_components: 1 for gray, 3 for color, 4 for CMYK.
-        mcu_width_px: of a minimum coded unit, in pixels.
-        mcu_height_px: of a minimum coded unit, in pixels.
-        has_restarts: whether pixel data can go on behind what is missing.
+        mcu_width_px: width of a minimum coded unit, in pixels.
+        mcu_height_px: its height.
+        has_restarts: whether pixel data can continue after a missing part.
         first_pixels: position of the first pixel data.
         last_scan: position of the marker of the last scan.
-        last_adds_detail: whether the last scan is the first to give some coefficients.
+        last_adds_detail: whether the last scan is the first with some of the coefficients.
         lowest_bits: for each component and coefficient the lowest bit that was sent.
     """
 
@@ -47,12 +47,12 @@ class JpegScans:
 
     @property
     def inexact_share(self) -> float:
-        """Share of the coefficients of which bits were never sent."""
+        """Return the share of the coefficients of which bits were never sent."""
         return self._share_above(0)
 
     @property
     def absent_share(self) -> float:
-        """Share of the coefficients of which no bit was sent."""
+        """Return the share of the coefficients of which no bit was sent."""
         return self._share_above(_NOTHING_SENT - 1)
 
     def _share_above(self, bit: int) -> float:
@@ -61,10 +61,10 @@ class JpegScans:
 
 
 def read_scans(jpeg: bytes) -> JpegScans | None:
-    """Walks through the markers up to the end of the image.
+    """Read the markers up to the end of the image.
 
     Returns:
-        What they say; None if there is no frame, no scan, or a frame of a kind that Pillow cannot
+        Their content; None without a frame or a scan, or for a kind of frame that Pillow cannot
         read either.
     """
     scans: JpegScans | None = None
@@ -97,7 +97,7 @@ def _read_frame(segment: bytes, *, is_progressive: bool) -> JpegScans | None:
     components = [segment[at : at + 3] for at in range(6, len(segment) - 2, 3)]
     if not components or len(segment) < 6 or len(components) != segment[5]:
         return None
-    # The blocks of one component alone come one by one, whatever its sampling.
+    # The blocks of a single component are stored one by one, independent of its sampling.
     is_alone = len(components) == 1
     return JpegScans(
         is_progressive=is_progressive,
@@ -113,7 +113,7 @@ def _read_frame(segment: bytes, *, is_progressive: bool) -> JpegScans | None:
 
 
 def _note_scan(scans: JpegScans, segment: bytes) -> None:
-    """Takes down which coefficients a scan sends, and how far."""
+    """Record which coefficients a scan sends, and down to which bit."""
     count = segment[0] if segment else 0
     if len(segment) < 4 + 2 * count:
         return

@@ -1,4 +1,4 @@
-"""What large images may take: how many pixels, and how much memory at once."""
+"""Limits for large images: number of pixels, and memory at once."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from PIL import Image
 MAX_PIXELS = 100_000_000
 """Larger images are refused: 100 million pixels are 300 MB once decoded."""
 
-# What some decoders hold while they work; with these limits none takes more than a gigabyte.
+# Memory of some decoders; with these limits none takes more than a gigabyte.
 _MOST_BYTES_WHILE_LOADING = 800_000_000
 _BYTES_PER_PIXEL_WHILE_LOADING = {"WEBP": 20, "AVIF": 12, "HEIF": 12, "progressive": 10}
 
 _LARGE_PIXELS = 16_000_000
 
-# Pillow takes memory in blocks of 16 MiB, which the C library keeps for itself when they are given
-# back, for each thread anew. Larger ones go back to the system.
+# Pillow allocates blocks of 16 MiB, which the C library keeps after they are freed, for each thread
+# anew. Larger ones are returned to the system.
 _BYTES_OF_A_BLOCK = 128 * 2**20
 Image.core.set_block_size(_BYTES_OF_A_BLOCK)
 
@@ -27,12 +27,7 @@ _turn: contextlib.AbstractContextManager[Any] = threading.Lock()
 
 
 def most_pixels(image: Image.Image, max_pixels: int) -> int:
-    """The limit for an image that is open but not loaded.
-
-    Args:
-        image: whose format counts.
-        max_pixels: for formats in general; another limit than `MAX_PIXELS` is taken as it is.
-    """
+    """Return the limit for an open image of its format; only `MAX_PIXELS` is lowered by format."""
     if max_pixels != MAX_PIXELS:
         return max_pixels
     kind = "progressive" if image.info.get("progressive") else image.format
@@ -44,16 +39,12 @@ def most_pixels(image: Image.Image, max_pixels: int) -> int:
 
 @contextlib.contextmanager
 def alone_if_large(num_pixels: int) -> Iterator[None]:
-    """Lets only one large image of all threads and workers be in memory while the body works."""
+    """Run the body for one large image at a time, among all threads and workers."""
     with _turn if num_pixels > _LARGE_PIXELS else contextlib.nullcontext():
         yield
 
 
 def share_turns(turn: contextlib.AbstractContextManager[Any]) -> None:
-    """Makes this process wait for others before it decodes a large image.
-
-    Args:
-        turn: a lock that all of them have.
-    """
+    """Share the lock `turn` for large images with other processes."""
     global _turn
     _turn = turn

@@ -1,4 +1,4 @@
-"""What a PNG says about its colors other than by a profile: gamma, primaries, a transparent gray.
+"""Colors of a PNG that are declared without a profile: gamma, primaries, a transparent gray.
 
 Sources: Portable Network Graphics, third edition (W3C 2025), sections 11.3.1.1 and 11.3.2;
 ICC.1:2022 (profiles); Lindbloom, "RGB/XYZ Matrices" and "Chromatic Adaptation" (Bradford).
@@ -25,13 +25,10 @@ _FEWER_BITS = {"L;2": 3, "L;4": 15}
 
 
 def described_profile(image: Image.Image) -> bytes | None:
-    """A color profile made of the gamma and the primaries that a PNG declares.
+    """Build an ICC profile from the gamma and the primaries that a loaded PNG declares.
 
-    Args:
-        image: a PNG that is loaded; an embedded profile, which goes before these, is not looked at.
-
-    Returns:
-        An ICC profile; None if nothing is declared, or nothing but what sRGB has.
+    An embedded profile, which takes precedence, is ignored here. Returns None if nothing is
+    declared that differs from sRGB.
     """
     gamma, primaries = image.info.get("gamma"), image.info.get("chromaticity")
     if not gamma or "srgb" in image.info or not _LEAST_GAMMA <= gamma <= _MOST_GAMMA:
@@ -48,11 +45,7 @@ def described_profile(image: Image.Image) -> bytes | None:
 
 
 def scale_transparent_gray(image: Image.Image) -> None:
-    """Gives a transparent gray of 2 or 4 bits as many levels as Pillow gives the pixels.
-
-    Args:
-        image: a PNG that is open but not loaded.
-    """
+    """Scale the transparent gray of an unloaded PNG of 2 or 4 bits as Pillow scales its pixels."""
     transparency = image.info.get("transparency")
     tiles = getattr(image, "tile", None)
     levels = _FEWER_BITS.get(str(tiles[0][3])) if tiles else None
@@ -61,7 +54,7 @@ def scale_transparent_gray(image: Image.Image) -> None:
 
 
 def _columns(primaries: tuple[float, ...]) -> list[np.ndarray] | None:
-    """XYZ of red, green and blue under D50, from x and y of white, red, green and blue."""
+    """Compute XYZ of red, green, blue under D50 from x and y of white, red, green and blue."""
     points = np.asarray(primaries, dtype=np.float64).reshape(4, 2)
     if (points[:, 1] <= 0).any():
         return None
@@ -77,7 +70,7 @@ def _columns(primaries: tuple[float, ...]) -> list[np.ndarray] | None:
 
 
 def _profile(color_space: bytes, exponent: float, columns: list[np.ndarray]) -> bytes:
-    """A display profile of version 2: light is the sample to the power of the exponent."""
+    """Build a display profile of version 2: light is the sample to the power of the exponent."""
     curve = b"curv\0\0\0\0" + struct.pack(">IHxx", 1, min(round(exponent * 256), 0xFFFF))
     name = b"as declared\0"
     tags = [

@@ -18,24 +18,15 @@ _QUALITY = 70
 
 
 def thumbnail_uris(files: Sequence[Path], side_px: int, reporter: Reporter) -> Iterator[str | None]:
-    """A small image of each file, in their order; None where there is no such image any more.
-
-    Args:
-        files: prepared images: plain RGB files.
-        side_px: longer side of the small images.
-        reporter: where progress goes.
-    """
-    made = map_in_threads(lambda file: _thumbnail_uri(file, side_px), files, num_threads=_THREADS)
-    return iter(reporter.track(made, total=len(files), description="Making thumbnails"))
+    """Yield a thumbnail of each prepared image, longer side `side_px`; None for a missing file."""
+    uris = map_in_threads(lambda file: _thumbnail_uri(file, side_px), files, num_threads=_THREADS)
+    return iter(reporter.track(uris, total=len(files), description="Creating thumbnails"))
 
 
 def image_uri(image: Image.Image | np.ndarray) -> str:
-    """An image as a data URI.
+    """Encode an image, or uint8 [H, W, 3], as a data URI.
 
     WebP takes two thirds of the bytes of a JPEG that looks the same.
-
-    Args:
-        image: as it is, or uint8 [H, W, 3].
     """
     if isinstance(image, np.ndarray):
         image = Image.fromarray(image)

@@ -1,14 +1,14 @@
-"""albumentations, imported the way this program wants it.
+"""Import albumentations without network access and without OpenCV's threads.
 
-In a module of its own, because the import takes a quarter of a second: `augmentation` comes here
-when it has something to change, and trials find it preloaded.
+A separate module, because the import takes a quarter of a second: `augmentation` imports it at
+first use, and tuning preloads it for its trials.
 """
 
 from __future__ import annotations
 
 import os
 
-# Without this variable the import asks the network for a newer version.
+# Without this variable the import checks the network for a newer version.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import albumentations
@@ -16,5 +16,5 @@ import cv2
 
 __all__ = ["albumentations"]
 
-# Callers work on many images at once; OpenCV's own threads would only fight over the cores.
+# Callers process many images at once; OpenCV's own threads would only compete for the cores.
 cv2.setNumThreads(1)

@@ -1,4 +1,4 @@
-"""Dividing images for cross-validation: each is judged once, by who has not learned it."""
+"""Divide images for cross-validation: each is evaluated once, by a model not trained on it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from artstyle_tf.images.index.ties import Ties, size_in_words
 from artstyle_tf.images.splits.stratification import stratify
 from artstyle_tf.system.errors import ArtstyleError
 
-# One to be judged, one to decide by, one to learn from.
-_FEWEST_CLUSTERS = 3
+# One each for test, validation and training.
+_MIN_CLUSTERS = 3
 
 
 def check_folds(
@@ -23,14 +23,14 @@ def check_folds(
     class_names: Sequence[str],
     ties: Ties | None = None,
 ) -> None:
-    """Whether every style can be learned from and judged in turn.
+    """Check that every style can be trained on and evaluated in turn.
 
     Args:
         labels: int [N], class ids.
         clusters: int [N], equal for images that must not be in two folds.
-        num_folds: folds.
+        num_folds: K.
         class_names: of the class ids.
-        ties: what makes the clusters, for the message.
+        ties: the origin of the clusters, for the message.
 
     Raises:
         ArtstyleError: naming the styles that are too small, and what ties their images.
@@ -43,11 +43,11 @@ def check_folds(
         raise ArtstyleError(
             f"The images cannot be divided into {num_folds} folds",
             received=examples(small.values()),
-            expected=f"at least {num_folds} images of a style, in at least {_FEWEST_CLUSTERS} "
+            expected=f"at least {num_folds} images of a style, in at least {_MIN_CLUSTERS} "
             "groups (an image without siblings is a group of its own)",
-            fix=f"{remedy}; or take the style's folder away"
+            fix=f"{remedy}; or remove the style's folder"
             if remedy
-            else "take fewer folds, add images to the style, or take its folder away",
+            else "use fewer folds, add images to the style, or remove its folder",
         )
 
 
@@ -61,16 +61,9 @@ def check_learned_in_every_fold(
     seeds: Iterable[int],
     ties: Ties | None = None,
 ) -> None:
-    """Whether every style is learned from whichever fold is left out: large groups may prevent it.
+    """Check that every style has training images for each fold, which large groups may prevent.
 
-    Args:
-        labels: int [N], class ids in [0, C).
-        clusters: int [N], equal for images that must not be in two folds.
-        num_folds: folds.
-        class_names: of the class ids.
-        validation_fraction: as for `split_fold`.
-        seeds: of the repeats.
-        ties: what makes the clusters, for the message.
+    Arguments as for `check_folds` and `split_fold`; `seeds` are those of the repeats.
 
     Raises:
         ArtstyleError: naming the first fold and the styles.
@@ -81,20 +74,19 @@ def check_learned_in_every_fold(
             splits = split_fold(
                 labels, clusters, folds, number, validation_fraction=validation_fraction, seed=seed
             )
-            learned = np.bincount(labels[splits == "train"], minlength=len(class_names))
+            trained = np.bincount(labels[splits == "train"], minlength=len(class_names))
             lacking = {
-                label: _size_in_words(labels == label, clusters, name, ties)
+                name: _size_in_words(labels == label, clusters, name, ties)
                 for label, name in enumerate(class_names)
-                if not learned[label]
+                if not trained[label]
             }
             if lacking:
-                names = [class_names[label] for label in lacking]
                 raise ArtstyleError(
                     f"The images cannot be divided into {num_folds} folds",
-                    received=f"nothing of {examples(names)} to learn from when fold "
-                    f"{number + 1} is left out: {examples(lacking.values())}",
+                    received=f"no training image of {examples(lacking)} when fold {number + 1} is "
+                    f"left out: {examples(lacking.values())}",
                     expected="images of every style in several groups that are not too large",
-                    fix="add images of other groups, try another seed, or take the style away",
+                    fix="add images of other groups, try another seed, or remove the style",
                 )
 
 
@@ -106,23 +98,15 @@ def too_small_for_folds(
     class_names: Sequence[str],
     ties: Ties | None = None,
 ) -> dict[int, str]:
-    """Find the styles that cannot be learned and evaluated in turn.
-
-    Args:
-        labels: int [N], class ids.
-        clusters: int [N], equal for images that must not be in two folds.
-        num_folds: folds.
-        class_names: of the class ids.
-        ties: what makes the clusters, for the words.
+    """Find the styles that cannot be trained on and evaluated in turn; arguments as `check_folds`.
 
     Returns:
-        Class id -> name and size of the style, in words, and what ties its images.
+        Class id -> name and size of the style, and what ties its images, as text.
     """
     small = {}
     for label, name in enumerate(class_names):
         of_class = clusters[labels == label]
-        num_clusters = len(np.unique(of_class))
-        if len(of_class) < num_folds or num_clusters < _FEWEST_CLUSTERS:
+        if len(of_class) < num_folds or len(np.unique(of_class)) < _MIN_CLUSTERS:
             small[label] = _size_in_words(labels == label, clusters, name, ties)
     return small
 
@@ -136,16 +120,10 @@ def _size_in_words(members: np.ndarray, clusters: np.ndarray, name: str, ties: T
 def assign_folds(
     labels: np.ndarray, clusters: np.ndarray, *, num_folds: int, seed: int
 ) -> np.ndarray:
-    """Divides every class evenly, and no cluster.
+    """Divide every class evenly among K folds without dividing a cluster: int [N], in [0, K).
 
-    Args:
-        labels: int [N], in [0, C).
-        clusters: int [N], equal for images that must not be in two folds.
-        num_folds: K.
-        seed: of the shuffling.
-
-    Returns:
-        int [N], in [0, K).
+    Class ids, the labels, are int [N]; clusters int [N], equal for images that must not be in two
+    folds.
     """
     shares = np.full(num_folds, 1.0 / num_folds)
     return stratify(labels, clusters, shares, np.random.default_rng([seed, num_folds]))
@@ -160,18 +138,9 @@ def split_fold(
     validation_fraction: float,
     seed: int,
 ) -> np.ndarray:
-    """The splits in which one fold is judged.
+    """Return str [N]: "test" for one of the folds from `assign_folds`, "val" or "train" for others.
 
-    Args:
-        labels: int [N], in [0, C).
-        clusters: int [N], equal for images that must not be in two splits.
-        folds: int [N], from `assign_folds`.
-        number: of the fold to judge.
-        validation_fraction: share of the other images that decides when to stop.
-        seed: of the shuffling.
-
-    Returns:
-        str [N]: "test" for the fold, "val" or "train" for the others.
+    `validation_fraction` is the share of the other images for model selection.
     """
     splits = np.full(len(labels), "test", dtype=object)
     others = folds != number

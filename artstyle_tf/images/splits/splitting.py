@@ -1,4 +1,4 @@
-"""Which images are learned from, which decide, which judge."""
+"""Split images into training, validation and test images."""
 
 from __future__ import annotations
 
@@ -29,17 +29,14 @@ SPLITS = ("train", "val", "test")
 def split_images(
     images: pd.DataFrame, *, fractions: Mapping[str, float], seed: int
 ) -> pd.DataFrame:
-    """Splits every class by the same fractions and keeps groups together.
+    """Split every class by the same fractions and keep groups together, see `stratify`.
 
-    A group, files with the same bytes and images that look the same never lie in two splits: a
-    score on an image whose sibling was learned from flatters. Groups of several images are placed
-    first, the largest ones first, each where the classes lack most; single images then fill up
-    what is missing. Without groups every class is therefore divided exactly (by largest
-    remainders).
+    A group, files with the same bytes and images that look the same never lie in two splits: the
+    score of an image whose sibling was trained on is inflated.
 
     Args:
         images: columns path and label; group, digest and looks_like if known.
-        fractions: split -> share; shares add up to 1, a split that is left out gets none.
+        fractions: split -> share; shares add up to 1, a missing split has none.
         seed: of the shuffling. The result depends on it and on the images, not on their order.
 
     Returns:
@@ -47,7 +44,7 @@ def split_images(
 
     Raises:
         ArtstyleError: if a class has too few images, or too few groups, for its share of each
-            split, or the fractions are none.
+            split, or the fractions are invalid.
     """
     splits, shares = _checked_fractions(fractions)
     ordered = images.sort_values("path")
@@ -64,16 +61,9 @@ def split_images(
 def split_what_can_be(
     images: pd.DataFrame, *, fractions: Mapping[str, float], seed: int, reporter: Reporter
 ) -> pd.DataFrame:
-    """Split images that are only looked at: styles too small to be split stay whole, in train.
+    """Split images that are only analyzed: styles too small to be split are put into train.
 
-    Args:
-        images: as for `split_images`.
-        fractions: likewise.
-        seed: likewise.
-        reporter: told what is not split.
-
-    Returns:
-        A copy with the column split, one of `SPLITS`.
+    Arguments and result as for `split_images`; the reporter gets a warning about such styles.
     """
     splits, _ = _checked_fractions(fractions)
     ties = _ties(images)
@@ -84,10 +74,10 @@ def split_what_can_be(
     divided = images.assign(split="train")
     if small:
         labels = images["label"].to_numpy()
-        told = (f"{style}{ties.why_so_few(labels == style)}" for style in small)
+        named = (f"{style}{ties.why_so_few(labels == style)}" for style in small)
         reporter.warn(
             f"Too small to be split, and therefore whole among the training images: "
-            f"{examples(told)}."
+            f"{examples(named)}."
         )
     if not is_small.all():
         try:
@@ -96,37 +86,32 @@ def split_what_can_be(
             reporter.warn(f"All images count as training images. {error}")
             return divided
         divided.loc[found.index, "split"] = found["split"]
-        # A copy of an image that was split goes where that one is.
+        # A copy of a split image belongs to the same split.
         split_of_group = found["split"].groupby(groups[found.index]).first()
-        theirs = groups[is_small].map(split_of_group)
-        divided.loc[theirs.dropna().index, "split"] = theirs.dropna()
+        of_small = groups[is_small].map(split_of_group).dropna()
+        divided.loc[of_small.index, "split"] = of_small
     return divided
 
 
 def write_split(images: pd.DataFrame, path: Path) -> None:
-    """Writes path, label, split and group as CSV, so that the split can be read and given again.
-
-    Args:
-        images: what `split_images` or `read_split` returned.
-        path: the CSV file.
+    """Write path, label, split and group as CSV for `read_split`.
 
     Raises:
         ArtstyleError: if it cannot be written.
     """
-    columns = ["path", "label", "split", "group"]
-    table = images.sort_values("path")[columns]
+    table = images.sort_values("path")[["path", "label", "split", "group"]]
     write_text(Path(path), csv_text(table))
 
 
 def read_split(path: Path, index: ImageIndex, reporter: Reporter = SILENT) -> pd.DataFrame:
-    """Applies a given split file to the images on disk.
+    """Apply a given split file to the images on disk.
 
     Args:
         path: CSV file with the columns path, label, split and perhaps group. Its paths are
             relative to the images' root or to the file's own folder, or absolute. Its groups
             replace those of the index.
         index: the images on disk.
-        reporter: gets a warning about images that the file leaves out.
+        reporter: gets a warning about images that the file does not name.
 
     Returns:
         The index's images that the file names, sorted by path, with the column split.
@@ -139,32 +124,37 @@ def read_split(path: Path, index: ImageIndex, reporter: Reporter = SILENT) -> pd
     images = index.images.merge(table, on="path")
     names = set(index.images["label"])
     agrees = [
-        _is_called(style, listed, names)
+        _is_named(style, listed, names)
         for style, listed in zip(images["label"], images["listed_label"], strict=True)
     ]
     contradicting = images[~np.array(agrees, dtype=bool)]
     _refuse(
         f"The split file {path} contradicts the folders",
-        contradicting["path"] + " is called " + contradicting["listed_label"],
+        contradicting["path"] + " is labeled " + contradicting["listed_label"],
         expected="the name of the style folder in the column label",
     )
     for split in ("train", "val"):
         if split not in set(images["split"]):
             raise ArtstyleError(
                 f"The split file {path} has no image in {split}",
-                expected="images in train, to learn from, and in val, to decide by",
+                expected="images in train, for training, and in val, for model selection",
             )
     if "listed_group" in images:
         listed = images["listed_group"].where(
             images["listed_group"].str.strip() != "", images["group"]
         )
         images["group"] = with_one_spelling(listed, list(images["path"]))
-    _warn_about_what_is_left_out(path, index, images, reporter)
+    left_out = sorted(set(index.images["path"]).difference(images["path"]))
+    if left_out:
+        reporter.warn(
+            f"{len(left_out)} images are left out because {path} does not name them:"
+            f" {examples(left_out)}."
+        )
     return images[[*index.images.columns, "split"]].sort_values("path", ignore_index=True)
 
 
 def _matched_rows(path: Path, index: ImageIndex) -> pd.DataFrame:
-    """The rows of a split file, with path as in the index and listed_label, listed_group, split."""
+    """Read a split file, with path as in the index and listed_label, listed_group, split."""
     table = read_image_table(path, columns=("path", "label", "split"), what="split file")
     table["split"] = table["split"].str.strip()
     _refuse(
@@ -186,14 +176,14 @@ def _matched_rows(path: Path, index: ImageIndex) -> pd.DataFrame:
         table.loc[table["match"].duplicated(), "path"],
         fix="keep one row per image",
     )
-    # Other columns of the file are its owner's business and could be called like one of ours.
+    # Other columns of the file are ignored; their names could equal those of the index.
     table["path"] = table["match"].astype(known.dtype)
-    ours = [column for column in ("path", "label", "split", "group") if column in table]
-    return table[ours].rename(columns={"label": "listed_label", "group": "listed_group"})
+    used = [column for column in ("path", "label", "split", "group") if column in table]
+    return table[used].rename(columns={"label": "listed_label", "group": "listed_group"})
 
 
-def _is_called(style: str, listed: str, names: set[str]) -> bool:
-    """Whether a cell names a style folder, perhaps with blanks or accents stored otherwise."""
+def _is_named(style: str, listed: str, names: set[str]) -> bool:
+    """Return whether a cell names a style folder, with any blanks and form of accents."""
     return style == listed or (listed not in names and same_text(style) == same_text(listed))
 
 
@@ -205,22 +195,11 @@ def _refuse(
         raise ArtstyleError(happened, received=received, expected=expected, fix=fix)
 
 
-def _warn_about_what_is_left_out(
-    path: Path, index: ImageIndex, images: pd.DataFrame, reporter: Reporter
-) -> None:
-    left_out = sorted(set(index.images["path"]).difference(images["path"]))
-    if left_out:
-        reporter.warn(
-            f"{len(left_out)} images are left out because {path} does not name them:"
-            f" {examples(left_out)}."
-        )
-
-
 def _checked_fractions(fractions: Mapping[str, float]) -> tuple[tuple[str, ...], np.ndarray]:
     values = list(fractions.values())
     if set(fractions) - set(SPLITS) or min(values, default=-1) < 0 or abs(sum(values) - 1) > 1e-6:
         raise ArtstyleError(
-            "These are no shares to split by",
+            "The shares of the splits are invalid",
             received=dict(fractions),
             expected="shares of train, val and test, none below 0, that add up to 1",
         )
@@ -229,7 +208,6 @@ def _checked_fractions(fractions: Mapping[str, float]) -> tuple[tuple[str, ...],
 
 
 def _ties(images: pd.DataFrame) -> Ties:
-    """What keeps images together: a group, a file's bytes, or that they look the same."""
     return Ties(
         images["path"],
         group=images.get("group"),
@@ -258,7 +236,7 @@ def _check_class_sizes(
         received=received,
         expected=f"at least {len(splits)} images of different groups, one for each of"
         f" {', '.join(splits)} (an image without siblings is a group of its own)",
-        fix=f"{remedy}; or take the style's folder away",
+        fix=f"{remedy}; or remove the style's folder",
     )
 
 

@@ -1,4 +1,4 @@
-"""Dividing labeled things by shares, without dividing groups."""
+"""Divide labeled items by shares, without dividing groups."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _ALMOST_NONE = 1e-6
 def stratify(
     labels: np.ndarray, groups: np.ndarray, shares: np.ndarray, generator: np.random.Generator
 ) -> np.ndarray:
-    """Divides every class by the same shares and keeps groups together.
+    """Divide every class by the same shares and keep groups together.
 
     Groups of several members are placed first, the largest ones first, each where its classes lack
-    most; then single members fill up what is missing. Without groups every class is therefore
-    divided exactly, by largest remainders. Last, a class that is missing in a part is given the
-    smallest group that another part can spare; if there is none, it stays missing.
+    most; then single members fill the gaps. Without groups every class is therefore divided
+    exactly, by largest remainders. Last, a part without a class gets the smallest group of it that
+    another part can spare; if there is none, the class stays missing.
 
     Args:
         labels: int [N], in [0, C). A class with fewer members than there are shares is in as many
@@ -35,7 +35,7 @@ def stratify(
 
 
 def _quotas(count: int, shares: np.ndarray) -> np.ndarray:
-    """Divides a number by largest remainders, at least one for each share if that is possible."""
+    """Divide a number by largest remainders, at least one for each share if that is possible."""
     exact = count * shares
     quotas = np.floor(exact + 1e-9).astype(int)
     # Stable, so that equal remainders go to train before val before test.
@@ -50,11 +50,7 @@ def _quotas(count: int, shares: np.ndarray) -> np.ndarray:
 def _place_groups(
     labels: np.ndarray, groups: np.ndarray, quotas: np.ndarray, generator: np.random.Generator
 ) -> np.ndarray:
-    """Places the groups of several images.
-
-    Returns:
-        int [N], the split's number, or -1 for the single images.
-    """
+    """Place the groups of several images: int [N], the split's number, or -1 for single images."""
     chosen = np.full(len(labels), -1)
     filled = np.zeros_like(quotas)
     order = np.argsort(groups, kind="stable")
@@ -64,9 +60,9 @@ def _place_groups(
     for images in sorted(shuffled, key=len, reverse=True):
         classes, counts = np.unique(labels[images], return_counts=True)
         # The growth of sum((filled - quota)^2 / quota), in which relative gaps count, and twice
-        # counts^2 / quota on top: a validation split that one artist fills judges that artist.
+        # counts^2 / quota on top: a validation split filled by one artist evaluates that artist.
         counts, gap = counts[:, None], filled[classes] - quotas[classes]
-        # A part that is to have none of a class takes it last.
+        # A part whose quota of a class is zero gets it last.
         quota = np.maximum(quotas[classes], _ALMOST_NONE)
         growth = counts * (2 * gap + counts + 2 * counts) / quota
         split = int(np.argmin(growth.sum(axis=0)))
@@ -83,15 +79,15 @@ def _place_single_images(
         single = generator.permutation(np.flatnonzero(of_class & (chosen == -1)))
         placed = chosen[of_class & (chosen != -1)]
         lacking = np.maximum(quota - np.bincount(placed, minlength=len(quota)), 0)
-        # More may be lacking than is left, where a group has overshot: then all lack a little.
+        # More may be lacking than is left, where a group exceeds a quota: then all lack a little.
         counts = _share_out(len(single), lacking)
         chosen[single] = np.repeat(np.arange(len(quota)), counts)
 
 
-def _share_out(count: int, wanted: np.ndarray) -> np.ndarray:
-    if count == 0 or count == wanted.sum():
-        return wanted if count else np.zeros_like(wanted)
-    exact = count * wanted / wanted.sum()
+def _share_out(count: int, quotas: np.ndarray) -> np.ndarray:
+    if count == 0 or count == quotas.sum():
+        return quotas if count else np.zeros_like(quotas)
+    exact = count * quotas / quotas.sum()
     shared = np.floor(exact).astype(int)
     shared[np.argsort(shared - exact, kind="stable")[: count - shared.sum()]] += 1
     return shared
@@ -100,12 +96,12 @@ def _share_out(count: int, wanted: np.ndarray) -> np.ndarray:
 def _give_every_class_to_every_split(
     chosen: np.ndarray, labels: np.ndarray, groups: np.ndarray, quotas: np.ndarray
 ) -> None:
-    """Moves the smallest possible group wherever a class is missing in a split."""
+    """Move the smallest possible group wherever a class is missing in a split."""
     counts = np.zeros_like(quotas)
     np.add.at(counts, (labels, chosen), 1)
     for label, split in np.argwhere(counts == 0):
         if counts[label, split]:
-            continue  # An earlier move has brought this class along.
+            continue  # An earlier move has added this class, too.
         candidates = []
         for group in np.unique(groups[labels == label]):
             members = groups == group

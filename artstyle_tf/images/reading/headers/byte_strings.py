@@ -1,29 +1,57 @@
-"""Bytes of a file as numbers, inside a TensorFlow graph.
+"""Bytes of a file as numbers, and the facts of its header, inside a TensorFlow graph.
 
-Nothing here fails on a short file: what lies beyond its end is zero.
+Nothing here fails on a short file: bytes beyond its end are zero.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import tensorflow as tf
 
 
-def length(content: tf.Tensor) -> tf.Tensor:
-    """Return the number of bytes of a scalar string: int32."""
-    return tf.strings.length(content)
+class ImageHeader(NamedTuple):
+    """Facts about one file, all of them scalar tensors.
+
+    Attributes:
+        width: int64, in pixels; 0 if no size was found.
+        height: int64.
+        exif: int32, where a block of EXIF begins, a TIFF header; 0 for none.
+        has_xmp: bool, whether XMP may contain an orientation where EXIF does not.
+        content: string, the bytes to decode; of an animation the first image only.
+        fault: string, why it must not be decoded; "" for no reason.
+    """
+
+    width: tf.Tensor
+    height: tf.Tensor
+    exif: tf.Tensor
+    has_xmp: tf.Tensor
+    content: tf.Tensor
+    fault: tf.Tensor
+
+
+def header_of(
+    content: tf.Tensor,
+    width: tf.Tensor,
+    height: tf.Tensor,
+    *,
+    exif: tf.Tensor | int = 0,
+    has_xmp: tf.Tensor | bool = False,
+    fault: tf.Tensor | str = "",
+) -> ImageHeader:
+    """Build a header with the dtypes that all formats share."""
+    return ImageHeader(
+        width=tf.cast(width, tf.int64),
+        height=tf.cast(height, tf.int64),
+        exif=tf.convert_to_tensor(exif, tf.int32),
+        has_xmp=tf.convert_to_tensor(has_xmp, tf.bool),
+        content=content,
+        fault=tf.convert_to_tensor(fault, tf.string),
+    )
 
 
 def bytes_at(content: tf.Tensor, position: tf.Tensor | int, count: int) -> tf.Tensor:
-    """Read some bytes.
-
-    Args:
-        content: scalar string.
-        position: int32 scalar; the first byte. Negative counts as the start.
-        count: of bytes, at least 1.
-
-    Returns:
-        int32 [count] in 0..255; zeros beyond the end.
-    """
+    """Read `count` >= 1 bytes at an int32 position, at least 0: int32 [count] in 0..255."""
     found = tf.strings.substr(content, _inside(content, position), count)
     return tf.cast(tf.io.decode_raw(found, tf.uint8, fixed_length=count), tf.int32)
 
@@ -40,11 +68,12 @@ def little_endian(digits: tf.Tensor) -> tf.Tensor:
 
 
 def _inside(content: tf.Tensor, position: tf.Tensor | int) -> tf.Tensor:
-    return tf.clip_by_value(tf.convert_to_tensor(position, tf.int32), 0, length(content))
+    position = tf.convert_to_tensor(position, tf.int32)
+    return tf.clip_by_value(position, 0, tf.strings.length(content))
 
 
 def has(content: tf.Tensor, position: tf.Tensor | int, mark: bytes) -> tf.Tensor:
-    """Whether some bytes stand at a position: bool scalar."""
+    """Compare the bytes at a position with a mark: bool scalar."""
     return tf.equal(tf.strings.substr(content, _inside(content, position), len(mark)), mark)
 
 
@@ -57,7 +86,7 @@ def part(content: tf.Tensor, begin: tf.Tensor | int, end: tf.Tensor) -> tf.Tenso
 def find(content: tf.Tensor, pattern: bytes) -> tf.Tensor:
     """Find where a pattern begins: int32 scalar, -1 if nowhere."""
     parts = tf.strings.split(content, pattern, maxsplit=1)
-    return tf.cond(tf.size(parts) > 1, lambda: length(parts[0]), lambda: tf.constant(-1))
+    return tf.cond(tf.size(parts) > 1, lambda: tf.strings.length(parts[0]), lambda: tf.constant(-1))
 
 
 def add_clipped(position: tf.Tensor, distance: tf.Tensor) -> tf.Tensor:

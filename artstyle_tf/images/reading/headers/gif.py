@@ -1,8 +1,8 @@
-"""GIF: the size, and the file cut off behind its first image.
+"""GIF: the size, and the file cut off after its first image.
 
-TensorFlow decodes all images of an animation before it takes the first one, so the others are cut
-off. It leaves transparent pixels black, so what says that there are some is left out, and their
-color is made white.
+TensorFlow decodes all images of an animation before it returns the first one, so the others are cut
+off. It leaves transparent pixels black, so the block that declares them is left out, and their
+color is set to white.
 
 Source: CompuServe, Graphics Interchange Format, version 89a.
 """
@@ -11,16 +11,22 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from artstyle_tf.images.reading.headers.byte_strings import bytes_at, has, little_endian, part
-from artstyle_tf.images.reading.headers.image_header import ImageHeader, header_of
+from artstyle_tf.images.reading.headers.byte_strings import (
+    ImageHeader,
+    bytes_at,
+    has,
+    header_of,
+    little_endian,
+    part,
+)
 
 MARK = b"GIF8"
 
 _SCREEN_END = 13
 _EXTENSION, _IMAGE = 0x21, 0x2C
 _GRAPHIC_CONTROL = b"\x21\xf9\x04"
-_MOST_EXTENSIONS = 64
-_MOST_RUNS = 4096
+_MAX_EXTENSIONS = 64
+_MAX_RUNS = 4096
 """Of data blocks of equal length in a row; encoders write one length but for the last block."""
 
 _IMAGE_DESCRIPTOR = 10
@@ -28,11 +34,7 @@ _WHITE = b"\xff\xff\xff"
 
 
 def read_gif_header(content: tf.Tensor) -> ImageHeader:
-    """Find the first image.
-
-    Args:
-        content: scalar string that begins with `MARK`.
-    """
+    """Find the first image of a scalar string that begins with `MARK`."""
     raw = tf.io.decode_raw(content, tf.uint8)
     screen = bytes_at(content, 6, 5)
     colors = _SCREEN_END + _table_bytes(screen[4])
@@ -41,7 +43,7 @@ def read_gif_header(content: tf.Tensor) -> ImageHeader:
     corner, sides = descriptor[1:5], descriptor[5:9]
     fills_screen = tf.reduce_all(sides == screen[:4]) & tf.reduce_all(corner == 0)
     data = image + _IMAGE_DESCRIPTOR + _table_bytes(descriptor[9])
-    end = _behind_blocks(raw, data + 1)  # one byte says how long codes are
+    end = _end_of_blocks(raw, data + 1)  # one byte is the length of codes
     first = tf.strings.join([part(content, 0, colors), part(content, image, end), b";"])
     table = tf.where(_has_table(descriptor[9]), colors + _IMAGE_DESCRIPTOR, _SCREEN_END)
     table_bytes = _table_bytes(tf.where(_has_table(descriptor[9]), descriptor[9], screen[4]))
@@ -62,16 +64,14 @@ def read_gif_header(content: tf.Tensor) -> ImageHeader:
 def _find_image(
     content: tf.Tensor, raw: tf.Tensor, start: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Skip extensions.
+    """Return where the first image descriptor begins, and the number of the transparent color.
 
-    Returns:
-        Where the first image descriptor begins, the end of the file if nowhere; the number of the
-        transparent color, -1 for none.
+    The end of the file without a descriptor; -1 without a transparent color.
     """
 
     def goes_on(position: tf.Tensor, step: tf.Tensor, _: tf.Tensor) -> tf.Tensor:
         is_extension = bytes_at(content, position, 1)[0] == _EXTENSION
-        return is_extension & (position < tf.size(raw)) & (step < _MOST_EXTENSIONS)
+        return is_extension & (position < tf.size(raw)) & (step < _MAX_EXTENSIONS)
 
     def next_block(
         position: tf.Tensor, step: tf.Tensor, transparent: tf.Tensor
@@ -79,9 +79,9 @@ def _find_image(
         head = bytes_at(content, position, 8)
         noted = tf.where(tf.math.floormod(head[3], 2) == 1, head[6], -1)
         is_control = has(content, position, _GRAPHIC_CONTROL)
-        behind = _behind_blocks(raw, position + 2)
+        end = _end_of_blocks(raw, position + 2)
         return (
-            tf.where(behind < 0, tf.size(raw), behind),
+            tf.where(end < 0, tf.size(raw), end),
             step + 1,
             tf.where(is_control, noted, transparent),
         )
@@ -93,23 +93,17 @@ def _find_image(
     return tf.where(is_image, position, tf.size(raw)), transparent
 
 
-def _behind_blocks(raw: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
-    """Follow data blocks, each of which begins with its length, to behind the empty one.
+def _end_of_blocks(raw: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
+    """Follow data blocks, each of which begins with its length, to the end of the empty one.
 
-    Blocks of equal length in a row are one step.
-
-    Args:
-        raw: uint8 [N].
-        start: int32 scalar.
-
-    Returns:
-        int32 scalar; -1 if there is no empty block.
+    Blocks of equal length in a row are one step. `raw` is uint8 [N]. Returns an int32 scalar, -1
+    without an empty block.
     """
     size = tf.size(raw)
 
     def goes_on(position: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
         inside = tf.minimum(position, size - 1)
-        return (position < size) & (raw[inside] > 0) & (step < _MOST_RUNS)
+        return (position < size) & (raw[inside] > 0) & (step < _MAX_RUNS)
 
     def next_run(position: tf.Tensor, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         block = raw[position]
@@ -136,7 +130,7 @@ def _has_table(flags: tf.Tensor) -> tf.Tensor:
 
 
 def _table_bytes(flags: tf.Tensor) -> tf.Tensor:
-    """Size of the color table that follows, by the byte that says so."""
+    """Return the size of the color table that follows, by the byte that declares it."""
     return tf.where(
         _has_table(flags), 3 * tf.bitwise.left_shift(1, tf.math.floormod(flags, 8) + 1), 0
     )

@@ -1,4 +1,4 @@
-"""Where inspections go; nothing heavy is imported."""
+"""The directory of an inspection; nothing heavy is imported."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from artstyle_tf.system.invocation import Invocation
 
 
 def plan_inspection(config: InspectExperiment, invocation: Invocation) -> RunDirectory:
-    """Finds the directory of an inspection.
+    """Choose the directory of an inspection.
 
     Raises:
         ArtstyleError: if it exists already, or cannot be written.
     """
-    place = plan_run_directory(
+    run = plan_run_directory(
         Path(config.outputs),
         config.run_name,
         kind="inspection",
@@ -25,5 +25,5 @@ def plan_inspection(config: InspectExperiment, invocation: Invocation) -> RunDir
         overwrite=invocation.overwrite,
         folder="inspections",
     )
-    check_can_write(place.path)
-    return place
+    check_can_write(run.path)
+    return run
