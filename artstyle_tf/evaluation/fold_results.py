@@ -16,9 +16,9 @@ from artstyle_tf.metrics.classification import classification_summary
 from artstyle_tf.metrics.comparison import (
     Difference,
     compare_models,
+    inconclusive_reason,
     outcome,
     verdict,
-    why_not,
 )
 from artstyle_tf.metrics.uncertainty import macro_f1_interval
 
@@ -152,11 +152,11 @@ def describe_gap(gap: Difference) -> str:
     """What a random split hides, in plain words."""
     low, high = (100.0 * end for end in gap.interval)
     points = 100.0 * gap.difference
-    if not gap.can_be_told_apart:
+    if not gap.is_significant:
         return (
             "random folds and folds without a common group cannot be told apart"
-            f"{why_not(gap, gap.p_value, UNIT)}: difference {points:.1f} points of macro-F1, "
-            f"interval {low:.1f} to {high:.1f}"
+            f"{inconclusive_reason(gap, gap.p_value, UNIT)}: "
+            f"difference {points:.1f} points of macro-F1, interval {low:.1f} to {high:.1f}"
         )
     if points < 0:
         return (

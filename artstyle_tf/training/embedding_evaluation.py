@@ -19,8 +19,9 @@ from artstyle_tf.metrics.neighbors import (
     nearest_neighbors,
     prototype_probabilities,
     prototypes,
+    retrieval_scores,
+    retrieval_summary,
 )
-from artstyle_tf.metrics.retrieval import retrieval_scores, retrieval_summary
 from artstyle_tf.metrics.uncertainty import classification_intervals, mean_intervals
 from artstyle_tf.plots.distance_histogram import plot_distance_histogram
 from artstyle_tf.plots.neighbor_sheet import (

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from artstyle_tf.images.index.image_tables import csv_text
 from artstyle_tf.images.split_images import SplitImages, class_ids
-from artstyle_tf.metrics.answer_threshold import risk_coverage
+from artstyle_tf.metrics.acceptance_threshold import risk_coverage
 from artstyle_tf.metrics.calibration import (
     Calibration,
     calibration_intervals,

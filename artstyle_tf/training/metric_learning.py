@@ -11,7 +11,7 @@ import numpy as np
 from artstyle_tf.config.experiment import TripletExperiment
 from artstyle_tf.images.batches.balanced_batches import BalancedOrder
 from artstyle_tf.images.split_images import SplitImages, originals
-from artstyle_tf.losses.registry import build_metric_loss
+from artstyle_tf.losses.triplet_losses import build_metric_loss
 from artstyle_tf.models.embedding_model import EmbeddingModel
 from artstyle_tf.system.progress import Reporter
 from artstyle_tf.training.callbacks.collapse_guard import CollapseGuard

@@ -85,7 +85,7 @@ def judge(
     if len(found) > 1:
         lead = compare_recipes(labels, winner, found[1], num_classes=num_classes)
         verdicts.append(verdict(lead, [winner.name, found[1].name]))
-        if not lead.can_be_told_apart:
+        if not lead.is_significant:
             warnings.append(
                 f"The lead of {winner.name} is inside the noise: {verdicts[-1]}. Any of the trials "
                 "that were trained again would do"

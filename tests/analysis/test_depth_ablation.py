@@ -56,8 +56,8 @@ def test_what_two_depths_know_is_missed_by_neither_and_each_knows_it_alone(table
 def test_intervals_tell_which_depth_is_needed(table):
     losses = depth_losses(table)
     assert list(losses) == ["top", "block1a", "block2b"]
-    assert losses["block1a"].can_be_told_apart
-    assert not losses["top"].can_be_told_apart
+    assert losses["block1a"].is_significant
+    assert not losses["top"].is_significant
     for loss in losses.values():
         assert loss.interval[0] <= loss.difference <= loss.interval[1]
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from artstyle_tf.metrics.answer_threshold import (
-    fewest_answers,
+from artstyle_tf.metrics.acceptance_threshold import (
+    min_accepted,
     risk_coverage,
     threshold_for_accuracy,
 )
@@ -135,7 +135,7 @@ def test_an_accuracy_out_of_reach_answers_nothing():
 
 @pytest.mark.parametrize(("accuracy", "count"), [(0.95, 59), (0.9, 29), (0.99, 299), (0.5, 5)])
 def test_an_accuracy_is_claimed_from_that_many_answers_on(accuracy, count):
-    assert fewest_answers(accuracy) == count
+    assert min_accepted(accuracy) == count
     # So many right ones in a row are rarer than 5 % if fewer are right, one less is not.
     assert accuracy**count <= 0.05 < accuracy ** (count - 1)
     for number, is_claimed in ((count - 1, False), (count, True)):
@@ -151,9 +151,9 @@ def test_an_accuracy_is_claimed_from_that_many_answers_on(accuracy, count):
     ("accuracy", "num_right", "num_wrong", "reason"),
     [
         (0.95, 20, 0, "20 validation images are too few"),
-        (1.0, 900, 0, "no number of validation images can show that 100% are right"),
-        (0.95, 0, 90, "at no confidence 0.95 of the validation images are right"),
-        (0.95, 40, 90, "right only among the 42 most confident validation images"),
+        (1.0, 900, 0, "no number of validation images can show an accuracy of 100%"),
+        (0.95, 0, 90, "no confidence reaches an accuracy of 0.95 on the validation images"),
+        (0.95, 40, 90, "reached only among the 42 most confident validation images"),
     ],
 )
 def test_without_a_threshold_there_is_a_reason(accuracy, num_right, num_wrong, reason):

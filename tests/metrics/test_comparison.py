@@ -18,7 +18,7 @@ from artstyle_tf.metrics.comparison import (
     outcome,
     verdict,
 )
-from artstyle_tf.metrics.exact_tests import fewest_to_tell, holm_adjusted, sign_flip_exact
+from artstyle_tf.metrics.exact_tests import holm_adjusted, min_discordant, sign_flip_exact
 
 
 def some_predictions(seed, *, right=(0.8, 0.7), sizes=(30, 20, 40)):
@@ -79,7 +79,7 @@ def test_the_same_predictions_cannot_be_told_apart():
     # As sure as the rule of three: 0 of 90 images differ.
     assert 0.02 < high < 0.05
     assert (same.difference, same.p_value, same.num_discordant) == (0.0, 1.0, 0)
-    assert not same.can_be_told_apart
+    assert not same.is_significant
 
 
 def test_pairing_is_surer_than_two_intervals():
@@ -98,7 +98,7 @@ def test_equal_models_are_told_apart_about_once_in_twenty():
     for seed in range(300):
         labels, first, second = some_predictions(seed, right=(0.75, 0.75), sizes=(60, 50, 70))
         found = compare_predictions(labels, first, second, num_classes=3)
-        apart.append(found.can_be_told_apart)
+        apart.append(found.is_significant)
     assert 0.02 <= np.mean(apart) <= 0.09
 
 
@@ -130,14 +130,14 @@ def test_twelve_works_of_one_artist_are_one_proof():
     wrong = np.where(clusters == 0, 1 - labels, labels)
     single = compare_models(labels, [labels], [wrong], num_classes=2)
     whole = compare_models(labels, [labels], [wrong], num_classes=2, clusters=clusters)
-    assert single.can_be_told_apart
+    assert single.is_significant
     assert (whole.p_value, whole.num_discordant) == (1.0, 1)
     assert "too few groups of images to tell" in verdict(whole, "AB", unit="groups of images")
     assert np.diff(whole.interval) > 2 * np.diff(single.interval)
 
 
 def test_fewer_than_six_images_never_tell():
-    assert fewest_to_tell(0.05) == 6
+    assert min_discordant(0.05) == 6
     assert 2 * 0.5**5 >= 0.05 > 2 * 0.5**6
 
 
@@ -150,7 +150,7 @@ def test_one_image_is_no_verdict():
     assert found.interval[1] > 0.1
     assert outcome(found) == "same"
     said = verdict(found, ["the trained model", "the baseline"])
-    assert "there are too few images to tell (the models differ on 1, at least 6" in said
+    assert "there are too few images for a verdict (the models differ on 1, at least 6" in said
 
 
 def test_interval_and_exact_test_have_to_agree():
@@ -159,7 +159,7 @@ def test_interval_and_exact_test_have_to_agree():
     assert outcome(both) == "better"
     unsure = dataclasses.replace(both, p_value=0.2)
     assert "the exact test does not agree with the interval, p = 0.2" in verdict(unsure, "AB")
-    assert "cannot be told apart" in verdict(both, "AB", adjusted_p_value=0.06)
+    assert "do not differ significantly" in verdict(both, "AB", adjusted_p_value=0.06)
     opposite = dataclasses.replace(both, accuracy_difference=-0.04)
     assert "macro-F1 and accuracy do not agree" in verdict(opposite, "AB")
     assert outcome(dataclasses.replace(both, interval=(-0.01, 0.09))) == "same"
@@ -190,7 +190,7 @@ def test_holm_on_a_textbook_example():
 @pytest.mark.parametrize(
     ("difference", "interval", "expected"),
     [
-        (0.012, (-0.029, 0.051), "cannot be told apart: difference 1.2 points of macro-F1"),
+        (0.012, (-0.029, 0.051), "do not differ significantly: difference 1.2 points of macro-F1"),
         (0.05, (0.01, 0.09), "A is better than B by 5.0 points of macro-F1, interval 1.0 to 9.0"),
         (-0.05, (-0.09, -0.01), "B is better than A by 5.0 points of macro-F1, interval 1.0 to"),
     ],

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artstyle_tf.metrics import neighbors as neighbors
-from artstyle_tf.metrics.retrieval import retrieval_scores, retrieval_summary
+from artstyle_tf.metrics.neighbors import retrieval_scores, retrieval_summary
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "retrieval.json").read_text())
 NAMES = {
