@@ -20,7 +20,7 @@ import pandas as pd
 
 from artstyle_tf.analysis.analyzed_images import AnalyzedImages
 from artstyle_tf.analysis.out_of_fold import out_of_fold_probabilities
-from artstyle_tf.heads.ridge import fit_ridge_probe
+from artstyle_tf.heads.closed_form import fit_ridge_probe
 from artstyle_tf.images.index.image_tables import csv_text
 from artstyle_tf.metrics.comparison import Difference, class_f1_interval, compare_models, verdict
 from artstyle_tf.metrics.exact_tests import SIGNIFICANCE, holm_adjusted

@@ -56,7 +56,7 @@ from artstyle_tf.system.files import write_json
 from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.system.progress import Reporter
 from artstyle_tf.training.evaluation import evaluate_probabilities, write_evaluation
-from artstyle_tf.training.kinds import check_network
+from artstyle_tf.training.job import build_network
 
 
 def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
     report_unused_split(index, settings, reporter)
     _check_folds(config, rows_before_preparation(images, settings), class_names, schemes)
     # What can be wrong with the network is asked for before the images are prepared.
-    check_network(config, num_classes=len(class_names))
+    build_network(config, num_classes=len(class_names))
     with stopwatch.stage("preparation"):
         prepared = prepare(config.data, index, images, reporter)
     folded = images_to_divide(prepared, images, class_names, settings)
@@ -128,7 +128,7 @@ def plan(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
     report_unused_split(index, settings, invocation.reporter)
     rows = rows_before_preparation(images, settings)
     _check_folds(config, rows, index.class_names, schemes)
-    check_network(config, num_classes=len(index.class_names))
+    build_network(config, num_classes=len(index.class_names))
     return {
         "dry_run": True,
         "run": str(place.path),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from artstyle_tf.analysis.depth_ablation import depth_losses, leave_depths_out
-from artstyle_tf.heads.ridge import fit_ridge_probe
+from artstyle_tf.heads.closed_form import fit_ridge_probe
 from artstyle_tf.images.splits.folds import assign_folds
 from artstyle_tf.metrics.classification import classification_summary
 from artstyle_tf.models.features import FeatureGroup

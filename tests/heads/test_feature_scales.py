@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from artstyle_tf.heads.feature_scales import feature_scales
+from artstyle_tf.heads.closed_form import feature_scales
 from artstyle_tf.models.features import FeatureGroup
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from artstyle_tf.heads.logistic import fit_linear_probe
+from artstyle_tf.heads.closed_form import fit_linear_probe
 from artstyle_tf.heads.projection_init import fit_projection
 from artstyle_tf.metrics.neighbors import knn_probabilities, nearest_neighbors
 

@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from artstyle_tf.heads import ridge as ridge_probe
-from artstyle_tf.heads.ridge import fit_ridge_probe
+from artstyle_tf.heads.closed_form import fit_ridge_probe
 from artstyle_tf.models.features import FeatureGroup
 
 

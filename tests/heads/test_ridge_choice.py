@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from artstyle_tf.heads.ridge import fit_ridge_probe
+from artstyle_tf.heads.closed_form import fit_ridge_probe
 from artstyle_tf.heads.ridge_choice import ALPHAS, choose_ridge
 from artstyle_tf.models.features import FeatureGroup
 

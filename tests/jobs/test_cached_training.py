@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from artstyle_tf.cli.main import main
-from artstyle_tf.training.callbacks.history_log import HistoryLog
+from artstyle_tf.training.callbacks.epoch_logs import HistoryLog
 
 CONFIG = """
 report: false

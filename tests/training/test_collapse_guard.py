@@ -75,7 +75,7 @@ def test_an_embedding_that_was_never_wide_is_not_called_collapsed(network):
     guard.on_epoch_end(0, narrow)
     guard.on_epoch_end(1, narrower)
     assert "alarm" not in narrow
-    assert "0.12 (at least 0.13 wanted)" in narrower["alarm"]
+    assert "0.12 (at least 0.13 expected)" in narrower["alarm"]
 
 
 def test_two_classes_need_one_dimension_only(network):

@@ -136,7 +136,7 @@ def test_the_second_phase_moves_the_blocks_that_the_first_left_alone(make_traine
     trainer.train()
     np.testing.assert_array_equal(before, classifier.model.get_layer("block2b_conv").kernel)
     trainer, classifier = make_trainer(some_plan([some_phase(0, 1, 0.01), some_phase(1, 1, 0.01)]))
-    monkeypatch.setattr(trainer.best, "bring_back", lambda: None)
+    monkeypatch.setattr(trainer.best, "restore_best", lambda: None)
     trainer.train()
     assert not np.array_equal(before, classifier.model.get_layer("block2b_conv").kernel)
 
@@ -177,8 +177,8 @@ def test_without_a_file_to_write_the_best_weights_come_back_once_at_the_end(
     trained, make_trainer, tmp_path, monkeypatch
 ):
     other, forgotten = make_trainer(folder=tmp_path / "forgotten", saves=False)
-    bring_back, times = other.best.bring_back, []
-    monkeypatch.setattr(other.best, "bring_back", lambda: times.append(bring_back()))
+    restore_best, times = other.best.restore_best, []
+    monkeypatch.setattr(other.best, "restore_best", lambda: times.append(restore_best()))
     other.train()
     assert len(times) == 1
     assert not (tmp_path / "forgotten" / "model.keras").exists()

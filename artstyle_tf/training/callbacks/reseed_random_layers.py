@@ -1,4 +1,4 @@
-"""Makes dropout and stochastic depth follow from (seed, epoch)."""
+"""Make dropout and stochastic depth depend on (seed, epoch) only."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import keras
 
 
 class ReseedRandomLayers(keras.callbacks.Callback):
-    """Gives each random layer a new state at the start of each epoch.
+    """Sets a new state of each random layer at the start of each epoch.
 
-    Without it the state would depend on how many steps were made in this process, and a resumed
+    Without it the state would depend on the number of steps in this process, and a resumed
     run would differ from an uninterrupted one.
 
     Args:
@@ -28,7 +28,7 @@ class ReseedRandomLayers(keras.callbacks.Callback):
         self._seed = seed
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Sets the states."""
+        """Set the states."""
         for number, layer in enumerate(self._layers):
             # Two unsigned 32-bit numbers; large odd factors keep neighboring seeds apart.
             first = (self._seed * 2_654_435_761 + epoch * 40_503) % 2**32
