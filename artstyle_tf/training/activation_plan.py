@@ -55,7 +55,7 @@ class ActivationPlan:
 
     @property
     def boundary_never_trained(self) -> int | None:
-        """The highest boundary below all trained layers; 0 without phases, None for a trained stem."""
+        """Highest boundary below all trained layers; 0 without phases, None for a trained stem."""
         return self.boundaries[-1] if self.boundaries else 0
 
     def for_features(self, split: str) -> ActivationRequest:

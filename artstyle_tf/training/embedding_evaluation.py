@@ -45,7 +45,7 @@ EMBEDDINGS_FILE = "embeddings.npz"
 
 
 def image_ids(images: SplitImages) -> np.ndarray:
-    """Return ids that are equal for an image, its augmented copies and exact duplicates: str [N]."""
+    """Return ids str [N], equal for an image, its augmented copies and exact duplicates."""
     return images.rows["source_digest"].to_numpy(dtype=str)
 
 

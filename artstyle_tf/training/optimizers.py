@@ -97,7 +97,7 @@ class LayerwiseAdamW(keras.optimizers.Optimizer):
             self.assign_sub(variable, learning_rate * factor * change)
 
     def _apply_weight_decay(self, variables: list[Any]) -> None:
-        """Do nothing: Keras decays all variables with one rate, this optimizer each with its own."""
+        """Do nothing: Keras decays all variables with one rate, here each has its own."""
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""

@@ -207,9 +207,9 @@ class Trainer:
         )
 
     def _callbacks(self, optimizer: LayerwiseAdamW) -> list[keras.callbacks.Callback]:
-        # The order matters: callbacks that undo an epoch or end training come before those that save
-        # it, the moving average has to be in place before the best model is saved, and the resume
-        # point comes last because it holds the state of the others.
+        # The order matters: callbacks that undo an epoch or end training come before those that
+        # save it, the moving average has to be in place before the best model is saved, and the
+        # resume point comes last because it holds the state of the others.
         callbacks: list[keras.callbacks.Callback] = [
             keras.callbacks.LambdaCallback(  # between two batches Ctrl-C can take effect
                 on_train_batch_end=lambda *_: safe_point(),

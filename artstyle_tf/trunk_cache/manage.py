@@ -1,4 +1,4 @@
-"""trunk-cache: what is kept of frozen blocks, shown or cleared."""
+"""trunk-cache: list the stored activations of frozen blocks, or clear them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from artstyle_tf.trunk_cache.settings import TrunkCacheExperiment
 
 
 def run(config: TrunkCacheExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Lists the cache and removes what is to be cleared."""
+    """List the cache and remove the tables to clear."""
     del invocation
     folder = trunk_cache_folder(config.outputs, config.folder)
     tables = stored_tables(folder)
@@ -33,7 +33,7 @@ def run(config: TrunkCacheExperiment, invocation: Invocation) -> dict[str, Any]:
 
 
 def plan(config: TrunkCacheExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Says what `run` would remove."""
+    """Return what `run` would remove."""
     del invocation
     folder = trunk_cache_folder(config.outputs, config.folder)
     tables = stored_tables(folder)
@@ -41,16 +41,16 @@ def plan(config: TrunkCacheExperiment, invocation: Invocation) -> dict[str, Any]
 
 
 def summarize(result: dict[str, Any]) -> str:
-    """The result as text."""
-    return _in_words(result, removed="Removed")
+    """Return the result as text."""
+    return _format(result, removed="Removed")
 
 
 def summarize_plan(plan: dict[str, Any]) -> str:
-    """What `run` would do as text."""
-    return _in_words(plan, removed="Would remove")
+    """Return what `run` would do as text."""
+    return _format(plan, removed="Would remove")
 
 
-def _in_words(result: dict[str, Any], *, removed: str) -> str:
+def _format(result: dict[str, Any], *, removed: str) -> str:
     if not result["tables"]:
         return f"{result['folder']} is empty"
     listed = pd.DataFrame(result["tables"])

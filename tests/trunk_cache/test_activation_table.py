@@ -76,7 +76,7 @@ def test_a_damaged_shard_is_told_and_forgotten(open_table, damage):
         damaged.unlink()
     stream = io.StringIO()
     again = open_table(reporter=Reporter(stream))
-    assert "damaged part of the trunk cache is made again" in stream.getvalue()
+    assert "damaged part of the trunk cache is recomputed" in stream.getvalue()
     assert again.missing(["a", "b", "c"]).tolist() == [0, 1]
     assert not damaged.exists()
     again.add(["a", "b"], some_rows(2))

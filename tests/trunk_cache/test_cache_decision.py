@@ -48,7 +48,7 @@ def test_a_small_disk_means_plain_training():
     ("reasons", "words"),
     [
         ({"online_augmentation": True}, "online augmentation"),
-        ({"trains_batch_norm": True}, "BatchNormalization is to learn"),
+        ({"trains_batch_norm": True}, "BatchNormalization is trained"),
         ({"has_frozen_blocks": False}, "no phase leaves blocks frozen"),
     ],
 )

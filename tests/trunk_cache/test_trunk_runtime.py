@@ -13,7 +13,12 @@ from artstyle_tf.models.splitting import build_trunk
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
 from artstyle_tf.trunk_cache import openvino_runner, trunk_runtime
-from artstyle_tf.trunk_cache.trunk_runtime import KerasRuntime, OpenVinoRuntime, open_trunk_runtime
+from artstyle_tf.trunk_cache.trunk_runtime import (
+    TrunkRuntime,
+    keras_runtime,
+    open_trunk_runtime,
+    openvino_runtime,
+)
 
 pytestmark = pytest.mark.usefixtures("shipped_runtimes")
 
@@ -39,16 +44,12 @@ def pretend_openvino(monkeypatch):
     """Function (outputs of a trunk -> outputs of OpenVINO): makes it look installed."""
 
     def pretend(change):
-        class Pretended(KerasRuntime):
-            def __init__(self, trunk):
-                super().__init__(trunk)
-                self.name = "openvino-float32"
-
-            def run(self, images):
-                return change(super().run(images))
+        def pretended(trunk):
+            plain = trunk_runtime.keras_runtime(trunk)
+            return TrunkRuntime("openvino-float32", lambda images: change(plain.run(images)))
 
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
-        monkeypatch.setattr(trunk_runtime, "OpenVinoRuntime", Pretended)
+        monkeypatch.setattr(trunk_runtime, "openvino_runtime", pretended)
 
     return pretend
 
@@ -56,7 +57,7 @@ def pretend_openvino(monkeypatch):
 @pytest.mark.parametrize("boundaries", [[1], [0, 1, 2]])
 def test_keras_computes_the_trunk_in_inference_mode(make_trunk, boundaries):
     trunk = make_trunk(boundaries)
-    outputs = KerasRuntime(trunk).run(IMAGES)
+    outputs = keras_runtime(trunk).run(IMAGES)
     expected = trunk(IMAGES, training=False)
     expected = expected if isinstance(expected, list) else [expected]
     assert len(outputs) == len(boundaries)
@@ -101,7 +102,8 @@ def test_an_openvino_that_makes_nonsense_is_not_used(make_trunk, pretend_openvin
 
 
 def test_an_output_of_zeros_can_be_exact(make_trunk, pretend_openvino, monkeypatch):
-    monkeypatch.setattr(KerasRuntime, "run", lambda self, images: [np.zeros((11, 3), np.float32)])
+    zeros = TrunkRuntime("zeros", lambda images: [np.zeros((11, 3), np.float32)])
+    monkeypatch.setattr(trunk_runtime, "keras_runtime", lambda trunk: zeros)
     pretend_openvino(lambda outputs: outputs)
     assert open_trunk_runtime(make_trunk([1]), "auto", IMAGES).name == "openvino-float32"
     pretend_openvino(lambda outputs: [output + 1 for output in outputs])
@@ -113,7 +115,7 @@ def test_an_openvino_that_fails_is_not_used(make_trunk, heard, monkeypatch):
         raise RuntimeError("no such operation\nand a long explanation")
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
-    monkeypatch.setattr(trunk_runtime, "OpenVinoRuntime", fail)
+    monkeypatch.setattr(trunk_runtime, "openvino_runtime", fail)
     runtime = open_trunk_runtime(make_trunk([1]), "auto", IMAGES, reporter=Reporter(heard))
     assert runtime.name == keras.backend.backend()
     assert "OpenVINO cannot run the frozen blocks (no such operation)" in heard.getvalue()
@@ -123,7 +125,7 @@ def test_the_compiler_of_the_backend_is_second(make_trunk, heard, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
     def compile_trunk(trunk):
-        return KerasRuntime(trunk).run
+        return keras_runtime(trunk).run
 
     options = {"compile_trunk": compile_trunk, "reporter": Reporter(heard)}
     trunk = make_trunk([0, 1])
@@ -136,7 +138,7 @@ def test_a_compiler_that_makes_nonsense_is_not_used(make_trunk, heard, monkeypat
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
     def compile_trunk(trunk):
-        return lambda images: [np.full_like(KerasRuntime(trunk).run(images)[0], np.nan)]
+        return lambda images: [np.full_like(keras_runtime(trunk).run(images)[0], np.nan)]
 
     runtime = open_trunk_runtime(
         make_trunk([1]), "auto", IMAGES, compile_trunk=compile_trunk, reporter=Reporter(heard)
@@ -160,10 +162,10 @@ def test_openvino_cannot_load_its_telemetry(monkeypatch, tmp_path):
 def test_openvino_computes_what_keras_computes(make_trunk, boundaries, num_images):
     pytest.importorskip("openvino")
     trunk = make_trunk(boundaries)
-    runtime = OpenVinoRuntime(trunk)
+    runtime = openvino_runtime(trunk)
     for _ in range(2):  # nothing is left over from the batch before
         found = runtime.run(IMAGES[:num_images])
-        expected = KerasRuntime(trunk).run(IMAGES)
+        expected = keras_runtime(trunk).run(IMAGES)
         for one, other in zip(found, expected, strict=True):
             assert one.dtype == np.float32
             np.testing.assert_allclose(one, other[:num_images], rtol=1e-4, atol=1e-5)
