@@ -17,8 +17,8 @@ from artstyle_tf.losses.logit_adjustment import LogitAdjustedCrossEntropy
 from artstyle_tf.metrics.calibration import Calibration, fit_temperature, probabilities_of
 from artstyle_tf.metrics.classification import classification_summary
 from artstyle_tf.models.backbones import build_backbone
-from artstyle_tf.models.classifier import Classifier, assign_head, build_classifier
 from artstyle_tf.models.features import choose_features
+from artstyle_tf.models.network import Classifier, assign_head, build_classifier
 from artstyle_tf.training.evaluation import Evaluation, evaluate_logits, write_evaluation
 from artstyle_tf.training.image_inputs import configured_views
 from artstyle_tf.training.network_training import NetworkTraining

@@ -12,7 +12,7 @@ from artstyle_tf.config.experiment import TripletExperiment
 from artstyle_tf.images.batches.balanced_batches import BalancedOrder
 from artstyle_tf.images.split_images import SplitImages, originals
 from artstyle_tf.losses.triplet_losses import build_metric_loss
-from artstyle_tf.models.embedding_model import EmbeddingModel
+from artstyle_tf.models.network import EmbeddingModel
 from artstyle_tf.system.progress import Reporter
 from artstyle_tf.training.callbacks.collapse_guard import CollapseGuard
 from artstyle_tf.training.callbacks.embedding_scores import (

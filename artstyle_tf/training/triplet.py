@@ -18,12 +18,13 @@ from artstyle_tf.images.split_images import SplitImages, originals
 from artstyle_tf.metrics.calibration import Calibration
 from artstyle_tf.metrics.neighbors import knn_probabilities
 from artstyle_tf.models.backbones import build_backbone
-from artstyle_tf.models.embedding_model import (
+from artstyle_tf.models.features import choose_features
+from artstyle_tf.models.network import (
     EmbeddingModel,
+    assign_head,
     build_embedding_model,
     copy_backbone_weights,
 )
-from artstyle_tf.models.features import choose_features
 from artstyle_tf.plots.embedding_health import plot_embedding_health
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.runs.gallery import Gallery, save_gallery
@@ -113,8 +114,7 @@ class TripletTraining(NetworkTraining[TripletExperiment, EmbeddingModel]):
             pca_fraction=projection.pca_fraction,
             groups=self.network.features.groups,
         )
-        self.network.head.kernel.assign(kernel)
-        self.network.head.bias.assign(bias)
+        assign_head(self.network, kernel, bias)
         return "projection", objective.start()
 
     @cached_property

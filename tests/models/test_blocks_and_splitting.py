@@ -6,8 +6,8 @@ import pytest
 
 from artstyle_tf.models.backbones import build_backbone
 from artstyle_tf.models.blocks import layer_depths
-from artstyle_tf.models.classifier import build_classifier
 from artstyle_tf.models.features import build_style_features
+from artstyle_tf.models.network import build_classifier
 from artstyle_tf.models.splitting import (
     boundary_name,
     branch_moments,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from artstyle_tf.models.classifier import assign_head, build_classifier
+from artstyle_tf.models.network import assign_head, build_classifier
 from artstyle_tf.models.splitting import build_trunk
 
 

@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artstyle_tf.models.backbones import build_backbone
-from artstyle_tf.models.classifier import build_classifier
-from artstyle_tf.models.embedding_model import copy_backbone_weights
 from artstyle_tf.models.features import build_pooled_features, build_style_features
+from artstyle_tf.models.network import build_classifier, copy_backbone_weights
 from artstyle_tf.models.style_head import (
     SecondMoments,
     StylePooling,

@@ -12,7 +12,7 @@ from artstyle_tf.images.batches.balanced_batches import BalancedOrder
 from artstyle_tf.images.batches.batches import training_batches
 from artstyle_tf.losses.settings import MetricLossConfig
 from artstyle_tf.losses.triplet_losses import build_metric_loss
-from artstyle_tf.models.embedding_model import build_embedding_model, copy_backbone_weights
+from artstyle_tf.models.network import build_embedding_model, copy_backbone_weights
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.finite_numbers import NotFiniteError
 from artstyle_tf.training.callbacks.collapse_guard import CollapseGuard

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from some_phases import some_phase
 
-from artstyle_tf.models.classifier import build_classifier
 from artstyle_tf.models.features import build_style_features
+from artstyle_tf.models.network import build_classifier
 from artstyle_tf.models.splitting import build_trunk
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.training.optimizers import depth_multipliers

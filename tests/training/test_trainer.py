@@ -8,7 +8,7 @@ from some_phases import some_phase
 
 from artstyle_tf.images.batches.batches import evaluation_batches, training_batches
 from artstyle_tf.images.batches.epoch_order import ShuffledOrder
-from artstyle_tf.models.classifier import build_classifier
+from artstyle_tf.models.network import build_classifier
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.finite_numbers import NotFiniteError
 from artstyle_tf.training.objective import Classification

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from patience import HUNG_SECONDS
 
-from artstyle_tf.models.classifier import build_classifier
+from artstyle_tf.models.network import build_classifier
 from artstyle_tf.models.splitting import build_segment
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
@@ -199,7 +199,7 @@ def test_a_killed_program_loses_at_most_a_shard(open_cache, classifier, tmp_path
         sys.path[:0] = {[str(Path(__file__).parents[1]), *sys.path]!r}
         from artstyle_tf.models.backbones import Backbone
         from artstyle_tf.models.blocks import find_blocks
-        from artstyle_tf.models.classifier import build_classifier
+        from artstyle_tf.models.network import build_classifier
         from artstyle_tf.trunk_cache import activation_cache
         from conftest import build_tiny_network
         activation_cache._MOST_ROWS_IN_A_SHARD = 4

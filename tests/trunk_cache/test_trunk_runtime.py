@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from artstyle_tf.models.classifier import build_classifier
+from artstyle_tf.models.network import build_classifier
 from artstyle_tf.models.splitting import build_trunk
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
