@@ -162,7 +162,7 @@ def check_input_scaling(model: keras.Model, name: str) -> None:
 
 
 def weights_digest(model: keras.Model) -> str:
-    """Return SHA-256 over names, shapes and values of all weights: equal models have equal digests."""
+    """Return SHA-256 over names, shapes and values of all weights."""
     # Not over paths: Keras numbers unnamed layers by how many this process has built before.
     digest = hashlib.sha256()
     # `get_weights` is several times as fast as converting each of them with `keras.ops`.
