@@ -60,7 +60,6 @@ def fit_baseline(
     Args:
         probe: settings of the regression; None for the defaults.
         features: of the training images, before training.
-        labels: of the same.
         evaluated: name of a split -> float32 [n, D] of its images, which are predicted.
         num_classes: C.
         num_pooled: features that come first, before those of style branches.
@@ -125,10 +124,6 @@ def fit_head_start(
     Args:
         probe: settings, from `choose_probe`.
         baseline: reused where it is the same regression; None for none.
-        features: of the training images.
-        labels: of the same.
-        groups: the parts of D.
-        num_classes: C.
 
     Returns:
         kernel float32 [D, C] and bias float32 [C], which give logits.
@@ -176,8 +171,6 @@ def refit_head(
 
     Args:
         probe: settings, those of the first fit.
-        baseline: of the first fit.
-        splits: the images.
         features: float32 [N, D] of each split.
         groups: the parts of D; the first one is what the baseline reads.
 

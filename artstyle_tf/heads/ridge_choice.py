@@ -50,10 +50,6 @@ def choose_ridge(
         features: float [N, D].
         labels: int [N], class ids in [0, C); every class occurs.
         clusters: int [N], equal for images that must not be in two folds.
-        num_classes: C.
-        balanced: as for `fit_ridge_probe`.
-        groups: as for `fit_ridge_probe`.
-        num_folds: K.
         seed: of the folds.
 
     Source: Rifkin and Lippert 2007, Notes on regularized least squares (all alphas at once).

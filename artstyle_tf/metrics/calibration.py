@@ -176,9 +176,7 @@ def calibration_summary(probabilities: np.ndarray, labels: np.ndarray) -> dict[s
     }
 
 
-def calibration_intervals(
-    probabilities: np.ndarray, labels: np.ndarray, *, level: float = LEVEL
-) -> dict[str, Interval]:
+def calibration_intervals(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Interval]:
     """Compute intervals of the scores of `calibration_summary`; see `metrics.uncertainty`.
 
     Each image adds to the calibration error its distance of confidence and correctness, with the
@@ -191,7 +189,6 @@ def calibration_intervals(
     Args:
         probabilities: float [N, C], rows add up to 1.
         labels: int [N].
-        level: of confidence.
     """
     labels, count = np.asarray(labels), len(labels)
     num_strata = len(np.unique(labels))
@@ -201,21 +198,19 @@ def calibration_intervals(
         stratified_variance(squares / (2.0 * count), labels),
         count,
         num_strata,
-        level,
     )
     unknown = math.log(max(2, probabilities.shape[1]))
     return {
-        "expected_calibration_error": _error_interval(probabilities, labels, level),
+        "expected_calibration_error": _error_interval(probabilities, labels),
         "brier_score": (2.0 * ends[0], 2.0 * ends[1]),
         "log_loss": _normal_interval(
             float(losses.mean()),
             stratified_variance(losses / count, labels) + (unknown / (count + 1)) ** 2,
-            level,
         ),
     }
 
 
-def _error_interval(probabilities: np.ndarray, labels: np.ndarray, level: float) -> Interval:
+def _error_interval(probabilities: np.ndarray, labels: np.ndarray) -> Interval:
     confidences, is_correct = confidences_of(probabilities, labels)
     count = len(labels)
     gaps, bins = (confidences - is_correct) / count, _bins(confidences, NUM_BINS)
@@ -230,15 +225,15 @@ def _error_interval(probabilities: np.ndarray, labels: np.ndarray, level: float)
     )
     bias = float((folded - size).sum())
     variance = stratified_variance(np.sign(by_bin)[bins] * gaps, labels) + 1.0 / (count + 1) ** 2
-    low, high = _normal_interval(error, variance, level)
+    low, high = _normal_interval(error, variance)
     # For a perfectly calibrated model all of the error is chance; this is its largest bias.
     max_bias = float(noise.sum() * np.sqrt(2.0 / np.pi))
     return max(0.0, low - max_bias), min(1.0, max(error, high - bias))
 
 
-def _normal_interval(mean: float, variance: float, level: float) -> Interval:
+def _normal_interval(mean: float, variance: float) -> Interval:
     """Compute the interval of a mean that is 0 or more."""
-    width = float(stats.norm.ppf((1.0 + level) / 2.0)) * math.sqrt(variance)
+    width = float(stats.norm.ppf((1.0 + LEVEL) / 2.0)) * math.sqrt(variance)
     return max(0.0, mean - width), mean + width
 
 

@@ -81,7 +81,6 @@ def compare_predictions(
     second: np.ndarray,
     *,
     num_classes: int,
-    level: float = LEVEL,
 ) -> PairedComparison:
     """Compare the predictions of two models: difference, interval and McNemar's exact test.
 
@@ -89,11 +88,9 @@ def compare_predictions(
         labels: int [N], class ids in [0, C).
         first: int [N], predictions of the first model.
         second: int [N], predictions of the second model.
-        num_classes: C.
-        level: of the interval.
     """
     labels, first, second = (np.asarray(array) for array in (labels, first, second))
-    found = compare_models(labels, [first], [second], num_classes=num_classes, level=level)
+    found = compare_models(labels, [first], [second], num_classes=num_classes)
     return PairedComparison(
         **dataclasses.asdict(found),
         only_first_correct=int(((first == labels) & (second != labels)).sum()),
@@ -124,11 +121,9 @@ def compare_models(
         labels: int [N], class ids in [0, C).
         first: one or more times int [N], predictions.
         second: likewise; not necessarily as many.
-        num_classes: C.
         clusters: int [N] in [0, G), equal for images that are not independent; None if all are.
         seeds_vary: whether the models of a kind are trainings with different seeds; other seeds
             would give other scores.
-        level: of the interval.
     """
     labels = np.asarray(labels)
     scores = [
@@ -175,11 +170,9 @@ def class_f1_interval(
     """Compute the interval of a difference in F1 of one class; see `compare_models`.
 
     Args:
-        difference: of F1.
         influences: float [N], of the first model less those of the second.
         clusters: int [N] in [0, G).
         num_clusters: that hold images of the class.
-        level: of the interval.
     """
     variance = clustered_variance(influences, clusters)
     return _difference_interval(difference, [variance], [np.inf], num_clusters, level)
@@ -196,7 +189,6 @@ def verdict(
 
     Args:
         comparison: of the first model with the second.
-        names: of both models.
         adjusted_p_value: of the exact test, where several comparisons are made at once; None for
             the comparison's own p-value.
         unit: what the exact test has counted, in the plural.

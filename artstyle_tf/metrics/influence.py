@@ -62,7 +62,6 @@ def class_f1(
     Args:
         labels: int [N].
         predictions: int [N].
-        num_classes: C.
         only: the class whose influence values are returned; None for all that occur.
 
     Returns:

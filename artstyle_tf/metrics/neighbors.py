@@ -66,7 +66,6 @@ def knn_probabilities(
     Args:
         neighbors: of Q queries, k of each.
         gallery_labels: int [N], class ids in [0, C).
-        num_classes: C.
     """
     num_queries, num_neighbors = neighbors.positions.shape
     weights = rank_weights(num_neighbors)
@@ -95,7 +94,6 @@ def prototypes(embeddings: np.ndarray, labels: np.ndarray, *, num_classes: int) 
     Args:
         embeddings: float [N, D].
         labels: int [N], class ids in [0, C).
-        num_classes: C.
 
     Returns:
         float32 [C, D]; zeros for a class without images.

@@ -30,7 +30,7 @@ _ROUNDING = 1e-9
 
 
 def proportion_interval(
-    shares: np.ndarray | float, counts: np.ndarray | float, level: float = LEVEL
+    shares: np.ndarray | float, counts: np.ndarray | float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Compute intervals of proportions.
 
@@ -38,7 +38,6 @@ def proportion_interval(
         shares: float [...], the observed proportions, in [0, 1].
         counts: float [...], images they were observed on, not necessarily whole; where there are
             none the interval is 0 to 1.
-        level: of confidence.
 
     Returns:
         Lower and upper end, float64 [...].
@@ -46,7 +45,7 @@ def proportion_interval(
     shares, counts = np.broadcast_arrays(
         np.asarray(shares, np.float64), np.asarray(counts, np.float64)
     )
-    tail = (1.0 - level) / 2.0
+    tail = (1.0 - LEVEL) / 2.0
     known = np.where(counts > 0, counts, 1.0)
     hits, misses = shares * known, (1.0 - shares) * known
     low = stats.beta.ppf(tail, hits + 0.5, misses + 0.5)
@@ -62,9 +61,7 @@ def proportion_interval(
     return low, np.where(unknown, 1.0, np.maximum(high, shares))
 
 
-def mean_interval(
-    mean: float, variance: float, num_images: float, num_strata: int, level: float = LEVEL
-) -> Interval:
+def mean_interval(mean: float, variance: float, num_images: float, num_strata: int) -> Interval:
     """Compute the interval of a mean of values in [0, 1], or of a score that behaves like one.
 
     It is that of a proportion on the effective number of images: as many as give a proportion of
@@ -76,9 +73,8 @@ def mean_interval(
         variance: of the mean, estimated.
         num_images: which would give a plain proportion the same weight.
         num_strata: classes that were sampled separately.
-        level: of confidence.
     """
     binomial = num_images * mean * (1.0 - mean)
     factor = (num_images**2 * variance + num_strata) / (binomial + num_strata)
-    low, high = proportion_interval(mean, num_images / factor, level)
+    low, high = proportion_interval(mean, num_images / factor)
     return float(low), float(high)

@@ -30,7 +30,7 @@ from artstyle_tf.metrics.influence import (
 from artstyle_tf.metrics.proportions import LEVEL, Interval, mean_interval, proportion_interval
 
 
-def classification_intervals(confusion: np.ndarray, *, level: float = LEVEL) -> dict[str, Interval]:
+def classification_intervals(confusion: np.ndarray) -> dict[str, Interval]:
     """Compute intervals of the scores of `metrics.classification.classification_summary`."""
     labels, predictions = _images_of(confusion)
     num_classes, is_correct = len(confusion), labels == predictions
@@ -39,21 +39,19 @@ def classification_intervals(confusion: np.ndarray, *, level: float = LEVEL) -> 
     num_scored = int((support > 0).sum())
     recall = is_correct / support[labels] / num_scored
     return {
-        "macro_f1": macro_f1_interval(labels, [predictions], num_classes=num_classes, level=level),
+        "macro_f1": macro_f1_interval(labels, [predictions], num_classes=num_classes),
         "accuracy": mean_interval(
             float(is_correct.mean()),
             stratified_variance(is_correct / len(labels), labels),
             len(labels),
             num_scored,
-            level,
         ),
-        "macro_precision": _macro_precision(labels, predictions, support, predicted, level),
+        "macro_precision": _macro_precision(labels, predictions, support, predicted),
         "macro_recall": mean_interval(
             float(np.clip(recall.sum(), 0, 1)),
             stratified_variance(recall, labels),
             num_scored**2 / float((1.0 / support[support > 0]).sum()),
             num_scored,
-            level,
         ),
     }
 
@@ -64,18 +62,15 @@ def macro_f1_interval(
     *,
     num_classes: int,
     clusters: np.ndarray | None = None,
-    level: float = LEVEL,
 ) -> Interval:
     """Compute the interval of macro-F1, or of its mean over several models on the same images.
 
     Args:
         labels: int [N], class ids in [0, C).
         predictions: M times int [N].
-        num_classes: C.
         clusters: int [N] in [0, G), equal for images that are not independent: a model is right or
             wrong about twelve works of one painter together, and they are not twelve independent
             observations. Without it images vary one by one, within their true class.
-        level: of confidence.
     """
     scores = [macro_f1(labels, one, num_classes=num_classes) for one in predictions]
     influences = np.mean([score.influences for score in scores], axis=0)
@@ -88,14 +83,14 @@ def macro_f1_interval(
         num_independent = int(clusters.max()) + 1
     # Student's quantile in place of the normal one: the variance of few images is uncertain.
     freedom = max(num_independent - scores[0].num_classes, 1)
-    tail = (1.0 + level) / 2.0
+    tail = (1.0 + LEVEL) / 2.0
     variance *= float(stats.t.ppf(tail, freedom) / stats.norm.ppf(tail)) ** 2
     variance += float(np.mean([score.bias for score in scores])) ** 2
     mean = float(np.mean([score.value for score in scores]))
-    return mean_interval(mean, variance, num_images, scores[0].num_classes, level)
+    return mean_interval(mean, variance, num_images, scores[0].num_classes)
 
 
-def per_class_intervals(confusion: np.ndarray, *, level: float = LEVEL) -> pd.DataFrame:
+def per_class_intervals(confusion: np.ndarray) -> pd.DataFrame:
     """Compute intervals of the scores of `metrics.classification.per_class_report`.
 
     Returns:
@@ -110,22 +105,19 @@ def per_class_intervals(confusion: np.ndarray, *, level: float = LEVEL) -> pd.Da
     either = support + predicted - correct
     columns = {}
     for name, count in (("precision", predicted), ("recall", support), ("f1", either)):
-        ends = proportion_interval(correct / np.maximum(count, 1), count, level)
+        ends = proportion_interval(correct / np.maximum(count, 1), count)
         for end, values in zip(("low", "high"), ends, strict=True):
             values = 2.0 * values / (1.0 + values) if name == "f1" else values
             columns[f"{name}_{end}"] = np.where(support > 0, values, np.nan)
     return pd.DataFrame(columns)
 
 
-def mean_intervals(
-    values: pd.DataFrame, strata: np.ndarray, *, level: float = LEVEL
-) -> dict[str, Interval]:
+def mean_intervals(values: pd.DataFrame, strata: np.ndarray) -> dict[str, Interval]:
     """Compute intervals of the means of values in [0, 1] that each image has, such as Recall@K.
 
     Args:
         values: one row an image, one column a score; rows with NaN are left out.
         strata: [N], class of each image.
-        level: of confidence.
 
     Returns:
         Lower and upper end for each column; 0 and 1 if no row is left.
@@ -141,7 +133,6 @@ def mean_intervals(
             stratified_variance(column / len(column), strata),
             len(column),
             num_strata,
-            level,
         )
         for name, column in zip(values.columns, known.T, strict=True)
     }
@@ -152,7 +143,6 @@ def _macro_precision(
     predictions: np.ndarray,
     support: np.ndarray,
     predicted: np.ndarray,
-    level: float,
 ) -> Interval:
     """Compute the interval; precision varies among the images predicted as a class."""
     scored = support > 0
@@ -166,7 +156,7 @@ def _macro_precision(
     never = float((scored & (predicted == 0)).sum()) / num_scored
     variance += (never * mean) ** 2
     num_images = num_scored**2 / float((1.0 / counts[scored]).sum())
-    return mean_interval(mean, variance, num_images, num_scored, level)
+    return mean_interval(mean, variance, num_images, num_scored)
 
 
 def _images_of(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -49,7 +49,6 @@ def layer_depths(model: keras.Model, blocks: tuple[Block, ...]) -> dict[str, int
     """Return how many blocks lie between each layer and the output.
 
     Args:
-        model: the backbone.
         blocks: as found by `find_blocks`.
 
     Returns:

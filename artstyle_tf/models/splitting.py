@@ -60,7 +60,6 @@ def build_trunk(network: Network, boundaries: Sequence[int]) -> keras.Model:
     """Build everything below the boundaries, for all of them in one forward pass.
 
     Args:
-        network: to cut.
         boundaries: at least one, each a number of blocks above the cut.
 
     Returns:
@@ -78,7 +77,6 @@ def build_segment(network: Network, start: int | None, end: int) -> keras.Model:
     """Build the part between two boundaries.
 
     Args:
-        network: to cut.
         start: the lower boundary; None for the images.
         end: the upper boundary, with fewer blocks above it.
 

@@ -108,9 +108,7 @@ def _load_by_layer_names(model: keras.Model, file: Path) -> bool:
 
 
 def _load_by_keras(model: keras.Model, file: Path) -> None:
-    if (
-        file.suffix not in _HDF5_SUFFIXES
-    ):  # Keras chooses the format by it
+    if file.suffix not in _HDF5_SUFFIXES:  # Keras chooses the format by it
         raise ValueError(f"it is called {file.name}, should end in {' or '.join(_HDF5_SUFFIXES)}")
     model.load_weights(file)
 

@@ -25,7 +25,6 @@ def memory_errors_explained(
     Args:
         model: that is trained, compiled; it cannot be used afterwards.
         batches_from: number of an epoch -> (inputs, labels) batches.
-        phase_name: for the message.
 
     Raises:
         ArtstyleError: if memory runs out.

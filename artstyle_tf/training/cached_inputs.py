@@ -44,11 +44,6 @@ class CachedInputs(ImageInputs):
     """Inputs whose activations come from the trunk cache; images where nothing is frozen.
 
     Args:
-        config: of the run.
-        network: what is trained.
-        splits: the images.
-        order: of the training images.
-        reporter: where progress goes.
         plan: which boundary serves which part of the run.
         cache: stores the activations.
     """
@@ -107,7 +102,6 @@ class CachedInputs(ImageInputs):
         """Compute the network's outputs for the plain images now: float32 [N, K].
 
         Args:
-            split: of the images.
             description: for the progress report; None for none.
         """
         boundary = self._plan.boundary_never_trained
@@ -164,14 +158,6 @@ def open_inputs(
     reporter: Reporter,
 ) -> tuple[ImageInputs, CacheDecision]:
     """Choose images, or cached activations where possible and cheaper; compute nothing yet.
-
-    Args:
-        config: of the run.
-        network: what is trained.
-        splits: the images.
-        order: of the training images.
-        mode: of the trunk cache.
-        reporter: where progress goes.
 
     Raises:
         CacheImpossibleError: if the mode requires a cache that is not possible.

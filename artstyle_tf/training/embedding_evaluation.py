@@ -87,9 +87,6 @@ def evaluate_embeddings(
     Args:
         embeddings: float32 [N, D].
         images: N images; none is its own neighbor.
-        gallery: where neighbors come from.
-        class_names: C names.
-        num_neighbors: k.
         calibration: of the run; None while it has none.
 
     Returns:
@@ -149,16 +146,9 @@ def write_embedding_evaluation(
     """Write what `write_evaluation` does, the embeddings, and figures of their space.
 
     Args:
-        evaluation: of the images.
         embeddings: float32 [N, D].
-        images: N images.
-        gallery: where neighbors come from.
-        class_names: C names.
         show: position in the gallery -> image uint8 [S, S, 3]; None if its images are not
             available, so that there is no figure of neighbors.
-        folder: for tables.
-        figures: for figures.
-        title: of the figures.
         further: JSON values that metrics.json holds beside the scores.
     """
     write_evaluation(

@@ -153,12 +153,6 @@ def write_evaluation(
     """Write metrics.json, predictions.csv, per_class.csv, confusion_matrix.csv and figures.
 
     Args:
-        evaluation: of the images.
-        images: N images.
-        class_names: C names.
-        folder: for tables.
-        figures: for figures.
-        title: of the figures.
         further: JSON values that metrics.json holds beside the scores.
     """
     scores = {**evaluation.metrics, "intervals": evaluation.intervals, **(further or {})}

@@ -29,15 +29,7 @@ from artstyle_tf.training.trainer import TrainingData
 
 
 class ImageInputs:
-    """Inputs of start, phases and evaluation; every forward pass starts at the pixels.
-
-    Args:
-        config: of the run.
-        network: what is trained.
-        splits: the images.
-        order: of the training images.
-        reporter: where progress goes.
-    """
+    """Inputs of start, phases and evaluation; every forward pass starts at the pixels."""
 
     def __init__(
         self,
@@ -107,7 +99,6 @@ class ImageInputs:
         """Compute the network's outputs for the plain images now: float32 [N, K].
 
         Args:
-            split: of the images.
             description: for the progress report; None for none.
         """
         return self._predict_images(self._network.model, split, description)
@@ -157,9 +148,6 @@ def predict(
     Args:
         model: a model with one output of shape [B, D].
         batches: (examples, labels) batches, as from `evaluation_batches`.
-        num_batches: number of batches.
-        description: for the progress report.
-        reporter: where progress goes.
     """
     tracked = reporter.track(batches, total=num_batches, description=description, unit="batches")
     outputs = [model.predict_on_batch(examples) for examples, _ in tracked]

@@ -154,10 +154,8 @@ def open_training(
     """Combine images, network and inputs; nothing is trained or written yet.
 
     Args:
-        config: of the training.
         prepared: the images, with their splits.
         class_names: in the order of the class ids.
-        invocation: how the program was called.
         network: what `build_network` returned; None to build it here.
         with_test: whether the test split will be predicted; if not, it is not read.
         cache_mode: instead of the config's.

@@ -37,13 +37,9 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
     """Images in splits, and the network that is trained on them; see `job.open_training`.
 
     Args:
-        config: of the experiment.
         network: what `build_network` returned; trained in place.
         splits: the images; "test" is only predicted.
-        inputs: of these images.
         cache_decision: whether they come from the trunk cache, and why.
-        class_names: C names.
-        invocation: how the program was called.
 
     Attributes:
         first_features: float32 [N, D] of each split before training, if `refits`; else empty.
@@ -96,7 +92,6 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         """Initialize the head.
 
         Args:
-            objective: of the training.
             features: float32 [N, D] of each split, before training; empty without a probe.
 
         Returns:

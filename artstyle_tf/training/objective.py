@@ -74,7 +74,6 @@ class Classification(Objective):
 
     Args:
         loss: of integer labels [B] and logits [B, C].
-        num_classes: C.
         class_weight: class id -> weight of its images; None for equal weights.
     """
 

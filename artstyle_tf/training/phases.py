@@ -42,7 +42,6 @@ def apply_phase(network: Network, phase: PhaseConfig, *, train_batch_norm: bool)
     statistics.
 
     Args:
-        network: whose layers to set.
         phase: which blocks to unfreeze.
         train_batch_norm: train BatchNormalization in the unfrozen blocks.
     """
@@ -67,7 +66,6 @@ def build_phase_model(
     stochastic depth, so the same image would have other features each time.
 
     Args:
-        network: whose layers to use.
         phase: determines where the trained part begins.
         boundary: where the inputs come from; see `models.splitting`. It lies at or below the
             trained part. None for images.
@@ -91,7 +89,6 @@ def boundary_below(phases: Sequence[PhaseConfig], position: int) -> int | None:
     phase's: what lies above has been trained since, what lies below never was.
 
     Args:
-        phases: the plan.
         position: of the phase, in [0, len(phases)).
 
     Returns:

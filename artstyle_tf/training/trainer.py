@@ -57,7 +57,6 @@ class Trainer:
             file.
         tensorboard_folder: for event files; None for none.
         further_callbacks: see the logs of an epoch after all others.
-        reporter: where progress goes.
     """
 
     def __init__(

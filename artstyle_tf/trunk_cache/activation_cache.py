@@ -43,9 +43,7 @@ class Activations:
     """Rows of N images in V views at one boundary, memory-mapped.
 
     Args:
-        table: holds the rows.
         keys: N * V, the views of one image following each other.
-        num_views: V.
     """
 
     def __init__(self, table: ActivationTable, keys: Sequence[str], num_views: int) -> None:
@@ -85,7 +83,6 @@ class ActivationCache:
         size_limit_bytes: for the whole folder; least recently used rows are removed.
         runtime: of the forward passes.
         compile_trunk: a faster one with means of the backend; see `trunk_cache.trunk_runtime`.
-        reporter: where progress goes.
     """
 
     def __init__(
@@ -136,7 +133,6 @@ class ActivationCache:
             keys: N * V, one for each image and view, equal only if the pixels are equal; the
                 views of one image follow each other.
             load_images: reads the missing images.
-            num_views: V.
             dtype: of the rows on disk.
             description: of the images, for the progress report.
 
@@ -230,8 +226,7 @@ class ActivationCache:
             yield runtime.run(images)
 
     def _runtime(self, boundaries: Sequence[int], sample: np.ndarray) -> TrunkRuntime:
-        """Open a runtime, or return the last one if nothing has changed: opening one takes seconds.
-        """
+        """Open a runtime, or return the last one if nothing has changed: opening takes seconds."""
         trunk = build_trunk(self._network, boundaries)
         key = f"{boundaries} {weights_digest(trunk)}"
         if self._opened is None or self._opened[0] != key:

@@ -31,9 +31,7 @@ class ActivationTable:
     """All stored rows for one boundary of one trunk.
 
     Args:
-        root: folder of all tables; the table gets a folder of its own in it.
         description: everything that the rows depend on apart from the image and its view.
-        row_shape: shape of one row.
         dtype: of the rows on disk.
         reporter: receives a warning about damaged shards.
     """

@@ -75,7 +75,6 @@ class FeatureMatrix:
 
         Args:
             batches: float [B, D], together the rows.
-            shape: (N, D).
             size_limit_bytes: for all of the trunk cache; see `make_room`.
             kept: keys of tables that must stay, because the batches come from them.
 

@@ -107,7 +107,6 @@ def build_layers(backbone: Backbone, layers: Layers) -> tuple[Network, tuple[Fea
     """Build the network whose output at boundary 0 is the features; see `models.splitting`.
 
     Args:
-        backbone: to read from.
         layers: see `TrunkCache.features`.
 
     Returns:

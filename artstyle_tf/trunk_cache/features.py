@@ -218,8 +218,7 @@ class TrunkCache:
     def _matrix(
         self, request: FeatureRequest, images: IdentifiedImages, reference: IdentifiedImages
     ) -> FeatureMatrix | None:
-        """Return where the features are, or will be; None while the weights have to be downloaded.
-        """
+        """Return where the features are, or will be; None while weights must be downloaded."""
         digest = request.weights_digest()
         if digest is None:
             return None

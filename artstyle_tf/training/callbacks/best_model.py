@@ -100,9 +100,6 @@ class EarlyStopping(ResumableCallback):
     Unlike `keras.callbacks.EarlyStopping` it counts across several `fit` calls, so that a new
     phase does not give a hopeless run new patience; and it records why it stopped.
 
-    Args:
-        settings: the limits.
-
     Attributes:
         reason: why training was stopped, for messages; None while it continues.
     """

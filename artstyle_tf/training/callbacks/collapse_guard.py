@@ -29,7 +29,6 @@ class CollapseGuard(ResumableCallback):
         network_model: the whole network; a phase trains a model that shares its variables.
         settings: the limits, and the consequences of an alarm.
         num_classes: C.
-        reporter: where alarms go.
 
     Attributes:
         margin: of the current loss, if that of collapsed embeddings is the margin; else None.

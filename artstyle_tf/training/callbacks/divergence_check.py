@@ -30,7 +30,6 @@ class DivergenceCheck(keras.callbacks.Callback):
     Args:
         objective: of the training; may undo an epoch.
         best: the best weights so far.
-        total_epochs: epochs of the whole plan.
 
     Attributes:
         phase_name: the phase that is being trained.

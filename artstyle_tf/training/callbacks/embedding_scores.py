@@ -46,12 +46,9 @@ class EmbeddingScores(keras.callbacks.Callback):
 
     Args:
         embed: "train" or "val" -> embeddings float32 [N, D] with the current weights.
-        train: the gallery.
-        val: the queries.
         validation_batches: int [S, B], numbers of the validation images of each batch for the
             validation loss; the same for all epochs, so that losses can be compared.
         num_classes: C.
-        num_neighbors: k.
         seed: of the sample of training images that is measured where there are many.
 
     Attributes:

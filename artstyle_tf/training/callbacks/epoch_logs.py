@@ -36,7 +36,6 @@ class HistoryLog(ResumableCallback):
     """Writes history.csv, on disk as soon as an epoch is over.
 
     Args:
-        path: the CSV file.
         further_columns: keys of the logs to write beside `COLUMNS`.
 
     Attributes:
@@ -77,10 +76,6 @@ class HistoryLog(ResumableCallback):
 
 class EpochReport(keras.callbacks.Callback):
     """Prints a line an epoch with the time left, and on a terminal a bar within it.
-
-    Args:
-        reporter: where the report goes.
-        total_epochs: epochs of the whole plan.
 
     Attributes:
         phase_name: the phase that is being trained.
@@ -134,9 +129,6 @@ class EpochReport(keras.callbacks.Callback):
 
 class TensorBoardLog(keras.callbacks.TensorBoard):
     """Writes all numbers in the logs, and no graph, for TensorBoard.
-
-    Args:
-        folder: for the event files.
 
     Raises:
         ArtstyleError: if TensorBoard is not installed, without which TensorFlow writes nothing.

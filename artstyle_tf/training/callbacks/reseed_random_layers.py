@@ -15,7 +15,6 @@ class ReseedRandomLayers(keras.callbacks.Callback):
 
     Args:
         whole_model: holds all random layers, flat.
-        seed: of the run.
     """
 
     def __init__(self, whole_model: keras.Model, seed: int) -> None:
