@@ -31,8 +31,8 @@ def knn_accuracy(kernel, bias):
         rows = features @ kernel + bias
         embedded.append(rows / np.linalg.norm(rows, axis=1, keepdims=True))
     found = nearest_neighbors(embedded[1], embedded[0], num_neighbors=5)
-    said = knn_probabilities(found, train[1], num_classes=4).argmax(axis=1)
-    return (said == test[1]).mean()
+    predicted = knn_probabilities(found, train[1], num_classes=4).argmax(axis=1)
+    return (predicted == test[1]).mean()
 
 
 def test_neighbors_tell_classes_apart_before_anything_is_learned():

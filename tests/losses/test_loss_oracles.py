@@ -170,17 +170,17 @@ PROGRAM = """
 def test_jax_gives_the_same_values_and_gradients():
     if importlib.util.find_spec("jax") is None:
         pytest.skip("JAX is not installed; `make test` installs it")
-    answer = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(PROGRAM)],
         env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
         capture_output=True,
         text=True,
         timeout=HUNG_SECONDS,
     )
-    assert answer.returncode == 0, answer.stderr
+    assert process.returncode == 0, process.stderr
     generator = np.random.default_rng(0)
     labels, rows = np.arange(12) % 3, generator.normal(size=(12, 5)).astype(np.float32)
-    results = json.loads(answer.stdout.splitlines()[-1])
+    results = json.loads(process.stdout.splitlines()[-1])
     assert {key.split()[0] for key in results} == set(METRIC_LOSSES)
     for key, (value, gradient) in results.items():
         name, margin, distance = key.split()

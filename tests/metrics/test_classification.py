@@ -75,7 +75,7 @@ def divide(numerator, denominator):
 
 
 def naive_scores(labels, predictions, number):
-    """Precision, recall and F1 of one class, counted by hand."""
+    """Precision, recall and F1 of one class, counted directly."""
     pairs = list(zip(labels, predictions, strict=True))
     hits = sum(label == prediction == number for label, prediction in pairs)
     precision = divide(hits, sum(prediction == number for _, prediction in pairs))

@@ -43,13 +43,14 @@ def test_the_interval_is_that_of_drawing_images_in_pairs():
             [generator.choice(m, len(m)) for m in (np.flatnonzero(labels == c) for c in range(3))]
         )
         scores = [
-            classification_summary(labels[chosen], said[chosen], num_classes=3)["macro_f1"]
-            for said in (first, second)
+            classification_summary(labels[chosen], predicted[chosen], num_classes=3)["macro_f1"]
+            for predicted in (first, second)
         ]
         drawn.append(scores[0] - scores[1])
     assert ours.interval == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])), abs=0.012)
     scores = [
-        classification_summary(labels, said, num_classes=3)["macro_f1"] for said in (first, second)
+        classification_summary(labels, predicted, num_classes=3)["macro_f1"]
+        for predicted in (first, second)
     ]
     assert ours.difference == pytest.approx(scores[0] - scores[1])
 
@@ -132,7 +133,7 @@ def test_twelve_works_of_one_artist_are_one_proof():
     whole = compare_models(labels, [labels], [wrong], num_classes=2, clusters=clusters)
     assert single.is_significant
     assert (whole.p_value, whole.num_discordant) == (1.0, 1)
-    assert "too few groups of images to tell" in verdict(whole, "AB", unit="groups of images")
+    assert "too few groups of images for a verdict" in verdict(whole, "AB", unit="groups of images")
     assert np.diff(whole.interval) > 2 * np.diff(single.interval)
 
 
@@ -149,8 +150,8 @@ def test_one_image_is_no_verdict():
     assert found.interval[0] < -0.6
     assert found.interval[1] > 0.1
     assert outcome(found) == "same"
-    said = verdict(found, ["the trained model", "the baseline"])
-    assert "there are too few images for a verdict (the models differ on 1, at least 6" in said
+    sentence = verdict(found, ["the trained model", "the baseline"])
+    assert "there are too few images for a verdict (the models differ on 1, at least 6" in sentence
 
 
 def test_interval_and_exact_test_have_to_agree():
@@ -166,7 +167,7 @@ def test_interval_and_exact_test_have_to_agree():
 
 
 def naive_holm(values):
-    """Rejects from the smallest on, for every level that could be asked for."""
+    """Rejects from the smallest on, for every level."""
     order = np.argsort(values)
     adjusted = np.empty(len(values))
     for rank, position in enumerate(order):

@@ -249,7 +249,7 @@ def test_a_network_that_always_overflows_is_no_result(make_trainer, tmp_path):
     ours = objective.callbacks
     objective.callbacks = lambda: [_Overflow(network, set(range(9))), *ours()]
     trainer.start_from("projection", objective.start())
-    with pytest.raises(NotFiniteError, match=r"epoch 5 of 9 .*The weights of the start .*kept"):
+    with pytest.raises(NotFiniteError, match=r"epoch 5 of 9 .*The weights of the start .*saved"):
         trainer.train()
     assert trainer.history.table()["alarm"].notna().sum() == 4
     saved = keras.models.load_model(tmp_path / "run" / "model.keras", compile=False)

@@ -50,7 +50,7 @@ def small_cnn():
 
 
 class Snapshots(keras.callbacks.Callback):
-    """What learns, and the weights, at the start and end of each phase."""
+    """Trainable variables, and the weights, at the start and end of each phase."""
 
     def __init__(self):
         super().__init__()
@@ -198,7 +198,7 @@ def test_a_phase_ends_on_a_plateau_and_the_next_one_begins():
     plateau = {"unfreeze_blocks": 0, "epochs": 9, "learning_rate": 1e-2, "plateau_epochs": 2}
     model = small_cnn()
     unfreezing = ProgressiveUnfreezing([PhaseConfig(**plateau)], monitor="val_accuracy")
-    model.compile("sgd", LOSS)  # by hand, with the callback alone
+    model.compile("sgd", LOSS)  # with the callback alone
     model.fit(images(), LABELS, epochs=9, callbacks=[Logs(), unfreezing], verbose=0)
     assert unfreezing.epoch == 4
     assert unfreezing.phase_is_over

@@ -339,7 +339,7 @@ def test_a_learning_rate_that_is_far_too_large_names_epoch_and_batch(make_traine
     settings = OptimizerConfig(warmup_fraction=0.0, clip_norm=None)
     trainer, _ = make_trainer(some_plan([some_phase("all", 3, 1e30)], optimizer=settings))
     with pytest.raises(
-        NotFiniteError, match=r"epoch 1 of 3 \(all blocks\), batch 2: .* No weights were kept"
+        NotFiniteError, match=r"epoch 1 of 3 \(all blocks\), batch 2: .* No weights were saved"
     ) as raised:
         trainer.train()
     assert "clip_norm=1" in str(raised.value)  # it is off here
@@ -385,9 +385,9 @@ def test_the_moving_average_is_what_is_validated_and_kept(make_trainer):
     trainer.train()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     classifier.model.compile(loss=loss)
-    kept = classifier.model.evaluate(some_data().validation_batches, verbose=0)
+    saved = classifier.model.evaluate(some_data().validation_batches, verbose=0)
     rows = trainer.history.table().set_index("epoch")
-    assert kept == pytest.approx(rows.loc[trainer.best.epoch, "val_loss"], rel=1e-4)
+    assert saved == pytest.approx(rows.loc[trainer.best.epoch, "val_loss"], rel=1e-4)
 
 
 def test_class_weights_reach_the_loss(make_trainer):

@@ -27,14 +27,14 @@ IMAGES = np.random.default_rng(0).uniform(0, 255, (20, 16, 16, 3)).astype(np.flo
 
 
 class Loader:
-    """Reads images in batches of four and remembers which were asked for."""
+    """Reads images in batches of four and records which were requested."""
 
     def __init__(self, images=IMAGES):
         self.images = images
-        self.asked = []
+        self.requested = []
 
     def __call__(self, positions):
-        self.asked.extend(positions.tolist())
+        self.requested.extend(positions.tolist())
         for start in range(0, len(positions), 4):
             yield self.images[positions[start : start + 4]]
 
@@ -65,7 +65,7 @@ def expected(classifier, boundary):
 def test_all_boundaries_come_from_one_pass_and_are_what_the_trunk_computes(open_cache, classifier):
     load = Loader()
     rows = open_cache().activations([0, 1, 2], KEYS, load, dtype="float32")
-    assert load.asked == list(range(20))
+    assert load.requested == list(range(20))
     for boundary in (0, 1, 2):
         assert len(rows[boundary]) == 20
         np.testing.assert_allclose(
@@ -77,14 +77,14 @@ def test_nothing_is_computed_twice(open_cache):
     open_cache().activations([0, 1], KEYS[:12], Loader())
     load = Loader()
     open_cache().activations([1], KEYS[:12], load)
-    assert load.asked == []
+    assert load.requested == []
     open_cache().activations([1], KEYS, load)  # new images
-    assert load.asked == list(range(12, 20))
+    assert load.requested == list(range(12, 20))
     load = Loader()
     tables = open_cache().tables([0, 1], "float16")
     before = {boundary: len(list(table.folder.glob("*.npy"))) for boundary, table in tables.items()}
     open_cache().activations([0, 1], KEYS, load)  # 0 lacks what 1 has
-    assert load.asked == list(range(12, 20))
+    assert load.requested == list(range(12, 20))
     after = {boundary: len(list(table.folder.glob("*.npy"))) for boundary, table in tables.items()}
     assert after == {0: before[0] + 1, 1: before[1]}
 
@@ -108,20 +108,20 @@ def test_weights_below_the_boundary_decide_and_weights_above_do_not(open_cache, 
     above.assign(above + 1)
     load = Loader()
     open_cache().activations([1, 2], KEYS, load)
-    assert load.asked == []
+    assert load.requested == []
     between = classifier.backbone.model.get_layer("block2a_conv").kernel
     between.assign(between + 1)
     open_cache().activations([2], KEYS, load)
-    assert load.asked == []
+    assert load.requested == []
     open_cache().activations([1], KEYS, load)
-    assert load.asked == list(range(20))
+    assert load.requested == list(range(20))
 
 
 def test_preprocessing_decides(open_cache):
     open_cache().activations([1], KEYS, Loader())
     load = Loader()
     open_cache(preprocessing={"image_size_px": 17}).activations([1], KEYS, load)
-    assert load.asked == list(range(20))
+    assert load.requested == list(range(20))
 
 
 def test_the_same_network_built_twice_shares_its_rows(open_cache, tiny_backbone, classifier):
@@ -130,7 +130,7 @@ def test_the_same_network_built_twice_shares_its_rows(open_cache, tiny_backbone,
     again.backbone.model.set_weights(classifier.backbone.model.get_weights())
     load = Loader()
     open_cache(classifier=again).activations([1], KEYS, load)
-    assert load.asked == []
+    assert load.requested == []
 
 
 def test_a_damaged_shard_is_computed_again_and_said_so(open_cache, classifier, tmp_path):
@@ -143,7 +143,7 @@ def test_a_damaged_shard_is_computed_again_and_said_so(open_cache, classifier, t
     cache = open_cache(reporter=Reporter(stream))
     rows = cache.activations([1], KEYS, load, dtype="float32")[1].plain()
     assert "damaged part" in stream.getvalue()
-    assert load.asked == list(range(20))
+    assert load.requested == list(range(20))
     np.testing.assert_allclose(rows, expected(classifier, 1), rtol=1e-5, atol=1e-6)
 
 
@@ -177,12 +177,12 @@ def test_a_second_program_waits_and_then_finds_everything(open_cache, tmp_path):
         while "Waiting for another program" not in stream.getvalue():
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        assert load.asked == []
+        assert load.requested == []
         rows = np.asarray(build_segment(cache._network, None, 1)(IMAGES))
         table.add(KEYS, rows)  # what the first program does meanwhile
     thread.join(HUNG_SECONDS)
     assert not thread.is_alive()
-    assert load.asked == []
+    assert load.requested == []
 
 
 @pytest.mark.slow
@@ -229,7 +229,7 @@ def test_a_killed_program_loses_at_most_a_shard(open_cache, classifier, tmp_path
         process.send_signal(signal.SIGKILL)
     load = Loader()
     rows = open_cache().activations([0, 1], KEYS, load, dtype="float32")
-    assert load.asked == list(range(12, 20))
+    assert load.requested == list(range(12, 20))
     for boundary in (0, 1):
         np.testing.assert_allclose(
             rows[boundary].plain(), expected(classifier, boundary), rtol=1e-5, atol=1e-6

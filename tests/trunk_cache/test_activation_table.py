@@ -118,7 +118,7 @@ def test_equal_rows_of_different_images_keep_their_keys(open_table):
 def test_a_value_that_does_not_fit_is_refused(open_table, value):
     rows = some_rows(1)
     rows[0, 0, 0] = value
-    with pytest.raises(ArtstyleError, match=r"activation cannot be kept.*float32"):
+    with pytest.raises(ArtstyleError, match=r"activation cannot be stored.*float32"):
         open_table(dtype="float16").add(["a"], rows)
 
 

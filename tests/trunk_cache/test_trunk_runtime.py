@@ -35,7 +35,7 @@ def make_trunk(tiny_backbone):
 
 
 @pytest.fixture
-def heard():
+def stream():
     return io.StringIO()
 
 
@@ -65,30 +65,30 @@ def test_keras_computes_the_trunk_in_inference_mode(make_trunk, boundaries):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
-def test_without_openvino_it_is_keras(make_trunk, heard, monkeypatch):
+def test_without_openvino_it_is_keras(make_trunk, stream, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    runtime = open_trunk_runtime(make_trunk([1]), "auto", IMAGES, reporter=Reporter(heard))
+    runtime = open_trunk_runtime(make_trunk([1]), "auto", IMAGES, reporter=Reporter(stream))
     assert runtime.name == keras.backend.backend()
-    assert heard.getvalue() == ""
+    assert stream.getvalue() == ""
     with pytest.raises(ArtstyleError, match=r"pip install 'artstyle-tf\[openvino\]'"):
         open_trunk_runtime(make_trunk([1]), "openvino", IMAGES)
 
 
-def test_an_exact_openvino_is_used(make_trunk, heard, pretend_openvino):
+def test_an_exact_openvino_is_used(make_trunk, stream, pretend_openvino):
     pretend_openvino(lambda outputs: [output * (1 + 1e-6) for output in outputs])
-    runtime = open_trunk_runtime(make_trunk([0, 1]), "auto", IMAGES, reporter=Reporter(heard))
+    runtime = open_trunk_runtime(make_trunk([0, 1]), "auto", IMAGES, reporter=Reporter(stream))
     assert runtime.name == "openvino-float32"
-    assert heard.getvalue() == ""
+    assert stream.getvalue() == ""
     assert open_trunk_runtime(make_trunk([1]), "keras", IMAGES).name != "openvino-float32"
 
 
 @pytest.mark.parametrize("choice", ["auto", "openvino"])
-def test_an_inexact_openvino_is_not_used(make_trunk, heard, pretend_openvino, choice):
+def test_an_inexact_openvino_is_not_used(make_trunk, stream, pretend_openvino, choice):
     pretend_openvino(lambda outputs: [outputs[0], outputs[1] * 1.001])
-    runtime = open_trunk_runtime(make_trunk([0, 1]), choice, IMAGES, reporter=Reporter(heard))
+    runtime = open_trunk_runtime(make_trunk([0, 1]), choice, IMAGES, reporter=Reporter(stream))
     assert runtime.name == keras.backend.backend()
-    assert "OpenVINO is not used: it differs from Keras by 1.0e-03" in heard.getvalue()
-    assert heard.getvalue().startswith("Warning: ") == (choice == "openvino")
+    assert "OpenVINO is not used: it differs from Keras by 1.0e-03" in stream.getvalue()
+    assert stream.getvalue().startswith("Warning: ") == (choice == "openvino")
 
 
 @pytest.mark.parametrize("position", [0, 1])
@@ -110,41 +110,41 @@ def test_an_output_of_zeros_can_be_exact(make_trunk, pretend_openvino, monkeypat
     assert open_trunk_runtime(make_trunk([1]), "auto", IMAGES).name != "openvino-float32"
 
 
-def test_an_openvino_that_fails_is_not_used(make_trunk, heard, monkeypatch):
+def test_an_openvino_that_fails_is_not_used(make_trunk, stream, monkeypatch):
     def fail(trunk):
         raise RuntimeError("no such operation\nand a long explanation")
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     monkeypatch.setattr(trunk_runtime, "openvino_runtime", fail)
-    runtime = open_trunk_runtime(make_trunk([1]), "auto", IMAGES, reporter=Reporter(heard))
+    runtime = open_trunk_runtime(make_trunk([1]), "auto", IMAGES, reporter=Reporter(stream))
     assert runtime.name == keras.backend.backend()
-    assert "OpenVINO cannot run the frozen blocks (no such operation)" in heard.getvalue()
+    assert "OpenVINO cannot run the frozen blocks (no such operation)" in stream.getvalue()
 
 
-def test_the_compiler_of_the_backend_is_second(make_trunk, heard, monkeypatch):
+def test_the_compiler_of_the_backend_is_second(make_trunk, stream, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
     def compile_trunk(trunk):
         return keras_runtime(trunk).run
 
-    options = {"compile_trunk": compile_trunk, "reporter": Reporter(heard)}
+    options = {"compile_trunk": compile_trunk, "reporter": Reporter(stream)}
     trunk = make_trunk([0, 1])
     assert open_trunk_runtime(trunk, "auto", IMAGES, **options).name.endswith("-compiled")
     assert not open_trunk_runtime(trunk, "keras", IMAGES, **options).name.endswith("-compiled")
-    assert heard.getvalue() == ""
+    assert stream.getvalue() == ""
 
 
-def test_a_compiler_that_makes_nonsense_is_not_used(make_trunk, heard, monkeypatch):
+def test_a_compiler_that_makes_nonsense_is_not_used(make_trunk, stream, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
     def compile_trunk(trunk):
         return lambda images: [np.full_like(keras_runtime(trunk).run(images)[0], np.nan)]
 
     runtime = open_trunk_runtime(
-        make_trunk([1]), "auto", IMAGES, compile_trunk=compile_trunk, reporter=Reporter(heard)
+        make_trunk([1]), "auto", IMAGES, compile_trunk=compile_trunk, reporter=Reporter(stream)
     )
     assert runtime.name == keras.backend.backend()
-    assert "A compiled graph is not used" in heard.getvalue()
+    assert "A compiled graph is not used" in stream.getvalue()
 
 
 def test_openvino_cannot_load_its_telemetry(monkeypatch, tmp_path):
