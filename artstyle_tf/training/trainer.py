@@ -18,7 +18,7 @@ from artstyle_tf.training.callbacks.best_model import BestModel, EarlyStopping
 from artstyle_tf.training.callbacks.divergence_check import DivergenceCheck
 from artstyle_tf.training.callbacks.epoch_logs import EpochReport, HistoryLog, TensorBoardLog
 from artstyle_tf.training.callbacks.progressive_unfreezing import ProgressiveUnfreezing
-from artstyle_tf.training.callbacks.reseed_random_layers import ReseedRandomLayers
+from artstyle_tf.training.callbacks.resumable import ReseedRandomLayers
 from artstyle_tf.training.objective import Objective
 from artstyle_tf.training.optimizers import LayerwiseAdamW, WarmupCosine, depth_multipliers
 from artstyle_tf.training.phases import apply_phase, build_phase_model, num_epochs

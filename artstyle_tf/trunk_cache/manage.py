@@ -24,9 +24,7 @@ from artstyle_tf.trunk_cache.settings import TrunkCacheExperiment
 def run(config: TrunkCacheExperiment, invocation: Invocation) -> dict[str, Any]:
     """List the cache and remove the tables to clear."""
     del invocation
-    folder = trunk_cache_folder(config.outputs, config.folder)
-    tables = stored_tables(folder)
-    to_clear = _tables_to_clear(config, tables)
+    folder, tables, to_clear = _read(config)
     for table in to_clear:
         remove_table(table)
     return _describe(folder, tables, to_clear)
@@ -35,22 +33,11 @@ def run(config: TrunkCacheExperiment, invocation: Invocation) -> dict[str, Any]:
 def plan(config: TrunkCacheExperiment, invocation: Invocation) -> dict[str, Any]:
     """Return what `run` would remove."""
     del invocation
-    folder = trunk_cache_folder(config.outputs, config.folder)
-    tables = stored_tables(folder)
-    return {"dry_run": True, **_describe(folder, tables, _tables_to_clear(config, tables))}
+    return {"dry_run": True, **_describe(*_read(config))}
 
 
 def summarize(result: dict[str, Any]) -> str:
-    """Return the result as text."""
-    return _format(result, removed="Removed")
-
-
-def summarize_plan(plan: dict[str, Any]) -> str:
-    """Return what `run` would do as text."""
-    return _format(plan, removed="Would remove")
-
-
-def _format(result: dict[str, Any], *, removed: str) -> str:
+    """Return the result of `run` or `plan` as text."""
     if not result["tables"]:
         return f"{result['folder']} is empty"
     listed = pd.DataFrame(result["tables"])
@@ -62,8 +49,19 @@ def _format(result: dict[str, Any], *, removed: str) -> str:
         f"{format_bytes(sizes.sum())} in {result['folder']}",
     ]
     if result["cleared"]:
+        removed = "Would remove" if result.get("dry_run") else "Removed"
         lines.append(f"{removed}: {', '.join(result['cleared'])}")
     return "\n".join(lines)
+
+
+summarize_plan = summarize
+
+
+def _read(config: TrunkCacheExperiment) -> tuple[Path, list[StoredTable], list[StoredTable]]:
+    """Return the folder, its tables, and those to clear."""
+    folder = trunk_cache_folder(config.outputs, config.folder)
+    tables = stored_tables(folder)
+    return folder, tables, _tables_to_clear(config, tables)
 
 
 def _tables_to_clear(config: TrunkCacheExperiment, tables: list[StoredTable]) -> list[StoredTable]:
