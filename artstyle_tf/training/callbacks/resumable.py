@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, ClassVar
 
 import keras
@@ -19,7 +20,7 @@ class ResumableCallback(keras.callbacks.Callback):
 
     def state(self) -> dict[str, Any]:
         """Return the state to save, as JSON values."""
-        return {name.removeprefix("_"): getattr(self, name) for name in self.state_names}
+        return {name.removeprefix("_"): copy.copy(getattr(self, name)) for name in self.state_names}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue where `state` was saved."""
