@@ -33,7 +33,7 @@ from artstyle_tf.trunk_cache.cache_decision import CacheDecision
 
 BASELINE_PREDICTIONS_FILE = "baseline_predictions.csv"
 
-_REFITTED = "         then refitted with the validation images, after their evaluation"
+_REFITTED = "          then refitted with the validation images, after their evaluation"
 
 
 def describe_run(
@@ -151,8 +151,8 @@ def summarize_baseline(result: dict[str, Any]) -> list[str]:
     baseline = result["baseline"][name]
     sentence = baseline["verdict"]
     return [
-        f"Baseline:   logistic regression on the frozen top, {name} {baseline['macro_f1']:.3f}",
-        f"         {sentence[0].upper()}{sentence[1:]}.",
+        f"Baseline: logistic regression on the frozen top, {name} {baseline['macro_f1']:.3f}",
+        f"          {sentence[0].upper()}{sentence[1:]}.",
     ]
 
 
@@ -165,11 +165,11 @@ def summarize_training(result: dict[str, Any]) -> str:
             format_metrics(scores, result["intervals"]),
             *summarize_baseline(result),
             summarize_calibration(result["calibration"]),
-            f"Best:    {best}",
+            f"Best:     {best}",
             *([_REFITTED] if result["refitted"] else []),
-            f"Model:   {result['model']}",
-            f"Figures: {result['figures']}",
-            *([f"Report:  {result['report']}"] if result["report"] else []),
-            f"Run:     {result['run']} ({result['seconds']['total']:.0f} s)",
+            f"Model:    {result['model']}",
+            f"Figures:  {result['figures']}",
+            *([f"Report:   {result['report']}"] if result["report"] else []),
+            f"Run:      {result['run']} ({result['seconds']['total']:.0f} s)",
         ]
     )
