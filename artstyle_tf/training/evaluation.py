@@ -226,7 +226,9 @@ def summarize_calibration(calibration: dict[str, Any]) -> str:
     accuracy = f"{calibration['target_accuracy']:.0%}"
     if calibration["threshold"] is None:
         reason = calibration.get("reason") or "no confidence is high enough on validation"
-        return f"Abstain:  no threshold for {accuracy} accuracy, no prediction is accepted: {reason}"
+        return (
+            f"Abstain:  no threshold for {accuracy} accuracy, no prediction is accepted: {reason}"
+        )
     return (
         f"Abstain:  at {accuracy} accuracy {calibration['coverage']:.0%} of the predictions for "
         f"validation images are accepted (confidence from {calibration['threshold']:.2f})"

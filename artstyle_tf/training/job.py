@@ -29,18 +29,18 @@ from artstyle_tf.runs.run_planning import plan_run
 from artstyle_tf.system.files import write_json
 from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.training.cached_inputs import open_inputs
-from artstyle_tf.training.evaluation import Evaluation
+from artstyle_tf.training.evaluation import Evaluation, format_metrics, summarize_calibration
 from artstyle_tf.training.network_training import NetworkTraining
 from artstyle_tf.training.run_record import (
     compare_with_baseline,
     describe_run,
     save_and_note_the_first,
+    summarize_baseline,
     write_baseline_predictions,
 )
-from artstyle_tf.training.run_record import summarize_training as summarize
 from artstyle_tf.trunk_cache.settings import CacheMode
 
-__all__ = ["TRAININGS", "build_network", "open_training", "plan", "run", "summarize"]
+_REFITTED = "          then refitted with the validation images, after their evaluation"
 
 TRAININGS = {
     "direct": "artstyle_tf.training.direct:DirectTraining",
@@ -129,6 +129,25 @@ def plan(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
         "parameters": network.model.count_params(),
         "phases": [phase.summary for phase in config.training.phases],
     }
+
+
+def summarize(result: dict[str, Any]) -> str:
+    """Return the result as text."""
+    scores = {name: result[name] for name in NAME_IN_RESULT.values() if name in result}
+    best = "the start" if result["best_epoch"] == 0 else f"epoch {result['best_epoch']}"
+    return "\n".join(
+        [
+            format_metrics(scores, result["intervals"]),
+            *summarize_baseline(result),
+            summarize_calibration(result["calibration"]),
+            f"Best:     {best}",
+            *([_REFITTED] if result["refitted"] else []),
+            f"Model:    {result['model']}",
+            f"Figures:  {result['figures']}",
+            *([f"Report:   {result['report']}"] if result["report"] else []),
+            f"Run:      {result['run']} ({result['seconds']['total']:.0f} s)",
+        ]
+    )
 
 
 def build_network(config: TrainingExperiment, *, num_classes: int) -> Network:

@@ -28,12 +28,10 @@ from artstyle_tf.runs.run_directory import NAME_IN_RESULT, RunDirectory
 from artstyle_tf.runs.tensorboard_check import has_tensorboard
 from artstyle_tf.system.files import write_json
 from artstyle_tf.system.invocation import Invocation
-from artstyle_tf.training.evaluation import Evaluation, format_metrics, summarize_calibration
+from artstyle_tf.training.evaluation import Evaluation
 from artstyle_tf.trunk_cache.cache_decision import CacheDecision
 
 BASELINE_PREDICTIONS_FILE = "baseline_predictions.csv"
-
-_REFITTED = "          then refitted with the validation images, after their evaluation"
 
 
 def describe_run(
@@ -154,22 +152,3 @@ def summarize_baseline(result: dict[str, Any]) -> list[str]:
         f"Baseline: logistic regression on the frozen top, {name} {baseline['macro_f1']:.3f}",
         f"          {sentence[0].upper()}{sentence[1:]}.",
     ]
-
-
-def summarize_training(result: dict[str, Any]) -> str:
-    """Return the result as text."""
-    scores = {name: result[name] for name in NAME_IN_RESULT.values() if name in result}
-    best = "the start" if result["best_epoch"] == 0 else f"epoch {result['best_epoch']}"
-    return "\n".join(
-        [
-            format_metrics(scores, result["intervals"]),
-            *summarize_baseline(result),
-            summarize_calibration(result["calibration"]),
-            f"Best:     {best}",
-            *([_REFITTED] if result["refitted"] else []),
-            f"Model:    {result['model']}",
-            f"Figures:  {result['figures']}",
-            *([f"Report:   {result['report']}"] if result["report"] else []),
-            f"Run:      {result['run']} ({result['seconds']['total']:.0f} s)",
-        ]
-    )
