@@ -211,8 +211,8 @@ class Trainer:
         # resume point comes last because it holds the state of the others.
         callbacks: list[keras.callbacks.Callback] = [
             keras.callbacks.LambdaCallback(  # between two batches Ctrl-C can take effect
-                on_train_batch_end=lambda *_: safe_point(),
-                on_test_batch_end=lambda *_: safe_point(),
+                on_train_batch_end=lambda *_, **__: safe_point(),
+                on_test_batch_end=lambda *_, **__: safe_point(),
             ),
             ReseedRandomLayers(self._network.model, self._seed),
             *self._objective.callbacks(),
