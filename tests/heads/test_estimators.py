@@ -89,7 +89,7 @@ def test_groups_keep_twins_in_one_fold(monkeypatch):
     np.testing.assert_array_equal(seen[1], np.arange(60))
 
 
-def test_what_scikit_learn_does_with_estimators():
+def test_they_work_in_scikit_learn_tools():
     features, labels = blobs()
     styles = STYLES[labels]
     assert clone(MeanHead(alpha=3.0, C=1.0)).get_params() == {

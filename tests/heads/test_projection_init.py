@@ -35,7 +35,7 @@ def knn_accuracy(kernel, bias):
     return (predicted == test[1]).mean()
 
 
-def test_neighbors_tell_classes_apart_before_anything_is_learned():
+def test_neighbors_separate_classes_before_any_training():
     kernel, bias = project(*some_features(200, 1))
     random = np.random.default_rng(0).normal(size=(20, 12))
     assert kernel.shape == (20, 12)
@@ -44,7 +44,7 @@ def test_neighbors_tell_classes_apart_before_anything_is_learned():
     assert knn_accuracy(random, np.zeros(12)) < 0.6
 
 
-def test_both_blocks_have_the_lengths_that_were_asked_for():
+def test_both_blocks_have_the_configured_lengths():
     features, labels = some_features(200, 1)
     kernel, bias = project(features, labels, pca_fraction=0.25)
     rows = features @ kernel + bias

@@ -46,7 +46,7 @@ def test_scores_are_those_of_probes_fitted_without_the_fold(features, monkeypatc
     assert choice.scores[choice.alpha] == max(choice.scores.values())
 
 
-def test_images_by_the_same_artist_are_not_asked_about_each_other():
+def test_images_by_the_same_artist_are_in_one_fold():
     """Scores on images of artists in the training folds are too high."""
     points, labels, clusters = artists(features=60, spread=2.0)
     alone = np.arange(len(labels))
@@ -56,7 +56,7 @@ def test_images_by_the_same_artist_are_not_asked_about_each_other():
     assert max(known.scores.values()) > max(new.scores.values()) + 0.2
 
 
-def test_noise_asks_for_a_smooth_fit_and_ties_go_to_the_smoother():
+def test_noise_needs_a_smooth_fit_and_ties_go_to_the_smoother():
     generator = np.random.default_rng(1)
     labels = np.repeat([0, 1], 20)
     points = labels[:, None] * 10.0 + generator.normal(0, 0.1, (40, 2))

@@ -18,7 +18,7 @@ LABELS = np.array([0, 0, 0, 1, 1])
 PREDICTIONS = np.array([0, 0, 1, 1, 1])
 
 
-def test_the_four_figures_by_hand():
+def test_the_four_scores_of_a_small_example():
     summary = classification_summary(LABELS, PREDICTIONS, num_classes=2)
     assert summary == {
         "macro_f1": pytest.approx((0.8 + 0.8) / 2),

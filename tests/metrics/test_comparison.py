@@ -33,7 +33,7 @@ def some_predictions(seed, *, right=(0.8, 0.7), sizes=(30, 20, 40)):
     return labels, *predictions
 
 
-def test_the_interval_is_that_of_drawing_images_in_pairs():
+def test_the_interval_is_that_of_a_paired_bootstrap():
     labels, first, second = some_predictions(0)
     ours = compare_predictions(labels, first, second, num_classes=3)
     generator = np.random.default_rng(1)
@@ -72,7 +72,7 @@ def test_swapping_the_models_swaps_the_signs(seed):
     )
 
 
-def test_the_same_predictions_cannot_be_told_apart():
+def test_the_same_predictions_do_not_differ():
     labels, first, _ = some_predictions(0)
     same = compare_predictions(labels, first, first, num_classes=3)
     low, high = same.interval
@@ -83,7 +83,7 @@ def test_the_same_predictions_cannot_be_told_apart():
     assert not same.is_significant
 
 
-def test_pairing_is_surer_than_two_intervals():
+def test_pairing_is_more_certain_than_two_intervals():
     labels, first, second = some_predictions(2, right=(0.85, 0.75), sizes=(100, 100, 100))
     paired = compare_predictions(labels, first, second, num_classes=3)
     shuffled = np.concatenate(
@@ -94,7 +94,7 @@ def test_pairing_is_surer_than_two_intervals():
 
 
 @pytest.mark.slow
-def test_equal_models_are_told_apart_about_once_in_twenty():
+def test_equal_models_differ_significantly_about_once_in_twenty():
     apart = []
     for seed in range(300):
         labels, first, second = some_predictions(seed, right=(0.75, 0.75), sizes=(60, 50, 70))
@@ -104,7 +104,7 @@ def test_equal_models_are_told_apart_about_once_in_twenty():
 
 
 @pytest.mark.parametrize(("first", "second"), [(0, 0), (1, 0), (8, 2), (2, 8), (25, 25), (300, 40)])
-def test_of_single_images_the_exact_test_is_mcnemars(first, second):
+def test_for_single_images_the_exact_test_is_mcnemars(first, second):
     total = first + second
     expected = 1.0
     if total:
@@ -118,14 +118,14 @@ def test_of_single_images_the_exact_test_is_mcnemars(first, second):
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.integers(-6, 6), min_size=1, max_size=9))
-def test_of_clusters_it_counts_all_ways_of_turning_them_round(differences):
+def test_for_clusters_it_counts_all_sign_flips(differences):
     signs = np.array(list(itertools.product((1, -1), repeat=len(differences))))
     sums = np.abs(signs @ np.abs(differences))
     expected = (sums >= abs(sum(differences))).mean()
     assert sign_flip_exact(np.array(differences)) == pytest.approx(expected)
 
 
-def test_twelve_works_of_one_artist_are_one_proof():
+def test_twelve_works_of_one_artist_are_one_observation():
     labels = np.repeat([0, 1], 24)
     clusters = np.repeat(np.arange(4), 12)
     wrong = np.where(clusters == 0, 1 - labels, labels)
@@ -137,12 +137,12 @@ def test_twelve_works_of_one_artist_are_one_proof():
     assert np.diff(whole.interval) > 2 * np.diff(single.interval)
 
 
-def test_fewer_than_six_images_never_tell():
+def test_fewer_than_six_images_are_never_significant():
     assert min_discordant(0.05) == 6
     assert 2 * 0.5**5 >= 0.05 > 2 * 0.5**6
 
 
-def test_one_image_is_no_verdict():
+def test_one_image_gives_no_verdict():
     """Of a field report: the interval was -44.4 to -44.4, and the baseline "better"."""
     labels = np.array([0, 0, 0, 0, 1, 2])
     found = compare_predictions(labels, np.array([0, 0, 0, 0, 1, 1]), labels, num_classes=3)
@@ -196,7 +196,7 @@ def test_holm_on_a_textbook_example():
         (-0.05, (-0.09, -0.01), "B is better than A by 5.0 points of macro-F1, interval 1.0 to"),
     ],
 )
-def test_the_verdict_is_in_plain_words(difference, interval, expected):
+def test_the_verdict_is_a_sentence(difference, interval, expected):
     comparison = PairedComparison(difference, interval, 0.01, 8, difference, 5, 3)
     assert expected in verdict(comparison, ["A", "B"])
 

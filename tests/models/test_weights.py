@@ -69,7 +69,7 @@ def load_into(backbone, file):
     weights_module.load_weights(backbone.model, str(file), name="tiny", builder=pytest.fail)
 
 
-def test_a_file_of_the_same_layers_is_read_without_keras_looking_for_them(
+def test_a_file_of_the_same_layers_is_read_without_the_search_of_keras(
     tiny_backbone, tmp_path, monkeypatch
 ):
     saved, other = tiny_backbone(), tiny_backbone()
@@ -108,7 +108,7 @@ def test_a_missing_file_is_named(tmp_path):
         build_backbone("efficientnet_b0", image_size_px=32, weights=str(tmp_path / "nowhere.h5"))
 
 
-def test_unreachable_imagenet_weights_name_the_three_ways_out(monkeypatch, tmp_path):
+def test_unreachable_imagenet_weights_name_the_three_alternatives(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
 
     def refuse(address, timeout):

@@ -85,7 +85,7 @@ def test_two_classes_need_one_dimension_only(network):
     assert "alarm" not in logs
 
 
-def test_an_alarm_brings_the_last_good_weights_back_and_stops_fit(network):
+def test_an_alarm_restores_the_last_good_weights_and_stops_fit(network):
     stream = io.StringIO()
     guard = make_guard(network, stream)
     network.set_weights([np.full((2, 2), 1.0), np.zeros(2)])
@@ -102,7 +102,7 @@ def test_an_alarm_brings_the_last_good_weights_back_and_stops_fit(network):
     assert "last good ones" in stream.getvalue()
 
 
-def test_a_collapse_in_the_first_epoch_goes_back_to_the_start(network):
+def test_a_collapse_in_the_first_epoch_restores_the_start(network):
     guard = make_guard(network)
     before = network.get_weights()
     network.set_weights([np.full((2, 2), 9.0), np.zeros(2)])

@@ -27,7 +27,7 @@ def test_a_network_is_checked_without_images(kind, tiny_network_by_name):
         build_network(config, num_classes=2)
 
 
-def test_a_baseline_that_was_never_fitted_is_no_baseline(tiny_backbone):
+def test_reading_a_baseline_that_was_never_fitted_raises(tiny_backbone):
     decision = CacheDecision(use=False, reason="none")
     training = DirectTraining(
         DirectExperiment(), tiny_backbone(), {}, None, decision, ["a", "b"], Invocation()

@@ -109,7 +109,7 @@ def weights_of(network):
     return [np.array(weight) for weight in network.model.weights]
 
 
-def test_it_learns_and_writes_what_it_sees(make_trainer, tmp_path):
+def test_it_trains_and_writes_its_logs(make_trainer, tmp_path):
     trainer, network, objective = make_trainer([some_phase("all", 8, 0.01)])
     start = objective.start()
     trainer.train()
@@ -170,7 +170,7 @@ def sabotaged(make_trainer, monkeypatch):
     return make
 
 
-def test_a_collapsed_epoch_is_taken_back_and_the_phase_goes_on(sabotaged, tmp_path):
+def test_a_collapsed_epoch_is_undone_and_the_phase_continues(sabotaged, tmp_path):
     phases = [some_phase(1, 4, 0.005), some_phase("all", 1, 0.005)]
     losses = [some_loss("batch_hard"), some_loss("batch_hard")]
     trainer, network, objective = sabotaged({1}, phases=phases, losses=losses)
@@ -244,7 +244,7 @@ def test_a_network_that_overflows_is_an_alarm_and_no_crash(make_trainer):
     assert np.isfinite(network.head.kernel).all()
 
 
-def test_a_network_that_always_overflows_is_no_result(make_trainer, tmp_path):
+def test_a_network_that_always_overflows_ends_with_an_error(make_trainer, tmp_path):
     trainer, network, objective = make_trainer([some_phase("all", 9, 0.005)])
     ours = objective.callbacks
     objective.callbacks = lambda: [_Overflow(network, set(range(9))), *ours()]
@@ -277,7 +277,7 @@ class _Overflow(keras.callbacks.Callback):
                 variable.assign(np.full_like(np.asarray(variable), np.nan))
 
 
-def test_the_backbone_of_a_trained_network_is_taken_over(tiny_backbone):
+def test_the_backbone_of_a_trained_network_is_copied(tiny_backbone):
     trained = build_embedding_model(tiny_backbone(), dimension=4, dropout=0.0, seed=1)
     for variable in trained.backbone.model.weights:
         variable.assign(np.asarray(variable) + 1.0)

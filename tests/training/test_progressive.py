@@ -105,7 +105,7 @@ def test_each_phase_trains_what_it_should_and_nothing_else_moves(tiny_backbone, 
     assert snapshots.optimizers[1].iterations == 4  # steps of its own phase alone
 
 
-def test_batch_norm_learns_in_unfrozen_blocks_if_asked(tiny_backbone):
+def test_batch_norm_is_trained_in_unfrozen_blocks_if_configured(tiny_backbone):
     model = with_nested_backbone(tiny_backbone)
     _, snapshots = fit(model, [(1, 1, 1e-2)], train_batch_norm=True)
     assert {"block2b_bn/gamma", "block2b_bn/moving_mean", "top_bn/beta"} <= snapshots.moved(0)

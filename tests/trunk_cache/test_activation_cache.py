@@ -102,7 +102,7 @@ def test_half_precision_is_near(open_cache, classifier):
     np.testing.assert_allclose(rows, expected(classifier, 1), rtol=1e-3, atol=1e-5)
 
 
-def test_weights_below_the_boundary_decide_and_weights_above_do_not(open_cache, classifier):
+def test_rows_depend_on_weights_below_the_boundary_only(open_cache, classifier):
     open_cache().activations([1, 2], KEYS, Loader())
     above = classifier.backbone.model.get_layer("block2b_conv").kernel
     above.assign(above + 1)
@@ -133,7 +133,7 @@ def test_the_same_network_built_twice_shares_its_rows(open_cache, tiny_backbone,
     assert load.requested == []
 
 
-def test_a_damaged_shard_is_computed_again_and_said_so(open_cache, classifier, tmp_path):
+def test_a_damaged_shard_is_recomputed_with_a_warning(open_cache, classifier, tmp_path):
     open_cache().activations([1], KEYS, Loader(), dtype="float32")
     (shard,) = (tmp_path / "cache").rglob("*.npy")
     content = bytearray(shard.read_bytes())
@@ -153,7 +153,7 @@ def test_a_folder_that_cannot_be_written_is_named(open_cache, tmp_path):
         open_cache().activations([1], KEYS, Loader())
 
 
-def test_older_rows_make_room(open_cache, tmp_path):
+def test_older_rows_are_removed_first(open_cache, tmp_path):
     open_cache().activations([2], KEYS, Loader(), dtype="float32")
     (old,) = stored_tables(tmp_path / "cache")
     os.utime(old.folder / "table.json", (1e9, 1e9))
@@ -236,7 +236,7 @@ def test_a_killed_program_loses_at_most_a_shard(open_cache, classifier, tmp_path
         )
 
 
-def test_a_compiled_trunk_serves_all_splits_until_a_block_has_learned(open_cache, classifier):
+def test_a_compiled_trunk_serves_all_splits_until_a_block_is_trained(open_cache, classifier):
     compiled = []
 
     def compile_trunk(trunk):

@@ -92,7 +92,7 @@ def test_an_inexact_openvino_is_not_used(make_trunk, stream, pretend_openvino, c
 
 
 @pytest.mark.parametrize("position", [0, 1])
-def test_an_openvino_that_makes_nonsense_is_not_used(make_trunk, pretend_openvino, position):
+def test_an_openvino_with_wrong_outputs_is_not_used(make_trunk, pretend_openvino, position):
     def spoil(outputs):
         return [output * (np.nan if at == position else 1) for at, output in enumerate(outputs)]
 
@@ -121,7 +121,7 @@ def test_an_openvino_that_fails_is_not_used(make_trunk, stream, monkeypatch):
     assert "OpenVINO cannot run the frozen blocks (no such operation)" in stream.getvalue()
 
 
-def test_the_compiler_of_the_backend_is_second(make_trunk, stream, monkeypatch):
+def test_the_compiler_of_the_backend_is_the_second_choice(make_trunk, stream, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
     def compile_trunk(trunk):
@@ -134,7 +134,7 @@ def test_the_compiler_of_the_backend_is_second(make_trunk, stream, monkeypatch):
     assert stream.getvalue() == ""
 
 
-def test_a_compiler_that_makes_nonsense_is_not_used(make_trunk, stream, monkeypatch):
+def test_a_compiler_with_wrong_outputs_is_not_used(make_trunk, stream, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
     def compile_trunk(trunk):
