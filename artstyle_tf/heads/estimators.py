@@ -106,7 +106,7 @@ class _LinearHead(ClassifierMixin, BaseEstimator):
         if "C" in parameters:
             settings["C"] = _positive("C", parameters["C"])
         if "alpha" in parameters:
-            if _is_auto(parameters["alpha"]):
+            if isinstance(parameters["alpha"], str) and parameters["alpha"] == "auto":
                 self.alpha_ = choose_ridge(
                     features,
                     labels,
@@ -268,10 +268,6 @@ class MeanHead(_LinearHead):
         self.balanced = balanced
         self.feature_groups = feature_groups
         self.seed = seed
-
-
-def _is_auto(value: Any) -> bool:
-    return isinstance(value, str) and value == "auto"
 
 
 def _positive(name: str, value: Any, *, other: str = "") -> float:

@@ -39,20 +39,15 @@ def load_weights(
         ArtstyleError: if the weights are not available or belong to another network.
     """
     if weights == "imagenet":
-        _load_imagenet_weights(model, name, builder)
+        check_imagenet_weights(name)
+        shape = model.input_shape[1:]
+        pretrained = builder(include_top=False, weights="imagenet", input_shape=shape)
+        # The two differ only by a Rescaling layer, which holds no weights.
+        model.set_weights(pretrained.get_weights())
     else:
         _load_weights_file(model, Path(weights), name)
     square_a_stored_standard_deviation(model)
     check_input_scaling(model, name)
-
-
-def _load_imagenet_weights(
-    model: keras.Model, name: str, builder: Callable[..., keras.Model]
-) -> None:
-    check_imagenet_weights(name)
-    pretrained = builder(include_top=False, weights="imagenet", input_shape=model.input_shape[1:])
-    # The two differ only by a Rescaling layer, which holds no weights.
-    model.set_weights(pretrained.get_weights())
 
 
 def _load_weights_file(model: keras.Model, file: Path, name: str) -> None:
@@ -67,7 +62,7 @@ def _load_weights_file(model: keras.Model, file: Path, name: str) -> None:
     except Exception as error:  # HDF5 and Keras raise almost anything on damaged files
         raise ArtstyleError(
             f"The weights in {file} do not fit {name} without its top",
-            received=_first_sentence(error),
+            received=" ".join(str(error).split()).split(". ")[0],
             expected=f"a file saved from keras.applications' {model.name} with include_top=False",
             fix="choose the backbone the file was made for (model.backbone=...), or another file",
         ) from error
@@ -111,10 +106,6 @@ def _load_by_keras(model: keras.Model, file: Path) -> None:
     if file.suffix not in _HDF5_SUFFIXES:  # Keras chooses the format by it
         raise ValueError(f"it is called {file.name}, should end in {' or '.join(_HDF5_SUFFIXES)}")
     model.load_weights(file)
-
-
-def _first_sentence(error: Exception) -> str:
-    return " ".join(str(error).split()).split(". ")[0]
 
 
 def square_a_stored_standard_deviation(model: keras.Model) -> None:

@@ -194,7 +194,8 @@ class ActivationCache:
         if removed:
             freed = format_bytes(sum(table.size_bytes for table in removed))
             self._reporter.info(f"Removed {freed} of older activations from the trunk cache.")
-        shard_rows = _shard_rows(max(tables[boundary].row_bytes for boundary in lacking))
+        row_bytes = max(tables[boundary].row_bytes for boundary in lacking)
+        shard_rows = max(1, min(_MAX_ROWS_IN_A_SHARD, _MAX_BYTES_IN_A_SHARD // row_bytes))
         outputs = self._outputs(lacking, load_images(needed), len(needed), description)
         for positions, rows_of_each in _grouped(outputs, needed, shard_rows):
             for boundary, rows in zip(lacking, rows_of_each, strict=True):
@@ -239,10 +240,6 @@ class ActivationCache:
             )
             self._opened = key, runtime
         return self._opened[1]
-
-
-def _shard_rows(row_bytes: int) -> int:
-    return max(1, min(_MAX_ROWS_IN_A_SHARD, _MAX_BYTES_IN_A_SHARD // row_bytes))
 
 
 def _grouped(
