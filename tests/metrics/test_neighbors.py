@@ -26,7 +26,7 @@ def rows(count, seed, dimension=4):
 def test_they_are_those_of_scikit_learn(num_queries, num_rows, k, at_once):
     queries, gallery = rows(num_queries, 1), rows(num_rows, 2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_MOST_PAIRS_AT_ONCE", at_once * num_rows)
+        patch.setattr(module, "_MAX_PAIRS_AT_ONCE", at_once * num_rows)
         found = nearest_neighbors(queries, gallery, num_neighbors=k)
     count = min(k, num_rows)
     search = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(gallery)

@@ -202,7 +202,7 @@ def test_a_killed_program_loses_at_most_a_shard(open_cache, classifier, tmp_path
         from artstyle_tf.models.network import build_classifier
         from artstyle_tf.trunk_cache import activation_cache
         from conftest import build_tiny_network
-        activation_cache._MOST_ROWS_IN_A_SHARD = 4
+        activation_cache._MAX_ROWS_IN_A_SHARD = 4
         model = build_tiny_network(input_shape=(16, 16, 3))
         model.load_weights({str(tmp_path / "tiny.weights.h5")!r})
         backbone = Backbone(name="tiny", model=model, blocks=find_blocks(model))
