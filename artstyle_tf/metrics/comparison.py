@@ -81,6 +81,7 @@ def compare_predictions(
     second: np.ndarray,
     *,
     num_classes: int,
+    level: float = LEVEL,
 ) -> PairedComparison:
     """Compare the predictions of two models: difference, interval and McNemar's exact test.
 
@@ -90,7 +91,7 @@ def compare_predictions(
         second: int [N], predictions of the second model.
     """
     labels, first, second = (np.asarray(array) for array in (labels, first, second))
-    found = compare_models(labels, [first], [second], num_classes=num_classes)
+    found = compare_models(labels, [first], [second], num_classes=num_classes, level=level)
     return PairedComparison(
         **dataclasses.asdict(found),
         only_first_correct=int(((first == labels) & (second != labels)).sum()),
