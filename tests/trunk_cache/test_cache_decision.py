@@ -32,7 +32,7 @@ def test_the_cache_is_not_used_for_more_views_than_epochs():
 def test_cached_rows_cost_nothing():
     decision = decide_on_cache("auto", None, CacheCosts(100, 0, 0, 0))
     assert decision.use
-    assert "there already" in decision.reason
+    assert "cached already" in decision.reason
 
 
 def test_a_small_disk_means_plain_training():
