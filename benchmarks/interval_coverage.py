@@ -80,7 +80,7 @@ def false_verdicts(size: int, rate: float, trials: int, *, num_classes: int) -> 
     labels = np.repeat(np.arange(num_classes), size)
     for _ in range(trials):
         pair = [answers(labels, rate, num_classes, generator) for _ in range(2)]
-        yield compare_predictions(labels, *pair, num_classes=num_classes).can_be_told_apart
+        yield compare_predictions(labels, *pair, num_classes=num_classes).is_significant
 
 
 def clustered(

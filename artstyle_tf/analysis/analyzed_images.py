@@ -114,7 +114,7 @@ class AnalyzedImages:
         features: float32 [N, D].
         labels: int32 [N], class ids.
         class_names: C names.
-        groups: parts of the features; see `heads.feature_scales`.
+        groups: parts of the features; see `heads.closed_form.feature_scales`.
         looks_like: int [N], equal for near duplicates.
         root: folder of the prepared images.
     """

@@ -20,10 +20,10 @@ import pandas as pd
 from artstyle_tf.analysis.analyzed_images import AnalyzedImages
 from artstyle_tf.analysis.out_of_fold import out_of_fold_probabilities
 from artstyle_tf.analysis.paths import AnalysisOutputs
-from artstyle_tf.heads.ridge import fit_ridge_probe
+from artstyle_tf.heads.closed_form import fit_ridge_probe
 from artstyle_tf.images.index.image_tables import csv_text
 from artstyle_tf.metrics.comparison import Difference, class_f1_interval, compare_models, verdict
-from artstyle_tf.metrics.exact_tests import FALSE_ALARMS, holm_adjusted
+from artstyle_tf.metrics.exact_tests import SIGNIFICANCE, holm_adjusted
 from artstyle_tf.metrics.influence import class_f1
 from artstyle_tf.models.features import FeatureGroup
 from artstyle_tf.plots.feature_figures import plot_depth_ablation
@@ -88,7 +88,7 @@ def leave_depths_out(
             chosen, total=len(chosen), description="Leaving depths out", unit="choices"
         )
     ]
-    level = 1.0 - FALSE_ALARMS / len(groups)
+    level = 1.0 - SIGNIFICANCE / len(groups)
     rows = []
     for (kind, depth, _), predicted in zip(chosen, predictions, strict=True):
         rows += [

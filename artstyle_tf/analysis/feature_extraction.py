@@ -36,7 +36,7 @@ class FeatureNetwork:
     Attributes:
         model: float32 [B, S, S, 3] in 0..255 -> features float32 [B, D].
         layer: as configured.
-        groups: parts of D that are scaled as wholes; see `heads.feature_scales`.
+        groups: parts of D that are scaled as wholes; see `heads.closed_form.feature_scales`.
     """
 
     model: keras.Model

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from artstyle_tf.heads.feature_scales import feature_scales
+from artstyle_tf.heads.closed_form import feature_scales
 from artstyle_tf.models.features import FeatureGroup
 
 

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from scipy.special import softmax
 
-from artstyle_tf.heads.logistic import fit_linear_probe
+from artstyle_tf.heads.closed_form import fit_linear_probe
 from artstyle_tf.models.features import FeatureGroup
 from artstyle_tf.system.progress import SILENT, Reporter
 
@@ -43,7 +43,7 @@ def out_of_fold_probabilities(
         labels: int [N], class ids in [0, C).
         folds: int [N], in [0, K); images that belong together are in one fold.
         num_classes: C.
-        groups: of the features; see `heads.feature_scales`.
+        groups: of the features; see `heads.closed_form.feature_scales`.
         fit: the model to fit.
         reporter: gets the progress.
 

@@ -44,8 +44,8 @@ class Job(NamedTuple):
 JOBS = {
     "prepare-data": Job("artstyle_tf.images.prepare_data", "check_preparation"),
     "inspect-data": Job("artstyle_tf.inspection.inspect_data", "check_inspection"),
-    "train-direct": Job("artstyle_tf.training.direct", "check_training"),
-    "train-triplet": Job("artstyle_tf.training.triplet", "check_training"),
+    "train-direct": Job("artstyle_tf.training.job", "check_training"),
+    "train-triplet": Job("artstyle_tf.training.job", "check_training"),
     "cross-validate": Job("artstyle_tf.evaluation.cross_validate", "check_cross_validation"),
     "tune": Job("artstyle_tf.tuning.tune", "check_tuning"),
     "evaluate": Job("artstyle_tf.evaluation.evaluate", "check_evaluation"),

@@ -27,7 +27,7 @@ from artstyle_tf.evaluation.settings import CompareExperiment
 from artstyle_tf.images.index.image_tables import csv_text, examples
 from artstyle_tf.metrics.classification import classification_summary, confusion_matrix
 from artstyle_tf.metrics.comparison import compare_predictions, verdict
-from artstyle_tf.metrics.exact_tests import FALSE_ALARMS, holm_adjusted
+from artstyle_tf.metrics.exact_tests import SIGNIFICANCE, holm_adjusted
 from artstyle_tf.metrics.uncertainty import classification_intervals
 from artstyle_tf.plots.score_intervals import plot_score_intervals
 from artstyle_tf.plots.theme import save_figure
@@ -205,7 +205,7 @@ def _compare_pairs(table: pd.DataFrame, contenders: Sequence[Contender]) -> list
             predictions[one],
             predictions[other],
             num_classes=num_classes,
-            level=1 - FALSE_ALARMS / len(numbers),
+            level=1 - SIGNIFICANCE / len(numbers),
         )
     p_values = {" / ".join(names): pair.p_value for names, pair in pairs.items()}
     adjusted = holm_adjusted(p_values)

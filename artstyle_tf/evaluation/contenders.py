@@ -30,7 +30,7 @@ from artstyle_tf.runs.run_model import load_run_model
 from artstyle_tf.runs.run_tables import read_predictions
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import SILENT, Reporter
-from artstyle_tf.training.baseline_comparison import BASELINE_PREDICTIONS_FILE
+from artstyle_tf.training.run_record import BASELINE_PREDICTIONS_FILE
 
 KIND_IN_WORDS = {"direct": "direct classifier", "triplet": "metric learning"}
 _REPEATS = 5

@@ -55,7 +55,7 @@ from artstyle_tf.system.files import write_json
 from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.system.progress import Reporter
 from artstyle_tf.training.evaluation import evaluate_probabilities, write_evaluation
-from artstyle_tf.training.kinds import check_network
+from artstyle_tf.training.job import build_network
 
 
 def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
@@ -158,7 +158,7 @@ def _check(
     schemes = _choose_schemes(settings, index, reporter)
     report_unused_split(index, settings, reporter)
     _check_folds(config, rows_before_preparation(images, settings), index.class_names, schemes)
-    check_network(config, num_classes=len(index.class_names))
+    build_network(config, num_classes=len(index.class_names))
     return index, images, schemes
 
 

@@ -16,9 +16,9 @@ from artstyle_tf.metrics.classification import classification_summary
 from artstyle_tf.metrics.comparison import (
     Difference,
     compare_models,
+    inconclusive_reason,
     outcome,
     verdict,
-    why_not,
 )
 from artstyle_tf.metrics.uncertainty import macro_f1_interval
 
@@ -156,10 +156,10 @@ def describe_gap(gap: Difference) -> str:
     """Describe how much a random split overestimates the score on new groups."""
     low, high = (100.0 * end for end in gap.interval)
     points = 100.0 * gap.difference
-    if not gap.can_be_told_apart:
+    if not gap.is_significant:
         return (
             "random folds and folds without a common group do not differ significantly"
-            f"{why_not(gap, gap.p_value, UNIT)}: difference {points:.1f} points of macro-F1, "
+            f"{inconclusive_reason(gap, gap.p_value, UNIT)}: difference {points:.1f} points of macro-F1, "
             f"interval {low:.1f} to {high:.1f}"
         )
     if points < 0:

@@ -20,8 +20,7 @@ from artstyle_tf.system.files import replaced_atomically
 from artstyle_tf.system.finite_numbers import NotFiniteError
 from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.system.npz_files import ArrayForm, read_npz
-from artstyle_tf.training.job import train_network
-from artstyle_tf.training.kinds import build_and_open
+from artstyle_tf.training.job import open_training
 
 
 @dataclass(frozen=True)
@@ -104,9 +103,9 @@ def train_fold(
     keras.utils.clear_session()
     gc.collect()
     divided = _in_splits(images, fold)
-    training = build_and_open(config, divided, images.class_names, invocation, with_test=True)
+    training = open_training(config, divided, images.class_names, invocation, with_test=True)
     run_directory.path.mkdir(parents=True, exist_ok=True)
-    trainer = train_network(training, run_directory, resume=invocation.resume)
+    trainer = training.train(run_directory, resume=invocation.resume)
     calibration = training.calibrate()
     training.refit()
     probabilities = training.probabilities("test", calibration.temperature)

@@ -104,7 +104,7 @@ class ServingModule(tf.Module):
             "confidence": confidence,
         }
         if self._run.calibration is not None:
-            described["accepted"] = confidence >= self._run.calibration.lowest_accepted
+            described["accepted"] = confidence >= self._run.calibration.min_confidence
         return described
 
     def _knn_vote(

@@ -1,4 +1,4 @@
-"""The closed-form heads as scikit-learn estimators, for features from anywhere."""
+"""The closed-form heads as scikit-learn estimators, for any features."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from artstyle_tf.images.index.groups import connected
 from artstyle_tf.models.features import FeatureGroup
 from artstyle_tf.system.errors import ArtstyleError
 
-_OF_A_RUN = LinearProbeConfig()  # whose defaults are those of the heads
+_DEFAULTS = LinearProbeConfig()
 
 
 class InvalidHeadError(ArtstyleError, ValueError):
@@ -30,7 +30,7 @@ class InvalidHeadError(ArtstyleError, ValueError):
 
 
 class _LinearHead(ClassifierMixin, BaseEstimator):
-    """What the heads share: labels of any type, and the logits of one linear layer."""
+    """Base class of the heads: labels of any type, and the logits of one linear layer."""
 
     _method: Literal["logistic", "ridge", "mean"]
 
@@ -38,7 +38,7 @@ class _LinearHead(ClassifierMixin, BaseEstimator):
     feature_groups: Sequence[tuple[int, bool]] | None
 
     def fit(self, X: Any, y: Any, groups: Any = None) -> Self:  # noqa: N803 (scikit-learn's names)
-        """Fits the head.
+        """Fit the head.
 
         Args:
             X: float [N, D], features.
@@ -71,25 +71,21 @@ class _LinearHead(ClassifierMixin, BaseEstimator):
         return self
 
     def decision_function(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Returns the logits.
+        """Return the logits of X float [N, D]: float [N, C], in the order of `classes_`.
 
-        Args:
-            X: float [N, D].
-
-        Returns:
-            float [N, C], in the order of `classes_`; for two classes, as in all of scikit-learn,
-            float [N]: the logit of the second minus that of the first.
+        For two classes, as in all of scikit-learn, float [N]: the logit of the second minus that of
+        the first.
         """
         logits = self._logits(X)
         return logits if logits.shape[1] > 2 else logits[:, 1] - logits[:, 0]
 
     def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Returns the probability of each class: float [N, C], in the order of `classes_`."""
+        """Return the probability of each class: float [N, C], in the order of `classes_`."""
         return softmax(self._logits(X), axis=1)
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: N803
-        """Returns the most probable label of each row: [N], of the type of the labels in `fit`."""
-        best = self._logits(X).argmax(axis=1)  # first, because it refuses a head without a fit
+        """Return the most probable label of each row: [N], of the type of the labels in `fit`."""
+        best = self._logits(X).argmax(axis=1)  # first, because it raises for an unfitted head
         return self.classes_[best]
 
     def _logits(self, X: Any) -> np.ndarray:  # noqa: N803
@@ -104,13 +100,13 @@ class _LinearHead(ClassifierMixin, BaseEstimator):
         clusters: np.ndarray,
         parts: Sequence[FeatureGroup],
     ) -> LinearProbeConfig:
-        """The parameters as settings, after the choice of what is "auto"; sets `alpha_`."""
+        """Return the parameters as settings, after the choice of what is "auto"; sets `alpha_`."""
         settings: dict[str, Any] = {"method": self._method, "balanced": bool(self.balanced)}
         parameters = self.get_params(deep=False)
         if "C" in parameters:
             settings["C"] = _positive("C", parameters["C"])
         if "alpha" in parameters:
-            if _is_auto(parameters["alpha"]):
+            if isinstance(parameters["alpha"], str) and parameters["alpha"] == "auto":
                 self.alpha_ = choose_ridge(
                     features,
                     labels,
@@ -149,9 +145,10 @@ class RidgeHead(_LinearHead):
     """Ridge regression onto the classes in closed form, with probabilities.
 
     For many more features than images, such as those of a style head, it is as good as logistic
-    regression, and ready in a second. Its outputs become logits by the temperature that suits each
-    image when it is left out, so no calibration set is needed; see `heads.ridge.fit_ridge_probe`,
-    which does the work: the same features and labels give the head of a run, to the last digit.
+    regression, and ready in a second. Its outputs become logits by the temperature that suits the
+    leave-one-out outputs of the images, so no calibration set is needed. The computation is
+    `heads.closed_form.fit_ridge_probe`: the same features and labels give the head of a run, to the
+    last digit.
 
     Args:
         alpha: added to the diagonal; larger is smoother. Features are scaled so that the same
@@ -160,7 +157,8 @@ class RidgeHead(_LinearHead):
             separate the `groups` given to `fit`.
         balanced: weight each class as if all had the same number of images.
         feature_groups: (size, has_one_scale) of groups of neighboring columns that are scaled as
-            wholes, see `heads.feature_scales`; None for one group without a common scale.
+            wholes, see `heads.closed_form.feature_scales`; None for one group without a common
+            scale.
         seed: of the folds of `alpha="auto"`.
 
     Attributes:
@@ -185,9 +183,9 @@ class RidgeHead(_LinearHead):
 
     def __init__(
         self,
-        alpha: float | Literal["auto"] = _OF_A_RUN.alpha,
+        alpha: float | Literal["auto"] = _DEFAULTS.alpha,
         *,
-        balanced: bool = _OF_A_RUN.balanced,
+        balanced: bool = _DEFAULTS.balanced,
         feature_groups: Sequence[tuple[int, bool]] | None = None,
         seed: int = 42,
     ) -> None:
@@ -201,8 +199,8 @@ class LogisticHead(_LinearHead):
     """Multinomial logistic regression on features that are centered and scaled by groups.
 
     It differs from scikit-learn's `LogisticRegression` in the scaling, by which one C suits any
-    number of features; see `heads.logistic.fit_linear_probe`, which does the work: the same
-    features and labels give the head of a run, to the last digit.
+    number of features. The computation is `heads.closed_form.fit_linear_probe`: the same features
+    and labels give the head of a run, to the last digit.
 
     Args:
         C: inverse of the regularization; smaller is smoother.
@@ -225,9 +223,9 @@ class LogisticHead(_LinearHead):
 
     def __init__(
         self,
-        C: float = _OF_A_RUN.C,  # noqa: N803 (scikit-learn's name)
+        C: float = _DEFAULTS.C,  # noqa: N803 (scikit-learn's name)
         *,
-        balanced: bool = _OF_A_RUN.balanced,
+        balanced: bool = _DEFAULTS.balanced,
         feature_groups: Sequence[tuple[int, bool]] | None = None,
     ) -> None:
         self.C = C
@@ -258,10 +256,10 @@ class MeanHead(_LinearHead):
 
     def __init__(
         self,
-        alpha: float | Literal["auto"] = _OF_A_RUN.alpha,
-        C: float = _OF_A_RUN.C,  # noqa: N803 (scikit-learn's name)
+        alpha: float | Literal["auto"] = _DEFAULTS.alpha,
+        C: float = _DEFAULTS.C,  # noqa: N803 (scikit-learn's name)
         *,
-        balanced: bool = _OF_A_RUN.balanced,
+        balanced: bool = _DEFAULTS.balanced,
         feature_groups: Sequence[tuple[int, bool]] | None = None,
         seed: int = 42,
     ) -> None:
@@ -270,10 +268,6 @@ class MeanHead(_LinearHead):
         self.balanced = balanced
         self.feature_groups = feature_groups
         self.seed = seed
-
-
-def _is_auto(value: Any) -> bool:
-    return isinstance(value, str) and value == "auto"
 
 
 def _positive(name: str, value: Any, *, other: str = "") -> float:

@@ -1,4 +1,4 @@
-"""A projection that already tells classes apart, in closed form from frozen features."""
+"""Initial weights of a projection that separates the classes, in closed form."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.decomposition import PCA
 
-from artstyle_tf.heads.feature_scales import feature_scales
+from artstyle_tf.heads.closed_form import feature_scales
 from artstyle_tf.models.features import FeatureGroup
 
 
@@ -20,31 +20,31 @@ def fit_projection(
     pca_fraction: float,
     groups: Sequence[FeatureGroup] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Joins the logits of a linear probe and principal components of the features.
+    """Join the logits of a linear probe and principal components of the features.
 
-    A random projection knows nothing, and its first gradients distort the features. The probe's
-    logits lie together where classes do; the components keep what else tells images apart.
+    A random projection contains no information, and its first gradients distort the features. The
+    probe's logits lie together where classes do; the components add what else separates images.
     Both blocks are scaled to a root mean square length of 1, the components then by
-    `pca_fraction`, so that neither drowns the other.
+    `pca_fraction`, so that neither dominates the other.
 
     Args:
         features: float [N, D].
         probe_kernel: float [D, C], of a linear probe on these features.
         probe_bias: float [C], of the probe.
         dimension: K of the embedding.
-        pca_fraction: length of the block of components beside that of the logits.
+        pca_fraction: length of the block of components relative to that of the logits.
         groups: of the features; see `feature_scales`.
 
     Returns:
         kernel float32 [D, K] and bias float32 [K] of a dense layer. If K is smaller than C only
-        the logits' own principal components are kept; columns that nothing is left for are 0.
+        the logits' own principal components are used; remaining columns are 0.
     """
     features = np.asarray(features, dtype=np.float64)
-    scale = feature_scales(features, groups)  # which refuses what is not finite
-    blocks = [_class_directions(features, probe_kernel, probe_bias, most=dimension)]
+    scale = feature_scales(features, groups)  # raises if a feature is not finite
+    blocks = [_class_directions(features, probe_kernel, probe_bias, max_columns=dimension)]
     room = dimension - blocks[0][1].size
     if room and pca_fraction:
-        blocks.append(_components(features, scale, most=room, length=pca_fraction))
+        blocks.append(_components(features, scale, max_columns=room, length=pca_fraction))
     kernel = np.concatenate([block[0] for block in blocks], axis=1)
     bias = np.concatenate([block[1] for block in blocks])
     unused = dimension - bias.size
@@ -53,28 +53,28 @@ def fit_projection(
 
 
 def _class_directions(
-    features: np.ndarray, kernel: np.ndarray, bias: np.ndarray, *, most: int
+    features: np.ndarray, kernel: np.ndarray, bias: np.ndarray, *, max_columns: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The probe's logits without their common part, turned into at most C - 1 dimensions."""
+    """Rotate the probe's logits, without their common part, into at most C - 1 dimensions."""
     kernel = kernel - kernel.mean(axis=1, keepdims=True)
     bias = bias - bias.mean()
     # Right singular vectors: a rotation, which leaves distances as they are, largest first.
     _, _, rotation = np.linalg.svd(features @ kernel + bias, full_matrices=False)
-    rotation = rotation[: min(most, bias.size - 1)].T
+    rotation = rotation[: min(max_columns, bias.size - 1)].T
     return _scaled(features, kernel @ rotation, bias @ rotation, length=1.0)
 
 
 def _components(
-    features: np.ndarray, scale: np.ndarray, *, most: int, length: float
+    features: np.ndarray, scale: np.ndarray, *, max_columns: int, length: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Principal components of the scaled features, whitened half-way."""
+    """Compute principal components of the scaled features, whitened half-way."""
     mean = features.mean(axis=0)
-    number = min(most, features.shape[1], len(features) - 1)
+    number = min(max_columns, features.shape[1], len(features) - 1)
     wide = features.shape[1] > len(features)  # then the covariance is the larger matrix
     solver = "full" if wide else "covariance_eigh"
     analysis = PCA(number, svd_solver=solver).fit((features - mean) / scale)
     # Half-way, because fully whitened components of small variance are noise, and without any
-    # whitening the first few components are all there is.
+    # whitening the first few components dominate.
     variance = np.maximum(analysis.explained_variance_, 1e-12)
     kernel = analysis.components_.T / variance**0.25 / scale[:, None]
     return _scaled(features, kernel, -mean @ kernel, length=length)
@@ -83,7 +83,7 @@ def _components(
 def _scaled(
     features: np.ndarray, kernel: np.ndarray, bias: np.ndarray, *, length: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The block with the root mean square length of its rows set."""
+    """Scale the block so that the root mean square length of its rows is `length`."""
     squares = np.square(features @ kernel + bias).sum(axis=1)
     factor = length / max(float(np.sqrt(squares.mean())), 1e-12)
     return kernel * factor, bias * factor

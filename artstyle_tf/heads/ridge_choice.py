@@ -1,4 +1,4 @@
-"""How smooth a ridge regression should be, asked of images that it has not learned."""
+"""Choose the alpha of ridge regression on held-out images."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from artstyle_tf.heads.ridge import PosedRidge, pose_ridge
+from artstyle_tf.heads.closed_form import RidgeProblem, pose_ridge
 from artstyle_tf.images.splits.folds import assign_folds
 from artstyle_tf.metrics.classification import classification_summary
 from artstyle_tf.models.features import FeatureGroup
@@ -23,7 +23,7 @@ class RidgeChoice:
 
     Attributes:
         alpha: with the highest score; the larger of equals.
-        scores: each alpha -> macro-F1 of the images, each judged by the folds it is not in.
+        scores: each alpha -> macro-F1 of the images, each predicted when its fold is held out.
     """
 
     alpha: float
@@ -41,19 +41,15 @@ def choose_ridge(
     num_folds: int = 5,
     seed: int = 42,
 ) -> RidgeChoice:
-    """Compares all values of alpha on the same folds of the images that are learned from.
+    """Compare all values of alpha on the same folds of the training images.
 
-    Each fold is one eigendecomposition, by the smaller of the two systems of equations; every alpha
+    Each fold is one eigendecomposition, of the smaller of the two systems of equations; every alpha
     then costs a matrix product.
 
     Args:
         features: float [N, D].
         labels: int [N], class ids in [0, C); every class occurs.
         clusters: int [N], equal for images that must not be in two folds.
-        num_classes: C.
-        balanced: as for `fit_ridge_probe`.
-        groups: as for `fit_ridge_probe`.
-        num_folds: K.
         seed: of the folds.
 
     Source: Rifkin and Lippert 2007, Notes on regularized least squares (all alphas at once).
@@ -61,18 +57,18 @@ def choose_ridge(
     folds = assign_folds(labels, clusters, num_folds=num_folds, seed=seed)
     predictions = {alpha: np.zeros(len(labels), dtype=int) for alpha in ALPHAS}
     for number in range(num_folds):
-        judged = folds == number
-        if judged.all() or not judged.any():
+        held_out = folds == number
+        if held_out.all() or not held_out.any():
             continue  # fewer clusters than folds
-        posed = pose_ridge(
-            features[~judged],
-            labels[~judged],
+        problem = pose_ridge(
+            features[~held_out],
+            labels[~held_out],
             num_classes=num_classes,
             balanced=balanced,
             groups=groups,
         )
-        for alpha, outputs in _outputs(posed, features[judged]).items():
-            predictions[alpha][judged] = outputs.argmax(axis=1)
+        for alpha, outputs in _outputs(problem, features[held_out]).items():
+            predictions[alpha][held_out] = outputs.argmax(axis=1)
     scores = {
         alpha: classification_summary(labels, predicted, num_classes=num_classes)["macro_f1"]
         for alpha, predicted in predictions.items()
@@ -80,18 +76,18 @@ def choose_ridge(
     return RidgeChoice(max(ALPHAS, key=lambda alpha: (scores[alpha], alpha)), scores)
 
 
-def _outputs(posed: PosedRidge, features: np.ndarray) -> dict[float, np.ndarray]:
+def _outputs(problem: RidgeProblem, features: np.ndarray) -> dict[float, np.ndarray]:
     """Predict other images with every alpha: alpha -> float64 [n, C]."""
-    others = np.asarray(features, np.float64) / posed.scale - posed.mean
-    rows, wanted = posed.rows, posed.wanted
+    others = np.asarray(features, np.float64) / problem.scale - problem.mean
+    rows, targets = problem.rows, problem.targets
     num_images, num_features = rows.shape
     if num_features <= num_images:
         values, directions = linalg.eigh(rows.T @ rows)
-        turned, answers = others @ directions, directions.T @ (rows.T @ wanted)
+        rotated, coefficients = others @ directions, directions.T @ (rows.T @ targets)
     else:
         values, directions = linalg.eigh(rows @ rows.T)
-        turned, answers = (others @ rows.T) @ directions, directions.T @ wanted
+        rotated, coefficients = (others @ rows.T) @ directions, directions.T @ targets
     return {
-        alpha: turned @ (answers / (values + alpha)[:, None]) + posed.mean_target
+        alpha: rotated @ (coefficients / (values + alpha)[:, None]) + problem.mean_target
         for alpha in ALPHAS
     }

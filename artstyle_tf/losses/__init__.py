@@ -2,7 +2,7 @@
 
 Labels are class ids [B] or [B, 1]. The triplet losses and the contrastive loss take embeddings
 [B, D], best with rows of length 1, and compare the rows of a batch with each other: `PKSampler`
-makes batches that have something to compare. `LogitAdjustedCrossEntropy` takes logits [B, C].
+yields batches with several images of each class. `LogitAdjustedCrossEntropy` takes logits [B, C].
 
 Example:
     ```python

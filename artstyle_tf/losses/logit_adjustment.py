@@ -29,8 +29,8 @@ class LogitAdjustedCrossEntropy(keras.losses.Loss):
     classes. The smoothed target is uniform and meets the adjusted logits, as in the first line.
 
     Args:
-        class_counts: training images of each class, C numbers; their ratios matter, so that
-            priors do as well.
+        class_counts: training images of each class, C numbers; only their ratios matter, so
+            priors will do.
         tau: strength of the adjustment, at least 0: 0 is plain cross-entropy, 1 makes the loss
             consistent for the balanced error.
         label_smoothing: e, in [0, 1).
@@ -58,7 +58,8 @@ class LogitAdjustedCrossEntropy(keras.losses.Loss):
         self.tau = float(tau)
         self.label_smoothing = float(label_smoothing)
         self._check_arguments()
-        self._adjustment = self._log_priors() * self.tau if self.tau else None
+        counts = np.asarray(self.class_counts, dtype="float64")
+        self._adjustment = np.log(counts / counts.sum()) * self.tau if self.tau else None
 
     def _check_arguments(self) -> None:
         if len(self.class_counts) < 2:
@@ -77,20 +78,12 @@ class LogitAdjustedCrossEntropy(keras.losses.Loss):
                 fix="add images of it, leave the class out, or do not use logit adjustment",
             )
 
-    def _log_priors(self) -> np.ndarray:
-        """float64 [C]."""
-        counts = np.asarray(self.class_counts, dtype="float64")
-        return np.log(counts / counts.sum())
-
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Loss of each image.
+        """Compute the loss [B], in its dtype, float32 by default.
 
         Args:
             y_true: int [B] or [B, 1], class ids in [0, C).
             y_pred: float [B, C], logits.
-
-        Returns:
-            [B], in the loss's dtype, float32 by default.
 
         Raises:
             ValueError: if the logits are not of C classes.
@@ -107,7 +100,7 @@ class LogitAdjustedCrossEntropy(keras.losses.Loss):
         return -ops.sum(targets * log_probabilities, axis=-1)
 
     def get_config(self) -> dict[str, Any]:
-        """Arguments of the constructor."""
+        """Return the arguments of the constructor."""
         return {
             **super().get_config(),
             "class_counts": self.class_counts,

@@ -1,4 +1,4 @@
-"""Which metric losses there are, and their settings."""
+"""Names and settings of the metric losses."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ Distance = Literal["l2", "squared_l2", "cosine"]
 
 
 class MetricLossConfig(Schema):
-    """What the losses share; each takes what it needs.
+    """Settings that the metric losses share; each reads those it needs.
 
     Attributes:
         margin: distance by which a negative should be farther away than a positive; null for the
             soft margin.
         distance: distance between the embeddings of triplets.
-        temperature: temperature of supervised contrast.
+        temperature: temperature of the supervised contrastive loss.
     """
 
     margin: PositiveFloat | None = None

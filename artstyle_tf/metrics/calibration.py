@@ -1,4 +1,4 @@
-"""Whether a confidence of 80 % means right four times out of five, and when not to answer.
+"""Calibration: whether a confidence of 80 % means correct four times out of five.
 
 Sources: Guo et al. 2017, arXiv:1706.04599 (expected calibration error, temperature scaling);
 Brier 1950.
@@ -13,18 +13,16 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
-from artstyle_tf.metrics.answer_threshold import (
+from artstyle_tf.metrics.acceptance_threshold import (
     confidences_of,
+    missing_threshold_reason,
     threshold_for_accuracy,
-    why_no_threshold,
 )
 from artstyle_tf.metrics.influence import stratified_variance
 from artstyle_tf.metrics.proportions import LEVEL, Interval, mean_interval
 from artstyle_tf.system.finite_numbers import check_finite
 
 NUM_BINS = 15
-
-_FIX_OF_NETWORK = "train again, with a smaller learning rate"
 
 _TEMPERATURES = (0.05, 20.0)
 
@@ -34,15 +32,15 @@ _ROUNDING = 1e-5
 
 @dataclass(frozen=True)
 class Calibration:
-    """What is kept with a model, so that it can say how sure it is, and that it does not know.
+    """Temperature and acceptance threshold, stored with a model.
 
     Attributes:
         temperature: logits are divided by it; 1 for none.
-        target_accuracy: among the images that are answered.
-        threshold: an image is answered if the confidence is at least this; None if no threshold
+        target_accuracy: among the accepted predictions.
+        threshold: a prediction with at least this confidence is accepted; None if no threshold
             reaches the accuracy.
-        coverage: share of the validation images that are answered.
-        reason: why there is no threshold; None where there is one, and for runs of before.
+        coverage: fraction of the validation images whose prediction is accepted.
+        reason: why there is no threshold; None where there is one, and for older runs.
     """
 
     temperature: float
@@ -52,33 +50,33 @@ class Calibration:
     reason: str | None = None
 
     @property
-    def lowest_accepted(self) -> float:
-        """From this confidence on a prediction is an answer; infinite if none is.
+    def min_confidence(self) -> float:
+        """Lowest confidence of an accepted prediction; infinite if none is accepted.
 
         A little below the threshold, which is the confidence of some validation image: whether
-        that one is answered must not depend on how a runtime rounds.
+        that one is accepted must not depend on how a runtime rounds.
         """
         return math.inf if self.threshold is None else self.threshold - _ROUNDING
 
     def accepts(self, confidences: np.ndarray) -> np.ndarray:
-        """Which predictions are answers: bool [N]."""
-        return np.asarray(confidences) >= self.lowest_accepted
+        """Return which predictions are accepted: bool [N]."""
+        return np.asarray(confidences) >= self.min_confidence
 
 
 def calibrate(
     probabilities: np.ndarray, labels: np.ndarray, *, temperature: float, target_accuracy: float
 ) -> Calibration:
-    """Finds the threshold for an accuracy.
+    """Find the threshold for an accuracy.
 
     Args:
-        probabilities: float [N, C], with the temperature; of images that were not learned from.
+        probabilities: float [N, C], with the temperature; of images not used in training.
         labels: int [N].
-        temperature: that they were made with.
+        temperature: that the probabilities were computed with.
         target_accuracy: in (0, 1].
 
     Returns:
         With a threshold only where there are enough validation images to claim the accuracy; see
-        `fewest_answers`.
+        `min_accepted`.
     """
     threshold, coverage = threshold_for_accuracy(probabilities, labels, accuracy=target_accuracy)
     return Calibration(
@@ -86,35 +84,38 @@ def calibrate(
         target_accuracy=target_accuracy,
         threshold=threshold if coverage else None,
         coverage=coverage,
-        reason=None if coverage else why_no_threshold(probabilities, labels, target_accuracy),
+        reason=None
+        if coverage
+        else missing_threshold_reason(probabilities, labels, target_accuracy),
     )
 
 
 def probabilities_of(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """softmax(logits / temperature): float32 [N, C] -> float32 [N, C]."""
+    """Compute softmax(logits / temperature): float [N, C] -> float32 [N, C]."""
     scaled = np.asarray(logits, np.float64) / temperature
     weights = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature under which the labels are most likely.
+    """Fit the temperature, in [0.05, 20], that maximizes the likelihood of the labels.
 
-    It changes no prediction, only how confident the model says it is: above 1 a model that says
-    too much, below 1 one that says too little.
+    It changes no prediction, only the confidence: it is above 1 for an overconfident model, below 1
+    for an underconfident one.
 
     Args:
-        logits: float [N, C], of images that were not learned from.
+        logits: float [N, C], of images not used in training.
         labels: int [N].
-
-    Returns:
-        In [0.05, 20].
 
     Raises:
         NotFiniteError: if a logit is not finite.
     """
     logits = np.asarray(logits, np.float64)
-    check_finite(logits, "the logits that a temperature is fitted to", fix=_FIX_OF_NETWORK)
+    check_finite(
+        logits,
+        "the logits that a temperature is fitted to",
+        fix="train again, with a smaller learning rate",
+    )
     of_label = logits[np.arange(len(labels)), labels]
 
     def negative_log_likelihood(log_temperature: float) -> float:
@@ -131,7 +132,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 def reliability(
     probabilities: np.ndarray, labels: np.ndarray, *, num_bins: int = NUM_BINS
 ) -> pd.DataFrame:
-    """Confidence and accuracy of predictions, by confidence.
+    """Compute confidence and accuracy of predictions, by confidence.
 
     Args:
         probabilities: float [N, C], rows add up to 1.
@@ -141,9 +142,9 @@ def reliability(
     Returns:
         One row a bin that is not empty: lower, upper, confidence (mean), accuracy, count.
     """
-    confidences, is_right = confidences_of(probabilities, labels)
+    confidences, is_correct = confidences_of(probabilities, labels)
     bins = _bins(confidences, num_bins)
-    table = pd.DataFrame({"bin": bins, "confidence": confidences, "accuracy": is_right})
+    table = pd.DataFrame({"bin": bins, "confidence": confidences, "accuracy": is_correct})
     grouped = table.groupby("bin").agg(
         confidence=("confidence", "mean"), accuracy=("accuracy", "mean"), count=("bin", "size")
     )
@@ -154,7 +155,7 @@ def reliability(
 
 
 def calibration_summary(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """How far confidences can be believed.
+    """Compute the calibration error, Brier score and log loss.
 
     Args:
         probabilities: float [N, C], rows add up to 1.
@@ -163,7 +164,7 @@ def calibration_summary(probabilities: np.ndarray, labels: np.ndarray) -> dict[s
     Returns:
         expected_calibration_error: mean distance of confidence and accuracy over the bins of
             `reliability`, weighted by their images; 0 is perfect.
-        brier_score: mean squared distance of the probabilities from the truth, from 0 to 2.
+        brier_score: mean squared distance of the probabilities from the true class, 0 to 2.
         log_loss: mean -log of the probability of the true class.
     """
     bins = reliability(probabilities, labels)
@@ -175,22 +176,19 @@ def calibration_summary(probabilities: np.ndarray, labels: np.ndarray) -> dict[s
     }
 
 
-def calibration_intervals(
-    probabilities: np.ndarray, labels: np.ndarray, *, level: float = LEVEL
-) -> dict[str, Interval]:
-    """Compute intervals of the figures of `calibration_summary`; see `metrics.uncertainty`.
+def calibration_intervals(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Interval]:
+    """Compute intervals of the scores of `calibration_summary`; see `metrics.uncertainty`.
 
-    Each image adds to the calibration error its distance of confidence and answer, with the sign of
-    its bin. Chance moves every bin away from its confidence, so that the error of few images is too
-    large; by how much on average (the mean of a folded normal distribution, Leone et al. 1961,
+    Each image adds to the calibration error its distance of confidence and correctness, with the
+    sign of its bin. Chance moves every bin away from its confidence, so the error of few images is
+    too large; by how much on average (the mean of a folded normal distribution, Leone et al. 1961,
     doi:10.1080/00401706.1961.10489974) is taken off the ends. One more image that is wrong at full
-    confidence keeps the interval from vanishing; for the log loss it is one that the model knows
-    nothing of.
+    confidence keeps the interval from vanishing; for the log loss it is one with uniform
+    probabilities.
 
     Args:
         probabilities: float [N, C], rows add up to 1.
         labels: int [N].
-        level: of confidence.
     """
     labels, count = np.asarray(labels), len(labels)
     num_strata = len(np.unique(labels))
@@ -200,24 +198,22 @@ def calibration_intervals(
         stratified_variance(squares / (2.0 * count), labels),
         count,
         num_strata,
-        level,
     )
     unknown = math.log(max(2, probabilities.shape[1]))
     return {
-        "expected_calibration_error": _error_interval(probabilities, labels, level),
+        "expected_calibration_error": _error_interval(probabilities, labels),
         "brier_score": (2.0 * ends[0], 2.0 * ends[1]),
         "log_loss": _normal_interval(
             float(losses.mean()),
             stratified_variance(losses / count, labels) + (unknown / (count + 1)) ** 2,
-            level,
         ),
     }
 
 
-def _error_interval(probabilities: np.ndarray, labels: np.ndarray, level: float) -> Interval:
-    confidences, is_right = confidences_of(probabilities, labels)
+def _error_interval(probabilities: np.ndarray, labels: np.ndarray) -> Interval:
+    confidences, is_correct = confidences_of(probabilities, labels)
     count = len(labels)
-    gaps, bins = (confidences - is_right) / count, _bins(confidences, NUM_BINS)
+    gaps, bins = (confidences - is_correct) / count, _bins(confidences, NUM_BINS)
     by_bin = np.bincount(bins, gaps, minlength=NUM_BINS)
     error = float(np.abs(by_bin).sum())
     # Variance within a bin; a bin of one image is as uncertain as that image is wrong.
@@ -229,20 +225,20 @@ def _error_interval(probabilities: np.ndarray, labels: np.ndarray, level: float)
     )
     bias = float((folded - size).sum())
     variance = stratified_variance(np.sign(by_bin)[bins] * gaps, labels) + 1.0 / (count + 1) ** 2
-    low, high = _normal_interval(error, variance, level)
-    # Of a model without any error all that is seen is chance, and more than what is seen suggests.
-    most_bias = float(noise.sum() * np.sqrt(2.0 / np.pi))
-    return max(0.0, low - most_bias), min(1.0, max(error, high - bias))
+    low, high = _normal_interval(error, variance)
+    # For a perfectly calibrated model all of the error is chance; this is its largest bias.
+    max_bias = float(noise.sum() * np.sqrt(2.0 / np.pi))
+    return max(0.0, low - max_bias), min(1.0, max(error, high - bias))
 
 
-def _normal_interval(mean: float, variance: float, level: float) -> Interval:
-    """Interval of a mean that is 0 or more."""
-    width = float(stats.norm.ppf((1.0 + level) / 2.0)) * math.sqrt(variance)
+def _normal_interval(mean: float, variance: float) -> Interval:
+    """Compute the interval of a mean that is 0 or more."""
+    width = float(stats.norm.ppf((1.0 + LEVEL) / 2.0)) * math.sqrt(variance)
     return max(0.0, mean - width), mean + width
 
 
 def _bins(confidences: np.ndarray, num_bins: int) -> np.ndarray:
-    """Bin of equal width between 0 and 1; a confidence at an edge belongs below it."""
+    """Return the bin of equal width between 0 and 1; a confidence at an edge belongs below it."""
     return np.clip(np.ceil(confidences * num_bins).astype(int) - 1, 0, num_bins - 1)
 
 

@@ -1,10 +1,13 @@
 """Scores of a classifier on labeled images.
 
-One rule for all figures here and for the training metric `MacroF1`: a class is scored if it occurs
+One rule for all scores here and for the training metric `MacroF1`: a class is scored if it occurs
 among the true labels. scikit-learn's default also scores a class that is only predicted, with F1 0.
 On a folder that lacks a style, that would subtract up to 1 / C for a handful of mistakes, and the
-score would depend on whether there were none or one. The mistakes are not forgiven: each lowers the
-recall of the class it was taken from. Where every class has images, both rules agree.
+score would depend on whether there were none or one. The mistakes still count: each lowers the
+recall of the true class. Where every class has images, both rules agree.
+
+Everywhere below, labels and predictions are int [N], class ids in [0, C). The functions raise
+ArtstyleError if there are no images, and ValueError if the arrays are not such integers.
 """
 
 from __future__ import annotations
@@ -21,22 +24,10 @@ from artstyle_tf.system.errors import ArtstyleError
 def classification_summary(
     labels: np.ndarray, predictions: np.ndarray, *, num_classes: int
 ) -> dict[str, float]:
-    """The four figures everything is compared by.
+    """Compute macro_f1, accuracy, macro_precision and macro_recall, each in [0, 1].
 
-    Macro figures are plain means over the classes that occur among the labels. The precision of a
+    Macro scores are plain means over the classes that occur among the labels. The precision of a
     class that is never predicted counts as 0.
-
-    Args:
-        labels: int [N], class ids in [0, C).
-        predictions: int [N], class ids in [0, C).
-        num_classes: C.
-
-    Returns:
-        macro_f1, accuracy, macro_precision and macro_recall, each in [0, 1].
-
-    Raises:
-        ArtstyleError: if there are no images.
-        ValueError: if the arrays are not integers of the same length in [0, C).
     """
     labels, predictions = _checked(labels, predictions, num_classes)
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
@@ -53,21 +44,12 @@ def classification_summary(
 def per_class_report(
     labels: np.ndarray, predictions: np.ndarray, *, class_names: Sequence[str]
 ) -> pd.DataFrame:
-    """Precision, recall, F1 and support of each class.
-
-    Args:
-        labels: int [N], class ids in [0, C).
-        predictions: int [N], class ids in [0, C).
-        class_names: C names.
+    """Compute precision, recall, F1 and support of each class.
 
     Returns:
         Columns class, precision, recall, f1 (float64) and support (int64, number of images), one
-        row a class in the order of the names. A class with support 0 has scores 0 that mean
-        nothing; the mean of a column over the other rows is the macro figure.
-
-    Raises:
-        ArtstyleError: if there are no images.
-        ValueError: if the arrays are not integers of the same length in [0, C).
+        row a class in the order of the C names. A class with support 0 has scores 0 that mean
+        nothing; the mean of a column over the other rows is the macro score.
     """
     num_classes = len(class_names)
     labels, predictions = _checked(labels, predictions, num_classes)
@@ -83,20 +65,7 @@ def per_class_report(
 def confusion_matrix(
     labels: np.ndarray, predictions: np.ndarray, *, num_classes: int
 ) -> np.ndarray:
-    """Which class was taken for which, and how often.
-
-    Args:
-        labels: int [N], class ids in [0, C).
-        predictions: int [N], class ids in [0, C).
-        num_classes: C.
-
-    Returns:
-        int64 [C, C]; row = true class, column = predicted class.
-
-    Raises:
-        ArtstyleError: if there are no images.
-        ValueError: if the arrays are not integers of the same length in [0, C).
-    """
+    """Count predictions: int64 [C, C]; row = true class, column = predicted class."""
     labels, predictions = _checked(labels, predictions, num_classes)
     counts = np.bincount(labels * num_classes + predictions, minlength=num_classes**2)
     return counts.reshape(num_classes, num_classes).astype(np.int64)
@@ -105,7 +74,7 @@ def confusion_matrix(
 def _checked(
     labels: np.ndarray, predictions: np.ndarray, num_classes: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Both arrays as int64 [N]: scikit-learn drops an unknown class id without a word."""
+    """Return both arrays as int64 [N]: scikit-learn silently drops an unknown class id."""
     labels, predictions = np.asarray(labels), np.asarray(predictions)
     if labels.ndim != 1 or labels.shape != predictions.shape:
         raise ValueError(

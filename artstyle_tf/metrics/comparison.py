@@ -1,20 +1,21 @@
-"""Two models on the same images: is one better, or can they not be told apart?
+"""Compare two models on the same images: is one significantly better?
 
-Their mistakes are on the same images, so that differences are surer than the intervals of the two
-scores suggest: what is hard for one is hard for the other. A verdict needs two witnesses: the
-interval of the difference in macro-F1, which counts classes alike, and an exact test of the
-answers, which holds for any number of images.
+Their mistakes are on the same images, so differences are surer than the intervals of the two
+scores suggest: what is hard for one is hard for the other. A verdict needs two agreeing results:
+the interval of the difference in macro-F1, which counts classes alike, and an exact test of the
+predictions, which holds for any number of images.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
-from artstyle_tf.metrics.exact_tests import FALSE_ALARMS, fewest_to_tell, sign_flip_exact
+from artstyle_tf.metrics.exact_tests import SIGNIFICANCE, min_discordant, sign_flip_exact
 from artstyle_tf.metrics.influence import (
     clustered_variance,
     macro_f1,
@@ -29,15 +30,15 @@ _PSEUDO_IMAGES = 2.0
 
 @dataclass(frozen=True)
 class Difference:
-    """Of two scores.
+    """Difference of two scores.
 
     Attributes:
         difference: macro-F1 of the first less that of the second.
-        interval: of the difference, 95 % unless asked otherwise.
-        p_value: of the exact test: how often chance alone would part the models as far in what
-            they name rightly, if both were equally good.
-        num_discordant: images, or groups of images, of which one model names more rightly than the
-            other.
+        interval: of the difference, at a level of 95 % by default.
+        p_value: of the exact test: how often chance alone would separate the models as far in
+            their correct predictions, if both were equally good.
+        num_discordant: images, or groups of images, on which one model has more correct
+            predictions than the other.
         accuracy_difference: accuracy of the first less that of the second, which is what the exact
             test looks at.
     """
@@ -49,21 +50,16 @@ class Difference:
     accuracy_difference: float
 
     @property
-    def can_be_told_apart(self) -> bool:
+    def is_significant(self) -> bool:
         """Whether interval and exact test agree that one is better."""
-        return self.is_told_apart_at(self.p_value)
+        return self.is_significant_at(self.p_value)
 
-    @property
-    def has_too_few_images(self) -> bool:
-        """Whether no outcome of the exact test could have told them apart."""
-        return self.num_discordant < fewest_to_tell(FALSE_ALARMS)
-
-    def is_told_apart_at(self, p_value: float) -> bool:
-        """Whether interval and exact test agree, with a p-value that was adjusted."""
+    def is_significant_at(self, p_value: float) -> bool:
+        """Return whether interval and exact test agree, with an adjusted p-value."""
         low, high = self.interval
         if low <= 0.0 <= high:
             return False
-        return p_value < FALSE_ALARMS and self.difference * self.accuracy_difference > 0
+        return p_value < SIGNIFICANCE and self.difference * self.accuracy_difference > 0
 
 
 @dataclass(frozen=True)
@@ -71,8 +67,8 @@ class PairedComparison(Difference):
     """The first model against the second, on the same images.
 
     Attributes:
-        only_first_correct: images that only the first names rightly.
-        only_second_correct: images that only the second names rightly.
+        only_first_correct: images that only the first predicts correctly.
+        only_second_correct: images that only the second predicts correctly.
     """
 
     only_first_correct: int
@@ -87,26 +83,17 @@ def compare_predictions(
     num_classes: int,
     level: float = LEVEL,
 ) -> PairedComparison:
-    """Compare the predictions of two models for the same images.
+    """Compare the predictions of two models: difference, interval and McNemar's exact test.
 
     Args:
         labels: int [N], class ids in [0, C).
         first: int [N], predictions of the first model.
         second: int [N], predictions of the second model.
-        num_classes: C.
-        level: of the interval.
-
-    Returns:
-        Difference, interval and McNemar's exact test.
     """
     labels, first, second = (np.asarray(array) for array in (labels, first, second))
     found = compare_models(labels, [first], [second], num_classes=num_classes, level=level)
     return PairedComparison(
-        difference=found.difference,
-        interval=found.interval,
-        p_value=found.p_value,
-        num_discordant=found.num_discordant,
-        accuracy_difference=found.accuracy_difference,
+        **dataclasses.asdict(found),
         only_first_correct=int(((first == labels) & (second != labels)).sum()),
         only_second_correct=int(((first != labels) & (second == labels)).sum()),
     )
@@ -128,22 +115,20 @@ def compare_models(
     difference of binomial proportions based on paired data", doi:10.3102/1076998611411915, with the
     variance of the influence values in place of that of the discordant pairs: two more images, on
     which the models differ in opposite ways, draw the difference towards 0 and keep the interval
-    from vanishing. The exact test flips what the models say of whole clusters; with single images
-    and one model each it is McNemar's.
+    from vanishing. The exact test flips the predictions of whole clusters; with single images and
+    one model each it is McNemar's.
 
     Args:
         labels: int [N], class ids in [0, C).
         first: one or more times int [N], predictions.
         second: likewise; not necessarily as many.
-        num_classes: C.
         clusters: int [N] in [0, G), equal for images that are not independent; None if all are.
-        seeds_vary: whether the models of a kind are trainings with different seeds, other ones of
-            which would give other scores.
-        level: of the interval.
+        seeds_vary: whether the models of a kind are trainings with different seeds; other seeds
+            would give other scores.
     """
     labels = np.asarray(labels)
     scores = [
-        [macro_f1(labels, np.asarray(taken_for), num_classes=num_classes) for taken_for in kind]
+        [macro_f1(labels, np.asarray(predictions), num_classes=num_classes) for predictions in kind]
         for kind in (first, second)
     ]
     values = [[score.value for score in kind] for kind in scores]
@@ -160,13 +145,17 @@ def compare_models(
     if seeds_vary:
         variances += [float(np.var(of, ddof=1)) / len(of) for of in values if len(of) > 1]
         degrees += [len(of) - 1 for of in values if len(of) > 1]
-    net = _net_right(labels, first, second)
-    of_cluster = net if clusters is None else _sums(net, clusters)
+    # How much more often the first models are right about each image: whole numbers int64 [N].
+    right = [
+        np.sum([np.asarray(one) == labels for one in kind], axis=0) for kind in (first, second)
+    ]
+    net = right[0] * len(second) - right[1] * len(first)
+    sums = net if clusters is None else np.rint(np.bincount(clusters, net)).astype(np.int64)
     return Difference(
         difference=difference,
         interval=_difference_interval(difference, variances, degrees, num_images, level),
-        p_value=sign_flip_exact(of_cluster),
-        num_discordant=int(np.count_nonzero(of_cluster)),
+        p_value=sign_flip_exact(sums),
+        num_discordant=int(np.count_nonzero(sums)),
         accuracy_difference=float(net.sum() / (len(labels) * len(first) * len(second))),
     )
 
@@ -182,11 +171,9 @@ def class_f1_interval(
     """Compute the interval of a difference in F1 of one class; see `compare_models`.
 
     Args:
-        difference: of F1.
         influences: float [N], of the first model less those of the second.
         clusters: int [N] in [0, G).
         num_clusters: that hold images of the class.
-        level: of the interval.
     """
     variance = clustered_variance(influences, clusters)
     return _difference_interval(difference, [variance], [np.inf], num_clusters, level)
@@ -199,22 +186,22 @@ def verdict(
     adjusted_p_value: float | None = None,
     unit: str = "images",
 ) -> str:
-    """The comparison in plain words.
+    """Return the comparison as a sentence.
 
     Args:
         comparison: of the first model with the second.
-        names: of both models.
-        adjusted_p_value: of the exact test, where several comparisons are made at once; else its
-            own counts.
+        adjusted_p_value: of the exact test, where several comparisons are made at once; None for
+            the comparison's own p-value.
         unit: what the exact test has counted, in the plural.
     """
     first, second = names
     low, high = (100.0 * end for end in comparison.interval)
     points = 100.0 * comparison.difference
     p_value = comparison.p_value if adjusted_p_value is None else adjusted_p_value
-    if not comparison.is_told_apart_at(p_value):
+    if not comparison.is_significant_at(p_value):
         return (
-            f"{first} and {second} cannot be told apart{why_not(comparison, p_value, unit)}: "
+            f"{first} and {second} do not differ significantly"
+            f"{inconclusive_reason(comparison, p_value, unit)}: "
             f"difference {points:.1f} points of macro-F1, interval {low:.1f} to {high:.1f}"
         )
     if points < 0:
@@ -226,39 +213,26 @@ def verdict(
 
 
 def outcome(comparison: Difference) -> str:
-    """The comparison in a word: "better", "worse" or "same" (they cannot be told apart)."""
-    if not comparison.can_be_told_apart:
+    """Return "better", "worse" or "same" (no significant difference) for the first model."""
+    if not comparison.is_significant:
         return "same"
     return "better" if comparison.difference > 0 else "worse"
 
 
-def why_not(comparison: Difference, p_value: float, unit: str = "images") -> str:
-    """Why a comparison has no verdict, to follow "cannot be told apart"; often nothing to add."""
-    if comparison.has_too_few_images:
+def inconclusive_reason(comparison: Difference, p_value: float, unit: str = "images") -> str:
+    """Return why there is no significant difference, to be appended; often nothing to add."""
+    needed = min_discordant(SIGNIFICANCE)
+    if comparison.num_discordant < needed:  # no outcome of the exact test could be significant
         return (
-            f", there are too few {unit} to tell (the models differ on "
-            f"{comparison.num_discordant}, at least {fewest_to_tell(FALSE_ALARMS)} are needed)"
+            f", there are too few {unit} for a verdict (the models differ on "
+            f"{comparison.num_discordant}, at least {needed} are needed)"
         )
     low, high = comparison.interval
     if low <= 0.0 <= high:
         return ""
-    if p_value >= FALSE_ALARMS:
+    if p_value >= SIGNIFICANCE:
         return f" (the exact test does not agree with the interval, p = {p_value:.2g})"
     return " (macro-F1 and accuracy do not agree on which is better)"
-
-
-def _net_right(
-    labels: np.ndarray, first: Sequence[np.ndarray], second: Sequence[np.ndarray]
-) -> np.ndarray:
-    """How much more often the first models name each image rightly: whole numbers int64 [N]."""
-    rights = [
-        np.sum([np.asarray(said) == labels for said in kind], axis=0) for kind in (first, second)
-    ]
-    return rights[0] * len(second) - rights[1] * len(first)
-
-
-def _sums(values: np.ndarray, clusters: np.ndarray) -> np.ndarray:
-    return np.rint(np.bincount(clusters, values)).astype(np.int64)
 
 
 def _difference_interval(
@@ -268,11 +242,11 @@ def _difference_interval(
     num_images: float,
     level: float,
 ) -> Interval:
-    """Ends of the interval; the first variance is that of the images."""
+    """Compute the ends of the interval; the first variance is that of the images."""
     shrunk = num_images / (num_images + _PSEUDO_IMAGES)
     of_images = variances[0] * shrunk**2 + _PSEUDO_IMAGES / (num_images + _PSEUDO_IMAGES) ** 2
     parts = np.array([of_images, *variances[1:]])
-    # Satterthwaite 1946: few trainings say little of how much they vary.
+    # Satterthwaite 1946: few trainings give little information about how much they vary.
     freedom = parts.sum() ** 2 / max(float((parts**2 / np.array(degrees)).sum()), 1e-300)
     width = float(stats.t.ppf((1.0 + level) / 2.0, min(freedom, 1e6)) * np.sqrt(parts.sum()))
     center = difference * shrunk

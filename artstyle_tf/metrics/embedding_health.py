@@ -1,7 +1,9 @@
-"""What an embedding looks like from outside: how far apart its images are, and in how many ways.
+"""Measures of an embedding's spread: pairwise distances, effective rank, active triplets.
 
 A collapsed embedding puts all images into one point or onto one line, where neighbors mean
 nothing, although its loss may look like that of a hard problem.
+
+Embeddings are float [N, D], labels int [N], distances L2.
 """
 
 from __future__ import annotations
@@ -10,11 +12,11 @@ import numpy as np
 
 from artstyle_tf.metrics.neighbors import squared_distances
 
-_MOST_PAIRS_IN_A_HISTOGRAM = 2_000_000
+_MAX_PAIRS_IN_A_HISTOGRAM = 2_000_000
 
 
 def mean_pairwise_distance(embeddings: np.ndarray) -> float:
-    """Mean L2 distance over all pairs of different rows of float [N, D]; 0 for fewer than two."""
+    """Compute the mean distance over all pairs of different rows; 0 for fewer than two."""
     num_rows = len(embeddings)
     if num_rows < 2:
         return 0.0
@@ -27,16 +29,10 @@ def mean_pairwise_distance(embeddings: np.ndarray) -> float:
 
 
 def effective_rank(embeddings: np.ndarray) -> float:
-    """In how many dimensions the rows differ, as a soft count.
+    """Compute a soft count of the dimensions in which the rows differ.
 
     exp(-sum_i p_i log p_i) for the singular values of the centered rows, scaled to add up to 1: k
-    for k equal ones, 1 for rows on a line.
-
-    Args:
-        embeddings: float [N, D].
-
-    Returns:
-        From 1 to min(N - 1, D); 0 if all rows are the same.
+    for k equal ones, 1 for rows on a line, 0 if all rows are the same, at most min(N - 1, D).
 
     Source: Roy and Vetterli 2007, "The effective rank".
     """
@@ -51,15 +47,9 @@ def effective_rank(embeddings: np.ndarray) -> float:
 
 
 def active_triplet_share(embeddings: np.ndarray, labels: np.ndarray, *, margin: float) -> float:
-    """Share of all triplets whose negative is not farther away than the positive by the margin.
+    """Compute the fraction of triplets whose negative is not farther than the positive by `margin`.
 
-    Args:
-        embeddings: float [N, D].
-        labels: int [N].
-        margin: L2 distance, at least 0.
-
-    Returns:
-        From 0 to 1; 0 if there is no triplet. Near 1 for a collapsed embedding.
+    It is 0 if there is no triplet, near 1 for a collapsed embedding.
     """
     labels = np.asarray(labels)
     num_active, num_triplets = 0, 0
@@ -78,7 +68,7 @@ def active_triplet_share(embeddings: np.ndarray, labels: np.ndarray, *, margin: 
 def same_and_different_distances(
     embeddings: np.ndarray, labels: np.ndarray, *, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """L2 distances between images of the same class and of different ones.
+    """Return the distances between images of the same class and of different ones.
 
     Args:
         embeddings: float [N, D].
@@ -89,7 +79,7 @@ def same_and_different_distances(
         Two flat arrays, float32; each pair is there once.
     """
     embeddings, labels = np.asarray(embeddings), np.asarray(labels)
-    most_rows = int(np.sqrt(2 * _MOST_PAIRS_IN_A_HISTOGRAM))
+    most_rows = int(np.sqrt(2 * _MAX_PAIRS_IN_A_HISTOGRAM))
     if len(embeddings) > most_rows:
         chosen = np.random.default_rng(seed).choice(len(embeddings), most_rows, replace=False)
         embeddings, labels = embeddings[chosen], labels[chosen]

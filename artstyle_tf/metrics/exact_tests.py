@@ -1,10 +1,10 @@
-"""Exact tests of two models on the same images, where images may hang together.
+"""Exact tests of two models on the same images, where images may be dependent.
 
-If both are equally good, what they say of an image could as well be said the other way round. Of
-images that hang together, such as the works of one artist, all are turned round or none. Over all
-ways of turning the difference in right answers has a distribution that can be computed exactly;
-with single images it is the binomial one of McNemar's exact test (McNemar 1947,
-doi:10.1007/BF02295996), which Dietterich 1998 recommends where a model can be trained only once.
+If both are equally good, their predictions for an image could as well be swapped. Of images that
+belong together, such as the works of one artist, all are swapped or none. Over all ways of swapping
+the difference in correct predictions has a distribution that can be computed exactly; with single
+images it is the binomial one of McNemar's exact test (McNemar 1947, doi:10.1007/BF02295996), which
+Dietterich 1998 recommends where a model can be trained only once.
 
 Sources: Fisher 1935, "The Design of Experiments", section 21; Winkler et al. 2014, "Permutation
 inference for the general linear model", doi:10.1016/j.neuroimage.2014.01.060 (sign flips of whole
@@ -19,21 +19,17 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import signal, stats
 
-FALSE_ALARMS = 0.05
+SIGNIFICANCE = 0.05
 
 _ROUNDING = 1e-12
 
 
 def sign_flip_exact(differences: np.ndarray) -> float:
-    """Compute the two-sided p-value.
+    """Compute the two-sided p-value of differences int [G], one for each cluster of images.
 
-    Args:
-        differences: int [G], right answers of the first model less those of the second, in each
-            cluster of images.
-
-    Returns:
-        Probability of a sum as far from 0 or farther, if each sign were a toss of a coin; 1 if
-        nothing differs.
+    A difference is the correct predictions of the first model less those of the second. The p-value
+    is the probability of a sum as far from 0 or farther, if each sign were a toss of a coin; 1 if
+    nothing differs.
     """
     differences = np.asarray(differences, dtype=np.int64)
     differences = differences[differences != 0]
@@ -54,9 +50,9 @@ def sign_flip_exact(differences: np.ndarray) -> float:
     return float(np.clip(shares[np.abs(sums) >= observed].sum(), _ROUNDING, 1.0))
 
 
-def fewest_to_tell(false_alarms: float) -> int:
-    """Count the clusters that must differ before any outcome has a p-value below this."""
-    return math.floor(math.log2(2.0 / false_alarms)) + 1
+def min_discordant(significance: float) -> int:
+    """Count the clusters that must differ before any outcome has a p-value below `significance`."""
+    return math.floor(math.log2(2.0 / significance)) + 1
 
 
 def holm_adjusted(p_values: Mapping[str, float]) -> dict[str, float]:
@@ -66,8 +62,8 @@ def holm_adjusted(p_values: Mapping[str, float]) -> dict[str, float]:
         p_values: name of a comparison -> its own p-value.
 
     Returns:
-        Name -> p-value to hold against 0.05, in the same order: the probability of one or more
-        false alarms among all of them stays below.
+        Name -> p-value to compare with 0.05, in the same order: the probability of one or more
+        false positives among all of them stays below.
 
     Source: Holm 1979, "A simple sequentially rejective multiple test procedure".
     """

@@ -2,13 +2,15 @@
 
 A score such as macro-F1 is not a mean, but near the observed one it is linear: its influence values
 are what it would change by if an image counted a little more. The variance of their sum within the
-true classes, whose sizes were chosen, is the variance of the score. Unlike a bootstrap this keeps
-its size where a class has few images: drawn anew, three images vary by only 2/3 of it.
+true classes, whose sizes were chosen, is the variance of the score. Unlike a bootstrap this does
+not shrink where a class has few images: resampled, three images vary by only 2/3 of it.
 
 Sources: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapter 22 (influence
 values); Takahashi et al. 2022, "Confidence interval for micro-averaged F1 and macro-averaged F1
 scores", doi:10.1007/s10489-021-02635-5; Cochran 1977, "Sampling Techniques", sections 5.3, 5A.12
 (variance within strata; strata of one are collapsed) and 6.9 (bias of a ratio).
+
+Labels and predictions are int [N], class ids in [0, C); influence values are float64 [N].
 """
 
 from __future__ import annotations
@@ -38,13 +40,7 @@ class MacroScore(NamedTuple):
 
 
 def macro_f1(labels: np.ndarray, predictions: np.ndarray, *, num_classes: int) -> MacroScore:
-    """Linearize macro-F1.
-
-    Args:
-        labels: int [N], class ids in [0, C).
-        predictions: int [N], likewise.
-        num_classes: C.
-    """
+    """Linearize macro-F1."""
     f1, influences = class_f1(labels, predictions, num_classes=num_classes)
     support = np.bincount(labels, minlength=num_classes)
     scored = support > 0
@@ -64,33 +60,30 @@ def class_f1(
     """Compute F1 of the classes, and influence values of their sum.
 
     Args:
-        labels: int [N], class ids in [0, C).
-        predictions: int [N], likewise.
-        num_classes: C.
-        only: the class whose influence values are wanted; None for all that occur.
+        labels: int [N].
+        predictions: int [N].
+        only: the class whose influence values are returned; None for all that occur.
 
     Returns:
         F1 float64 [C], 0 for a class without images; influence values float64 [N].
     """
-    is_right = labels == predictions
+    is_correct = labels == predictions
     support = np.bincount(labels, minlength=num_classes)
     total = support + np.bincount(predictions, minlength=num_classes)
-    hits = np.bincount(labels[is_right], minlength=num_classes)
+    hits = np.bincount(labels[is_correct], minlength=num_classes)
     scored = support > 0
     f1 = np.where(scored, 2.0 * hits / np.maximum(total, 1), 0.0)
     counts = scored if only is None else np.arange(num_classes) == only
     weight = np.where(counts, 1.0 / np.maximum(total, 1), 0.0)
     loss = f1 * weight
-    return f1, 2.0 * is_right * weight[labels] - loss[labels] - loss[predictions]
+    return f1, 2.0 * is_correct * weight[labels] - loss[labels] - loss[predictions]
 
 
 def stratified_variance(influences: np.ndarray, strata: np.ndarray) -> float:
-    """Estimate the variance of the sum of values whose images were drawn within strata.
+    """Estimate the variance of the sum of values whose images were drawn within strata int [N].
 
-    Args:
-        influences: float [N].
-        strata: int [N]. Those of one image, which say nothing of how much they vary, are taken
-            together; a single one is taken together with the next smallest.
+    Strata of one image, which give no information about how much they vary, are merged; a single
+    one is merged with the next smallest.
     """
     _, members, sizes = np.unique(strata, return_inverse=True, return_counts=True)
     alone = np.flatnonzero(sizes == 1)
@@ -107,12 +100,7 @@ def stratified_variance(influences: np.ndarray, strata: np.ndarray) -> float:
 
 
 def clustered_variance(influences: np.ndarray, clusters: np.ndarray) -> float:
-    """Estimate the variance of the sum of values whose images were drawn in whole clusters.
-
-    Args:
-        influences: float [N].
-        clusters: int [N] in [0, G).
-    """
+    """Estimate the variance of the sum of values drawn in whole clusters int [N] in [0, G)."""
     sums = np.bincount(clusters, influences)
     scale = len(sums) / max(len(sums) - 1, 1)
     return float(scale * np.square(sums - sums.mean()).sum())
@@ -129,17 +117,17 @@ def num_effective_clusters(labels: np.ndarray, clusters: np.ndarray) -> float:
 
 
 def _bias_of_macro_f1(labels: np.ndarray, predictions: np.ndarray, num_classes: int) -> float:
-    """Second order of the ratio 2 x right / (support + predicted), mean over the classes."""
+    """Estimate the second order of 2 x correct / (support + predicted), mean over the classes."""
     support = np.bincount(labels, minlength=num_classes)
     pairs, counts = np.unique(labels * num_classes + predictions, return_counts=True)
-    truth, taken_for = np.divmod(pairs, num_classes)
+    truth, predicted = np.divmod(pairs, num_classes)
     of_class = support[truth]
     spread = counts * (1.0 - counts / of_class) * of_class / np.maximum(of_class - 1, 1)
-    on_diagonal = truth == taken_for
-    right, of_right = np.zeros(num_classes), np.zeros(num_classes)
-    right[truth[on_diagonal]] = counts[on_diagonal]
-    of_right[truth[on_diagonal]] = spread[on_diagonal]
+    on_diagonal = truth == predicted
+    correct, of_correct = np.zeros(num_classes), np.zeros(num_classes)
+    correct[truth[on_diagonal]] = counts[on_diagonal]
+    of_correct[truth[on_diagonal]] = spread[on_diagonal]
     total = np.maximum(support + np.bincount(predictions, minlength=num_classes), 1).astype(float)
-    of_total = np.bincount(taken_for, spread, minlength=num_classes)
-    bias = -2.0 * of_right / total**2 + 2.0 * right * of_total / total**3
+    of_total = np.bincount(predicted, spread, minlength=num_classes)
+    bias = -2.0 * of_correct / total**2 + 2.0 * correct * of_total / total**3
     return float(bias[support > 0].mean())

@@ -13,7 +13,7 @@ class MacroF1(keras.metrics.Metric):
     """Mean of the classes' F1, from one confusion matrix over all batches.
 
     A mean of the batches' macro-F1 would be another, lower number. F1 of class c, with M[c, d] the
-    (weighted) images of class c taken for class d, is
+    (weighted) images of class c predicted as class d, is
 
         F1_c = 2 M[c, c] / (sum_d M[c, d] + sum_d M[d, c])
 
@@ -39,7 +39,7 @@ class MacroF1(keras.metrics.Metric):
         )
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Adds a batch.
+        """Add a batch to the confusion matrix.
 
         Args:
             y_true: int [B] or [B, 1], class ids in [0, C); other ids are not counted.
@@ -63,7 +63,7 @@ class MacroF1(keras.metrics.Metric):
         self.confusion.assign_add(ops.matmul(ops.transpose(labels), predictions))
 
     def result(self) -> Any:
-        """Scalar in [0, 1]; 0 before the first image."""
+        """Return a scalar in [0, 1]; 0 before the first image."""
         num_labeled = ops.sum(self.confusion, axis=1)
         num_predicted = ops.sum(self.confusion, axis=0)
         occurs = ops.cast(num_labeled > 0, self.dtype)
@@ -73,5 +73,5 @@ class MacroF1(keras.metrics.Metric):
         return ops.sum(scores * occurs) / ops.maximum(ops.sum(occurs), 1.0)
 
     def get_config(self) -> dict[str, Any]:
-        """Arguments of the constructor."""
+        """Return the arguments of the constructor."""
         return {**super().get_config(), "num_classes": self.num_classes}

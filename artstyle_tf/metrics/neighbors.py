@@ -1,4 +1,9 @@
-"""Nearest neighbors among embeddings, and what they say about a class."""
+"""Nearest neighbors among embeddings: search, classification and retrieval scores.
+
+Queries are float [Q, D], a gallery is float [N, D], distances are L2. Rows of the gallery in a
+query's own group are no neighbors of it. With the parents of images as groups, an image finds
+neither itself nor its augmented copies.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
+
+RECALL_AT = (1, 5, 10)
 
 # Distances are computed for so many pairs at a time: 64 MiB.
-_MOST_PAIRS_AT_ONCE = 2**24
+_MAX_PAIRS_AT_ONCE = 2**24
 
 
 @dataclass(frozen=True)
@@ -17,7 +25,7 @@ class Neighbors:
 
     Attributes:
         positions: int64 [Q, k], rows of the gallery; -1 where there are no more.
-        distances: float32 [Q, k], L2; inf where there are no more.
+        distances: float32 [Q, k]; inf where there are no more.
     """
 
     positions: np.ndarray
@@ -32,18 +40,9 @@ def nearest_neighbors(
     query_groups: np.ndarray | None = None,
     gallery_groups: np.ndarray | None = None,
 ) -> Neighbors:
-    """Finds the nearest rows exactly; of equally near ones the first.
+    """Find the k = `num_neighbors` nearest rows exactly; of equally near ones the first.
 
-    Args:
-        queries: float [Q, D].
-        gallery: float [N, D].
-        num_neighbors: k.
-        query_groups: [Q], group of each query.
-        gallery_groups: [N]; rows of the query's own group are no neighbors. With the parents of
-            images as groups, an image finds neither itself nor its augmented copies.
-
-    Returns:
-        The neighbors; memory grows with the gallery, not with queries x gallery.
+    Groups are [Q] and [N]. Memory grows with the gallery, not with queries x gallery.
     """
     positions = np.full((len(queries), num_neighbors), -1, np.int64)
     distances = np.full((len(queries), num_neighbors), np.inf, np.float32)
@@ -59,33 +58,29 @@ def nearest_neighbors(
 def knn_probabilities(
     neighbors: Neighbors, gallery_labels: np.ndarray, *, num_classes: int
 ) -> np.ndarray:
-    """Share of the neighbors' votes that each class gets.
+    """Compute the fraction of the neighbors' votes for each class: float32 [Q, C].
 
-    If two classes have the same number of votes, the one whose voters stand further to the front
-    comes first; see `rank_weights`.
+    If two classes have the same number of votes, the one whose voters are nearer comes first; see
+    `rank_weights`. Rows add up to 1 and are uniform for a query without any neighbor.
 
     Args:
         neighbors: of Q queries, k of each.
         gallery_labels: int [N], class ids in [0, C).
-        num_classes: C.
-
-    Returns:
-        float32 [Q, C], rows add up to 1; uniform for a query without any neighbor.
     """
     num_queries, num_neighbors = neighbors.positions.shape
     weights = rank_weights(num_neighbors)
-    is_there = neighbors.positions >= 0
+    exists = neighbors.positions >= 0
     votes = np.zeros((num_queries, num_classes))
-    rows = np.broadcast_to(np.arange(num_queries)[:, None], is_there.shape)
+    rows = np.broadcast_to(np.arange(num_queries)[:, None], exists.shape)
     labels = np.asarray(gallery_labels)[neighbors.positions]
-    np.add.at(votes, (rows[is_there], labels[is_there]), (is_there * weights)[is_there])
+    np.add.at(votes, (rows[exists], labels[exists]), (exists * weights)[exists])
     totals = votes.sum(axis=1, keepdims=True)
     uniform = np.full_like(votes, 1.0 / num_classes)
     return np.divide(votes, totals, out=uniform, where=totals > 0).astype(np.float32)
 
 
 def rank_weights(num_neighbors: int) -> np.ndarray:
-    """What the vote of each neighbor counts: float64 [k].
+    """Return the weight of each neighbor's vote: float64 [k].
 
     A vote loses a little with each rank, all together never as much as a vote.
     """
@@ -94,12 +89,11 @@ def rank_weights(num_neighbors: int) -> np.ndarray:
 
 
 def prototypes(embeddings: np.ndarray, labels: np.ndarray, *, num_classes: int) -> np.ndarray:
-    """Mean embedding of each class, scaled to length 1.
+    """Compute the mean embedding of each class, scaled to length 1.
 
     Args:
         embeddings: float [N, D].
         labels: int [N], class ids in [0, C).
-        num_classes: C.
 
     Returns:
         float32 [C, D]; zeros for a class without images.
@@ -113,20 +107,73 @@ def prototypes(embeddings: np.ndarray, labels: np.ndarray, *, num_classes: int) 
 
 
 def prototype_probabilities(embeddings: np.ndarray, class_prototypes: np.ndarray) -> np.ndarray:
-    """Softmax over the negative squared L2 distances to the prototypes.
-
-    Args:
-        embeddings: float [Q, D].
-        class_prototypes: float [C, D].
-
-    Returns:
-        float32 [Q, C], rows add up to 1.
+    """Compute the softmax over the negative squared distances to the prototypes: float32 [Q, C].
 
     Source: Snell et al. 2017, arXiv:1703.05175, equation 2.
     """
     ((_, squared),) = squared_distances(embeddings, class_prototypes, at_once=len(embeddings))
     weights = np.exp(-(squared - squared.min(axis=1, keepdims=True)))
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def retrieval_scores(
+    queries: np.ndarray,
+    query_labels: np.ndarray,
+    gallery: np.ndarray,
+    gallery_labels: np.ndarray,
+    *,
+    query_groups: np.ndarray | None = None,
+    gallery_groups: np.ndarray | None = None,
+) -> pd.DataFrame:
+    """Compute the scores of each query.
+
+    With R images of the query's class in the gallery:
+
+        recall_at_k   1 if one of the k nearest is of the class, else 0
+        r_precision   fraction of the class among the R nearest
+        map_at_r      1/R * sum over the ranks i <= R of [i-th is of the class] * precision at i
+
+    Embeddings, labels int and groups are as for `nearest_neighbors`; images of the gallery in the
+    query's own group do not count in its R.
+
+    Returns:
+        One row a query: recall_at_1, recall_at_5, recall_at_10, r_precision, map_at_r, float64;
+        NaN for a query whose class the gallery does not have.
+
+    Source: Musgrave et al. 2020, arXiv:2003.08505, as in pytorch-metric-learning's
+    AccuracyCalculator (recall_at_1 is its precision_at_1).
+    """
+    query_labels, gallery_labels = np.asarray(query_labels), np.asarray(gallery_labels)
+    parts = []
+    for rows, squared in squared_distances(queries, gallery, query_groups, gallery_groups):
+        is_same = query_labels[rows, None] == gallery_labels
+        num_relevant = (is_same & np.isfinite(squared)).sum(axis=1)
+        most = max(int(num_relevant.max(initial=0)), *RECALL_AT)
+        nearest = smallest_first(squared, most)
+        is_left_out = ~np.isfinite(np.take_along_axis(squared, nearest, axis=1))
+        is_hit = np.take_along_axis(is_same, nearest, axis=1) & ~is_left_out
+        parts.append(_scores_of_block(is_hit, num_relevant))
+    return pd.concat(parts, ignore_index=True)
+
+
+def retrieval_summary(scores: pd.DataFrame) -> dict[str, float]:
+    """Compute means over the queries that have a score; 0 if none has."""
+    return {str(name): float(value) for name, value in scores.mean().fillna(0.0).items()}
+
+
+def _scores_of_block(is_hit: np.ndarray, num_relevant: np.ndarray) -> pd.DataFrame:
+    """Compute scores from the hits bool [Q, ranks], the nearest first, and R int [Q]."""
+    ranks = np.arange(1, is_hit.shape[1] + 1)
+    counts = np.where(ranks <= num_relevant[:, None], is_hit, False)
+    precision = np.cumsum(counts, axis=1) / ranks
+    relevant = np.where(num_relevant > 0, num_relevant, np.nan)
+    scores = {
+        f"recall_at_{k}": np.where(num_relevant > 0, is_hit[:, :k].any(axis=1), np.nan)
+        for k in RECALL_AT
+    }
+    scores["r_precision"] = counts.sum(axis=1) / relevant
+    scores["map_at_r"] = (precision * counts).sum(axis=1) / relevant
+    return pd.DataFrame(scores, dtype=np.float64)
 
 
 def squared_distances(
@@ -137,7 +184,7 @@ def squared_distances(
     *,
     at_once: int | None = None,
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yields squared L2 distances by blocks of queries.
+    """Yield squared distances by blocks of queries.
 
     Args:
         queries: float [Q, D].
@@ -151,7 +198,7 @@ def squared_distances(
     """
     queries, gallery = np.asarray(queries, np.float32), np.asarray(gallery, np.float32)
     lengths = np.square(gallery).sum(axis=1)
-    at_once = at_once or max(1, _MOST_PAIRS_AT_ONCE // max(1, len(gallery)))
+    at_once = at_once or max(1, _MAX_PAIRS_AT_ONCE // max(1, len(gallery)))
     for start in range(0, len(queries), at_once):
         rows = slice(start, min(start + at_once, len(queries)))
         block = queries[rows]
@@ -163,12 +210,12 @@ def squared_distances(
 
 
 def smallest_first(values: np.ndarray, count: int) -> np.ndarray:
-    """Positions of the `count` smallest values of each row, ties in order: int [Q, <= count]."""
+    """Return positions of the smallest values of each row, ties in order: int [Q, <= count]."""
     count = min(count, values.shape[1])
     if count == values.shape[1]:
         return np.argsort(values, axis=1, kind="stable")
     # A partial sort may take any of several equal values at the border; so all of them are
-    # looked at, and the first are kept.
+    # candidates, and the first are returned.
     border = np.partition(values, count - 1, axis=1)[:, count - 1 : count]
     is_candidate = values <= border
     width = int(is_candidate.sum(axis=1).max())

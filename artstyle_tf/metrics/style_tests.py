@@ -1,8 +1,10 @@
-"""Do styles differ in a measure such as brightness, and by how much?
+"""Tests of whether styles differ in a measure such as brightness, and by how much.
 
-With enough images any difference is significant, so that each test comes with the size of the
-effect. The tests take images for independent; works of one artist are not, and where artists are
-known, one mean for each of them is the honest sample.
+With enough images any difference is significant, so each test comes with the size of the effect.
+The tests assume independent images; works of one artist are not, and where artists are known, one
+mean for each of them is the honest sample.
+
+Values are float, one row an image, one column a measure; labels are the styles of the rows.
 """
 
 from __future__ import annotations
@@ -15,21 +17,17 @@ from scipy import stats
 
 from artstyle_tf.metrics.exact_tests import holm_adjusted
 
-FEWEST_OF_STYLE = 5
-"""Of a style with fewer values nothing can be said."""
+MIN_VALUES_PER_STYLE = 5
+"""Styles with fewer values are not tested."""
 
 
 def compare_styles(values: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
-    """Tests for each measure whether all styles have the same spread, and the same level.
+    """Test for each measure whether all styles have the same spread, and the same level.
 
     Levene's test about medians (Brown and Forsythe 1974, doi:10.1080/01621459.1974.10482955) is
     about the spread, that of Kruskal and Wallis (1952, doi:10.1080/01621459.1952.10483441) about
-    the level. The size of the latter's effect is epsilon squared = H / (N - 1), the share of the
+    the level. The size of the latter's effect is epsilon squared = H / (N - 1), the fraction of the
     variance of ranks that styles explain: 0 for none, 1 if styles do not overlap.
-
-    Args:
-        values: float, one row an image, one column a measure.
-        labels: styles of the rows.
 
     Returns:
         One row a measure: measure, levene_statistic, levene_p, levene_p_holm, largest_spread and
@@ -66,16 +64,12 @@ def compare_styles(values: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
 
 
 def compare_pairs(values: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
-    """Tests for each measure and pair of styles whether one tends to have larger values.
+    """Test for each measure and pair of styles whether one tends to have larger values.
 
     By Mann and Whitney's test (1947, doi:10.1214/aoms/1177730491), corrected for all pairs of a
     measure by Holm's method. The size of the effect is Cliff's delta (1993,
     doi:10.1037/0033-2909.114.3.494): how much more often an image of the first style has the
     larger value than one of the second; -1 to 1, 0 if neither does.
-
-    Args:
-        values: float, one row an image, one column a measure.
-        labels: styles of the rows.
 
     Returns:
         One row for each measure and pair: measure, first, second, first_median, second_median,
@@ -108,16 +102,7 @@ def compare_pairs(values: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
 def group_means(
     values: pd.DataFrame, labels: pd.Series, groups: pd.Series
 ) -> tuple[pd.DataFrame, pd.Series]:
-    """One row for each group of each style: what its images have on average.
-
-    Args:
-        values: float, one row an image, one column a measure.
-        labels: styles of the rows.
-        groups: of the rows.
-
-    Returns:
-        Values and labels, to compare styles by.
-    """
+    """Return values and labels of one row for each group of each style: the mean of its images."""
     keys = pd.DataFrame({"label": labels, "group": groups})
     means = values.groupby([keys["label"], keys["group"]]).mean()
     of_means = pd.Series(means.index.get_level_values("label"), name="label")
@@ -125,12 +110,12 @@ def group_means(
 
 
 def _samples(values: pd.DataFrame, labels: pd.Series) -> dict[str, pd.DataFrame]:
-    """The values of each style that has enough of them, in order of the styles' names."""
+    """Return the values of each style that has enough of them, in order of the styles' names."""
     known = values.notna().all(axis=1)
     return {
         str(style): sample
         for style, sample in values[known].groupby(labels[known].to_numpy())
-        if len(sample) >= FEWEST_OF_STYLE
+        if len(sample) >= MIN_VALUES_PER_STYLE
     }
 
 

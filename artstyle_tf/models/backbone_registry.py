@@ -1,4 +1,4 @@
-"""Backbones by name, and where their weights are, without Keras, so that mistakes show at once.
+"""Names of backbones and places of their weights, without Keras, so that errors show at once.
 
 A backbone is built in `backbones`, its weights are loaded in `weights`.
 """
@@ -35,7 +35,7 @@ _CONNECTION_TIMEOUT_SECONDS = 3.0
 
 
 def check_backbone(name: str, weights: str | None) -> None:
-    """Checks that there is such a backbone, and that its weights are within reach.
+    """Check that there is such a backbone, and that its weights are available.
 
     Args:
         name: one of `BACKBONE_NAMES`.
@@ -64,11 +64,7 @@ def check_backbone(name: str, weights: str | None) -> None:
 
 
 def check_weights_file(file: Path) -> None:
-    """Checks that a weights file exists; what is in it shows when it is loaded.
-
-    Raises:
-        ArtstyleError: if it does not.
-    """
+    """Raise ArtstyleError if a weights file does not exist; loading checks its content."""
     if not file.is_file():
         raise ArtstyleError(
             "The weights file does not exist",
@@ -78,12 +74,12 @@ def check_weights_file(file: Path) -> None:
 
 
 def check_imagenet_weights(name: str) -> None:
-    """Checks that the ImageNet weights of a backbone are on this machine or can be downloaded.
+    """Check that the ImageNet weights of a backbone are on this machine or can be downloaded.
 
     Keras itself would try for minutes; a user without a network should know within seconds.
 
     Raises:
-        ArtstyleError: naming the ways out.
+        ArtstyleError: naming the alternatives.
     """
     file = imagenet_file(name)
     if file.is_file() or _weights_host_answers():
@@ -98,7 +94,7 @@ def check_imagenet_weights(name: str) -> None:
 
 
 def imagenet_file(name: str) -> Path:
-    """Where Keras keeps the ImageNet weights of a backbone once they are downloaded.
+    """Return the path where Keras stores the ImageNet weights of a backbone.
 
     keras.applications calls its networks "efficientnetb0" and "efficientnetv2-b0".
     """

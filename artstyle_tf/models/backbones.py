@@ -1,4 +1,4 @@
-"""Backbones by name: how to build them and where their blocks end."""
+"""Build backbones by name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Backbone:
         model: float32 [B, S, S, 3] in 0..255 -> feature map [B, H, W, C]. The scaling of the
             pixels is inside the model.
         blocks: from the input to the output; the stem is below the first, and everything above
-            the last block ("top") belongs to the classifier's top.
+            the last block is the "top".
     """
 
     name: str
@@ -31,9 +31,9 @@ class Backbone:
 
 
 def build_backbone(name: str, *, image_size_px: int, weights: str | None) -> Backbone:
-    """Builds a backbone without its ImageNet head.
+    """Build a backbone without its ImageNet head.
 
-    It is always built bare and then given its weights, so that "imagenet" and a path to the same
+    It is always built bare and then loads its weights, so that "imagenet" and a path to the same
     file lead to the same layers: keras.applications adds a Rescaling layer in the first case only.
 
     Args:

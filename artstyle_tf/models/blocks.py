@@ -26,13 +26,13 @@ class Block:
 
 
 def find_blocks(model: keras.Model) -> tuple[Block, ...]:
-    """Groups layers named `block<stage><letter>_...` into blocks.
+    """Group layers named `block<stage><letter>_...` into blocks.
 
     Args:
         model: a functional backbone whose `layers` are in topological order.
 
     Returns:
-        The blocks from the input to the output; empty if no layer is named so.
+        The blocks from the input to the output; empty if no layer has such a name.
     """
     layer_names: dict[str, list[str]] = {}
     for layer in model.layers:
@@ -46,14 +46,13 @@ def find_blocks(model: keras.Model) -> tuple[Block, ...]:
 
 
 def layer_depths(model: keras.Model, blocks: tuple[Block, ...]) -> dict[str, int]:
-    """How many blocks lie between a layer and the output.
+    """Return how many blocks lie between each layer and the output.
 
     Args:
-        model: the backbone.
         blocks: as found by `find_blocks`.
 
     Returns:
-        Layer name -> depth: 0 for what is above the last block, 1 for the last block, and so on;
+        Layer name -> depth: 0 for layers above the last block, 1 for the last block, and so on;
         `len(blocks) + 1` for the stem.
     """
     depth_of = {

@@ -8,8 +8,8 @@ from keras import layers
 _WIDTHS = (32, 64, 128)
 _BLOCKS_PER_STAGE = "ab"
 
-# Keras's 0.99 needs hundreds of steps until the moving statistics have forgotten the first ones;
-# a short training would be validated with statistics that fit no network.
+# Keras's 0.99 needs hundreds of steps until the first moving statistics have lost their weight;
+# a short training would be validated with statistics of an earlier network.
 _BATCH_NORMALIZATION_MOMENTUM = 0.9
 
 
@@ -19,14 +19,14 @@ def build_compact_network(
     weights: str | None = None,
     input_shape: tuple[int, int, int] = (128, 128, 3),
 ) -> keras.Model:
-    """Builds a residual network of three stages with 0.7 million parameters.
+    """Build a residual network of three stages with 0.7 million parameters.
 
     The signature is that of the builders in keras.applications, of which even the smallest learn
     too slowly from random weights and a few hundred images.
 
     Args:
-        include_top: has to be False.
-        weights: has to be None; there are no pretrained weights.
+        include_top: must be False.
+        weights: must be None; there are no pretrained weights.
         input_shape: (S, S, 3).
 
     Returns:
@@ -74,7 +74,7 @@ def _convolution(
     strides: int = 1,
     gamma_initializer: str = "ones",
 ) -> keras.KerasTensor:
-    """Convolution without bias, then BatchNormalization."""
+    """Apply a convolution without bias, then BatchNormalization."""
     x = layers.Conv2D(
         width,
         kernel_size,

@@ -1,4 +1,4 @@
-"""From a backbone to the vector that a head reads: its pooled top, and the style of some blocks."""
+"""Features that a head reads from a backbone: its pooled top, and the style of some blocks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from artstyle_tf.models.settings import ModelConfig
 from artstyle_tf.models.style_head import SecondMoments, StylePooling, choose_style_blocks
 
 POOLING_NAME = "pooling"
-"""Name of the layer that makes the pooled top, by which a loaded network is taken apart again."""
+"""Name of the pooling layer of the top, by which a loaded network is taken apart again."""
 
 TOP = "top"
 """Name of the depth that the pooled top comes from."""
@@ -23,13 +23,13 @@ _STYLE_SUFFIX = "_style"
 
 @dataclass(frozen=True)
 class StyleBranch:
-    """What leaves a network in its middle, for the head.
+    """A branch from the middle of a network to the head.
 
     Attributes:
         block: name of the block.
         num_blocks_above: of the backbone.
         moments: tensor [B, C(C+1)/2], the block's second moments, which have no weights.
-        pooling: layer, moments -> style; learns in every phase.
+        pooling: layer, moments -> style; trained in every phase.
     """
 
     block: str
@@ -39,14 +39,14 @@ class StyleBranch:
 
 
 class FeatureGroup(NamedTuple):
-    """Features that follow each other and belong together.
+    """Adjacent features that belong together.
 
     Attributes:
         size: number of features.
         has_one_scale: whether their sizes can be compared: the entries of one matrix can, the
             channels of a network need not.
-        depth: where in the network they come from: name of a block, or "top"; empty where no depths
-            are told apart.
+        depth: where in the network they come from: name of a block, or "top"; empty where depths
+            are not distinguished.
     """
 
     size: int
@@ -56,7 +56,7 @@ class FeatureGroup(NamedTuple):
 
 @dataclass(frozen=True)
 class Features:
-    """What a head reads.
+    """Input of a head.
 
     Attributes:
         tensor: [B, D], the pooled top and the style of each branch, joined.
@@ -78,11 +78,11 @@ class Features:
 def feature_groups(
     parts: Sequence[keras.KerasTensor], poolings: Sequence[StylePooling]
 ) -> tuple[FeatureGroup, ...]:
-    """Says what the parts of the features are.
+    """Describe the parts of the features.
 
     Args:
         parts: tensors [B, D0], [B, D1], ...: the pooled top, and the style of each block, in order.
-        poolings: the layers that make the styles, in any order.
+        poolings: the layers that compute the styles, in any order.
     """
     pooled, *styles = parts
     blocks = {id(layer.output): layer.name.removesuffix(_STYLE_SUFFIX) for layer in poolings}
@@ -96,10 +96,10 @@ def feature_groups(
 
 
 def choose_features(model: ModelConfig, backbone: Backbone) -> Features:
-    """What the head of a config reads of the backbone.
+    """Build the features of a config on the backbone.
 
     Raises:
-        ArtstyleError: if the backbone lacks a block that is asked for.
+        ArtstyleError: if the backbone lacks a configured block.
     """
     if model.head == "pooled":
         return build_pooled_features(backbone)
@@ -107,7 +107,7 @@ def choose_features(model: ModelConfig, backbone: Backbone) -> Features:
 
 
 def build_pooled_features(backbone: Backbone) -> Features:
-    """Means of the feature map at the top."""
+    """Build means of the feature map at the top."""
     pooled = keras.layers.GlobalAveragePooling2D(name=POOLING_NAME)(backbone.model.output)
     return Features(pooled, pooled)
 
@@ -115,11 +115,11 @@ def build_pooled_features(backbone: Backbone) -> Features:
 def build_style_features(
     backbone: Backbone, *, blocks: Sequence[str] | None, width: int
 ) -> Features:
-    """Means of the feature map at the top, and the second-order statistics of some blocks.
+    """Build means of the feature map at the top, and the second-order statistics of some blocks.
 
     Args:
-        backbone: whose blocks to take.
-        blocks: names of blocks; None for the usual ones, see `choose_style_blocks`.
+        backbone: whose blocks to use.
+        blocks: names of blocks; None for the default ones, see `choose_style_blocks`.
         width: channels that each block is projected to.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Which network, from which weights, at which resolution."""
+"""Settings of the network, its initial weights and its resolution."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class StyleHeadConfig(Schema):
 
 
 class ModelConfig(Schema):
-    """The backbone and what is put on it.
+    """The backbone and its head.
 
     `backbone` and the blocks of `style` are checked when the model is built, because registry and
     blocks belong to the code that builds. `style` counts if `head` is "style".

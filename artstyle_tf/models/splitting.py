@@ -5,9 +5,9 @@ of the fifth block from the end. All parts share the network's layers, so traini
 the network, and `network.model` is the parts put together again.
 
 Usually one tensor crosses a boundary. Where style branches leave the network below it, their second
-moments cross it too; then all that crosses is packed into one vector for each image, so that
-whoever keeps or moves activations need not know. The poolings of the branches are above all
-boundaries, because they learn when everything else is frozen.
+moments cross it too; then all that crosses is packed into one vector for each image, so that code
+that stores or moves activations need not know. The poolings of the branches are above all
+boundaries, because they are trained when everything else is frozen.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from artstyle_tf.system.errors import ArtstyleError
 
 
 def boundary_name(backbone: Backbone, boundary: int) -> str:
-    """What the boundary's activations are: the name of a block's last layer, or "pooled".
+    """Return the name of the layer at the boundary, or "pooled".
 
     Raises:
         ArtstyleError: if the backbone has no block below the boundary.
@@ -43,29 +43,28 @@ def boundary_name(backbone: Backbone, boundary: int) -> str:
 
 
 def cut_name(network: Network, boundary: int) -> str:
-    """What crosses the boundary: its name, and those of style branches that cross it."""
-    # Not the tensors' own names: Keras numbers them by how many this process has made before.
+    """Return the name of the boundary and of the style branches that cross it."""
+    # Not the tensors' own names: Keras numbers them by how many this process has created before.
     moments = [f"{branch.block}_moments" for branch in _crossing(network, boundary)]
     return "+".join([boundary_name(network.backbone, boundary), *moments])
 
 
 def branch_moments(network: Network, rows: Any) -> list[Any]:
-    """The second moments in rows [..., D] at boundary 0: [..., C(C+1)/2] for each branch."""
+    """Return the second moments in rows [..., D] at boundary 0: [..., C(C+1)/2] for each branch."""
     sizes = [math.prod(tensor.shape[1:]) for tensor in _cut(network, 0)]
     ends = [sum(sizes[: number + 1]) for number in range(len(sizes))]
     return [rows[..., end - size : end] for size, end in zip(sizes[1:], ends[1:], strict=True)]
 
 
 def build_trunk(network: Network, boundaries: Sequence[int]) -> keras.Model:
-    """Everything below the boundaries, for all of them in one forward pass.
+    """Build everything below the boundaries, for all of them in one forward pass.
 
     Args:
-        network: what to cut.
         boundaries: at least one, each a number of blocks above the cut.
 
     Returns:
         Model of images float32 [B, S, S, 3] -> list of activations, one for each boundary; for
-        a single boundary Keras leaves the list away.
+        a single boundary Keras returns no list.
 
     Raises:
         ArtstyleError: if the backbone has fewer blocks.
@@ -75,10 +74,9 @@ def build_trunk(network: Network, boundaries: Sequence[int]) -> keras.Model:
 
 
 def build_segment(network: Network, start: int | None, end: int) -> keras.Model:
-    """What lies between two boundaries.
+    """Build the part between two boundaries.
 
     Args:
-        network: what to cut.
         start: the lower boundary; None for the images.
         end: the upper boundary, with fewer blocks above it.
 
@@ -89,20 +87,16 @@ def build_segment(network: Network, start: int | None, end: int) -> keras.Model:
 
 
 def build_top(network: Network, boundary: int | None) -> keras.Model:
-    """Everything above a boundary.
-
-    Args:
-        network: what to cut.
-        boundary: number of blocks above the cut; None for no cut.
+    """Build everything above a boundary; the whole network for None.
 
     Returns:
-        Model of the activations at the boundary -> outputs [B, K]; the whole network for None.
+        Model of the activations at the boundary -> outputs [B, K].
     """
     return _model(_cut(network, boundary), network.model.output, name="top")
 
 
 def build_features(network: Network) -> keras.Model:
-    """What lies between boundary 0 and the head.
+    """Build the part between boundary 0 and the head.
 
     Returns:
         Model of the activations at boundary 0 -> features [B, D]. They are the same if the network
@@ -110,12 +104,12 @@ def build_features(network: Network) -> keras.Model:
     """
     tensor = network.features.tensor
     if not network.features.branches:
-        tensor = keras.layers.Identity()(tensor)  # Keras makes no model of a tensor and itself
+        tensor = keras.layers.Identity()(tensor)  # Keras needs a layer between input and output
     return _model(_cut(network, 0), tensor, name="features")
 
 
 def _cut(network: Network, boundary: int | None) -> list[keras.KerasTensor]:
-    """All tensors that cross a boundary."""
+    """Return all tensors that cross a boundary."""
     if boundary is None:
         return [network.model.input]
     name = boundary_name(network.backbone, boundary)
@@ -127,7 +121,7 @@ def _cut(network: Network, boundary: int | None) -> list[keras.KerasTensor]:
 
 
 def _crossing(network: Network, boundary: int) -> list[StyleBranch]:
-    """Branches that leave the network below; one just at the boundary follows from its map."""
+    """Return the branches below the boundary; one just at it follows from its map."""
     return [
         branch
         for branch in network.features.branches
@@ -145,7 +139,7 @@ def _packed(tensors: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
 def _model(
     inputs: Sequence[keras.KerasTensor], outputs: keras.KerasTensor, *, name: str
 ) -> keras.Model:
-    """Like `keras.Model`; several inputs come packed."""
+    """Build a `keras.Model`; several inputs come packed."""
     if len(inputs) == 1:
         return keras.Model(inputs[0], outputs, name=name)
     shapes = [tuple(tensor.shape[1:]) for tensor in inputs]
@@ -155,18 +149,14 @@ def _model(
 
 
 class _Unpacked(keras.layers.Layer):
-    """Takes packed rows apart again.
-
-    Args:
-        shapes: of the parts, without the batch.
-    """
+    """Splits packed rows into parts of the given shapes, without the batch."""
 
     def __init__(self, shapes: Sequence[tuple[int, ...]]) -> None:
         super().__init__(name="unpacked")
         self._shapes = list(shapes)
 
     def call(self, inputs: Any) -> list[Any]:
-        """Rows [B, D] -> parts [B, ...]."""
+        """Split rows [B, D] into parts [B, ...]."""
         parts, start = [], 0
         for shape in self._shapes:
             end = start + math.prod(shape)

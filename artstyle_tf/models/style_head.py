@@ -1,13 +1,13 @@
 """Second-order pooling: which patterns occur together in an image, at several depths.
 
-Style is stroke, texture and palette. What says so are not the features at the top but how the
+Style is stroke, texture and palette. They show less in the features at the top than in how the
 channels in the middle of the network vary together: Gatys et al. 2016 (style transfer), Lin et al.
 2015, arXiv:1504.07889 (bilinear pooling).
 
 A block's output is first reduced to its second moments, which have no weights: while the block is
-frozen they never change and can be kept. A projection to fewer channels comes after them. For every
-projection P the second moments of the projected map are P' M P, so that this is the same as a 1x1
-convolution before the pooling, and P can learn while the block does not.
+frozen they never change and can be cached. A projection to fewer channels comes after them. For
+every projection P the second moments of the projected map are P' M P, so this is the same as a 1x1
+convolution before the pooling, and P can be trained while the block is frozen.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from artstyle_tf.models.backbones import Backbone
 from artstyle_tf.system.errors import ArtstyleError
 
 # Where a block has more channels, its moments are larger than its map.
-_MOST_CHANNELS_BY_DEFAULT = 256
+_MAX_CHANNELS_BY_DEFAULT = 256
 _BLOCKS_BY_DEFAULT = 3
-_FEWEST_BLOCKS_WITH_A_MIDDLE = 6
+_MIN_BLOCKS_WITH_A_MIDDLE = 6
 
-# Newton-Schulz iterations; five leave small eigenvalues a little too small, which does no harm.
+# Newton-Schulz iterations; five leave small eigenvalues a little too small, which is harmless.
 _ITERATIONS = 5
-_RIDGE = 1e-4  # share of the trace that is added to the diagonal
+_RIDGE = 1e-4  # fraction of the trace that is added to the diagonal
 _TINY = 1e-12
 
 
@@ -38,19 +38,19 @@ _TINY = 1e-12
 class SecondMoments(keras.layers.Layer):
     """Mean over all positions of the products of each two channels, not centered.
 
-    Not centered, because what is common to all positions says something about style, too: on the
-    artists of the reference case centered moments lose 4 points of macro-F1.
+    Not centered, because what is common to all positions contains information about style, too: on
+    the artists of the reference case centered moments lose 4 points of macro-F1.
 
     Input float [B, H, W, C]; output float [B, C(C+1)/2], the upper triangle row by row.
     """
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Looks up where the upper triangle is."""
+        """Compute the positions of the upper triangle."""
         self._triangle = triangle_positions(_channels(input_shape))
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """Map -> moments."""
+        """Compute the moments of a map."""
         _, height, width, channels = inputs.shape
         if height is None or width is None:
             _, height, width, _ = ops.shape(inputs)  # tensors, which not every export format takes
@@ -62,14 +62,14 @@ class SecondMoments(keras.layers.Layer):
         return ops.take(ops.reshape(moments, (-1, channels**2)), self._triangle, axis=1)
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, int]:
-        """Size of the triangle."""
+        """Return the size of the triangle."""
         channels = _channels(input_shape)
         return input_shape[0], channels * (channels + 1) // 2
 
 
 @keras.saving.register_keras_serializable(package="artstyle_tf")
 class StylePooling(keras.layers.Layer):
-    """Projects second moments to fewer channels and takes their matrix square root.
+    """Projects second moments to fewer channels and computes their matrix square root.
 
     The square root brings the few directions that carry most of the energy and the many that carry
     little closer together. It is found by Newton-Schulz iterations, which need matrix products only
@@ -93,7 +93,7 @@ class StylePooling(keras.layers.Layer):
         self.width = width
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Creates the projection."""
+        """Create the projection."""
         self._channels = channels_of_moments(int(input_shape[-1] or 0))
         self._projected = min(self.width, self._channels)
         rows, columns = np.triu_indices(self._channels)
@@ -109,26 +109,26 @@ class StylePooling(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        """Moments -> upper triangle of the square root of the projected moments."""
+        """Compute the upper triangle of the square root of the projected moments."""
         shape = (-1, self._channels, self._channels)
         moments = ops.reshape(ops.take(inputs, self._square, axis=1), shape)
         projected = ops.matmul(ops.transpose(self.projection), ops.matmul(moments, self.projection))
-        root = _square_root_of_share(projected, self._projected)
+        root = _square_root_of_normalized(projected, self._projected)
         triangle = ops.take(ops.reshape(root, (-1, self._projected**2)), self._triangle, axis=1)
         return triangle * self._factors
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, int]:
-        """Size of the triangle."""
+        """Return the size of the triangle."""
         width = min(self.width, channels_of_moments(int(input_shape[-1] or 0)))
         return input_shape[0], width * (width + 1) // 2
 
     def get_config(self) -> dict[str, Any]:
-        """Arguments of the constructor."""
+        """Return the arguments of the constructor."""
         return {**super().get_config(), "width": self.width}
 
 
-def _square_root_of_share(matrices: Any, size: int) -> Any:
-    """Square roots of symmetric matrices [B, D, D] that were divided by their traces."""
+def _square_root_of_normalized(matrices: Any, size: int) -> Any:
+    """Compute square roots of symmetric matrices [B, D, D] divided by their traces."""
     # A constant, because not every export format has an operation that makes it.
     identity = ops.convert_to_tensor(np.eye(size), dtype=matrices.dtype)
     trace = ops.sum(matrices * identity, axis=(1, 2), keepdims=True)
@@ -142,7 +142,7 @@ def _square_root_of_share(matrices: Any, size: int) -> Any:
 
 
 def principal_projection(mean_moments: np.ndarray, *, width: int) -> np.ndarray:
-    """The directions in which the channels carry most energy over all images.
+    """Compute the directions in which the channels carry most energy over all images.
 
     Args:
         mean_moments: float [C(C+1)/2], mean of the second moments of the training images.
@@ -157,19 +157,19 @@ def principal_projection(mean_moments: np.ndarray, *, width: int) -> np.ndarray:
     moments[rows, columns] = moments[columns, rows] = mean_moments
     _, directions = np.linalg.eigh(moments)
     leading = directions[:, ::-1][:, :width]
-    # The sign of an eigenvector is arbitrary; with one of its own a run is repeatable elsewhere.
+    # The sign of an eigenvector is arbitrary; fixing it makes a run repeatable on other machines.
     signs = np.sign(leading[np.abs(leading).argmax(axis=0), np.arange(leading.shape[1])])
     return (leading * signs).astype(np.float32)
 
 
 def choose_style_blocks(backbone: Backbone, names: Sequence[str] | None) -> list[str]:
-    """The blocks whose output is pooled, from the input to the output.
+    """Return the blocks whose output is pooled, from the input to the output.
 
     Args:
         backbone: has to contain them.
-        names: of blocks; None for the usual ones: the ends of the last stages that have no more
-            than 256 channels, and the middle of the last one if that is long: patterns are still
-            there which the end has turned into objects.
+        names: of blocks; None for the default: the ends of the last stages that have no more than
+            256 channels, and the middle of the last one if that is long: it still contains patterns
+            that the end has turned into objects.
 
     Raises:
         ArtstyleError: if there is no such block.
@@ -186,25 +186,25 @@ def choose_style_blocks(backbone: Backbone, names: Sequence[str] | None) -> list
         return [name for name in known if name in names]
     stages: dict[str, list[str]] = {}
     for block in backbone.blocks:
-        if backbone.model.get_layer(block.boundary).output.shape[-1] <= _MOST_CHANNELS_BY_DEFAULT:
+        if backbone.model.get_layer(block.boundary).output.shape[-1] <= _MAX_CHANNELS_BY_DEFAULT:
             stages.setdefault(block.name.rstrip("abcdefghijklmnopqrstuvwxyz"), []).append(
                 block.name
             )
     last_stages = list(stages.values())[-_BLOCKS_BY_DEFAULT:]
     chosen = [blocks[-1] for blocks in last_stages]
-    if len(last_stages[-1]) >= _FEWEST_BLOCKS_WITH_A_MIDDLE:
+    if len(last_stages[-1]) >= _MIN_BLOCKS_WITH_A_MIDDLE:
         chosen.insert(-1, last_stages[-1][len(last_stages[-1]) // 2 - 1])
     return chosen
 
 
 def triangle_positions(size: int) -> np.ndarray:
-    """Where the upper triangle of a flattened matrix [D, D] is: int32 [D(D+1)/2]."""
+    """Return positions of the upper triangle in a flattened matrix [D, D]: int32 [D(D+1)/2]."""
     rows, columns = np.triu_indices(size)
     return (rows * size + columns).astype(np.int32)
 
 
 def channels_of_moments(num_moments: int) -> int:
-    """C for C(C+1)/2 moments."""
+    """Return C for C(C+1)/2 moments."""
     return (math.isqrt(8 * num_moments + 1) - 1) // 2
 
 

@@ -1,4 +1,4 @@
-"""The style head as one layer, for a Keras model of one's own."""
+"""The style head as one layer, for any Keras model."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from artstyle_tf.models.style_head import SecondMoments, StylePooling, principal
 
 @keras.saving.register_keras_serializable(package="artstyle_tf")
 class StyleHead(keras.layers.Layer):
-    """The style of feature maps, with or without a classifier on it, for any Keras model.
+    """Style features of feature maps, with or without a classifier on them, for any Keras model.
 
     Every input that is a feature map [B, H, W, C] becomes its style: `SecondMoments`, then
-    `StylePooling`. Every input that is a vector [B, D], such as a pooled top, is taken as it is.
-    All are joined in their order, and read by a dense layer if `units` is given. So
+    `StylePooling`. Every input that is a vector [B, D], such as a pooled top, stays as it is. All
+    are joined in their order, and read by a dense layer if `units` is given. So
     `StyleHead(8)([pooled_top, *maps])` is the head of a run with `model.head: style`.
 
     Input: one tensor, or a list of tensors. Height and width of a map need not be fixed. Output:
@@ -28,7 +28,7 @@ class StyleHead(keras.layers.Layer):
     Args:
         units: number of classes; None for the features themselves.
         width: D, channels that each map is projected to.
-        dropout: share of the features dropped in training before the dense layer, in [0, 1).
+        dropout: fraction of the features dropped in training before the dense layer, in [0, 1).
         **kwargs: of `keras.layers.Layer`.
 
     Raises:
@@ -53,10 +53,10 @@ class StyleHead(keras.layers.Layer):
         self.width = width
         self.dropout = keras.layers.Dropout(dropout)
         self.dense = None if units is None else keras.layers.Dense(units)
-        StylePooling(width)  # which refuses a width that is not possible
+        StylePooling(width)  # raises for an invalid width
 
     def build(self, input_shape: Any) -> None:
-        """Creates the projections, and the dense layer."""
+        """Create the projections, and the dense layer."""
         shapes = _shapes(input_shape)
         self.moments = [SecondMoments() if len(shape) == 4 else None for shape in shapes]
         self.poolings = [StylePooling(self.width) if len(shape) == 4 else None for shape in shapes]
@@ -69,7 +69,7 @@ class StyleHead(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Maps and vectors -> logits, or features."""
+        """Compute logits, or features, of maps and vectors."""
         parts = [
             part if moments is None or pooling is None else pooling(moments(part))
             for part, moments, pooling in zip(
@@ -77,16 +77,14 @@ class StyleHead(keras.layers.Layer):
             )
         ]
         features = ops.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
-        return (
-            features
-            if self.dense is None
-            else self.dense(self.dropout(features, training=training))
-        )
+        if self.dense is None:
+            return features
+        return self.dense(self.dropout(features, training=training))
 
     def adapt(self, inputs: Any) -> None:
-        """Sets the projections to the principal directions of some images, without labels.
+        """Set the projections to the principal directions of some images, without labels.
 
-        They are the projections that a run starts from; others are drawn at random.
+        They are the projections that a run starts from; without this call they are random.
 
         Args:
             inputs: arrays as for `call`, of N images.
@@ -99,7 +97,7 @@ class StyleHead(keras.layers.Layer):
                 pooling.projection.assign(principal_projection(mean, width=self.width))
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, int]:
-        """(B, units), or (B, F)."""
+        """Return (B, units), or (B, F)."""
         shapes = _shapes(input_shape)
         return shapes[0][0], self.units or self._num_features(shapes)
 
@@ -111,7 +109,7 @@ class StyleHead(keras.layers.Layer):
         )
 
     def get_config(self) -> dict[str, Any]:
-        """Arguments of the constructor."""
+        """Return the arguments of the constructor."""
         config = {"units": self.units, "width": self.width, "dropout": self.dropout.rate}
         return {**super().get_config(), **config}
 

@@ -1,4 +1,4 @@
-"""Pretrained weights: found, loaded, and checked against the scaling they were trained with."""
+"""Load pretrained weights, and check them against the input scaling they were trained with."""
 
 from __future__ import annotations
 
@@ -21,38 +21,33 @@ IMAGENET_STD = np.array([0.229, 0.224, 0.225])
 
 _HDF5_SUFFIXES = (".h5", ".hdf5")
 # A file that was saved in training holds three to four numbers a weight, for the optimizer.
-_MOST_COPIES = 5
+_MAX_COPIES = 5
 
 
 def load_weights(
     model: keras.Model, weights: str, *, name: str, builder: Callable[..., keras.Model]
 ) -> None:
-    """Gives a bare backbone its pretrained weights.
+    """Load pretrained weights into a bare backbone.
 
     Args:
         model: backbone built with `weights=None`.
         weights: "imagenet" or the path of a weights file without top.
         name: the backbone's name, for messages.
-        builder: the keras.applications function behind `name`; it knows where "imagenet" lies.
+        builder: the keras.applications function behind `name`, which finds "imagenet".
 
     Raises:
-        ArtstyleError: if the weights are out of reach or belong to another network.
+        ArtstyleError: if the weights are not available or belong to another network.
     """
     if weights == "imagenet":
-        _load_imagenet_weights(model, name, builder)
+        check_imagenet_weights(name)
+        shape = model.input_shape[1:]
+        pretrained = builder(include_top=False, weights="imagenet", input_shape=shape)
+        # The two differ only by a Rescaling layer, which holds no weights.
+        model.set_weights(pretrained.get_weights())
     else:
         _load_weights_file(model, Path(weights), name)
     square_a_stored_standard_deviation(model)
     check_input_scaling(model, name)
-
-
-def _load_imagenet_weights(
-    model: keras.Model, name: str, builder: Callable[..., keras.Model]
-) -> None:
-    check_imagenet_weights(name)
-    pretrained = builder(include_top=False, weights="imagenet", input_shape=model.input_shape[1:])
-    # The two differ only by a Rescaling layer, which holds no weights.
-    model.set_weights(pretrained.get_weights())
 
 
 def _load_weights_file(model: keras.Model, file: Path, name: str) -> None:
@@ -60,38 +55,38 @@ def _load_weights_file(model: keras.Model, file: Path, name: str) -> None:
     try:
         _check_content(model, file)
         with warnings.catch_warnings():
-            # Before it gives up on a foreign file, Keras warns once for each of its containers.
+            # For a file of another kind, Keras warns for each of its containers before it fails.
             warnings.simplefilter("ignore")
             if not _load_by_layer_names(model, file):
                 _load_by_keras(model, file)
     except Exception as error:  # HDF5 and Keras raise almost anything on damaged files
         raise ArtstyleError(
             f"The weights in {file} do not fit {name} without its top",
-            received=_first_sentence(error),
+            received=" ".join(str(error).split()).split(". ")[0],
             expected=f"a file saved from keras.applications' {model.name} with include_top=False",
             fix="choose the backbone the file was made for (model.backbone=...), or another file",
         ) from error
 
 
 def _check_content(model: keras.Model, file: Path) -> None:
-    """Raises ValueError if the file reaches for others, or is too large for such a network."""
+    """Raise ValueError if the file links to other files, or is too large for such a network."""
     with h5py.File(file) as content:
         num_values = check_hdf5(content, size_bytes=file.stat().st_size)
     expected = sum(math.prod(weight.shape) for weight in model.weights)
-    if num_values > _MOST_COPIES * expected:
+    if num_values > _MAX_COPIES * expected:
         raise ValueError(
             f"it holds {num_values:,} numbers, which is too many for {expected:,} weights"
         )
 
 
 def _load_by_layer_names(model: keras.Model, file: Path) -> bool:
-    """Loads a file of exactly these layers, in a quarter of the time that Keras takes.
+    """Load a file of exactly these layers, in a quarter of the time that Keras takes.
 
-    Most of that goes into looking through all attributes of all layers for what may have weights.
-    In a backbone these are the layers themselves, and such a file says what each was called.
+    Keras spends most of its time searching all attributes of all layers for objects with weights.
+    In a backbone these are the layers themselves, and such a file contains the name of each.
 
     Returns:
-        Whether the file was of that kind; if not, the model may have got a part of the weights.
+        Whether the file was of that kind; if not, a part of the weights may have been loaded.
     """
     layers = {layer.name: layer for layer in model.layers if layer.weights}
     try:
@@ -108,21 +103,17 @@ def _load_by_layer_names(model: keras.Model, file: Path) -> bool:
 
 
 def _load_by_keras(model: keras.Model, file: Path) -> None:
-    if file.suffix not in _HDF5_SUFFIXES:  # Keras goes by it, also to formats that are no HDF5
+    if file.suffix not in _HDF5_SUFFIXES:  # Keras chooses the format by it
         raise ValueError(f"it is called {file.name}, should end in {' or '.join(_HDF5_SUFFIXES)}")
     model.load_weights(file)
 
 
-def _first_sentence(error: Exception) -> str:
-    return " ".join(str(error).split()).split(". ")[0]
-
-
 def square_a_stored_standard_deviation(model: keras.Model) -> None:
-    """Repairs the input scaling of the official EfficientNet files.
+    """Correct the input scaling of the official EfficientNet files.
 
     They hold the standard deviation of the pixels where the `normalization` layer expects their
-    variance. keras.applications makes up for it with a Rescaling layer, but only when it loads
-    the file itself; a file that is loaded by its path would silently see pixels of the wrong scale.
+    variance. keras.applications compensates for it with a Rescaling layer, but only when it loads
+    the file itself; a model that loads it by its path would silently get a wrong input scale.
     """
     layer = _normalization_layer(model)
     if layer is None or not layer.built or layer.input_variance is not None:
@@ -134,7 +125,7 @@ def square_a_stored_standard_deviation(model: keras.Model) -> None:
 
 
 def check_input_scaling(model: keras.Model, name: str) -> None:
-    """Checks that ordinary pixels reach the first convolution with unit spread.
+    """Check that ordinary pixels reach the first convolution with unit spread.
 
     Only for networks with a `normalization` layer; the others (V2 S, M, L) scale to -1..1.
 
@@ -152,7 +143,7 @@ def check_input_scaling(model: keras.Model, name: str) -> None:
     spread = float(np.std(keras.ops.convert_to_numpy(scaled)))
     if not 0.8 < spread < 1.25:
         raise ArtstyleError(
-            f"With these weights {name} would see pixels of the wrong scale",
+            f"With these weights {name} would get input pixels of the wrong scale",
             received=f"a standard deviation of {spread:.2f} before the first convolution",
             expected="about 1 for images with ImageNet's mean and spread",
             fix="use the official weights file, or one saved with its normalization layer",
@@ -160,10 +151,10 @@ def check_input_scaling(model: keras.Model, name: str) -> None:
 
 
 def weights_digest(model: keras.Model) -> str:
-    """SHA-256 over names, shapes and values of all weights: equal models have equal digests."""
+    """Return SHA-256 over names, shapes and values of all weights."""
     # Not over paths: Keras numbers unnamed layers by how many this process has built before.
     digest = hashlib.sha256()
-    # `get_weights` is several times as fast as asking `keras.ops` for each of them.
+    # `get_weights` is several times as fast as converting each of them with `keras.ops`.
     for variable, value in zip(model.weights, model.get_weights(), strict=True):
         digest.update(f"{variable.name} {value.shape} {value.dtype}".encode())
         digest.update(value.tobytes())

@@ -92,7 +92,7 @@ def load_head(model: keras.Model, file: Path) -> None:
     Raises:
         ArtstyleError: if the file is damaged or belongs to another network.
     """
-    from artstyle_tf.models.classifier import HEAD_NAME
+    from artstyle_tf.models.network import HEAD_NAME
 
     try:
         head = model.get_layer(HEAD_NAME)

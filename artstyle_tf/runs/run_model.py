@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 
 from artstyle_tf.config.experiment import TrainingExperiment, TripletExperiment
-from artstyle_tf.models.classifier import HEAD_NAME
+from artstyle_tf.models.network import HEAD_NAME
 from artstyle_tf.runs.gallery import load_run_gallery
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.runs.run_files import not_as_expected

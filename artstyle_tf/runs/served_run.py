@@ -11,8 +11,8 @@ import numpy as np
 from artstyle_tf.images.reading.decoding import AspectPolicy
 from artstyle_tf.metrics.calibration import Calibration, probabilities_of
 from artstyle_tf.metrics.neighbors import Neighbors, knn_probabilities, nearest_neighbors
-from artstyle_tf.models.classifier import HEAD_NAME
 from artstyle_tf.models.features import POOLING_NAME
+from artstyle_tf.models.network import HEAD_NAME
 from artstyle_tf.runs.gallery import Gallery
 
 

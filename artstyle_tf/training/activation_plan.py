@@ -1,4 +1,4 @@
-"""Which activations a run will ask for, and what they cost."""
+"""Plan which activations a run will need, and what they cost."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ActivationRequest:
     Attributes:
         split: "train", "val" or "test".
         boundaries: filled in one forward pass; see `models.splitting`.
-        views: of each image.
+        views: augmented views of each image.
         dtype: of the rows on disk.
     """
 
@@ -38,11 +38,7 @@ class ActivationRequest:
 
 
 class ActivationPlan:
-    """Follows from the config alone: which boundary serves which part of the run.
-
-    Args:
-        config: of the run.
-    """
+    """Which boundary serves which part of a run; it follows from the config alone."""
 
     def __init__(self, config: TrainingExperiment) -> None:
         self._type_for_training: ActivationType = config.training.trunk_cache.dtype
@@ -54,35 +50,35 @@ class ActivationPlan:
 
     @property
     def has_frozen_blocks(self) -> bool:
-        """Whether any phase leaves blocks frozen, or there is none."""
+        """Whether any phase leaves blocks frozen, or there is no phase."""
         return self._boundaries_from(0) != () or not self._phases
 
     @property
     def boundary_never_trained(self) -> int | None:
-        """The highest boundary below all that learns; 0 if nothing does, None if the stem does."""
+        """Highest boundary below all trained layers; 0 without phases, None for a trained stem."""
         return self.boundaries[-1] if self.boundaries else 0
 
     def for_features(self, split: str) -> ActivationRequest:
-        """Pooled features for baseline and start, with all that later phases need of the images."""
+        """Request pooled features for baseline and start, with the plain rows of later phases."""
         return self._request(split, (0, *self._boundaries_from(0)), NO_VIEWS)
 
     def for_phases(self, position: int) -> tuple[ActivationRequest, ActivationRequest]:
-        """Training and validation rows of this phase and the later ones."""
+        """Request training and validation rows of this phase and the later ones."""
         boundaries = self._boundaries_from(position)
         train = self._request("train", boundaries, self.views)
         return train, self._request("val", boundaries, NO_VIEWS)
 
     def for_outputs(self, split: str, boundary: int) -> ActivationRequest:
-        """What an evaluation starts from."""
+        """Request the rows that an evaluation starts from."""
         return self._request(split, (boundary,), NO_VIEWS)
 
     def for_validated_training(self) -> list[ActivationRequest]:
-        """All that a training asks for that is judged by its validation images alone."""
+        """Request all rows of a training that is evaluated on its validation images only."""
         requests = [self.for_features(split) for split in ("train", "val")]
         return requests + (list(self.for_phases(0)) if self._boundaries_from(0) else [])
 
     def costs(self, splits: dict[str, SplitImages], cache: ActivationCache) -> CacheCosts:
-        """What training would cost with and without the cache."""
+        """Compute what training would cost with and without the cache."""
         requests = list(self._all_requests(splits))
         passes: set[tuple[str, str]] = set()
         size_of_row: dict[tuple[str, str], int] = {}  # several requests can share a row
@@ -124,7 +120,7 @@ class ActivationPlan:
         return requests
 
     def _boundaries_from(self, position: int) -> tuple[int, ...]:
-        """Boundaries of this phase and the later ones."""
+        """Return the boundaries of this phase and the later ones."""
         later = self.boundaries[position:]
         return tuple(sorted({boundary for boundary in later if boundary is not None}))
 
@@ -136,7 +132,7 @@ class ActivationPlan:
 
 
 def row_keys(images: SplitImages, views: ViewsConfig) -> list[str]:
-    """A key for each image and view, equal only if the pixels are equal."""
+    """Return a key for each image and view, equal only if the pixels are equal."""
     names = [view_name(views, view) for view in range(views.num_views)]
     return [f"{digest}/{name}" for digest in images.rows["digest"] for name in names]
 
@@ -144,7 +140,7 @@ def row_keys(images: SplitImages, views: ViewsConfig) -> list[str]:
 def _tables_of(
     requests: Sequence[ActivationRequest], cache: ActivationCache
 ) -> dict[ActivationType, dict[int, ActivationTable]]:
-    """Type and boundary -> table; each is opened once, which takes a digest of weights."""
+    """Return type and boundary -> table; each is opened once, which takes a digest of weights."""
     boundaries: dict[ActivationType, set[int]] = {}
     for request in requests:
         boundaries.setdefault(request.dtype, set()).update(request.boundaries)

@@ -1,7 +1,7 @@
-"""Says which batches fit into the memory when the wanted ones do not.
+"""Report which batch size fits into memory when the configured one does not.
 
-Halving them silently would be easier for the user and dishonest: other batches are another
-training, whose scores and whose learning rate belong to another batch size.
+Halving batches silently would be dishonest: other batches are another training, whose scores and
+learning rate belong to another batch size.
 """
 
 from __future__ import annotations
@@ -20,12 +20,11 @@ from artstyle_tf.system.os_errors import is_out_of_memory, not_enough_memory
 def memory_errors_explained(
     model: keras.Model, batches_from: Callable[[int], Iterable[Any]], phase_name: str
 ) -> Iterator[None]:
-    """Tells, when the body runs out of memory, which part of a batch can be learned from.
+    """Report, when the body runs out of memory, which fraction of a batch fits.
 
     Args:
-        model: that is trained, compiled; it is of no use afterwards.
+        model: that is trained, compiled; it cannot be used afterwards.
         batches_from: number of an epoch -> (inputs, labels) batches.
-        phase_name: for the message.
 
     Raises:
         ArtstyleError: if memory runs out.
@@ -36,10 +35,10 @@ def memory_errors_explained(
         if not is_out_of_memory(error):
             raise
         inputs, _ = next(iter(batches_from(0)))
-        wanted = len(inputs)
-        fitting = largest_that_fits(model, wanted)
+        size = len(inputs)
+        fitting = largest_that_fits(model, size)
         fix = (
-            f"begin a new run with batches of {fitting}, the largest that was found to fit: "
+            f"begin a new run with batches of {fitting}, the largest size that fits: "
             f"training.batch_size={fitting}, or fewer classes or images in a batch of an "
             "embedding; or with a smaller model.image_size_px"
             if fitting
@@ -47,23 +46,18 @@ def memory_errors_explained(
             "fewer unfrozen blocks"
         )
         raise not_enough_memory(
-            f"There is not enough memory for batches of {wanted} in the phase {phase_name}",
+            f"There is not enough memory for batches of {size} in the phase {phase_name}",
             error,
             fix=fix,
         ) from error
 
 
-def largest_that_fits(model: keras.Model, wanted: int) -> int:
-    """Halves a batch until a step of training with it works.
+def largest_that_fits(model: keras.Model, too_many: int) -> int:
+    """Halve a batch of `too_many` examples until a training step works; 0 if not even one fits.
 
-    Args:
-        model: compiled; its weights change.
-        wanted: number of examples that is too large.
-
-    Returns:
-        Number of examples; 0 if not even one fits.
+    The weights of the compiled model change.
     """
-    size = wanted // 2
+    size = too_many // 2
     while size:
         try:
             shape = (size, *model.input_shape[1:])

@@ -1,4 +1,4 @@
-"""Which layers of any Keras model are its head, and in which blocks the others are."""
+"""Find the head and the blocks of any Keras model by its layers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import keras
 from artstyle_tf.models.blocks import Block, find_blocks, layer_depths
 from artstyle_tf.system.errors import ArtstyleError
 
-# What makes a vector of a feature map; what comes after the last of them is the head.
+# Layers from a feature map to a vector; what comes after the last of them is the head.
 _REDUCERS = (
     keras.layers.GlobalAveragePooling2D,
     keras.layers.GlobalMaxPooling2D,
@@ -23,7 +23,7 @@ _NORMALIZATIONS = (keras.layers.BatchNormalization, keras.layers.Normalization)
 
 
 class BlockDepths:
-    """How far each layer of a Keras model is from the top, in blocks.
+    """Distance of each layer of a Keras model from the top, in blocks.
 
     Args:
         model: functional or sequential, with weights.
@@ -42,13 +42,13 @@ class BlockDepths:
                 "The model has no weights yet",
                 fix="give it an Input, or call it with data once",
             )
-        learning = [layer.name for layer in self._layers if layer.weights]
-        twice = sorted({name for name in learning if learning.count(name) > 1})
+        names_with_weights = [layer.name for layer in self._layers if layer.weights]
+        twice = sorted({name for name in names_with_weights if names_with_weights.count(name) > 1})
         if twice:
             raise ArtstyleError(
                 "Two layers of the model have the same name",
                 received=", ".join(twice),
-                expected="names that tell all layers apart, also those of models within the model",
+                expected="a unique name for every layer, also in nested models",
             )
         first_of_head = _first_of_head(self._layers)
         self._head = set(names[first_of_head:])
@@ -57,17 +57,17 @@ class BlockDepths:
         self._depths = {**layer_depths(body, self.blocks), **dict.fromkeys(self._head, 0)}
 
     def unfreeze(self, number: int | Literal["all"], *, train_batch_norm: bool) -> None:
-        """Lets the head and so many blocks from the top learn. The next `compile` makes it so."""
-        self._model.trainable = True  # models within the model, too
+        """Make the head and so many blocks from the top trainable, from the next `compile` on."""
+        self._model.trainable = True  # nested models, too
         for layer in self._layers:
             unfrozen = number == "all" or (number > 0 and self._depths[layer.name] <= number)
             is_batch_norm = isinstance(layer, keras.layers.BatchNormalization)
-            learns = unfrozen and (train_batch_norm or not is_batch_norm)
-            layer.trainable = learns or layer.name in self._head
+            trains = unfrozen and (train_batch_norm or not is_batch_norm)
+            layer.trainable = trains or layer.name in self._head
 
 
 def _leaves(model: keras.Model) -> list[keras.layers.Layer]:
-    """All layers in order, with those of models within the model in their place."""
+    """Return all layers in order, with those of nested models in their place."""
     layers: dict[int, keras.layers.Layer] = {}  # by identity: one may be used several times
     for layer in model.layers:
         some = _leaves(layer) if isinstance(layer, keras.Model) else [layer]
@@ -76,12 +76,12 @@ def _leaves(model: keras.Model) -> list[keras.layers.Layer]:
 
 
 def _as_model(layers: Sequence[keras.layers.Layer]) -> Any:
-    """What the functions for blocks look at of a model."""
+    """Return the part of a model's interface that the functions for blocks read."""
     return SimpleNamespace(layers=list(layers))
 
 
 def _first_of_head(layers: Sequence[keras.layers.Layer]) -> int:
-    """After the last layer that makes a vector of a map, if something that learns follows it."""
+    """Return the number of the layer after the last pooling, if a trainable layer follows it."""
     with_weights = [
         number
         for number, layer in enumerate(layers)
@@ -114,7 +114,7 @@ def _blocks_of(body: Any, prefixes: Sequence[str] | None) -> tuple[Block, ...]:
         raise ArtstyleError(
             "No layer below the head belongs to the block",
             received=f"blocks: {', '.join(map(repr, missing))}",
-            expected="beginnings of the names of layers, such as "
+            expected="prefixes of layer names, such as "
             + ", ".join(layer.name for layer in body.layers[:5]),
         )
     return tuple(

@@ -1,4 +1,4 @@
-"""Training on kept activations: the frozen blocks see each view of an image once, ever."""
+"""Inputs of a training from the trunk cache: frozen blocks see each view of an image once, ever."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.images.batches.batches import (
     cached_evaluation_batches,
     cached_training_batches,
-    steps_per_epoch,
 )
 from artstyle_tf.images.batches.epoch_order import EpochOrder
 from artstyle_tf.images.batches.image_store import view_batches
@@ -21,18 +20,13 @@ from artstyle_tf.images.batches.views import make_view
 from artstyle_tf.images.split_images import SplitImages
 from artstyle_tf.models.network import Network
 from artstyle_tf.models.splitting import build_features, build_top
-from artstyle_tf.system.progress import SILENT, Reporter
+from artstyle_tf.system.progress import Reporter
 from artstyle_tf.training.activation_plan import (
     ActivationPlan,
     ActivationRequest,
     row_keys,
 )
-from artstyle_tf.training.image_inputs import (
-    ImageInputs,
-    TrainingInputs,
-    check_features,
-    predict,
-)
+from artstyle_tf.training.image_inputs import ImageInputs
 from artstyle_tf.training.trainer import TrainingData
 from artstyle_tf.trunk_cache.activation_cache import ActivationCache, Activations
 from artstyle_tf.trunk_cache.cache_decision import (
@@ -46,116 +40,82 @@ from artstyle_tf.trunk_cache.frozen_graph import freeze
 from artstyle_tf.trunk_cache.settings import CacheMode
 
 
-class CachedInputs:
-    """Training above the frozen blocks, whose activations come from the trunk cache.
+class CachedInputs(ImageInputs):
+    """Inputs whose activations come from the trunk cache; images where nothing is frozen.
 
     Args:
-        network: what is trained.
-        splits: the images.
-        order: of the training images.
         plan: which boundary serves which part of the run.
-        cache: keeps the activations.
-        plain: serves the phases that leave nothing frozen.
-        reporter: where progress goes.
+        cache: stores the activations.
     """
 
     def __init__(
         self,
+        config: TrainingExperiment,
         network: Network,
         splits: dict[str, SplitImages],
         order: EpochOrder,
+        reporter: Reporter,
+        *,
         plan: ActivationPlan,
         cache: ActivationCache,
-        plain: ImageInputs,
-        reporter: Reporter,
     ) -> None:
-        self._network = network
-        self._splits = splits
-        self._order = order
+        super().__init__(config, network, splits, order, reporter)
         self._plan = plan
         self._cache = cache
-        self._plain = plain
-        self._reporter = reporter
         self._tops: dict[int, keras.Model] = {}
 
-    def fill(self, request: ActivationRequest) -> None:
-        """Computes what is not kept yet of a request."""
-        self._activations(request)
-
-    def features(self, split: str) -> np.ndarray:
-        """What the head reads of the plain images with the present weights, float32 [N, D]."""
-        rows = self._activations(self._plan.for_features(split))[0]
-        features = self._predict(self._to_features, rows, split)
-        check_features(features, split, self._splits[split])
-        return features
+    def _features(self, split: str) -> np.ndarray:
+        rows = self._rows_at_0(split)
+        return self._predict(self._to_features, self._batches(rows, split), len(rows))
 
     @cached_property
     def _to_features(self) -> keras.Model:
-        """Kept, because Keras compiles the forward pass of each new model anew."""
         return build_features(self._network)
 
     def mean_row(self, split: str) -> np.ndarray:
-        """Mean of the activations of the plain images at boundary 0, float64 [D]."""
-        rows = self._activations(self._plan.for_features(split))[0]
+        """Compute the mean activations of the plain images at boundary 0: float64 [D]."""
+        rows = self._rows_at_0(split)
         total = np.zeros(rows.row_shape)
         for batch, _ in self._batches(rows, split):
             total += np.asarray(batch, np.float64).sum(axis=0)
         return total / len(rows)
 
     def training_data(self, position: int) -> TrainingData:
-        """What the phase at this position of the plan learns from."""
+        """Return the batches of the phase at this position of the plan."""
         boundary = self._plan.boundaries[position]
         if boundary is None:
-            return self._plain.training_data(position)
+            return super().training_data(position)
         for_training, for_validation = self._plan.for_phases(position)
-        train_rows = self._activations(for_training)[boundary]
-        val_rows = self._activations(for_validation)[boundary]
+        train_rows = self.fill(for_training)[boundary]
+        val_rows = self.fill(for_validation)[boundary]
         train_labels = self._splits["train"].labels
         return TrainingData(
             batches_from=lambda first_epoch: cached_training_batches(
                 train_rows, train_labels, self._order, first_epoch=first_epoch
             ),
             steps_per_epoch=self._order.steps_per_epoch,
-            validation_batches=cached_evaluation_batches(
-                val_rows, self._splits["val"].labels, batch_size=self._order.batch_size
-            ),
+            validation_batches=self._batches(val_rows, "val"),
             boundary=boundary,
         )
 
     def outputs(self, split: str, description: str | None = None) -> np.ndarray:
-        """What the network says of the plain images now, float32 [N, K].
+        """Compute the network's outputs for the plain images now: float32 [N, K].
 
         Args:
-            split: of the images.
             description: for the progress report; None for none.
         """
         boundary = self._plan.boundary_never_trained
         if boundary is None:
-            return self._plain.outputs(split, description)
-        rows = self._activations(self._plan.for_outputs(split, boundary))[boundary]
-        return self._predict(self._top(boundary), rows, split, description)
-
-    def _predict(
-        self, model: keras.Model, rows: Activations, split: str, description: str | None = None
-    ) -> np.ndarray:
-        return predict(
-            model,
-            self._batches(rows, split),
-            num_batches=steps_per_epoch(len(rows), self._order.batch_size),
-            description=description or "",
-            reporter=SILENT if description is None else self._reporter,
-        )
-
-    def _batches(self, rows: Activations, split: str) -> Iterable[Any]:
-        labels = self._splits[split].labels
-        return cached_evaluation_batches(rows, labels, batch_size=self._order.batch_size)
-
-    def _top(self, boundary: int) -> keras.Model:
+            return super().outputs(split, description)
+        rows = self.fill(self._plan.for_outputs(split, boundary))[boundary]
         if boundary not in self._tops:
             self._tops[boundary] = build_top(self._network, boundary)
-        return self._tops[boundary]
+        return self._predict(
+            self._tops[boundary], self._batches(rows, split), len(rows), description
+        )
 
-    def _activations(self, request: ActivationRequest) -> dict[int, Activations]:
+    def fill(self, request: ActivationRequest) -> dict[int, Activations]:
+        """Return boundary -> rows of a request; those that are not cached yet are computed."""
         images, views = self._splits[request.split], request.views
         digests = images.rows["digest"].tolist()
 
@@ -180,6 +140,13 @@ class CachedInputs:
             description=f"{request.split} images{in_views}",
         )
 
+    def _rows_at_0(self, split: str) -> Activations:
+        return self.fill(self._plan.for_features(split))[0]
+
+    def _batches(self, rows: Activations, split: str) -> Iterable[Any]:
+        labels = self._splits[split].labels
+        return cached_evaluation_batches(rows, labels, batch_size=self._order.batch_size)
+
 
 def open_inputs(
     config: TrainingExperiment,
@@ -189,22 +156,13 @@ def open_inputs(
     *,
     mode: CacheMode,
     reporter: Reporter,
-) -> tuple[TrainingInputs, CacheDecision]:
-    """Images, or kept activations where that is possible and cheaper; nothing is computed yet.
-
-    Args:
-        config: of the run.
-        network: what is trained.
-        splits: the images.
-        order: of the training images.
-        mode: of the trunk cache.
-        reporter: where progress goes.
+) -> tuple[ImageInputs, CacheDecision]:
+    """Choose images, or cached activations where possible and cheaper; compute nothing yet.
 
     Raises:
-        CacheImpossibleError: if the mode insists on a cache that is not possible.
+        CacheImpossibleError: if the mode requires a cache that is not possible.
     """
     settings = config.training.trunk_cache
-    plain = ImageInputs(config, network, splits, order, reporter)
     plan = ActivationPlan(config)
     cache = ActivationCache(
         trunk_cache_folder(config.outputs, settings.folder),
@@ -225,5 +183,6 @@ def open_inputs(
         costs = plan.costs(splits, cache)
     decision = decide_on_cache(mode, impossible, costs)
     if not decision.use:
-        return plain, decision
-    return CachedInputs(network, splits, order, plan, cache, plain, reporter), decision
+        return ImageInputs(config, network, splits, order, reporter), decision
+    inputs = CachedInputs(config, network, splits, order, reporter, plan=plan, cache=cache)
+    return inputs, decision

@@ -1,19 +1,15 @@
-"""train-direct: images -> trained, evaluated classifier.
-
-What is particular to a classifier is here, in the order in which `job.run_training` asks for it.
-"""
+"""Training of a classifier: what is particular to it, in the order in which `job.run` calls it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 
 from artstyle_tf.config.experiment import DirectExperiment
-from artstyle_tf.heads.head_start import choose_probe, fit_head_start, refit_head
+from artstyle_tf.heads.head_start import refit_head
 from artstyle_tf.heads.settings import LinearProbeConfig
 from artstyle_tf.images.batches.epoch_order import ShuffledOrder
 from artstyle_tf.images.split_images import SplitImages
@@ -21,41 +17,21 @@ from artstyle_tf.losses.logit_adjustment import LogitAdjustedCrossEntropy
 from artstyle_tf.metrics.calibration import Calibration, fit_temperature, probabilities_of
 from artstyle_tf.metrics.classification import classification_summary
 from artstyle_tf.models.backbones import build_backbone
-from artstyle_tf.models.classifier import Classifier, assign_head, build_classifier
 from artstyle_tf.models.features import choose_features
-from artstyle_tf.system.invocation import Invocation
+from artstyle_tf.models.network import Classifier, assign_head, build_classifier
 from artstyle_tf.training.evaluation import Evaluation, evaluate_logits, write_evaluation
 from artstyle_tf.training.image_inputs import configured_views
-from artstyle_tf.training.job import plan_training, run_training
 from artstyle_tf.training.network_training import NetworkTraining
 from artstyle_tf.training.objective import Classification, Objective
 from artstyle_tf.training.phases import check_phases
-from artstyle_tf.training.run_record import summarize_training
-
-
-def run(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Prepares, trains, evaluates; returns the contract that --json prints."""
-    return run_training(DirectTraining, config, invocation)
-
-
-def plan(config: DirectExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Checks names, images and weights and says what `run` would do, without writing."""
-    return plan_training(DirectTraining, config, invocation)
-
-
-def summarize(result: dict[str, Any]) -> str:
-    """The result as text."""
-    return summarize_training(result)
 
 
 class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
     """A classifier: linear probe, then cross-entropy phase by phase."""
 
-    _chosen: LinearProbeConfig | None = None
-
     @staticmethod
     def build_network(config: DirectExperiment, *, num_classes: int) -> Classifier:
-        """The network before training; its weights and phases have been checked."""
+        """Build the network and check its weights and phases."""
         keras.utils.set_random_seed(config.seed)
         backbone = build_backbone(
             config.model.backbone,
@@ -73,7 +49,7 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
 
     @staticmethod
     def order(config: DirectExperiment, train: SplitImages) -> ShuffledOrder:
-        """All training images, shuffled anew in each epoch."""
+        """Return the order of all training images, shuffled anew in each epoch."""
         return ShuffledOrder(
             len(train),
             batch_size=config.training.batch_size,
@@ -83,11 +59,11 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
 
     @property
     def probe(self) -> LinearProbeConfig | None:
-        """Settings of the start, and of the baseline; None for no start and the usual baseline."""
+        """Settings of the start and of the baseline."""
         return self.config.training.linear_probe
 
     def objective(self) -> Classification:
-        """Cross-entropy; class weights and priors come from the training images' labels."""
+        """Return cross-entropy; class weights and priors follow from the training labels."""
         training, labels = self.config.training, self.splits["train"].labels
         num_classes = len(self.class_names)
         counts = np.bincount(labels, minlength=num_classes)
@@ -105,21 +81,11 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
     def start(
         self, objective: Objective, features: Mapping[str, np.ndarray]
     ) -> tuple[str, dict[str, float]] | None:
-        """Gives the head the weights of the regression: a usable model within a minute."""
+        """Initialize the head with the regression: a usable model within a minute."""
         del objective
-        if self.config.training.linear_probe is None:
+        if self.probe is None:
             return None
-        probe = self._chosen_probe(features["train"])
-        labels = self.splits["train"].labels
-        groups = self.network.features.groups
-        kernel, bias = fit_head_start(
-            probe,
-            self._baseline,
-            features["train"],
-            labels,
-            groups,
-            num_classes=len(self.class_names),
-        )
+        kernel, bias = self.fit_probe(features["train"])
         assign_head(self.network, kernel, bias)
         predicted = (features["val"] @ kernel + bias).argmax(axis=1)
         scores = classification_summary(
@@ -127,34 +93,19 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
         )
         return "linear probe", {f"val_{name}": scores[name] for name in ("macro_f1", "accuracy")}
 
-    def _chosen_probe(self, features: np.ndarray) -> LinearProbeConfig:
-        """Settings of the start, the same for the refit; features are the training images'."""
-        if self._chosen is None:
-            assert self.probe is not None
-            self._chosen = choose_probe(
-                self.probe,
-                features,
-                self.splits["train"],
-                self.network.features.groups,
-                num_classes=len(self.class_names),
-                seed=self.config.seed,
-                reporter=self.invocation.reporter,
-            )
-        return self._chosen
-
     def fit_temperature(self) -> float:
-        """The temperature of the trained network, from the validation images."""
+        """Fit the temperature of the trained network to the validation images."""
         logits = self.inputs.outputs("val", "Calibrating on val images")
         return fit_temperature(logits, self.splits["val"].labels)
 
     def probabilities(self, split: str, temperature: float) -> np.ndarray:
-        """What the trained network says of the images of a split: float32 [N, C]."""
+        """Predict the images of a split with the trained network: float32 [N, C]."""
         return probabilities_of(self.inputs.outputs(split), temperature)
 
     def evaluate(
         self, split: str, calibration: Calibration, *, folder: Path, figures: Path, title: str
     ) -> Evaluation:
-        """Measures the trained network on a split; writes tables and figures."""
+        """Evaluate the trained network on a split; write tables and figures."""
         logits = self.inputs.outputs(split, f"Evaluating {split} images")
         images = self.splits[split]
         evaluation = evaluate_logits(logits, images, self.class_names, calibration)
@@ -165,17 +116,19 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
 
     @property
     def refits(self) -> bool:
-        """Whether the head learns from the validation images once they have decided all."""
+        """Whether the head is fitted to the validation images, too, after calibration."""
         training = self.config.training
         return training.refit and training.linear_probe is not None and not training.phases
 
     def refit(self) -> None:
-        """Where it `refits`, lets head and baseline learn from the validation images, too."""
+        """Where it `refits`, fit head and baseline to the training and validation images."""
         if not self.refits:
             return
-        probe = self._chosen_probe(self.first_features["train"])
-        groups = self.network.features.groups
         kernel, bias, self._baseline = refit_head(
-            probe, self.baseline, self.splits, self.first_features, groups
+            self.choose_probe(self.first_features["train"]),
+            self.baseline,
+            self.splits,
+            self.first_features,
+            self.network.features.groups,
         )
         assign_head(self.network, kernel, bias)

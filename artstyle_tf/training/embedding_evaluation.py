@@ -1,4 +1,4 @@
-"""An embedding measured on images: as a classifier by its neighbors, and as a search."""
+"""Evaluation of an embedding on images: as a classifier by nearest neighbors, and as a search."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from artstyle_tf.metrics.calibration import Calibration
 from artstyle_tf.metrics.classification import classification_summary, confusion_matrix
 from artstyle_tf.metrics.embedding_health import same_and_different_distances
 from artstyle_tf.metrics.neighbors import (
+    Neighbors,
     knn_probabilities,
     nearest_neighbors,
     prototype_probabilities,
     prototypes,
+    retrieval_scores,
+    retrieval_summary,
 )
-from artstyle_tf.metrics.retrieval import retrieval_scores, retrieval_summary
 from artstyle_tf.metrics.uncertainty import classification_intervals, mean_intervals
 from artstyle_tf.plots.distance_histogram import plot_distance_histogram
 from artstyle_tf.plots.neighbor_sheet import (
@@ -43,18 +45,12 @@ EMBEDDINGS_FILE = "embeddings.npz"
 
 
 def image_ids(images: SplitImages) -> np.ndarray:
-    """Equal for an image, its augmented copies and its exact duplicates: str [N]."""
+    """Return ids str [N], equal for an image, its augmented copies and exact duplicates."""
     return images.rows["source_digest"].to_numpy(dtype=str)
 
 
 def num_votes(num_neighbors: int, gallery: Gallery, reporter: Reporter) -> int:
-    """Count the neighbors that can vote: k, or all images of the gallery where there are fewer.
-
-    Args:
-        num_neighbors: k, as configured.
-        gallery: where neighbors come from.
-        reporter: told if k is reduced.
-    """
+    """Return how many neighbors vote: k, or the size of a smaller gallery, with a warning."""
     if len(gallery) >= num_neighbors:
         return num_neighbors
     reporter.warn(
@@ -62,6 +58,19 @@ def num_votes(num_neighbors: int, gallery: Gallery, reporter: Reporter) -> int:
         f"images: {len(gallery)} neighbors vote."
     )
     return len(gallery)
+
+
+def neighbors_in_gallery(
+    gallery: Gallery, embeddings: np.ndarray, images: SplitImages, *, num_neighbors: int
+) -> Neighbors:
+    """Find the neighbors of embedded images float32 [N, D]; none is its own neighbor."""
+    return nearest_neighbors(
+        embeddings,
+        gallery.embeddings,
+        num_neighbors=num_neighbors,
+        query_groups=image_ids(images),
+        gallery_groups=gallery.ids,
+    )
 
 
 def evaluate_embeddings(
@@ -73,28 +82,19 @@ def evaluate_embeddings(
     num_neighbors: int,
     calibration: Calibration | None,
 ) -> Evaluation:
-    """Classifies images by their neighbors in the gallery, and scores the search.
+    """Classify images by their neighbors in the gallery, and score the search.
 
     Args:
         embeddings: float32 [N, D].
         images: N images; none is its own neighbor.
-        gallery: where neighbors come from.
-        class_names: C names.
-        num_neighbors: k.
         calibration: of the run; None while it has none.
 
     Returns:
         Predictions and scores of k-NN; beside them prototype_macro_f1, prototype_accuracy,
         recall_at_1, recall_at_5, recall_at_10, r_precision and map_at_r.
     """
-    num_classes, ids = len(class_names), image_ids(images)
-    neighbors = nearest_neighbors(
-        embeddings,
-        gallery.embeddings,
-        num_neighbors=num_neighbors,
-        query_groups=ids,
-        gallery_groups=gallery.ids,
-    )
+    num_classes = len(class_names)
+    neighbors = neighbors_in_gallery(gallery, embeddings, images, num_neighbors=num_neighbors)
     probabilities = knn_probabilities(neighbors, gallery.labels, num_classes=num_classes)
     evaluation = evaluate_probabilities(
         probabilities, images, class_names, accepted=accepted_by(calibration, probabilities)
@@ -111,7 +111,7 @@ def evaluate_embeddings(
         images.labels,
         gallery.embeddings,
         gallery.labels,
-        query_groups=ids,
+        query_groups=image_ids(images),
         gallery_groups=gallery.ids,
     )
     shown = ("macro_f1", "accuracy")
@@ -143,19 +143,12 @@ def write_embedding_evaluation(
     title: str,
     further: Mapping[str, Any] | None = None,
 ) -> None:
-    """Writes what `write_evaluation` does, the embeddings, and figures of their space.
+    """Write what `write_evaluation` does, the embeddings, and figures of their space.
 
     Args:
-        evaluation: of the images.
         embeddings: float32 [N, D].
-        images: N images.
-        gallery: where neighbors come from.
-        class_names: C names.
         show: position in the gallery -> image uint8 [S, S, 3]; None if its images are not
-            here, so that there is no sheet of neighbors.
-        folder: for tables.
-        figures: for figures.
-        title: of the figures.
+            available, so that there is no figure of neighbors.
         further: JSON values that metrics.json holds beside the scores.
     """
     write_evaluation(
@@ -187,26 +180,22 @@ def _plot_neighbors(
     show: Callable[[int], np.ndarray],
     title: str,
 ) -> Figure:
-    neighbors = nearest_neighbors(
-        embeddings,
-        gallery.embeddings,
-        num_neighbors=min(NUM_NEIGHBORS, len(gallery) - 1),
-        query_groups=image_ids(images),
-        gallery_groups=gallery.ids,
+    neighbors = neighbors_in_gallery(
+        gallery, embeddings, images, num_neighbors=min(NUM_NEIGHBORS, len(gallery) - 1)
     )
-    is_there = neighbors.positions >= 0
-    is_right = (gallery.labels[neighbors.positions] == images.labels[:, None]) & is_there
-    queries = choose_queries(images.labels, is_right)
+    exists = neighbors.positions >= 0
+    is_same_class = (gallery.labels[neighbors.positions] == images.labels[:, None]) & exists
+    queries = choose_queries(images.labels, is_same_class)
     styles = class_labels(class_names, longest=16)
     shown, captions = [], []
     for query in queries:
-        found = is_there[query]
+        found = exists[query]
         positions = neighbors.positions[query][found]
         names = [styles[int(label)] for label in gallery.labels[positions]]
         distances = neighbors.distances[query][found]
         texts = [f"{name} {length:.2f}" for name, length in zip(names, distances, strict=True)]
         shown.append([show(int(position)) for position in positions])
-        captions.append(list(zip(texts, is_right[query][found].tolist(), strict=True)))
+        captions.append(list(zip(texts, is_same_class[query][found].tolist(), strict=True)))
     return plot_neighbor_sheet(
         [images.store.load(query).numpy() for query in queries],
         shown,

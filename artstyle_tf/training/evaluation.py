@@ -1,4 +1,4 @@
-"""A model measured on images: the part that training and `evaluate` share."""
+"""Evaluation of a model on images, shared by training and `evaluate`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from artstyle_tf.images.index.image_tables import csv_text
 from artstyle_tf.images.split_images import SplitImages, class_ids
-from artstyle_tf.metrics.answer_threshold import risk_coverage
+from artstyle_tf.metrics.acceptance_threshold import risk_coverage
 from artstyle_tf.metrics.calibration import (
     Calibration,
     calibration_intervals,
@@ -39,18 +39,17 @@ from artstyle_tf.system.finite_numbers import check_finite
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model says of some images, and how right it is.
+    """Predictions of a model for some images, and their scores.
 
     Attributes:
-        metrics: macro_f1, accuracy, macro_precision, macro_recall, and what the kind of the model
-            adds to them.
+        metrics: macro_f1, accuracy, macro_precision, macro_recall, and scores of the kind of model.
         intervals: 95 % interval of each metric; see `metrics.uncertainty`.
         per_class: precision, recall, F1, each with its interval, and support of each class.
         confusion: int [C, C], rows are the true classes.
         predictions: one row an image: path, label, prediction, confidence, whether it is accepted
             (if the run is calibrated), a probability a class.
         reliability: see `metrics.calibration`.
-        risk_coverage: see `metrics.calibration`.
+        risk_coverage: see `metrics.acceptance_threshold`.
     """
 
     metrics: dict[str, float]
@@ -68,7 +67,7 @@ def evaluate_logits(
     class_names: Sequence[str],
     calibration: Calibration | None,
 ) -> Evaluation:
-    """Measures a classifier by its logits float [N, C]; see `evaluate_probabilities`."""
+    """Evaluate a classifier by its logits float [N, C]; see `evaluate_probabilities`."""
     temperature = 1.0 if calibration is None else calibration.temperature
     probabilities = probabilities_of(logits, temperature)
     accepted = accepted_by(calibration, probabilities)
@@ -76,7 +75,7 @@ def evaluate_logits(
 
 
 def accepted_by(calibration: Calibration | None, probabilities: np.ndarray) -> np.ndarray | None:
-    """Which predictions a run would answer: bool [N]; None for a run of before there was that."""
+    """Return which predictions a run accepts: bool [N]; None for a run without calibration."""
     return None if calibration is None else calibration.accepts(probabilities.max(axis=1))
 
 
@@ -87,16 +86,13 @@ def evaluate_probabilities(
     *,
     accepted: np.ndarray | None,
 ) -> Evaluation:
-    """Turns probabilities into predictions and measures them.
+    """Turn probabilities into predictions and score them.
 
     Args:
         probabilities: float [N, C].
         images: N images; predictions.csv names them by the `source` of their rows.
         class_names: in the order of the probabilities.
-        accepted: bool [N], which predictions are answers; None if that is unknown.
-
-    Returns:
-        Scores and predictions.
+        accepted: bool [N], which predictions are accepted; None if that is unknown.
 
     Raises:
         NotFiniteError: if a probability is not finite.
@@ -104,7 +100,7 @@ def evaluate_probabilities(
     labels, rows = images.labels, images.rows
     check_finite(
         probabilities,
-        "the network's answers",
+        "the network's probabilities",
         names=rows["source"].to_list(),
         fix="train again, with a smaller learning rate",
     )
@@ -153,15 +149,9 @@ def write_evaluation(
     title: str,
     further: Mapping[str, Any] | None = None,
 ) -> None:
-    """Writes metrics.json, predictions.csv, per_class.csv, confusion_matrix.csv and figures.
+    """Write metrics.json, predictions.csv, per_class.csv, confusion_matrix.csv and figures.
 
     Args:
-        evaluation: of the images.
-        images: N images.
-        class_names: C names.
-        folder: for tables.
-        figures: for figures.
-        title: of the figures.
         further: JSON values that metrics.json holds beside the scores.
     """
     scores = {**evaluation.metrics, "intervals": evaluation.intervals, **(further or {})}
@@ -201,20 +191,20 @@ def _plot_gallery(
         class_ids(predictions["prediction"], class_names),
         predictions["confidence"].to_numpy(),
     )
-    says = list(zip(predictions["prediction"], predictions["confidence"], strict=True))
-    right = (predictions["prediction"] == predictions["label"]).tolist()
+    named = list(zip(predictions["prediction"], predictions["confidence"], strict=True))
+    correct = (predictions["prediction"] == predictions["label"]).tolist()
     return plot_image_rows(
         [[images.store.load(n).numpy() for n in row] for row in rows],
-        [[(f"{says[n][0]} {says[n][1]:.2f}", right[n]) for n in row] for row in rows],
+        [[(f"{named[n][0]} {named[n][1]:.2f}", correct[n]) for n in row] for row in rows],
         [class_names[int(labels[row[0]])] for row in rows],
-        title=f"{title}: mistakes first, then what was hardest",
+        title=f"{title}: errors first, then the least confident",
     )
 
 
 def format_metrics(
     metrics: dict[str, dict[str, float]], intervals: dict[str, dict[str, Interval]]
 ) -> str:
-    """A small table: one row a metric, one column a data set, each score with its interval.
+    """Format a table: one row a metric, one column a data set, each score with its interval.
 
     Args:
         metrics: name of the data set -> name of the metric -> score.
@@ -222,7 +212,7 @@ def format_metrics(
     """
     cells = {
         name: {
-            _in_words(metric): _with_interval(score, intervals[name].get(metric))
+            _readable(metric): _with_interval(score, intervals[name].get(metric))
             for metric, score in scores.items()
         }
         for name, scores in metrics.items()
@@ -231,18 +221,20 @@ def format_metrics(
 
 
 def summarize_calibration(calibration: dict[str, Any]) -> str:
-    """What the reject option gives, as a line for people."""
+    """Return the effect of the acceptance threshold as a line."""
     accuracy = f"{calibration['target_accuracy']:.0%}"
     if calibration["threshold"] is None:
         reason = calibration.get("reason") or "no confidence is high enough on validation"
-        return f"Reject:  no threshold for {accuracy} accuracy, so no answer is accepted: {reason}"
+        return (
+            f"Abstain:  no threshold for {accuracy} accuracy, no prediction is accepted: {reason}"
+        )
     return (
-        f"Reject:  at {accuracy} accuracy it answers {calibration['coverage']:.0%} of the "
-        f"validation images (confidence from {calibration['threshold']:.2f})"
+        f"Abstain:  at {accuracy} accuracy {calibration['coverage']:.0%} of the predictions for "
+        f"validation images are accepted (confidence from {calibration['threshold']:.2f})"
     )
 
 
-def _in_words(metric: str) -> str:
+def _readable(metric: str) -> str:
     return metric.replace("_", " ").replace(" f1", "-F1").replace("map at r", "MAP@R")
 
 

@@ -1,10 +1,10 @@
-"""What the network is fed with: images, or what the frozen blocks made of them."""
+"""Inputs of a training: images. `cached_inputs` has cached activations of the frozen blocks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 import numpy as np
@@ -28,41 +28,8 @@ from artstyle_tf.system.progress import SILENT, Reporter
 from artstyle_tf.training.trainer import TrainingData
 
 
-class TrainingInputs(Protocol):
-    """Where the start, the phases and the evaluation get their inputs from."""
-
-    def features(self, split: str) -> np.ndarray:
-        """What the head reads of the plain images with the present weights, float32 [N, D]."""
-        ...
-
-    def mean_row(self, split: str) -> np.ndarray:
-        """Mean of the activations of the plain images at boundary 0, float64 [D]."""
-        ...
-
-    def training_data(self, position: int) -> TrainingData:
-        """What the phase at this position of the plan learns from."""
-        ...
-
-    def outputs(self, split: str, description: str | None = None) -> np.ndarray:
-        """What the network says of the plain images now, float32 [N, K].
-
-        Args:
-            split: of the images.
-            description: for the progress report; None for none.
-        """
-        ...
-
-
 class ImageInputs:
-    """Plain training: every forward pass starts at the pixels.
-
-    Args:
-        config: of the run.
-        network: what is trained.
-        splits: the images.
-        order: of the training images.
-        reporter: where progress goes.
-    """
+    """Inputs of start, phases and evaluation; every forward pass starts at the pixels."""
 
     def __init__(
         self,
@@ -79,27 +46,39 @@ class ImageInputs:
         self._reporter = reporter
 
     def features(self, split: str) -> np.ndarray:
-        """What the head reads of the plain images with the present weights, float32 [N, D]."""
-        features = self._predict(self._to_features, split, f"Features of {split} images")
-        check_features(features, split, self._splits[split])
+        """Compute the head's input for the plain images with the current weights: float32 [N, D].
+
+        Raises:
+            NotFiniteError: if one of them is not finite.
+        """
+        features = self._features(split)
+        check_finite(
+            features,
+            f"the features of {split} images",
+            names=self._splits[split].rows["source"].to_list(),
+            fix="check model.weights, which may be damaged or made for another input",
+        )
         return features
+
+    def _features(self, split: str) -> np.ndarray:
+        return self._predict_images(self._to_features, split, f"Features of {split} images")
 
     @cached_property
     def _to_features(self) -> keras.Model:
-        """Kept, because Keras compiles the forward pass of each new model anew."""
+        """Cached, because Keras compiles the forward pass of each new model anew."""
         network = self._network
         return keras.Model(network.model.input, network.features.tensor, name="features")
 
     def mean_row(self, split: str) -> np.ndarray:
-        """Mean of the activations of the plain images at boundary 0, float64 [D]."""
+        """Compute the mean activations of the plain images at boundary 0: float64 [D]."""
         trunk = build_trunk(self._network, [0])
-        rows = self._predict(trunk, split, f"Frozen blocks on {split} images")
+        rows = self._predict_images(trunk, split, f"Frozen blocks on {split} images")
         return rows.mean(axis=0, dtype=np.float64)
 
     def training_data(self, position: int) -> TrainingData:
-        """What the phase at this position of the plan learns from."""
+        """Return the batches of the phase at this position of the plan."""
         del position  # images serve every phase
-        train, val = self._kept("train"), self._kept("val")
+        train, val = self._in_memory("train"), self._in_memory("val")
         config = self._config
         return TrainingData(
             batches_from=lambda first_epoch: training_batches(
@@ -117,27 +96,37 @@ class ImageInputs:
         )
 
     def outputs(self, split: str, description: str | None = None) -> np.ndarray:
-        """What the network says of the plain images now, float32 [N, K].
+        """Compute the network's outputs for the plain images now: float32 [N, K].
 
         Args:
-            split: of the images.
             description: for the progress report; None for none.
         """
-        return self._predict(self._network.model, split, description)
+        return self._predict_images(self._network.model, split, description)
 
-    def _predict(self, model: keras.Model, split: str, description: str | None) -> np.ndarray:
-        images = self._kept(split)
-        batch_size = self._order.batch_size
+    def _predict_images(
+        self, model: keras.Model, split: str, description: str | None
+    ) -> np.ndarray:
+        images = self._in_memory(split)
+        batches = evaluation_batches(images.store, images.labels, batch_size=self._order.batch_size)
+        return self._predict(model, batches, len(images), description)
+
+    def _predict(
+        self,
+        model: keras.Model,
+        batches: Iterable[tuple[Any, Any]],
+        num_images: int,
+        description: str | None = None,
+    ) -> np.ndarray:
         return predict(
             model,
-            evaluation_batches(images.store, images.labels, batch_size=batch_size),
-            num_batches=steps_per_epoch(len(images), batch_size),
+            batches,
+            num_batches=steps_per_epoch(num_images, self._order.batch_size),
             description=description or "",
             reporter=SILENT if description is None else self._reporter,
         )
 
-    def _kept(self, split: str) -> SplitImages:
-        """The images, in memory if they fit."""
+    def _in_memory(self, split: str) -> SplitImages:
+        """Return the images, read into memory if they fit."""
         self._splits[split].store.keep_in_memory(
             budget_mb=self._config.data.memory_budget_mb,
             description=f"Reading {split} images",
@@ -154,39 +143,19 @@ def predict(
     description: str = "Predicting",
     reporter: Reporter = SILENT,
 ) -> np.ndarray:
-    """Outputs of a model for all examples, in their order.
+    """Compute the outputs of a model for all examples, in their order: float32 [N, D].
 
     Args:
         model: a model with one output of shape [B, D].
-        batches: (examples, labels) batches, as `evaluation_batches` gives them.
-        num_batches: how many there are.
-        description: for the progress report.
-        reporter: where progress goes.
-
-    Returns:
-        float32 [N, D].
+        batches: (examples, labels) batches, as from `evaluation_batches`.
     """
     tracked = reporter.track(batches, total=num_batches, description=description, unit="batches")
     outputs = [model.predict_on_batch(examples) for examples, _ in tracked]
     return np.concatenate(outputs).astype(np.float32)
 
 
-def check_features(features: np.ndarray, split: str, images: SplitImages) -> None:
-    """Refuses features of which no head can be fitted.
-
-    Raises:
-        NotFiniteError: if one of them is not finite.
-    """
-    check_finite(
-        features,
-        f"the features of {split} images",
-        names=images.rows["source"].to_list(),
-        fix="check model.weights, which may be damaged or made for another input",
-    )
-
-
 def configured_views(data: DataConfig) -> ViewsConfig:
-    """The views of a training image."""
+    """Return the augmented views of a training image."""
     return data.views or NO_VIEWS
 
 

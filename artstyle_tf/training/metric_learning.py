@@ -1,4 +1,4 @@
-"""Learning an embedding in which images of a class lie together."""
+"""The objective of training an embedding in which images of a class lie together."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 from artstyle_tf.config.experiment import TripletExperiment
 from artstyle_tf.images.batches.balanced_batches import BalancedOrder
 from artstyle_tf.images.split_images import SplitImages, originals
-from artstyle_tf.losses.registry import build_metric_loss
-from artstyle_tf.models.embedding_model import EmbeddingModel
+from artstyle_tf.losses.triplet_losses import build_metric_loss
+from artstyle_tf.models.network import EmbeddingModel
 from artstyle_tf.system.progress import Reporter
 from artstyle_tf.training.callbacks.collapse_guard import CollapseGuard
 from artstyle_tf.training.callbacks.embedding_scores import (
@@ -21,22 +21,22 @@ from artstyle_tf.training.callbacks.embedding_scores import (
     LabeledImages,
 )
 from artstyle_tf.training.embedding_evaluation import image_ids
-from artstyle_tf.training.image_inputs import TrainingInputs
+from artstyle_tf.training.image_inputs import ImageInputs
 from artstyle_tf.training.objective import Objective
 
 
 class MetricLearning(Objective):
-    """A loss for each phase, judged by neighbors, watched by a guard.
+    """A loss for each phase, evaluated by nearest neighbors, monitored by a guard.
 
     Args:
         losses: of labels [B] and embeddings [B, K], one a phase: the mining schedule.
-        cautious_loss: takes the place of all of them after an alarm.
-        scores: judges each epoch.
-        guard: watches for a collapse; None for no guard.
+        cautious_loss: replaces all of them after an alarm.
+        scores: evaluates each epoch.
+        guard: detects a collapse; None for no guard.
     """
 
     history_columns = (*COLUMNS, "alarm")
-    # Batches of validation images without a pair have no loss, which says nothing of the network.
+    # Batches of validation images without a pair have no loss, which does not mean divergence.
     finite_logs = ("loss", "mean_distance", "val_macro_f1")
 
     def __init__(
@@ -53,10 +53,10 @@ class MetricLearning(Objective):
         self._guard = guard
 
     def loss(self, position: int) -> keras.losses.Loss:
-        """That of the phase, or the cautious one once there was an alarm."""
-        warned = self._guard is not None and self._guard.num_alarms > 0
-        loss = self._cautious_loss if warned else self._losses[position]
-        # Triplets have a margin, or None for the soft one; other losses have no such thing.
+        """Return the loss of the phase, or the cautious one once there was an alarm."""
+        alarmed = self._guard is not None and self._guard.num_alarms > 0
+        loss = self._cautious_loss if alarmed else self._losses[position]
+        # Triplets have a margin, or None for the soft one; other losses have none.
         margin = getattr(loss, "margin", None)
         self._scores.loss, self._scores.margin = loss, margin or 0.0
         if self._guard is not None:
@@ -64,22 +64,22 @@ class MetricLearning(Objective):
         return loss
 
     def callbacks(self) -> list[keras.callbacks.Callback]:
-        """Scores first, because the guard looks at them."""
+        """Return the scores, then the guard, which reads them."""
         return [self._scores] if self._guard is None else [self._scores, self._guard]
 
     @property
     def learning_rate_factor(self) -> float:
-        """Falls with each alarm."""
+        """Decreases with each alarm."""
         return 1.0 if self._guard is None else self._guard.learning_rate_factor
 
     @property
     def restarts_phase(self) -> bool:
-        """Whether the guard has just taken an epoch back."""
+        """Whether the guard has just undone an epoch."""
         return self._guard is not None and self._guard.requests_restart
 
     @property
-    def takes_epochs_back(self) -> bool:
-        """While there is a guard that has not given up."""
+    def undoes_epochs(self) -> bool:
+        """Whether there is a guard that has not given up."""
         return self._guard is not None and self._guard.reason_to_stop is None
 
     @property
@@ -88,18 +88,18 @@ class MetricLearning(Objective):
         return None if self._guard is None else self._guard.reason_to_stop
 
     def start(self) -> dict[str, float]:
-        """Scores before the first epoch, which the guard will compare with."""
+        """Return the scores before the first epoch, which the guard will compare with."""
         scores = self._scores.measure()
         if self._guard is not None:
             self._guard.start_from(scores)
         return scores
 
     def state(self) -> dict[str, Any]:
-        """That of the guard."""
+        """Return the state of the guard."""
         return {} if self._guard is None else self._guard.state()
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continues where `state` was taken."""
+        """Restore the guard; the network has its weights of that moment."""
         if self._guard is not None:
             self._guard.restore(state)
 
@@ -107,7 +107,7 @@ class MetricLearning(Objective):
 def balanced_order(
     config: TripletExperiment, images: SplitImages, *, num_views: int = 1
 ) -> BalancedOrder:
-    """P classes x K images in each batch."""
+    """Return an order with P classes x K images in each batch."""
     batch = config.training.batch
     return BalancedOrder(
         images.labels,
@@ -123,19 +123,24 @@ def balanced_order(
 def build_objective(
     config: TripletExperiment,
     splits: dict[str, SplitImages],
-    inputs: TrainingInputs,
+    inputs: ImageInputs,
     network: EmbeddingModel,
     *,
     num_classes: int,
     reporter: Reporter,
 ) -> MetricLearning:
-    """The mining schedule, how an epoch is judged, and the guard."""
+    """Build the mining schedule, the scores of an epoch, and the guard."""
     training = config.training
     train, val = splits["train"], splits["val"]
-    kept = np.flatnonzero(originals(train))
+    numbers = np.flatnonzero(originals(train))
+
+    def embed(split: str) -> np.ndarray:
+        embeddings = inputs.outputs(split)
+        return embeddings[numbers] if split == "train" else embeddings
+
     scores = EmbeddingScores(
-        lambda split: inputs.outputs(split)[kept] if split == "train" else inputs.outputs(split),
-        train=LabeledImages(train.labels[kept], image_ids(train)[kept]),
+        embed,
+        train=LabeledImages(train.labels[numbers], image_ids(train)[numbers]),
         val=LabeledImages(val.labels, image_ids(val)),
         validation_batches=balanced_order(config, val).draw(0)[0],
         num_classes=num_classes,

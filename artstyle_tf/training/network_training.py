@@ -1,26 +1,31 @@
-"""What each kind of training does in its own way; `job.py` is what all have in common."""
+"""Base class of the kinds of training: what each does in its own way, and how all are trained."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import keras
 import numpy as np
 
 from artstyle_tf.config.experiment import TrainingExperiment
-from artstyle_tf.heads.baseline import Baseline, fit_baseline
+from artstyle_tf.heads.head_start import Baseline, choose_probe, fit_baseline, fit_head_start
 from artstyle_tf.heads.settings import LinearProbeConfig
 from artstyle_tf.images.batches.epoch_order import EpochOrder
 from artstyle_tf.images.split_images import SplitImages
 from artstyle_tf.metrics.calibration import Calibration, calibrate
 from artstyle_tf.models.network import Network
+from artstyle_tf.models.splitting import branch_moments
+from artstyle_tf.models.style_head import principal_projection
 from artstyle_tf.runs.run_directory import NAME_IN_RESULT, RunDirectory
+from artstyle_tf.system.finite_numbers import check_finite
 from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.training.evaluation import Evaluation
-from artstyle_tf.training.image_inputs import TrainingInputs
+from artstyle_tf.training.image_inputs import ImageInputs
 from artstyle_tf.training.objective import Objective
+from artstyle_tf.training.run_record import tensorboard_folder
 from artstyle_tf.training.trainer import Trainer
 from artstyle_tf.trunk_cache.cache_decision import CacheDecision
 
@@ -29,18 +34,12 @@ NetworkType = TypeVar("NetworkType", bound=Network)
 
 
 class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
-    """Images in splits, and the network that learns from them.
-
-    `job.open_training` makes one, `job.train_network` trains it.
+    """Images in splits, and the network that is trained on them; see `job.open_training`.
 
     Args:
-        config: of the experiment.
         network: what `build_network` returned; trained in place.
         splits: the images; "test" is only predicted.
-        inputs: of these images.
         cache_decision: whether they come from the trunk cache, and why.
-        class_names: C names.
-        invocation: how the program was called.
 
     Attributes:
         first_features: float32 [N, D] of each split before training, if `refits`; else empty.
@@ -51,7 +50,7 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         config: ExperimentType,
         network: NetworkType,
         splits: dict[str, SplitImages],
-        inputs: TrainingInputs,
+        inputs: ImageInputs,
         cache_decision: CacheDecision,
         class_names: Sequence[str],
         invocation: Invocation,
@@ -65,35 +64,35 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         self.invocation = invocation
         self.first_features: dict[str, np.ndarray] = {}
         self._baseline: Baseline | None = None
+        self._chosen_probe: LinearProbeConfig | None = None
 
     @staticmethod
     @abstractmethod
     def build_network(config: ExperimentType, *, num_classes: int) -> NetworkType:
-        """The network before training; its weights and phases have been checked."""
+        """Build the network and check its weights and phases."""
 
     @staticmethod
     @abstractmethod
     def order(config: ExperimentType, train: SplitImages) -> EpochOrder:
-        """Which training images make a batch."""
+        """Return the order in which batches draw the training images."""
 
     @property
     @abstractmethod
     def probe(self) -> LinearProbeConfig | None:
-        """Settings of the start, and of the baseline; None for no start and the usual baseline."""
+        """Settings of the start and of the baseline; None for no start and a default baseline."""
 
     @abstractmethod
     def objective(self) -> Objective:
-        """What is learned."""
+        """Return losses, metrics and callbacks."""
 
     @abstractmethod
     def start(
         self, objective: Objective, features: Mapping[str, np.ndarray]
     ) -> tuple[str, dict[str, float]] | None:
-        """Gives the head its first weights.
+        """Initialize the head.
 
         Args:
-            objective: what is learned.
-            features: float32 [N, D] of each split, before training; none are needed without probe.
+            features: float32 [N, D] of each split, before training; empty without a probe.
 
         Returns:
             Name and validation scores of the start; None if nothing was done.
@@ -101,64 +100,47 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
 
     @abstractmethod
     def fit_temperature(self) -> float:
-        """The temperature of the trained network, from the validation images."""
+        """Fit the temperature of the trained network to the validation images."""
 
     @abstractmethod
     def probabilities(self, split: str, temperature: float) -> np.ndarray:
-        """What the trained network says of the images of a split: float32 [N, C]."""
+        """Predict the images of a split with the trained network: float32 [N, C]."""
 
     @abstractmethod
     def evaluate(
         self, split: str, calibration: Calibration, *, folder: Path, figures: Path, title: str
     ) -> Evaluation:
-        """Measures the trained network on a split; writes tables and figures."""
+        """Evaluate the trained network on a split; write tables and figures."""
 
     @property
     def refits(self) -> bool:
-        """Whether the head learns from the validation images once they have decided all."""
+        """Whether the head is fitted to the validation images, too, after calibration."""
         return False
 
     def refit(self) -> None:
-        """Where it `refits`, lets head and baseline learn from the validation images, too."""
+        """Where it `refits`, fit head and baseline to the training and validation images."""
 
     def finish(self, place: RunDirectory) -> None:
-        """Writes what predictions need beside the network."""
+        """Write what predictions need beside the network."""
 
     def further_results(self, trainer: Trainer, place: RunDirectory) -> dict[str, Any]:
-        """What this kind of training adds to the results; may draw figures of the training."""
+        """Return results of this kind of training only; may draw figures of the training."""
         del trainer, place
         return {}
 
     @property
     def baseline(self) -> Baseline:
-        """What the features could do before anything was learned.
+        """Predictions from the features as they were before training.
 
         Raises:
-            RuntimeError: if it has not been fitted, as where nothing but the score counts.
+            RuntimeError: if it has not been fitted, as with `score_only`.
         """
         if self._baseline is None:
-            raise RuntimeError(
-                "The baseline has not been fitted: call `fit_baseline` before training."
-            )
+            raise RuntimeError("The baseline is fitted by `train` without `score_only`.")
         return self._baseline
 
-    def fit_baseline(self, features: Mapping[str, np.ndarray]) -> None:
-        """Fits the baseline; has to come before anything is learned.
-
-        Args:
-            features: float32 [N, D] of each split.
-        """
-        self._baseline = fit_baseline(
-            self.probe,
-            features["train"],
-            self.splits["train"].labels,
-            judged={split: features[split] for split in NAME_IN_RESULT if split in features},
-            num_classes=len(self.class_names),
-            num_pooled=self.network.features.groups[0].size,
-        )
-
     def calibrate(self) -> Calibration:
-        """Temperature and threshold from validation images."""
+        """Fit temperature and threshold to the validation images."""
         temperature = self.fit_temperature()
         return calibrate(
             self.probabilities("val", temperature),
@@ -166,3 +148,111 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
             temperature=temperature,
             target_accuracy=self.config.evaluation.target_accuracy,
         )
+
+    def choose_probe(self, features: np.ndarray) -> LinearProbeConfig:
+        """Return the settings of the start for features of the training images, chosen once."""
+        if self._chosen_probe is None:
+            assert self.probe is not None
+            self._chosen_probe = choose_probe(
+                self.probe,
+                features,
+                self.splits["train"],
+                self.network.features.groups,
+                num_classes=len(self.class_names),
+                seed=self.config.seed,
+                reporter=self.invocation.reporter,
+            )
+        return self._chosen_probe
+
+    def fit_probe(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Fit the linear probe to features of the training images; see `fit_head_start`."""
+        return fit_head_start(
+            self.choose_probe(features),
+            self._baseline,
+            features,
+            self.splits["train"].labels,
+            self.network.features.groups,
+            num_classes=len(self.class_names),
+        )
+
+    def train(
+        self,
+        place: RunDirectory,
+        *,
+        resume: bool = False,
+        save_model: Callable[[keras.Model], None] | None = None,
+        score_only: bool = False,
+        further_callbacks: Sequence[keras.callbacks.Callback] = (),
+    ) -> Trainer:
+        """Initialize the head and train all phases; the network ends with the best weights.
+
+        Args:
+            place: where history and resume point go.
+            resume: continue an interrupted training, if there is a resume point.
+            save_model: called with the network whenever it improves; None to save no file.
+            score_only: compute nothing but the score: no baseline unless the start consists of
+                it, no resume point, no TensorBoard.
+            further_callbacks: see the logs of an epoch after all others.
+        """
+        inputs, decision, reporter = self.inputs, self.cache_decision, self.invocation.reporter
+        used = "Using" if decision.use else "Not using"
+        reporter.info(f"{used} the trunk cache: {decision.reason}.")
+        self._start_style()
+        features = {}
+        # Before any training: the baseline scores the features as they are.
+        with self.invocation.stopwatch.stage("baseline"):
+            if self.probe is not None or not score_only:
+                features = {split: inputs.features(split) for split in self.splits}
+            if not score_only:
+                self._baseline = fit_baseline(
+                    self.probe,
+                    features["train"],
+                    self.splits["train"].labels,
+                    evaluated={key: features[key] for key in NAME_IN_RESULT if key in features},
+                    num_classes=len(self.class_names),
+                    num_pooled=self.network.features.groups[0].size,
+                )
+        objective = self.objective()
+        trainer = Trainer(
+            self.network,
+            objective,
+            self.config.training,
+            inputs.training_data,
+            seed=self.config.seed,
+            history_file=place.history_file,
+            resume_file=None if score_only else place.resume_file,
+            save_model=save_model,
+            tensorboard_folder=None if score_only else tensorboard_folder(self.config, place),
+            further_callbacks=further_callbacks,
+            reporter=reporter,
+        )
+        if not (resume and trainer.resume()):
+            start = self.start(objective, features)
+            if start is not None:
+                name, scores = start
+                trainer.start_from(name, scores)
+                reporter.info(
+                    f"Start ({name}): validation macro-F1 {scores['val_macro_f1']:.3f} "
+                    f"({self.invocation.stopwatch.elapsed:.0f} s after the start)"
+                )
+        # They grow with the number of images, so they are stored only where the refit needs them.
+        self.first_features = features if self.refits else {}
+        del features
+        trainer.train()
+        return trainer
+
+    def _start_style(self) -> None:
+        """Initialize the projection of each style branch with its principal directions."""
+        branches = self.network.features.branches
+        if not branches:
+            return
+        mean_row = self.inputs.mean_row("train")
+        check_finite(
+            mean_row[None],
+            "the activations of the train images",
+            fix="check model.weights, which may be damaged or made for another input",
+        )
+        means = branch_moments(self.network, mean_row)
+        for branch, mean in zip(branches, means, strict=True):
+            projection = principal_projection(mean, width=branch.pooling.width)
+            branch.pooling.projection.assign(projection)

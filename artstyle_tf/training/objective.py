@@ -1,4 +1,4 @@
-"""What is learned and how it is judged: the part in which kinds of training differ."""
+"""The objective of a training: losses, metrics and callbacks, in which kinds of training differ."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from artstyle_tf.metrics.macro_f1 import MacroF1
 
 
 class Objective(ABC):
-    """Tells the trainer what to compile and what to look at.
+    """Losses, metrics and callbacks of a training.
 
     After each epoch the logs have to hold loss, macro_f1, val_loss and val_macro_f1: from metrics
     and validation batches, or put there by the callbacks. An epoch whose logs hold an `alarm` has
-    been taken back.
+    been undone.
 
     Attributes:
-        history_columns: further keys of the logs that belong into the history.
+        history_columns: further keys of the logs for the history.
         finite_logs: keys of the logs that have to be finite; training ends where they are not.
         class_weight: class id -> weight of its images; None for equal weights.
     """
@@ -30,51 +30,50 @@ class Objective(ABC):
 
     @abstractmethod
     def loss(self, position: int) -> keras.losses.Loss:
-        """The loss of the phase at this position of the plan, from now on."""
+        """Return the loss of the phase at this position of the plan, from now on."""
 
     def metrics(self) -> list[keras.metrics.Metric]:
-        """New metrics of labels [B] and outputs [B, K]."""
+        """Return new metrics of labels [B] and outputs [B, K]."""
         return []
 
     def callbacks(self) -> list[keras.callbacks.Callback]:
-        """Run before all others that read the logs."""
+        """Return callbacks that run before all others that read the logs."""
         return []
 
     @property
     def learning_rate_factor(self) -> float:
-        """On the learning rate of every phase, from now on."""
+        """Factor on the learning rate of every phase, from now on."""
         return 1.0
 
     @property
     def restarts_phase(self) -> bool:
-        """Whether `fit` was stopped to go on at once with another loss or learning rate."""
+        """Whether `fit` was stopped to continue at once with another loss or learning rate."""
         return False
 
     @property
-    def takes_epochs_back(self) -> bool:
-        """Whether an epoch that went wrong is taken back, and training goes on."""
+    def undoes_epochs(self) -> bool:
+        """Whether an epoch that went wrong is undone, and training continues."""
         return False
 
     @property
     def reason_to_stop(self) -> str | None:
-        """Why the objective gives up, for people; None while it does not."""
+        """Why the objective gives up, for messages; None while it does not."""
         return None
 
     def state(self) -> dict[str, Any]:
-        """What `restore` needs, as JSON values."""
+        """Return the state to save, as JSON values."""
         return {}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continues where `state` was taken; the network has its weights of that moment."""
+        """Continue where `state` was saved; the network has its weights of that moment."""
         del state
 
 
 class Classification(Objective):
-    """Naming the class of an image: one loss for all phases, on batches of validation images.
+    """One loss for all phases, on batches of validation images.
 
     Args:
         loss: of integer labels [B] and logits [B, C].
-        num_classes: C.
         class_weight: class id -> weight of its images; None for equal weights.
     """
 
@@ -90,12 +89,12 @@ class Classification(Objective):
         self.class_weight = class_weight
 
     def loss(self, position: int) -> keras.losses.Loss:
-        """The same in every phase."""
+        """Return the same loss in every phase."""
         del position
         return self._loss
 
     def metrics(self) -> list[keras.metrics.Metric]:
-        """Macro-F1 and accuracy."""
+        """Return macro-F1 and accuracy."""
         return [
             MacroF1(self._num_classes),
             keras.metrics.SparseCategoricalAccuracy(name="accuracy"),

@@ -1,4 +1,4 @@
-"""AdamW that takes smaller steps deeper down, and its learning rate over all phases."""
+"""AdamW with smaller steps in deeper layers, and its learning rate over all phases."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _WITHOUT_WEIGHT_DECAY = {"bias", "gamma", "beta"}
 class LayerwiseAdamW(keras.optimizers.Optimizer):
     """AdamW whose learning rate is multiplied by a factor for each variable.
 
-    All variables make their step together, as one vector. Keras's own AdamW makes dozens of
-    operations for each of them, and tracing a training step of five blocks took 3.0 s instead of
-    1.9 s. The values are the same but for rounding. It trains on one device.
+    All variables are updated together, as one vector. Keras's own AdamW needs dozens of operations
+    for each of them, and tracing a training step of five blocks took 3.0 s instead of 1.9 s. The
+    values are the same but for rounding. It trains on one device.
 
     Args:
         learning_rate: value or schedule for factor 1.
@@ -51,7 +51,7 @@ class LayerwiseAdamW(keras.optimizers.Optimizer):
         self._decays: list[float] = []
 
     def build(self, variables: list[Any]) -> None:
-        """Creates the moments and looks up each variable's factor.
+        """Create the moments and look up each variable's factor.
 
         Here the variables are Keras's and have paths; in a step of the TensorFlow backend they
         are TensorFlow's and have none.
@@ -72,10 +72,10 @@ class LayerwiseAdamW(keras.optimizers.Optimizer):
     def _backend_update_step(
         self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any
     ) -> None:
-        """One step of all variables, with decay and each with its own learning rate.
+        """Update all variables, with decay and each with its own learning rate.
 
-        It is where Keras lets an optimizer step all variables at once; as it is called, each of
-        them has a gradient, in the order of `build`.
+        Here Keras lets an optimizer update all variables at once; each of them has a gradient, in
+        the order of `build`.
         """
         gradient = ops.concatenate([ops.reshape(grad, (-1,)) for grad in grads])
         means = self._means + (gradient - self._means) * (1 - self.beta_1)
@@ -97,7 +97,7 @@ class LayerwiseAdamW(keras.optimizers.Optimizer):
             self.assign_sub(variable, learning_rate * factor * change)
 
     def _apply_weight_decay(self, variables: list[Any]) -> None:
-        """Nothing: Keras decays all variables with one rate, a step each with its own."""
+        """Do nothing: Keras decays all variables with one rate, here each has its own."""
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
@@ -142,15 +142,15 @@ def depth_multipliers(network: Network, layer_decay: float) -> dict[str, float]:
 class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
     """Linear warm-up, then one cosine from the peak to the final value.
 
-    Each phase has its own optimizer, whose steps start at 0. `first_step` says where in the whole
-    plan that is, so that one warm-up and one cosine span all phases.
+    Each phase has its own optimizer, whose steps start at 0. `first_step` is its position in the
+    whole plan, so that one warm-up and one cosine span all phases.
 
     Args:
         peak_learning_rate: value after the warm-up.
         total_steps: steps of the whole plan.
         warmup_steps: steps until the peak.
         first_step: steps of the plan before this optimizer's step 0.
-        final_fraction: value at the end, as a share of the peak.
+        final_fraction: value at the end, as a fraction of the peak.
 
     Source: Loshchilov and Hutter 2017, arXiv:1608.03983; warm-up after Goyal et al. 2017,
     arXiv:1706.02677.
@@ -184,7 +184,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         return self.peak_learning_rate * ops.where(step < self.warmup_steps, warmup, annealed)
 
     def get_config(self) -> dict[str, Any]:
-        """Arguments of the constructor."""
+        """Return the arguments of the constructor."""
         return {
             "peak_learning_rate": self.peak_learning_rate,
             "total_steps": self.total_steps,

@@ -1,4 +1,4 @@
-"""The unfreezing plan: which blocks learn, for how many epochs, at which learning rate."""
+"""The unfreezing plan: which blocks are trained, for how many epochs, at which learning rate."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from artstyle_tf.training.settings import PhaseConfig
 
 
 def num_epochs(phases: Sequence[PhaseConfig]) -> int:
-    """Epochs of the whole plan."""
+    """Count the epochs of the whole plan."""
     return sum(phase.epochs for phase in phases)
 
 
 def check_phases(phases: Sequence[PhaseConfig], backbone: Backbone) -> None:
-    """Refuses a plan that the backbone is too short for, before any work is done.
+    """Check that the backbone has enough blocks for the plan.
 
     Raises:
         ArtstyleError: if a phase would unfreeze as many blocks as there are, or more.
@@ -36,15 +36,14 @@ def check_phases(phases: Sequence[PhaseConfig], backbone: Backbone) -> None:
 
 
 def apply_phase(network: Network, phase: PhaseConfig, *, train_batch_norm: bool) -> None:
-    """Sets which layers learn. It takes effect with the next `compile`.
+    """Set which layers are trainable. It takes effect with the next `compile`.
 
-    A BatchNormalization layer that does not learn also stays in inference mode: small batches
-    would ruin its statistics.
+    A frozen BatchNormalization layer also stays in inference mode: small batches would ruin its
+    statistics.
 
     Args:
-        network: whose layers to set.
-        phase: what is to be unfrozen.
-        train_batch_norm: let BatchNormalization learn in the unfrozen blocks.
+        phase: which blocks to unfreeze.
+        train_batch_norm: train BatchNormalization in the unfrozen blocks.
     """
     backbone = network.backbone
     depths = layer_depths(backbone.model, backbone.blocks)
@@ -61,16 +60,15 @@ def apply_phase(network: Network, phase: PhaseConfig, *, train_batch_norm: bool)
 def build_phase_model(
     network: Network, phase: PhaseConfig, *, boundary: int | None = None
 ) -> keras.Model:
-    """The network as it is trained in a phase, sharing all its layers.
+    """Build the network as it is trained in a phase, sharing all its layers.
 
-    What is frozen runs in inference mode. In the plain model Keras would still apply the
-    stochastic depth of frozen blocks, so that the same image had other features each time.
+    Frozen blocks run in inference mode. In the plain model Keras would still apply their
+    stochastic depth, so the same image would have other features each time.
 
     Args:
-        network: whose layers to use.
-        phase: decides where the part that learns begins.
-        boundary: where the inputs come from; see `models.splitting`. It lies at or below the part
-            that learns. None for images.
+        phase: determines where the trained part begins.
+        boundary: where the inputs come from; see `models.splitting`. It lies at or below the
+            trained part. None for images.
 
     Returns:
         Model of images [B, S, S, 3], or activations at the boundary, -> outputs [B, K].
@@ -85,13 +83,12 @@ def build_phase_model(
 
 
 def boundary_below(phases: Sequence[PhaseConfig], position: int) -> int | None:
-    """The highest boundary whose activations no phase so far has changed.
+    """Return the highest boundary whose activations no phase so far has changed.
 
     Usually it is the phase's own. Where an earlier phase has unfrozen more blocks, it is that
     phase's: what lies above has been trained since, what lies below never was.
 
     Args:
-        phases: the plan.
         position: of the phase, in [0, len(phases)).
 
     Returns:
@@ -103,7 +100,7 @@ def boundary_below(phases: Sequence[PhaseConfig], position: int) -> int | None:
 
 
 class _InferenceOnly(keras.layers.Layer):
-    """Runs a model in inference mode whatever the model around it does.
+    """Runs a model in inference mode whatever the outer model does.
 
     `segment(inputs, training=False)` would not do: when Keras 3 replays a functional graph it
     passes the outer `training` on to every layer, over the argument that was given.

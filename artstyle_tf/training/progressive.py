@@ -35,39 +35,39 @@ def fit_progressively(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **fit_options: Any,
 ) -> keras.callbacks.History:
-    """Trains a Keras model phase by phase: first its head, then more and more blocks.
+    """Train a Keras model phase by phase: first its head, then more and more blocks.
 
-    Keras fixes the trainable variables at `compile`, so that a callback which sets `trainable`
-    changes nothing. So each phase sets what is trainable, compiles and fits. Each phase has a new
-    optimizer, as in a run: its moments would belong to other variables. Afterwards the model is
-    compiled, and frozen, as in the last phase.
+    Keras fixes the trainable variables at `compile`, so a callback that sets `trainable` changes
+    nothing. Each phase sets what is trainable, compiles and fits with a new optimizer, as in
+    a run: its moments would belong to other variables. Afterwards the model is compiled, and
+    frozen, as in the last phase.
 
     Args:
-        model: functional or sequential, with weights; models within it are looked into.
-        data: arrays (x, y) or (x, y, sample_weight), or whatever `model.fit` takes: a
+        model: functional or sequential, with weights; nested models are supported.
+        data: arrays (x, y) or (x, y, sample_weight), or anything that `model.fit` accepts: a
             `tf.data.Dataset`, a `keras.utils.PyDataset`, a generator.
         phases: in order, each a tuple (unfreeze_blocks, epochs, learning_rate), or a dict or
-            `PhaseConfig` that has `plateau_epochs`, too. `unfreeze_blocks` counts the blocks that
-            learn from the top; 0 for the head alone, "all" for the whole model.
+            `PhaseConfig`, which has `plateau_epochs`, too. `unfreeze_blocks` counts the trained
+            blocks from the top; 0 for the head alone, "all" for the whole model.
         loss: of the model; None for loss, metrics and optimizer that it was compiled with. Then
-            the learning rate alone is that of the phase.
+            only the learning rate is that of the phase.
         metrics: of the model.
         optimizer: learning rate -> a new optimizer.
-        blocks: beginnings of the names of layers that make one block each, from the input to the
-            output, such as ["conv2_", "conv3_"]. None to find the blocks of an EfficientNet; in a
-            model without such names every layer with weights is a block. The head is what comes
-            after the last global pooling or `Flatten`; without one, what comes after the blocks.
-        train_batch_norm: let BatchNormalization learn in unfrozen blocks. Otherwise, and in frozen
+        blocks: prefixes of layer names that form one block each, from the input to the output, such
+            as ["conv2_", "conv3_"]. None to find the blocks of an EfficientNet; in a model without
+            such names every layer with weights is a block. The head is what comes after the last
+            global pooling or `Flatten`; without one, what comes after the blocks.
+        train_batch_norm: train BatchNormalization in unfrozen blocks. Otherwise, and in frozen
             blocks always, it stays in inference mode: small batches would ruin its statistics. In
-            the head it always learns.
+            the head it is always trained.
         monitor: what should rise in a phase with `plateau_epochs`.
         callbacks: of `fit`. One that stops training, other than by the end of a phase, ends the
             whole plan.
         **fit_options: of `fit`, such as validation_data, batch_size, steps_per_epoch, verbose.
 
     Returns:
-        One history of all phases; its epochs go on counting, and history["phase"] is the number
-        of the phase, from 0, of each epoch.
+        One history of all phases; its epochs are counted through all phases, and history["phase"]
+        is the number of the phase, from 0, of each epoch.
 
     Raises:
         ArtstyleError: if a phase, a name or an option cannot be used, or there is no loss.
@@ -90,7 +90,7 @@ def fit_progressively(
     depths = BlockDepths(model, blocks)
     plan: list[Any] = [_checked_phase(phase, number, depths) for number, phase in enumerate(phases)]
     _check_options(plan, data, monitor, fit_options)
-    if not hasattr(data, "__getitem__"):  # a stream, about which Keras would warn
+    if not hasattr(data, "__getitem__"):  # a stream, for which Keras would warn
         fit_options.setdefault("shuffle", False)
     compile_with = _compiler(model, loss, metrics, optimizer)
     unfreezing = ProgressiveUnfreezing(plan, monitor=monitor)
@@ -147,14 +147,14 @@ def _check_options(
     planned = [name for name in _OF_THE_PLAN if name in fit_options]
     if planned:
         raise ArtstyleError(
-            "The phases say how long to train, and data what on",
+            "Epochs are set by the phases, and training data by `data`",
             received=", ".join(f"{name}=" for name in planned),
             fix="leave it out",
         )
     if inspect.isgenerator(data) and fit_options.get("steps_per_epoch") is None:
         raise ArtstyleError(
-            "A generator does not say where an epoch ends",
-            fix="give steps_per_epoch, and let the generator never end",
+            "A generator does not define the length of an epoch",
+            fix="give steps_per_epoch, and let the generator yield without end",
         )
     if "loss" in monitor and any(phase.plateau_epochs is not None for phase in plan):
         raise ArtstyleError(
@@ -170,7 +170,7 @@ def _compiler(
     metrics: Sequence[Any] | None,
     optimizer: Callable[[float], keras.optimizers.Optimizer],
 ) -> Callable[[float], None]:
-    """Compiles the model with a new optimizer of some learning rate."""
+    """Return a function that compiles the model with a new optimizer of a given learning rate."""
     if loss is not None:
         return lambda rate: model.compile(optimizer(rate), loss=loss, metrics=metrics)
     if not model.compiled:

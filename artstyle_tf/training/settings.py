@@ -39,7 +39,7 @@ class PhaseConfig(Schema):
 
     @property
     def boundary(self) -> int | None:
-        """Where learning begins: blocks above this boundary; None if the stem learns, too."""
+        """Number of blocks above the frozen ones; None if the stem is trained, too."""
         return None if self.unfreeze_blocks == "all" else self.unfreeze_blocks
 
     @property
@@ -51,6 +51,11 @@ class PhaseConfig(Schema):
             return "all blocks"
         return f"top {self.unfreeze_blocks} block{'s' if self.unfreeze_blocks > 1 else ''}"
 
+    @property
+    def summary(self) -> str:
+        """Name and length of the phase, for plans of a run."""
+        return f"{self.name}, {self.epochs} epochs"
+
 
 class OptimizerConfig(Schema):
     """AdamW with warm-up, cosine annealing over all phases, and smaller steps deeper down.
@@ -58,8 +63,8 @@ class OptimizerConfig(Schema):
     Attributes:
         weight_decay: decoupled decay of kernels.
         clip_norm: largest global norm of a gradient; null for no limit.
-        warmup_fraction: share of all steps until the peak learning rate.
-        final_learning_rate_fraction: learning rate of the last step, as a share of the peak.
+        warmup_fraction: fraction of all steps until the peak learning rate.
+        final_learning_rate_fraction: learning rate of the last step, as a fraction of the peak.
         layer_decay: factor on the learning rate for each block further down.
         ema_momentum: momentum of the moving average of the weights; null to use the weights
             themselves.
@@ -159,6 +164,11 @@ class MetricPhaseConfig(PhaseConfig):
 
     loss: MetricLossName = "batch_all"
 
+    @property
+    def summary(self) -> str:
+        """Name, length and loss of the phase, for plans of a run."""
+        return f"{super().summary}, {self.loss}"
+
 
 class BalancedBatchConfig(Schema):
     """Batches of P classes x K images.
@@ -175,15 +185,15 @@ class BalancedBatchConfig(Schema):
 
 
 class CollapseGuardConfig(Schema):
-    """When an epoch counts as a collapse, and how often training may begin it anew.
+    """When an epoch counts as a collapse, and how often training may repeat it.
 
     Attributes:
         min_mean_distance: mean L2 distance between two images on the unit sphere: about 1.4
             for embeddings spread over it, 0 for a collapsed one. If it was less than twice this
-            before the first epoch, half of what it was counts.
-        min_rank_ratio: effective rank as a share of C - 1, the dimensions that C classes
+            before the first epoch, half of that distance counts.
+        min_rank_ratio: effective rank as a fraction of C - 1, the dimensions that C classes
             need to lie apart from each other.
-        margin_tolerance: difference between training loss and margin, as a share of the margin,
+        margin_tolerance: difference between training loss and margin, as a fraction of the margin,
             if nearly all triplets are active. When all images meet in one point, the loss of every
             triplet is the margin.
         min_score_ratio: validation macro-F1 as a share of the best so far.

@@ -1,4 +1,4 @@
-"""Trains a network phase by phase: set trainable -> compile -> fit."""
+"""Train a network phase by phase: set trainable -> compile -> fit."""
 
 from __future__ import annotations
 
@@ -11,17 +11,14 @@ import keras
 
 from artstyle_tf.models.network import Network
 from artstyle_tf.runs.resume_point import ResumePoint, load_resume_point, save_resume_point
+from artstyle_tf.system.interruption import safe_point
 from artstyle_tf.system.progress import SILENT, Reporter
 from artstyle_tf.training.batch_memory import memory_errors_explained
-from artstyle_tf.training.callbacks.best_model import BestModel
+from artstyle_tf.training.callbacks.best_model import BestModel, EarlyStopping
 from artstyle_tf.training.callbacks.divergence_check import DivergenceCheck
-from artstyle_tf.training.callbacks.early_stopping import EarlyStopping
-from artstyle_tf.training.callbacks.epoch_report import EpochReport
-from artstyle_tf.training.callbacks.history_log import HistoryLog
+from artstyle_tf.training.callbacks.epoch_logs import EpochReport, HistoryLog, TensorBoardLog
 from artstyle_tf.training.callbacks.progressive_unfreezing import ProgressiveUnfreezing
-from artstyle_tf.training.callbacks.reseed_random_layers import ReseedRandomLayers
-from artstyle_tf.training.callbacks.safe_point_after_each_batch import SafePointAfterEachBatch
-from artstyle_tf.training.callbacks.tensorboard_log import TensorBoardLog
+from artstyle_tf.training.callbacks.resumable import ReseedRandomLayers
 from artstyle_tf.training.objective import Objective
 from artstyle_tf.training.optimizers import LayerwiseAdamW, WarmupCosine, depth_multipliers
 from artstyle_tf.training.phases import apply_phase, build_phase_model, num_epochs
@@ -34,7 +31,7 @@ class TrainingData:
 
     Attributes:
         batches_from: number of the first epoch -> endless (inputs, labels) batches.
-        steps_per_epoch: batches that make an epoch.
+        steps_per_epoch: batches per epoch.
         validation_batches: (inputs, labels), each image once; None if the objective needs none.
         boundary: where the inputs come from, as a number of blocks above it; None for images.
     """
@@ -46,21 +43,20 @@ class TrainingData:
 
 
 class Trainer:
-    """Walks through the phases, keeping the best weights and a point to resume from.
+    """Trains all phases, with the best weights and a resume point saved on the way.
 
     Args:
-        network: what to train, in place.
-        objective: what to learn.
-        training: how to learn it: phases, optimizer, when to stop.
-        data: position of a phase -> what to learn from in it.
+        network: to train, in place.
+        objective: losses, metrics and callbacks.
+        training: phases, optimizer, early stopping.
+        data: position of a phase -> its batches.
         seed: of dropout and stochastic depth.
         history_file: CSV to write, one row an epoch.
-        resume_file: where to keep the point to resume from; None for none.
-        save_model: writes the network to disk, atomically; called for the best one. None where
-            nobody will ask for the file.
+        resume_file: where to save the resume point; None for none.
+        save_model: writes the network to disk, atomically; called for the best one. None to save no
+            file.
         tensorboard_folder: for event files; None for none.
-        further_callbacks: see the logs of an epoch when everything else has.
-        reporter: where progress goes.
+        further_callbacks: see the logs of an epoch after all others.
     """
 
     def __init__(
@@ -97,7 +93,7 @@ class Trainer:
         self._planned_epochs_before_optimizer = 0
 
     def start_from(self, name: str, logs: dict[str, Any]) -> None:
-        """Enters what the network can do already as epoch 0: the score that training has to beat.
+        """Record the start as epoch 0: the score that training has to exceed.
 
         Args:
             name: of the start, for the history.
@@ -110,11 +106,7 @@ class Trainer:
         self._save_resume_point(optimizer=None)
 
     def resume(self) -> bool:
-        """Continues where an interrupted run stopped.
-
-        Returns:
-            Whether there was something to continue.
-        """
+        """Continue an interrupted run; return whether there was a resume point."""
         if self._resume_file is None or not self._resume_file.is_file():
             return False
         model = self._network.model
@@ -124,14 +116,15 @@ class Trainer:
         self.unfreezing.restore(point.state["unfreezing"])
         self.early_stopping.restore(point.state["early_stopping"])
         self.history.restore(point.state["history"])
-        self.best.restore(point.state["best"], point.best_weights)
+        self.best.restore(point.state["best"])
+        self.best.weights = point.best_weights
         self._objective.restore(point.state["objective"])
         self._optimizer_to_restore = point.optimizer
         self._planned_epochs_before_optimizer = point.state["planned_epochs_before_optimizer"]
         return True
 
     def train(self) -> None:
-        """Trains what is left of the plan and leaves the best weights in the network."""
+        """Train the rest of the plan and set the best weights in the network."""
         try:
             while self.unfreezing.phase is not None and self.reason_to_stop is None:
                 self._train_phase(self.unfreezing.phase)
@@ -144,11 +137,11 @@ class Trainer:
             self.best.write()  # after Ctrl-C, too
         if self.reason_to_stop is not None:
             self._reporter.info(f"Stopped early: {self.reason_to_stop}.")
-        self.best.bring_back()
+        self.best.restore_best()
 
     @property
     def reason_to_stop(self) -> str | None:
-        """Why training ends before the plan does, for people."""
+        """Why training ends before the plan does, for messages."""
         return self._objective.reason_to_stop or self.early_stopping.reason
 
     def _train_phase(self, phase: PhaseConfig) -> None:
@@ -192,7 +185,7 @@ class Trainer:
         settings = self._training.optimizer
         total_steps = num_epochs(self._training.phases) * steps
         if not self._optimizer_to_restore:
-            # Its steps count from here, in the middle of a phase if that was begun anew.
+            # Its steps count from here, in the middle of a phase if that was restarted.
             self._planned_epochs_before_optimizer = self.unfreezing.planned_epochs_done
         schedule = WarmupCosine(
             phase.learning_rate * self._objective.learning_rate_factor,
@@ -213,11 +206,14 @@ class Trainer:
         )
 
     def _callbacks(self, optimizer: LayerwiseAdamW) -> list[keras.callbacks.Callback]:
-        # The order matters: what takes an epoch back or ends training comes before what keeps it,
-        # the moving average has to be in place before the best model is saved, and the point to
-        # resume from comes last because it holds what the others know.
+        # The order matters: callbacks that undo an epoch or end training come before those that
+        # save it, the moving average has to be in place before the best model is saved, and the
+        # resume point comes last because it holds the state of the others.
         callbacks: list[keras.callbacks.Callback] = [
-            SafePointAfterEachBatch(),
+            keras.callbacks.LambdaCallback(  # between two batches Ctrl-C can take effect
+                on_train_batch_end=lambda *_, **__: safe_point(),
+                on_test_batch_end=lambda *_, **__: safe_point(),
+            ),
             ReseedRandomLayers(self._network.model, self._seed),
             *self._objective.callbacks(),
             self._divergence,
@@ -243,7 +239,7 @@ class Trainer:
         if self._resume_file is None:
             return
         if self._objective.restarts_phase:
-            optimizer = None  # the next one begins anew
+            optimizer = None  # the next phase begins with a new one
         variables = [] if optimizer is None else optimizer.variables
         point = ResumePoint(
             weights=self._network.model.get_weights(),

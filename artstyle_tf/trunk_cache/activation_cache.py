@@ -1,13 +1,12 @@
-"""Activations of a frozen trunk, computed once and kept on disk.
+"""Activations of a frozen trunk, computed once and stored on disk.
 
-While the blocks below a boundary are frozen and the images are fixed, what reaches the boundary
-never changes. So a phase of training needs the trunk once for each view of an image instead of
-once for each image and epoch, and the next run does not need it at all.
+While the blocks below a boundary are frozen and the images are fixed, the activations at the
+boundary never change. So a phase of training needs the trunk once for each view of an image instead
+of once for each image and epoch, and the next run does not need it at all.
 """
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,12 +18,10 @@ import numpy as np
 from artstyle_tf.models.network import Network
 from artstyle_tf.models.splitting import build_segment, build_trunk, cut_name
 from artstyle_tf.models.weights import weights_digest
-from artstyle_tf.system.files import cannot_write, remove_leftovers
-from artstyle_tf.system.locks import LOCK_FILE, held
 from artstyle_tf.system.progress import SILENT, Reporter
 from artstyle_tf.trunk_cache.activation_table import ActivationTable, ActivationType
 from artstyle_tf.trunk_cache.cache_decision import format_bytes
-from artstyle_tf.trunk_cache.cache_folder import make_room
+from artstyle_tf.trunk_cache.cache_folder import filling, make_room
 from artstyle_tf.trunk_cache.trunk_runtime import (
     CompileTrunk,
     RuntimeChoice,
@@ -35,20 +32,18 @@ from artstyle_tf.trunk_cache.trunk_runtime import (
 FORMAT_VERSION = 2  # 1 named shards by their rows alone, so that equal rows lost their keys
 
 # What an interruption may cost, in rows and in memory.
-_MOST_ROWS_IN_A_SHARD = 512
-_MOST_BYTES_IN_A_SHARD = 32 * 2**20
+_MAX_ROWS_IN_A_SHARD = 512
+_MAX_BYTES_IN_A_SHARD = 32 * 2**20
 
 ImageLoader = Callable[[np.ndarray], Iterable[np.ndarray]]
-"""Positions int [M] of wanted rows -> their images in batches float32 [B, S, S, 3]."""
+"""Positions int [M] of rows -> their images in batches float32 [B, S, S, 3]."""
 
 
 class Activations:
     """Rows of N images in V views at one boundary, memory-mapped.
 
     Args:
-        table: holds the rows.
         keys: N * V, the views of one image following each other.
-        num_views: V.
     """
 
     def __init__(self, table: ActivationTable, keys: Sequence[str], num_views: int) -> None:
@@ -65,30 +60,29 @@ class Activations:
         return self._table.row_shape
 
     def read(self, numbers: np.ndarray, views: np.ndarray) -> np.ndarray:
-        """Rows of the images `numbers` int [B] in the views `views` int [B], float32 [B, ...]."""
+        """Return rows of images int [B] in views int [B]: float32 [B, ...]."""
         positions = numbers * self._num_views + views
         return self._table.read([self._keys[int(position)] for position in positions])
 
     def plain(self) -> np.ndarray:
-        """Rows of all images in view 0, float32 [N, ...]."""
+        """Return rows of all images in view 0: float32 [N, ...]."""
         numbers = np.arange(len(self))
         return self.read(numbers, np.zeros_like(numbers))
 
 
 class ActivationCache:
-    """The activations that one network's frozen blocks produce, at any of its boundaries.
+    """The activations of one network's frozen blocks, at any of its boundaries.
 
-    The weights are looked at when activations are asked for: if a block below the boundary has
-    learned in the meantime, the rows on disk do not match any more and new ones are made.
+    The weights are read with every request: if a block below the boundary has been trained in the
+    meantime, the rows on disk do not match any more and new ones are computed.
 
     Args:
-        folder: where the rows are kept; several runs and programs can share it.
+        folder: where the rows are stored; several runs and programs can share it.
         network: whose blocks are frozen.
-        preprocessing: what happens to an image before it reaches the network, as JSON values.
-        size_limit_bytes: for all that is in the folder; least recently used rows make room.
-        runtime: what computes the forward passes.
-        compile_trunk: makes them faster with means of the backend; see `trunk_cache.trunk_runtime`.
-        reporter: where progress goes.
+        preprocessing: of an image before it reaches the network, as JSON values.
+        size_limit_bytes: for the whole folder; least recently used rows are removed.
+        runtime: of the forward passes.
+        compile_trunk: a faster one with means of the backend; see `trunk_cache.trunk_runtime`.
     """
 
     def __init__(
@@ -116,7 +110,7 @@ class ActivationCache:
     def tables(
         self, boundaries: Sequence[int], dtype: ActivationType
     ) -> dict[int, ActivationTable]:
-        """What is on disk for some boundaries, as it is now."""
+        """Return boundary -> what is on disk for it now."""
         tables = {boundary: self._table(boundary, dtype) for boundary in boundaries}
         for table in tables.values():
             table.refresh()
@@ -132,14 +126,13 @@ class ActivationCache:
         dtype: ActivationType = "float16",
         description: str = "images",
     ) -> dict[int, Activations]:
-        """Rows at some boundaries; what is not on disk is computed first, in one forward pass.
+        """Return rows at some boundaries; missing ones are computed first, in one forward pass.
 
         Args:
             boundaries: numbers of blocks above the cuts; see `models.splitting`.
             keys: N * V, one for each image and view, equal only if the pixels are equal; the
                 views of one image follow each other.
-            load_images: reads the images that are needed.
-            num_views: V.
+            load_images: reads the missing images.
             dtype: of the rows on disk.
             description: of the images, for the progress report.
 
@@ -151,7 +144,7 @@ class ActivationCache:
         """
         tables = self.tables(boundaries, dtype)
         if any(table.missing(keys).size for table in tables.values()):
-            with self._alone(tables.values()):
+            with filling((table.folder for table in tables.values()), self._reporter):
                 for table in tables.values():
                     table.refresh()  # another program may have been faster
                 self._fill(tables, keys, load_images, description)
@@ -176,25 +169,8 @@ class ActivationCache:
             dtype=dtype,
             reporter=self._reporter,
         )
-        # One that is open already has checked its shards, which takes as long as reading them.
+        # An open one has verified its shards, which takes as long as reading them.
         return self._tables.setdefault(table.folder, table)
-
-    @contextlib.contextmanager
-    def _alone(self, tables: Iterable[ActivationTable]) -> Iterator[None]:
-        """Lets other programs that want the same rows wait: later they find them."""
-        with contextlib.ExitStack() as stack:
-            # In one order everywhere, so that two programs cannot wait for each other.
-            for folder in sorted(table.folder for table in tables):
-                try:
-                    folder.mkdir(parents=True, exist_ok=True)
-                    stack.enter_context(held(folder / LOCK_FILE, busy=self._tell_who_fills_it))
-                    remove_leftovers(folder)
-                except OSError as error:
-                    raise cannot_write(folder, error) from error
-            yield
-
-    def _tell_who_fills_it(self, holder: str) -> None:
-        self._reporter.info(f"Waiting for another program that fills the trunk cache ({holder}).")
 
     def _fill(
         self,
@@ -207,7 +183,7 @@ class ActivationCache:
         lacking = [boundary for boundary, positions in missing.items() if positions.size]
         if not lacking:
             return
-        wanted = np.unique(np.concatenate([missing[boundary] for boundary in lacking]))
+        needed = np.unique(np.concatenate([missing[boundary] for boundary in lacking]))
         new_bytes = sum(missing[boundary].size * tables[boundary].row_bytes for boundary in lacking)
         removed = make_room(
             self.folder,
@@ -218,9 +194,10 @@ class ActivationCache:
         if removed:
             freed = format_bytes(sum(table.size_bytes for table in removed))
             self._reporter.info(f"Removed {freed} of older activations from the trunk cache.")
-        shard_rows = _shard_rows(max(tables[boundary].row_bytes for boundary in lacking))
-        outputs = self._outputs(lacking, load_images(wanted), len(wanted), description)
-        for positions, rows_of_each in _grouped(outputs, wanted, shard_rows):
+        row_bytes = max(tables[boundary].row_bytes for boundary in lacking)
+        shard_rows = max(1, min(_MAX_ROWS_IN_A_SHARD, _MAX_BYTES_IN_A_SHARD // row_bytes))
+        outputs = self._outputs(lacking, load_images(needed), len(needed), description)
+        for positions, rows_of_each in _grouped(outputs, needed, shard_rows):
             for boundary, rows in zip(lacking, rows_of_each, strict=True):
                 new = np.isin(positions, missing[boundary])
                 if new.any():
@@ -234,7 +211,7 @@ class ActivationCache:
         total: int,
         description: str,
     ) -> Iterator[list[np.ndarray]]:
-        """The activations at all boundaries, batch by batch."""
+        """Yield the activations at all boundaries, batch by batch."""
         batches = iter(batches)
         first = next(batches)
         runtime = self._runtime(boundaries, first)
@@ -250,10 +227,10 @@ class ActivationCache:
             yield runtime.run(images)
 
     def _runtime(self, boundaries: Sequence[int], sample: np.ndarray) -> TrunkRuntime:
-        """The last one again if nothing has changed: opening one takes seconds."""
+        """Open a runtime, or return the last one if nothing has changed: opening takes seconds."""
         trunk = build_trunk(self._network, boundaries)
-        what = f"{boundaries} {weights_digest(trunk)}"
-        if self._opened is None or self._opened[0] != what:
+        key = f"{boundaries} {weights_digest(trunk)}"
+        if self._opened is None or self._opened[0] != key:
             runtime = open_trunk_runtime(
                 trunk,
                 self._runtime_choice,
@@ -261,18 +238,14 @@ class ActivationCache:
                 compile_trunk=self._compile_trunk,
                 reporter=self._reporter,
             )
-            self._opened = what, runtime
+            self._opened = key, runtime
         return self._opened[1]
-
-
-def _shard_rows(row_bytes: int) -> int:
-    return max(1, min(_MOST_ROWS_IN_A_SHARD, _MOST_BYTES_IN_A_SHARD // row_bytes))
 
 
 def _grouped(
     outputs: Iterable[list[np.ndarray]], positions: np.ndarray, least_rows: int
 ) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
-    """Joins batches of outputs to groups of at least so many rows, with their positions."""
+    """Join batches of outputs to groups of at least `least_rows` rows, with their positions."""
     waiting: list[list[np.ndarray]] = []
     start = end = 0
     for batch in outputs:

@@ -1,4 +1,4 @@
-"""Rows of activations on disk: written in shards, checked when they are read, memory-mapped.
+"""Rows of activations on disk: written in shards, verified when they are opened, memory-mapped.
 
 A table is a folder. A shard is two files: `<checksum>.npy` with the rows, and `<checksum>.json`
 with the keys of the rows, written last; without it the shard does not exist. The checksum is of
@@ -28,14 +28,12 @@ _KEY_LENGTH = 16
 
 
 class ActivationTable:
-    """All rows that are known for one boundary of one trunk.
+    """All stored rows for one boundary of one trunk.
 
     Args:
-        root: folder of all tables; the table gets a folder of its own in it.
         description: everything that the rows depend on apart from the image and its view.
-        row_shape: shape of one row.
         dtype: of the rows on disk.
-        reporter: told about damaged shards.
+        reporter: receives a warning about damaged shards.
     """
 
     def __init__(
@@ -53,15 +51,15 @@ class ActivationTable:
         self.folder = root / table_key(self._description)
         self._reporter = reporter
         self._shards: dict[str, np.ndarray] = {}
-        self._place_of: dict[str, tuple[str, int]] = {}
+        self._location_of: dict[str, tuple[str, int]] = {}
 
     @property
     def row_bytes(self) -> int:
-        """What one row takes on disk."""
+        """Size of one row on disk."""
         return int(np.prod(self.row_shape)) * self.dtype.itemsize
 
     def refresh(self) -> None:
-        """Reads what is on disk, notes that it is used, and removes damaged shards."""
+        """Read what is on disk, mark it as used, and remove damaged shards."""
         if not (self.folder / DESCRIPTION_FILE).is_file():
             return
         with contextlib.suppress(OSError):  # another user's folder can be read but not touched
@@ -72,11 +70,11 @@ class ActivationTable:
                 self._open_shard(keys_file)
 
     def missing(self, keys: Sequence[str]) -> np.ndarray:
-        """Positions int64 [M] of the keys that have no row yet."""
-        return np.flatnonzero([key not in self._place_of for key in keys])
+        """Return positions int64 [M] of the keys that have no row yet."""
+        return np.flatnonzero([key not in self._location_of for key in keys])
 
     def add(self, keys: Sequence[str], rows: np.ndarray) -> None:
-        """Writes a shard.
+        """Write a shard.
 
         Args:
             keys: one a row.
@@ -89,7 +87,7 @@ class ActivationTable:
             converted = np.ascontiguousarray(rows, dtype=self.dtype)
         if not np.isfinite(converted).all():
             raise ArtstyleError(
-                "An activation cannot be kept",
+                "An activation cannot be stored",
                 received=f"a value of {np.abs(rows).max():g}",
                 expected=f"finite values up to {np.finfo(self.dtype).max:g}, as {self.dtype} holds",
                 fix="training.trunk_cache.dtype=float32, or training.trunk_cache.mode=never",
@@ -103,10 +101,10 @@ class ActivationTable:
         self._open_shard(self.folder / f"{checksum}.json")
 
     def read(self, keys: Sequence[str]) -> np.ndarray:
-        """Rows of some keys, all of which are known, float32 [R, ...]."""
+        """Return rows of some keys, all of which are stored: float32 [R, ...]."""
         rows = np.empty((len(keys), *self.row_shape), dtype=np.float32)
         for position, key in enumerate(keys):
-            shard, row = self._place_of[key]
+            shard, row = self._location_of[key]
             rows[position] = self._shards[shard][row]
         return rows
 
@@ -120,18 +118,18 @@ class ActivationTable:
                 raise ValueError("its content is not what was written")
         except (OSError, ValueError, TypeError, RecursionError) as error:
             if keys_file.exists():  # else another program has just removed it
-                self._reporter.warn(f"A damaged part of the trunk cache is made again: {error}")
+                self._reporter.warn(f"A damaged part of the trunk cache is recomputed: {error}")
             for file in (keys_file, rows_file):
                 with contextlib.suppress(OSError):
                     file.unlink()
             return
         self._shards[keys_file.stem] = rows
         for row, key in enumerate(keys):
-            self._place_of.setdefault(key, (keys_file.stem, row))
+            self._location_of.setdefault(key, (keys_file.stem, row))
 
 
 def table_key(description: Mapping[str, Any]) -> str:
-    """Name of a table's folder, from all that its rows depend on."""
+    """Return the name of a table's folder, from everything that its rows depend on."""
     text = json.dumps(description, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:_KEY_LENGTH]
 

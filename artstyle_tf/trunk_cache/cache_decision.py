@@ -1,4 +1,4 @@
-"""Whether the trunk cache can be used, whether it saves time, and why."""
+"""Decide whether the trunk cache can be used and saves time."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from artstyle_tf.trunk_cache.settings import CacheMode
 
 
 class CacheImpossibleError(ArtstyleError):
-    """A trunk cache is insisted on that is not possible."""
+    """A trunk cache is required that is not possible."""
 
 
 @dataclass(frozen=True)
 class CacheCosts:
-    """What training would cost with and without the cache.
+    """Costs of training with and without the cache.
 
     Attributes:
         plain_passes: forward passes of images through frozen blocks without the cache.
-        cached_passes: the same with the cache: what it lacks.
-        new_bytes: what would be written.
-        room_bytes: what there is room for, after older tables have been removed.
+        cached_passes: the same with the cache, for missing rows.
+        new_bytes: to write.
+        room_bytes: available after older tables have been removed.
     """
 
     plain_passes: int
@@ -35,7 +35,7 @@ class CacheDecision:
 
     Attributes:
         use: whether to use the cache.
-        reason: one sentence for people.
+        reason: one sentence.
     """
 
     use: bool
@@ -48,36 +48,33 @@ def obstacle(
     trains_batch_norm: bool,
     has_frozen_blocks: bool,
 ) -> str | None:
-    """Why activations cannot be kept at all; None if they can.
+    """Return why activations cannot be cached at all; None if they can.
 
     Args:
         online_augmentation: every epoch has new images.
-        trains_batch_norm: BatchNormalization is to learn.
+        trains_batch_norm: BatchNormalization is trained.
         has_frozen_blocks: some phase, or the linear probe, leaves the stem frozen.
     """
     if online_augmentation:
-        return "online augmentation makes new images in every epoch (data.views makes fixed ones)"
+        return "online augmentation gives new images in every epoch (data.views gives fixed ones)"
     if trains_batch_norm:
-        return "BatchNormalization is to learn"
+        return "BatchNormalization is trained"
     if not has_frozen_blocks:
         return "no phase leaves blocks frozen"
     return None
 
 
 def decide_on_cache(mode: CacheMode, obstacle: str | None, costs: CacheCosts) -> CacheDecision:
-    """Chooses between cached and plain training.
+    """Choose between cached and plain training.
 
     Args:
-        mode: what the user wants: "auto" uses the cache where it is possible and cheaper.
+        mode: "auto" uses the cache where it is possible and cheaper.
         obstacle: from `obstacle`.
-        costs: compared by forward passes through the frozen blocks, which both ways have to make
-            in the same network: the cache once for each view, plain training once an epoch.
-
-    Returns:
-        The decision.
+        costs: compared by forward passes through the frozen blocks, which both ways make in the
+            same network: the cache once for each view, plain training once an epoch.
 
     Raises:
-        CacheImpossibleError: if the user insists on a cache that is not possible.
+        CacheImpossibleError: if the mode requires a cache that is not possible.
     """
     if mode == "never":
         return CacheDecision(use=False, reason="training.trunk_cache.mode is never")
@@ -102,12 +99,12 @@ def decide_on_cache(mode: CacheMode, obstacle: str | None, costs: CacheCosts) ->
     if mode == "auto" and costs.cached_passes >= costs.plain_passes:
         return CacheDecision(use=False, reason=f"it would take {passes}")
     if costs.cached_passes == 0:
-        return CacheDecision(use=True, reason="everything it needs is there already")
+        return CacheDecision(use=True, reason="everything is cached already")
     return CacheDecision(use=True, reason=f"{passes}, {format_bytes(costs.new_bytes)} on disk")
 
 
 def format_bytes(number: float) -> str:
-    """A size for people: "640 kB", "113 MB", "4.2 GB"."""
+    """Format a size: "640 kB", "113 MB", "4.2 GB"."""
     for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if number >= size:
             value = number / size

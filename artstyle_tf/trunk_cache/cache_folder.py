@@ -1,4 +1,4 @@
-"""The folder that holds the trunk cache: what is in it, and what has to go."""
+"""The folder of the trunk cache: its tables, their locks, and their removal."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import contextlib
 import json
 import re
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from artstyle_tf.system.files import is_leftover
+from artstyle_tf.system.files import cannot_write, is_leftover, remove_leftovers
 from artstyle_tf.system.locks import LOCK_FILE, LOCK_FILES, held
+from artstyle_tf.system.progress import Reporter
 from artstyle_tf.trunk_cache.activation_table import DESCRIPTION_FILE, table_key
 
 # Shards are named by their checksums: BLAKE2b of 16 bytes, in hex.
@@ -28,7 +29,7 @@ class StoredTable:
 
     Attributes:
         key: name of its folder.
-        folder: where it is.
+        folder: its path.
         description: what its rows depend on.
         size_bytes: of all its files.
         last_used: seconds since 1970.
@@ -42,15 +43,39 @@ class StoredTable:
 
 
 def trunk_cache_folder(outputs: str, folder: str | None) -> Path:
-    """Where the cache is: as configured, or beside the runs that share it."""
+    """Return the folder of the cache: as configured, or beside the runs that share it."""
     return Path(outputs) / "trunk_cache" if folder is None else Path(folder)
 
 
-def stored_tables(root: Path) -> list[StoredTable]:
-    """All tables in a folder, the least recently used first; empty if there is no folder.
+@contextlib.contextmanager
+def filling(folders: Iterable[Path], reporter: Reporter) -> Iterator[None]:
+    """Hold the locks of tables while their rows are computed.
 
-    A folder is a table only if its name is the digest of what its description says, so that no
-    folder of somebody else is listed, counted or removed. Links are not followed.
+    Other programs that need the same rows wait, and find them afterwards.
+
+    Raises:
+        ArtstyleError: if a folder cannot be written.
+    """
+
+    def report_holder(holder: str) -> None:
+        reporter.info(f"Waiting for another program that fills the trunk cache ({holder}).")
+
+    with contextlib.ExitStack() as stack:
+        for folder in sorted(folders):  # in one order everywhere, or two programs could deadlock
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(held(folder / LOCK_FILE, busy=report_holder))
+                remove_leftovers(folder)
+            except OSError as error:
+                raise cannot_write(folder, error) from error
+        yield
+
+
+def stored_tables(root: Path) -> list[StoredTable]:
+    """Return all tables in a folder, the least recently used first; empty if there is no folder.
+
+    A folder is a table only if its name is the digest of its description, so that no unrelated
+    folder is listed, counted or removed. Links are not followed.
     """
     tables = []
     for description_file in root.glob(f"*/{DESCRIPTION_FILE}"):
@@ -73,7 +98,7 @@ def stored_tables(root: Path) -> list[StoredTable]:
 
 
 def _own_files(folder: Path) -> list[Path]:
-    """What the cache has written into the folder of a table; nothing that others put there."""
+    """Return the files that the cache has written into the folder of a table, and no others."""
     return [
         file
         for file in folder.iterdir()
@@ -85,43 +110,34 @@ def _own_files(folder: Path) -> list[Path]:
 
 
 def remove_table(table: StoredTable) -> bool:
-    """Removes what the cache has written, and nothing else.
+    """Remove the files that the cache has written, and nothing else.
 
     A program that reads the table at the moment keeps its memory-mapped rows until it ends.
 
     Returns:
         False if nothing was removed, because a program is filling the table.
     """
+
+    def leave_alone(holder: str) -> None:
+        raise BlockingIOError(f"in use by {holder}")
+
     try:
-        with held(table.folder / LOCK_FILE, busy=_leave_alone):
-            _remove_files(table)
-    except _InUseError:
-        return False
-    except OSError:  # a folder of somebody else, or just removed
+        with held(table.folder / LOCK_FILE, busy=leave_alone):
+            # The description goes last: as long as it exists, an interrupted removal can be
+            # repeated.
+            own = sorted(_own_files(table.folder), key=lambda file: file.name == DESCRIPTION_FILE)
+            for file in own:
+                with contextlib.suppress(FileNotFoundError):
+                    file.unlink()
+            with contextlib.suppress(OSError):  # the folder contains other files
+                table.folder.rmdir()
+    except OSError:  # in use, another user's folder, or just removed
         return False
     return True
 
 
-class _InUseError(Exception):
-    """A table is being filled."""
-
-
-def _leave_alone(holder: str) -> None:
-    raise _InUseError(holder)
-
-
-def _remove_files(table: StoredTable) -> None:
-    # The description goes last: as long as it is there, an interrupted removal can be repeated.
-    own = sorted(_own_files(table.folder), key=lambda file: file.name == DESCRIPTION_FILE)
-    for file in own:
-        with contextlib.suppress(FileNotFoundError):
-            file.unlink()
-    with contextlib.suppress(OSError):  # somebody has put a file of their own there
-        table.folder.rmdir()
-
-
 def room_bytes(root: Path, *, size_limit_bytes: int, kept: Collection[str]) -> int:
-    """What could be written if every table but those in `kept` had to go.
+    """Return what could be written if all tables but those in `kept` were removed.
 
     Args:
         root: folder of the tables; it need not exist.
@@ -139,16 +155,16 @@ def room_bytes(root: Path, *, size_limit_bytes: int, kept: Collection[str]) -> i
 def make_room(
     root: Path, needed_bytes: int, *, size_limit_bytes: int, kept: Collection[str]
 ) -> list[StoredTable]:
-    """Removes tables, the least recently used first, until the rest and the new rows fit.
+    """Remove tables, the least recently used first, until the rest and the new rows fit.
 
     Args:
         root: folder of the tables.
-        needed_bytes: what is about to be written.
+        needed_bytes: about to be written.
         size_limit_bytes: for all tables together.
         kept: keys of the tables that must stay; those that are being filled stay, too.
 
     Returns:
-        What was removed.
+        The removed tables.
     """
     tables = stored_tables(root)
     total = sum(table.size_bytes for table in tables)
@@ -157,9 +173,7 @@ def make_room(
     for table in tables:
         if total + needed_bytes <= size_limit_bytes and needed_bytes <= free:
             break
-        if table.key in kept:
-            continue
-        if not remove_table(table):
+        if table.key in kept or not remove_table(table):
             continue
         removed.append(table)
         total -= table.size_bytes

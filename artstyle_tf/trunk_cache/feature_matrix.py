@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from artstyle_tf.system.files import cannot_write, remove_leftovers, replaced_atomically, write_json
-from artstyle_tf.system.locks import LOCK_FILE, held
+from artstyle_tf.system.files import replaced_atomically, write_json
 from artstyle_tf.system.npz_files import open_npy
 from artstyle_tf.system.progress import SILENT, Reporter
 from artstyle_tf.trunk_cache.activation_table import DESCRIPTION_FILE, table_key
@@ -22,7 +21,7 @@ _DTYPE = np.dtype("<f4")
 
 
 class FeatureMatrix:
-    """One matrix float32 [N, D], found by all that it depends on.
+    """One matrix float32 [N, D], found by everything that it depends on.
 
     It has a folder of its own, with the files of an `ActivationTable`: so it is listed, counted,
     and removed with the rest of the trunk cache.
@@ -30,7 +29,7 @@ class FeatureMatrix:
     Args:
         root: folder of the trunk cache.
         description: everything that the matrix depends on, the images and their order included.
-        reporter: told about a damaged file, and who is waited for.
+        reporter: receives a warning about a damaged file.
     """
 
     def __init__(
@@ -46,16 +45,16 @@ class FeatureMatrix:
         self._checksum_file = self.folder / f"{name}.json"  # written last
 
     def open(self) -> np.memmap | None:
-        """Opens the matrix; None if it is not there, or damaged, which removes it."""
+        """Open the matrix; None if it does not exist, or is damaged, which removes it."""
         try:
             expected = json.loads(self._checksum_file.read_text(encoding="utf-8"))
             matrix = open_npy(self._rows_file)
-            if [_checksum([matrix]), str(matrix.dtype), matrix.ndim] != [expected, "float32", 2]:
+            if [_checksum(matrix), str(matrix.dtype), matrix.ndim] != [expected, "float32", 2]:
                 raise ValueError("its content is not what was written")
         except FileNotFoundError:
             return None
         except (OSError, ValueError, RecursionError) as error:
-            self._reporter.warn(f"A damaged part of the trunk cache is made again: {error}")
+            self._reporter.warn(f"A damaged part of the trunk cache is recomputed: {error}")
             for file in (self._checksum_file, self._rows_file):
                 with contextlib.suppress(OSError):
                     file.unlink()
@@ -72,11 +71,10 @@ class FeatureMatrix:
         size_limit_bytes: int,
         kept: Iterable[str] = (),
     ) -> np.memmap:
-        """Writes the matrix and opens it. Call it while the lock is held: see `alone`.
+        """Write the matrix and open it. Hold its lock meanwhile: see `cache_folder.filling`.
 
         Args:
             batches: float [B, D], together the rows.
-            shape: (N, D).
             size_limit_bytes: for all of the trunk cache; see `make_room`.
             kept: keys of tables that must stay, because the batches come from them.
 
@@ -102,24 +100,7 @@ class FeatureMatrix:
         write_json(self._checksum_file, checksum.hexdigest())
         return open_npy(self._rows_file)  # pyright: ignore[reportReturnType]
 
-    @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
-        """Lets other programs that want the same matrix wait: later they find it."""
-        with contextlib.ExitStack() as stack:
-            try:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(held(self.folder / LOCK_FILE, busy=self._report_holder))
-                remove_leftovers(self.folder)
-            except OSError as error:
-                raise cannot_write(self.folder, error) from error
-            yield
 
-    def _report_holder(self, holder: str) -> None:
-        self._reporter.info(f"Waiting for another program that fills the trunk cache ({holder}).")
-
-
-def _checksum(arrays: Iterable[np.ndarray]) -> str:
-    checksum = hashlib.blake2b(digest_size=16)
-    for array in arrays:
-        checksum.update(np.ascontiguousarray(array).data)
-    return checksum.hexdigest()
+def _checksum(matrix: np.ndarray) -> str:
+    data = np.ascontiguousarray(matrix).data
+    return hashlib.blake2b(data, digest_size=16).hexdigest()

@@ -1,17 +1,32 @@
-"""What the features of an image follow from, apart from the image."""
+"""Arguments of `TrunkCache.features` apart from the images, and the network they describe."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+import keras
 
 from artstyle_tf.images.settings import AspectPolicy, DataConfig
 from artstyle_tf.models.backbone_registry import check_backbone, imagenet_file
-from artstyle_tf.models.settings import ModelConfig
+from artstyle_tf.models.backbones import Backbone
+from artstyle_tf.models.features import (
+    FeatureGroup,
+    Features,
+    build_pooled_features,
+    build_style_features,
+)
+from artstyle_tf.models.network import Network
+from artstyle_tf.models.settings import ModelConfig, StyleHeadConfig
 from artstyle_tf.system.errors import ArtstyleError
-from artstyle_tf.trunk_cache.feature_layers import Layers, check_layers
 from artstyle_tf.trunk_cache.identified_images import file_digest
+
+Layers = Literal["style", "pooled"] | Sequence[str]
+
+STYLE, POOLED = "style", "pooled"
 
 
 @dataclass(frozen=True)
@@ -26,7 +41,7 @@ class FeatureRequest:
 
     @property
     def preprocessing(self) -> dict[str, object]:
-        """What happens to an image before the network, and what is read of it, as JSON values."""
+        """Preprocessing of an image, and the layers that are read, as JSON values."""
         return {
             "image_size_px": self.image_size_px,
             "aspect": self.aspect,
@@ -35,7 +50,7 @@ class FeatureRequest:
         }
 
     def weights_digest(self) -> str | None:
-        """SHA-256 of the weights file as it is now; None if it is not on this machine."""
+        """Return SHA-256 of the weights file as it is now; None if it is not on this machine."""
         is_imagenet = self.weights == "imagenet"
         file = imagenet_file(self.backbone) if is_imagenet else Path(self.weights)
         return file_digest(file) if file.is_file() else None
@@ -48,7 +63,7 @@ def feature_request(
     image_size_px: int | None,
     aspect: AspectPolicy | None,
 ) -> FeatureRequest:
-    """Checks the arguments, as far as that goes without the network, and fills in the defaults.
+    """Check the arguments, as far as possible without the network, and fill in the defaults.
 
     Raises:
         ArtstyleError: if backbone, weights or layers are not known.
@@ -56,7 +71,7 @@ def feature_request(
     check_layers(layers)
     if weights is None:
         raise ArtstyleError(
-            "Features of random weights would be others in every call",
+            "Features of random weights would differ in every call",
             received="weights=None",
             expected='"imagenet", or the path of a weights file without top',
         )
@@ -68,3 +83,70 @@ def feature_request(
         image_size_px=image_size_px or ModelConfig().image_size_px,
         aspect=aspect or DataConfig().aspect,
     )
+
+
+def check_layers(layers: Layers) -> None:
+    """Check what can be checked without the backbone.
+
+    Raises:
+        ArtstyleError: if it is neither "style", "pooled" nor a list of names.
+    """
+    is_list = not isinstance(layers, str) and isinstance(layers, Sequence)
+    if is_list and layers and all(isinstance(name, str) for name in layers):
+        return
+    if layers in (STYLE, POOLED):
+        return
+    raise ArtstyleError(
+        "The layers to read are not known",
+        received=f"layers={layers!r}",
+        expected='"style", "pooled", or a list of names of blocks such as ["block5e", "block6h"]',
+    )
+
+
+def build_layers(backbone: Backbone, layers: Layers) -> tuple[Network, tuple[FeatureGroup, ...]]:
+    """Build the network whose output at boundary 0 is the features; see `models.splitting`.
+
+    Args:
+        layers: see `TrunkCache.features`.
+
+    Returns:
+        The network, whose output is the features float32 [B, D], and the parts of D.
+
+    Raises:
+        ArtstyleError: if the backbone has no such block.
+    """
+    if layers == STYLE:
+        features = build_style_features(backbone, blocks=None, width=StyleHeadConfig().width)
+        groups = features.groups
+    elif layers == POOLED:
+        features = build_pooled_features(backbone)
+        groups = features.groups
+    else:
+        features, groups = _means_of_blocks(backbone, layers)
+    output = keras.layers.Identity(name="features_out")
+    model = keras.Model(backbone.model.input, output(features.tensor), name="feature_network")
+    return Network(model, backbone, features, output), groups
+
+
+def _means_of_blocks(
+    backbone: Backbone, names: Sequence[str]
+) -> tuple[Features, tuple[FeatureGroup, ...]]:
+    blocks = {block.name: block for block in backbone.blocks}
+    unknown = [name for name in names if name not in blocks]
+    if unknown:
+        raise ArtstyleError(
+            f"{backbone.name} has no such block",
+            received=f"layers: {', '.join(unknown)}",
+            expected=f"some of {', '.join(blocks)}",
+        )
+    maps = [backbone.model.get_layer(blocks[name].boundary).output for name in names]
+    means = [
+        keras.layers.GlobalAveragePooling2D(name=f"{name}_mean")(feature_map)
+        for name, feature_map in zip(names, maps, strict=True)
+    ]
+    groups = tuple(
+        FeatureGroup(int(mean.shape[-1]), has_one_scale=False, depth=name)
+        for name, mean in zip(names, means, strict=True)
+    )
+    joined = keras.layers.Concatenate(name="means")(means) if len(means) > 1 else means[0]
+    return Features(joined, joined), groups

@@ -1,4 +1,4 @@
-"""Features of any images by a pretrained backbone, computed once and kept on disk."""
+"""Features of any images from a pretrained backbone, computed once and stored on disk."""
 
 from __future__ import annotations
 
@@ -19,9 +19,16 @@ from artstyle_tf.models.style_head import principal_projection
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
 from artstyle_tf.trunk_cache.activation_cache import ActivationCache, Activations
-from artstyle_tf.trunk_cache.feature_layers import STYLE, Layers, build_layers, check_layers
+from artstyle_tf.trunk_cache.cache_folder import filling
 from artstyle_tf.trunk_cache.feature_matrix import FeatureMatrix
-from artstyle_tf.trunk_cache.feature_request import FeatureRequest, feature_request
+from artstyle_tf.trunk_cache.feature_request import (
+    STYLE,
+    FeatureRequest,
+    Layers,
+    build_layers,
+    check_layers,
+    feature_request,
+)
 from artstyle_tf.trunk_cache.frozen_graph import freeze
 from artstyle_tf.trunk_cache.identified_images import (
     NO_IMAGES,
@@ -39,18 +46,18 @@ _BATCH_SIZE = 32
 
 
 class TrunkCache:
-    """Features of images, which a second call with the same images reads back from disk.
+    """Features of images, which a second call with the same images reads from disk.
 
-    Everything is found by content: the digest of each image's file, the weights, the layers and
-    the image size. So a moved or renamed image is known, a changed one is computed again, and of a
-    list with new images only these are. Several processes can use one folder at the same time; it
-    can be the folder of a training, too. `trunk_cache.py` lists and clears it.
+    Everything is found by content: the digest of each image's file, the weights, the layers and the
+    image size. So a moved or renamed image is recognized, a changed one is computed again, and of a
+    list with new images only these are computed. Several processes can use one folder at the same
+    time; it can be the folder of a training, too. `trunk_cache.py` lists and clears it.
 
     Args:
-        folder: where the features are kept; made if it does not exist.
-        size_limit_gb: for all that is in the folder; what was used least recently makes room. None
-            for the default of `training.trunk_cache`.
-        runtime: what computes the forward passes: "auto", "keras" or "openvino".
+        folder: where the features are stored; created if it does not exist.
+        size_limit_gb: for the whole folder; the least recently used tables are removed. None for
+            the default of `training.trunk_cache`.
+        runtime: of the forward passes: "auto", "keras" or "openvino".
         reporter: where progress goes; None for stderr.
 
     Example:
@@ -90,10 +97,10 @@ class TrunkCache:
         aspect: AspectPolicy | None = None,
         projections_from: Sequence[ImagePath] | None = None,
     ) -> np.memmap:
-        """Reads or computes the features of images.
+        """Read or compute the features of images.
 
-        Images are decoded as preparation and training decode them: any format that the program
-        reads, upright, in sRGB, on white, reduced to at most `data.max_side_px`, then made square.
+        Images are decoded as in preparation and training: any format that the program reads,
+        upright, in sRGB, on white, reduced to at most `data.max_side_px`, then made square.
 
         Args:
             paths: N image files.
@@ -104,12 +111,12 @@ class TrunkCache:
                 - A list of names of blocks: means of the feature map that leaves each of them,
                   joined in the order of the list.
                 - "style": what a style head reads before any training: the pooled top, then, of
-                  each of the usual blocks (`models.style_head.choose_style_blocks`), the matrix
+                  each of the default blocks (`models.style_head.choose_style_blocks`), the matrix
                   square root of its second moments, projected to `model.style.width` channels
                   (`models.style_head.StylePooling`). The projections are the principal directions
                   of the mean second moments of `projections_from`; no labels are used. So these
                   features depend on the set of images.
-            image_size_px: side S of the square that the network sees, in pixels; None for the
+            image_size_px: side S of the square input of the network, in pixels; None for the
                 default of `model.image_size_px`.
             aspect: how an image becomes a square: "squash", "crop" or "pad"; None for the default
                 of `data.aspect`.
@@ -147,15 +154,10 @@ class TrunkCache:
     def feature_groups(
         self, *, backbone: str, layers: Layers = "style", image_size_px: int | None = None
     ) -> tuple[FeatureGroup, ...]:
-        """Says which columns of `features` belong together, as `feature_groups` of the heads.
+        """Return which columns of `features` belong together, as `feature_groups` of the heads.
 
-        Args:
-            backbone: as in `features`.
-            layers: as in `features`.
-            image_size_px: as in `features`.
-
-        Returns:
-            (size, has_one_scale, depth) of each group, in the order of the columns.
+        Arguments as in `features`. The result is (size, has_one_scale, depth) of each group, in the
+        order of the columns.
         """
         check_layers(layers)
         size_px = image_size_px or ModelConfig().image_size_px
@@ -175,7 +177,7 @@ class TrunkCache:
             aspect=request.aspect,
             max_side_px=DataConfig().max_side_px,
         )
-        with matrix.alone():
+        with filling([matrix.folder], self._reporter):
             found = matrix.open()  # another program may have been faster
             if found is not None:
                 return found
@@ -192,9 +194,9 @@ class TrunkCache:
             )
 
     def _open(self, request: FeatureRequest) -> tuple[Network, ActivationCache]:
-        """The last network again if it is the same: building one takes seconds."""
-        what = (request, request.weights_digest())
-        if self._opened is not None and self._opened[0] == what:
+        """Build the network, or return the last one if it is the same: building takes seconds."""
+        key = (request, request.weights_digest())
+        if self._opened is not None and self._opened[0] == key:
             return self._opened[1]
         backbone = build_backbone(
             request.backbone, image_size_px=request.image_size_px, weights=request.weights
@@ -209,14 +211,14 @@ class TrunkCache:
             compile_trunk=freeze,
             reporter=self._reporter,
         )
-        # Asked again: building may have downloaded them.
+        # Again, because building may have downloaded them.
         self._opened = ((request, request.weights_digest()), (network, cache))
         return network, cache
 
     def _matrix(
         self, request: FeatureRequest, images: IdentifiedImages, reference: IdentifiedImages
     ) -> FeatureMatrix | None:
-        """Where the features are, or will be; None while the weights have to be downloaded."""
+        """Return where the features are, or will be; None while weights must be downloaded."""
         digest = request.weights_digest()
         if digest is None:
             return None
@@ -235,7 +237,7 @@ class TrunkCache:
 
 
 def _start_projections(network: Network, rows: Activations, positions: np.ndarray) -> None:
-    """Gives each style branch the principal directions of some rows."""
+    """Initialize each style branch with the principal directions of some rows."""
     total = np.zeros(rows.row_shape)
     for batch in _batches(positions):
         total += np.asarray(rows.read(batch, np.zeros_like(batch)), np.float64).sum(axis=0)
@@ -245,7 +247,7 @@ def _start_projections(network: Network, rows: Activations, positions: np.ndarra
 
 
 def _features(network: Network, rows: Activations, positions: np.ndarray) -> Iterator[np.ndarray]:
-    """Some rows as features, float32 [B, D]."""
+    """Yield the features of some rows: float32 [B, D]."""
     to_features = build_features(network) if network.features.branches else None
     for batch in _batches(positions):
         read = rows.read(batch, np.zeros_like(batch))

@@ -16,18 +16,18 @@ INPUT_NAME = "pixels"
 
 @dataclass(frozen=True)
 class FrozenGraph:
-    """A model with the weights it had at one moment.
+    """A model with the weights it had when it was frozen.
 
     Attributes:
         function: TensorFlow function, float32 [B, ...] -> one tensor for each output.
-        output_names: what the outputs are, in their order.
+        output_names: names of the outputs, in their order.
     """
 
     function: Any
     output_names: tuple[str, ...]
 
     def __call__(self, inputs: np.ndarray) -> list[np.ndarray]:
-        """Float32 [B, ...] -> one float32 array for each output of the model."""
+        """Compute one float32 array for each output from inputs float32 [B, ...]."""
         return [output.numpy() for output in self.function(tf.constant(inputs))]
 
     @property
@@ -37,21 +37,21 @@ class FrozenGraph:
 
     @property
     def tensor_names(self) -> dict[str, str]:
-        """Names of the tensors in the graph, by what they are: the input first, then outputs."""
+        """Meaning -> name of the tensor in the graph: the input first, then outputs."""
         tensors = [*self.function.inputs, *self.function.outputs]
         names = [INPUT_NAME, *self.output_names]
         return {name: tensor.name for name, tensor in zip(names, tensors, strict=True)}
 
 
 def freeze(model: keras.Model, output_names: Sequence[str] | None = None) -> FrozenGraph:
-    """Turns variables into constants.
+    """Turn variables into constants.
 
     Then TensorFlow folds BatchNormalization into the convolutions before it and fuses the
     activations after them, which it cannot do with weights that may change.
 
     Args:
         model: of one input; it runs in inference mode.
-        output_names: what its outputs are; None to number them.
+        output_names: names of its outputs; None to number them.
     """
     signature = tf.TensorSpec([None, *model.input_shape[1:]], tf.float32, name=INPUT_NAME)
     function = tf.function(lambda inputs: model(inputs, training=False))

@@ -1,4 +1,4 @@
-"""Image files that are known by their content, and read as training would see them."""
+"""Image files identified by their content, and read as in training."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ ImagePath = str | os.PathLike[str]
 
 @dataclass(frozen=True)
 class IdentifiedImages:
-    """Image files, and what they are known by.
+    """Image files and their keys.
 
     Attributes:
-        paths: N files; one may be there several times.
+        paths: N files, not necessarily unique.
         keys: of each file, equal only if the pixels are.
     """
 
@@ -38,16 +38,16 @@ class IdentifiedImages:
 
     @property
     def digest(self) -> str:
-        """Of the keys in their order."""
+        """Digest of the keys in their order."""
         return hashlib.sha256("\n".join(self.keys).encode()).hexdigest()
 
     def together_with(self, others: IdentifiedImages) -> IdentifiedImages:
-        """The images of both, each key once."""
+        """Return the images of both, each key once."""
         files = dict(zip(self.keys + others.keys, self.paths + others.paths, strict=True))
         return IdentifiedImages(list(files.values()), list(files))
 
     def positions_in(self, others: IdentifiedImages) -> np.ndarray:
-        """Where the images are among others, which contain them all, each once: int [N]."""
+        """Return positions int [N] among others, which contain all the images, each once."""
         position_of = {key: position for position, key in enumerate(others.keys)}
         return np.array([position_of[key] for key in self.keys], dtype=int)
 
@@ -56,11 +56,7 @@ NO_IMAGES = IdentifiedImages([], [])
 
 
 def identify_images(paths: Sequence[ImagePath], reporter: Reporter) -> IdentifiedImages:
-    """Takes the digests of image files.
-
-    Args:
-        paths: at least one file.
-        reporter: where progress goes.
+    """Compute the digests of at least one image file.
 
     Raises:
         ArtstyleError: if there are none, or one cannot be opened.
@@ -74,13 +70,13 @@ def identify_images(paths: Sequence[ImagePath], reporter: Reporter) -> Identifie
     files = [Path(path) for path in paths]
     digests = map_in_threads(_digest_of_image, files, num_threads=_HASHING_THREADS)
     tracked = reporter.track(
-        digests, total=len(files), description="Looking at the images", unit="images"
+        digests, total=len(files), description="Reading digests of images", unit="images"
     )
     return IdentifiedImages(files, [f"{digest}/plain" for digest in tracked])
 
 
 class ImageReader:
-    """Reads images for the network, as preparation and training would have shown them.
+    """Reads images for the network, with the preprocessing of preparation and training.
 
     Args:
         images: each file once.
@@ -102,7 +98,7 @@ class ImageReader:
         self._loader = _loader(image_size_px, aspect, max_side_px)
 
     def batches(self, positions: np.ndarray) -> Iterator[np.ndarray]:
-        """Positions int [M] -> float32 [B, S, S, 3], together M images.
+        """Yield float32 [B, S, S, 3], together the M images at positions int [M].
 
         Raises:
             ArtstyleError: if a file cannot be read, or has changed since it was identified.
@@ -125,12 +121,12 @@ class ImageReader:
 
     def _load(self, paths: Sequence[Path]) -> list[np.ndarray | UnreadableImageError]:
         loaded = self._loader.load(paths)
-        for path in paths:  # else its features would be kept under the digest of the old file
+        for path in paths:  # else its features would be stored under the digest of the old file
             if not self._key_of[path].startswith(_digest_of_image(path)):
                 raise ArtstyleError(
-                    "An image has changed while it was read",
+                    "An image changed while it was read",
                     received=path,
-                    fix="call again when nobody writes to it any more",
+                    fix="call again when the file is not written to any more",
                 )
         return loaded
 
@@ -152,6 +148,6 @@ def _digest_of_image(file: Path) -> str:
 
 
 def file_digest(file: Path) -> str:
-    """SHA-256 of a file, in hex."""
+    """Return SHA-256 of a file, in hex."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""trunk-cache: what is kept of frozen blocks, shown or cleared."""
+"""trunk-cache: list the stored activations of frozen blocks, or clear them."""
 
 from __future__ import annotations
 
@@ -22,35 +22,22 @@ from artstyle_tf.trunk_cache.settings import TrunkCacheExperiment
 
 
 def run(config: TrunkCacheExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Lists the cache and removes what is to be cleared."""
+    """List the cache and remove the tables to clear."""
     del invocation
-    folder = trunk_cache_folder(config.outputs, config.folder)
-    tables = stored_tables(folder)
-    to_clear = _tables_to_clear(config, tables)
+    folder, tables, to_clear = _read(config)
     for table in to_clear:
         remove_table(table)
     return _describe(folder, tables, to_clear)
 
 
 def plan(config: TrunkCacheExperiment, invocation: Invocation) -> dict[str, Any]:
-    """Says what `run` would remove."""
+    """Return what `run` would remove."""
     del invocation
-    folder = trunk_cache_folder(config.outputs, config.folder)
-    tables = stored_tables(folder)
-    return {"dry_run": True, **_describe(folder, tables, _tables_to_clear(config, tables))}
+    return {"dry_run": True, **_describe(*_read(config))}
 
 
 def summarize(result: dict[str, Any]) -> str:
-    """The result as text."""
-    return _in_words(result, removed="Removed")
-
-
-def summarize_plan(plan: dict[str, Any]) -> str:
-    """What `run` would do as text."""
-    return _in_words(plan, removed="Would remove")
-
-
-def _in_words(result: dict[str, Any], *, removed: str) -> str:
+    """Return the result of `run` or `plan` as text."""
     if not result["tables"]:
         return f"{result['folder']} is empty"
     listed = pd.DataFrame(result["tables"])
@@ -62,8 +49,19 @@ def _in_words(result: dict[str, Any], *, removed: str) -> str:
         f"{format_bytes(sizes.sum())} in {result['folder']}",
     ]
     if result["cleared"]:
+        removed = "Would remove" if result.get("dry_run") else "Removed"
         lines.append(f"{removed}: {', '.join(result['cleared'])}")
     return "\n".join(lines)
+
+
+summarize_plan = summarize
+
+
+def _read(config: TrunkCacheExperiment) -> tuple[Path, list[StoredTable], list[StoredTable]]:
+    """Return the folder, its tables, and those to clear."""
+    folder = trunk_cache_folder(config.outputs, config.folder)
+    tables = stored_tables(folder)
+    return folder, tables, _tables_to_clear(config, tables)
 
 
 def _tables_to_clear(config: TrunkCacheExperiment, tables: list[StoredTable]) -> list[StoredTable]:

@@ -1,4 +1,4 @@
-"""A network that OpenVINO has read, run on batches of any size."""
+"""A network compiled by OpenVINO, run on batches of any size."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _CALLERS = 2
 
 
 class OpenVinoRunner:
-    """Compiles a network for this processor.
+    """A network compiled for this processor.
 
     Args:
-        model: that `openvino.Core.read_model` has read; one input [B, S, S, 3].
+        model: from `openvino.Core.read_model`; one input [B, S, S, 3].
         precision: a processor that has no bfloat16 computes in float32.
     """
 
@@ -44,7 +44,7 @@ class OpenVinoRunner:
             self._idle.put(requests)
 
     def run(self, images: np.ndarray) -> list[np.ndarray]:
-        """Computes a batch. If two threads do so, no core waits for the end of a batch.
+        """Compute a batch. If two threads do so, no core waits for the end of a batch.
 
         Args:
             images: float32 [B, S, S, 3].
@@ -71,11 +71,11 @@ class OpenVinoRunner:
 
 
 def import_openvino() -> Any:
-    """OpenVINO without its telemetry.
+    """Import OpenVINO without its telemetry.
 
     With the package `openvino_telemetry`, which is installed along with it, every import and
-    every conversion is reported over the network unasked, from a forked process. Where that
-    package cannot be imported, OpenVINO does nothing in its place.
+    every conversion is reported over the network without consent, from a forked process. Where
+    that package cannot be imported, OpenVINO does without it.
     """
     sys.modules.setdefault("openvino_telemetry", None)  # pyright: ignore[reportArgumentType]
     import openvino  # pyright: ignore[reportMissingImports]
@@ -84,7 +84,7 @@ def import_openvino() -> Any:
 
 
 def _keep_rows(request: Any, destination: tuple[list[np.ndarray], int]) -> None:
-    """Copies what a request has computed to its place, without the rows that filled it up."""
+    """Copy the computed rows to their destination, without the padding of a small batch."""
     outputs, start = destination
     for output, tensor in zip(outputs, request.output_tensors, strict=True):
         rows = output[start : start + _IMAGES_AT_A_TIME]

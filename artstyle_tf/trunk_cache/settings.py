@@ -10,10 +10,10 @@ from artstyle_tf.config.base import (
 )
 
 CacheMode = Literal["auto", "always", "never"]
-"""Whether activations are kept: where possible and cheaper, or else an error, or not at all."""
+"""Cache activations where possible and cheaper; or raise an error if impossible; or never."""
 
 AUTOMATIC_RUNTIMES: tuple[str, ...] = ("openvino", "compiled")
-"""What `runtime: auto` tries, the fastest first; Keras computes if none of them does. The tests
+"""Runtimes that `runtime: auto` tries, the fastest first; Keras if none of them works. The tests
 empty it in one place, so that the trunks of hundreds of tiny trainings are not compiled."""
 
 
@@ -40,7 +40,7 @@ class TrunkCacheConfig(Schema):
         dtype: data type of training activations; those of validation and test images are float32.
         folder: folder of the cache; null for trunk_cache in the outputs.
         size_limit_gb: the least recently used rows are removed above it.
-        runtime: what computes the activations; auto takes OpenVINO where it is installed and agrees
+        runtime: runtime of the forward passes; auto takes OpenVINO where it is installed and agrees
             with Keras.
     """
 

@@ -32,7 +32,7 @@ from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.system.progress import SILENT, Reporter
 from artstyle_tf.training.activation_plan import ActivationPlan, ActivationRequest
 from artstyle_tf.training.cached_inputs import CachedInputs
-from artstyle_tf.training.kinds import build_and_open, check_network
+from artstyle_tf.training.job import build_network, open_training
 from artstyle_tf.trunk_cache.cache_decision import CacheImpossibleError
 from artstyle_tf.tuning.settings import ObjectiveConfig
 from artstyle_tf.tuning.trial_life import TrialLink
@@ -89,7 +89,7 @@ def check_study(
         rows = rows_before_preparation(table, _folding(config))
         _check_folds(config, rows, objective, index.class_names)
         warn_about_turned(table[table["split"] != "test"], reporter)
-    check_network(config, num_classes=len(index.class_names))
+    build_network(config, num_classes=len(index.class_names))
 
 
 def _check_folds(
@@ -164,7 +164,7 @@ def _open(
 ) -> CachedInputs | None:
     mode = config.training.trunk_cache.mode
     try:
-        training = build_and_open(
+        training = open_training(
             config,
             images.prepared,
             images.class_names,

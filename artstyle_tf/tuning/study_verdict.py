@@ -86,7 +86,7 @@ def choose_by_confirmation(
     if others:
         lead = compare_recipes(labels, winner, others[0], num_classes=num_classes)
         verdicts.append(verdict(lead, [winner.name, others[0].name]))
-        if not lead.can_be_told_apart:
+        if not lead.is_significant:
             warnings.append(
                 f"The lead of {winner.name} is inside the noise: {verdicts[-1]}. Any of the trials "
                 "that were trained again would do"

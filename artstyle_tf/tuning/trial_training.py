@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 
 from artstyle_tf.config.experiment import TrainingExperiment
@@ -16,9 +17,7 @@ from artstyle_tf.evaluation.fold_training import train_fold
 from artstyle_tf.metrics.classification import classification_summary
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.system.invocation import Invocation
-from artstyle_tf.training.callbacks.report_score import ReportScore
-from artstyle_tf.training.job import train_network
-from artstyle_tf.training.kinds import build_and_open
+from artstyle_tf.training.job import open_training
 from artstyle_tf.tuning.settings import ObjectiveConfig
 from artstyle_tf.tuning.study_images import images_of_folds
 from artstyle_tf.tuning.trial_life import TrialLink
@@ -72,10 +71,14 @@ def _validate(
 
     It is the training of a run, without what only the outputs of a run need.
     """
-    training = build_and_open(
+    training = open_training(
         config, images.prepared, images.class_names, Invocation(), with_test=False
     )
-    trainer = train_network(training, run, score_only=True, further_callbacks=[ReportScore(report)])
+    # An exception of `report` ends the training. Epochs count from 1, through all phases.
+    reporting = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: report(epoch + 1, float(logs["val_macro_f1"]))
+    )
+    trainer = training.train(run, score_only=True, further_callbacks=[reporting])
     predictions = np.empty(0, int)
     if with_predictions:
         predictions = training.probabilities("val", 1.0).argmax(axis=1)

@@ -18,7 +18,7 @@ from artstyle_tf.analysis.classifiers import (
 )
 from artstyle_tf.analysis.feature_classifiers import search_classifier
 from artstyle_tf.analysis.group_scaler import GroupScaler
-from artstyle_tf.heads.feature_scales import feature_scales
+from artstyle_tf.heads.closed_form import feature_scales
 from artstyle_tf.models.features import FeatureGroup
 from artstyle_tf.system.errors import ArtstyleError
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from artstyle_tf.analysis.depth_ablation import depth_losses, leave_depths_out
-from artstyle_tf.heads.ridge import fit_ridge_probe
+from artstyle_tf.heads.closed_form import fit_ridge_probe
 from artstyle_tf.images.splits.folds import assign_folds
 from artstyle_tf.metrics.classification import classification_summary
 from artstyle_tf.models.features import FeatureGroup
@@ -56,8 +56,8 @@ def test_information_of_two_depths_is_missed_without_neither(table):
 def test_intervals_show_which_depth_is_needed(table):
     losses = depth_losses(table)
     assert list(losses) == ["top", "block1a", "block2b"]
-    assert losses["block1a"].can_be_told_apart
-    assert not losses["top"].can_be_told_apart
+    assert losses["block1a"].is_significant
+    assert not losses["top"].is_significant
     for loss in losses.values():
         assert loss.interval[0] <= loss.difference <= loss.interval[1]
 

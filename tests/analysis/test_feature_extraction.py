@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from artstyle_tf.analysis.feature_extraction import build_feature_network
-from artstyle_tf.models.classifier import build_classifier
-from artstyle_tf.models.embedding_model import build_embedding_model
 from artstyle_tf.models.features import build_style_features
+from artstyle_tf.models.network import build_classifier, build_embedding_model
 from artstyle_tf.system.errors import ArtstyleError
 
 

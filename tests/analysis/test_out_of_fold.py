@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from artstyle_tf.analysis.out_of_fold import most_ambiguous, most_typical, out_of_fold_probabilities
-from artstyle_tf.heads.logistic import fit_linear_probe
+from artstyle_tf.heads.closed_form import fit_linear_probe
 
 
 def blobs():

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from artstyle_tf.models.classifier import build_classifier
+from artstyle_tf.models.network import build_classifier
 from artstyle_tf.models.splitting import build_trunk
 from artstyle_tf.trunk_cache.frozen_graph import freeze
 

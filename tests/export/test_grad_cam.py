@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from artstyle_tf.models.backbones import build_backbone
-from artstyle_tf.models.classifier import build_classifier
 from artstyle_tf.models.features import build_style_features
+from artstyle_tf.models.network import build_classifier
 from artstyle_tf.plots.heat_overlay import overlay_heat
 from artstyle_tf.prediction.grad_cam import GradCam
 

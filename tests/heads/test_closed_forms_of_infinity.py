@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from artstyle_tf.heads.logistic import fit_linear_probe
+from artstyle_tf.heads.closed_form import fit_linear_probe, fit_ridge_probe
 from artstyle_tf.heads.projection_init import fit_projection
-from artstyle_tf.heads.ridge import fit_ridge_probe
 from artstyle_tf.heads.ridge_choice import choose_ridge
 from artstyle_tf.metrics.calibration import fit_temperature
 from artstyle_tf.system.finite_numbers import NotFiniteError

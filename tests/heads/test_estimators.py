@@ -13,9 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from artstyle_tf.heads import estimators
+from artstyle_tf.heads.closed_form import fit_linear_probe, fit_ridge_probe
 from artstyle_tf.heads.estimators import LogisticHead, MeanHead, RidgeHead
-from artstyle_tf.heads.logistic import fit_linear_probe
-from artstyle_tf.heads.ridge import fit_ridge_probe
 from artstyle_tf.heads.ridge_choice import ALPHAS, choose_ridge
 from artstyle_tf.models.features import FeatureGroup
 from artstyle_tf.system.errors import ArtstyleError
@@ -90,7 +89,7 @@ def test_groups_keep_twins_in_one_fold(monkeypatch):
     np.testing.assert_array_equal(seen[1], np.arange(60))
 
 
-def test_what_scikit_learn_does_with_estimators():
+def test_they_work_in_scikit_learn_tools():
     features, labels = blobs()
     styles = STYLES[labels]
     assert clone(MeanHead(alpha=3.0, C=1.0)).get_params() == {

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from artstyle_tf.heads.feature_scales import feature_scales
+from artstyle_tf.heads.closed_form import feature_scales
 from artstyle_tf.models.features import FeatureGroup
 
 
@@ -28,7 +28,7 @@ def test_without_groups_each_feature_has_its_scale():
 
 
 @pytest.mark.parametrize("has_one_scale", [True, False])
-def test_what_does_not_vary_stays_as_it_is(has_one_scale):
+def test_constant_features_stay_as_they_are(has_one_scale):
     groups = [FeatureGroup(1, has_one_scale), FeatureGroup(2, has_one_scale)]
     np.testing.assert_array_equal(feature_scales(np.full((9, 3), 7.0), groups), 1.0)
 

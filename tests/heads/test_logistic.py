@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from artstyle_tf.heads.logistic import fit_linear_probe
+from artstyle_tf.heads.closed_form import fit_linear_probe
 from artstyle_tf.models.features import FeatureGroup
 
 
@@ -42,7 +42,7 @@ def test_the_folded_head_gives_the_probabilities_of_scaler_and_regression(num_cl
     np.testing.assert_allclose(probabilities, expected, atol=1e-3)
 
 
-def test_a_dead_feature_stays_dead():
+def test_a_constant_feature_has_no_effect():
     features, labels = blobs(3)
     features[:, 2] = 7.0
     kernel, bias = fit_linear_probe(features, labels, num_classes=3, C=1.0, balanced=False)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from artstyle_tf.heads.logistic import fit_linear_probe
+from artstyle_tf.heads.closed_form import fit_linear_probe
 from artstyle_tf.heads.projection_init import fit_projection
 from artstyle_tf.metrics.neighbors import knn_probabilities, nearest_neighbors
 
@@ -31,11 +31,11 @@ def knn_accuracy(kernel, bias):
         rows = features @ kernel + bias
         embedded.append(rows / np.linalg.norm(rows, axis=1, keepdims=True))
     found = nearest_neighbors(embedded[1], embedded[0], num_neighbors=5)
-    said = knn_probabilities(found, train[1], num_classes=4).argmax(axis=1)
-    return (said == test[1]).mean()
+    predicted = knn_probabilities(found, train[1], num_classes=4).argmax(axis=1)
+    return (predicted == test[1]).mean()
 
 
-def test_neighbors_tell_classes_apart_before_anything_is_learned():
+def test_neighbors_separate_classes_before_any_training():
     kernel, bias = project(*some_features(200, 1))
     random = np.random.default_rng(0).normal(size=(20, 12))
     assert kernel.shape == (20, 12)
@@ -44,7 +44,7 @@ def test_neighbors_tell_classes_apart_before_anything_is_learned():
     assert knn_accuracy(random, np.zeros(12)) < 0.6
 
 
-def test_both_blocks_have_the_lengths_that_were_asked_for():
+def test_both_blocks_have_the_configured_lengths():
     features, labels = some_features(200, 1)
     kernel, bias = project(features, labels, pca_fraction=0.25)
     rows = features @ kernel + bias

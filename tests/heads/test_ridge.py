@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from artstyle_tf.heads import ridge as ridge_probe
-from artstyle_tf.heads.ridge import fit_ridge_probe
+from artstyle_tf.heads import closed_form
+from artstyle_tf.heads.closed_form import fit_ridge_probe
 from artstyle_tf.models.features import FeatureGroup
 
 
@@ -37,9 +37,9 @@ def test_it_is_the_ridge_regression_of_scikit_learn(features, balanced):
 def test_the_temperature_is_that_of_images_left_out_one_by_one(features, monkeypatch):
     points, labels = blobs(features=features)
     seen = []
-    fit = ridge_probe.fit_temperature
+    fit = closed_form.fit_temperature
     monkeypatch.setattr(
-        ridge_probe, "fit_temperature", lambda *args: seen.append(args[0]) or fit(*args)
+        closed_form, "fit_temperature", lambda *args: seen.append(args[0]) or fit(*args)
     )
     fit_ridge_probe(points, labels, num_classes=4, alpha=0.7, balanced=False)
     scaled = points / (points.std(axis=0) * np.sqrt(features))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from artstyle_tf.heads.ridge import fit_ridge_probe
+from artstyle_tf.heads.closed_form import fit_ridge_probe
 from artstyle_tf.heads.ridge_choice import ALPHAS, choose_ridge
 from artstyle_tf.models.features import FeatureGroup
 
@@ -11,7 +11,7 @@ _CLASSES, _ARTISTS, _EACH = 3, 8, 6
 
 
 def artists(*, features, spread, seed=0):
-    """Images of a class differ by artist more than by chance: `spread` says how much more."""
+    """Images of a class differ by artist more than by chance: `spread` is how much more."""
     generator = np.random.default_rng(seed)
     clusters = np.repeat(np.arange(_CLASSES * _ARTISTS), _EACH)
     labels = clusters // _ARTISTS
@@ -46,8 +46,8 @@ def test_scores_are_those_of_probes_fitted_without_the_fold(features, monkeypatc
     assert choice.scores[choice.alpha] == max(choice.scores.values())
 
 
-def test_images_by_the_same_artist_are_not_asked_about_each_other():
-    """Whoever is judged by images of artists that he knows thinks too well of himself."""
+def test_images_by_the_same_artist_are_in_one_fold():
+    """Scores on images of artists in the training folds are too high."""
     points, labels, clusters = artists(features=60, spread=2.0)
     alone = np.arange(len(labels))
     settings = {"num_classes": _CLASSES, "balanced": True}
@@ -56,7 +56,7 @@ def test_images_by_the_same_artist_are_not_asked_about_each_other():
     assert max(known.scores.values()) > max(new.scores.values()) + 0.2
 
 
-def test_noise_asks_for_a_smooth_fit_and_ties_go_to_the_smoother():
+def test_noise_needs_a_smooth_fit_and_ties_go_to_the_smoother():
     generator = np.random.default_rng(1)
     labels = np.repeat([0, 1], 20)
     points = labels[:, None] * 10.0 + generator.normal(0, 0.1, (40, 2))

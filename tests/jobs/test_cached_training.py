@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from artstyle_tf.cli.main import main
-from artstyle_tf.training.callbacks.history_log import HistoryLog
+from artstyle_tf.training.callbacks.epoch_logs import HistoryLog
 
 CONFIG = """
 report: false
@@ -184,7 +184,7 @@ def test_the_second_run_finds_everything_there(train):
     assert "forward passes through the frozen blocks instead of" in first["heard"]
     assert "Frozen blocks on" in first["heard"]
     second = train("second", *options, "model.dropout=0")
-    assert "everything it needs is there already" in second["heard"]
+    assert "everything is cached already" in second["heard"]
     assert "Frozen blocks on" not in second["heard"]
     environment = json.loads((Path(second["run"]) / "environment.json").read_text())
     assert environment["trunk_cache"] == second["trunk_cache"]
@@ -198,7 +198,7 @@ def test_the_second_run_finds_everything_there(train):
         *(  # of the same decision, whose reasons tests/trunk_cache/test_cache_decision.py has
             pytest.param(overrides, reason, marks=pytest.mark.reliability)
             for overrides, reason in (
-                (["training.batch_norm=trained"], "BatchNormalization is to learn"),
+                (["training.batch_norm=trained"], "BatchNormalization is trained"),
                 ([phases("all")], "no phase leaves blocks frozen"),
                 (["data.views.num_views=99"], "it would take"),
             )

@@ -150,6 +150,6 @@ def test_few_validation_images_make_no_threshold_and_no_verdict(workplace):
     assert "are too few to claim" in found["calibration"]["reason"]
     baseline = found["baseline"]["test"]
     assert baseline["outcome"] == "same"
-    assert "there are too few images to tell" in baseline["verdict"]
+    assert "there are too few images for a verdict" in baseline["verdict"]
     low, high = baseline["trained_against_baseline"]["interval"]
     assert low < high

@@ -254,7 +254,7 @@ def test_a_second_run_of_the_same_name_needs_to_be_asked_for(trained, capsys):
 def test_an_interrupted_run_resumes_to_the_result_of_an_uninterrupted_one(
     trained, capsys, monkeypatch
 ):
-    from artstyle_tf.training.callbacks.history_log import HistoryLog
+    from artstyle_tf.training.callbacks.epoch_logs import HistoryLog
 
     on_epoch_end = HistoryLog.on_epoch_end
 

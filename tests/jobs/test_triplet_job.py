@@ -160,7 +160,7 @@ def test_the_same_seed_gives_the_same_scores(trained, capsys):
 
 
 def test_an_interrupted_run_resumes_to_the_same_result(trained, capsys, monkeypatch):
-    from artstyle_tf.training.callbacks.history_log import HistoryLog
+    from artstyle_tf.training.callbacks.epoch_logs import HistoryLog
 
     on_epoch_end = HistoryLog.on_epoch_end
 

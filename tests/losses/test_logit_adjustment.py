@@ -61,7 +61,7 @@ def test_huge_logits_stay_finite():
     assert np.isfinite(float(loss(np.array([1]), logits)))
 
 
-def test_labels_may_be_a_column_and_weights_are_honoured():
+def test_labels_may_be_a_column_and_weights_count():
     logits = np.array([[1, 2, 3], [0, -1, 4]], "float32")
     loss = LogitAdjustedCrossEntropy(COUNTS)
     flat = float(loss(np.array([0, 2]), logits))
@@ -105,7 +105,7 @@ def test_without_adjustment_it_is_the_cross_entropy_of_keras():
     np.testing.assert_allclose(ours(labels, logits), smoothed(one_hot, logits), rtol=1e-5)
 
 
-def test_two_classes_as_the_paper_writes_it():
+def test_two_classes_as_in_the_paper():
     loss = LogitAdjustedCrossEntropy([900, 100], tau=1.5)
     expected = math.log1p((900 / 100) ** 1.5 * math.exp(0.3 - 1.1))
     assert float(loss(np.array([1]), np.array([[0.3, 1.1]], "float32"))) == pytest.approx(expected)
@@ -145,7 +145,7 @@ def gradient(loss, labels, logits):
     return slopes
 
 
-def test_rare_classes_pull_harder():
+def test_rare_classes_have_larger_gradients():
     logits = np.zeros((1, 4), "float32")
     loss = LogitAdjustedCrossEntropy(UNEVEN_COUNTS)
     frequent = gradient(loss, np.array([0]), logits)[0, 0]
@@ -156,7 +156,7 @@ def test_rare_classes_pull_harder():
 
 
 @pytest.mark.parametrize("tau", [0.0, 0.5, 1.0])
-def test_it_balances_a_classifier_that_sees_nothing(tau):
+def test_it_balances_a_classifier_without_information(tau):
     """Without features the best logits of all images are (1 - tau) log priors: even for tau 1."""
     labels = np.repeat(np.arange(4), UNEVEN_COUNTS)
     loss = LogitAdjustedCrossEntropy(UNEVEN_COUNTS, tau=tau)
@@ -203,7 +203,7 @@ def test_bad_arguments_are_refused():
         LogitAdjustedCrossEntropy([1, 2, 3])(labels, logits)
 
 
-def test_a_class_without_images_is_no_matter_without_adjustment():
+def test_a_class_without_images_is_allowed_without_adjustment():
     labels, logits = random_batch()
     plain = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, logits)
     ours = LogitAdjustedCrossEntropy([3, 0, 5, 1], tau=0.0)(labels, logits)

@@ -18,9 +18,12 @@ import pytest
 import tensorflow as tf
 from patience import HUNG_SECONDS
 
-from artstyle_tf.losses.registry import build_metric_loss
 from artstyle_tf.losses.settings import METRIC_LOSSES, MetricLossConfig
-from artstyle_tf.losses.triplet import batch_hard_triplet_loss, semi_hard_triplet_loss
+from artstyle_tf.losses.triplet_losses import (
+    BatchHardTripletLoss,
+    SemiHardTripletLoss,
+    build_metric_loss,
+)
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "triplets.json").read_text())
 NAMES_IN_ADDONS = {"l2": "L2", "squared_l2": "squared-L2", "cosine": "angular"}
@@ -74,7 +77,7 @@ def assert_equal(ours, theirs):
 def test_semi_hard_equals_tensorflow_addons(addons, distance, seed):
     labels, embeddings = some_batch(seed)
     ours = value_and_gradient(
-        lambda rows: semi_hard_triplet_loss(labels, rows, margin=1.0, distance=distance),
+        lambda rows: SemiHardTripletLoss(margin=1.0, distance=distance).call(labels, rows),
         embeddings,
     )
     theirs = value_and_gradient(
@@ -92,7 +95,7 @@ def test_semi_hard_equals_tensorflow_addons(addons, distance, seed):
 def test_batch_hard_equals_tensorflow_addons(addons, distance, margin, seed):
     labels, embeddings = some_batch(seed)
     ours = value_and_gradient(
-        lambda rows: batch_hard_triplet_loss(labels, rows, margin=margin, distance=distance),
+        lambda rows: BatchHardTripletLoss(margin=margin, distance=distance).call(labels, rows),
         embeddings,
     )
     theirs = value_and_gradient(
@@ -112,15 +115,15 @@ def test_where_ours_is_safer_than_tensorflow_addons(addons):
     """Three differences that are meant; each is a trap in training."""
     rows = np.eye(3, dtype=np.float32)
     assert np.isnan(addons.triplet_semihard_loss([0, 1, 2], rows))
-    assert float(semi_hard_triplet_loss([0, 1, 2], rows)) == 0.0
+    assert float(SemiHardTripletLoss().call([0, 1, 2], rows)) == 0.0
     # Anchors without a positive: max(0, margin - d_an) there, left out here.
     lone = addons.triplet_hard_loss([0, 0, 1], rows, margin=2.0)
     assert float(lone) != pytest.approx(2.0)
-    assert float(batch_hard_triplet_loss([0, 0, 1], rows, margin=2.0)) == pytest.approx(2.0)
+    assert float(BatchHardTripletLoss(margin=2.0).call([0, 0, 1], rows)) == pytest.approx(2.0)
     # log1p(exp(x)) overflows.
     far = np.array([[0.0], [200.0], [1.0], [1.0]], np.float32)
     assert np.isinf(addons.triplet_hard_loss([0, 0, 1, 1], far, soft=True))
-    assert np.isfinite(float(batch_hard_triplet_loss([0, 0, 1, 1], far, margin=None)))
+    assert np.isfinite(float(BatchHardTripletLoss(margin=None).call([0, 0, 1, 1], far)))
 
 
 @pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: case["name"])
@@ -143,8 +146,8 @@ def test_numbers_of_pytorch_metric_learning(case, name, theirs):
 PROGRAM = """
     import json, os, sys
     import jax, numpy as np
-    from artstyle_tf.losses.registry import build_metric_loss
     from artstyle_tf.losses.settings import METRIC_LOSSES, MetricLossConfig
+    from artstyle_tf.losses.triplet_losses import build_metric_loss
     assert os.environ["KERAS_BACKEND"] == "jax"
     generator = np.random.default_rng(0)
     labels, rows = np.arange(12) % 3, generator.normal(size=(12, 5)).astype(np.float32)
@@ -167,17 +170,17 @@ PROGRAM = """
 def test_jax_gives_the_same_values_and_gradients():
     if importlib.util.find_spec("jax") is None:
         pytest.skip("JAX is not installed; `make test` installs it")
-    answer = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(PROGRAM)],
         env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
         capture_output=True,
         text=True,
         timeout=HUNG_SECONDS,
     )
-    assert answer.returncode == 0, answer.stderr
+    assert process.returncode == 0, process.stderr
     generator = np.random.default_rng(0)
     labels, rows = np.arange(12) % 3, generator.normal(size=(12, 5)).astype(np.float32)
-    results = json.loads(answer.stdout.splitlines()[-1])
+    results = json.loads(process.stdout.splitlines()[-1])
     assert {key.split()[0] for key in results} == set(METRIC_LOSSES)
     for key, (value, gradient) in results.items():
         name, margin, distance = key.split()

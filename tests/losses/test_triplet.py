@@ -11,21 +11,21 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from artstyle_tf.losses.distances import DISTANCES, pairwise_distances
-from artstyle_tf.losses.registry import build_metric_loss
 from artstyle_tf.losses.settings import METRIC_LOSSES, MetricLossConfig
 from artstyle_tf.losses.supervised_contrastive import SupervisedContrastiveLoss
-from artstyle_tf.losses.triplet import (
-    batch_all_triplet_loss,
-    batch_hard_triplet_loss,
-    semi_hard_triplet_loss,
+from artstyle_tf.losses.triplet_losses import (
+    BatchAllTripletLoss,
+    BatchHardTripletLoss,
+    BatchLoss,
+    SemiHardTripletLoss,
+    build_metric_loss,
 )
-from artstyle_tf.losses.triplet_losses import BatchAllTripletLoss, BatchLoss, SemiHardTripletLoss
 from artstyle_tf.training.settings import MetricPhaseConfig
 
 TRIPLET_LOSSES = {
-    "semi_hard": semi_hard_triplet_loss,
-    "batch_hard": batch_hard_triplet_loss,
-    "batch_all": batch_all_triplet_loss,
+    "semi_hard": SemiHardTripletLoss,
+    "batch_hard": BatchHardTripletLoss,
+    "batch_all": BatchAllTripletLoss,
 }
 MARGINS = [0.2, 1.0, None]
 
@@ -96,7 +96,7 @@ def value_and_gradient(loss, labels, embeddings):
 def test_values_are_those_of_naive_loops(name, margin, distance, size, num_classes, seed):
     labels, embeddings = some_batch(size, num_classes, seed=seed)
     expected = naive_loss(name, labels, embeddings.astype(np.float64), margin, distance)
-    loss = TRIPLET_LOSSES[name](labels, embeddings, margin=margin, distance=distance)
+    loss = TRIPLET_LOSSES[name](margin=margin, distance=distance).call(labels, embeddings)
     assert float(loss) == pytest.approx(expected, abs=2e-6)
 
 
@@ -108,7 +108,7 @@ def test_gradients_are_the_slopes_of_naive_loops(name, margin, distance):
     embeddings = embeddings * 1.3  # off the sphere, where lengths matter too
 
     def loss(labels, rows):
-        return TRIPLET_LOSSES[name](labels, rows, margin=margin, distance=distance)
+        return TRIPLET_LOSSES[name](margin=margin, distance=distance).call(labels, rows)
 
     _, gradient = value_and_gradient(loss, labels, embeddings)
     exact, step = embeddings.astype(np.float64), 1e-6
@@ -177,7 +177,7 @@ def test_classes_farther_apart_than_the_margin_cost_nothing(name):
     labels = np.repeat([0, 1, 2], 3)
     embeddings = np.eye(3, dtype=np.float32)[labels]
     value, gradient = value_and_gradient(
-        lambda y, x: TRIPLET_LOSSES[name](y, x, margin=1.0), labels, embeddings
+        lambda y, x: TRIPLET_LOSSES[name](margin=1.0).call(y, x), labels, embeddings
     )
     assert value == 0.0
     np.testing.assert_array_equal(gradient, 0.0)
@@ -187,14 +187,14 @@ def test_classes_farther_apart_than_the_margin_cost_nothing(name):
 def test_a_collapsed_embedding_costs_the_margin(name):
     """What the collapse guard goes by."""
     labels, embeddings = np.repeat([0, 1], 4), np.ones((8, 3), np.float32)
-    assert float(TRIPLET_LOSSES[name](labels, embeddings, margin=0.25)) == pytest.approx(0.25)
+    assert float(TRIPLET_LOSSES[name](margin=0.25).call(labels, embeddings)) == pytest.approx(0.25)
 
 
 def test_semi_hard_means_strictly_farther():
     """The positive at 1; negatives at 1, at 1.5 and at 0.2: the one at 1.5 is chosen."""
     embeddings = np.array([[0.0], [1.0], [-1.0], [-1.5], [0.2]], np.float32)
     labels = np.array([0, 0, 1, 2, 3])
-    value = float(semi_hard_triplet_loss(labels, embeddings, margin=1.0))
+    value = float(SemiHardTripletLoss(margin=1.0).call(labels, embeddings))
     # Anchor 0: 1 + 1 - 1.5. Anchor 1: its positive at 1, negatives at 2, 2.5, 0.8: 1 + 1 - 2.
     assert value == pytest.approx((0.5 + 0.0) / 2)
 
@@ -210,8 +210,8 @@ def test_distances_are_symmetric_with_a_diagonal_of_zeros(distance):
 
 def test_half_precision_is_computed_in_float32():
     labels, embeddings = some_batch(12, 3)
-    full = semi_hard_triplet_loss(labels, embeddings.astype(np.float16).astype(np.float32))
-    half = semi_hard_triplet_loss(labels, tf.constant(embeddings.astype(np.float16)))
+    full = SemiHardTripletLoss().call(labels, embeddings.astype(np.float16).astype(np.float32))
+    half = SemiHardTripletLoss().call(labels, tf.constant(embeddings.astype(np.float16)))
     assert half.dtype == tf.float32
     assert float(half) == float(full)
 

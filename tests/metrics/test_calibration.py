@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from artstyle_tf.metrics.answer_threshold import (
-    fewest_answers,
+from artstyle_tf.metrics.acceptance_threshold import (
+    min_accepted,
     risk_coverage,
     threshold_for_accuracy,
 )
@@ -32,7 +32,7 @@ def some_logits(count=3000, temperature=1.0, seed=0):
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
-def test_the_temperature_that_made_the_labels_is_found(temperature):
+def test_the_temperature_that_generated_the_labels_is_found(temperature):
     logits, labels = some_logits(temperature=temperature)
     assert fit_temperature(logits, labels) == pytest.approx(temperature, rel=0.12)
 
@@ -53,7 +53,7 @@ def test_a_model_that_is_never_wrong_keeps_a_finite_temperature():
     assert 0.04 < fit_temperature(logits, np.arange(4)[::-1]) < 20.1
 
 
-def test_a_temperature_mends_the_calibration_and_changes_no_prediction():
+def test_a_temperature_improves_the_calibration_and_changes_no_prediction():
     logits, labels = some_logits(temperature=3.0)
     before, after = (probabilities_of(logits, t) for t in (1.0, fit_temperature(logits, labels)))
     np.testing.assert_array_equal(before.argmax(axis=1), after.argmax(axis=1))
@@ -100,7 +100,7 @@ def test_figures_are_those_of_loops_and_of_scikit_learn():
 
 @settings(deadline=None)
 @given(st.integers(1, 60), st.integers(0, 1000))
-def test_coverage_and_accuracy_are_those_of_answering_above_the_threshold(count, seed):
+def test_coverage_and_accuracy_are_those_of_accepting_above_the_threshold(count, seed):
     generator = np.random.default_rng(seed)
     probabilities = generator.integers(1, 5, (count, 3)).astype(float)
     probabilities /= probabilities.sum(axis=1, keepdims=True)
@@ -115,7 +115,7 @@ def test_coverage_and_accuracy_are_those_of_answering_above_the_threshold(count,
     assert curve["coverage"].iloc[-1] == 1
 
 
-def test_the_threshold_answers_as_much_as_it_can():
+def test_the_threshold_has_the_largest_coverage():
     logits, labels = some_logits()
     probabilities = probabilities_of(logits)
     threshold, coverage = threshold_for_accuracy(probabilities, labels, accuracy=0.9)
@@ -128,14 +128,14 @@ def test_the_threshold_answers_as_much_as_it_can():
     assert threshold_for_accuracy(probabilities, (labels + 1) % 4, accuracy=0.9)[1] < 0.05
 
 
-def test_an_accuracy_out_of_reach_answers_nothing():
+def test_an_accuracy_out_of_reach_accepts_nothing():
     probabilities = np.array([[0.9, 0.1], [0.8, 0.2]])
     assert threshold_for_accuracy(probabilities, np.array([1, 1]), accuracy=0.5) == (np.inf, 0.0)
 
 
 @pytest.mark.parametrize(("accuracy", "count"), [(0.95, 59), (0.9, 29), (0.99, 299), (0.5, 5)])
-def test_an_accuracy_is_claimed_from_that_many_answers_on(accuracy, count):
-    assert fewest_answers(accuracy) == count
+def test_an_accuracy_is_claimed_from_that_many_accepted_predictions_on(accuracy, count):
+    assert min_accepted(accuracy) == count
     # So many right ones in a row are rarer than 5 % if fewer are right, one less is not.
     assert accuracy**count <= 0.05 < accuracy ** (count - 1)
     for number, is_claimed in ((count - 1, False), (count, True)):
@@ -151,9 +151,9 @@ def test_an_accuracy_is_claimed_from_that_many_answers_on(accuracy, count):
     ("accuracy", "num_right", "num_wrong", "reason"),
     [
         (0.95, 20, 0, "20 validation images are too few"),
-        (1.0, 900, 0, "no number of validation images can show that 100% are right"),
-        (0.95, 0, 90, "at no confidence 0.95 of the validation images are right"),
-        (0.95, 40, 90, "right only among the 42 most confident validation images"),
+        (1.0, 900, 0, "no number of validation images can show an accuracy of 100%"),
+        (0.95, 0, 90, "no confidence reaches an accuracy of 0.95 on the validation images"),
+        (0.95, 40, 90, "reached only among the 42 most confident validation images"),
     ],
 )
 def test_without_a_threshold_there_is_a_reason(accuracy, num_right, num_wrong, reason):
@@ -190,7 +190,7 @@ def test_a_well_calibrated_model_may_have_no_error():
     assert np.mean(np.array(lows) > 0.002) <= 0.05
 
 
-def test_of_many_images_intervals_are_those_of_drawing_them_one_by_one():
+def test_with_many_images_intervals_are_those_of_a_bootstrap():
     logits, labels = some_logits(count=3000, temperature=2.0)
     probabilities = probabilities_of(logits)
     generator = np.random.default_rng(1)

@@ -18,7 +18,7 @@ LABELS = np.array([0, 0, 0, 1, 1])
 PREDICTIONS = np.array([0, 0, 1, 1, 1])
 
 
-def test_the_four_figures_by_hand():
+def test_the_four_scores_of_a_small_example():
     summary = classification_summary(LABELS, PREDICTIONS, num_classes=2)
     assert summary == {
         "macro_f1": pytest.approx((0.8 + 0.8) / 2),
@@ -75,7 +75,7 @@ def divide(numerator, denominator):
 
 
 def naive_scores(labels, predictions, number):
-    """Precision, recall and F1 of one class, counted by hand."""
+    """Precision, recall and F1 of one class, counted directly."""
     pairs = list(zip(labels, predictions, strict=True))
     hits = sum(label == prediction == number for label, prediction in pairs)
     precision = divide(hits, sum(prediction == number for _, prediction in pairs))

@@ -18,7 +18,7 @@ from artstyle_tf.metrics.comparison import (
     outcome,
     verdict,
 )
-from artstyle_tf.metrics.exact_tests import fewest_to_tell, holm_adjusted, sign_flip_exact
+from artstyle_tf.metrics.exact_tests import holm_adjusted, min_discordant, sign_flip_exact
 
 
 def some_predictions(seed, *, right=(0.8, 0.7), sizes=(30, 20, 40)):
@@ -33,7 +33,7 @@ def some_predictions(seed, *, right=(0.8, 0.7), sizes=(30, 20, 40)):
     return labels, *predictions
 
 
-def test_the_interval_is_that_of_drawing_images_in_pairs():
+def test_the_interval_is_that_of_a_paired_bootstrap():
     labels, first, second = some_predictions(0)
     ours = compare_predictions(labels, first, second, num_classes=3)
     generator = np.random.default_rng(1)
@@ -43,13 +43,14 @@ def test_the_interval_is_that_of_drawing_images_in_pairs():
             [generator.choice(m, len(m)) for m in (np.flatnonzero(labels == c) for c in range(3))]
         )
         scores = [
-            classification_summary(labels[chosen], said[chosen], num_classes=3)["macro_f1"]
-            for said in (first, second)
+            classification_summary(labels[chosen], predicted[chosen], num_classes=3)["macro_f1"]
+            for predicted in (first, second)
         ]
         drawn.append(scores[0] - scores[1])
     assert ours.interval == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])), abs=0.012)
     scores = [
-        classification_summary(labels, said, num_classes=3)["macro_f1"] for said in (first, second)
+        classification_summary(labels, predicted, num_classes=3)["macro_f1"]
+        for predicted in (first, second)
     ]
     assert ours.difference == pytest.approx(scores[0] - scores[1])
 
@@ -71,7 +72,7 @@ def test_swapping_the_models_swaps_the_signs(seed):
     )
 
 
-def test_the_same_predictions_cannot_be_told_apart():
+def test_the_same_predictions_do_not_differ():
     labels, first, _ = some_predictions(0)
     same = compare_predictions(labels, first, first, num_classes=3)
     low, high = same.interval
@@ -79,10 +80,10 @@ def test_the_same_predictions_cannot_be_told_apart():
     # As sure as the rule of three: 0 of 90 images differ.
     assert 0.02 < high < 0.05
     assert (same.difference, same.p_value, same.num_discordant) == (0.0, 1.0, 0)
-    assert not same.can_be_told_apart
+    assert not same.is_significant
 
 
-def test_pairing_is_surer_than_two_intervals():
+def test_pairing_is_more_certain_than_two_intervals():
     labels, first, second = some_predictions(2, right=(0.85, 0.75), sizes=(100, 100, 100))
     paired = compare_predictions(labels, first, second, num_classes=3)
     shuffled = np.concatenate(
@@ -93,17 +94,17 @@ def test_pairing_is_surer_than_two_intervals():
 
 
 @pytest.mark.slow
-def test_equal_models_are_told_apart_about_once_in_twenty():
+def test_equal_models_differ_significantly_about_once_in_twenty():
     apart = []
     for seed in range(300):
         labels, first, second = some_predictions(seed, right=(0.75, 0.75), sizes=(60, 50, 70))
         found = compare_predictions(labels, first, second, num_classes=3)
-        apart.append(found.can_be_told_apart)
+        apart.append(found.is_significant)
     assert 0.02 <= np.mean(apart) <= 0.09
 
 
 @pytest.mark.parametrize(("first", "second"), [(0, 0), (1, 0), (8, 2), (2, 8), (25, 25), (300, 40)])
-def test_of_single_images_the_exact_test_is_mcnemars(first, second):
+def test_for_single_images_the_exact_test_is_mcnemars(first, second):
     total = first + second
     expected = 1.0
     if total:
@@ -117,31 +118,31 @@ def test_of_single_images_the_exact_test_is_mcnemars(first, second):
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.integers(-6, 6), min_size=1, max_size=9))
-def test_of_clusters_it_counts_all_ways_of_turning_them_round(differences):
+def test_for_clusters_it_counts_all_sign_flips(differences):
     signs = np.array(list(itertools.product((1, -1), repeat=len(differences))))
     sums = np.abs(signs @ np.abs(differences))
     expected = (sums >= abs(sum(differences))).mean()
     assert sign_flip_exact(np.array(differences)) == pytest.approx(expected)
 
 
-def test_twelve_works_of_one_artist_are_one_proof():
+def test_twelve_works_of_one_artist_are_one_observation():
     labels = np.repeat([0, 1], 24)
     clusters = np.repeat(np.arange(4), 12)
     wrong = np.where(clusters == 0, 1 - labels, labels)
     single = compare_models(labels, [labels], [wrong], num_classes=2)
     whole = compare_models(labels, [labels], [wrong], num_classes=2, clusters=clusters)
-    assert single.can_be_told_apart
+    assert single.is_significant
     assert (whole.p_value, whole.num_discordant) == (1.0, 1)
-    assert "too few groups of images to tell" in verdict(whole, "AB", unit="groups of images")
+    assert "too few groups of images for a verdict" in verdict(whole, "AB", unit="groups of images")
     assert np.diff(whole.interval) > 2 * np.diff(single.interval)
 
 
-def test_fewer_than_six_images_never_tell():
-    assert fewest_to_tell(0.05) == 6
+def test_fewer_than_six_images_are_never_significant():
+    assert min_discordant(0.05) == 6
     assert 2 * 0.5**5 >= 0.05 > 2 * 0.5**6
 
 
-def test_one_image_is_no_verdict():
+def test_one_image_gives_no_verdict():
     """Of a field report: the interval was -44.4 to -44.4, and the baseline "better"."""
     labels = np.array([0, 0, 0, 0, 1, 2])
     found = compare_predictions(labels, np.array([0, 0, 0, 0, 1, 1]), labels, num_classes=3)
@@ -149,8 +150,8 @@ def test_one_image_is_no_verdict():
     assert found.interval[0] < -0.6
     assert found.interval[1] > 0.1
     assert outcome(found) == "same"
-    said = verdict(found, ["the trained model", "the baseline"])
-    assert "there are too few images to tell (the models differ on 1, at least 6" in said
+    sentence = verdict(found, ["the trained model", "the baseline"])
+    assert "there are too few images for a verdict (the models differ on 1, at least 6" in sentence
 
 
 def test_interval_and_exact_test_have_to_agree():
@@ -159,14 +160,14 @@ def test_interval_and_exact_test_have_to_agree():
     assert outcome(both) == "better"
     unsure = dataclasses.replace(both, p_value=0.2)
     assert "the exact test does not agree with the interval, p = 0.2" in verdict(unsure, "AB")
-    assert "cannot be told apart" in verdict(both, "AB", adjusted_p_value=0.06)
+    assert "do not differ significantly" in verdict(both, "AB", adjusted_p_value=0.06)
     opposite = dataclasses.replace(both, accuracy_difference=-0.04)
     assert "macro-F1 and accuracy do not agree" in verdict(opposite, "AB")
     assert outcome(dataclasses.replace(both, interval=(-0.01, 0.09))) == "same"
 
 
 def naive_holm(values):
-    """Rejects from the smallest on, for every level that could be asked for."""
+    """Rejects from the smallest on, for every level."""
     order = np.argsort(values)
     adjusted = np.empty(len(values))
     for rank, position in enumerate(order):
@@ -190,12 +191,12 @@ def test_holm_on_a_textbook_example():
 @pytest.mark.parametrize(
     ("difference", "interval", "expected"),
     [
-        (0.012, (-0.029, 0.051), "cannot be told apart: difference 1.2 points of macro-F1"),
+        (0.012, (-0.029, 0.051), "do not differ significantly: difference 1.2 points of macro-F1"),
         (0.05, (0.01, 0.09), "A is better than B by 5.0 points of macro-F1, interval 1.0 to 9.0"),
         (-0.05, (-0.09, -0.01), "B is better than A by 5.0 points of macro-F1, interval 1.0 to"),
     ],
 )
-def test_the_verdict_is_in_plain_words(difference, interval, expected):
+def test_the_verdict_is_a_sentence(difference, interval, expected):
     comparison = PairedComparison(difference, interval, 0.01, 8, difference, 5, 3)
     assert expected in verdict(comparison, ["A", "B"])
 

@@ -16,7 +16,7 @@ from artstyle_tf.metrics.embedding_health import (
 
 @pytest.fixture(params=[2**24, 50], ids=["one block", "many blocks"])
 def rows(request, monkeypatch):
-    monkeypatch.setattr(neighbors, "_MOST_PAIRS_AT_ONCE", request.param)
+    monkeypatch.setattr(neighbors, "_MAX_PAIRS_AT_ONCE", request.param)
     values = np.random.default_rng(0).normal(size=(25, 6))
     return values / np.linalg.norm(values, axis=1, keepdims=True)
 
@@ -67,7 +67,7 @@ def test_distances_within_and_between_classes(rows, monkeypatch):
     assert (len(same), len(different)) == (13 * 12 // 2 + 12 * 11 // 2, 13 * 12)
     everything = np.sort(np.concatenate([same, different]))
     np.testing.assert_allclose(everything, np.sort(pdist(rows)), atol=1e-4)
-    monkeypatch.setattr(embedding_health, "_MOST_PAIRS_IN_A_HISTOGRAM", 50)
+    monkeypatch.setattr(embedding_health, "_MAX_PAIRS_IN_A_HISTOGRAM", 50)
     few = [same_and_different_distances(rows, labels, seed=seed) for seed in (1, 1, 2)]
     assert sum(map(len, few[0])) == 45
     np.testing.assert_array_equal(few[0][0], few[1][0])

@@ -33,7 +33,7 @@ def test_it_agrees_with_scikit_learn_over_several_batches(pairs):
     assert float(metric.result()) == pytest.approx(expected, abs=1e-6)
 
 
-def test_reset_forgets_and_nothing_seen_is_zero():
+def test_reset_clears_and_no_image_gives_zero():
     metric = MacroF1(3)
     assert float(metric.result()) == 0
     metric.update_state(np.array([0, 1]), logits_for([0, 1], 3))
@@ -100,7 +100,7 @@ def test_result_is_that_of_scikit_learn(seed, size, weighted):
         assert float(metric.result()) == pytest.approx(oracle(labels, logits, weights), abs=1e-6)
 
 
-def test_batches_add_up_and_reset_forgets_them():
+def test_batches_add_up_and_reset_clears_them():
     metric = MacroF1(NUM_CLASSES)
     assert float(metric.result()) == 0.0
     batches = [random_batch(seed, size) for seed, size in enumerate((7, 1, 32))]

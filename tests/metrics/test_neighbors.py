@@ -26,7 +26,7 @@ def rows(count, seed, dimension=4):
 def test_they_are_those_of_scikit_learn(num_queries, num_rows, k, at_once):
     queries, gallery = rows(num_queries, 1), rows(num_rows, 2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_MOST_PAIRS_AT_ONCE", at_once * num_rows)
+        patch.setattr(module, "_MAX_PAIRS_AT_ONCE", at_once * num_rows)
         found = nearest_neighbors(queries, gallery, num_neighbors=k)
     count = min(k, num_rows)
     search = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(gallery)
@@ -86,14 +86,14 @@ def test_the_class_with_most_votes_is_that_of_scikit_learn(k):
 
 
 def test_nearer_voters_break_a_tie_and_never_outweigh_a_vote():
-    def said(*labels):
+    def voted_class(*labels):
         found = Neighbors(np.arange(len(labels))[None], np.zeros((1, len(labels))))
         return int(knn_probabilities(found, np.array(labels), num_classes=3).argmax())
 
-    assert said(2, 0) == 2
-    assert said(1, 0, 0, 1, 2) == 0
-    assert said(0, 1, 1) == 1
-    assert said(*[0] * 2000, *[1] * 2001) == 1
+    assert voted_class(2, 0) == 2
+    assert voted_class(1, 0, 0, 1, 2) == 0
+    assert voted_class(0, 1, 1) == 1
+    assert voted_class(*[0] * 2000, *[1] * 2001) == 1
 
 
 def test_missing_neighbors_do_not_vote():

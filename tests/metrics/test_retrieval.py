@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artstyle_tf.metrics import neighbors as neighbors
-from artstyle_tf.metrics.retrieval import retrieval_scores, retrieval_summary
+from artstyle_tf.metrics.neighbors import retrieval_scores, retrieval_summary
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "retrieval.json").read_text())
 NAMES = {
@@ -64,7 +64,7 @@ def test_scores_are_those_of_a_naive_loop_also_with_ties(size, num_classes, seed
     labels = generator.integers(0, num_classes, size)
     rows = generator.integers(0, 3, (size, 2)).astype(np.float32)  # many equal distances
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(neighbors, "_MOST_PAIRS_AT_ONCE", 3 * size)
+        patch.setattr(neighbors, "_MAX_PAIRS_AT_ONCE", 3 * size)
         scores = among_themselves(rows, labels)
     for query in range(size):
         distances = np.linalg.norm(rows - rows[query], axis=1)

@@ -31,7 +31,7 @@ def matrix(labels, predictions, num_classes=3):
     return confusion_matrix(labels, predictions, num_classes=num_classes)
 
 
-def test_of_many_images_intervals_are_those_of_drawing_them_one_by_one():
+def test_with_many_images_intervals_are_those_of_a_bootstrap():
     labels, predictions = some_predictions(sizes=(300, 120, 500))
     generator = np.random.default_rng(1)
     drawn = []
@@ -51,7 +51,7 @@ def test_of_many_images_intervals_are_those_of_drawing_them_one_by_one():
 
 
 @pytest.mark.parametrize("sizes", [(1,), (3, 3), (5, 7, 1), (3,) * 120])
-def test_perfect_predictions_leave_a_doubt_and_the_more_the_fewer_there_are(sizes):
+def test_intervals_of_perfect_predictions_are_wider_for_fewer_images(sizes):
     counts = np.diag(sizes)
     for low, high in classification_intervals(counts).values():
         assert high == 1.0
@@ -92,7 +92,7 @@ def test_every_interval_has_a_width_and_holds_its_score(rows):
         assert (report.loc[known, name] <= high + 1e-12).all()
 
 
-def test_images_that_stand_or_fall_together_are_fewer_proofs():
+def test_dependent_images_count_as_fewer_observations():
     labels = np.tile(np.repeat([0, 1], 12), 10)
     clusters = np.repeat(np.arange(20), 12)
     model = np.where(np.isin(clusters, [0, 3, 7]), 1 - labels, labels)
@@ -106,7 +106,7 @@ def test_images_that_stand_or_fall_together_are_fewer_proofs():
     assert (low < 0.03, high) == (True, 1.0)
 
 
-def test_of_many_clusters_intervals_are_those_of_drawing_them():
+def test_with_many_clusters_intervals_are_those_of_a_bootstrap_of_clusters():
     generator = np.random.default_rng(5)
     clusters = np.repeat(np.arange(300), generator.integers(1, 6, 300))
     labels = (np.arange(300) % 3)[clusters]
@@ -130,7 +130,7 @@ def test_a_class_that_is_only_predicted_is_not_scored():
     assert low < score < high
 
 
-def test_of_many_images_means_agree_with_scipy():
+def test_with_many_images_means_agree_with_scipy():
     values = np.random.default_rng(0).beta(2, 1, 800)
     theirs = stats.bootstrap(
         (values,), np.mean, method="percentile", n_resamples=5000, rng=np.random.default_rng(1)
@@ -150,7 +150,7 @@ def test_means_vary_within_classes_and_leave_gaps_out():
     assert mean_intervals(values[:1], classes[:1])["x"] == pytest.approx((0.0, 0.975))
 
 
-def test_precision_of_a_class_that_was_never_predicted_is_not_known():
+def test_precision_of_a_class_that_was_never_predicted_is_unknown():
     rows = per_class_intervals(np.array([[3, 0], [2, 0]]))
     assert rows.loc[1, ["precision_low", "precision_high"]].tolist() == [0, 1]
     assert per_class_intervals(np.diag([3, 0])).loc[1].isna().all()

@@ -6,8 +6,8 @@ import pytest
 
 from artstyle_tf.models.backbones import build_backbone
 from artstyle_tf.models.blocks import layer_depths
-from artstyle_tf.models.classifier import build_classifier
 from artstyle_tf.models.features import build_style_features
+from artstyle_tf.models.network import build_classifier
 from artstyle_tf.models.splitting import (
     boundary_name,
     branch_moments,
@@ -92,7 +92,7 @@ def test_second_moments_cross_the_boundaries_above_their_block(name):
     assert read.shape[1] == sum(group.size for group in features.groups)
 
 
-def test_what_crosses_a_boundary_has_a_name(tiny_backbone):
+def test_the_tensors_at_a_boundary_have_a_name(tiny_backbone):
     backbone = tiny_backbone()
     features = build_style_features(backbone, blocks=["block1a", "block2b"], width=3)
     styled = build_classifier(backbone, num_classes=3, dropout=0.2, seed=1, features=features)
@@ -175,12 +175,12 @@ def test_a_boundary_below_the_first_block_is_refused(tiny_backbone, boundary):
         build_trunk(classifier_of(tiny_backbone()), [boundary])
 
 
-def test_an_unknown_backbone_is_answered_with_the_known_ones():
+def test_an_unknown_backbone_raises_with_the_known_ones():
     with pytest.raises(ArtstyleError, match="efficientnet_v2_b0"):
         build_backbone("vgg16", image_size_px=32, weights=None)
 
 
-def test_a_top_that_has_learned_is_saved_with_the_whole_classifier(tiny_backbone, tmp_path):
+def test_a_trained_top_is_saved_with_the_whole_classifier(tiny_backbone, tmp_path):
     classifier = classifier_of(tiny_backbone())
     images = some_images(classifier.backbone, 8)
     activations = build_trunk(classifier, [1])(images)

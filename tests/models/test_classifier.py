@@ -3,7 +3,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from artstyle_tf.models.classifier import assign_head, build_classifier
+from artstyle_tf.models.network import assign_head, build_classifier
 from artstyle_tf.models.splitting import build_trunk
 
 
@@ -30,7 +30,7 @@ def test_a_saved_classifier_predicts_the_same(tiny_backbone, tmp_path):
     np.testing.assert_array_equal(loaded(images), classifier.model(images))
 
 
-def test_the_seed_decides_the_first_head(tiny_backbone):
+def test_the_seed_determines_the_initial_head(tiny_backbone):
     kernels = [
         np.asarray(
             build_classifier(tiny_backbone(), num_classes=3, dropout=0, seed=seed).head.kernel

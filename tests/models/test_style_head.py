@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artstyle_tf.models.backbones import build_backbone
-from artstyle_tf.models.classifier import build_classifier
-from artstyle_tf.models.embedding_model import copy_backbone_weights
 from artstyle_tf.models.features import build_pooled_features, build_style_features
+from artstyle_tf.models.network import build_classifier, copy_backbone_weights
 from artstyle_tf.models.style_head import (
     SecondMoments,
     StylePooling,
@@ -107,7 +106,7 @@ def test_sizes_follow_from_the_layer_alone(channels, width):
     assert channels_of_moments(channels * (channels + 1) // 2) == channels
 
 
-def test_the_principal_projection_keeps_the_directions_with_most_energy():
+def test_the_principal_projection_has_the_directions_with_most_energy():
     generator = np.random.default_rng(0)
     basis, _ = np.linalg.qr(generator.normal(size=(6, 6)))
     energy = np.array([9.0, 5.0, 2.0, 1.0, 0.5, 0.1])
@@ -128,7 +127,7 @@ def test_the_principal_projection_keeps_the_directions_with_most_energy():
         ("compact", ["block1b", "block2b", "block3b"]),
     ],
 )
-def test_the_usual_blocks(name, expected):
+def test_the_default_blocks(name, expected):
     assert choose_style_blocks(build_backbone(name, image_size_px=32, weights=None), None) == (
         expected
     )
@@ -167,7 +166,7 @@ def test_bad_arguments_are_named():
         SecondMoments()(np.zeros((2, 3), "float32"))
 
 
-def test_the_backbone_of_a_classifier_with_a_style_head_can_be_taken_over(tiny_backbone):
+def test_the_backbone_of_a_classifier_with_a_style_head_can_be_copied(tiny_backbone):
     backbone = tiny_backbone()
     features = build_style_features(backbone, blocks=["block1a", "block2b"], width=3)
     trained = build_classifier(backbone, num_classes=3, dropout=0.0, seed=1, features=features)

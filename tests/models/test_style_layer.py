@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from artstyle_tf.models.classifier import build_classifier
 from artstyle_tf.models.features import build_style_features
+from artstyle_tf.models.network import build_classifier
 from artstyle_tf.models.style_head import principal_projection
 from artstyle_tf.models.style_layer import StyleHead
 

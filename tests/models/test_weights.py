@@ -69,13 +69,13 @@ def load_into(backbone, file):
     weights_module.load_weights(backbone.model, str(file), name="tiny", builder=pytest.fail)
 
 
-def test_a_file_of_the_same_layers_is_read_without_keras_looking_for_them(
+def test_a_file_of_the_same_layers_is_read_without_the_search_of_keras(
     tiny_backbone, tmp_path, monkeypatch
 ):
     saved, other = tiny_backbone(), tiny_backbone()
     other.model.set_weights([weight + 1 for weight in saved.model.get_weights()])
     saved.model.save_weights(tmp_path / "same.weights.h5")
-    monkeypatch.setattr(keras.Model, "load_weights", lambda *_: pytest.fail("asked Keras"))
+    monkeypatch.setattr(keras.Model, "load_weights", lambda *_: pytest.fail("Keras was called"))
     load_into(other, tmp_path / "same.weights.h5")
     assert weights_digest(other.model) == weights_digest(saved.model)
 
@@ -108,7 +108,7 @@ def test_a_missing_file_is_named(tmp_path):
         build_backbone("efficientnet_b0", image_size_px=32, weights=str(tmp_path / "nowhere.h5"))
 
 
-def test_unreachable_imagenet_weights_name_the_three_ways_out(monkeypatch, tmp_path):
+def test_unreachable_imagenet_weights_name_the_three_alternatives(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
 
     def refuse(address, timeout):
@@ -128,21 +128,23 @@ def test_cached_imagenet_weights_need_no_network(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "efficientnetb0_notop.h5").touch()
-    monkeypatch.setattr(backbone_registry, "_weights_host_answers", lambda: pytest.fail("asked"))
+    monkeypatch.setattr(
+        backbone_registry, "_weights_host_answers", lambda: pytest.fail("the host was called")
+    )
     bare = keras.applications.EfficientNetB0(
         include_top=False, weights=None, input_shape=(32, 32, 3)
     )
     pretrained = keras.models.clone_model(bare)
     pretrained.get_layer(index=2).adapt_mean.assign(IMAGENET_MEAN)
     pretrained.get_layer(index=2).adapt_variance.assign(IMAGENET_STD)
-    asked = {}
+    requested = {}
 
     def builder(**arguments):
-        asked.update(arguments)
+        requested.update(arguments)
         return pretrained
 
     weights_module.load_weights(bare, "imagenet", name="efficientnet_b0", builder=builder)
-    assert asked["weights"] == "imagenet"
+    assert requested["weights"] == "imagenet"
     np.testing.assert_array_equal(
         bare.get_layer("top_conv").kernel, pretrained.get_layer("top_conv").kernel
     )

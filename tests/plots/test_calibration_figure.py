@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from artstyle_tf.metrics.answer_threshold import risk_coverage
+from artstyle_tf.metrics.acceptance_threshold import risk_coverage
 from artstyle_tf.metrics.calibration import reliability
 from artstyle_tf.plots.calibration import plot_calibration
 from artstyle_tf.plots.theme import save_figure

@@ -14,7 +14,7 @@ from artstyle_tf.plots.theme import RED, house_style, save_figure
 from artstyle_tf.plots.training_curves import plot_training_curves
 
 COLUMNS = ["mean_distance", "active_triplets", "embedding_rank", "loss"]
-ALARM = "the mean distance between images is 0.05 (at least 0.3 wanted)"
+ALARM = "the mean distance between images is 0.05 (at least 0.3 expected)"
 
 
 def draw(figure):

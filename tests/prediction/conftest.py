@@ -96,7 +96,7 @@ def _backbone():
 
 def _direct_run():
     from artstyle_tf.metrics.calibration import Calibration
-    from artstyle_tf.models.classifier import build_classifier
+    from artstyle_tf.models.network import build_classifier
     from artstyle_tf.runs.served_run import ServedRun, network_of
 
     classifier = build_classifier(_backbone(), num_classes=3, dropout=0.0, seed=1)
@@ -112,7 +112,7 @@ def _direct_run():
 
 
 def _triplet_run():
-    from artstyle_tf.models.embedding_model import build_embedding_model
+    from artstyle_tf.models.network import build_embedding_model
     from artstyle_tf.runs.gallery import Gallery
     from artstyle_tf.runs.served_run import ServedRun
 

@@ -195,7 +195,7 @@ def written_head(folder):
 
 
 def load_a_head(file):
-    from artstyle_tf.models.classifier import HEAD_NAME
+    from artstyle_tf.models.network import HEAD_NAME
 
     load_head(keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, name=HEAD_NAME)]), file)
 

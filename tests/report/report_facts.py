@@ -7,7 +7,7 @@ import pandas as pd
 from PIL import Image
 
 from artstyle_tf.images.reading.thumbnail_uris import image_uri
-from artstyle_tf.metrics.answer_threshold import risk_coverage
+from artstyle_tf.metrics.acceptance_threshold import risk_coverage
 from artstyle_tf.metrics.calibration import reliability
 from artstyle_tf.metrics.classification import confusion_matrix, per_class_report
 from artstyle_tf.metrics.uncertainty import per_class_intervals

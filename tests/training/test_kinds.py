@@ -8,7 +8,7 @@ from artstyle_tf.config.experiment import TRAINING_EXPERIMENTS, DirectExperiment
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.training.direct import DirectTraining
-from artstyle_tf.training.kinds import TRAININGS, check_network
+from artstyle_tf.training.job import TRAININGS, build_network
 from artstyle_tf.trunk_cache.cache_decision import CacheDecision
 
 
@@ -24,13 +24,13 @@ def test_a_network_is_checked_without_images(kind, tiny_network_by_name):
     }
     config = TRAINING_EXPERIMENTS[kind].model_validate(content)
     with pytest.raises(ArtstyleError, match=r"training\.phases\.0\.unfreeze_blocks=3"):
-        check_network(config, num_classes=2)
+        build_network(config, num_classes=2)
 
 
-def test_a_baseline_that_was_never_fitted_is_no_baseline(tiny_backbone):
+def test_reading_a_baseline_that_was_never_fitted_raises(tiny_backbone):
     decision = CacheDecision(use=False, reason="none")
     training = DirectTraining(
         DirectExperiment(), tiny_backbone(), {}, None, decision, ["a", "b"], Invocation()
     )
-    with pytest.raises(RuntimeError, match="call `fit_baseline` before training"):
+    with pytest.raises(RuntimeError, match="fitted by `train` without"):
         _ = training.baseline

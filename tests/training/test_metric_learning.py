@@ -10,9 +10,9 @@ from some_phases import some_phase
 
 from artstyle_tf.images.batches.balanced_batches import BalancedOrder
 from artstyle_tf.images.batches.batches import training_batches
-from artstyle_tf.losses.registry import build_metric_loss
 from artstyle_tf.losses.settings import MetricLossConfig
-from artstyle_tf.models.embedding_model import build_embedding_model, copy_backbone_weights
+from artstyle_tf.losses.triplet_losses import build_metric_loss
+from artstyle_tf.models.network import build_embedding_model, copy_backbone_weights
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.finite_numbers import NotFiniteError
 from artstyle_tf.training.callbacks.collapse_guard import CollapseGuard
@@ -109,7 +109,7 @@ def weights_of(network):
     return [np.array(weight) for weight in network.model.weights]
 
 
-def test_it_learns_and_writes_what_it_sees(make_trainer, tmp_path):
+def test_it_trains_and_writes_its_logs(make_trainer, tmp_path):
     trainer, network, objective = make_trainer([some_phase("all", 8, 0.01)])
     start = objective.start()
     trainer.train()
@@ -170,7 +170,7 @@ def sabotaged(make_trainer, monkeypatch):
     return make
 
 
-def test_a_collapsed_epoch_is_taken_back_and_the_phase_goes_on(sabotaged, tmp_path):
+def test_a_collapsed_epoch_is_undone_and_the_phase_continues(sabotaged, tmp_path):
     phases = [some_phase(1, 4, 0.005), some_phase("all", 1, 0.005)]
     losses = [some_loss("batch_hard"), some_loss("batch_hard")]
     trainer, network, objective = sabotaged({1}, phases=phases, losses=losses)
@@ -244,12 +244,12 @@ def test_a_network_that_overflows_is_an_alarm_and_no_crash(make_trainer):
     assert np.isfinite(network.head.kernel).all()
 
 
-def test_a_network_that_always_overflows_is_no_result(make_trainer, tmp_path):
+def test_a_network_that_always_overflows_ends_with_an_error(make_trainer, tmp_path):
     trainer, network, objective = make_trainer([some_phase("all", 9, 0.005)])
     ours = objective.callbacks
     objective.callbacks = lambda: [_Overflow(network, set(range(9))), *ours()]
     trainer.start_from("projection", objective.start())
-    with pytest.raises(NotFiniteError, match=r"epoch 5 of 9 .*The weights of the start .*kept"):
+    with pytest.raises(NotFiniteError, match=r"epoch 5 of 9 .*The weights of the start .*saved"):
         trainer.train()
     assert trainer.history.table()["alarm"].notna().sum() == 4
     saved = keras.models.load_model(tmp_path / "run" / "model.keras", compile=False)
@@ -277,7 +277,7 @@ class _Overflow(keras.callbacks.Callback):
                 variable.assign(np.full_like(np.asarray(variable), np.nan))
 
 
-def test_the_backbone_of_a_trained_network_is_taken_over(tiny_backbone):
+def test_the_backbone_of_a_trained_network_is_copied(tiny_backbone):
     trained = build_embedding_model(tiny_backbone(), dimension=4, dropout=0.0, seed=1)
     for variable in trained.backbone.model.weights:
         variable.assign(np.asarray(variable) + 1.0)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from some_phases import some_phase
 
-from artstyle_tf.models.classifier import build_classifier
 from artstyle_tf.models.features import build_style_features
+from artstyle_tf.models.network import build_classifier
 from artstyle_tf.models.splitting import build_trunk
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.training.optimizers import depth_multipliers
@@ -49,7 +49,7 @@ def test_a_phase_unfreezes_its_blocks_and_no_batch_norm(classifier, blocks, expe
     assert trainable_layers(classifier) == expected
 
 
-def test_the_projections_of_style_branches_learn_in_every_phase(tiny_backbone):
+def test_the_projections_of_style_branches_are_trained_in_every_phase(tiny_backbone):
     backbone = tiny_backbone()
     features = build_style_features(backbone, blocks=["block1a"], width=3)
     styled = build_classifier(backbone, num_classes=3, dropout=0.0, seed=1, features=features)
@@ -67,7 +67,7 @@ def test_a_later_phase_can_freeze_again(classifier):
     assert trainable_layers(classifier) == {"head"}
 
 
-def test_batch_norm_learns_only_when_asked_and_unfrozen(classifier):
+def test_batch_norm_is_trained_only_when_configured_and_unfrozen(classifier):
     apply_phase(classifier, some_phase(1, 1, 0.1), train_batch_norm=True)
     assert {"block2b_bn", "top_bn"} <= trainable_layers(classifier)
     assert "block2a_bn" not in trainable_layers(classifier)
@@ -99,12 +99,12 @@ def test_the_phase_model_can_start_from_activations(classifier, boundary, blocks
         ([], []),
     ],
 )
-def test_activations_are_taken_below_everything_that_has_learned(unfrozen, boundaries):
+def test_activations_are_taken_below_all_trained_blocks(unfrozen, boundaries):
     phases = [some_phase(number, 1, 0.1) for number in unfrozen]
     assert [boundary_below(phases, position) for position in range(len(phases))] == boundaries
 
 
-def test_what_is_frozen_is_not_random_even_in_training(classifier):
+def test_frozen_blocks_are_not_random_even_in_training(classifier):
     frozen = build_phase_model(classifier, some_phase(0, 1, 0.1))
     first, second = (np.asarray(frozen(images(), training=True)) for _ in range(2))
     np.testing.assert_array_equal(first, second)

@@ -50,7 +50,7 @@ def small_cnn():
 
 
 class Snapshots(keras.callbacks.Callback):
-    """What learns, and the weights, at the start and end of each phase."""
+    """Trainable variables, and the weights, at the start and end of each phase."""
 
     def __init__(self):
         super().__init__()
@@ -105,7 +105,7 @@ def test_each_phase_trains_what_it_should_and_nothing_else_moves(tiny_backbone, 
     assert snapshots.optimizers[1].iterations == 4  # steps of its own phase alone
 
 
-def test_batch_norm_learns_in_unfrozen_blocks_if_asked(tiny_backbone):
+def test_batch_norm_is_trained_in_unfrozen_blocks_if_configured(tiny_backbone):
     model = with_nested_backbone(tiny_backbone)
     _, snapshots = fit(model, [(1, 1, 1e-2)], train_batch_norm=True)
     assert {"block2b_bn/gamma", "block2b_bn/moving_mean", "top_bn/beta"} <= snapshots.moved(0)
@@ -198,7 +198,7 @@ def test_a_phase_ends_on_a_plateau_and_the_next_one_begins():
     plateau = {"unfreeze_blocks": 0, "epochs": 9, "learning_rate": 1e-2, "plateau_epochs": 2}
     model = small_cnn()
     unfreezing = ProgressiveUnfreezing([PhaseConfig(**plateau)], monitor="val_accuracy")
-    model.compile("sgd", LOSS)  # by hand, with the callback alone
+    model.compile("sgd", LOSS)  # with the callback alone
     model.fit(images(), LABELS, epochs=9, callbacks=[Logs(), unfreezing], verbose=0)
     assert unfreezing.epoch == 4
     assert unfreezing.phase_is_over

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from artstyle_tf.models.classifier import build_classifier
+from artstyle_tf.models.network import build_classifier
 from artstyle_tf.training.optimizers import LayerwiseAdamW, WarmupCosine, depth_multipliers
 
 

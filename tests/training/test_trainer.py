@@ -8,7 +8,7 @@ from some_phases import some_phase
 
 from artstyle_tf.images.batches.batches import evaluation_batches, training_batches
 from artstyle_tf.images.batches.epoch_order import ShuffledOrder
-from artstyle_tf.models.classifier import build_classifier
+from artstyle_tf.models.network import build_classifier
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.finite_numbers import NotFiniteError
 from artstyle_tf.training.objective import Classification
@@ -136,7 +136,7 @@ def test_the_second_phase_moves_the_blocks_that_the_first_left_alone(make_traine
     trainer.train()
     np.testing.assert_array_equal(before, classifier.model.get_layer("block2b_conv").kernel)
     trainer, classifier = make_trainer(some_plan([some_phase(0, 1, 0.01), some_phase(1, 1, 0.01)]))
-    monkeypatch.setattr(trainer.best, "bring_back", lambda: None)
+    monkeypatch.setattr(trainer.best, "restore_best", lambda: None)
     trainer.train()
     assert not np.array_equal(before, classifier.model.get_layer("block2b_conv").kernel)
 
@@ -147,7 +147,7 @@ def test_the_same_seed_gives_the_same_weights(trained, make_trainer):
     assert_same_weights(trained[1], classifier)
 
 
-def test_the_best_weights_come_back_and_are_on_disk(trained):
+def test_the_best_weights_are_restored_and_on_disk(trained):
     trainer, classifier, folder = trained
     table = trainer.history.table()
     best = table.loc[table["val_macro_f1"].idxmax()]
@@ -173,12 +173,12 @@ def test_the_best_model_is_saved_once_a_phase_and_at_once_at_first(make_trainer,
         np.testing.assert_array_equal(one, other)
 
 
-def test_without_a_file_to_write_the_best_weights_come_back_once_at_the_end(
+def test_without_a_file_to_write_the_best_weights_are_restored_once_at_the_end(
     trained, make_trainer, tmp_path, monkeypatch
 ):
     other, forgotten = make_trainer(folder=tmp_path / "forgotten", saves=False)
-    bring_back, times = other.best.bring_back, []
-    monkeypatch.setattr(other.best, "bring_back", lambda: times.append(bring_back()))
+    restore_best, times = other.best.restore_best, []
+    monkeypatch.setattr(other.best, "restore_best", lambda: times.append(restore_best()))
     other.train()
     assert len(times) == 1
     assert not (tmp_path / "forgotten" / "model.keras").exists()
@@ -201,7 +201,7 @@ def test_an_interrupted_training_leaves_its_best_model_on_disk(make_trainer, tmp
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_probe_that_training_does_not_beat_stays(make_trainer):
+def test_a_probe_that_training_does_not_exceed_stays(make_trainer):
     trainer, classifier = make_trainer()
     probe = weights_of(classifier)
     trainer.start_from("start", {"val_macro_f1": 1.0})
@@ -266,7 +266,7 @@ def test_a_damaged_resume_file_is_named(make_trainer, tmp_path):
         trainer.resume()
 
 
-def test_patience_ends_the_whole_plan_and_says_so(make_trainer):
+def test_patience_ends_the_whole_plan_with_a_message(make_trainer):
     trainer, _ = make_trainer(
         some_plan(
             [some_phase(0, 9, 1e-9), some_phase(1, 9, 1e-9)],
@@ -322,7 +322,7 @@ def everything_saved_is_finite(folder):
 
 
 @pytest.mark.parametrize("what", SPOILERS)
-def test_what_is_not_finite_ends_training_and_is_never_kept(make_trainer, tmp_path, what):
+def test_values_that_are_not_finite_end_training_and_are_never_saved(make_trainer, tmp_path, what):
     trainer, _ = make_trainer(some_plan([some_phase(0, 4, 0.01)]))
     trainer._objective.callbacks = lambda: [_Spoil(SPOILERS[what])]
     with pytest.raises(NotFiniteError, match=f"epoch 2 of 4 .*{what}.*smaller learning rate"):
@@ -339,7 +339,7 @@ def test_a_learning_rate_that_is_far_too_large_names_epoch_and_batch(make_traine
     settings = OptimizerConfig(warmup_fraction=0.0, clip_norm=None)
     trainer, _ = make_trainer(some_plan([some_phase("all", 3, 1e30)], optimizer=settings))
     with pytest.raises(
-        NotFiniteError, match=r"epoch 1 of 3 \(all blocks\), batch 2: .* No weights were kept"
+        NotFiniteError, match=r"epoch 1 of 3 \(all blocks\), batch 2: .* No weights were saved"
     ) as raised:
         trainer.train()
     assert "clip_norm=1" in str(raised.value)  # it is off here
@@ -358,7 +358,7 @@ def test_a_start_that_is_not_finite_is_refused(make_trainer, tmp_path, spoiled):
     assert not (tmp_path / "run" / "resume.npz").exists()
 
 
-def test_a_point_to_resume_from_of_before_there_was_a_check_is_refused(make_trainer, tmp_path):
+def test_a_resume_point_of_an_older_version_is_refused(make_trainer, tmp_path):
     trainer, _ = make_trainer()
     trainer.start_from("start", {"val_macro_f1": 0.5})
     file = tmp_path / "run" / "resume.npz"
@@ -379,15 +379,15 @@ def test_a_plateau_ends_its_phase_and_the_next_one_begins(make_trainer):
     assert phase_names == ["head"] * 3 + ["top 1 block"] * 2
 
 
-def test_the_moving_average_is_what_is_validated_and_kept(make_trainer):
+def test_the_moving_average_is_validated_and_saved(make_trainer):
     settings = OptimizerConfig(ema_momentum=0.9, warmup_fraction=0.0)
     trainer, classifier = make_trainer(some_plan([some_phase("all", 3, 0.02)], optimizer=settings))
     trainer.train()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     classifier.model.compile(loss=loss)
-    kept = classifier.model.evaluate(some_data().validation_batches, verbose=0)
+    saved = classifier.model.evaluate(some_data().validation_batches, verbose=0)
     rows = trainer.history.table().set_index("epoch")
-    assert kept == pytest.approx(rows.loc[trainer.best.epoch, "val_loss"], rel=1e-4)
+    assert saved == pytest.approx(rows.loc[trainer.best.epoch, "val_loss"], rel=1e-4)
 
 
 def test_class_weights_reach_the_loss(make_trainer):

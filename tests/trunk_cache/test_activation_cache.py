@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from patience import HUNG_SECONDS
 
-from artstyle_tf.models.classifier import build_classifier
+from artstyle_tf.models.network import build_classifier
 from artstyle_tf.models.splitting import build_segment
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
@@ -27,14 +27,14 @@ IMAGES = np.random.default_rng(0).uniform(0, 255, (20, 16, 16, 3)).astype(np.flo
 
 
 class Loader:
-    """Reads images in batches of four and remembers which were asked for."""
+    """Reads images in batches of four and records which were requested."""
 
     def __init__(self, images=IMAGES):
         self.images = images
-        self.asked = []
+        self.requested = []
 
     def __call__(self, positions):
-        self.asked.extend(positions.tolist())
+        self.requested.extend(positions.tolist())
         for start in range(0, len(positions), 4):
             yield self.images[positions[start : start + 4]]
 
@@ -65,7 +65,7 @@ def expected(classifier, boundary):
 def test_all_boundaries_come_from_one_pass_and_are_what_the_trunk_computes(open_cache, classifier):
     load = Loader()
     rows = open_cache().activations([0, 1, 2], KEYS, load, dtype="float32")
-    assert load.asked == list(range(20))
+    assert load.requested == list(range(20))
     for boundary in (0, 1, 2):
         assert len(rows[boundary]) == 20
         np.testing.assert_allclose(
@@ -77,14 +77,14 @@ def test_nothing_is_computed_twice(open_cache):
     open_cache().activations([0, 1], KEYS[:12], Loader())
     load = Loader()
     open_cache().activations([1], KEYS[:12], load)
-    assert load.asked == []
+    assert load.requested == []
     open_cache().activations([1], KEYS, load)  # new images
-    assert load.asked == list(range(12, 20))
+    assert load.requested == list(range(12, 20))
     load = Loader()
     tables = open_cache().tables([0, 1], "float16")
     before = {boundary: len(list(table.folder.glob("*.npy"))) for boundary, table in tables.items()}
     open_cache().activations([0, 1], KEYS, load)  # 0 lacks what 1 has
-    assert load.asked == list(range(12, 20))
+    assert load.requested == list(range(12, 20))
     after = {boundary: len(list(table.folder.glob("*.npy"))) for boundary, table in tables.items()}
     assert after == {0: before[0] + 1, 1: before[1]}
 
@@ -102,26 +102,26 @@ def test_half_precision_is_near(open_cache, classifier):
     np.testing.assert_allclose(rows, expected(classifier, 1), rtol=1e-3, atol=1e-5)
 
 
-def test_weights_below_the_boundary_decide_and_weights_above_do_not(open_cache, classifier):
+def test_rows_depend_on_weights_below_the_boundary_only(open_cache, classifier):
     open_cache().activations([1, 2], KEYS, Loader())
     above = classifier.backbone.model.get_layer("block2b_conv").kernel
     above.assign(above + 1)
     load = Loader()
     open_cache().activations([1, 2], KEYS, load)
-    assert load.asked == []
+    assert load.requested == []
     between = classifier.backbone.model.get_layer("block2a_conv").kernel
     between.assign(between + 1)
     open_cache().activations([2], KEYS, load)
-    assert load.asked == []
+    assert load.requested == []
     open_cache().activations([1], KEYS, load)
-    assert load.asked == list(range(20))
+    assert load.requested == list(range(20))
 
 
 def test_preprocessing_decides(open_cache):
     open_cache().activations([1], KEYS, Loader())
     load = Loader()
     open_cache(preprocessing={"image_size_px": 17}).activations([1], KEYS, load)
-    assert load.asked == list(range(20))
+    assert load.requested == list(range(20))
 
 
 def test_the_same_network_built_twice_shares_its_rows(open_cache, tiny_backbone, classifier):
@@ -130,10 +130,10 @@ def test_the_same_network_built_twice_shares_its_rows(open_cache, tiny_backbone,
     again.backbone.model.set_weights(classifier.backbone.model.get_weights())
     load = Loader()
     open_cache(classifier=again).activations([1], KEYS, load)
-    assert load.asked == []
+    assert load.requested == []
 
 
-def test_a_damaged_shard_is_computed_again_and_said_so(open_cache, classifier, tmp_path):
+def test_a_damaged_shard_is_recomputed_with_a_warning(open_cache, classifier, tmp_path):
     open_cache().activations([1], KEYS, Loader(), dtype="float32")
     (shard,) = (tmp_path / "cache").rglob("*.npy")
     content = bytearray(shard.read_bytes())
@@ -143,7 +143,7 @@ def test_a_damaged_shard_is_computed_again_and_said_so(open_cache, classifier, t
     cache = open_cache(reporter=Reporter(stream))
     rows = cache.activations([1], KEYS, load, dtype="float32")[1].plain()
     assert "damaged part" in stream.getvalue()
-    assert load.asked == list(range(20))
+    assert load.requested == list(range(20))
     np.testing.assert_allclose(rows, expected(classifier, 1), rtol=1e-5, atol=1e-6)
 
 
@@ -153,7 +153,7 @@ def test_a_folder_that_cannot_be_written_is_named(open_cache, tmp_path):
         open_cache().activations([1], KEYS, Loader())
 
 
-def test_older_rows_make_room(open_cache, tmp_path):
+def test_older_rows_are_removed_first(open_cache, tmp_path):
     open_cache().activations([2], KEYS, Loader(), dtype="float32")
     (old,) = stored_tables(tmp_path / "cache")
     os.utime(old.folder / "table.json", (1e9, 1e9))
@@ -177,12 +177,12 @@ def test_a_second_program_waits_and_then_finds_everything(open_cache, tmp_path):
         while "Waiting for another program" not in stream.getvalue():
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        assert load.asked == []
+        assert load.requested == []
         rows = np.asarray(build_segment(cache._network, None, 1)(IMAGES))
         table.add(KEYS, rows)  # what the first program does meanwhile
     thread.join(HUNG_SECONDS)
     assert not thread.is_alive()
-    assert load.asked == []
+    assert load.requested == []
 
 
 @pytest.mark.slow
@@ -199,10 +199,10 @@ def test_a_killed_program_loses_at_most_a_shard(open_cache, classifier, tmp_path
         sys.path[:0] = {[str(Path(__file__).parents[1]), *sys.path]!r}
         from artstyle_tf.models.backbones import Backbone
         from artstyle_tf.models.blocks import find_blocks
-        from artstyle_tf.models.classifier import build_classifier
+        from artstyle_tf.models.network import build_classifier
         from artstyle_tf.trunk_cache import activation_cache
         from conftest import build_tiny_network
-        activation_cache._MOST_ROWS_IN_A_SHARD = 4
+        activation_cache._MAX_ROWS_IN_A_SHARD = 4
         model = build_tiny_network(input_shape=(16, 16, 3))
         model.load_weights({str(tmp_path / "tiny.weights.h5")!r})
         backbone = Backbone(name="tiny", model=model, blocks=find_blocks(model))
@@ -229,14 +229,14 @@ def test_a_killed_program_loses_at_most_a_shard(open_cache, classifier, tmp_path
         process.send_signal(signal.SIGKILL)
     load = Loader()
     rows = open_cache().activations([0, 1], KEYS, load, dtype="float32")
-    assert load.asked == list(range(12, 20))
+    assert load.requested == list(range(12, 20))
     for boundary in (0, 1):
         np.testing.assert_allclose(
             rows[boundary].plain(), expected(classifier, boundary), rtol=1e-5, atol=1e-6
         )
 
 
-def test_a_compiled_trunk_serves_all_splits_until_a_block_has_learned(open_cache, classifier):
+def test_a_compiled_trunk_serves_all_splits_until_a_block_is_trained(open_cache, classifier):
     compiled = []
 
     def compile_trunk(trunk):

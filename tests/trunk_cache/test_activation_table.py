@@ -59,7 +59,7 @@ def test_another_description_is_another_table(open_table):
 
 
 @pytest.mark.parametrize("damage", ["flipped bit", "cut short", "keys lost", "rows lost"])
-def test_a_damaged_shard_is_told_and_forgotten(open_table, damage):
+def test_a_damaged_shard_is_reported_and_removed(open_table, damage):
     table = open_table()
     table.add(["a", "b"], some_rows(2))
     table.add(["c"], some_rows(1, seed=1))
@@ -76,14 +76,14 @@ def test_a_damaged_shard_is_told_and_forgotten(open_table, damage):
         damaged.unlink()
     stream = io.StringIO()
     again = open_table(reporter=Reporter(stream))
-    assert "damaged part of the trunk cache is made again" in stream.getvalue()
+    assert "damaged part of the trunk cache is recomputed" in stream.getvalue()
     assert again.missing(["a", "b", "c"]).tolist() == [0, 1]
     assert not damaged.exists()
     again.add(["a", "b"], some_rows(2))
     assert open_table().missing(["a", "b", "c"]).size == 0
 
 
-def test_rows_without_keys_are_the_rest_of_a_killed_program(open_table):
+def test_rows_without_keys_are_left_by_a_killed_program(open_table):
     table = open_table()
     table.add(["a"], some_rows(1))
     (keys_file,) = (file for file in table.folder.glob("*.json") if file.name != "table.json")
@@ -118,11 +118,11 @@ def test_equal_rows_of_different_images_keep_their_keys(open_table):
 def test_a_value_that_does_not_fit_is_refused(open_table, value):
     rows = some_rows(1)
     rows[0, 0, 0] = value
-    with pytest.raises(ArtstyleError, match=r"activation cannot be kept.*float32"):
+    with pytest.raises(ArtstyleError, match=r"activation cannot be stored.*float32"):
         open_table(dtype="float16").add(["a"], rows)
 
 
-def test_the_description_is_there_for_people(open_table):
+def test_the_description_is_readable(open_table):
     table = open_table({"weights": "abc", "boundary": "block6d_add"})
     table.add(["a"], some_rows(1))
     described = json.loads((table.folder / "table.json").read_text())

@@ -13,7 +13,7 @@ from artstyle_tf.trunk_cache.cache_decision import (
 CHEAP = CacheCosts(plain_passes=12_080, cached_passes=6_392, new_bytes=131e6, room_bytes=1e9)
 
 
-def test_the_cache_is_used_where_it_saves_passes_and_the_numbers_are_told():
+def test_the_cache_is_used_where_it_saves_passes_and_reports_the_numbers():
     decision = decide_on_cache("auto", None, CHEAP)
     assert decision.use
     assert decision.reason == (
@@ -21,7 +21,7 @@ def test_the_cache_is_used_where_it_saves_passes_and_the_numbers_are_told():
     )
 
 
-def test_more_views_than_epochs_are_not_worth_a_cache():
+def test_the_cache_is_not_used_for_more_views_than_epochs():
     costs = CacheCosts(plain_passes=3_000, cached_passes=6_000, new_bytes=1, room_bytes=2)
     decision = decide_on_cache("auto", None, costs)
     assert not decision.use
@@ -29,10 +29,10 @@ def test_more_views_than_epochs_are_not_worth_a_cache():
     assert decide_on_cache("always", None, costs).use
 
 
-def test_what_is_there_already_costs_nothing():
+def test_cached_rows_cost_nothing():
     decision = decide_on_cache("auto", None, CacheCosts(100, 0, 0, 0))
     assert decision.use
-    assert "there already" in decision.reason
+    assert "cached already" in decision.reason
 
 
 def test_a_small_disk_means_plain_training():
@@ -48,11 +48,11 @@ def test_a_small_disk_means_plain_training():
     ("reasons", "words"),
     [
         ({"online_augmentation": True}, "online augmentation"),
-        ({"trains_batch_norm": True}, "BatchNormalization is to learn"),
+        ({"trains_batch_norm": True}, "BatchNormalization is trained"),
         ({"has_frozen_blocks": False}, "no phase leaves blocks frozen"),
     ],
 )
-def test_what_makes_a_cache_impossible(reasons, words):
+def test_reasons_why_a_cache_is_impossible(reasons, words):
     possible = {
         "online_augmentation": False,
         "trains_batch_norm": False,

@@ -47,7 +47,7 @@ def test_tables_are_listed_from_the_least_to_the_most_recently_used(make_table, 
     assert new.folder.is_dir()
 
 
-def test_the_least_recently_used_rows_make_room(make_table, tmp_path):
+def test_the_least_recently_used_rows_are_removed(make_table, tmp_path):
     root = tmp_path / "cache"
     for name, age in (("oldest", 90), ("kept", 80), ("old", 60), ("new", 0)):
         make_table(name, age=age)
@@ -98,7 +98,7 @@ def test_rows_that_are_being_read_survive_their_removal(make_table):
     assert (table.read(["3"]) == 3).all()
 
 
-def test_what_others_put_into_the_cache_folder_stays(make_table, tmp_path):
+def test_other_files_in_the_cache_folder_stay(make_table, tmp_path):
     """Any folder that held a table.json was cleared with all its .npy, .json and hidden files."""
     root = tmp_path / "cache"
     table = make_table("mine")

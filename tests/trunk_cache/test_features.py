@@ -168,7 +168,7 @@ def test_any_image_file_is_read_as_preparation_would(features, files, tmp_path):
 
 
 @pytest.mark.parametrize("change", ["weights", "size", "aspect"])
-def test_what_the_features_depend_on_is_not_mixed_up(
+def test_everything_that_features_depend_on_is_in_their_key(
     features, files, passes, weights, change, tmp_path
 ):
     features(files)
@@ -183,7 +183,7 @@ def test_what_the_features_depend_on_is_not_mixed_up(
     assert passes == [12, 12]
 
 
-def test_a_damaged_matrix_is_made_again_from_its_rows(features, files, passes, tmp_path, capsys):
+def test_a_damaged_matrix_is_recomputed_from_its_rows(features, files, passes, tmp_path, capsys):
     expected = np.array(features(files, "style"))
     largest = max(
         (tmp_path / "cache").rglob("*.npy"),
@@ -291,5 +291,5 @@ def test_an_image_that_changes_meanwhile_is_refused(features, files, monkeypatch
         return loaded
 
     monkeypatch.setattr(ImageLoader, "load", load_and_change)
-    with pytest.raises(ArtstyleError, match="has changed while it was read"):
+    with pytest.raises(ArtstyleError, match="changed while it was read"):
         features(files)

@@ -8,12 +8,17 @@ import keras
 import numpy as np
 import pytest
 
-from artstyle_tf.models.classifier import build_classifier
+from artstyle_tf.models.network import build_classifier
 from artstyle_tf.models.splitting import build_trunk
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
 from artstyle_tf.trunk_cache import openvino_runner, trunk_runtime
-from artstyle_tf.trunk_cache.trunk_runtime import KerasRuntime, OpenVinoRuntime, open_trunk_runtime
+from artstyle_tf.trunk_cache.trunk_runtime import (
+    TrunkRuntime,
+    keras_runtime,
+    open_trunk_runtime,
+    openvino_runtime,
+)
 
 pytestmark = pytest.mark.usefixtures("shipped_runtimes")
 
@@ -30,7 +35,7 @@ def make_trunk(tiny_backbone):
 
 
 @pytest.fixture
-def heard():
+def stream():
     return io.StringIO()
 
 
@@ -39,16 +44,12 @@ def pretend_openvino(monkeypatch):
     """Function (outputs of a trunk -> outputs of OpenVINO): makes it look installed."""
 
     def pretend(change):
-        class Pretended(KerasRuntime):
-            def __init__(self, trunk):
-                super().__init__(trunk)
-                self.name = "openvino-float32"
-
-            def run(self, images):
-                return change(super().run(images))
+        def pretended(trunk):
+            plain = trunk_runtime.keras_runtime(trunk)
+            return TrunkRuntime("openvino-float32", lambda images: change(plain.run(images)))
 
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
-        monkeypatch.setattr(trunk_runtime, "OpenVinoRuntime", Pretended)
+        monkeypatch.setattr(trunk_runtime, "openvino_runtime", pretended)
 
     return pretend
 
@@ -56,7 +57,7 @@ def pretend_openvino(monkeypatch):
 @pytest.mark.parametrize("boundaries", [[1], [0, 1, 2]])
 def test_keras_computes_the_trunk_in_inference_mode(make_trunk, boundaries):
     trunk = make_trunk(boundaries)
-    outputs = KerasRuntime(trunk).run(IMAGES)
+    outputs = keras_runtime(trunk).run(IMAGES)
     expected = trunk(IMAGES, training=False)
     expected = expected if isinstance(expected, list) else [expected]
     assert len(outputs) == len(boundaries)
@@ -64,34 +65,34 @@ def test_keras_computes_the_trunk_in_inference_mode(make_trunk, boundaries):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
-def test_without_openvino_it_is_keras(make_trunk, heard, monkeypatch):
+def test_without_openvino_it_is_keras(make_trunk, stream, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    runtime = open_trunk_runtime(make_trunk([1]), "auto", IMAGES, reporter=Reporter(heard))
+    runtime = open_trunk_runtime(make_trunk([1]), "auto", IMAGES, reporter=Reporter(stream))
     assert runtime.name == keras.backend.backend()
-    assert heard.getvalue() == ""
+    assert stream.getvalue() == ""
     with pytest.raises(ArtstyleError, match=r"pip install 'artstyle-tf\[openvino\]'"):
         open_trunk_runtime(make_trunk([1]), "openvino", IMAGES)
 
 
-def test_an_exact_openvino_is_used(make_trunk, heard, pretend_openvino):
+def test_an_exact_openvino_is_used(make_trunk, stream, pretend_openvino):
     pretend_openvino(lambda outputs: [output * (1 + 1e-6) for output in outputs])
-    runtime = open_trunk_runtime(make_trunk([0, 1]), "auto", IMAGES, reporter=Reporter(heard))
+    runtime = open_trunk_runtime(make_trunk([0, 1]), "auto", IMAGES, reporter=Reporter(stream))
     assert runtime.name == "openvino-float32"
-    assert heard.getvalue() == ""
+    assert stream.getvalue() == ""
     assert open_trunk_runtime(make_trunk([1]), "keras", IMAGES).name != "openvino-float32"
 
 
 @pytest.mark.parametrize("choice", ["auto", "openvino"])
-def test_an_inexact_openvino_is_not_used(make_trunk, heard, pretend_openvino, choice):
+def test_an_inexact_openvino_is_not_used(make_trunk, stream, pretend_openvino, choice):
     pretend_openvino(lambda outputs: [outputs[0], outputs[1] * 1.001])
-    runtime = open_trunk_runtime(make_trunk([0, 1]), choice, IMAGES, reporter=Reporter(heard))
+    runtime = open_trunk_runtime(make_trunk([0, 1]), choice, IMAGES, reporter=Reporter(stream))
     assert runtime.name == keras.backend.backend()
-    assert "OpenVINO is not used: it differs from Keras by 1.0e-03" in heard.getvalue()
-    assert heard.getvalue().startswith("Warning: ") == (choice == "openvino")
+    assert "OpenVINO is not used: it differs from Keras by 1.0e-03" in stream.getvalue()
+    assert stream.getvalue().startswith("Warning: ") == (choice == "openvino")
 
 
 @pytest.mark.parametrize("position", [0, 1])
-def test_an_openvino_that_makes_nonsense_is_not_used(make_trunk, pretend_openvino, position):
+def test_an_openvino_with_wrong_outputs_is_not_used(make_trunk, pretend_openvino, position):
     def spoil(outputs):
         return [output * (np.nan if at == position else 1) for at, output in enumerate(outputs)]
 
@@ -101,48 +102,49 @@ def test_an_openvino_that_makes_nonsense_is_not_used(make_trunk, pretend_openvin
 
 
 def test_an_output_of_zeros_can_be_exact(make_trunk, pretend_openvino, monkeypatch):
-    monkeypatch.setattr(KerasRuntime, "run", lambda self, images: [np.zeros((11, 3), np.float32)])
+    zeros = TrunkRuntime("zeros", lambda images: [np.zeros((11, 3), np.float32)])
+    monkeypatch.setattr(trunk_runtime, "keras_runtime", lambda trunk: zeros)
     pretend_openvino(lambda outputs: outputs)
     assert open_trunk_runtime(make_trunk([1]), "auto", IMAGES).name == "openvino-float32"
     pretend_openvino(lambda outputs: [output + 1 for output in outputs])
     assert open_trunk_runtime(make_trunk([1]), "auto", IMAGES).name != "openvino-float32"
 
 
-def test_an_openvino_that_fails_is_not_used(make_trunk, heard, monkeypatch):
+def test_an_openvino_that_fails_is_not_used(make_trunk, stream, monkeypatch):
     def fail(trunk):
         raise RuntimeError("no such operation\nand a long explanation")
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
-    monkeypatch.setattr(trunk_runtime, "OpenVinoRuntime", fail)
-    runtime = open_trunk_runtime(make_trunk([1]), "auto", IMAGES, reporter=Reporter(heard))
+    monkeypatch.setattr(trunk_runtime, "openvino_runtime", fail)
+    runtime = open_trunk_runtime(make_trunk([1]), "auto", IMAGES, reporter=Reporter(stream))
     assert runtime.name == keras.backend.backend()
-    assert "OpenVINO cannot run the frozen blocks (no such operation)" in heard.getvalue()
+    assert "OpenVINO cannot run the frozen blocks (no such operation)" in stream.getvalue()
 
 
-def test_the_compiler_of_the_backend_is_second(make_trunk, heard, monkeypatch):
+def test_the_compiler_of_the_backend_is_the_second_choice(make_trunk, stream, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
     def compile_trunk(trunk):
-        return KerasRuntime(trunk).run
+        return keras_runtime(trunk).run
 
-    options = {"compile_trunk": compile_trunk, "reporter": Reporter(heard)}
+    options = {"compile_trunk": compile_trunk, "reporter": Reporter(stream)}
     trunk = make_trunk([0, 1])
     assert open_trunk_runtime(trunk, "auto", IMAGES, **options).name.endswith("-compiled")
     assert not open_trunk_runtime(trunk, "keras", IMAGES, **options).name.endswith("-compiled")
-    assert heard.getvalue() == ""
+    assert stream.getvalue() == ""
 
 
-def test_a_compiler_that_makes_nonsense_is_not_used(make_trunk, heard, monkeypatch):
+def test_a_compiler_with_wrong_outputs_is_not_used(make_trunk, stream, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
     def compile_trunk(trunk):
-        return lambda images: [np.full_like(KerasRuntime(trunk).run(images)[0], np.nan)]
+        return lambda images: [np.full_like(keras_runtime(trunk).run(images)[0], np.nan)]
 
     runtime = open_trunk_runtime(
-        make_trunk([1]), "auto", IMAGES, compile_trunk=compile_trunk, reporter=Reporter(heard)
+        make_trunk([1]), "auto", IMAGES, compile_trunk=compile_trunk, reporter=Reporter(stream)
     )
     assert runtime.name == keras.backend.backend()
-    assert "A compiled graph is not used" in heard.getvalue()
+    assert "A compiled graph is not used" in stream.getvalue()
 
 
 def test_openvino_cannot_load_its_telemetry(monkeypatch, tmp_path):
@@ -160,10 +162,10 @@ def test_openvino_cannot_load_its_telemetry(monkeypatch, tmp_path):
 def test_openvino_computes_what_keras_computes(make_trunk, boundaries, num_images):
     pytest.importorskip("openvino")
     trunk = make_trunk(boundaries)
-    runtime = OpenVinoRuntime(trunk)
+    runtime = openvino_runtime(trunk)
     for _ in range(2):  # nothing is left over from the batch before
         found = runtime.run(IMAGES[:num_images])
-        expected = KerasRuntime(trunk).run(IMAGES)
+        expected = keras_runtime(trunk).run(IMAGES)
         for one, other in zip(found, expected, strict=True):
             assert one.dtype == np.float32
             np.testing.assert_allclose(one, other[:num_images], rtol=1e-4, atol=1e-5)

@@ -34,7 +34,7 @@ def test_one_seed_each_agrees_with_the_paired_comparison():
     oracle = compare_predictions(LABELS, first.predictions[0], second.predictions[0], num_classes=3)
     assert ours.difference == pytest.approx(oracle.difference)
     assert ours.interval == pytest.approx(oracle.interval, abs=0.03)
-    assert ours.can_be_told_apart
+    assert ours.is_significant
 
 
 def test_seeds_that_differ_make_the_interval_wider():

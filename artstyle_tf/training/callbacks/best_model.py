@@ -1,4 +1,4 @@
-"""Keeps the weights of the best epoch, in memory and on disk."""
+"""Keep the weights of the best epoch, and stop when there is no better one."""
 
 from __future__ import annotations
 
@@ -10,24 +10,29 @@ import keras
 import numpy as np
 
 from artstyle_tf.system.finite_numbers import NotFiniteError, all_finite
+from artstyle_tf.training.callbacks.resumable import ResumableCallback
+from artstyle_tf.training.settings import EarlyStoppingConfig
 
 
-class BestModel(keras.callbacks.Callback):
-    """Remembers the network whenever validation macro-F1 rises, saves it, and can bring it back.
+class BestModel(ResumableCallback):
+    """Stores and saves the weights whenever validation macro-F1 rises, and can restore them.
 
-    The first one is saved at once, so that there soon is a model to use. Later ones wait for
-    `write`: saving takes half a second, as long as an epoch of the head, and until then the point
-    to resume from holds the best weights, too.
+    The first ones are saved at once, so there soon is a model to use. Later ones wait for `write`:
+    saving takes half a second, as long as an epoch of the head, and until then the resume point
+    holds the best weights, too.
 
     Args:
         whole_model: the whole network; a phase trains a model that shares its variables.
-        save: writes the network to disk, atomically; None to keep it in memory alone.
+        save: writes the network to disk, atomically; None to store it in memory alone.
 
     Attributes:
         score: best validation macro-F1 so far.
         epoch: the epoch it was reached in; 0 is the linear probe.
-        weights: of that epoch, as `get_weights` returns them; empty before the first offer.
+        weights: of that epoch, as `get_weights` returns them; empty before the first offer. They
+            are in the resume point, and have to be set after `restore`.
     """
+
+    state_names = ("score", "epoch")
 
     def __init__(
         self, whole_model: keras.Model, save: Callable[[keras.Model], None] | None
@@ -41,13 +46,13 @@ class BestModel(keras.callbacks.Callback):
         self.epoch = 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Offers the weights of this epoch, unless they have been taken back."""
+        """Offer the weights of this epoch, unless it has been undone."""
         logs = logs or {}
         if "alarm" not in logs:
             self.offer(epoch + 1, logs["val_macro_f1"])
 
     def offer(self, epoch: int, score: float) -> None:
-        """Keeps the present weights if their score is the best so far.
+        """Store the current weights if their score is the best so far.
 
         Raises:
             NotFiniteError: if the score or one of the weights is not finite; what was best stays.
@@ -60,43 +65,79 @@ class BestModel(keras.callbacks.Callback):
                 raise _not_finite(f"The network of epoch {epoch} has weights that are not finite")
             is_first = not self.weights
             self.score, self.epoch, self.weights = float(score), epoch, weights
-            if is_first and self._save is not None:  # nothing has to be put back
+            if is_first and self._save is not None:  # the network has these weights now
                 self._save(self._whole_model)
             self._is_saved = is_first
 
     def describe(self) -> str:
-        """What is kept so far, for people."""
+        """Return which weights are saved, for messages."""
         if not self.weights:
-            return "No weights were kept"
+            return "No weights were saved"
         of = "the start" if self.epoch == 0 else f"epoch {self.epoch}"
-        return f"The weights of {of} (validation macro-F1 {self.score:.3f}) are kept"
+        return f"The weights of {of} (validation macro-F1 {self.score:.3f}) are saved"
 
     def write(self) -> None:
-        """Saves the best network, if that has not been done; the present weights stay."""
+        """Save the best network, if that has not been done; the current weights stay."""
         if self._save is None or self._is_saved or not self.weights:
             return
-        present = self._whole_model.get_weights()
-        self.bring_back()
+        current = self._whole_model.get_weights()
+        self.restore_best()
         try:
             self._save(self._whole_model)
         finally:
-            self._whole_model.set_weights(present)
+            self._whole_model.set_weights(current)
         self._is_saved = True
 
-    def bring_back(self) -> None:
-        """Gives the network the best weights."""
+    def restore_best(self) -> None:
+        """Set the best weights in the network."""
         if self.weights:
             self._whole_model.set_weights(self.weights)
 
-    def state(self) -> dict[str, Any]:
-        """What `restore` needs beside the weights, as JSON values."""
-        return {"score": self.score, "epoch": self.epoch}
 
-    def restore(self, state: dict[str, Any], weights: list[np.ndarray]) -> None:
-        """Continues where `state` was taken, with the best weights of that moment."""
-        self.score, self.epoch = state["score"], state["epoch"]
-        self.weights = weights
-        self._is_saved = False
+class EarlyStopping(ResumableCallback):
+    """Stops by patience on validation macro-F1 and by the overfitting gap.
+
+    Unlike `keras.callbacks.EarlyStopping` it counts across several `fit` calls, so that a new
+    phase does not give a hopeless run new patience; and it records why it stopped.
+
+    Attributes:
+        reason: why training was stopped, for messages; None while it continues.
+    """
+
+    state_names = ("_best", "_epochs_since_best", "reason")
+
+    def __init__(self, settings: EarlyStoppingConfig) -> None:
+        super().__init__()
+        self._settings = settings
+        self.reason: str | None = None
+        self._best: float | None = None
+        self._epochs_since_best = 0
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Apply the rules."""
+        logs = logs or {}
+        if "alarm" in logs:
+            return  # the epoch has been undone
+        if logs["val_macro_f1"] > (float("-inf") if self._best is None else self._best):
+            self._best, self._epochs_since_best = logs["val_macro_f1"], 0
+        else:
+            self._epochs_since_best += 1
+        self.reason = self._reason_to_stop(logs)
+        if self.reason is not None:
+            self.model.stop_training = True
+
+    def start_from(self, val_macro_f1: float) -> None:
+        """Count from the score of the start, which training should exceed."""
+        self._best = val_macro_f1
+
+    def _reason_to_stop(self, logs: dict[str, Any]) -> str | None:
+        gap, allowed = logs["macro_f1"] - logs["val_macro_f1"], self._settings.max_overfitting_gap
+        if allowed is not None and gap > allowed:
+            return f"training macro-F1 is {gap:.3f} above validation (allowed: {allowed:g})"
+        patience = self._settings.patience_epochs
+        if patience is not None and self._epochs_since_best >= patience:
+            return f"no better validation macro-F1 for {self._epochs_since_best} epochs"
+        return None
 
 
 def _not_finite(happened: str) -> NotFiniteError:

@@ -1,4 +1,4 @@
-"""Takes back an epoch in which the embedding collapsed, and lets training go on more gently."""
+"""Undo an epoch in which the embedding collapsed, and continue training more gently."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from artstyle_tf.system.finite_numbers import all_finite
 from artstyle_tf.system.progress import SILENT, Reporter
+from artstyle_tf.training.callbacks.resumable import ResumableCallback
 from artstyle_tf.training.settings import CollapseGuardConfig
 
 _NEARLY_ALL = 0.95
@@ -17,25 +18,32 @@ _NEARLY_ALL = 0.95
 _NOT_FINITE = "loss, weights or embeddings are not finite any more"
 
 
-class CollapseGuard(keras.callbacks.Callback):
-    """Looks at each epoch; an alarm reloads the last good weights and stops `fit`.
+class CollapseGuard(ResumableCallback):
+    """Checks each epoch; an alarm reloads the last good weights and stops `fit`.
 
-    The trainer then begins the rest of the phase anew, with a learning rate and a loss that follow
-    from this guard: the rate is multiplied by a factor, and from the first alarm on the images
-    are mined semi-hard. When that has not helped a few times the guard gives up.
+    The trainer then repeats the rest of the phase with a learning rate and a loss that depend on
+    this guard: the rate is multiplied by a factor, and from the first alarm on the triplets are
+    mined semi-hard. When that has not helped a few times the guard gives up.
 
     Args:
         network_model: the whole network; a phase trains a model that shares its variables.
-        settings: the limits, and what follows from an alarm.
+        settings: the limits, and the consequences of an alarm.
         num_classes: C.
-        reporter: where alarms go.
 
     Attributes:
-        margin: of the present loss, if that of collapsed embeddings is the margin; else None.
+        margin: of the current loss, if that of collapsed embeddings is the margin; else None.
         num_alarms: alarms so far.
-        requests_restart: whether `fit` was stopped by an alarm that training goes on after.
-        reason_to_stop: why the guard gave up, for people; None while it has not.
+        requests_restart: whether `fit` was stopped by an alarm after which training continues.
+        reason_to_stop: why the guard gave up, for messages; None while it has not.
     """
+
+    state_names = (
+        "_best",
+        "_smallest_distance",
+        "num_alarms",
+        "requests_restart",
+        "reason_to_stop",
+    )
 
     def __init__(
         self,
@@ -60,21 +68,21 @@ class CollapseGuard(keras.callbacks.Callback):
 
     @property
     def learning_rate_factor(self) -> float:
-        """On the learning rate, after all alarms so far."""
+        """Factor on the learning rate, after all alarms so far."""
         return self._settings.learning_rate_factor**self.num_alarms
 
     def start_from(self, scores: dict[str, float]) -> None:
-        """What was measured before the first epoch: logs without a loss."""
+        """Set the scores before the first epoch: logs without a loss."""
         self._best = scores["val_macro_f1"]
         self._smallest_distance = min(self._smallest_distance, scores["mean_distance"] / 2)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Whatever the network knows now is good."""
+        """Store the current weights as good."""
         self.requests_restart = False
         self._good_weights = self._network_model.get_weights()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Looks at the limits; an alarm is entered into the logs."""
+        """Check the limits; an alarm is added to the logs."""
         logs = {} if logs is None else logs
         weights = self._network_model.get_weights()
         alarm = self._alarm(logs) if all_finite(weights) else _NOT_FINITE
@@ -88,19 +96,19 @@ class CollapseGuard(keras.callbacks.Callback):
         self.model.stop_training = True
         if self.num_alarms > self._settings.max_alarms:
             self.reason_to_stop = (
-                f"the embedding collapsed {self.num_alarms} times, at last because {alarm}; "
+                f"the embedding collapsed {self.num_alarms} times, most recently because {alarm}; "
                 "smaller learning rates, semi_hard in all phases or fewer unfrozen blocks may help"
             )
             return
         self.requests_restart = True
         self._reporter.warn(
-            f"Epoch {epoch + 1} collapsed: {alarm}. Its weights are thrown away; training goes on "
+            f"Epoch {epoch + 1} collapsed: {alarm}. Its weights are discarded; training continues "
             f"from the last good ones with {self.learning_rate_factor:g} times the learning rate "
             "and semi-hard triplets."
         )
 
     def _alarm(self, logs: dict[str, Any]) -> str | None:
-        """Says for people which limit the logs of an epoch break; None if they keep all."""
+        """Return which limit the logs of an epoch break, for messages; None if none."""
         loss, distance, rank = logs["loss"], logs["mean_distance"], logs["embedding_rank"]
         score = logs["val_macro_f1"]
         if not (math.isfinite(loss) and math.isfinite(distance)):
@@ -108,12 +116,12 @@ class CollapseGuard(keras.callbacks.Callback):
         if distance < self._smallest_distance:
             return (
                 f"the mean distance between images is {distance:.2f} "
-                f"(at least {self._smallest_distance:.2f} wanted)"
+                f"(at least {self._smallest_distance:.2f} expected)"
             )
         if rank < self._smallest_rank:
             return (
                 f"the embeddings fill {rank:.1f} dimensions "
-                f"(at least {self._smallest_rank:.1f} wanted)"
+                f"(at least {self._smallest_rank:.1f} expected)"
             )
         if self._is_loss_of_one_point(logs):
             return f"the loss {loss:.3f} is that of a single point, the margin {self.margin:g}"
@@ -126,21 +134,3 @@ class CollapseGuard(keras.callbacks.Callback):
         if self.margin is None or logs["active_triplets"] <= _NEARLY_ALL:
             return False
         return abs(logs["loss"] / self.margin - 1.0) < self._settings.margin_tolerance
-
-    def state(self) -> dict[str, Any]:
-        """What `restore` needs, as JSON values."""
-        return {
-            "best": self._best,
-            "smallest_distance": self._smallest_distance,
-            "num_alarms": self.num_alarms,
-            "requests_restart": self.requests_restart,
-            "reason_to_stop": self.reason_to_stop,
-        }
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Continues where `state` was taken; the network's weights of then were good."""
-        self._best = state["best"]
-        self._smallest_distance = state["smallest_distance"]
-        self.num_alarms = state["num_alarms"]
-        self.requests_restart = state["requests_restart"]
-        self.reason_to_stop = state["reason_to_stop"]

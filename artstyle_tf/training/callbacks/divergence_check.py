@@ -1,4 +1,4 @@
-"""Ends training when a number is not finite any more."""
+"""End training when a number is not finite any more."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from artstyle_tf.system.finite_numbers import NotFiniteError, all_finite
 from artstyle_tf.training.callbacks.best_model import BestModel
 from artstyle_tf.training.objective import Objective
 
-_IN_WORDS = {
+_LABELS = {
     "loss": "the loss",
     "val_loss": "the validation loss",
     "macro_f1": "the macro-F1",
@@ -22,15 +22,14 @@ _IN_WORDS = {
 
 
 class DivergenceCheck(keras.callbacks.Callback):
-    """Looks at the loss of each batch, and once an epoch at scores, weights and the optimizer.
+    """Checks the loss of each batch, and once an epoch scores, weights and the optimizer.
 
-    It has to run before whatever keeps the weights of an epoch. The scores alone do not tell: a
-    network of NaN still names a class for each image, and macro-F1 is finite.
+    It has to run before the callbacks that save the weights of an epoch. The scores alone are not
+    enough: a network of NaN still predicts a class for each image, and macro-F1 is finite.
 
     Args:
-        objective: what is learned; may take an epoch back.
-        best: what is kept so far.
-        total_epochs: epochs of the whole plan.
+        objective: of the training; may undo an epoch.
+        best: the best weights so far.
 
     Attributes:
         phase_name: the phase that is being trained.
@@ -51,38 +50,38 @@ class DivergenceCheck(keras.callbacks.Callback):
         self.phase_name = ""
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Notes where training stands."""
+        """Note the position of the training."""
         self._epoch, self._first_batch = epoch, None
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Looks at the mean loss of the epoch so far, which stays NaN once it is.
+        """Check the mean loss of the epoch so far, which stays NaN once it is.
 
         Raises:
-            NotFiniteError: if the loss is not finite and nobody takes the epoch back.
+            NotFiniteError: if the loss is not finite and the objective does not undo epochs.
         """
         loss = float((logs or {}).get("loss", 0.0))
         if math.isfinite(loss) or self._first_batch is not None:
             return
         self._first_batch = batch + 1
-        if not self._objective.takes_epochs_back:  # else it has to be judged first
+        if not self._objective.undoes_epochs:  # else it is evaluated first
             raise self._error(f"the loss is {loss}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Looks at everything.
+        """Check everything.
 
         Raises:
-            NotFiniteError: if something is not finite and nobody has taken the epoch back.
+            NotFiniteError: if something is not finite and the epoch has not been undone.
         """
         logs = logs or {}
-        watched = self._objective.finite_logs
-        wrong = [name for name in watched if not math.isfinite(logs.get(name, 0.0))]
-        is_taken_back = "alarm" in logs and self._objective.takes_epochs_back
-        if wrong and not is_taken_back:
-            raise self._error(f"{_IN_WORDS[wrong[0]]} is not finite")
+        names = self._objective.finite_logs
+        wrong = [name for name in names if not math.isfinite(logs.get(name, 0.0))]
+        is_undone = "alarm" in logs and self._objective.undoes_epochs
+        if wrong and not is_undone:
+            raise self._error(f"{_LABELS[wrong[0]]} is not finite")
         if not all_finite(map(_array, self.model.weights)):
             raise self._error("weights are not finite")
-        # Where an epoch is taken back, training goes on with a new optimizer.
-        if not is_taken_back and not all_finite(map(_array, self.model.optimizer.variables)):
+        # Where an epoch is undone, training continues with a new optimizer.
+        if not is_undone and not all_finite(map(_array, self.model.optimizer.variables)):
             raise self._error("the optimizer's moments are not finite")
 
     def _error(self, what: str) -> NotFiniteError:

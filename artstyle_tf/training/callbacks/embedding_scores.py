@@ -1,4 +1,4 @@
-"""Judges an embedding after each epoch: by its neighbors, and by signs of a collapse."""
+"""Evaluate an embedding after each epoch: by nearest neighbors, and for signs of a collapse."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from artstyle_tf.metrics.embedding_health import (
 )
 from artstyle_tf.metrics.neighbors import knn_probabilities, nearest_neighbors
 
-# So many training images tell what all would; the cost grows with their square.
-_MOST_IMAGES = 2000
+# So many training images are a sufficient sample; the cost grows with their square.
+_MAX_IMAGES = 2000
 
 COLUMNS = ("mean_distance", "active_triplets", "embedding_rank")
 """What is added to the logs beside the usual scores."""
@@ -27,7 +27,7 @@ COLUMNS = ("mean_distance", "active_triplets", "embedding_rank")
 
 @dataclass(frozen=True)
 class LabeledImages:
-    """What is known of N images beside their embeddings.
+    """Labels and parents of N images.
 
     Attributes:
         labels: int [N], class ids in [0, C).
@@ -39,20 +39,17 @@ class LabeledImages:
 
 
 class EmbeddingScores(keras.callbacks.Callback):
-    """Adds k-NN scores, the validation loss and health figures to the logs of an epoch.
+    """Adds k-NN scores, the validation loss and collapse measures to the logs of an epoch.
 
     Images are embedded as they are, without augmentation. A training image never votes for
-    itself or for a copy of itself: train-on-train k-NN is right about everything.
+    itself or for a copy of itself: train-on-train k-NN would always be correct.
 
     Args:
-        embed: "train" or "val" -> embeddings float32 [N, D] with the present weights.
-        train: the gallery.
-        val: the queries.
-        validation_batches: int [S, B], numbers of the validation images of each batch on which
-            the loss is taken; the same for all epochs, so that they can be compared.
+        embed: "train" or "val" -> embeddings float32 [N, D] with the current weights.
+        validation_batches: int [S, B], numbers of the validation images of each batch for the
+            validation loss; the same for all epochs, so that losses can be compared.
         num_classes: C.
-        num_neighbors: k.
-        seed: of the sample of training images that is looked at where there are many.
+        seed: of the sample of training images that is measured where there are many.
 
     Attributes:
         loss: of labels [B] and embeddings [B, D]; None leaves the validation loss out.
@@ -78,22 +75,22 @@ class EmbeddingScores(keras.callbacks.Callback):
         self._validation_batches = validation_batches
         self._num_classes = num_classes
         self._num_neighbors = num_neighbors
-        size = min(_MOST_IMAGES, len(train.labels))
+        size = min(_MAX_IMAGES, len(train.labels))
         chosen = np.random.default_rng(seed).choice(len(train.labels), size, replace=False)
         self._sample = np.sort(chosen)
         self.loss: keras.losses.Loss | None = None
         self.margin = 0.0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Adds to the logs."""
+        """Add the scores to the logs."""
         if logs is not None:
             logs.update(self.measure())
 
     def measure(self) -> dict[str, float]:
-        """Scores of the embedding as it is now: `COLUMNS`, macro_f1, val_macro_f1 and so on."""
+        """Score the embedding as it is now: `COLUMNS`, macro_f1, val_macro_f1 and so on."""
         gallery, queries = self._embed("train"), self._embed("val")
         if not (np.isfinite(gallery).all() and np.isfinite(queries).all()):
-            # Neighbors of what is no number mean nothing.
+            # Neighbors of NaN mean nothing.
             return {**dict.fromkeys((*COLUMNS, "val_loss"), math.nan), **_WORST_SCORES}
         sample, labels = gallery[self._sample], self._train.labels[self._sample]
         val_scores = self._scores(queries, self._val, gallery)
@@ -112,21 +109,21 @@ class EmbeddingScores(keras.callbacks.Callback):
         return scores
 
     def _scores(
-        self, queries: np.ndarray, known: LabeledImages, gallery: np.ndarray
+        self, queries: np.ndarray, images: LabeledImages, gallery: np.ndarray
     ) -> dict[str, float]:
-        """What k-NN makes of the queries; none is compared with its own parent and siblings."""
+        """Score k-NN on the queries; none is compared with its own parent and siblings."""
         neighbors = nearest_neighbors(
             queries,
             gallery,
             num_neighbors=self._num_neighbors,
-            query_groups=known.parents,
+            query_groups=images.parents,
             gallery_groups=self._train.parents,
         )
         probabilities = knn_probabilities(
             neighbors, self._train.labels, num_classes=self._num_classes
         )
         return classification_summary(
-            known.labels, probabilities.argmax(axis=1), num_classes=self._num_classes
+            images.labels, probabilities.argmax(axis=1), num_classes=self._num_classes
         )
 
     def _validation_loss(self, queries: np.ndarray, loss: keras.losses.Loss) -> float:

@@ -1,23 +1,22 @@
-"""Owns the plan of phases and ends each of them."""
+"""End each phase of a plan of progressive unfreezing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-import keras
-
 from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.training.callbacks.resumable import ResumableCallback
 from artstyle_tf.training.phases import num_epochs
 from artstyle_tf.training.settings import PhaseConfig
 
 
-class ProgressiveUnfreezing(keras.callbacks.Callback):
-    """Walks through the phases: the trainer asks which one is next, this callback ends it.
+class ProgressiveUnfreezing(ResumableCallback):
+    """Tracks the current phase of the plan and stops `fit` at the phase's end.
 
     Keras fixes the trainable variables at `compile`, so a callback cannot unfreeze anything
     itself. It can stop `fit`; then the trainer applies the next phase, compiles and fits again.
-    `fit_progressively` does that for any Keras model; by hand it is
+    `fit_progressively` does that for any Keras model; a loop of your own is
 
         ```python
         while (phase := unfreezing.phase) is not None:
@@ -40,6 +39,8 @@ class ProgressiveUnfreezing(keras.callbacks.Callback):
         position: of the current phase in the plan.
     """
 
+    state_names = ("epoch", "position", "_first_epoch", "_best", "_epochs_since_best")
+
     def __init__(self, phases: Sequence[PhaseConfig], *, monitor: str = "val_macro_f1") -> None:
         super().__init__()
         self.phases = tuple(phases)
@@ -47,7 +48,7 @@ class ProgressiveUnfreezing(keras.callbacks.Callback):
         self.epoch = 0
         self.position = 0
         self._first_epoch = 0
-        self._best = float("-inf")
+        self._best: float | None = None
         self._epochs_since_best = 0
 
     @property
@@ -62,18 +63,29 @@ class ProgressiveUnfreezing(keras.callbacks.Callback):
 
     @property
     def planned_epochs_done(self) -> int:
-        """Where the plan stands; a phase that ended on a plateau counts with all its epochs."""
+        """Position in the plan; a phase that ended on a plateau counts with all its epochs."""
         return num_epochs(self.phases[: self.position]) + self.epoch - self._first_epoch
 
+    @property
+    def has_reached_plateau(self) -> bool:
+        """Whether the current phase should end before its epochs are used up."""
+        patience = self.phase.plateau_epochs if self.phase else None
+        return patience is not None and self._epochs_since_best >= patience
+
+    @property
+    def phase_is_over(self) -> bool:
+        """Whether the current phase has nothing left to train."""
+        return self.epoch >= self.last_epoch or self.has_reached_plateau
+
     def advance(self) -> None:
-        """Goes to the next phase."""
+        """Go to the next phase."""
         self.position += 1
         self._first_epoch = self.epoch
-        self._best = float("-inf")
+        self._best = None
         self._epochs_since_best = 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Stops `fit` when the phase has reached a plateau.
+        """Stop `fit` when the phase has reached a plateau.
 
         Raises:
             ArtstyleError: if the phase waits for a plateau of what is not in the logs.
@@ -86,39 +98,11 @@ class ProgressiveUnfreezing(keras.callbacks.Callback):
                 received=f"monitor={self.monitor}",
                 expected=f"one of {', '.join(logs)}",
             )
-        value = logs.get(self.monitor, float("-inf"))
-        if value > self._best:
+        nothing = float("-inf")
+        value = logs.get(self.monitor, nothing)
+        if value > (nothing if self._best is None else self._best):
             self._best, self._epochs_since_best = value, 0
         else:
             self._epochs_since_best += 1
         if self.has_reached_plateau:
             self.model.stop_training = True
-
-    @property
-    def phase_is_over(self) -> bool:
-        """Whether the current phase has nothing left to train."""
-        return self.epoch >= self.last_epoch or self.has_reached_plateau
-
-    @property
-    def has_reached_plateau(self) -> bool:
-        """Whether the current phase should end before its epochs are used up."""
-        patience = self.phase.plateau_epochs if self.phase else None
-        return patience is not None and self._epochs_since_best >= patience
-
-    def state(self) -> dict[str, Any]:
-        """What `restore` needs, as JSON values."""
-        return {
-            "epoch": self.epoch,
-            "position": self.position,
-            "first_epoch": self._first_epoch,
-            "best": None if self._best == float("-inf") else self._best,
-            "epochs_since_best": self._epochs_since_best,
-        }
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Continues where `state` was taken."""
-        self.epoch = state["epoch"]
-        self.position = state["position"]
-        self._first_epoch = state["first_epoch"]
-        self._best = float("-inf") if state["best"] is None else state["best"]
-        self._epochs_since_best = state["epochs_since_best"]

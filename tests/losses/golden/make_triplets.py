@@ -1,4 +1,4 @@
-"""Writes triplets.json: what pytorch-metric-learning says of some batches.
+"""Writes triplets.json: losses of some batches by pytorch-metric-learning.
 
 In an environment of its own:
     pip install torch==2.13.0 pytorch-metric-learning==2.9.0

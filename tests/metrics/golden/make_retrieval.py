@@ -1,4 +1,4 @@
-"""Writes retrieval.json: what pytorch-metric-learning's AccuracyCalculator says.
+"""Writes retrieval.json: scores by pytorch-metric-learning's AccuracyCalculator.
 
 In an environment of its own:
     pip install torch==2.13.0 pytorch-metric-learning==2.9.0
