@@ -26,7 +26,7 @@ from artstyle_tf.inspection.settings import InspectExperiment
 from artstyle_tf.models.backbone_registry import check_backbone
 from artstyle_tf.prediction.settings import PredictExperiment
 from artstyle_tf.prediction.who_answers import check_who_answers
-from artstyle_tf.report.places import find_reported_runs
+from artstyle_tf.report.report_paths import find_reported_runs
 from artstyle_tf.report.settings import ReportExperiment
 from artstyle_tf.runs.run_directory import open_run
 from artstyle_tf.runs.run_finding import find_run, read_results
