@@ -19,7 +19,7 @@ from artstyle_tf.models.backbones import build_backbone
 from artstyle_tf.runs.known_images import find_known_images
 from artstyle_tf.runs.run_finding import read_run_config
 from artstyle_tf.runs.run_images import all_rows, other_images, own_images
-from artstyle_tf.runs.run_model import load_run_model
+from artstyle_tf.runs.served_run import load_run_model
 from artstyle_tf.system.invocation import Invocation
 
 

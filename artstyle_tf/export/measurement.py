@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from artstyle_tf.metrics.classification import classification_summary
-from artstyle_tf.runs.served_run import Answers
+from artstyle_tf.runs.served_run import Predictions
 
-Answering = Callable[[np.ndarray], Answers]
+Answering = Callable[[np.ndarray], Predictions]
 """Pixels float32 [B, S, S, 3] in 0..255 -> predictions."""
 
 _BATCH_SIZE = 16

@@ -21,7 +21,7 @@ from PIL import Image
 from artstyle_tf.cli.main import main
 from artstyle_tf.export.saved_model import write_saved_model
 from artstyle_tf.runs.run_directory import open_run
-from artstyle_tf.runs.run_model import load_served_run
+from artstyle_tf.runs.served_run import load_served_run
 from artstyle_tf.system.visible_text import has_controls
 from artstyle_tf.trunk_cache.frozen_graph import freeze
 

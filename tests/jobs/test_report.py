@@ -21,7 +21,7 @@ from artstyle_tf.report import after_training
 from artstyle_tf.report.related_results import read_tuning
 from artstyle_tf.report.run_facts import read_run_facts
 from artstyle_tf.runs.gallery import load_gallery
-from artstyle_tf.runs.mlflow_check import has_mlflow
+from artstyle_tf.runs.optional_packages import has_mlflow
 from artstyle_tf.runs.run_directory import open_run
 from artstyle_tf.runs.run_finding import read_run_config
 from artstyle_tf.system.progress import Reporter
@@ -295,9 +295,9 @@ def test_incomplete_tuning_results_are_read(tmp_path):
 
 
 def test_mlflow_is_checked_before_anything_is_written(workplace, capsys, monkeypatch):
-    from artstyle_tf.runs import mlflow_check
+    from artstyle_tf.runs import optional_packages
 
-    monkeypatch.setattr(mlflow_check, "has_mlflow", lambda: False)
+    monkeypatch.setattr(optional_packages, "has_mlflow", lambda: False)
     assert train("direct", "--overwrite", "training.mlflow={}") == 2
     assert "artstyle-tf[mlflow]" in capsys.readouterr().err
     assert Path("outputs/models/direct/metrics.json").is_file()

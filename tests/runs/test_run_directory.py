@@ -110,7 +110,7 @@ def test_a_model_that_is_not_finite_is_neither_saved_nor_read(tmp_path):
     with pytest.raises(NotFiniteError, match="was not written"):
         save_head(model.layers[0], run.first_head_file)
     model.save(run.model_file)  # by an older version
-    with pytest.raises(NotFiniteError, match="holds weights that are not finite"):
+    with pytest.raises(NotFiniteError, match="contains weights that are not finite"):
         run.load_model()
 
 

@@ -109,13 +109,13 @@
     const show = (number) => {
       if (number === current) return;
       current = number;
-      const [x, y, style, prediction, confidence, split, image, path] = points[number];
+      const [x, y, style, prediction, confidence, split, imageNumber, path] = points[number];
       ring.setAttribute("cx", x);
       ring.setAttribute("cy", y);
       const label = facts.styles[style];
       const heading = make("p");
       heading.append(make("strong", label), `, ${split}`);
-      const parts = [image(image, `${label} image`), heading];
+      const parts = [image(imageNumber, `${label} image`), heading];
       if (prediction !== null) {
         const probability = confidence === null ? "" : `, ${confidence.toFixed(2)}`;
         const className = prediction === label ? "right" : "wrong";

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from artstyle_tf.runs.tensorboard_check import check_tensorboard
+from artstyle_tf.runs.optional_packages import check_tensorboard
 
 
 class TensorBoardLog(keras.callbacks.TensorBoard):
