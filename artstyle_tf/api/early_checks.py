@@ -24,13 +24,13 @@ from artstyle_tf.images.settings import DataConfig
 from artstyle_tf.inspection.places import plan_inspection
 from artstyle_tf.inspection.settings import InspectExperiment
 from artstyle_tf.models.backbone_registry import check_backbone
-from artstyle_tf.prediction.settings import PredictExperiment
 from artstyle_tf.prediction.model_source import check_model_source
+from artstyle_tf.prediction.settings import PredictExperiment
 from artstyle_tf.report.report_paths import find_reported_runs
 from artstyle_tf.report.settings import ReportExperiment
+from artstyle_tf.runs.run_creation import plan_folds, plan_run
 from artstyle_tf.runs.run_directory import open_run
 from artstyle_tf.runs.run_finding import find_run, read_results
-from artstyle_tf.runs.run_planning import plan_folds, plan_run
 from artstyle_tf.system.files import check_can_write
 from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.tuning.settings import TuneExperiment

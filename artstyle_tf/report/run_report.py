@@ -28,8 +28,7 @@ from artstyle_tf.report.sections.atlas import Atlas
 from artstyle_tf.report.sections.data import sample_paths
 from artstyle_tf.report.settings import ReportExperiment
 from artstyle_tf.runs.run_directory import RunDirectory
-from artstyle_tf.runs.served_run import load_served_run
-from artstyle_tf.runs.served_run import ServedRun
+from artstyle_tf.runs.served_run import ServedRun, load_served_run
 from artstyle_tf.system.files import write_text
 from artstyle_tf.system.progress import Reporter
 

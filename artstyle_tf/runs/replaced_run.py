@@ -1,7 +1,7 @@
-"""What --overwrite replaces: only runs of this program, and only once there is something better.
+"""Replace an earlier run for --overwrite, but only runs of this program.
 
-The earlier run is renamed, not removed. It goes when the new one is finished, and comes back if the
-new one fails before it has anything to continue from.
+The earlier run is renamed first. It is removed when the new one is finished, and restored if the
+new one fails before it can be resumed.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ _MOST_NAMES_SHOWN = 3
 
 
 def check_replaceable(folder: Path, figures: Path, *, outputs: Path, kind: str) -> None:
-    """Checks that a folder may be replaced by a new run. Writes nothing.
+    """Check that a new run may replace a folder. Writes nothing.
 
     Args:
         folder: of the run.
         figures: of the run.
-        outputs: the outputs folder, in which both have to lie.
+        outputs: the outputs folder, which must contain both.
         kind: of the new run.
 
     Raises:
         ArtstyleError: if it is no run of this program, a run of another kind, or lies elsewhere.
     """
-    for place in (folder, figures):
-        _check_place(place, outputs)
+    for path in (folder, figures):
+        _check_path(path, outputs)
     if not folder.is_dir() or is_just_begun(folder):
         return
     notes = read_notes(folder)
@@ -57,12 +57,12 @@ def check_replaceable(folder: Path, figures: Path, *, outputs: Path, kind: str) 
 
 
 def step_aside(folder: Path, figures: Path) -> None:
-    """Renames what an earlier run has left. `check_replaceable` has allowed it.
+    """Rename an earlier run, which `check_replaceable` has accepted.
 
-    A run that never got finished is removed if an earlier one has stepped aside for it already.
+    An unfinished run is removed instead if an even earlier one was already renamed for it.
 
     Raises:
-        ArtstyleError: if a program is making the run at the moment.
+        ArtstyleError: if a program is training the run at the moment.
         OSError: if something cannot be renamed or removed.
     """
     with alone_in_run(folder, may_go=True):
@@ -72,63 +72,63 @@ def step_aside(folder: Path, figures: Path) -> None:
             _remove(folder)
             _remove(figures)
             return
-        for place in (folder, figures):
-            _remove(_aside(place))
-            if place.is_dir():
-                place.rename(_aside(place))
+        for path in (folder, figures):
+            _remove(_aside(path))
+            if path.is_dir():
+                path.rename(_aside(path))
 
 
 def forget(folder: Path, figures: Path) -> None:
-    """Removes the earlier run, if there is one: the new one is finished."""
-    for place in (folder, figures):
-        _remove(_aside(place))
+    """Remove the earlier run, if there is one, because the new one is finished."""
+    for path in (folder, figures):
+        _remove(_aside(path))
 
 
 def put_back(folder: Path, figures: Path) -> None:
-    """Removes the new run and brings the earlier one back, if there is one.
+    """Remove the new run and restore the earlier one, if there is one.
 
     Raises:
         OSError: if something cannot be renamed or removed.
     """
     if not is_aside(folder):
         return
-    for place in (folder, figures):
-        _remove(place)
-        if _aside(place).is_dir():
-            _aside(place).rename(place)
+    for path in (folder, figures):
+        _remove(path)
+        if _aside(path).is_dir():
+            _aside(path).rename(path)
 
 
 def is_aside(folder: Path) -> bool:
-    """Whether an earlier run has stepped aside for the one in this folder."""
+    """Return whether an earlier run was renamed for the one in this folder."""
     return _aside(folder).is_dir() and not _aside(folder).is_symlink()
 
 
-def _aside(place: Path) -> Path:
-    return place.with_name(f".{place.name}.replaced")
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.replaced")
 
 
-def _remove(place: Path) -> None:
-    if place.is_symlink():
-        place.unlink()
-    elif place.is_dir():
-        shutil.rmtree(place)
+def _remove(path: Path) -> None:
+    if path.is_symlink():
+        path.unlink()
+    elif path.is_dir():
+        shutil.rmtree(path)
 
 
-def _check_place(place: Path, outputs: Path) -> None:
-    if place.is_symlink():
+def _check_path(path: Path, outputs: Path) -> None:
+    if path.is_symlink():
         raise ArtstyleError(
-            f"{place} is a link, so it is not overwritten",
-            received=f"a link to {place.readlink()}",
+            f"{path} is a link, so it is not overwritten",
+            received=f"a link to {path.readlink()}",
             fix="choose another --run-name, or remove the link yourself",
         )
-    if place.exists() and not place.is_dir():
+    if path.exists() and not path.is_dir():
         raise ArtstyleError(
-            f"{place} is no folder, so it is not overwritten",
+            f"{path} is no folder, so it is not overwritten",
             fix="choose another --run-name, or move it away yourself",
         )
-    if place.exists() and outputs.resolve() not in place.resolve().parents:
+    if path.exists() and outputs.resolve() not in path.resolve().parents:
         raise ArtstyleError(
-            f"{place} lies outside of {outputs}, so it is not overwritten",
-            received=str(place.resolve()),
+            f"{path} lies outside of {outputs}, so it is not overwritten",
+            received=str(path.resolve()),
             fix="choose another --run-name, or name the folder itself with --outputs",
         )

@@ -1,4 +1,4 @@
-"""Whether a run is being made, by whom, and how it ended: run.json and the lock of its folder."""
+"""State of a run in run.json (running, finished, interrupted, failed), and its lock."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _FIRST_FILES = LOCK_FILES | {STATE_FILE}
 
 @contextmanager
 def alone_in_run(folder: Path, *, may_go: bool = False) -> Iterator[None]:
-    """Keeps other programs out of the folder of a run, which exists, while the body works.
+    """Lock the folder of a run, which exists, while the body runs.
 
     Args:
         folder: of the run.
         may_go: whether the body may rename or remove the folder.
 
     Raises:
-        ArtstyleError: if another program is in it, or it cannot be written.
+        ArtstyleError: if another program holds the lock, or it cannot be written.
     """
 
     def refuse(holder: str) -> None:
         raise ArtstyleError(
-            f"Another program is making the run {folder}",
+            f"Another program is training the run {folder}",
             received=holder,
             fix="wait until it has ended, or choose another --run-name",
         )
@@ -57,7 +57,7 @@ def alone_in_run(folder: Path, *, may_go: bool = False) -> Iterator[None]:
 
 @contextmanager
 def state_kept(folder: Path, kind: str | None = None) -> Iterator[None]:
-    """Notes in the folder of a run that it is running, what is made, and how the body ends."""
+    """Write that the run is running, its kind, and how the body ends."""
     _write_state(folder, "running", {} if kind is None else {"kind": kind})
     try:
         yield
@@ -71,9 +71,9 @@ def state_kept(folder: Path, kind: str | None = None) -> Iterator[None]:
 
 
 def read_state(folder: Path) -> str | None:
-    """Running, finished, interrupted or failed; None if the folder is no run.
+    """Return running, finished, interrupted or failed; None if the folder is no run.
 
-    A run whose program was killed has had no time to say so: it is interrupted.
+    A run whose program was killed could not write its end: it is interrupted.
     """
     state = read_notes(folder).get("state")
     if state == "running" and not is_held(folder / LOCK_FILE):
@@ -82,19 +82,19 @@ def read_state(folder: Path) -> str | None:
 
 
 def is_just_begun(folder: Path) -> bool:
-    """Whether a program was killed here before it wrote anything that belongs to the run."""
+    """Return whether a program was killed here before it wrote anything of the run."""
     return folder.is_dir() and all(
         entry.name in _FIRST_FILES or ".partial" in entry.name for entry in folder.iterdir()
     )
 
 
 def read_notes(folder: Path) -> dict[str, Any]:
-    """What run.json says: state, kind, started, changed; empty if there is none."""
+    """Return run.json: state, kind, started, changed; empty if there is none."""
     return read_json_if_whole(folder / STATE_FILE) or {}
 
 
 def _note_end(folder: Path, state: str) -> None:
-    with suppress(ArtstyleError):  # the disk is full, which is what is being told anyway
+    with suppress(ArtstyleError):  # the disk is full, which is being reported anyway
         _write_state(folder, state)
 
 

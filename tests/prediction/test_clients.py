@@ -13,7 +13,7 @@ from PIL import Image
 
 from artstyle_tf.export.served_signature import read_signatures
 from artstyle_tf.prediction.server.rest_client import RequestRefused
-from artstyle_tf.prediction.server_answering import predict_each
+from artstyle_tf.prediction.predictors import predict_each
 from artstyle_tf.system.errors import ArtstyleError
 
 
@@ -90,7 +90,7 @@ def test_a_server_that_stays_busy_is_told(server, open_for, images):
     client = open_for(server, retries=2)
     client.signature()
     server.behavior.failures = 100
-    with pytest.raises(ArtstyleError, match="does not answer") as caught:
+    with pytest.raises(ArtstyleError, match="does not respond") as caught:
         client.predict(images)
     assert server.behavior.failures == 97
     assert "The batch scheduling queue is full, in the last of 3 attempts" in str(caught.value)
@@ -101,7 +101,7 @@ def test_a_slow_server_is_not_waited_for(server, open_for, images):
     client.signature()
     server.behavior.go_on = threading.Event()
     try:
-        with pytest.raises(ArtstyleError, match=r"no answer within 1.5 s"):
+        with pytest.raises(ArtstyleError, match=r"no response within 1.5 s"):
             client.predict(images[:1])
         assert server.behavior.batch_sizes == []
     finally:
@@ -117,7 +117,7 @@ def test_nobody_at_the_address():
         port = unused.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     client = open_client(url, model_name="m", timeout_seconds=60, retries=1)
-    with pytest.raises(ArtstyleError, match="does not answer") as caught:
+    with pytest.raises(ArtstyleError, match="does not respond") as caught:
         client.signature()
     client.close()
     assert "refused" in str(caught.value)
@@ -190,10 +190,10 @@ def test_a_bad_image_costs_its_neighbors_nothing(server, open_for, images):
         ("neighbor_distances", lambda x: x[:, 0], "neighbor_distances of shape [5]"),
     ],
 )
-def test_surprising_answers_are_refused(server, open_for, images, name, change, said):
+def test_invalid_responses_are_refused(server, open_for, images, name, change, said):
     client = open_for(server)
     server.behavior.distort = lambda answer: answer | {name: change(answer[name])}
-    with pytest.raises(ArtstyleError, match="what its model cannot have said") as caught:
+    with pytest.raises(ArtstyleError, match="returned an invalid response") as caught:
         client.predict(images)
     assert said in str(caught.value)
     assert not isinstance(caught.value, RequestRefused)
@@ -259,11 +259,11 @@ def test_a_connection_that_the_server_has_closed_is_no_failure(server_of, open_f
 @pytest.mark.parametrize(
     ("status", "body", "said"),
     [
-        (200, b"<html>Welcome to nginx!</html>", "no JSON"),
-        (200, b'{"outputs": [1, 2]}', "JSON without outputs by name"),
-        (200, b"[]", "JSON without outputs by name"),
-        (500, b'{"error": "out of luck"}', "answers with 500. Received: out of luck"),
-        (301, b"", "answers with 301"),
+        (200, b"<html>Welcome to nginx!</html>", "not JSON"),
+        (200, b'{"outputs": [1, 2]}', "JSON without named outputs"),
+        (200, b"[]", "JSON without named outputs"),
+        (500, b'{"error": "out of luck"}', "responded with status 500. Received: out of luck"),
+        (301, b"", "responded with status 301"),
         (404, b"nothing here", "There is no such model"),
     ],
 )
@@ -300,7 +300,7 @@ def test_too_large_a_request_is_a_refusal_so_that_it_can_be_halved(
 def test_half_an_answer_is_none(images):
     """A server that promises more bytes than it sends, then one that is no HTTP server at all."""
     for sent, said in (
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", "half an answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", "incomplete response"),
         (b"SSH-2.0-OpenSSH_9.6\r\n", "cannot be reached"),
     ):
         with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -340,7 +340,7 @@ def test_a_server_that_trickles_is_not_waited_for():
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         client = open_client(url, model_name="m", timeout_seconds=0.3, retries=0)
         begin = time.monotonic()
-        with pytest.raises(ArtstyleError, match=r"no answer within 0.3 s"):
+        with pytest.raises(ArtstyleError, match=r"no response within 0.3 s"):
             client.signature()
         assert time.monotonic() - begin < 45  # all that it has promised would take 50 s
         is_over.set()

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from artstyle_tf.prediction.predictors import predict_each
 from artstyle_tf.prediction.server.rest_client import RequestRefused, plain_message
-from artstyle_tf.prediction.server_answering import predict_each
 
 
 class Fussy:

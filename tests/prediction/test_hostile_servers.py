@@ -17,7 +17,7 @@ import pytest
 from hostile_http import hostile_server, open_client
 from patience import HUNG_SECONDS
 
-from artstyle_tf.prediction.server.http_connection import HttpConnection, PassingFailure
+from artstyle_tf.prediction.server.http_connection import HttpConnection, TransientFailure
 from artstyle_tf.prediction.server.rest_client import RequestRefused, plain_message
 from artstyle_tf.prediction.server.server_address import parse_address
 from artstyle_tf.system.errors import ArtstyleError
@@ -98,7 +98,7 @@ DRAWN_OUT = {
 def test_an_answer_that_is_drawn_out_is_not_waited_for(answer):
     """The server goes on until the client ends the connection: that this returns is the test."""
     said = ask(answer, timeout_seconds=SHORT)
-    assert f"no answer within {SHORT:g} s" in said
+    assert f"no response within {SHORT:g} s" in said
 
 
 @pytest.mark.parametrize("name", ["100 Continue", "trailers, fast", "100 Continue, fast"])
@@ -106,7 +106,7 @@ def test_the_connection_of_a_request_that_is_given_up_is_ended(name):
     with hostile_server(METADATA, DRAWN_OUT[name]) as server:
         client = open_client(server.url, model_name="m", timeout_seconds=SHORT, retries=0)
         before = set(threading.enumerate())
-        with pytest.raises(ArtstyleError, match="no answer within"):
+        with pytest.raises(ArtstyleError, match="no response within"):
             client.predict([b"image"])
         for thread in set(threading.enumerate()) - before - set(server.threads):
             thread.join(HUNG_SECONDS)
@@ -127,7 +127,7 @@ def test_an_encrypted_connection_is_ended_too(tmp_path):
             url = server.url.replace("http://127.0.0.1", "https://localhost")
             client = open_client(url, model_name="m", timeout_seconds=1.0, retries=0)
         client.signature()
-        with pytest.raises(ArtstyleError, match="no answer within 1 s"):
+        with pytest.raises(ArtstyleError, match="no response within 1 s"):
             client.predict([b"image"])
         assert server.ended.wait(HUNG_SECONDS)
         client.close()
@@ -175,7 +175,7 @@ def test_a_server_that_reads_slowly_is_not_waited_for():
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         connection = HttpConnection(parse_address(url, model_name="m"), timeout_seconds=SHORT)
-        with pytest.raises(PassingFailure, match="no answer within"):
+        with pytest.raises(TransientFailure, match="no response within"):
             connection.request("POST", "/", bytes(50_000_000), most_bytes=1)
         connection.close()
 
@@ -205,18 +205,18 @@ def test_json_takes_little_memory():
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert "JSON without outputs by name" in said
+    assert "JSON without named outputs" in said
     assert peak < 100e6
 
 
 ODD = {
     "a line of a chunk's size that is too long": (
         lambda talk: talk.send(CHUNKED, b"0" * 100_000),
-        ("half an answer", "cannot be reached"),
+        ("incomplete response", "cannot be reached"),
     ),
     "a chunk's size that is no number": (
         lambda talk: (talk.send(CHUNKED, b"xyz\r\n"), talk.connection.close()),
-        ("half an answer", "cannot be reached"),
+        ("incomplete response", "cannot be reached"),
     ),
     "too many headers": (
         lambda talk: talk.send(OK, b"X: y\r\n" * 200, b"\r\n"),
@@ -227,7 +227,7 @@ ODD = {
         ("cannot be reached",),
     ),
     "no status": (lambda talk: talk.send(b"HTTP/1.1 abc\r\n\r\n"), ("cannot be reached",)),
-    "no text": (lambda talk: talk.body(b"\xff\xfe\x00"), ("no JSON",)),
+    "no text": (lambda talk: talk.body(b"\xff\xfe\x00"), ("not JSON",)),
     "nested lists": (lambda talk: talk.body(b"[" * 100_000), ("nested too deeply",)),
     "nested objects": (lambda talk: talk.body(b'{"a":' * 100_000), ("nested too deeply",)),
     "nested error": (
@@ -236,21 +236,21 @@ ODD = {
     ),
     "half a pair of surrogates": (
         lambda talk: talk.body(b'{"outputs": {"label": ["\\ud800"]}}'),
-        ("text that is no UTF-8",),
+        ("text that is not UTF-8",),
     ),
     "half a pair in a name": (
         lambda talk: talk.body(b'{"outputs": {"\\udfff": 1}}'),
-        ("text that is no UTF-8",),
+        ("text that is not UTF-8",),
     ),
     "half a pair in an error": (
         lambda talk: talk.body(b'{"error": "\\ud800"}', b"500 Oh"),
-        ("answers with 500",),
+        ("responded with status 500",),
     ),
     "packed": (
         lambda talk: talk.send(OK, b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b"),
-        ("no JSON",),
+        ("not JSON",),
     ),
-    "a number of many digits": (lambda talk: talk.body(b"1" * 10_000), ("no JSON",)),
+    "a number of many digits": (lambda talk: talk.body(b"1" * 10_000), ("not JSON",)),
 }
 
 
@@ -273,7 +273,7 @@ def test_two_lengths_are_none():
 def test_numbers_that_are_none_are_refused(number, output):
     content = json.dumps({"outputs": ANSWER | {output: 77777}}).replace("77777", f"[{number}]")
     said = ask(lambda talk: talk.body(content.encode()))
-    assert "what its model cannot have said" in said
+    assert "returned an invalid response" in said
 
 
 @pytest.mark.parametrize("number", ["Infinity", "NaN", "1e999", '"1e5"', "null", "[]"])
@@ -287,7 +287,7 @@ def test_sizes_in_the_metadata_that_are_none_are_refused(number):
 def test_deep_outputs_are_refused():
     deep = "[" * 500 + "1" + "]" * 500
     content = json.dumps({"outputs": ANSWER | {"embedding": 77777}}).replace("77777", deep)
-    assert "what its model cannot have said" in ask(lambda talk: talk.body(content.encode()))
+    assert "returned an invalid response" in ask(lambda talk: talk.body(content.encode()))
 
 
 def test_pairs_of_surrogates_are_text():
@@ -364,7 +364,7 @@ def test_the_name_of_a_host_is_not_waited_for(monkeypatch):
     is_over = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: is_over.wait(60) and [])
     client = open_client("http://museum.example", model_name="m", timeout_seconds=0.2, retries=0)
-    with pytest.raises(ArtstyleError, match=r"no answer within 0\.2 s"):
+    with pytest.raises(ArtstyleError, match=r"no response within 0\.2 s"):
         client.signature()
     is_over.set()
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from artstyle_tf.prediction.server.http_connection import HttpAnswer, PassingFailure
+from artstyle_tf.prediction.server.http_connection import HttpResponse, TransientFailure
 from artstyle_tf.prediction.server.rest_client import RestClient
 from artstyle_tf.prediction.server.server_address import parse_address
 from artstyle_tf.system.errors import ArtstyleError
@@ -22,8 +22,8 @@ class Connection:
         self.requests += 1
         self.act()
         if self.requests <= self.failures:
-            raise PassingFailure("busy")
-        return HttpAnswer(404, b"nothing here")
+            raise TransientFailure("busy")
+        return HttpResponse(404, b"nothing here")
 
 
 def ask(connection, retries):
@@ -64,7 +64,7 @@ def test_success_needs_no_wait(slept):
 def test_the_last_failure_is_told_with_the_number_of_attempts(slept):
     connection = Connection(failures=9)
     assert ask(connection, retries=2).startswith(
-        "The server http://s:80/v1/models/m does not answer. Received: busy, in the last of 3 "
+        "The server http://s:80/v1/models/m does not respond. Received: busy, in the last of 3 "
         "attempts. Fix: start the server"
     )
     assert connection.requests == 3

@@ -49,7 +49,7 @@ def test_addresses(url, target, path):
     ],
 )
 def test_what_is_no_address(url):
-    with pytest.raises(ArtstyleError, match="This is no address of a server") as caught:
+    with pytest.raises(ArtstyleError, match="This is not a valid server URL") as caught:
         parse_address(url, model_name="m")
     assert "http://HOST:8501" in str(caught.value)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from artstyle_tf.export.served_signature import ServedSignature, TensorDescription
-from artstyle_tf.prediction.server.answer_checks import checked_answer
+from artstyle_tf.prediction.server.response_checks import checked_response
 from artstyle_tf.system.errors import ArtstyleError
 
 SIGNATURE = ServedSignature(
@@ -35,7 +35,7 @@ ANSWER = {  # as JSON gives it
 
 def check(**changes):
     answer = {k: v for k, v in (ANSWER | changes).items() if v is not None}
-    return checked_answer(answer, SIGNATURE, num_images=2, server="http://museum")
+    return checked_response(answer, SIGNATURE, num_images=2, server="http://museum")
 
 
 def test_what_json_gives_becomes_arrays_of_the_announced_types():
@@ -64,16 +64,16 @@ def test_a_distance_and_a_probability_may_be_rounded():
     ("changes", "said"),
     [
         ({"label": None}, "no label; only accepted, classes, confidence"),
-        ({"label": ["Rococo"]}, "label of shape [1] for 2 images, where the model gives string"),
+        ({"label": ["Rococo"]}, "label of shape [1] for 2 images, but the signature has string"),
         ({"label": "Rococo"}, "label of shape []"),
-        ({"label": [1, 2]}, "label of type int64, where the model gives string"),
+        ({"label": [1, 2]}, "label of type int64, but the signature has string"),
         ({"label": [{"b64": "Um9jb2Nv"}, "x"]}, "label that is not text everywhere"),
         ({"label": ["", "Rococo"]}, "a label that is not the most probable class"),
         ({"label": ["Rococo", "photo"]}, "a label that is not the most probable class"),
         ({"classes": [["Rococo", "", "Surréalisme"]] * 2}, "a class without a name"),
         ({"classes": [["Rococo", "photo"]] * 2}, "2 classes and 3 probabilities"),
         ({"embedding": [[1, 0], [1]]}, "embedding is no array"),
-        ({"embedding": [["1"], ["2"]]}, "embedding of type <U1, where the model gives float32"),
+        ({"embedding": [["1"], ["2"]]}, "embedding of type <U1, but the signature has float32"),
         ({"embedding": [[1e300], [0]]}, "embedding that is not finite"),
         ({"embedding": [[float("nan")], [0]]}, "embedding that is not finite"),
         ({"embedding": [1, 2]}, "embedding of shape [2]"),
@@ -82,7 +82,7 @@ def test_a_distance_and_a_probability_may_be_rounded():
         ({"probabilities": [[0.5, 0.5, 0.5]] * 2}, "with a sum of 1.5"),
         ({"probabilities": [[-0.5, 1, 0.5]] * 2}, "probabilities from -0.5 to 1"),
         ({"confidence": [0.25, 1]}, "a confidence that is not the largest probability"),
-        ({"accepted": [0, 1]}, "accepted of type int64, where the model gives bool"),
+        ({"accepted": [0, 1]}, "accepted of type int64, but the signature has bool"),
         ({"neighbor_distances": [[1, 0.5], [1, 1]]}, "not in the order of their distance"),
         ({"neighbor_distances": [[-1, 0.5], [1, 1]]}, "not in the order of their distance"),
     ],
@@ -110,7 +110,7 @@ NO_ANSWER = {
 
 def check_status(**changes):
     answer = ANSWER | NO_ANSWER | changes
-    return checked_answer(answer, WITH_STATUS, num_images=2, server="http://museum")
+    return checked_response(answer, WITH_STATUS, num_images=2, server="http://museum")
 
 
 def test_a_row_that_is_no_answer_is_not_checked_as_one():
@@ -123,8 +123,8 @@ def test_a_row_that_is_no_answer_is_not_checked_as_one():
     ("changes", "said"),
     [
         ({"status": ["ok", "ok"]}, "with a sum of 0"),
-        ({"status": ["ok", " "]}, "a status without a word"),
-        ({"status": [True, False]}, "status of type bool, where the model gives string"),
+        ({"status": ["ok", " "]}, "an empty status"),
+        ({"status": [True, False]}, "status of type bool, but the signature has string"),
         ({"label": ["photo", ""]}, "a label that is not the most probable class"),
     ],
 )
