@@ -423,7 +423,7 @@ def test_a_file_with_an_equals_sign_in_its_name_is_a_file(mixed, capsys):
         (["--run", "outputs/models/direct"], "Which images"),
         (["images"], "Which run should be used for prediction"),
         (["--run", "outputs/models/direct", "nowhere.jpg"], "no such image"),
-        (["--run", "outputs/models/direct", "--url", "http://x", "images"], "Both a run and a server"),
+        (["--run", "outputs/models/direct", "--url", "http://x", "images"], "Both a run"),
         (["--run", "outputs/models/none", "images"], "is not a run"),
         (["--run", "outputs/models/direct", "images", "--output", "o.txt"], r".csv or .jsonl"),
     ],

@@ -13,7 +13,7 @@ from artstyle_tf.system.interruption import interrupted_at_safe_points
 
 
 class Connection:
-    """Fails so often, then gives an answer; does as it is told at each request."""
+    """Fails so often, then responds; calls a function at each request."""
 
     def __init__(self, failures, act=lambda: None):
         self.failures, self.act, self.requests = failures, act, 0
@@ -27,7 +27,7 @@ class Connection:
 
 
 def ask(connection, retries):
-    """What comes of it; there is no model, which is an answer, too."""
+    """Return the error: a server without the model also counts as a response."""
     address = parse_address("http://s", model_name="m")
     client = RestClient(address, timeout_seconds=1, retries=retries)
     client._connection = connection
@@ -46,7 +46,7 @@ def slept(monkeypatch):
 
 def test_waits_grow_to_a_limit_and_are_not_those_of_other_programs(slept):
     assert "no such model" in ask(Connection(failures=10), retries=10)
-    assert len(slept) == 9  # the first attempt after a failure is made at once
+    assert len(slept) == 9  # the first retry happens at once
     for number, seconds in enumerate(slept, start=1):
         shortest = min(0.2 * 2**number, 10.0)
         assert shortest <= seconds <= min(shortest + 0.2, 10.0)
