@@ -8,11 +8,10 @@ from pathlib import Path
 
 from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.config.loading import different_keys, load_config
-from artstyle_tf.runs import replaced_run
 from artstyle_tf.runs.optional_packages import check_mlflow, check_tensorboard
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.runs.run_finding import free_name
-from artstyle_tf.runs.run_state import is_just_begun
+from artstyle_tf.runs.run_state import check_replaceable, is_just_begun, rename_earlier
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import cannot_write, check_can_write
 from artstyle_tf.system.invocation import Invocation
@@ -133,7 +132,7 @@ def plan_run_directory(
             "--overwrite",
         )
     if overwrite:
-        replaced_run.check_replaceable(run.path, run.figures, outputs=outputs, kind=kind)
+        check_replaceable(run.path, run.figures, outputs=outputs, kind=kind)
     return run
 
 
@@ -149,7 +148,7 @@ def create_run_directory(run: RunDirectory, *, overwrite: bool) -> RunDirectory:
     """
     try:
         if overwrite and run.path.is_dir():
-            replaced_run.step_aside(run.path, run.figures)
+            rename_earlier(run.path, run.figures)
         if overwrite:  # an empty folder of an earlier attempt is as good as a new one
             run.path.mkdir(parents=True, exist_ok=True)
         else:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from artstyle_tf.runs import replaced_run
 from artstyle_tf.runs.run_files import (
     Environment,
     read_calibration,
@@ -18,8 +17,10 @@ from artstyle_tf.runs.run_files import (
 )
 from artstyle_tf.runs.run_state import (
     STATE_FILE,
-    alone_in_run,
-    state_kept,
+    locked_run,
+    recorded_state,
+    remove_earlier,
+    restore_earlier,
 )
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import remove_leftovers, replaced_atomically, write_json, write_text
@@ -89,17 +90,17 @@ class RunDirectory:
         """
         has_begun = False
         try:
-            with alone_in_run(self.path):
+            with locked_run(self.path):
                 remove_leftovers(self.figures)  # no other program writes there under the lock
                 has_begun = True
-                with state_kept(self.path, self.kind):
+                with recorded_state(self.path, self.kind):
                     yield
                 self.resume_file.unlink(missing_ok=True)
-                replaced_run.forget(self.path, self.figures)
+                remove_earlier(self.path, self.figures)
         except Exception:
             if has_begun and not self._can_be_continued():
                 with suppress(OSError):  # the exception that is raised is the one that matters
-                    replaced_run.put_back(self.path, self.figures)
+                    restore_earlier(self.path, self.figures)
             raise
 
     def _can_be_continued(self) -> bool:
