@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artstyle_tf.runs.run_files import (
+    CalibrationFile,
+    ClassNames,
     Environment,
-    read_calibration,
     read_checked,
-    read_class_names,
+    read_values,
 )
 from artstyle_tf.runs.run_state import (
     STATE_FILE,
@@ -139,7 +140,7 @@ class RunDirectory:
 
     def read_class_names(self) -> tuple[str, ...]:
         """Return the class names in the order of the logits."""
-        return read_class_names(self.class_names_file)
+        return tuple(read_checked(self.class_names_file, ClassNames).root)
 
     def write_calibration(self, calibration: Calibration) -> None:
         """Write calibration.json."""
@@ -147,9 +148,13 @@ class RunDirectory:
 
     def read_calibration(self) -> Calibration | None:
         """Return the run's calibration; None for runs of earlier versions."""
+        from artstyle_tf.metrics.calibration import Calibration
+
         if not self.calibration_file.is_file():
             return None
-        return read_calibration(self.calibration_file)
+        content = read_values(self.calibration_file, CalibrationFile)
+        known = {field.name for field in dataclasses.fields(Calibration)}
+        return Calibration(**{name: value for name, value in content.items() if name in known})
 
     def read_images(self) -> pd.DataFrame:
         """Return the table of prepared images, all columns as str.

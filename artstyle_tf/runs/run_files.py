@@ -7,12 +7,11 @@ be read.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -26,9 +25,6 @@ from pydantic import (
 
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import read_json
-
-if TYPE_CHECKING:  # early checks import this module, and have to be quick
-    from artstyle_tf.metrics.calibration import Calibration
 
 _MOST_PROBLEMS_SHOWN = 3
 _FIX = "restore the file from a copy, or train the run again"
@@ -222,20 +218,6 @@ def read_values(path: Path, schema: type[BaseModel]) -> dict[str, Any]:
     content = read_json(path)
     _checked(content, schema, path)
     return content
-
-
-def read_class_names(path: Path) -> tuple[str, ...]:
-    """Return the class names in the order of the logits; errors as `read_checked`."""
-    return tuple(read_checked(path, ClassNames).root)
-
-
-def read_calibration(path: Path) -> Calibration:
-    """Return the calibration of a run; errors as `read_checked`."""
-    from artstyle_tf.metrics.calibration import Calibration
-
-    content = read_values(path, CalibrationFile)
-    known = {field.name for field in dataclasses.fields(Calibration)}
-    return Calibration(**{name: value for name, value in content.items() if name in known})
 
 
 def not_as_expected(path: Path, field: str, problem: str) -> ArtstyleError:
