@@ -14,9 +14,9 @@ from artstyle_tf.export.formats.export_format import ExportFormat, Images, quiet
 from artstyle_tf.export.measurement import (
     Agreement,
     Predictor,
-    answer_all,
-    compare_answers,
+    compare_predictions,
     images_per_second,
+    predict_all,
     size_bytes,
 )
 from artstyle_tf.export.serving_signature import PIXELS
@@ -69,7 +69,7 @@ class ExportTable:
         self._predictor: dict[str, Predictor] = {
             KERAS: run.predicting_with(keras_network(run.network))
         }
-        self._expected = answer_all(self._predictor[KERAS], validation.images)
+        self._expected = predict_all(self._predictor[KERAS], validation.images)
         self._rows: dict[str, _Row] = {}
 
     def add_model_file(self, file: Path) -> None:
@@ -81,11 +81,13 @@ class ExportTable:
         with quiet_conversion():  # TensorFlow warns that the model has no gradients
             from_pixels = tf.saved_model.load(str(folder)).signatures["from_pixels"]
 
-        def answer(images: np.ndarray) -> Predictions:
+        def predict(images: np.ndarray) -> Predictions:
             outputs = {key: value.numpy() for key, value in from_pixels(**{PIXELS: images}).items()}
-            return Predictions(outputs["probabilities"], outputs.get("accepted"), outputs["embedding"])
+            return Predictions(
+                outputs["probabilities"], outputs.get("accepted"), outputs["embedding"]
+            )
 
-        self._add(SAVED_MODEL, folder, answer)
+        self._add(SAVED_MODEL, folder, predict)
 
     def add_format(
         self,
@@ -136,8 +138,8 @@ class ExportTable:
         )
 
     def _add(self, name: str, path: Path, predictor: Predictor) -> None:
-        probabilities = answer_all(predictor, self._validation.images)
-        agreement = compare_answers(probabilities, self._expected, self._validation.labels)
+        probabilities = predict_all(predictor, self._validation.images)
+        agreement = compare_predictions(probabilities, self._expected, self._validation.labels)
         rejected = None
         if agreement.macro_f1_lost > self._max_drop:
             rejected = (

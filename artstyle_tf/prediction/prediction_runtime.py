@@ -11,9 +11,9 @@ from typing import Any
 from artstyle_tf.export.formats.export_format import RunNetwork, load_format
 from artstyle_tf.export.formats.registry import RUNTIMES, missing_packages, require_packages
 from artstyle_tf.export.measurement import (
-    answer_all,
-    compare_answers,
+    compare_predictions,
     images_per_second,
+    predict_all,
 )
 from artstyle_tf.prediction.settings import RuntimeName
 from artstyle_tf.runs.run_directory import RunDirectory
@@ -104,10 +104,12 @@ def _choose(
             networks[name] = _open(name, frozen, folder)
         except Exception as error:  # a converter can fail in many ways, and TensorFlow still works
             reporter.info(f"{name} cannot run this network: {str(error).splitlines()[0][:200]}")
-    expected = answer_all(run.predicting_with(keras_network(run.network)), validation.images)
+    expected = predict_all(run.predicting_with(keras_network(run.network)), validation.images)
     agreements = {
-        name: compare_answers(
-            answer_all(run.predicting_with(network), validation.images), expected, validation.labels
+        name: compare_predictions(
+            predict_all(run.predicting_with(network), validation.images),
+            expected,
+            validation.labels,
         )
         for name, network in networks.items()
     }

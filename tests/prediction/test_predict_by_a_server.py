@@ -44,9 +44,7 @@ def test_a_server_answers_for_a_folder(server_of, folder, images, name, capsys):
     served = server.export.expected
     for position, row in enumerate(rows[: len(images)]):
         assert row["label"] == served["label"][position]
-        assert row["confidence"] == pytest.approx(
-            float(served["confidence"][position]), abs=1e-5
-        )
+        assert row["confidence"] == pytest.approx(float(served["confidence"][position]), abs=1e-5)
         expected = sorted(served["probabilities"][position].tolist(), reverse=True)
         np.testing.assert_allclose([share for _, share in row["top"]], expected, atol=1e-5)
         assert row["top"][0][0] == row["label"]

@@ -75,9 +75,7 @@ def test_two_nameless_runs_of_one_second_both_get_a_name(tmp_path, monkeypatch):
             return cls(2030, 1, 2, 12)
 
     monkeypatch.setattr(run_creation, "datetime", Noon)
-    planned = [
-        plan(tmp_path, None) for _ in range(3)
-    ]  # as in programs that start at once
+    planned = [plan(tmp_path, None) for _ in range(3)]  # as in programs that start at once
     runs = [create_run_directory(run, overwrite=False) for run in planned]
     names = [f"direct-20300102-120000{end}" for end in ("", "-2", "-3")]
     assert [run.path.name for run in runs] == [run.figures.name for run in runs] == names
