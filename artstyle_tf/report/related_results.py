@@ -13,7 +13,6 @@ import yaml
 
 from artstyle_tf.images.index.image_tables import read_csv_table
 from artstyle_tf.report.run_facts import RunFacts
-from artstyle_tf.report.sections.comparison import is_of_run
 from artstyle_tf.system.files import read_json_if_whole
 
 _MOST_COMPARISONS = 3
@@ -80,6 +79,12 @@ def read_related_results(facts: RunFacts, outputs: Path) -> RelatedResults:
         tuning=read_tuning(outputs, facts.kind),
         formats=formats,
     )
+
+
+def is_of_run(model_name: str, run_name: str) -> bool:
+    """Return whether a model of a comparison is this run, or a classifier of its features."""
+    inside = model_name[model_name.find("(") + 1 : model_name.rfind(")")]
+    return inside == run_name or inside.startswith(f"{run_name}, ")
 
 
 def _results(folder: Path, name: str, since: float = 0.0) -> Iterator[tuple[Path, dict[str, Any]]]:

@@ -16,9 +16,9 @@ from sklearn.metrics import confusion_matrix
 from artstyle_tf.report.axes import Scale
 from artstyle_tf.report.overview_report import disagreements, recipes, styles_by_run
 from artstyle_tf.report.page import PageImages
-from artstyle_tf.report.related_results import RelatedResults
+from artstyle_tf.report.related_results import RelatedResults, is_of_run
 from artstyle_tf.report.run_facts import confusions
-from artstyle_tf.report.sections.comparison import comparison, is_of_run
+from artstyle_tf.report.sections.comparison import comparison
 from artstyle_tf.report.sections.data import data
 from artstyle_tf.report.sections.evaluation import evaluation
 from artstyle_tf.report.sections.next_steps import next_steps

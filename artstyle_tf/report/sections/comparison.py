@@ -7,6 +7,7 @@ from typing import Any
 
 from artstyle_tf.report.axes import Scale
 from artstyle_tf.report.page import sentence
+from artstyle_tf.report.related_results import is_of_run
 from artstyle_tf.runs.run_directory import NAME_IN_RESULT
 
 _PX = 180
@@ -60,9 +61,3 @@ def _compared_models(found: Mapping[str, Any], part: str, run_name: str | None) 
         "bar_px": _PX,
         "verdicts": [sentence(entry["verdict"]) for entry in found["verdicts"][part]],
     }
-
-
-def is_of_run(model_name: str, run_name: str) -> bool:
-    """Return whether a model of a comparison is this run, or a classifier of its features."""
-    inside = model_name[model_name.find("(") + 1 : model_name.rfind(")")]
-    return inside == run_name or inside.startswith(f"{run_name}, ")
