@@ -94,7 +94,7 @@ def _explain(
     served = load_served_run(run)
     predicted = facts.evaluated.predictions.set_index("path")["prediction"]
     sources = dict(zip(facts.images["path"], facts.images["source"], strict=True))
-    digests = facts.images.set_index("source")["source_digest"]
+    digests = dict(zip(facts.images["source"], facts.images["source_digest"], strict=True))
     grad_cam = GradCam(keras.Model(served.network.input, served.network.outputs[0]))
     store = ImageStore(
         [files.of(path) for path in paths],
@@ -104,9 +104,8 @@ def _explain(
     heat: dict[str, Image.Image] = {}
     near: dict[str, list[dict[str, Any]]] = {}
     starts = range(0, len(paths), _BATCH_SIZE)
-    for start in reporter.track(
-        starts, total=len(starts), description="Computing Grad-CAM", unit="batches"
-    ):
+    what = "Computing Grad-CAM" if mistakes else "Finding neighbors"
+    for start in reporter.track(starts, total=len(starts), description=what, unit="batches"):
         batch = paths[start : start + _BATCH_SIZE]
         images = np.stack([store.load(start + number).numpy() for number in range(len(batch))])
         pixels = images.astype(np.float32)
@@ -114,7 +113,9 @@ def _explain(
             numbers = [served.class_names.index(predicted[path]) for path in batch]
             directions = np.eye(len(served.class_names), dtype=np.float32)[numbers]
         else:
-            neighbors, directions = _neighbors(served, pixels, digests[batch].to_numpy(str))
+            neighbors, directions = _neighbors(
+                served, pixels, np.array([digests[path] for path in batch])
+            )
             near |= dict(zip(batch, neighbors, strict=True))
         if not any(path in mistakes for path in batch):
             continue
