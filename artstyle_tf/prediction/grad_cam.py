@@ -89,13 +89,7 @@ class GradCamOverlays:
         self._grad_cam = GradCam(keras.Model(run.network.input, run.network.outputs[0]))
 
     def write(self, paths: Sequence[Path], images: np.ndarray, found: Predictions) -> None:
-        """Write the overlays of a batch.
-
-        Args:
-            paths: of N images.
-            images: uint8 [N, S, S, 3].
-            found: predictions for them.
-        """
+        """Write the overlays of N images, uint8 [N, S, S, 3], for their predictions."""
         gallery = self._run.gallery
         if gallery is None or found.neighbors is None:
             directions = np.eye(len(self._run.class_names), dtype=np.float32)[found.predicted]

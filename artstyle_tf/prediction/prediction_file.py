@@ -170,7 +170,7 @@ def write_left_out(
     Args:
         output: file of the predictions, e.g. styles.csv.
         unreadable: path and reason of files that could not be read.
-        ignored: path and reason of files and folders that were skipped.
+        ignored: path and reason of skipped files and folders.
 
     Returns:
         The CSV file with the columns path, status and reason, e.g. styles.left_out.csv; None if

@@ -49,7 +49,7 @@ def open_runtime(
         run: the run.
         run_directory: of the run; converted networks and the choice are stored in it.
         choice: of the user; "auto" for the fastest.
-        num_images: number of images to predict.
+        num_images: number of images to predict; few do not justify a comparison.
         reporter: receives the choice and its reason.
 
     Returns:

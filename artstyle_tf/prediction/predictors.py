@@ -76,12 +76,6 @@ def predict_files(
 ) -> Iterator[tuple[Path, Prediction | str]]:
     """Read and predict images batch by batch, both ahead of the caller.
 
-    Args:
-        predictor: computes the predictions.
-        paths: of the images.
-        batch_size: images per batch.
-        reading_threads: at least 1.
-
     Yields:
         Path and prediction, or path and the reason why there is none, in the order of the paths.
     """

@@ -22,11 +22,6 @@ def publish_run(run: RunDirectory, config: TrainingExperiment, reporter: Reporte
 
     Each reads the files of the finished run. If one fails, there is a warning.
 
-    Args:
-        run: directory of the run.
-        config: of the run.
-        reporter: receives progress and warnings.
-
     Returns:
         The report's path; None if there is none.
     """

@@ -35,7 +35,7 @@ def find_atlas(
         run: directory of the run.
         facts: of the run.
         related: contains the analysis.
-        most: points; evaluated images take precedence, others are sampled.
+        most: points at most; evaluated images take precedence, others are sampled.
         seed: of projection and sampling.
 
     Returns:

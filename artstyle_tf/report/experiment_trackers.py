@@ -34,12 +34,7 @@ _LONGEST_VALUE = 500
 
 
 def write_tensorboard_results(run: RunDirectory, folder: Path) -> None:
-    """Write confusion matrix and projector data.
-
-    Args:
-        run: directory of a finished run.
-        folder: of the run's event files.
-    """
+    """Write confusion matrix and projector data beside the event files of a finished run."""
     facts = read_run_facts(run)
     _write_confusion_matrix(facts, folder / _RESULTS_FOLDER)
     _write_projector(run, facts, folder / _RESULTS_FOLDER)
@@ -125,9 +120,7 @@ def _tsv(rows: Sequence[Sequence[object]]) -> str:
 def log_to_mlflow(run: RunDirectory, config: MlflowConfig) -> None:
     """Log parameters, metrics, figures, report and model of a finished run to MLflow.
 
-    Args:
-        run: its directory.
-        config: tracking URI and experiment, which is created if it does not exist.
+    The experiment is created if it does not exist.
     """
     # Read at import: MLflow reports its use over the network by default, except within tests.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

@@ -36,14 +36,7 @@ def write_overview(
     reports: Sequence[Path],
     reporter: Reporter,
 ) -> None:
-    """Write the page.
-
-    Args:
-        file: of the page.
-        runs: two or more, finished.
-        reports: pages of the runs, to which this page links.
-        reporter: receives progress.
-    """
+    """Write the page of two or more finished runs, with links to their reports."""
     facts = [read_run_facts(run) for run in runs]
     links = [Path(os.path.relpath(report, file.parent)).as_posix() for report in reports]
     differing = disagreements(facts)

@@ -62,7 +62,7 @@ def render_page(template: str, images: PageImages, context: Mapping[str, Any]) -
 
     Args:
         template: name of the file in `templates`.
-        images: of the page.
+        images: images that the template may embed.
         context: variables of the template.
     """
     style, script = _asset("report.css"), _asset("report.js")

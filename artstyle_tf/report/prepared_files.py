@@ -14,12 +14,7 @@ from artstyle_tf.system.progress import Reporter
 
 
 class PreparedFiles:
-    """Prepared images by the path of their source, as far as they still exist.
-
-    Args:
-        run: directory of the run.
-        facts: of the run.
-    """
+    """Prepared images of a run by the path of their source, as far as they still exist."""
 
     def __init__(self, run: RunDirectory, facts: RunFacts) -> None:
         self._root = prepared_root(run, read_run_config(run))

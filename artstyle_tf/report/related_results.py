@@ -43,12 +43,7 @@ class RelatedResults:
 
 
 def read_related_results(facts: RunFacts, outputs: Path) -> RelatedResults:
-    """Find results about a run.
-
-    Args:
-        facts: of the run.
-        outputs: the folder that contains its `models/<run>`.
-    """
+    """Find results about a run in `outputs`, the folder that contains its `models/<run>`."""
     changed = facts.times.get("changed")
     # What is older than the end of the run belongs to an earlier run of this name.
     since = 0.0 if changed is None else datetime.fromisoformat(changed).timestamp()

@@ -38,15 +38,7 @@ _BATCH_SIZE = 8
 
 
 def write_run_report(run: RunDirectory, settings: ReportExperiment, reporter: Reporter) -> Path:
-    """Write report.html into the directory of a finished run.
-
-    Args:
-        run: its directory.
-        settings: limits and output folder; `runs` is not read.
-        reporter: receives progress.
-
-    Returns:
-        The page.
+    """Write the page of a finished run and return its path; `settings.runs` is not read.
 
     Raises:
         ArtstyleError: if the run is not finished, or the page cannot be written.

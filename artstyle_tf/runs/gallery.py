@@ -48,11 +48,7 @@ def save_gallery(path: Path, gallery: Gallery) -> None:
 
 
 def load_gallery(path: Path, *, num_classes: int | None = None) -> Gallery:
-    """Read what `save_gallery` wrote.
-
-    Args:
-        path: of the file.
-        num_classes: C, which the labels must be below; None if unknown.
+    """Read what `save_gallery` wrote; labels must be below `num_classes`, if given.
 
     Raises:
         ArtstyleError: if the file is missing or damaged, or its arrays are not valid.

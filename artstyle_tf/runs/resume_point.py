@@ -59,7 +59,7 @@ def load_resume_point(
 
     Args:
         path: of the file.
-        shapes: of the network's weights, as `get_weights` orders them; None to accept any.
+        shapes: of the network's weights, in the order of `get_weights`; None to accept any.
 
     Raises:
         ArtstyleError: if the file is damaged, from another version of the program, of another

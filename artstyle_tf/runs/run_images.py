@@ -71,12 +71,7 @@ def _how_to_rename(unknown: Sequence[str], class_names: Sequence[str]) -> str:
 def own_images(
     rows: pd.DataFrame, run_directory: RunDirectory, trained: TrainingExperiment
 ) -> PreparedImages:
-    """Return those of the run's images that are unchanged.
-
-    Args:
-        rows: of the run's table of images.
-        run_directory: of the run.
-        trained: its config.
+    """Return those of the run's images that are unchanged; `rows` is of its table of images.
 
     Raises:
         ArtstyleError: if none is left.
@@ -166,7 +161,7 @@ def read_own_images(
     Args:
         run_directory: of the run.
         split: train, val or test.
-        most: size of a random sample; None for all.
+        most: size of a random sample; None for all images.
         seed: of the sample.
 
     Raises:

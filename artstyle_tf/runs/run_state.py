@@ -36,7 +36,7 @@ def locked_run(folder: Path, *, may_be_removed: bool = False) -> Iterator[None]:
 
     Args:
         folder: of the run.
-        may_be_removed: whether the body may rename or remove the folder.
+        may_be_removed: whether the body may rename or remove it.
 
     Raises:
         ArtstyleError: if another program holds the lock, or it cannot be written.
@@ -111,13 +111,7 @@ def _write_state(folder: Path, state: str, more: Mapping[str, str] | None = None
 
 
 def check_replaceable(folder: Path, figures: Path, *, outputs: Path, kind: str) -> None:
-    """Check that a new run may replace a folder. Writes nothing.
-
-    Args:
-        folder: of the run.
-        figures: of the run.
-        outputs: the outputs folder, which must contain both.
-        kind: of the new run.
+    """Check that a new run of a kind may replace folder and figures inside `outputs`.
 
     Raises:
         ArtstyleError: if it is no run of this program, a run of another kind, or lies elsewhere.

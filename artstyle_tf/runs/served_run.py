@@ -147,12 +147,7 @@ def load_served_run(run_directory: RunDirectory) -> ServedRun:
 def load_run_model(
     run_directory: RunDirectory, trained: TrainingExperiment, *, before_refit: bool = False
 ) -> keras.Model:
-    """Load the network of a run and check it against the run's other files.
-
-    Args:
-        run_directory: of the run.
-        trained: its config.
-        before_refit: see `RunDirectory.load_model`.
+    """Load the network of a run and check it against `trained`, its config, and its other files.
 
     Raises:
         ArtstyleError: if it is missing or damaged, or belongs to another run.
@@ -194,9 +189,6 @@ def load_run_model(
 def network_of(model: keras.Model) -> keras.Model:
     """Return a saved model with all outputs that are served.
 
-    Args:
-        model: as a run has saved it.
-
     Returns:
         For a classifier a model with two outputs, logits [B, C] and the pooled top [B, D] as the
         image's embedding; an embedding model unchanged.
@@ -210,8 +202,7 @@ def network_of(model: keras.Model) -> keras.Model:
 def keras_network(network: keras.Model) -> Callable[[np.ndarray], list[np.ndarray]]:
     """Return the network in Keras, the reference for all runtimes.
 
-    Returns:
-        Function, pixels float32 [B, S, S, 3] -> one float32 array for each output.
+    It maps pixels, float32 [B, S, S, 3], to one float32 array for each output.
     """
 
     def run(images: np.ndarray) -> list[np.ndarray]:

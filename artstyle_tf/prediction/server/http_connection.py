@@ -69,13 +69,7 @@ class HttpConnection:
     def request(
         self, method: str, path: str, body: bytes | None = None, *, most_bytes: int
     ) -> HttpResponse:
-        """Send one request, once.
-
-        Args:
-            method: "GET" or "POST".
-            path: with its leading slash.
-            body: JSON.
-            most_bytes: limit of the response.
+        """Send one request with a JSON body, once; the response may have `most_bytes`.
 
         Raises:
             TransientFailure: if no complete response came in time.
@@ -222,10 +216,6 @@ def within(seconds: float, work: Callable[[], Result]) -> Result:
     This limits operations that have no timeout of their own, such as name resolution, or
     connecting to one address after the other.
 
-    Args:
-        seconds: limit; may be infinite.
-        work: runs in another thread.
-
     Raises:
         TimeoutError: if it takes longer.
         KeyboardInterrupt: if Ctrl-C was pressed meanwhile.
@@ -253,10 +243,6 @@ def _ending(kind: type[Any], deadline: Deadline) -> type[Any]:
     A socket's timeout is for one operation: a server that sends a byte now and then, or data that
     is not part of a response, never exceeds it. So the remaining time is set before each operation,
     which also ends the thread that `within` abandons.
-
-    Args:
-        kind: `socket.socket` or `ssl.SSLSocket`.
-        deadline: of the request that uses the socket.
     """
 
     class Ending(kind):

@@ -85,12 +85,7 @@ def _threshold(calibration: Mapping[str, Any] | None) -> str | None:
 
 
 def mistakes(facts: RunFacts, *, most: int) -> dict[str, Any] | None:
-    """Return misclassified images, most confident first; None if there are none.
-
-    Args:
-        facts: of the run.
-        most: images shown at most.
-    """
+    """Return at most `most` misclassified images, most confident first; None without any."""
     wrong = facts.evaluated.mistakes()
     if wrong.empty:
         return None
