@@ -12,8 +12,8 @@ from hostile_http import open_client
 from PIL import Image
 
 from artstyle_tf.export.served_signature import read_signatures
-from artstyle_tf.prediction.server.rest_client import RequestRefused
 from artstyle_tf.prediction.predictors import predict_each
+from artstyle_tf.prediction.server.rest_client import RequestRefused
 from artstyle_tf.system.errors import ArtstyleError
 
 
@@ -72,7 +72,7 @@ def test_large_images_go_through(server, open_for):
     assert len(open_for(server).predict([buffer.getvalue()])["label"]) == 1
 
 
-def test_large_answers_go_through(server, open_for, images):
+def test_large_responses_are_read(server, open_for, images):
     # As JSON 3 MB, of the 3.6 MB that a response for five images may have.
     server.behavior.distort = lambda outputs: {**outputs, "later": np.zeros(150_000, np.float32)}
     assert len(open_for(server).predict(images)["label"]) == len(images)
@@ -297,7 +297,7 @@ def test_too_large_a_request_is_a_refusal_so_that_it_can_be_halved(
         client.predict(images)
 
 
-def test_half_an_answer_is_none(images):
+def test_an_incomplete_response_is_refused(images):
     """A server that promises more bytes than it sends, then one that is no HTTP server at all."""
     for sent, message in (
         (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", "incomplete response"),
