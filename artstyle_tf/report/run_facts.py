@@ -185,7 +185,7 @@ def _read_evaluated(run: RunDirectory, results: dict[str, Any]) -> Evaluated:
 def outcome_of(baseline: Mapping[str, Any]) -> str:
     """Return whether the run is "better" or "worse" than the baseline, or the "same".
 
-    "same" means that they cannot be told apart. Runs of earlier versions did not store it; there
+    "same" means no significant difference. Runs of earlier versions did not store it; there
     interval and exact test decide, as they do now.
     """
     if "outcome" in baseline:

@@ -203,7 +203,7 @@ def make_related() -> RelatedResults:
                     {**model, "name": "direct classifier (other)"},
                     {**model, "name": "direct classifier (run </title><script>alert(3)</script>)"},
                 ],
-                "verdicts": {"test": [{"verdict": "they cannot be told apart"}]},
+                "verdicts": {"test": [{"verdict": "they do not differ significantly"}]},
                 "num_images": {"test": 40},
             }
         ],
