@@ -99,7 +99,7 @@ def _run(options: argparse.Namespace, reporter: Reporter) -> None:
 
 def _served(options: argparse.Namespace) -> ServedRun:
     from artstyle_tf.runs.run_directory import open_run
-    from artstyle_tf.runs.run_model import load_served_run
+    from artstyle_tf.runs.served_run import load_served_run
 
     if options.run is not None:
         return load_served_run(open_run(options.run))
@@ -199,7 +199,7 @@ def _compare_reading(
 ) -> Comparison:
     """The way of predict.py over files beside the network alone on as many images."""
     from artstyle_tf.export.formats.export_format import load_format
-    from artstyle_tf.prediction.answering import RunAnswering, answer_files
+    from artstyle_tf.prediction.predictors import RunPredictor, predict_files
     from artstyle_tf.trunk_cache.frozen_graph import freeze
 
     network: Any = freeze(served.network, served.output_names)
@@ -207,20 +207,20 @@ def _compare_reading(
         form = load_format(options.runtime)
         network = form.open(form.write(network, folder, lambda: ()))
     paths = _generate(folder / "images", options.files, reporter)
-    answering = RunAnswering(served, options.runtime, network)
-    loaded: Any = answering.load(paths[:BATCH_SIZE])
+    predictor = RunPredictor(served, options.runtime, network)
+    loaded: Any = predictor.load(paths[:BATCH_SIZE])
     batch = np.stack(loaded).astype(np.float32)
 
     def bare() -> float:
         start = time.perf_counter()
         for _ in range(0, len(paths), BATCH_SIZE):
-            served.answer(network(batch))
+            served.predictions_of(network(batch))
         return len(paths) / (time.perf_counter() - start)
 
     def from_files() -> float:
         start = time.perf_counter()
-        for _ in answer_files(
-            answering, paths, batch_size=BATCH_SIZE, reading_threads=READING_THREADS
+        for _ in predict_files(
+            predictor, paths, batch_size=BATCH_SIZE, reading_threads=READING_THREADS
         ):
             pass
         seconds = time.perf_counter() - start

@@ -30,8 +30,8 @@ from artstyle_tf.models.backbones import build_backbone
 from artstyle_tf.models.features import FeatureGroup
 from artstyle_tf.runs.known_images import find_known_images
 from artstyle_tf.runs.run_finding import read_run_config
-from artstyle_tf.runs.run_images import all_rows, other_images, own_images
-from artstyle_tf.runs.run_model import load_run_model
+from artstyle_tf.runs.run_images import other_images, own_images
+from artstyle_tf.runs.served_run import load_run_model
 from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.system.progress import Reporter
 
@@ -78,7 +78,7 @@ def open_source(config: AnalyzeExperiment, invocation: Invocation) -> Iterator[A
         return AnalysisSource(run.path.name, model, prepared, class_names, trained.data.aspect)
 
     if config.images is None:
-        yield source(own_images(all_rows(run), run, trained))
+        yield source(own_images(run.read_images(), run, trained))
         return
     with tempfile.TemporaryDirectory(prefix="artstyle-") as temporary:
         folder = Path(temporary) / "prepared"

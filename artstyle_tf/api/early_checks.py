@@ -23,13 +23,13 @@ from artstyle_tf.images.settings import DataConfig
 from artstyle_tf.inspection.run_planning import plan_inspection
 from artstyle_tf.inspection.settings import InspectExperiment
 from artstyle_tf.models.backbone_registry import check_backbone
+from artstyle_tf.prediction.model_source import check_model_source
 from artstyle_tf.prediction.settings import PredictExperiment
-from artstyle_tf.prediction.who_answers import check_who_answers
-from artstyle_tf.report.places import find_reported_runs
+from artstyle_tf.report.report_paths import find_reported_runs
 from artstyle_tf.report.settings import ReportExperiment
+from artstyle_tf.runs.run_creation import plan_folds, plan_run
 from artstyle_tf.runs.run_directory import open_run
 from artstyle_tf.runs.run_finding import find_run, read_results
-from artstyle_tf.runs.run_planning import plan_folds, plan_run
 from artstyle_tf.system.files import check_can_write
 from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.tuning.search_space import SearchSpace
@@ -93,10 +93,10 @@ def check_export(config: ExportExperiment, invocation: Invocation) -> None:
 
 
 def check_prediction(config: PredictExperiment, invocation: Invocation) -> None:
-    """Images, and who answers."""
+    """Images, and the run or server."""
     del invocation
     check_names(config.images)
-    check_who_answers(config)
+    check_model_source(config)
     if config.runtime in RUNTIMES and config.url is None:
         require_packages(config.runtime)
     check_can_write(Path(config.outputs if config.output is None else config.output))

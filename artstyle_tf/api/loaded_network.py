@@ -12,11 +12,11 @@ import pandas as pd
 
 from artstyle_tf.images.preparation.image_loading import ImageLoader, load_ahead
 from artstyle_tf.images.reading.image_reading import UnreadableImageError
-from artstyle_tf.prediction.answering import RunAnswering, answer_files
+from artstyle_tf.prediction.predictors import RunPredictor, predict_files
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.runs.run_finding import read_run_config
 from artstyle_tf.runs.run_images import own_images, prepared_root, rows_of_split
-from artstyle_tf.runs.run_model import load_served_run
+from artstyle_tf.runs.served_run import load_served_run
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
 from artstyle_tf.system.threads import in_batches
@@ -49,8 +49,8 @@ class LoadedNetwork:
 
     def predict(self, files: Sequence[Path], *, top_k: int) -> pd.DataFrame:
         """Predict one row per file; see `Run.predict`."""
-        predicted = answer_files(
-            RunAnswering(self._run, "tensorflow", self._network),
+        predicted = predict_files(
+            RunPredictor(self._run, "tensorflow", self._network),
             files,
             batch_size=_BATCH_SIZE,
             reading_threads=_READING_THREADS,
@@ -85,7 +85,7 @@ class LoadedNetwork:
         for batch in in_batches(loaded, _BATCH_SIZE):
             pixels = [_readable(path, pixels) for path, pixels in batch]
             stacked = np.stack(pixels, dtype=np.float32, casting="safe")
-            yield self._run.answer(self._network(stacked)).embeddings
+            yield self._run.predictions_of(self._network(stacked)).embeddings
 
     def nearest(self, file: Path, *, k: int) -> pd.DataFrame:
         """Find the nearest training images; see `Run.nearest`."""

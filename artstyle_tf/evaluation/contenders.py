@@ -26,8 +26,8 @@ from artstyle_tf.runs.known_images import copies_in_own_split
 from artstyle_tf.runs.run_directory import NAME_IN_RESULT, RunDirectory, open_run
 from artstyle_tf.runs.run_files import Analysis, Metrics, not_as_expected, read_checked
 from artstyle_tf.runs.run_finding import read_run_config
-from artstyle_tf.runs.run_model import load_run_model
 from artstyle_tf.runs.run_tables import read_predictions
+from artstyle_tf.runs.served_run import load_run_model
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import SILENT, Reporter
 from artstyle_tf.training.run_record import BASELINE_PREDICTIONS_FILE

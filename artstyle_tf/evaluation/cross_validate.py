@@ -47,9 +47,8 @@ from artstyle_tf.images.splits.leaks import has_groups, suggest_groups, warn_abo
 from artstyle_tf.plots.score_intervals import plot_fold_scores
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.runs.environment import describe_environment
-from artstyle_tf.runs.run_creation import create_run_directory
+from artstyle_tf.runs.run_creation import create_run_directory, plan_folds
 from artstyle_tf.runs.run_directory import RunDirectory
-from artstyle_tf.runs.run_planning import plan_folds
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import write_json
 from artstyle_tf.system.invocation import Invocation

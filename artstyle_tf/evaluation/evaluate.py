@@ -26,7 +26,7 @@ from artstyle_tf.runs.known_images import TABLE_FILE, find_known_images
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.runs.run_finding import find_run, read_run_config
 from artstyle_tf.runs.run_images import other_images, own_images, rows_of_split
-from artstyle_tf.runs.run_model import load_run_model
+from artstyle_tf.runs.served_run import load_run_model
 from artstyle_tf.system.files import must_stay, write_text
 from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.training.evaluation import Evaluation, format_metrics

@@ -25,8 +25,7 @@ from artstyle_tf.images.index.image_tables import csv_text
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.runs.run_finding import find_run
 from artstyle_tf.runs.run_images import read_own_images
-from artstyle_tf.runs.run_model import load_served_run
-from artstyle_tf.runs.served_run import ServedRun
+from artstyle_tf.runs.served_run import ServedRun, load_served_run
 from artstyle_tf.system.files import must_stay, write_text
 from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.system.partial_folders import remove_abandoned_files

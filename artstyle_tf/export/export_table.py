@@ -14,14 +14,14 @@ from artstyle_tf.export.formats.export_format import ExportFormat, Images, quiet
 from artstyle_tf.export.measurement import (
     Agreement,
     Predictor,
-    answer_all,
-    compare_answers,
+    compare_predictions,
     images_per_second,
+    predict_all,
     size_bytes,
 )
 from artstyle_tf.export.serving_signature import PIXELS
 from artstyle_tf.runs.run_images import LabeledImages
-from artstyle_tf.runs.served_run import Answers, ServedRun, keras_network
+from artstyle_tf.runs.served_run import Predictions, ServedRun, keras_network
 from artstyle_tf.system.progress import Reporter
 from artstyle_tf.trunk_cache.frozen_graph import FrozenGraph
 
@@ -67,9 +67,9 @@ class ExportTable:
         self._max_drop = max_macro_f1_drop
         self._reporter = reporter
         self._predictor: dict[str, Predictor] = {
-            KERAS: run.answering_by(keras_network(run.network))
+            KERAS: run.predicting_with(keras_network(run.network))
         }
-        self._expected = answer_all(self._predictor[KERAS], validation.images)
+        self._expected = predict_all(self._predictor[KERAS], validation.images)
         self._rows: dict[str, _Row] = {}
 
     def add_model_file(self, file: Path) -> None:
@@ -81,11 +81,13 @@ class ExportTable:
         with quiet_conversion():  # TensorFlow warns that the model has no gradients
             from_pixels = tf.saved_model.load(str(folder)).signatures["from_pixels"]
 
-        def answer(images: np.ndarray) -> Answers:
+        def predict(images: np.ndarray) -> Predictions:
             outputs = {key: value.numpy() for key, value in from_pixels(**{PIXELS: images}).items()}
-            return Answers(outputs["probabilities"], outputs.get("accepted"), outputs["embedding"])
+            return Predictions(
+                outputs["probabilities"], outputs.get("accepted"), outputs["embedding"]
+            )
 
-        self._add(SAVED_MODEL, folder, answer)
+        self._add(SAVED_MODEL, folder, predict)
 
     def add_format(
         self,
@@ -100,7 +102,7 @@ class ExportTable:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         file = form.write(network, folder, training_images)
-        self._add(name, folder, self._run.answering_by(form.open(file)))
+        self._add(name, folder, self._run.predicting_with(form.open(file)))
         rejected = self._rows[name].rejected
         if rejected is not None:
             del self._predictor[name]
@@ -136,8 +138,8 @@ class ExportTable:
         )
 
     def _add(self, name: str, path: Path, predictor: Predictor) -> None:
-        probabilities = answer_all(predictor, self._validation.images)
-        agreement = compare_answers(probabilities, self._expected, self._validation.labels)
+        probabilities = predict_all(predictor, self._validation.images)
+        agreement = compare_predictions(probabilities, self._expected, self._validation.labels)
         rejected = None
         if agreement.macro_f1_lost > self._max_drop:
             rejected = (

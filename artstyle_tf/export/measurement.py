@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from artstyle_tf.metrics.classification import classification_summary
-from artstyle_tf.runs.served_run import Answers
+from artstyle_tf.runs.served_run import Predictions
 
-Answering = Callable[[np.ndarray], Answers]
+Predictor = Callable[[np.ndarray], Predictions]
 """Pixels float32 [B, S, S, 3] in 0..255 -> predictions."""
 
 _BATCH_SIZE = 16
@@ -40,22 +40,22 @@ class Agreement:
         return self.macro_f1_of_keras - self.macro_f1
 
 
-def answer_all(answering: Answering, images: np.ndarray) -> np.ndarray:
+def predict_all(predictor: Predictor, images: np.ndarray) -> np.ndarray:
     """Predict probabilities batch by batch.
 
     Args:
-        answering: of one batch.
+        predictor: of one batch.
         images: uint8 [N, S, S, 3].
 
     Returns:
         float32 [N, C].
     """
     return np.concatenate(
-        [answering(batch).probabilities for batch in _batches(images, len(images))]
+        [predictor(batch).probabilities for batch in _batches(images, len(images))]
     )
 
 
-def compare_answers(
+def compare_predictions(
     probabilities: np.ndarray, expected: np.ndarray, labels: np.ndarray
 ) -> Agreement:
     """Compare predictions with those of the Keras model.
@@ -76,7 +76,7 @@ def compare_answers(
 
 
 def images_per_second(
-    candidates: Mapping[str, Answering], images: np.ndarray, *, num_rounds: int
+    candidates: Mapping[str, Predictor], images: np.ndarray, *, num_rounds: int
 ) -> dict[str, float]:
     """Measure the throughput of candidates in alternation.
 
@@ -93,9 +93,9 @@ def images_per_second(
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
     (batch,) = _batches(images, _BATCH_SIZE)
     for _ in range(num_rounds + 1):
-        for name, answering in candidates.items():
+        for name, predictor in candidates.items():
             start = time.perf_counter()
-            answering(batch)
+            predictor(batch)
             seconds[name].append(time.perf_counter() - start)
     return {name: len(batch) / float(np.median(taken[1:])) for name, taken in seconds.items()}
 

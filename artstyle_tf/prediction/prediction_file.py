@@ -1,4 +1,4 @@
-"""Predictions on disk: noted as they come, written as CSV or JSON lines when all are there."""
+"""Store predictions as they are computed, and write them as CSV or JSON lines at the end."""
 
 from __future__ import annotations
 
@@ -18,21 +18,23 @@ from artstyle_tf.system.locks import held
 FORMATS = (".csv", ".jsonl")
 
 _UNREADABLE = "unreadable"
+_FORMAT = 2  # of the stored rows; files of an earlier format are not continued
+_ROWS_SHOWN = 20
 
 
 class PredictionFile:
     """A file of predictions that an interrupted program continues.
 
-    What is done is kept beside the file, one JSON object a line, and synced now and then: a killed
-    program loses seconds of work. The file itself appears when it is complete.
+    Predictions are stored in a file beside it, one JSON object per line, and synced: a kill
+    loses seconds of work. The file itself appears when it is complete.
 
     Args:
         path: .csv or .jsonl.
-        made_by: what decides about the predictions; another maker does not continue them.
+        made_by: what the predictions depend on; a program with other values does not continue them.
 
     Raises:
-        ArtstyleError: if the file exists or has another suffix; on entering, if it was begun by
-            another maker or is being written by another program.
+        ArtstyleError: if the file exists or has another suffix; on entering, if it was begun with
+            other values of `made_by` or is being written by another program.
     """
 
     def __init__(self, path: Path, made_by: Mapping[str, Any]) -> None:
@@ -49,7 +51,7 @@ class PredictionFile:
             )
         self.path = path
         self._notes = path.with_name(f".{path.name}.partial")
-        self._made_by = json.dumps(made_by, sort_keys=True)
+        self._made_by = json.dumps({"format": _FORMAT, **made_by}, sort_keys=True)
         self._file: Any = None
         self._held = contextlib.ExitStack()
         self.done: set[str] = set()
@@ -72,7 +74,7 @@ class PredictionFile:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        with contextlib.suppress(OSError):  # on a full disk, of which `add` has told
+        with contextlib.suppress(OSError):  # a full disk, which `add` has reported
             self._file.close()
         self._held.close()
 
@@ -84,7 +86,7 @@ class PredictionFile:
         )
 
     def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Notes predictions; a row that has `unreadable`, a reason, is none."""
+        """Store predictions; a row with `unreadable`, a reason, is an unreadable file."""
         for row in rows:
             self._write(json.dumps(row, ensure_ascii=False))
             self.done.add(row["path"])
@@ -95,10 +97,10 @@ class PredictionFile:
             raise cannot_write(self._notes, error) from error
 
     def finish(self) -> tuple[list[dict[str, str]], dict[str, int], list[dict[str, Any]]]:
-        """Writes the file.
+        """Write the file.
 
         Returns:
-            The unreadable files (path, reason); how often each answer was given; the first rows.
+            The unreadable files (path, reason); images per prediction; the first rows.
         """
         self._file.flush()
         unreadable: list[dict[str, str]] = []
@@ -110,7 +112,7 @@ class PredictionFile:
                 if _UNREADABLE in row:
                     unreadable.append({"path": row["path"], "reason": row[_UNREADABLE]})
                     continue
-                counts[row["answer"]] = counts.get(row["answer"], 0) + 1
+                counts[row["prediction"]] = counts.get(row["prediction"], 0) + 1
                 if len(first) < _ROWS_SHOWN:
                     first.append(row)
                 yield row
@@ -129,7 +131,7 @@ class PredictionFile:
 
     def _read_done(self) -> set[str]:
         if self._notes.exists():
-            self._drop_half_a_line()
+            self._drop_incomplete_line()
         if not self._notes.exists():
             return set()
         with self._notes.open(encoding="utf-8") as file:
@@ -140,8 +142,8 @@ class PredictionFile:
                 )
         return {row["path"] for row in self._rows()}
 
-    def _drop_half_a_line(self) -> None:
-        """What a killed program has left at the end."""
+    def _drop_incomplete_line(self) -> None:
+        """Drop an incomplete last line, which a killed program can leave."""
         with self._notes.open("rb+") as file:
             content = file.read()
             file.truncate(content.rfind(b"\n") + 1)
@@ -163,15 +165,15 @@ class PredictionFile:
 def write_left_out(
     output: Path, unreadable: Sequence[Mapping[str, str]], ignored: Sequence[Mapping[str, str]]
 ) -> Path | None:
-    """Writes which files have no prediction, beside those that have one.
+    """Write which files have no prediction, beside the predictions.
 
     Args:
-        output: of the predictions, e.g. answers.csv.
+        output: file of the predictions, e.g. styles.csv.
         unreadable: path and reason of files that could not be read.
-        ignored: path and reason of files and folders that were not tried.
+        ignored: path and reason of skipped files and folders.
 
     Returns:
-        The CSV file with the columns path, status and reason, e.g. answers.left_out.csv; None if
+        The CSV file with the columns path, status and reason, e.g. styles.left_out.csv; None if
         nothing was left out.
     """
     file = output.with_name(f"{output.stem}.left_out.csv")
@@ -187,9 +189,6 @@ def write_left_out(
         for status, rows in ((_UNREADABLE, unreadable), ("ignored", ignored)):
             writer.writerows(map(_cell, (row["path"], status, row["reason"])) for row in rows)
     return file
-
-
-_ROWS_SHOWN = 20
 
 
 def _write_csv(path: Path, rows: Iterator[dict[str, Any]]) -> None:
@@ -209,7 +208,7 @@ def _write_csv(path: Path, rows: Iterator[dict[str, Any]]) -> None:
 
 
 def _cell(value: Any) -> Any:
-    """What stands in a CSV file: a name is no formula."""
+    """Return the value for a CSV file, where a name must not become a formula."""
     return to_cell(value) if isinstance(value, str) else value
 
 

@@ -1,10 +1,9 @@
-"""Which runtime answers for a run: the fastest that says what Keras says."""
+"""Choose the runtime of a run: the fastest one whose predictions agree with Keras."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,13 @@ from typing import Any
 from artstyle_tf.export.formats.export_format import RunNetwork, load_format
 from artstyle_tf.export.formats.registry import RUNTIMES, missing_packages, require_packages
 from artstyle_tf.export.measurement import (
-    Agreement,
-    answer_all,
-    compare_answers,
+    compare_predictions,
     images_per_second,
+    predict_all,
 )
 from artstyle_tf.prediction.settings import RuntimeName
 from artstyle_tf.runs.run_directory import RunDirectory
-from artstyle_tf.runs.run_images import LabeledImages, read_own_images
+from artstyle_tf.runs.run_images import read_own_images
 from artstyle_tf.runs.served_run import ServedRun, keras_network
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import write_json
@@ -31,7 +29,7 @@ TENSORFLOW = "tensorflow"
 
 _LEAST_AGREEMENT = 0.999
 
-# Trying takes about a minute, once a run: for fewer images that is not worth it.
+# The choice takes about a minute, once per run: for fewer images that does not pay off.
 _FEWEST_IMAGES = 300
 
 _NUM_ROUNDS = 3
@@ -45,20 +43,20 @@ def open_runtime(
     num_images: int,
     reporter: Reporter,
 ) -> tuple[str, RunNetwork]:
-    """Makes a run's network ready to answer.
+    """Open a run's network in a runtime.
 
     Args:
-        run: whose network.
-        run_directory: of the run; converted networks and the choice are kept in it.
+        run: the run.
+        run_directory: of the run; converted networks and the choice are stored in it.
         choice: of the user; "auto" for the fastest.
-        num_images: that are to be answered.
-        reporter: told what is chosen and why.
+        num_images: number of images to predict; few do not justify a comparison.
+        reporter: receives the choice and its reason.
 
     Returns:
         Name of the runtime, and the network in it.
 
     Raises:
-        ArtstyleError: if a runtime was asked for by name and is not installed.
+        ArtstyleError: if a runtime was chosen by name and is not installed.
     """
     frozen = freeze(run.network, run.output_names)
     folder = run_directory.path / "runtimes"
@@ -77,11 +75,11 @@ def _open(name: str, frozen: FrozenGraph, folder: Path) -> RunNetwork:
         return frozen
     require_packages(name)
     form = load_format(name)
-    kept = folder / name
-    file = next((file for file in kept.glob("model.*") if file.suffix != ".bin"), None)
+    stored = folder / name
+    file = next((file for file in stored.glob("model.*") if file.suffix != ".bin"), None)
     if file is None:
-        kept.mkdir(parents=True, exist_ok=True)
-        file = form.write(frozen, kept, lambda: ())
+        stored.mkdir(parents=True, exist_ok=True)
+        file = form.write(frozen, stored, lambda: ())
     return form.open(file)
 
 
@@ -92,68 +90,64 @@ def _choose(
     folder: Path,
     reporter: Reporter,
 ) -> str | None:
-    """Tries all that is installed on the validation images; None if there are none."""
+    """Compare the installed runtimes on the validation images; return None if there are none."""
     try:
         validation = read_own_images(run_directory, "val")
     except ArtstyleError as error:
-        reporter.info(f"TensorFlow answers; to try faster runtimes: {error}")
+        reporter.info(f"Using TensorFlow; faster runtimes cannot be compared: {error}")
         return None
     names = [name for name in RUNTIMES if not missing_packages(name)]
-    reporter.info(f"Once for this run: which of {', '.join([TENSORFLOW, *names])} is fastest?")
+    reporter.info(f"Comparing the runtimes {', '.join([TENSORFLOW, *names])}, once for this run")
     networks: dict[str, RunNetwork] = {TENSORFLOW: frozen}
     for name in names:
         try:
             networks[name] = _open(name, frozen, folder)
         except Exception as error:  # a converter can fail in many ways, and TensorFlow still works
             reporter.info(f"{name} cannot run this network: {str(error).splitlines()[0][:200]}")
-    agreements = _agreements(run, networks, validation)
+    expected = predict_all(run.predicting_with(keras_network(run.network)), validation.images)
+    agreements = {
+        name: compare_predictions(
+            predict_all(run.predicting_with(network), validation.images),
+            expected,
+            validation.labels,
+        )
+        for name, network in networks.items()
+    }
     agreeing = {
         name: networks[name]
         for name, agreement in agreements.items()
         if agreement.labels >= _LEAST_AGREEMENT
     }
     speeds = images_per_second(
-        {name: run.answering_by(network) for name, network in agreeing.items()},
+        {name: run.predicting_with(network) for name, network in agreeing.items()},
         validation.images,
         num_rounds=_NUM_ROUNDS,
     )
     fastest = max(speeds, key=lambda name: speeds[name])
     for name, agreement in agreements.items():
         reporter.info(
-            f"  {name}: {agreement.labels:.1%} of {len(validation.labels)} labels as Keras"
+            f"  {name}: {agreement.labels:.1%} of {len(validation.labels)} labels agree with Keras"
             + (f", {speeds[name]:.1f} images/s" if name in speeds else ", not used")
         )
-    choice = {"runtime": fastest, "images_per_second": speeds, **_circumstances(run_directory)}
+    choice = {"runtime": fastest, "images_per_second": speeds, **_conditions(run_directory)}
     write_json(folder / "choice.json", choice)
     return fastest
 
 
-def _agreements(
-    run: ServedRun, networks: Mapping[str, RunNetwork], validation: LabeledImages
-) -> dict[str, Agreement]:
-    expected = answer_all(run.answering_by(keras_network(run.network)), validation.images)
-    return {
-        name: compare_answers(
-            answer_all(run.answering_by(network), validation.images), expected, validation.labels
-        )
-        for name, network in networks.items()
-    }
-
-
 def _known_choice(run_directory: RunDirectory, folder: Path) -> str | None:
-    """What an earlier program has found out about the same model on the same machine."""
+    """Return the stored choice if model, versions and machine are unchanged."""
     try:
         known = json.loads((folder / "choice.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    circumstances = _circumstances(run_directory)
-    if any(known.get(key) != value for key, value in circumstances.items()):
+    conditions = _conditions(run_directory)
+    if any(known.get(key) != value for key, value in conditions.items()):
         return None
     return known["runtime"]
 
 
-def _circumstances(run_directory: RunDirectory) -> dict[str, Any]:
-    """What a choice depends on."""
+def _conditions(run_directory: RunDirectory) -> dict[str, Any]:
+    """Return what a choice depends on."""
     versions = {}
     for package in ("tensorflow", "openvino", "onnxruntime"):
         try:

@@ -1,4 +1,4 @@
-"""Settings of predictions, by a run or a server."""
+"""Settings of predictions by a run or a server."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class PredictExperiment(Schema):
         url: address of a server instead of a run, http://HOST:8501 or https://HOST.
         images: files, folders and patterns; - reads a list from stdin.
         output: file to write, .csv or .jsonl; null for a new file in <outputs>/predictions.
-        outputs: folder that holds the folder `predictions`.
-        top_k: styles that are named for each image.
-        threshold: confidence below which the answer is "don't know"; null for that of the run.
-        runtime: what computes; auto takes the fastest that agrees with TensorFlow.
+        outputs: folder that contains the folder `predictions`.
+        top_k: number of styles reported for each image.
+        threshold: confidence below which the model abstains; null for the threshold of the run.
+        runtime: auto for the fastest that agrees with Keras.
         batch_size: images in a forward pass.
-        reading_threads: decode ahead of the network.
+        reading_threads: threads that decode ahead of the network.
         grad_cam: folder for Grad-CAM overlays; null for none.
         model_name: name of the model on the server; null for the one in the URL.
         timeout_seconds: for each request to a server.
-        retries: further attempts at a request that failed for reasons that may pass.
+        retries: further attempts after transient failures.
     """
 
     run: str | None = None

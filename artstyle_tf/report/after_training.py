@@ -1,4 +1,4 @@
-"""What is made of a finished run at its end, none of which may ever spoil it."""
+"""Publish a finished run: report, TensorBoard, MLflow. No failure here damages the run."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from artstyle_tf.config.experiment import TrainingExperiment
-from artstyle_tf.report.mlflow_log import log_to_mlflow
+from artstyle_tf.report.experiment_trackers import log_to_mlflow, write_tensorboard_results
 from artstyle_tf.report.run_report import write_run_report
 from artstyle_tf.report.settings import ReportExperiment
-from artstyle_tf.report.tensorboard_results import write_tensorboard_results
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
@@ -19,15 +18,9 @@ Result = TypeVar("Result")
 
 
 def publish_run(run: RunDirectory, config: TrainingExperiment, reporter: Reporter) -> str | None:
-    """Report, TensorBoard and MLflow, as far as the config wants them.
+    """Write report, TensorBoard results and MLflow entry, as configured.
 
-    Each reads what the finished run has left. If one fails the run is as good as it was: there is
-    a warning.
-
-    Args:
-        run: directory of the run.
-        config: of the run.
-        reporter: where progress and warnings go.
+    Each reads the files of the finished run. If one fails, there is a warning.
 
     Returns:
         The report's path; None if there is none.
@@ -39,16 +32,10 @@ def publish_run(run: RunDirectory, config: TrainingExperiment, reporter: Reporte
         )
     folder = tensorboard_folder(config, run)
     if folder is not None:
-        _attempt("part of TensorBoard", lambda: write_tensorboard_results(run, folder), reporter)
+        _attempt("TensorBoard results", lambda: write_tensorboard_results(run, folder), reporter)
     mlflow = config.training.mlflow
     if mlflow is not None:
-        _attempt(
-            "entry in MLflow",
-            lambda: log_to_mlflow(
-                run, tracking_uri=mlflow.tracking_uri, experiment=mlflow.experiment
-            ),
-            reporter,
-        )
+        _attempt("MLflow entry", lambda: log_to_mlflow(run, mlflow), reporter)
     return None if report is None else str(report)
 
 
@@ -56,8 +43,8 @@ def _attempt(what: str, act: Callable[[], Result], reporter: Reporter) -> Result
     try:
         return act()
     except ArtstyleError as error:
-        reporter.warn(f"The {what} was left out. {error}")
-    except Exception as error:  # whatever is wrong here, the run is finished and good
-        said = " ".join(str(error).split())[:300]
-        reporter.warn(f"The {what} was left out: {type(error).__name__}: {said}")
+        reporter.warn(f"Writing the {what} failed. {error}")
+    except Exception as error:  # whatever fails here, the run is finished and valid
+        message = " ".join(str(error).split())[:300]
+        reporter.warn(f"Writing the {what} failed: {type(error).__name__}: {message}")
     return None

@@ -1,4 +1,4 @@
-"""Where the points of a report's atlas come from."""
+"""Find the points of a report's embedding map."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ import pandas as pd
 from artstyle_tf.analysis.projection import PROJECTION_IN_WORDS, project
 from artstyle_tf.analysis.settings import ProjectionConfig
 from artstyle_tf.images.index.image_tables import read_csv_table
-from artstyle_tf.report.run_facts import PART_OF_SPLIT, Atlas, FurtherResults, RunFacts
-from artstyle_tf.runs.gallery import Gallery, load_gallery
-from artstyle_tf.runs.run_directory import RunDirectory
+from artstyle_tf.report.related_results import RelatedResults
+from artstyle_tf.report.run_facts import RunFacts
+from artstyle_tf.report.sections.atlas import Atlas
+from artstyle_tf.runs.gallery import load_gallery
+from artstyle_tf.runs.run_directory import NAME_IN_RESULT, RunDirectory
 from artstyle_tf.training.embedding_evaluation import EMBEDDINGS_FILE
 
 _PREFERRED = ("umap", "tsne", "pca")
@@ -25,26 +27,29 @@ _SMALLEST_PROBABILITY = 1e-6  # predictions are written with six digits
 
 
 def find_atlas(
-    run: RunDirectory, facts: RunFacts, further: FurtherResults, *, most: int, seed: int
+    run: RunDirectory, facts: RunFacts, related: RelatedResults, *, most: int, seed: int
 ) -> Atlas | None:
-    """The projection of an analysis if there is one, else one of what the run itself has kept.
+    """Return the projection of an analysis, else one of the features stored with the run.
 
     Args:
         run: directory of the run.
         facts: of the run.
-        further: holds the analysis.
-        most: points; images that judge come before others, which are drawn.
-        seed: of projection and drawing.
+        related: contains the analysis.
+        most: points at most; evaluated images take precedence, others are sampled.
+        seed: of projection and sampling.
 
     Returns:
         None if there are too few images.
     """
-    found = _of_analysis(facts, further.analysis)
+    found = _of_analysis(facts, related.analysis)
     if found is None:
-        found = _projected(read_kept_features(run, facts), seed)
+        found = _projected(read_stored_features(run, facts), seed)
     if found is None:
         return None
-    points = _with_predictions(found.points, facts)
+    # Predictions for evaluated images only: those for training images are not informative.
+    predictions = facts.evaluated.predictions[["path", "prediction", "confidence"]]
+    points = found.points.drop(columns=["prediction", "confidence"], errors="ignore")
+    points = points.merge(predictions, on="path", how="left")
     return Atlas(_at_most(points, most, seed), found.note)
 
 
@@ -63,30 +68,30 @@ def _of_analysis(facts: RunFacts, analysis: Mapping[str, Any] | None) -> Atlas |
     )
     return Atlas(
         points,
-        f"All images by the features of layer {analysis['layer']}, as the analysis "
-        f"{analysis['name']} has placed them ({PROJECTION_IN_WORDS[names[0]]}).",
+        f"All images by their features at layer {analysis['layer']} "
+        f"({PROJECTION_IN_WORDS[names[0]]}, from the analysis {analysis['name']}).",
     )
 
 
 @dataclass(frozen=True)
-class KeptFeatures:
-    """What a run has kept of N images.
+class StoredFeatures:
+    """Features of N images that are stored with a run.
 
     Attributes:
         rows: path, label, split.
         features: float [N, D].
-        what: they are, in words.
+        description: of the features.
     """
 
     rows: pd.DataFrame
     features: np.ndarray
-    what: str
+    description: str
 
 
-def read_kept_features(run: RunDirectory, facts: RunFacts) -> KeptFeatures:
-    """Embeddings of all images or, of a classifier, log probabilities of those that judge."""
+def read_stored_features(run: RunDirectory, facts: RunFacts) -> StoredFeatures:
+    """Return embeddings of all images or, for a classifier, log probabilities of evaluated ones."""
     files = {"train": run.gallery_file}
-    files |= {split: run.path / part / EMBEDDINGS_FILE for split, part in PART_OF_SPLIT.items()}
+    files |= {split: run.path / part / EMBEDDINGS_FILE for split, part in NAME_IN_RESULT.items()}
     read = {
         split: load_gallery(file, num_classes=len(facts.class_names))
         for split, file in files.items()
@@ -95,54 +100,47 @@ def read_kept_features(run: RunDirectory, facts: RunFacts) -> KeptFeatures:
     if not read:
         return _log_probabilities(facts)
     source_of = dict(zip(facts.images["path"], facts.images["source"], strict=True))
-    rows = pd.concat([_rows(split, gallery, facts, source_of) for split, gallery in read.items()])
-    return KeptFeatures(
-        rows.reset_index(drop=True),
+    names = np.array(facts.class_names)
+    tables = [
+        pd.DataFrame(
+            {
+                "path": [source_of.get(path, path) for path in gallery.paths.tolist()],
+                "label": names[gallery.labels],
+                "split": split,
+            }
+        )
+        for split, gallery in read.items()
+    ]
+    return StoredFeatures(
+        pd.concat(tables, ignore_index=True),
         np.concatenate([gallery.embeddings for gallery in read.values()]),
         "Images by their embeddings",
     )
 
 
-def _rows(
-    split: str, gallery: Gallery, facts: RunFacts, source_of: Mapping[str, str]
-) -> pd.DataFrame:
-    names = np.array(facts.class_names)
-    return pd.DataFrame(
-        {
-            "path": [source_of.get(path, path) for path in gallery.paths.tolist()],
-            "label": names[gallery.labels],
-            "split": split,
-        }
-    )
-
-
-def _log_probabilities(facts: RunFacts) -> KeptFeatures:
-    predictions = facts.judged.predictions
+def _log_probabilities(facts: RunFacts) -> StoredFeatures:
+    predictions = facts.evaluated.predictions
     columns = [f"probability_{name}" for name in facts.class_names]
     probabilities = predictions[columns].to_numpy(dtype=float)
-    split = next(s for s, part in PART_OF_SPLIT.items() if part == facts.judged.part)
-    return KeptFeatures(
+    split = next(s for s, part in NAME_IN_RESULT.items() if part == facts.evaluated.part)
+    return StoredFeatures(
         predictions[["path", "label"]].assign(split=split),
         np.log(np.maximum(probabilities, _SMALLEST_PROBABILITY)),
-        f"The {facts.judged.part} images by the probabilities that they were given",
+        f"{facts.evaluated.part.capitalize()} images by their predicted log probabilities",
     )
 
 
-def _projected(kept: KeptFeatures, seed: int) -> Atlas | None:
-    if len(kept.rows) < _FEWEST_POINTS:
+def _projected(stored: StoredFeatures, seed: int) -> Atlas | None:
+    if len(stored.rows) < _FEWEST_POINTS:
         return None
-    method = "tsne" if len(kept.rows) >= _FEWEST_FOR_TSNE else "pca"
-    points = project(kept.features, method, settings=ProjectionConfig(), seed=seed)
+    method = "tsne" if len(stored.rows) >= _FEWEST_FOR_TSNE else "pca"
+    points = project(stored.features, method, settings=ProjectionConfig(), seed=seed)
     across, up = points[:, 0], points[:, 1] if points.shape[1] > 1 else np.zeros(len(points))
-    note = f"{kept.what} ({PROJECTION_IN_WORDS[method]}): alike for the run lies together."
-    return Atlas(kept.rows.assign(x=across.astype(float), y=up.astype(float)), note)
-
-
-def _with_predictions(points: pd.DataFrame, facts: RunFacts) -> pd.DataFrame:
-    """What the run says of images that judge it; what it has learned from tells nothing."""
-    said = facts.judged.predictions[["path", "prediction", "confidence"]]
-    kept = points.drop(columns=["prediction", "confidence"], errors="ignore")
-    return kept.merge(said, on="path", how="left")
+    note = (
+        f"{stored.description} ({PROJECTION_IN_WORDS[method]}); images that are similar for the "
+        "model lie close together."
+    )
+    return Atlas(stored.rows.assign(x=across.astype(float), y=up.astype(float)), note)
 
 
 def _at_most(points: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""A page as one file: template, style and script in, HTML out; nothing is loaded from elsewhere."""
+"""Render a page as one self-contained HTML file from templates, style and script."""
 
 from __future__ import annotations
 
@@ -13,26 +13,58 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
-from artstyle_tf.report.shelf import ImageShelf
 from artstyle_tf.system.progress import format_seconds
 from artstyle_tf.system.visible_text import shown, shown_lines, shown_values
 
 
-def render_page(template: str, shelf: ImageShelf, context: Mapping[str, Any]) -> str:
-    """Renders a template of this package.
+class PageImages:
+    """The images of a page; each is embedded once, however often it is shown.
 
-    All text is escaped by the template engine, and the browser is told to run and load nothing but
-    what is in the page: even a name that got through could do no harm.
+    The first use of an image embeds its bytes, so that it is visible without scripts; later uses
+    refer to its number, and the script of the page copies it. Images that only a click shows are
+    returned by `not_embedded`.
+
+    Args:
+        uris: key of an image -> data URI.
+    """
+
+    def __init__(self, uris: Mapping[str, str]) -> None:
+        self._uris = dict(uris)
+        self._numbers = {key: number for number, key in enumerate(self._uris)}
+        self._embedded: set[str] = set()
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._uris
+
+    def number(self, key: str) -> int | None:
+        """Return the number of an image on the page; None if there is no such image."""
+        return self._numbers.get(key)
+
+    def embed(self, key: str) -> str | None:
+        """Return the data URI at the first call, None later."""
+        if key in self._embedded:
+            return None
+        self._embedded.add(key)
+        return self._uris[key]
+
+    def not_embedded(self) -> dict[int, str]:
+        """Return number -> data URI of all images that have not been embedded."""
+        return {
+            self._numbers[key]: uri for key, uri in self._uris.items() if key not in self._embedded
+        }
+
+
+def render_page(template: str, images: PageImages, context: Mapping[str, Any]) -> str:
+    """Render a template of this package to HTML.
+
+    The template engine escapes all text, and a content security policy forbids the browser to run
+    or load anything that is not part of the page: a name that was not escaped could do no harm.
 
     Args:
         template: name of the file in `templates`.
-        shelf: images of the page.
-        context: what the template needs.
-
-    Returns:
-        The page.
+        images: images that the template may embed.
+        context: variables of the template.
     """
-    environment = _environment()
     style, script = _asset("report.css"), _asset("report.js")
     policy = "; ".join(
         [
@@ -45,7 +77,7 @@ def render_page(template: str, shelf: ImageShelf, context: Mapping[str, Any]) ->
         ]
     )
     assets = {"style": Markup(style), "script": Markup(script), "policy": policy}
-    return environment.get_template(template).render(**context, **assets, shelf=shelf)
+    return _environment().get_template(template).render(**context, **assets, images=images)
 
 
 @functools.cache
@@ -61,23 +93,28 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {
         "score": lambda value: f"{value:.3f}",
-        "percent": lambda share: f"{100 * share:.0f} %",
-        "span": span,
+        "percent": lambda share: f"{100 * share:.0f}%",
+        "span": _span,
         "duration": format_seconds,
         "data": _json_for_html,
-        "lines": _lines,
+        "lines": lambda text: escape(shown_lines(text)),  # of several lines, for `pre`
     }
     return environment
 
 
-def span(interval: Sequence[float] | None, digits: int = 3) -> str:
-    """An interval for people: "0.881 to 0.984"; nothing if there is none."""
-    return "" if interval is None else f"{interval[0]:.{digits}f} to {interval[1]:.{digits}f}"
+def _span(interval: Sequence[float] | None) -> str:
+    """Format an interval as "0.881–0.984"; "" if there is none."""
+    return "" if interval is None else f"{interval[0]:.3f}–{interval[1]:.3f}"
+
+
+def sentence(text: str) -> str:
+    """Return the text with a capital letter and a period."""
+    return f"{text[0].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
 
 
 @functools.cache
 def _asset(name: str) -> str:
-    """A file that goes into the page as it is: its digest is in the policy of the page."""
+    """Return a file that is inserted unchanged; its digest is part of the page's policy."""
     text = (resources.files("artstyle_tf.report") / "templates" / name).read_text(encoding="utf-8")
     return "\n" + text.strip() + "\n"
 
@@ -88,18 +125,13 @@ def _digest(text: str) -> str:
 
 
 def _visible(value: Any) -> Any:
-    """What a template inserts: a name may hold what turns the direction of the text around it."""
+    """Make control characters visible: a name may change the direction of the text around it."""
     is_data = isinstance(value, str) and not isinstance(value, Markup)
     return shown(value) if is_data else value
 
 
-def _lines(text: str) -> Markup:
-    """Text of several lines, for a `pre` element."""
-    return escape(shown_lines(text))
-
-
 def _json_for_html(value: Any) -> Markup:
-    """JSON for a script element: no text in it can end the element or begin a comment."""
+    """Return JSON for a script element: no text in it can end the element or begin a comment."""
     text = json.dumps(
         shown_values(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False
     )

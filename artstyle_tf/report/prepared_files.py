@@ -1,51 +1,47 @@
-"""A run's prepared images, by the names that results give them."""
+"""Find a run's prepared images by the paths of their sources."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
 
+from artstyle_tf.images.reading.thumbnail_uris import thumbnail_uris
 from artstyle_tf.report.run_facts import RunFacts
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.runs.run_finding import read_run_config
 from artstyle_tf.runs.run_images import file_below, prepared_root
+from artstyle_tf.system.progress import Reporter
 
 
 class PreparedFiles:
-    """Images by the path of their source, as far as they are still here.
-
-    Args:
-        run: directory of the run.
-        facts: of the run.
-    """
+    """Prepared images of a run by the path of their source, as far as they still exist."""
 
     def __init__(self, run: RunDirectory, facts: RunFacts) -> None:
-        root = prepared_root(run, read_run_config(run))
+        self._root = prepared_root(run, read_run_config(run))
         rows = facts.images
-        columns = (rows[name] for name in ("source", "path", "digest"))
-        self._places = {
-            source: (root, path, digest) for source, path, digest in zip(*columns, strict=True)
-        }
+        named = zip(rows["path"], rows["digest"], strict=True)
+        self._named = dict(zip(rows["source"], named, strict=True))
         self._files: dict[str, Path | None] = {}
-        self._digests = dict(zip(rows["source"], rows["source_digest"], strict=True))
 
     def known(self, paths: Iterable[str]) -> list[str]:
-        """Those that are here, as they were when the run was made, each once, in their order."""
+        """Return the paths whose file exists unchanged, each once, in their order."""
         return [path for path in dict.fromkeys(paths) if self._file(path) is not None]
 
     def of(self, path: str) -> Path:
-        """The file, which is known."""
+        """Return the file of a known path."""
         file = self._file(path)
         assert file is not None, path
         return file
 
-    def _file(self, path: str) -> Path | None:
-        """A page is passed on: nothing goes into it but the images that the run was made with."""
-        if path not in self._files:
-            place = self._places.get(path)
-            self._files[path] = None if place is None else file_below(*place)
-        return self._files[path]
+    def thumbnails(self, paths: Iterable[str], side_px: int, reporter: Reporter) -> dict[str, str]:
+        """Return path -> data URI of the known paths whose image can be read."""
+        known = self.known(paths)
+        uris = thumbnail_uris([self.of(path) for path in known], side_px, reporter)
+        return {path: uri for path, uri in zip(known, uris, strict=True) if uri}
 
-    def digest(self, path: str) -> str:
-        """Of the source."""
-        return self._digests[path]
+    def _file(self, path: str) -> Path | None:
+        """Return the file if its digest is unchanged: pages are shared with other people."""
+        if path not in self._files:
+            named = self._named.get(path)
+            self._files[path] = None if named is None else file_below(self._root, *named)
+        return self._files[path]

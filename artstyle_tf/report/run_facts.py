@@ -1,30 +1,45 @@
-"""What a report is made of: the results of a run as plain values, wherever they were read."""
+"""Read a finished run into the plain values that its report shows."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import yaml
 
-_FALSE_ALARMS = 0.05
+from artstyle_tf.images.splits.leaks import leaks_in_words
+from artstyle_tf.runs.run_directory import NAME_IN_RESULT, RunDirectory
+from artstyle_tf.runs.run_files import Environment, State, read_values
+from artstyle_tf.runs.run_finding import read_results
+from artstyle_tf.runs.run_tables import (
+    read_curve,
+    read_history,
+    read_leaks,
+    read_per_class,
+    read_predictions,
+)
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.redaction import redacted
 
-PART_OF_SPLIT = {"val": "validation", "test": "test"}
-"""Splits that judge, as results call them."""
+_SIGNIFICANCE = 0.05
+_HISTORY = ("epoch", "phase", "loss", "val_loss", "macro_f1", "val_macro_f1")
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What a run says of the N images of one part, and how right it is.
+class Evaluated:
+    """Predictions of a run for the N images of one part, with scores.
 
     Attributes:
         part: "test" or "validation".
-        predictions: N rows: path, label, prediction, confidence, a probability a class.
-        per_class: class, precision, recall, f1, support and perhaps the ends of intervals.
-        reliability: see `metrics.calibration`; None for a run of before there was one.
-        risk_coverage: see `metrics.calibration`; None for a run of before there was one.
+        predictions: N rows: path, label, prediction, confidence, and a probability per class.
+        per_class: class, precision, recall, f1, support and, if known, f1_low and f1_high.
+        reliability: see `metrics.calibration`; None for runs of earlier versions.
+        risk_coverage: see `metrics.calibration`; None for runs of earlier versions.
     """
 
     part: str
@@ -37,7 +52,7 @@ class Judged:
         return len(self.predictions)
 
     def mistakes(self) -> pd.DataFrame:
-        """Rows whose prediction is not the label, the most confident first."""
+        """Return the misclassified images, most confident first."""
         wrong = self.predictions[self.predictions["prediction"] != self.predictions["label"]]
         return wrong.sort_values("confidence", ascending=False, kind="stable")
 
@@ -49,18 +64,18 @@ class RunFacts:
     Attributes:
         name: of the run.
         kind: "direct" or "triplet".
-        folder: of the run, as a command names it.
+        folder: of the run, as written in a command.
         class_names: in the order of the outputs.
         results: metrics.json.
         environment: environment.json.
         times: run.json: state, started, changed.
-        config: of the run, as YAML gives it.
-        config_text: the same as text.
-        images: one row an image that is no augmented copy: source, label, split, group.
-        num_copies: augmented copies beside them.
-        history: one row an epoch.
-        judged: the part that judges: test where there is one.
-        leaks: kind of leak -> what was found, in words.
+        config: config.yaml as a dict.
+        config_text: config.yaml as text.
+        images: one row per image without augmented copies: source, label, split, group.
+        num_copies: number of augmented copies.
+        history: one row per epoch.
+        evaluated: the test images, or the validation images if there is no test split.
+        leaks: kind of leak -> description.
     """
 
     name: str
@@ -75,52 +90,121 @@ class RunFacts:
     images: pd.DataFrame
     num_copies: int
     history: pd.DataFrame
-    judged: Judged
+    evaluated: Evaluated
     leaks: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_embedding(self) -> bool:
-        """Whether neighbors answer."""
+        """Whether predictions come from nearest neighbors."""
         return self.kind == "triplet"
 
     @property
     def scores(self) -> Mapping[str, float]:
-        """Of the part that judges."""
-        return self.results[self.judged.part]
+        """Scores of the evaluated part."""
+        return self.results[self.evaluated.part]
 
     def interval(self, metric: str) -> tuple[float, float] | None:
-        """Of a score of the part that judges; None for a run of before there was one."""
-        found = self.results.get("intervals", {}).get(self.judged.part, {}).get(metric)
+        """Return the 95% interval of a score; None for runs of earlier versions."""
+        found = self.results.get("intervals", {}).get(self.evaluated.part, {}).get(metric)
         return None if found is None else (float(found[0]), float(found[1]))
 
     @property
     def baseline(self) -> Mapping[str, Any] | None:
-        """What the baseline scores on the part that judges, with the verdict."""
-        return self.results.get("baseline", {}).get(self.judged.part)
+        """Scores of the baseline on the evaluated part, with the verdict."""
+        return self.results.get("baseline", {}).get(self.evaluated.part)
+
+
+def read_run_facts(run: RunDirectory) -> RunFacts:
+    """Read a finished run.
+
+    Raises:
+        ArtstyleError: if it is not finished, or one of its files is missing.
+    """
+    results = read_results(run)
+    try:
+        return _read(run, results)
+    except (OSError, ValueError, KeyError) as error:
+        raise ArtstyleError(
+            f"The run {run.path} cannot be read",
+            received=" ".join(str(error).split())[:200],
+            expected="the files that a finished training writes",
+            fix="train it again",
+        ) from error
+
+
+def _read(run: RunDirectory, results: dict[str, Any]) -> RunFacts:
+    rows = run.read_images()
+    originals = rows[rows["parent"] == ""].reset_index(drop=True)
+    # Earlier versions also wrote passwords of addresses.
+    config_text = redacted(run.config_file.read_text(encoding="utf-8"))
+    history, leaks = run.history_file, run.path / "leaks.csv"
+    return RunFacts(
+        name=run.path.name,
+        kind=run.read_kind(),
+        folder=_relative(run.path),
+        class_names=run.read_class_names(),
+        results=results,
+        environment=read_values(run.environment_file, Environment),
+        times=read_values(run.state_file, State) if run.state_file.is_file() else {},
+        config=yaml.safe_load(config_text),
+        config_text=config_text,
+        images=originals,
+        num_copies=len(rows) - len(originals),
+        history=read_history(history) if history.is_file() else pd.DataFrame(columns=_HISTORY),
+        evaluated=_read_evaluated(run, results),
+        leaks=leaks_in_words(read_leaks(leaks), originals) if leaks.is_file() else {},
+    )
+
+
+def _relative(path: Path) -> str:
+    """Return the path relative to the working directory, or unchanged if it lies elsewhere."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith(os.pardir) else Path(relative).as_posix()
+
+
+def _read_evaluated(run: RunDirectory, results: dict[str, Any]) -> Evaluated:
+    part = next(part for part in reversed(NAME_IN_RESULT.values()) if part in results)
+    folder = run.path / part
+    class_names = run.read_class_names()
+    curves = {
+        "reliability": ("confidence", "accuracy", "count"),
+        "risk_coverage": ("threshold", "coverage", "accuracy"),
+    }
+    return Evaluated(
+        part,
+        read_predictions(folder / "predictions.csv", class_names, with_confidence=True),
+        read_per_class(folder / "per_class.csv", class_names),
+        **{
+            name: read_curve(folder / f"{name}.csv", columns)
+            for name, columns in curves.items()
+            if (folder / f"{name}.csv").is_file()
+        },
+    )
 
 
 def outcome_of(baseline: Mapping[str, Any]) -> str:
-    """Whether the run is "better" or "worse" than the baseline, or "same": it cannot be told.
+    """Return whether the run is "better" or "worse" than the baseline, or the "same".
 
-    Runs of before did not note it; there interval and exact test decide, as they do now.
+    "same" means no significant difference. Runs of earlier versions did not store it; there
+    interval and exact test decide, as they do now.
     """
     if "outcome" in baseline:
         return str(baseline["outcome"])
     found = baseline["trained_against_baseline"]
     low, high = found["interval"]
-    if found.get("p_value", 0.0) >= _FALSE_ALARMS:
+    if found.get("p_value", 0.0) >= _SIGNIFICANCE:
         return "same"
     return "better" if low > 0 else "worse" if high < 0 else "same"
 
 
 class Confusion(NamedTuple):
-    """Images of one style that were called another.
+    """Images of one style that were predicted as another.
 
     Attributes:
-        label: what they are.
-        prediction: what they were called.
+        label: true style.
+        prediction: predicted style.
         num_images: how many.
-        share: of the images that are `label`.
+        share: of the images of the true style.
     """
 
     label: str
@@ -129,10 +213,10 @@ class Confusion(NamedTuple):
     share: float
 
 
-def confusions(judged: Judged) -> list[Confusion]:
-    """Pairs of styles that are mixed up, most images first, then the larger share."""
-    support = judged.predictions["label"].value_counts()
-    counts = judged.mistakes().groupby(["label", "prediction"], sort=True).size()
+def confusions(evaluated: Evaluated) -> list[Confusion]:
+    """Return the confused pairs of styles, most images first, then the larger share."""
+    support = evaluated.predictions["label"].value_counts()
+    counts = evaluated.mistakes().groupby(["label", "prediction"], sort=True).size()
     found = [
         Confusion(label, prediction, int(count), float(count / support[label]))
         for (label, prediction), count in counts.items()  # pyright: ignore[reportGeneralTypeIssues]
@@ -140,59 +224,19 @@ def confusions(judged: Judged) -> list[Confusion]:
     return sorted(found, key=lambda pair: (-pair.num_images, -pair.share))
 
 
-def confusion_counts(judged: Judged, class_names: Sequence[str]) -> np.ndarray:
-    """int [C, C], rows are the true classes."""
-    table = pd.crosstab(judged.predictions["label"], judged.predictions["prediction"])
+def confusion_counts(evaluated: Evaluated, class_names: Sequence[str]) -> np.ndarray:
+    """Return the confusion matrix, int [C, C]; rows are the true classes."""
+    table = pd.crosstab(evaluated.predictions["label"], evaluated.predictions["prediction"])
     names = list(class_names)
     return table.reindex(index=names, columns=names, fill_value=0).to_numpy(dtype=int)
 
 
-@dataclass(frozen=True)
-class FurtherResults:
-    """What was found out about a run after it was made, as far as there is any.
-
-    Attributes:
-        analysis: analysis.json of its newest analysis, with its `name`.
-        cross_validation: metrics.json of the newest one with the same recipe.
-        inspection: summary.json of the newest one of the same folder of images.
-        comparisons: comparison.json of those in which the run takes part, with their `name`.
-        tuning: what tuning studies of this kind of training found; see `sections.tuning`.
-        formats: formats.csv of its export; empty for a SavedModel alone, None without an export.
-    """
-
-    analysis: Mapping[str, Any] | None = None
-    cross_validation: Mapping[str, Any] | None = None
-    inspection: Mapping[str, Any] | None = None
-    comparisons: Sequence[Mapping[str, Any]] = ()
-    tuning: Sequence[Mapping[str, Any]] = ()
-    formats: pd.DataFrame | None = None
-
-
-@dataclass(frozen=True)
-class Atlas:
-    """Images as points.
-
-    Attributes:
-        points: path, label, split, prediction, confidence (the last two may be missing), x, y.
-        note: where the points come from, as a sentence.
-    """
-
-    points: pd.DataFrame
-    note: str
-
-
-@dataclass(frozen=True)
-class NeighborRow:
-    """An image with the training images next to it, the nearest first.
-
-    Attributes:
-        path: of the image.
-        label: its style.
-        prediction: what its neighbors say.
-        neighbors: path, style and distance of each.
-    """
-
-    path: str
-    label: str
-    prediction: str
-    neighbors: Sequence[tuple[str, str, float]]
+def flat_config(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Return the dotted keys of a config with their values as text."""
+    found: dict[str, str] = {}
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            found |= flat_config(value, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = "null" if value is None else str(value)
+    return found

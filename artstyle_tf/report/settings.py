@@ -1,4 +1,4 @@
-"""Pages that tell what is known about runs."""
+"""Settings of the report."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from artstyle_tf.config.base import NonNegativeInt, PositiveInt, RunName, Schema
 
 
 class ReportExperiment(Schema):
-    """A page for each run and, of several, one that puts them side by side.
+    """A page for each run and, for several runs, one that compares them.
 
     Attributes:
         runs: folders of finished runs.
-        outputs: where the pages go, as outputs/models/<run>; None for the runs' own directories.
-        run_name: name of the page of several runs.
+        outputs: pages are written to outputs/models/<run>; None for the runs' own directories.
+        run_name: name of the page that compares several runs.
         max_images: small images at most.
-        max_mistakes: in the gallery of mistakes.
+        max_mistakes: misclassified images shown at most.
         thumbnail_px: longer side of small images.
-        grad_cam: whether the network is loaded to show where it looks.
-        seed: seed of projection and drawing.
+        grad_cam: whether to load the network and compute Grad-CAM maps.
+        seed: seed of projection and sampling.
     """
 
     runs: tuple[str, ...] = ()

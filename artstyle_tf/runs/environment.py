@@ -1,4 +1,4 @@
-"""What a run was made with, so that it can be repeated."""
+"""Describe versions, machine and commit of a run, so that it can be repeated."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PACKAGES = (
 
 
 def describe_environment() -> dict[str, Any]:
-    """Versions, machine and commit, as JSON values."""
+    """Return versions, machine and commit as JSON values."""
     return {
         "artstyle_tf": artstyle_tf.__version__,
         "python": platform.python_version(),
@@ -36,12 +36,12 @@ def describe_environment() -> dict[str, Any]:
 
 
 def _git_commit() -> str | None:
-    """Commit of the program's own checkout; None if it is no checkout."""
+    """Return the commit of the program's own checkout; None if it is no checkout."""
     root = Path(artstyle_tf.__file__).parent.parent
     if not (root / "pyproject.toml").is_file():
-        return None  # installed; a checkout around it would be somebody else's
+        return None  # installed; a checkout around it would be another project's
     try:
-        answer = subprocess.run(
+        result = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=40"],
             cwd=root,
             capture_output=True,
@@ -51,4 +51,4 @@ def _git_commit() -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return answer.stdout.strip() or None
+    return result.stdout.strip() or None

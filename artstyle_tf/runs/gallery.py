@@ -1,4 +1,4 @@
-"""The images among which an embedding model looks for neighbors."""
+"""Save and load the gallery: the images among which an embedding model finds neighbors."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Gallery:
     Attributes:
         embeddings: float32 [N, D], rows of length 1.
         labels: int32 [N], class ids.
-        ids: str [N], equal for images made of the same file, so that none is its own neighbor.
-        paths: str [N], where the images lie below the prepared folder.
+        ids: str [N], equal for images of the same file, so that no image is its own neighbor.
+        paths: str [N], relative to the prepared folder.
     """
 
     embeddings: np.ndarray
@@ -35,7 +35,7 @@ class Gallery:
 
 
 def save_gallery(path: Path, gallery: Gallery) -> None:
-    """Writes the gallery as .npz, as a whole or not at all."""
+    """Write the gallery as .npz, atomically."""
     with replaced_atomically(path) as temporary:
         np.savez(
             temporary,
@@ -48,14 +48,10 @@ def save_gallery(path: Path, gallery: Gallery) -> None:
 
 
 def load_gallery(path: Path, *, num_classes: int | None = None) -> Gallery:
-    """Reads what `save_gallery` wrote.
-
-    Args:
-        path: of the file.
-        num_classes: C, that the labels have to be below; None if that is not known.
+    """Read what `save_gallery` wrote; labels must be below `num_classes`, if given.
 
     Raises:
-        ArtstyleError: if the file is missing or damaged, or holds what no gallery can hold.
+        ArtstyleError: if the file is missing or damaged, or its arrays are not valid.
     """
     try:
         arrays = read_npz(path, check=_check_forms, names=Gallery.__dataclass_fields__)
@@ -71,11 +67,7 @@ def load_gallery(path: Path, *, num_classes: int | None = None) -> Gallery:
 
 
 def load_run_gallery(run: RunDirectory) -> Gallery:
-    """The gallery of a triplet run.
-
-    Raises:
-        ArtstyleError: if it is missing or damaged, or does not belong to the run.
-    """
+    """Read the gallery of a triplet run; errors as `load_gallery`."""
     return load_gallery(run.gallery_file, num_classes=len(run.read_class_names()))
 
 
@@ -83,7 +75,7 @@ _LARGEST_DEVIATION = 1e-2  # of the length of a row from 1, float16 and all
 
 
 def _check_forms(forms: Mapping[str, ArrayForm]) -> None:
-    """Raises ValueError or KeyError, with the array that is wrong, before any is read."""
+    """Check shapes and dtypes before arrays are read; raise ValueError or KeyError."""
     embeddings = forms["embeddings"]
     rows = embeddings.shape[0] if len(embeddings.shape) == 2 else 0
     if 0 in (rows, *embeddings.shape) or embeddings.dtype != np.float32:
@@ -101,7 +93,7 @@ def _check_forms(forms: Mapping[str, ArrayForm]) -> None:
 
 
 def _check(gallery: Gallery, num_classes: int | None) -> None:
-    """Raises ValueError, with the array that is wrong."""
+    """Check the values; raise ValueError with the array that is wrong."""
     embeddings, labels = gallery.embeddings, gallery.labels
     if not np.isfinite(embeddings).all():
         raise ValueError("embeddings: should be finite")
@@ -113,4 +105,4 @@ def _check(gallery: Gallery, num_classes: int | None) -> None:
         raise ValueError(f"labels: should be 0 or more{most}")
     outside = [path for path in gallery.paths.tolist() if leads_out(path)]
     if outside:
-        raise ValueError(f"paths: {outside[0]!r} leads out of the folder of the images")
+        raise ValueError(f"paths: {outside[0]!r} is outside the image folder")

@@ -1,7 +1,4 @@
-"""Images that a run has seen while it was trained, among those it is evaluated on.
-
-An image that was learned from says how well a model remembers, not how good it is.
-"""
+"""Find evaluated images that a run has seen during training: their scores are optimistic."""
 
 from __future__ import annotations
 
@@ -27,16 +24,16 @@ from artstyle_tf.runs.seen_images import (
     SELECTION,
     USES,
     SeenImages,
-    kept_hashes,
     only,
     read_seen_images,
+    stored_hashes,
 )
 from artstyle_tf.system.progress import Reporter
 
 TABLE_FILE = "known_images.csv"
 _NOTHING_LEFT = (
-    "no image is left to evaluate the run on: the scores say how well it remembers, not how good "
-    "it is."
+    "no image is left to evaluate the run on: the scores only show how well it remembers its "
+    "training images."
 )
 COLUMNS = ("path", "label", "kind", "known_image", "known_split", "use", "different_bits")
 
@@ -46,11 +43,11 @@ class KnownImages:
     """Which of N evaluated images a run has seen.
 
     Attributes:
-        table: one row a known image, with the columns `COLUMNS`.
+        table: one row per known image, with the columns `COLUMNS`.
         is_known: bool [N].
-        num_compared: of the run's images, how many could be compared by their look.
-        num_seen: of the run's images, how many there are.
-        missing_run: a run that this one began with, which is not here; "" for none.
+        num_compared: number of the run's images that could be compared by perceptual hash.
+        num_seen: number of the run's images.
+        missing_run: a run whose network initialized this one, but which is missing; "" for none.
     """
 
     table: pd.DataFrame
@@ -61,11 +58,11 @@ class KnownImages:
 
     @property
     def num_left(self) -> int:
-        """Images that are new to the run."""
+        """Number of images that are new to the run."""
         return int((~self.is_known).sum())
 
     def counts(self, table: Path | None) -> dict[str, Any]:
-        """As JSON values; `table` is where `table` was written."""
+        """Return counts as JSON values; `table` is the file of the table."""
         kinds = _counts(self.table["kind"], KINDS)
         return {
             "num_images": len(self.table),
@@ -79,35 +76,34 @@ class KnownImages:
         }
 
     def warnings(self) -> list[str]:
-        """What the reader of the scores has to know."""
-        said = []
+        """Return warnings for the reader of the scores."""
+        found = []
         if len(self.table):
             uses = _counts(self.table["use"], USES)
             parts = {
-                LEARNED: "has learned from {}",
-                SELECTION: "has chosen its epoch, temperature or threshold by {}",
+                LEARNED: "was trained on {}",
+                SELECTION: "has chosen its epoch, temperature or threshold on {}",
             }
             what = " and ".join(parts[use].format(uses[use]) for use in USES if uses[use])
             kinds = _in_words(_counts(self.table["kind"], KINDS))
             end = "." if self.num_left else f", and {_NOTHING_LEFT}"
-            said.append(
+            found.append(
                 f"The run {what} of these {len(self.is_known)} images ({kinds}); scores on them "
-                f"flatter{end}"
+                f"are too high{end}"
             )
         if self.num_compared < self.num_seen:
             which = "none" if self.num_compared == 0 else f"only {self.num_compared}"
-            said.append(
-                f"Copies with another size, format or orientation could be looked for among "
-                f"{which} of the {self.num_seen} images that the run has seen, because it keeps no "
-                "perceptual hashes and its other images are not here; files with the same bytes "
-                "are found."
+            found.append(
+                f"Copies with another size, format or orientation could be searched among "
+                f"{which} of the {self.num_seen} images that the run has seen, because it stores "
+                "no perceptual hashes and its other images are missing; identical files are found."
             )
         if self.missing_run:
-            said.append(
-                f"The run began with the network of {self.missing_run}, which is not here: images "
-                "that this one has learned from cannot be recognized."
+            found.append(
+                f"The run was initialized with the network of {self.missing_run}, which is "
+                "missing: the training images of that run cannot be recognized."
             )
-        return said
+        return found
 
 
 def find_known_images(
@@ -118,13 +114,13 @@ def find_known_images(
     *,
     own_split: str | None = None,
 ) -> KnownImages:
-    """Finds the evaluated images that the run has seen, or that look like one it has seen.
+    """Find the evaluated images that the run has seen, or copies of images it has seen.
 
     Args:
         run: its directory.
         trained: its config.
-        evaluated: N clean images, one a row of the manifest.
-        reporter: where progress goes.
+        evaluated: N prepared images, one per row of the manifest.
+        reporter: receives progress.
         own_split: the split of the run that is evaluated; its images are not compared with
             themselves.
     """
@@ -160,9 +156,9 @@ def find_known_images(
 def copies_in_own_split(
     run: RunDirectory, trained: TrainingExperiment, split: str, reporter: Reporter
 ) -> frozenset[str]:
-    """Sources of the run's own images of a split that equal others it has seen; opens no file.
+    """Return sources of a split's images that equal others the run has seen; opens no image.
 
-    A run of before hashes were kept gives those with the same bytes only.
+    Runs of earlier versions store no hashes; there only identical files are found.
     """
     own = run.read_images()
     rows = own[(own["split"] == split) & (own["parent"] == "")]
@@ -170,16 +166,16 @@ def copies_in_own_split(
         learned = own[(own["split"] != split) & (own["split"] != "test")]
         return frozenset(rows["source"][rows["source_digest"].isin(learned["source_digest"])])
     seen = _without_own(read_seen_images(run, trained, reporter), split)
-    hashes, is_usable = kept_hashes(rows["perceptual_hash"].tolist(), run)
+    hashes, is_usable = stored_hashes(rows["perceptual_hash"].tolist(), run)
     images = HashedImages(rows["source_digest"].to_numpy(dtype=str), hashes, is_usable)
     matches = match_known_images(images, seen.images, rank=np.zeros(len(seen.rows), dtype=int))
     return frozenset(rows["source"].iloc[matches["image"]])
 
 
 def _without_own(seen: SeenImages, split: str) -> SeenImages:
-    """What the images of one of the run's splits are compared with."""
+    """Return the seen images with which the images of a split are compared."""
     rows = seen.rows[seen.rows["split"] != split]
-    if split == "val":  # is asked of the head that has not learned from validation images
+    if split == "val":  # evaluated with the head before it was refit with validation images
         rows = rows[rows["use"] == LEARNED]
     return only(seen, rows.index.to_numpy())
 

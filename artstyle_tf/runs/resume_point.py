@@ -1,4 +1,4 @@
-"""Everything that training needs to continue after an interrupt, in one file."""
+"""Save and load everything that training needs to continue, in one file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FORMAT = 3
 
 @dataclass(frozen=True)
 class ResumePoint:
-    """A moment between two epochs.
+    """State of training between two epochs.
 
     Attributes:
         weights: of the whole network, as `get_weights` returns them.
@@ -36,12 +36,12 @@ class ResumePoint:
 
 
 def save_resume_point(path: Path, point: ResumePoint) -> None:
-    """Writes the point to one .npz file: it is there as a whole or not at all.
+    """Write the point to one .npz file, atomically.
 
     Raises:
-        NotFiniteError: if a number in it is not finite; nothing good could come of it.
+        NotFiniteError: if a number in it is not finite.
     """
-    _check_finite(point, f"The point to resume from would not be finite, so {path} stays as it was")
+    _check_finite(point, f"The point to resume from is not finite, so {path} stays unchanged")
     arrays = {
         f"{group}_{number:05d}": array
         for group in ("weights", "best_weights", "optimizer")
@@ -55,11 +55,11 @@ def save_resume_point(path: Path, point: ResumePoint) -> None:
 def load_resume_point(
     path: Path, *, shapes: Sequence[tuple[int, ...]] | None = None
 ) -> ResumePoint:
-    """Reads what `save_resume_point` wrote.
+    """Read what `save_resume_point` wrote.
 
     Args:
         path: of the file.
-        shapes: of the network's weights, as `get_weights` orders them; None to take any.
+        shapes: of the network's weights, in the order of `get_weights`; None to accept any.
 
     Raises:
         ArtstyleError: if the file is damaged, from another version of the program, of another
@@ -105,7 +105,7 @@ def _check_finite(point: ResumePoint, happened: str) -> None:
             raise NotFiniteError(
                 happened,
                 received=f"NaN or infinity in the {group.replace('_', ' ')}",
-                fix="begin a new run, or this one with --overwrite, with a smaller learning rate "
+                fix="start a new run, or this one with --overwrite, with a smaller learning rate "
                 "in training.phases",
             )
 

@@ -1,4 +1,4 @@
-"""Where a new run goes, and the beginning of its folders."""
+"""Choose and create the directory of a new run; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -6,11 +6,81 @@ import dataclasses
 from datetime import datetime
 from pathlib import Path
 
-from artstyle_tf.runs import replaced_run
+from artstyle_tf.config.experiment import TrainingExperiment
+from artstyle_tf.config.loading import different_keys, load_config
+from artstyle_tf.runs.optional_packages import check_mlflow, check_tensorboard
 from artstyle_tf.runs.run_directory import RunDirectory
-from artstyle_tf.runs.run_state import is_just_begun
+from artstyle_tf.runs.run_finding import free_name
+from artstyle_tf.runs.run_state import check_replaceable, is_just_begun, rename_earlier
 from artstyle_tf.system.errors import ArtstyleError
-from artstyle_tf.system.files import cannot_write
+from artstyle_tf.system.files import cannot_write, check_can_write
+from artstyle_tf.system.invocation import Invocation
+from artstyle_tf.system.shell_commands import shell_command
+
+# Keys that may change when a run is resumed: paths, and what is written at the end.
+_MAY_DIFFER = {
+    "run_name",
+    "outputs",
+    "report",
+    "training.tensorboard",
+    "training.mlflow",
+}
+
+
+def plan_run(
+    config: TrainingExperiment,
+    invocation: Invocation,
+    *,
+    sort: str = "",
+    folder: str = "models",
+) -> RunDirectory:
+    """Find the directory of the run; a resumed run needs the same config.
+
+    Args:
+        config: of the run.
+        invocation: how the program was called.
+        sort: suffix of the kind of training in the name of an unnamed run.
+        folder: of the outputs, for runs of this sort.
+
+    Raises:
+        ArtstyleError: if the run exists already, cannot be resumed, or cannot be written.
+    """
+    if config.training.tensorboard is True:
+        check_tensorboard()
+    if config.training.mlflow is not None:
+        check_mlflow()
+    run_directory = plan_run_directory(
+        Path(config.outputs),
+        config.run_name,
+        kind=config.kind + sort,
+        resume=invocation.resume,
+        overwrite=invocation.overwrite,
+        folder=folder,
+    )
+    if invocation.resume:
+        _check_same_config(config, run_directory)
+    check_can_write(run_directory.path)
+    return run_directory
+
+
+def plan_folds(config: TrainingExperiment, invocation: Invocation) -> RunDirectory:
+    """Find the directory of a cross-validation, as `plan_run` does."""
+    return plan_run(config, invocation, sort="-folds", folder="cross_validation")
+
+
+def _check_same_config(config: TrainingExperiment, run_directory: RunDirectory) -> None:
+    """Refuse to continue a run with another config."""
+    if not run_directory.config_file.is_file():
+        return  # killed before it had written anything: it starts again
+    started = load_config(type(config), run_directory.config_file)
+    changed = different_keys(started, config, ignore=_MAY_DIFFER)
+    if changed:
+        continuing = shell_command("--config", run_directory.config_file)
+        raise ArtstyleError(
+            f"The run {run_directory.path} was started with another configuration",
+            received=f"other values for {', '.join(changed)}",
+            fix=f"continue it with {continuing}, or start a new run",
+        )
 
 
 def plan_run_directory(
@@ -22,18 +92,15 @@ def plan_run_directory(
     overwrite: bool,
     folder: str = "models",
 ) -> RunDirectory:
-    """Chooses the directory of a new run, or finds that of an interrupted one. Writes nothing.
+    """Choose the directory of a new run, or find that of an interrupted one. Writes nothing.
 
     Args:
         outputs: the outputs folder.
         name: of the run; None for `<kind>-<date>-<time>`.
         kind: of the run, e.g. "direct".
-        resume: the run has to exist and to be unfinished.
+        resume: the run must exist and be unfinished.
         overwrite: the run may exist.
         folder: of the outputs, for runs of this sort.
-
-    Returns:
-        Its paths.
 
     Raises:
         ArtstyleError: if an earlier run would be overwritten, or there is nothing to resume.
@@ -45,12 +112,12 @@ def plan_run_directory(
         )
     is_nameless = name is None
     name = name or free_name(outputs / folder, f"{kind}-{datetime.now():%Y%m%d-%H%M%S}")
-    # Runs of different sorts may have one name, and --overwrite must not take the other's figures.
+    # Runs of different sorts may share a name, and --overwrite must not remove the other's figures.
     sort = [] if folder == "models" else [folder]
     run = RunDirectory(
         outputs / folder / name, Path(outputs, "figs", *sort, name), is_nameless, kind
     )
-    # A run that was interrupted before its first epoch has nothing to resume from, and starts anew.
+    # A run that was interrupted before its first epoch has nothing to resume from and starts again.
     finished = run.metrics_file.is_file() and not run.resume_file.is_file()
     if resume and (finished or not (run.config_file.is_file() or is_just_begun(run.path))):
         raise ArtstyleError(
@@ -65,24 +132,24 @@ def plan_run_directory(
             "--overwrite",
         )
     if overwrite:
-        replaced_run.check_replaceable(run.path, run.figures, outputs=outputs, kind=kind)
+        check_replaceable(run.path, run.figures, outputs=outputs, kind=kind)
     return run
 
 
 def create_run_directory(run: RunDirectory, *, overwrite: bool) -> RunDirectory:
-    """Creates the folders.
+    """Create the folders.
 
     Returns:
-        The run; under another name if it is nameless and another program has just taken its.
+        The run; with another name if it is unnamed and another program has just taken its name.
 
     Raises:
-        ArtstyleError: if they cannot be created, another process has just done so, or a run that
-            is to be overwritten is still being made.
+        ArtstyleError: if they cannot be created, another process has just done so, or a run to be
+            overwritten is still being trained.
     """
     try:
         if overwrite and run.path.is_dir():
-            replaced_run.step_aside(run.path, run.figures)
-        if overwrite:  # an empty folder that is left of an earlier try is as good as a new one
+            rename_earlier(run.path, run.figures)
+        if overwrite:  # an empty folder of an earlier attempt is as good as a new one
             run.path.mkdir(parents=True, exist_ok=True)
         else:
             path = new_folder(run.path, may_be_renamed=run.has_chosen_name)
@@ -93,37 +160,22 @@ def create_run_directory(run: RunDirectory, *, overwrite: bool) -> RunDirectory:
     return run
 
 
-def free_name(folder: Path, base: str) -> str:
-    """The name, or the name with a number, that nothing in the folder has.
-
-    It is taken also when two programs begin in one second, or the clock goes back.
-    """
-    name, number = base, 1
-    while (folder / name).exists():
-        number += 1
-        name = f"{base}-{number}"
-    return name
-
-
 def new_folder(path: Path, *, may_be_renamed: bool) -> Path:
-    """Creates a folder, and the folders above it.
+    """Create a folder with its parents and return its path.
 
     Args:
         path: of the folder.
-        may_be_renamed: whether a number is added if another program has just made such a folder.
-
-    Returns:
-        Its path.
+        may_be_renamed: whether to add a number if another program has just created such a folder.
 
     Raises:
         OSError: if it cannot be created.
     """
-    made = path
+    created = path
     while True:
         try:
-            made.mkdir(parents=True, exist_ok=False)
-            return made
+            created.mkdir(parents=True, exist_ok=False)
+            return created
         except FileExistsError:
             if not may_be_renamed:
                 raise
-            made = path.with_name(free_name(path.parent, path.name))
+            created = path.with_name(free_name(path.parent, path.name))

@@ -1,4 +1,4 @@
-"""Everything a run leaves behind: outputs/models/<run>/ and outputs/figs/<run>/."""
+"""The files of a run: outputs/models/<run>/ and outputs/figs/<run>/."""
 
 from __future__ import annotations
 
@@ -9,26 +9,42 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from artstyle_tf.runs import replaced_run
 from artstyle_tf.runs.run_files import (
+    CalibrationFile,
+    ClassNames,
     Environment,
-    read_calibration,
     read_checked,
-    read_class_names,
+    read_values,
 )
 from artstyle_tf.runs.run_state import (
     STATE_FILE,
-    alone_in_run,
-    state_kept,
+    locked_run,
+    recorded_state,
+    remove_earlier,
+    restore_earlier,
 )
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import remove_leftovers, replaced_atomically, write_json, write_text
 
-if TYPE_CHECKING:  # names and places are asked for first, which has to be quick
+if TYPE_CHECKING:  # early checks import this module, and have to be quick
     import keras
     import pandas as pd
 
     from artstyle_tf.metrics.calibration import Calibration
+
+
+NAME_IN_RESULT = {"val": "validation", "test": "test"}
+"""Splits on which a run is evaluated -> their names in its results."""
+
+
+class _File:
+    """Path of a file in the directory of a run."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, run: RunDirectory, owner: type[RunDirectory]) -> Path:
+        return run.path / self._name
 
 
 @dataclass(frozen=True)
@@ -38,8 +54,8 @@ class RunDirectory:
     Attributes:
         path: outputs/models/<run>.
         figures: outputs/figs/<run>.
-        has_chosen_name: the user has not named the run, so another name would do.
-        kind: what is made there, for a run that is being made.
+        has_chosen_name: whether the program has chosen the name, so that it may choose another.
+        kind: of a run that is being trained.
     """
 
     path: Path
@@ -47,105 +63,54 @@ class RunDirectory:
     has_chosen_name: bool = False
     kind: str | None = None
 
+    config_file = _File("config.yaml")  # the resolved config
+    model_file = _File("model.keras")  # the best model so far
+    first_head_file = _File("head_before_refit.npz")  # if the head was refit with validation images
+    class_names_file = _File("class_names.json")  # in the order of the logits
+    split_file = _File("split.csv")  # path,label,split,group of the sources; fits data.split_file
+    images_file = _File("images.csv")  # the prepared images with parents, digests and splits
+    history_file = _File("history.csv")  # one row per epoch
+    metrics_file = _File("metrics.json")  # scores of the best model
+    environment_file = _File("environment.json")  # versions, machine, seed, digest of the weights
+    gallery_file = _File("gallery.npz")  # embeddings of the training images of a triplet run
+    calibration_file = _File("calibration.json")  # temperature and threshold
+    resume_file = _File("resume.npz")  # removed when the run is finished
+    state_file = _File(STATE_FILE)  # running, finished, interrupted or failed, and times
+
     def moved_to(self, outputs: Path) -> RunDirectory:
-        """The paths the run would have in another outputs folder."""
+        """Return the paths of the run in another outputs folder."""
         name = self.path.name
         return RunDirectory(path=outputs / "models" / name, figures=outputs / "figs" / name)
 
-    @property
-    def config_file(self) -> Path:
-        """The resolved config, as YAML."""
-        return self.path / "config.yaml"
-
-    @property
-    def model_file(self) -> Path:
-        """The best classifier so far."""
-        return self.path / "model.keras"
-
-    @property
-    def first_head_file(self) -> Path:
-        """The head before it learned from the validation images; only if it did."""
-        return self.path / "head_before_refit.npz"
-
-    @property
-    def class_names_file(self) -> Path:
-        """Class names in the order of the logits."""
-        return self.path / "class_names.json"
-
-    @property
-    def split_file(self) -> Path:
-        """path,label,split,group of the source images; fits data.split_file."""
-        return self.path / "split.csv"
-
-    @property
-    def images_file(self) -> Path:
-        """The prepared images the run used, with parents, digests and splits."""
-        return self.path / "images.csv"
-
-    @property
-    def history_file(self) -> Path:
-        """One row an epoch."""
-        return self.path / "history.csv"
-
-    @property
-    def metrics_file(self) -> Path:
-        """Scores of the best model."""
-        return self.path / "metrics.json"
-
-    @property
-    def environment_file(self) -> Path:
-        """Versions, machine, seed, digest of the weights."""
-        return self.path / "environment.json"
-
-    @property
-    def gallery_file(self) -> Path:
-        """Embeddings of the training images, among which a triplet run looks for neighbors."""
-        return self.path / "gallery.npz"
-
-    @property
-    def calibration_file(self) -> Path:
-        """Temperature and threshold; see `metrics.calibration`."""
-        return self.path / "calibration.json"
-
-    @property
-    def resume_file(self) -> Path:
-        """Where an interrupted training continues; gone when the run is finished."""
-        return self.path / "resume.npz"
-
-    @property
-    def state_file(self) -> Path:
-        """State (running, finished, interrupted, failed) and times."""
-        return self.path / STATE_FILE
-
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Keeps the run for this program alone, and its state up to date, while the body works.
+        """Lock the run for this program, and keep its state up to date, while the body runs.
 
         Raises:
-            ArtstyleError: if another program is making the run, or it cannot be written.
+            ArtstyleError: if another program is training the run, or it cannot be written.
         """
         has_begun = False
         try:
-            with alone_in_run(self.path):
-                remove_leftovers(self.figures)  # nobody else draws there, the run being ours
+            with locked_run(self.path):
+                remove_leftovers(self.figures)  # no other program writes there under the lock
                 has_begun = True
-                with state_kept(self.path, self.kind):
+                with recorded_state(self.path, self.kind):
                     yield
                 self.resume_file.unlink(missing_ok=True)
-                replaced_run.forget(self.path, self.figures)
+                remove_earlier(self.path, self.figures)
         except Exception:
             if has_begun and not self._can_be_continued():
-                with suppress(OSError):  # the error that is told is the one that matters
-                    replaced_run.put_back(self.path, self.figures)
+                with suppress(OSError):  # the exception that is raised is the one that matters
+                    restore_earlier(self.path, self.figures)
             raise
 
     def _can_be_continued(self) -> bool:
-        """Whether something is there that --resume would not have to make again."""
+        """Return whether --resume could continue from an existing result."""
         folds = self.path / "folds"
         return self.resume_file.exists() or self.model_file.exists() or folds.exists()
 
     def save_model(self, model: keras.Model) -> None:
-        """Writes the model atomically; one whose weights are not finite is refused."""
+        """Write the model atomically; raise NotFiniteError if its weights are not finite."""
         from artstyle_tf.runs.model_files import check_model
 
         check_model(model, f"The network is not finite any more; {self.model_file} is not saved")
@@ -153,11 +118,11 @@ class RunDirectory:
             model.save(temporary)
 
     def load_model(self, *, before_refit: bool = False) -> keras.Model:
-        """Reads the model; safe mode refuses code from strangers.
+        """Load the model in safe mode, which refuses code.
 
         Args:
-            before_refit: with the head that has not learned from the validation images, for
-                whoever asks about these.
+            before_refit: with the head that was not trained on the validation images, to evaluate
+                on these.
 
         Raises:
             ArtstyleError: if it is missing or damaged.
@@ -170,25 +135,29 @@ class RunDirectory:
         return model
 
     def write_class_names(self, class_names: Sequence[str]) -> None:
-        """Writes class_names.json."""
+        """Write class_names.json."""
         write_json(self.class_names_file, list(class_names))
 
     def read_class_names(self) -> tuple[str, ...]:
-        """Class names in the order of the logits."""
-        return read_class_names(self.class_names_file)
+        """Return the class names in the order of the logits."""
+        return tuple(read_checked(self.class_names_file, ClassNames).root)
 
     def write_calibration(self, calibration: Calibration) -> None:
-        """Writes calibration.json."""
+        """Write calibration.json."""
         write_json(self.calibration_file, dataclasses.asdict(calibration))
 
     def read_calibration(self) -> Calibration | None:
-        """The run's calibration; None for a run of before there was one."""
+        """Return the run's calibration; None for runs of earlier versions."""
+        from artstyle_tf.metrics.calibration import Calibration
+
         if not self.calibration_file.is_file():
             return None
-        return read_calibration(self.calibration_file)
+        content = read_values(self.calibration_file, CalibrationFile)
+        known = {field.name for field in dataclasses.fields(Calibration)}
+        return Calibration(**{name: value for name, value in content.items() if name in known})
 
     def read_images(self) -> pd.DataFrame:
-        """The prepared images the run used, all columns as str.
+        """Return the table of prepared images, all columns as str.
 
         Raises:
             ArtstyleError: if the table is missing or damaged.
@@ -198,26 +167,26 @@ class RunDirectory:
         return read_images(self.images_file, self.read_class_names())
 
     def read_environment(self) -> Environment:
-        """With what the run was made."""
+        """Return environment.json."""
         return read_checked(self.environment_file, Environment)
 
     def read_kind(self) -> str:
-        """What was trained: "direct" or "triplet"."""
+        """Return the kind of training: "direct" or "triplet"."""
         return self.read_environment().kind
 
     def write_table(self, file: Path, table: pd.DataFrame) -> None:
-        """Writes a CSV atomically."""
+        """Write a CSV file atomically."""
         from artstyle_tf.images.index.image_tables import csv_text
 
         write_text(file, csv_text(table))
 
     def write_config(self, text: str) -> None:
-        """Writes config.yaml."""
+        """Write config.yaml."""
         write_text(self.config_file, text)
 
 
 def open_run(path: Path) -> RunDirectory:
-    """Finds a run that exists, from its folder in outputs/models.
+    """Open an existing run by its folder in outputs/models.
 
     Raises:
         ArtstyleError: if the folder is no run.
@@ -230,11 +199,7 @@ def open_run(path: Path) -> RunDirectory:
         known = sorted(folder.parent.name for folder in models.glob("[!.]*/config.yaml"))
         raise ArtstyleError(
             f"{path} is not a run",
-            expected="a folder that train_direct.py or train_triplet.py made",
+            expected="a folder that train_direct.py or train_triplet.py created",
             fix=f"known in {models}: {', '.join(known[-8:])}" if known else "train a model first",
         )
     return run
-
-
-NAME_IN_RESULT = {"val": "validation", "test": "test"}
-"""Splits that a run is measured on, as they are called in its results."""

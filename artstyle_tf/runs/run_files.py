@@ -1,18 +1,17 @@
-"""The files of a run as they are on the disk: read and checked in one place, for every verb.
+"""Read and validate the JSON files of a run, for every verb.
 
-A run may come from somebody else, or have been edited. What a file may hold is said here once, as
-schemas; whoever reads a run gets values that are what they claim to be, or one error that names the
-file and the field. Fields that came with later versions are optional: older runs are read as well.
+A run may come from another source, or have been edited. The schemas define what a file may contain;
+an error names the file and the field. Fields of later versions are optional, so that older runs can
+be read.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -27,11 +26,8 @@ from pydantic import (
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import read_json
 
-if TYPE_CHECKING:  # runs are looked for before anything heavy is imported
-    from artstyle_tf.metrics.calibration import Calibration
-
 _MOST_PROBLEMS_SHOWN = 3
-_FIX = "bring the file back from a copy, or train the run again"
+_FIX = "restore the file from a copy, or train the run again"
 
 ModelType = TypeVar("ModelType", bound=BaseModel)
 
@@ -50,7 +46,7 @@ Part = Literal["validation", "test"]
 
 
 class _Lenient(BaseModel):
-    """Strict about the fields that are named, open to those that other versions write."""
+    """Validate the known fields strictly, and allow fields of other versions."""
 
     model_config = ConfigDict(strict=True, extra="allow")
 
@@ -89,7 +85,7 @@ class _CacheDecision(_Lenient):
 class Environment(_Lenient):
     """environment.json."""
 
-    # The first runs were all direct and did not say.
+    # The first runs were all direct and did not store it.
     kind: Literal["direct", "triplet"] = "direct"
     seed: Count | None = None
     artstyle_tf: str | None = None
@@ -108,10 +104,10 @@ class State(_Lenient):
 
 
 class _Scores(BaseModel):
-    """Scores of a part; those of embeddings and of calibration beside them."""
+    """Scores of a part, including those of embeddings and of calibration."""
 
     model_config = ConfigDict(strict=True, extra="allow")
-    # pydantic's way to say what further fields hold.
+    # The type of further fields.
     __pydantic_extra__: dict[str, Number] = Field(init=False)  # pyright: ignore[reportIncompatibleVariableOverride]
 
     macro_f1: Share
@@ -144,7 +140,7 @@ class Metrics(_Lenient):
     """metrics.json of a finished run."""
 
     validation: _Scores
-    # Not null where there is none: the key itself says whether there is a test split.
+    # Absent, not null, without a test split.
     test: _Scores = Field(default=None)  # pyright: ignore[reportAssignmentType]
     intervals: dict[Part, dict[str, Interval]] = {}
     baseline: dict[Part, _Baseline] = {}
@@ -179,7 +175,7 @@ class _Gap(_Lenient):
 
 
 class CrossValidation(_Lenient):
-    """metrics.json of a cross-validation, as far as others need it."""
+    """metrics.json of a cross-validation, as far as it is read elsewhere."""
 
     kind: str
     random: _FoldScores | None = None
@@ -201,7 +197,7 @@ class _ClassifierResult(_Lenient):
 
 
 class Analysis(_Lenient):
-    """analysis.json, as far as comparisons need it."""
+    """analysis.json, as far as comparisons read it."""
 
     run: str | None
     layer: str
@@ -209,49 +205,28 @@ class Analysis(_Lenient):
 
 
 def read_checked(path: Path, schema: type[ModelType]) -> ModelType:
-    """Reads a JSON file of a run.
-
-    Args:
-        path: of the file.
-        schema: what it has to be.
-
-    Returns:
-        The validated content.
+    """Read a JSON file of a run, validated by a schema.
 
     Raises:
-        ArtstyleError: if the file is missing or damaged, or a field is not what it should be.
+        ArtstyleError: if the file is missing or damaged, or a field is not valid.
     """
     return _checked(read_json(path), schema, path)
 
 
 def read_values(path: Path, schema: type[BaseModel]) -> dict[str, Any]:
-    """As `read_checked`, but the JSON object as it is in the file."""
+    """Read like `read_checked`, but return the JSON object of the file."""
     content = read_json(path)
     _checked(content, schema, path)
     return content
 
 
-def read_class_names(path: Path) -> tuple[str, ...]:
-    """Class names in the order of the logits; errors as `read_checked`."""
-    return tuple(read_checked(path, ClassNames).root)
-
-
-def read_calibration(path: Path) -> Calibration:
-    """The calibration of a run; errors as `read_checked`."""
-    from artstyle_tf.metrics.calibration import Calibration
-
-    content = read_values(path, CalibrationFile)
-    known = {field.name for field in dataclasses.fields(Calibration)}
-    return Calibration(**{name: value for name, value in content.items() if name in known})
-
-
 def not_as_expected(path: Path, field: str, problem: str) -> ArtstyleError:
-    """The error for a file of a run that holds something it cannot hold.
+    """Return the error for a file of a run with a value that is not valid.
 
     Args:
         path: of the file.
-        field: that is wrong, e.g. "temperature" or "column split".
-        problem: what is wrong with it.
+        field: with the problem, e.g. "temperature" or "column split".
+        problem: description.
     """
     return ArtstyleError(
         f"{path} is damaged or was changed",
@@ -262,12 +237,12 @@ def not_as_expected(path: Path, field: str, problem: str) -> ArtstyleError:
 
 def _checked(content: Any, schema: type[ModelType], path: Path) -> ModelType:
     try:
-        # Through JSON, because there strict mode still takes a list for a tuple.
+        # From JSON, where strict mode accepts a list for a tuple.
         return schema.model_validate_json(json.dumps(content))
     except ValidationError as error:
         problems = [_in_words(problem) for problem in error.errors()]
         first = problems[0]
-        more = "; ".join(f"{field}: {said}" for field, said in problems[1:_MOST_PROBLEMS_SHOWN])
+        more = "; ".join(f"{field}: {text}" for field, text in problems[1:_MOST_PROBLEMS_SHOWN])
         raise not_as_expected(path, first[0], first[1] + (f"; {more}" if more else "")) from error
     except (TypeError, ValueError, RecursionError) as error:
         raise not_as_expected(path, "content", str(error)) from error
@@ -275,8 +250,8 @@ def _checked(content: Any, schema: type[ModelType], path: Path) -> ModelType:
 
 def _in_words(problem: Mapping[str, Any]) -> tuple[str, str]:
     field = ".".join(str(key)[:40] for key in problem["loc"]) or "content"
-    said = str(problem["msg"]).removeprefix("Value error, ").replace("Input should", "should")
+    text = str(problem["msg"]).removeprefix("Value error, ").replace("Input should", "should")
     received = problem.get("input")
     if isinstance(received, (str, int, float, bool)) or received is None:
-        said += f", not {str(received)[:80]!r}"
-    return field, said
+        text += f", not {str(received)[:80]!r}"
+    return field, text

@@ -1,4 +1,4 @@
-"""Runs that exist: found by what a user names, with their configs. Nothing heavy is imported."""
+"""Find existing runs by what a user names, with their configs; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from artstyle_tf.system.errors import ArtstyleError
 
 
 def find_run(run: str | None, outputs: str | None, *, purpose: str) -> RunDirectory:
-    """The run that --run names.
+    """Return the run that --run names.
 
     Raises:
-        ArtstyleError: if it names none, with those that there are.
+        ArtstyleError: if it names none; the message lists the existing runs.
     """
     if run is not None:
         return open_run(Path(run))
@@ -26,24 +26,26 @@ def find_run(run: str | None, outputs: str | None, *, purpose: str) -> RunDirect
 
 
 def how_to_find_a_run(outputs: str | None) -> str:
-    """The advice for a user who has named none."""
+    """Return advice for a user who has named no run."""
     models = Path(outputs or "outputs") / "models"
     known = sorted(file.parent.name for file in models.glob("[!.]*/config.yaml"))
     return f"in {models} there are {', '.join(known)}" if known else "train a model first"
 
 
 def read_run_config(run_directory: RunDirectory) -> TrainingExperiment:
-    """The config of a run of any kind."""
+    """Read the config of a run of any kind."""
     return load_config(TRAINING_EXPERIMENTS[run_directory.read_kind()], run_directory.config_file)
 
 
 def free_name(folder: Path, base: str, result: str = "") -> str:
-    """The first of `base`, `base-2`, `base-3`, ... that is not in the folder yet.
+    """Return the first of `base`, `base-2`, `base-3`, ... that is not in the folder yet.
+
+    Two programs may start in the same second, and the clock may go back.
 
     Args:
         folder: of all results of this sort.
-        base: the name wanted.
-        result: a file that only finished ones have; the place of an interrupted one is taken.
+        base: the preferred name.
+        result: a file that only finished results have; names of interrupted ones are free.
     """
     name, number = base, 1
     while (folder / name / result).exists():
@@ -53,22 +55,19 @@ def free_name(folder: Path, base: str, result: str = "") -> str:
 
 
 def refuse_existing(folder: Path, what: str, result: str = "") -> None:
-    """Leaves alone what somebody has made already.
+    """Raise ArtstyleError if a result exists already.
 
     Args:
-        folder: where something is to be made.
-        what: this is, e.g. "analysis".
+        folder: of the result.
+        what: kind of the result, e.g. "analysis".
         result: as for `free_name`.
-
-    Raises:
-        ArtstyleError: if it is there.
     """
     if (folder / result).exists():
         raise ArtstyleError(f"The {what} {folder} exists already", fix="choose another --run-name")
 
 
 def read_results(run_directory: RunDirectory) -> dict[str, Any]:
-    """metrics.json of a run.
+    """Read metrics.json of a run.
 
     Raises:
         ArtstyleError: if the run is not finished.

@@ -1,4 +1,4 @@
-"""The images on which a finished run is measured: its own, or those of another folder."""
+"""Read the images on which a finished run is evaluated: its own, or those of another folder."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def other_images(
     trained: TrainingExperiment,
     invocation: Invocation,
 ) -> PreparedImages:
-    """Images of another folder, cleaned as the run's were, all in the split "test".
+    """Prepare images of another folder like the run's images, all in the split "test".
 
     Raises:
-        ArtstyleError: if there are styles that the run does not know, or no images.
+        ArtstyleError: if there are styles that the run does not have, or no images.
     """
     class_names = run_directory.read_class_names()
     # One style is enough to measure its recall.
@@ -43,7 +43,7 @@ def other_images(
     unknown = sorted(set(index.class_names) - set(class_names))
     if unknown:
         raise ArtstyleError(
-            f"{images} holds styles that the model does not know",
+            f"{images} contains styles that the model does not know",
             received=", ".join(unknown[:5]),
             expected=f"folders named {', '.join(class_names)}",
             fix=_how_to_rename(unknown, class_names),
@@ -59,24 +59,19 @@ def other_images(
 
 
 def _how_to_rename(unknown: Sequence[str], class_names: Sequence[str]) -> str:
-    """Advice for folders that the model does not know; some may be styles in another spelling."""
+    """Return advice for unknown folders; some may be known styles in another spelling."""
     for folder in unknown:
         style = nearest_style(folder, class_names)
         if style is not None:
-            found, wanted = distinct_names([folder, style])
-            return f"rename {found} to {wanted}"
+            found, known = distinct_names([folder, style])
+            return f"rename {found} to {known}"
     return "rename or move these folders"
 
 
 def own_images(
     rows: pd.DataFrame, run_directory: RunDirectory, trained: TrainingExperiment
 ) -> PreparedImages:
-    """Some of the run's images, as far as they are still those the run used.
-
-    Args:
-        rows: of the run's table of images.
-        run_directory: of the run.
-        trained: config of the run.
+    """Return those of the run's images that are unchanged; `rows` is of its table of images.
 
     Raises:
         ArtstyleError: if none is left.
@@ -104,22 +99,22 @@ def own_images(
 
 
 def prepared_root(run_directory: RunDirectory, trained: TrainingExperiment) -> Path:
-    """Where the prepared images are: as configured, or where they were when the run was made."""
+    """Return the folder of prepared images: as configured, or as it was during training."""
     configured = Path(trained.data.prepared)
     if configured.is_dir():
         return configured
-    where = run_directory.read_environment().prepared_images
-    return configured if where is None else Path(where)
+    stored = run_directory.read_environment().prepared_images
+    return configured if stored is None else Path(stored)
 
 
 def file_below(root: Path, path: str, digest: str) -> Path | None:
-    """The file that a run's table names; None if it is gone, changed, or not in the folder."""
+    """Return a file of a run's table; None if it is missing, changed, or not in the folder."""
     return root / path if _why_not_the_same(root, path, digest) is None else None
 
 
 def _why_not_the_same(root: Path, path: str, digest: str) -> str | None:
     if leads_out(path):
-        return "leads out of the folder of the images"
+        return "outside the image folder"
     try:
         with (root / path).open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
@@ -129,12 +124,12 @@ def _why_not_the_same(root: Path, path: str, digest: str) -> str | None:
 
 
 def rows_of_split(split: str, run_directory: RunDirectory) -> pd.DataFrame:
-    """Rows of the run's own images in a split, without augmented copies.
+    """Return the rows of the run's own images in a split, without augmented copies.
 
     Raises:
         ArtstyleError: if there are none.
     """
-    images = all_rows(run_directory)
+    images = run_directory.read_images()
     rows = images[images["split"] == split]
     if rows.empty:
         raise ArtstyleError(
@@ -145,14 +140,9 @@ def rows_of_split(split: str, run_directory: RunDirectory) -> pd.DataFrame:
     return rows[rows["parent"] == ""].reset_index(drop=True)
 
 
-def all_rows(run_directory: RunDirectory) -> pd.DataFrame:
-    """The run's table of images, all columns as strings."""
-    return run_directory.read_images()
-
-
 @dataclass(frozen=True)
 class LabeledImages:
-    """Images of a run's split, decoded.
+    """Decoded images of a split.
 
     Attributes:
         images: uint8 [N, S, S, 3].
@@ -166,16 +156,16 @@ class LabeledImages:
 def read_own_images(
     run_directory: RunDirectory, split: str, *, most: int | None = None, seed: int = 0
 ) -> LabeledImages:
-    """Reads the run's own images of a split, without augmented copies.
+    """Read the run's own images of a split, without augmented copies.
 
     Args:
         run_directory: of the run.
         split: train, val or test.
-        most: so many are drawn; None for all.
-        seed: of the drawing.
+        most: size of a random sample; None for all images.
+        seed: of the sample.
 
     Raises:
-        ArtstyleError: if they are not here any more.
+        ArtstyleError: if they are missing.
     """
     trained = read_run_config(run_directory)
     prepared = own_images(rows_of_split(split, run_directory), run_directory, trained)

@@ -1,4 +1,4 @@
-"""The tables of a run: read and checked in one place, for every verb; see `runs.run_files`."""
+"""Read and validate the tables of a run, for every verb; see `runs.run_files`."""
 
 from __future__ import annotations
 
@@ -26,17 +26,13 @@ _TEXT_OF_HISTORY = ("phase", "alarm")
 
 
 def read_images(path: Path, class_names: Sequence[str]) -> pd.DataFrame:
-    """The prepared images that a run used.
-
-    Args:
-        path: images.csv.
-        class_names: of the run.
+    """Read images.csv, the prepared images of a run.
 
     Returns:
-        All columns as strings; every path is one below the folder of the images.
+        All columns as strings; every path is relative to the image folder and below it.
 
     Raises:
-        ArtstyleError: if the table is missing or damaged, or says what cannot be.
+        ArtstyleError: if the table is missing or damaged, or a value is not valid.
     """
     table = _read(path, _COLUMNS_OF_IMAGES)
     _check_names(path, table, "label", class_names)
@@ -46,7 +42,7 @@ def read_images(path: Path, class_names: Sequence[str]) -> pd.DataFrame:
         names = table[column] if column != "parent" else table["parent"][table["parent"] != ""]
         outside = [name for name in names if leads_out(name)]
         if outside:
-            problem = f"{outside[0]!r} leads out of the folder of the images"
+            problem = f"{outside[0]!r} is outside the image folder"
             raise not_as_expected(path, f"column {column}", problem)
     for column in ("source_digest", "digest"):
         wrong = [text for text in table[column] if not _DIGEST.fullmatch(text)]
@@ -66,12 +62,12 @@ def read_images(path: Path, class_names: Sequence[str]) -> pd.DataFrame:
 def read_predictions(
     path: Path, class_names: Sequence[str] | None = None, *, with_confidence: bool
 ) -> pd.DataFrame:
-    """What a model said of the images of a part.
+    """Read the predictions of a model for the images of a part.
 
     Args:
         path: of the table.
-        class_names: of the run, or None to take labels and predictions as they are.
-        with_confidence: whether there have to be a confidence and the probability of each class.
+        class_names: of the run, or None to accept any labels and predictions.
+        with_confidence: whether confidence and the probability of each class are required.
 
     Returns:
         path, label and prediction as strings; confidence and probabilities as float64.
@@ -88,7 +84,7 @@ def read_predictions(
 
 
 def read_per_class(path: Path, class_names: Sequence[str]) -> pd.DataFrame:
-    """Scores of each class; what cannot be computed is NaN."""
+    """Read the scores of each class; undefined scores are NaN."""
     table = _read(path, ("class", "precision", "recall", "f1", "support"))
     _check_names(path, table, "class", class_names)
     _check_unique(path, table, "class")
@@ -98,16 +94,16 @@ def read_per_class(path: Path, class_names: Sequence[str]) -> pd.DataFrame:
 
 
 def read_curve(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Points of a curve between shares, such as reliability.csv; rows with gaps are left out."""
+    """Read the points of a curve, such as reliability.csv, without incomplete rows."""
     table = _read(path, columns)
     return _with_numbers(path, table, list(table), shares=_SHARES, missing=True).dropna()
 
 
 def read_history(path: Path) -> pd.DataFrame:
-    """history.csv: one row an epoch."""
+    """Read history.csv: one row per epoch."""
     table = _read(path, ("epoch", "phase"))
     numbers = [name for name in table if name not in _TEXT_OF_HISTORY]
-    # An epoch that ended in an alarm may have had a loss beyond all numbers.
+    # The loss of an epoch that ended in an alarm may be infinite.
     table = _with_numbers(path, table, numbers, shares=(), missing=True, infinite=True)
     epochs = table["epoch"]
     if not ((epochs >= 0) & (epochs < _MOST_EPOCHS) & (epochs % 1 == 0)).all():
@@ -118,18 +114,18 @@ def read_history(path: Path) -> pd.DataFrame:
 
 
 def read_leaks(path: Path) -> pd.DataFrame:
-    """leaks.csv; see `images.splits.leaks.find_leaks`."""
+    """Read leaks.csv; see `images.splits.leaks.find_leaks`."""
     return _read(path, LEAK_COLUMNS, may_be_empty=True)
 
 
 def _read(path: Path, columns: Sequence[str], *, may_be_empty: bool = False) -> pd.DataFrame:
-    """A CSV file with all cells as strings."""
+    """Read a CSV file with all cells as strings."""
     try:
         table = read_csv_table(path, dtype=str, keep_default_na=False, encoding="utf-8")
     except (OSError, ValueError, OverflowError) as error:  # pandas' parser errors are ValueErrors
-        said = getattr(error, "strerror", None) or str(error)
-        raise _cannot_read(path, said) from error
-    table = table.fillna("")  # cells that a short row lacks
+        reason = getattr(error, "strerror", None) or str(error)
+        raise _cannot_read(path, reason) from error
+    table = table.fillna("")  # missing cells of a short row
     lacking = [name for name in columns if name not in table]
     if lacking:
         raise _cannot_read(path, f"no column {', '.join(lacking)}")
@@ -140,11 +136,11 @@ def _read(path: Path, columns: Sequence[str], *, may_be_empty: bool = False) -> 
     return table
 
 
-def _cannot_read(path: Path, said: str) -> ArtstyleError:
+def _cannot_read(path: Path, reason: str) -> ArtstyleError:
     return ArtstyleError(
         f"The run's table {path} cannot be read",
-        received=" ".join(said.split())[:200],
-        fix="bring it back from a copy, or train the run again",
+        received=" ".join(reason.split())[:200],
+        fix="restore it from a copy, or train the run again",
     )
 
 
@@ -170,7 +166,7 @@ def _with_numbers(
     missing: bool = False,
     infinite: bool = False,
 ) -> pd.DataFrame:
-    """The table with some columns as float64, which have to be finite, or empty if they may."""
+    """Convert columns to float64 and check that they are finite, or empty if allowed."""
     lacking = [name for name in columns if name not in table]
     if lacking:
         raise _cannot_read(path, f"no column {', '.join(lacking)}")

@@ -1,4 +1,4 @@
-"""What a run has seen while it was trained: the images it learned from, or that chose something."""
+"""Read the images that a run has seen: those it was trained on, or that selected something."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from artstyle_tf.system.progress import Reporter
 
 LEARNED, SELECTION = "learned", "selection"
 USES = (LEARNED, SELECTION)
-"""What a run has used an image for: its weights; or its epoch, temperature and threshold."""
+"""Use of an image: training of weights; or choice of epoch, temperature and threshold."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class SeenImages:
     Attributes:
         rows: K rows: source (path below the run's image folder), split, use (of `USES`).
         images: their digests and perceptual hashes.
-        missing_run: a run whose backbone this one began with, which is not here; "" for none.
+        missing_run: a run whose backbone initialized this one, but which is missing; "" for none.
     """
 
     rows: pd.DataFrame
@@ -43,10 +43,10 @@ class SeenImages:
 def read_seen_images(
     run: RunDirectory, trained: TrainingExperiment, reporter: Reporter
 ) -> SeenImages:
-    """The images that the run has learned from, or that have chosen something in it.
+    """Read the images that the run was trained on, or that selected something in it.
 
-    A run of before hashes were kept is compared by the images that are still here. What the
-    backbone has learned in an earlier run counts, too.
+    For runs of earlier versions, which store no hashes, those of existing images are computed.
+    Training images of an earlier run that initialized the backbone are included.
     """
     seen = _seen_by(run, trained, reporter)
     initial_run = getattr(trained.model, "initial_run", None)
@@ -57,7 +57,7 @@ def read_seen_images(
         before = _seen_by(earlier, read_run_config(earlier), reporter)
     except ArtstyleError:
         return dataclasses.replace(seen, missing_run=str(initial_run))
-    # Its validation images have taught its head only.
+    # Its validation images have trained its head only.
     before = only(before, np.flatnonzero(before.rows["split"] == "train"))
     return SeenImages(
         pd.concat([seen.rows, before.rows], ignore_index=True),
@@ -81,8 +81,8 @@ def _seen_by(run: RunDirectory, trained: TrainingExperiment, reporter: Reporter)
     if "perceptual_hash" in images:
         texts = images["perceptual_hash"].tolist()
         texts += [""] * (len(rows) - len(texts))
-        hashes, is_usable = kept_hashes(texts, run)
-        # A flat image has no hash, which is known, too.
+        hashes, is_usable = stored_hashes(texts, run)
+        # An image of one color has no hash, but counts as compared.
         rows["is_hashed"] = rows["path"] != ""
     else:
         hashes, is_usable, rows["is_hashed"] = _hashes_of_files(rows, run, trained, reporter)
@@ -91,7 +91,7 @@ def _seen_by(run: RunDirectory, trained: TrainingExperiment, reporter: Reporter)
 
 
 def _with_gallery(rows: pd.DataFrame, run: RunDirectory) -> pd.DataFrame:
-    """Neighbors that vote are learned from, whatever the table of images says."""
+    """Add the images of the gallery: neighbors that vote count as training images."""
     if not run.gallery_file.is_file():
         return rows
     gallery = load_run_gallery(run)
@@ -110,13 +110,13 @@ def _with_gallery(rows: pd.DataFrame, run: RunDirectory) -> pd.DataFrame:
     return pd.concat([rows, added], ignore_index=True) if further else rows
 
 
-def kept_hashes(texts: list[str], run: RunDirectory) -> tuple[np.ndarray, np.ndarray]:
-    """Hashes from the run's table of images; see `near_duplicates.hashes_from_text`."""
+def stored_hashes(texts: list[str], run: RunDirectory) -> tuple[np.ndarray, np.ndarray]:
+    """Return hashes of the run's table of images; see `near_duplicates.hashes_from_text`."""
     try:
         return hashes_from_text(texts)
     except ValueError as error:
         raise ArtstyleError(
-            f"The run's list of its images, {run.images_file}, is damaged",
+            f"The run's table of images, {run.images_file}, is damaged",
             received=f"perceptual_hash: {error}",
             fix="train the run again",
         ) from error
@@ -125,7 +125,7 @@ def kept_hashes(texts: list[str], run: RunDirectory) -> tuple[np.ndarray, np.nda
 def _hashes_of_files(
     rows: pd.DataFrame, run: RunDirectory, trained: TrainingExperiment, reporter: Reporter
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Hashes of the prepared or else the original images, as far as they are those of the run."""
+    """Compute hashes of prepared or else original images, as far as they are unchanged."""
     prepared, images = prepared_root(run, trained), Path(trained.data.images)
     files = []
     for row in rows.itertuples():
@@ -144,7 +144,7 @@ def _hashes_of_files(
 
 
 def only(seen: SeenImages, numbers: np.ndarray) -> SeenImages:
-    """Some of the images, by their positions."""
+    """Return the images at some positions."""
     images = seen.images
     return SeenImages(
         seen.rows.iloc[numbers].reset_index(drop=True),

@@ -22,9 +22,8 @@ from artstyle_tf.models.network import Network
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.plots.training_curves import plot_training_curves
 from artstyle_tf.runs.model_files import save_head
-from artstyle_tf.runs.run_creation import create_run_directory
+from artstyle_tf.runs.run_creation import create_run_directory, plan_run
 from artstyle_tf.runs.run_directory import NAME_IN_RESULT, RunDirectory
-from artstyle_tf.runs.run_planning import plan_run
 from artstyle_tf.system.files import write_json
 from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.training.cached_inputs import open_inputs

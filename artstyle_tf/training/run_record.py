@@ -24,8 +24,8 @@ from artstyle_tf.models.weights import weights_digest
 from artstyle_tf.plots.bars import plot_class_distribution
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.runs.environment import describe_environment
+from artstyle_tf.runs.optional_packages import has_tensorboard
 from artstyle_tf.runs.run_directory import NAME_IN_RESULT, RunDirectory
-from artstyle_tf.runs.tensorboard_check import has_tensorboard
 from artstyle_tf.system.files import write_json
 from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.training.evaluation import Evaluation

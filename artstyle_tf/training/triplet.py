@@ -30,7 +30,7 @@ from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.runs.gallery import Gallery, save_gallery
 from artstyle_tf.runs.run_directory import RunDirectory, open_run
 from artstyle_tf.runs.run_finding import read_run_config
-from artstyle_tf.runs.run_model import load_run_model
+from artstyle_tf.runs.served_run import load_run_model
 from artstyle_tf.training.embedding_evaluation import (
     evaluate_embeddings,
     image_ids,

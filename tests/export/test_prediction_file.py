@@ -11,10 +11,10 @@ from artstyle_tf.system.errors import ArtstyleError
 MAKER = {"run": "first", "top_k": 2}
 
 
-def row(path, answer="fine"):
+def row(path, prediction="fine"):
     return {
         "path": path,
-        "answer": answer,
+        "prediction": prediction,
         "label": "fine",
         "confidence": 0.75,
         "accepted": True,
@@ -31,12 +31,12 @@ def read_csv(path):
 def test_the_file_appears_when_all_is_there(tmp_path, name):
     path = tmp_path / "deep" / name
     with PredictionFile(path, MAKER) as predictions:
-        predictions.add([row('a "b"\n,c'), row("ö", "don't know")])
+        predictions.add([row('a "b"\n,c'), row("ö", "abstained")])
         predictions.add([{"path": "broken", "unreadable": "cut off"}])
         assert not path.exists()
         unreadable, counts, first = predictions.finish()
     assert unreadable == [{"path": "broken", "reason": "cut off"}]
-    assert counts == {"fine": 1, "don't know": 1}
+    assert counts == {"fine": 1, "abstained": 1}
     assert [each["path"] for each in first] == ['a "b"\n,c', "ö"]
     assert [file.name for file in path.parent.iterdir()] == [name]
     if name.endswith("csv"):

@@ -74,8 +74,8 @@ MISTAKES = {
         (["--run", "no"], "No images are given"),
         (["no.jpg", "--run", "outputs/models/old"], "There is no such image"),
         (["images", "--run", "no"], "no is not a run"),
-        (["images", "--url", "x"], "This is no address of a server"),
-        (["images", "--run", "no", "--url", "http://h"], "Either a run answers or a server"),
+        (["images", "--url", "x"], "This is not a valid server URL"),
+        (["images", "--run", "no", "--url", "http://h"], "Both a run and a server are given"),
     ],
     "analyze-features": [
         (["--run", "no"], "no is not a run"),

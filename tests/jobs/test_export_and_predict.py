@@ -163,7 +163,7 @@ def test_predictions_are_those_of_evaluate(mixed, kind, capsys):
         known = expected.loc[row["path"]]
         assert row["label"] == known["prediction"]
         assert row["accepted"] == (known["accepted"] in (True, "True"))
-        assert row["answer"] == (row["label"] if row["accepted"] else "don't know")
+        assert row["prediction"] == (row["label"] if row["accepted"] else "abstained")
         for name, confidence in row["top"]:
             assert confidence == pytest.approx(known[f"probability_{name}"], abs=1e-5)
         assert [confidence for _, confidence in row["top"]] == sorted(
@@ -377,17 +377,17 @@ def test_an_interrupted_program_continues(mixed, monkeypatch, capsys):
         answered.append(len(loaded))
         return original(self, paths, loaded)
 
-    original = predict_job.RunAnswering.answer
+    original = predict_job.RunPredictor.predict
     with monkeypatch.context() as patch:
-        patch.setattr(predict_job.RunAnswering, "answer", stopping)
+        patch.setattr(predict_job.RunPredictor, "predict", stopping)
         assert call("predict", *options) == 130
     assert not list(Path("outputs/predictions").glob("*.csv"))
     answered.clear()
-    monkeypatch.setattr(predict_job.RunAnswering, "answer", stopping)
+    monkeypatch.setattr(predict_job.RunPredictor, "predict", stopping)
     again = answer(capsys, "predict", *options)
     assert sum(answered) == 13 - 8
     assert Path(again["output"]).read_bytes() == Path("whole.csv").read_bytes()
-    assert again["answers"] == whole["answers"]
+    assert again["predictions"] == whole["predictions"]
     # The same command once more is a new question.
     answered.clear()
     assert answer(capsys, "predict", *options[:2], "mixed/bold/plain.jpg")["num_images"] == 1
@@ -396,11 +396,11 @@ def test_an_interrupted_program_continues(mixed, monkeypatch, capsys):
 def test_a_threshold_makes_it_say_that_it_does_not_know(mixed, capsys):
     options = ["--run", run_folder("direct"), mixed]
     sure = answer(capsys, "predict", *options, "--threshold", 0)
-    assert "don't know" not in sure["answers"]
+    assert "abstained" not in sure["predictions"]
     confidences = read_csv(sure["output"])["confidence"]
     middle = (confidences.min() + confidences.max()) / 2
     unsure = answer(capsys, "predict", *options, "--threshold", middle)
-    assert unsure["answers"]["don't know"] == (confidences < middle).sum() > 0
+    assert unsure["predictions"]["abstained"] == (confidences < middle).sum() > 0
 
 
 def test_names_come_from_stdin(mixed, monkeypatch, capsys):
@@ -421,9 +421,9 @@ def test_a_file_with_an_equals_sign_in_its_name_is_a_file(mixed, capsys):
     ("arguments", "message"),
     [
         (["--run", "outputs/models/direct"], "Which images"),
-        (["images"], "Which run should be asked"),
+        (["images"], "Which run should be used for prediction"),
         (["--run", "outputs/models/direct", "nowhere.jpg"], "no such image"),
-        (["--run", "outputs/models/direct", "--url", "http://x", "images"], "Either"),
+        (["--run", "outputs/models/direct", "--url", "http://x", "images"], "Both a run"),
         (["--run", "outputs/models/none", "images"], "is not a run"),
         (["--run", "outputs/models/direct", "images", "--output", "o.txt"], r".csv or .jsonl"),
     ],
@@ -452,19 +452,19 @@ def test_the_fastest_runtime_is_chosen_once(mixed, monkeypatch, capsys):
     options = ["--run", run_folder("direct"), mixed]
     first = answer(capsys, "predict", *options)
     assert asked == [{"tensorflow", "openvino"}]  # one that answers something else is not timed
-    assert first["answered_by"]["runtime"] == "openvino"
+    assert first["predicted_by"]["runtime"] == "openvino"
     again = answer(capsys, "predict", *options)
-    assert again["answered_by"]["runtime"] == "openvino"
+    assert again["predicted_by"]["runtime"] == "openvino"
     assert len(asked) == 1
     by_tensorflow = answer(capsys, "predict", *options, "runtime=tensorflow")
-    assert by_tensorflow["answers"] == again["answers"]
+    assert by_tensorflow["predictions"] == again["predictions"]
     known = json.loads((run_folder("direct") / "runtimes/choice.json").read_text())
     assert known["images_per_second"] == speeds
 
 
 def test_few_images_are_not_worth_a_choice(mixed, capsys):
     result = answer(capsys, "predict", "--run", run_folder("direct"), mixed)
-    assert result["answered_by"]["runtime"] == "tensorflow"
+    assert result["predicted_by"]["runtime"] == "tensorflow"
     assert not (run_folder("direct") / "runtimes").exists()
 
 

@@ -21,7 +21,7 @@ from PIL import Image
 from artstyle_tf.cli.main import main
 from artstyle_tf.export.saved_model import write_saved_model
 from artstyle_tf.runs.run_directory import open_run
-from artstyle_tf.runs.run_model import load_served_run
+from artstyle_tf.runs.served_run import load_served_run
 from artstyle_tf.system.visible_text import has_controls
 from artstyle_tf.trunk_cache.frozen_graph import freeze
 
@@ -33,7 +33,7 @@ training: {phases: [], tensorboard: false, linear_probe: {method: logistic}}
 """
 FORMULA, HTML, FORMULA_OF_TEX = '=HYPERLINK("x")', "<img src=x onerror=alert(1)>", r"$\frac{$"
 MARKDOWN = "a|b *c* [d](javascript:e) `f` 'g' <i>h"
-STYLES = {FORMULA: 14, HTML: 14, FORMULA_OF_TEX: 14, MARKDOWN: 14, "don't know": 14}
+STYLES = {FORMULA: 14, HTML: 14, FORMULA_OF_TEX: 14, MARKDOWN: 14, "abstained": 14}
 FILES = [
     "\x1b]0;owned\x07\x1b[31m.png",
     "1.png\nError: forged.png",
@@ -121,9 +121,9 @@ def test_answers_are_neutral_and_tell_a_style_from_no_answer(workplace, capsys):
     images = sorted(str(path) for path in Path("images").rglob("*.png"))
     asked = [*images, "--run", RUN, "--outputs", OUTPUTS]
     shown = told(capsys, "predict", *asked, "--threshold", "0.99999")
-    assert re.search(r"Answers: .*not accepted \d", shown)
+    assert re.search(r"Predictions: .*not accepted \d", shown)
     all_given = answer(capsys, "predict", *asked, "--threshold", "0")
-    assert set(all_given["answers"]) <= set(STYLES)
+    assert set(all_given["predictions"]) <= set(STYLES)
     output = Path(all_given["output"])
     assert output.is_file()
     assert not formulas_in(output)
@@ -198,7 +198,7 @@ def test_a_run_of_before_whose_style_has_two_lines_has_one_label_a_class(workpla
 
 @pytest.mark.parametrize("letter", ["\n", "\x1b", "\x9b", "\u202e", "\u2028", "\t"])
 def test_a_style_that_cannot_stand_in_a_line_is_refused(workplace, capsys, letter):
-    Path("images", "don't know").rename(Path("images", f"Cubism{letter}Error: forged"))
+    Path("images", "abstained").rename(Path("images", f"Cubism{letter}Error: forged"))
     for verb in ("train-direct", "prepare-data", "inspect-data"):
         config = [] if verb == "inspect-data" else ["--config", "config.yaml"]
         assert call(verb, *config, "data.images=images", "data.prepared=new") == 2

@@ -216,7 +216,7 @@ def test_evaluate_on_another_folder_lists_what_cannot_be_read(trained, capsys, w
 
 def test_evaluate_warns_when_the_model_has_learned_from_the_images(trained, capsys):
     assert evaluate("--run", trained["run"], "--images", "images", "--quiet") == 0
-    assert "The run has learned from 40" in capsys.readouterr().err
+    assert "The run was trained on 40" in capsys.readouterr().err
 
 
 def test_evaluate_refuses_styles_the_model_does_not_know(trained, capsys, write_images):

@@ -18,10 +18,10 @@ from PIL import Image
 
 from artstyle_tf.cli.main import main
 from artstyle_tf.report import after_training
-from artstyle_tf.report.further_reading import read_tuning
-from artstyle_tf.report.run_reading import read_run_facts
+from artstyle_tf.report.related_results import read_tuning
+from artstyle_tf.report.run_facts import read_run_facts
 from artstyle_tf.runs.gallery import load_gallery
-from artstyle_tf.runs.mlflow_check import has_mlflow
+from artstyle_tf.runs.optional_packages import has_mlflow
 from artstyle_tf.runs.run_directory import open_run
 from artstyle_tf.runs.run_finding import read_run_config
 from artstyle_tf.system.progress import Reporter
@@ -81,7 +81,7 @@ def test_a_training_ends_with_a_page(workplace):
     assert "&lt;script&gt;" in page_of("direct")
 
 
-def test_the_page_is_made_anew_with_what_was_found_out_since(workplace, capsys):
+def test_the_page_is_rewritten_with_later_results(workplace, capsys):
     before = sections_of("direct")
     tuned = Path("outputs/param-optim-direct/first")
     tuned.mkdir(parents=True)
@@ -92,10 +92,10 @@ def test_the_page_is_made_anew_with_what_was_found_out_since(workplace, capsys):
     assert undocumented_names({**result, "seconds": {}}) == set()
     assert result["reports"] == [str(workplace / "outputs/models/direct/report.html")]
     assert set(sections_of("direct")) - set(before) == {"tuning"}
-    assert "9 trials; the best scored 0.750" in page_of("direct")
+    assert "9 trials; best macro-F1 0.750" in page_of("direct")
 
 
-def test_an_analysis_places_the_points_unless_it_is_of_an_earlier_run(workplace):
+def test_the_map_uses_an_analysis_unless_it_is_of_an_earlier_run(workplace):
     facts = read_run_facts_of("direct")
     rows = facts.images
     table = pd.DataFrame(
@@ -113,12 +113,12 @@ def test_an_analysis_places_the_points_unless_it_is_of_an_earlier_run(workplace)
     found = {"run": "outputs/models/direct", "layer": "pooled", "num_suspected_label_errors": 2}
     (folder / "analysis.json").write_text(json.dumps(found))
     assert report("--runs", "outputs/models/direct", "grad_cam=false") == 0
-    assert "as the analysis look has placed them (UMAP)" in page_of("direct")
+    assert "(UMAP, from the analysis look)" in page_of("direct")
     assert page_of("direct").count("<use ") == len(rows)
     long_ago = time.time() - 1e6
     os.utime(folder / "analysis.json", (long_ago, long_ago))
     assert report("--runs", "outputs/models/direct", "grad_cam=false") == 0
-    assert "by the probabilities that they were given" in page_of("direct")
+    assert "by their predicted log probabilities" in page_of("direct")
 
 
 def read_run_facts_of(run):
@@ -127,29 +127,29 @@ def read_run_facts_of(run):
 
 def test_neighbors_are_the_nearest_of_the_gallery(workplace):
     gallery = load_gallery(Path("outputs/models/triplet/gallery.npz"))
-    judged = load_gallery(Path("outputs/models/triplet/test/embeddings.npz"))
+    evaluated = load_gallery(Path("outputs/models/triplet/test/embeddings.npz"))
     facts = read_run_facts_of("triplet")
-    assert len(judged) == len(facts.judged)
+    assert len(evaluated) == len(facts.evaluated)
     sources = dict(zip(facts.images["path"], facts.images["source"], strict=True))
     rows = re.findall(r'<div class="row">(.*?)</ul>', page_of("triplet"), re.S)
     assert len(rows) == 3
     for row in rows:
         query = re.search(r'title="([^"]+)"', row)[1].replace("&lt;", "<").replace("&gt;", ">")
-        position = [sources[path] for path in judged.paths.tolist()].index(query)
-        distances = np.linalg.norm(gallery.embeddings - judged.embeddings[position], axis=1)
-        told = [float(text) for text in re.findall(r'<span class="note">([\d.]+)</span>', row)]
-        np.testing.assert_allclose(told, np.sort(distances)[: len(told)], atol=0.0051)
-        assert len(told) == 8
+        position = [sources[path] for path in evaluated.paths.tolist()].index(query)
+        distances = np.linalg.norm(gallery.embeddings - evaluated.embeddings[position], axis=1)
+        shown = [float(text) for text in re.findall(r'<span class="note">([\d.]+)</span>', row)]
+        np.testing.assert_allclose(shown, np.sort(distances)[: len(shown)], atol=0.0051)
+        assert len(shown) == 8
 
 
-def test_several_runs_are_put_side_by_side(workplace, capsys):
+def test_several_runs_are_compared(workplace, capsys):
     runs = ["--runs", "outputs/models/direct", "outputs/models/triplet"]
     assert report(*runs, "grad_cam=false") == 0
     overview = Path(json_from(capsys)["overview"])
     assert overview == workplace / "outputs/reports/overview/report.html"
     page = overview.read_text(encoding="utf-8")
     assert re.findall(r'<section id="(\w+)"', page) == [
-        "together",
+        "compared_runs",
         "styles_by_run",
         "disagreements",
         "recipes",
@@ -163,7 +163,7 @@ def test_several_runs_are_put_side_by_side(workplace, capsys):
     assert "exists already" in capsys.readouterr().err
 
 
-def test_runs_that_share_no_image_are_shown_without_verdicts(workplace, capsys):
+def test_runs_without_shared_images_are_listed_without_verdicts(workplace, capsys):
     file = Path("outputs/models/triplet/test/predictions.csv")
     table = pd.read_csv(file)
     table["path"] = "other-" + table["path"]
@@ -188,30 +188,30 @@ def test_without_the_images_there_is_still_a_page(workplace):
     assert "data:image" not in page_of("direct")
 
 
-def test_an_image_that_was_damaged_since_is_left_out(workplace):
+def test_an_image_that_was_damaged_later_is_left_out(workplace):
     facts = read_run_facts_of("direct")
-    judged = set(facts.judged.predictions["path"])
-    rows = facts.images[facts.images["source"].isin(judged)]
-    mistakes = set(facts.judged.mistakes()["path"])
+    evaluated = set(facts.evaluated.predictions["path"])
+    rows = facts.images[facts.images["source"].isin(evaluated)]
+    mistakes = set(facts.evaluated.mistakes()["path"])
     damaged = next(row for row in rows.itertuples() if row.source not in mistakes)
     (Path("prepared") / damaged.path).write_bytes(b"no image any more")
     assert report("--runs", "outputs/models/direct") == 0
     numbers = re.search(r'id="facts">(.*?)</script>', page_of("direct"), re.S)[1]
-    images = {row[4]: row[3] for row in json.loads(numbers)["judged"]}
+    images = {row[4]: row[3] for row in json.loads(numbers)["predictions"]}
     assert [path for path, number in images.items() if number is None] == [damaged.source]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ([], "Which runs should be reported?"),
         (["--runs", "outputs"], "is not a run"),
         (["--runs", "outputs/models/direct", "max_mistakes=0"], "max_mistakes=0"),
     ],
 )
-def test_mistakes_of_the_user_are_told(workplace, capsys, arguments, said):
+def test_bad_input_is_refused(workplace, capsys, arguments, message):
     assert report(*arguments) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_an_unfinished_run_has_no_report(workplace, capsys):
@@ -222,17 +222,17 @@ def test_an_unfinished_run_has_no_report(workplace, capsys):
     assert page_of("triplet") == before  # nothing is written before all runs are known to be good
 
 
-def test_nothing_that_fails_after_a_training_spoils_it(workplace, monkeypatch):
+def test_failures_after_a_training_only_warn(workplace, monkeypatch):
     def fail(*arguments, **named):
         raise RuntimeError("the printer is on fire")
 
     monkeypatch.setattr(after_training, "write_run_report", fail)
     monkeypatch.setattr(after_training, "write_tensorboard_results", fail)
     run = open_run(Path("outputs/models/direct"))
-    heard = io.StringIO()
-    assert after_training.publish_run(run, read_run_config(run), Reporter(heard)) is None
-    assert "The report was left out: RuntimeError: the printer is on fire" in heard.getvalue()
-    assert "The part of TensorBoard was left out" in heard.getvalue()
+    output = io.StringIO()
+    assert after_training.publish_run(run, read_run_config(run), Reporter(output)) is None
+    assert "Writing the report failed: RuntimeError: the printer is on fire" in output.getvalue()
+    assert "Writing the TensorBoard results failed" in output.getvalue()
 
 
 def test_tensorboard_has_the_confusion_matrix_as_an_image(workplace):
@@ -273,7 +273,7 @@ def test_the_projector_finds_embeddings_names_and_images(workplace):
         assert len(sheet.crop((0, 0, side, other)).getcolors(side * other)) > 1
 
 
-def test_tuning_is_read_as_far_as_it_is_there(tmp_path):
+def test_incomplete_tuning_results_are_read(tmp_path):
     assert read_tuning(tmp_path, "direct") == []
     study = tmp_path / "param-optim-direct" / "one"
     study.mkdir(parents=True)
@@ -290,14 +290,14 @@ def test_tuning_is_read_as_far_as_it_is_there(tmp_path):
     summary = {"trials": {"complete": 2, "failed": 1}, "best": best, "verdicts": ["So.", "And so."]}
     (study / "summary.json").write_text(json.dumps(summary))
     (found,) = read_tuning(tmp_path, "direct")
-    assert (found["num_trials"], found["best_score"], found["said"]) == (3, 0.7, "So. And so.")
+    assert (found["num_trials"], found["best_score"], found["verdict"]) == (3, 0.7, "So. And so.")
     assert found["best_settings"] == {"training.batch_size": 8}
 
 
-def test_mlflow_is_asked_for_before_anything_is_written(workplace, capsys, monkeypatch):
-    from artstyle_tf.runs import mlflow_check
+def test_mlflow_is_checked_before_anything_is_written(workplace, capsys, monkeypatch):
+    from artstyle_tf.runs import optional_packages
 
-    monkeypatch.setattr(mlflow_check, "has_mlflow", lambda: False)
+    monkeypatch.setattr(optional_packages, "has_mlflow", lambda: False)
     assert train("direct", "--overwrite", "training.mlflow={}") == 2
     assert "artstyle-tf[mlflow]" in capsys.readouterr().err
     assert Path("outputs/models/direct/metrics.json").is_file()
@@ -312,10 +312,10 @@ def test_mlflow_has_parameters_metrics_figures_and_the_model(workplace, capsys, 
     store = f"sqlite:///{workplace / 'mlflow.db'}"
     wanted = f"training.mlflow={{tracking_uri: '{store}', experiment: tests}}"
     assert train("direct", "--overwrite", wanted) == 0
-    heard = capsys.readouterr()
-    assert "left out" not in heard.err
+    captured = capsys.readouterr()
+    assert "failed" not in captured.err
     assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
-    result = json.loads(heard.out)
+    result = json.loads(captured.out)
     client = mlflow.MlflowClient(store)
     (logged,) = client.search_runs([client.get_experiment_by_name("tests").experiment_id])
     assert logged.data.params["model.backbone"] == "tiny"

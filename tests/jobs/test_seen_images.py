@@ -108,8 +108,8 @@ KINDS = {
 
 
 SAID = {
-    "direct": "has learned from 12 of these 16 images (2 same file, 8 same look, 2 mirrored)",
-    "triplet": "has learned from 10 and has chosen its epoch, temperature or threshold by 2 of",
+    "direct": "was trained on 12 of these 16 images (2 same file, 8 same look, 2 mirrored)",
+    "triplet": "was trained on 10 and has chosen its epoch, temperature or threshold on 2 of",
 }
 
 
@@ -206,7 +206,7 @@ def test_a_test_split_with_copies_is_scored_without_them_too(workplace, capsys):
     assert result["num_images"] == 6
     assert result["without_known_images"]["num_images"] == 5
     assert pd.read_csv(result["known_images"]["table"])["path"].tolist() == ["bold/13.png"]
-    assert "has learned from 1 of these 6" in told
+    assert "was trained on 1 of these 6" in told
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_an_embedding_that_began_with_a_run_has_learned_what_that_run_has(mixed,
     shutil.rmtree("outputs/models/direct")
     result, told = answer(capsys, "evaluate", *evaluate)
     assert result["known_images"]["num_images"] == 2
-    assert "began with the network of outputs/models/direct, which is not here" in told
+    assert "initialized with the network of outputs/models/direct, which is missing" in told
 
 
 def test_folds_and_comparisons_say_what_they_cannot_keep_apart(workplace, capsys):

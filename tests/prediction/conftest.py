@@ -38,13 +38,13 @@ def images() -> list[bytes]:
 
 @dataclass(frozen=True)
 class Export:
-    """A SavedModel and what it says of `images`, asked without a server."""
+    """A SavedModel and its outputs for `images`, computed without a server."""
 
     name: str
     folder: Path
     saved_model: Path
     loaded: Any
-    answer: dict[str, np.ndarray]
+    expected: dict[str, np.ndarray]
     class_names: tuple[str, ...] = CLASS_NAMES
     size_px: int = SIZE_PX
 
@@ -60,7 +60,7 @@ def exports(tmp_path_factory, images, name_tiny_network) -> dict[str, Export]:
     with pytest.MonkeyPatch.context() as patch:
         name_tiny_network(patch)
         runs = {"direct": _direct_run(), "triplet": _triplet_run()}
-    made = {}
+    exports = {}
     for name, run in runs.items():
         folder = tmp_path_factory.mktemp(name)
         saved_model = write_saved_model(
@@ -71,9 +71,9 @@ def exports(tmp_path_factory, images, name_tiny_network) -> dict[str, Export]:
         )
         loaded = tf.saved_model.load(str(saved_model))
         outputs = loaded.signatures["serving_default"](image_bytes=tf.constant(images))
-        answer = {output: _text(value.numpy()) for output, value in outputs.items()}
-        made[name] = Export(name, folder, saved_model, loaded, answer)
-    return made
+        expected = {output: _text(value.numpy()) for output, value in outputs.items()}
+        exports[name] = Export(name, folder, saved_model, loaded, expected)
+    return exports
 
 
 @pytest.fixture(scope="session", params=MODEL_NAMES)

@@ -1,4 +1,4 @@
-"""An HTTP server of a few lines that answers each request as a test wants, byte by byte."""
+"""A small HTTP server that responds to each request as a test defines, byte by byte."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from artstyle_tf.prediction.server.rest_client import RestClient
 from artstyle_tf.prediction.server.server_address import parse_address
 
-Answer = Callable[["Talk"], None]
+Respond = Callable[["Talk"], None]
 
 
 def open_client(
@@ -34,7 +34,7 @@ class Talk:
         self.connection.sendall(b"".join(parts))
 
     def trickle(self, part: bytes, seconds: float = 0.02) -> None:
-        """Send the same again and again until nobody listens any more, or the test is over."""
+        """Send the same again and again until the client has disconnected, or the test is over."""
         while not self._is_over.wait(seconds):
             self.connection.sendall(part)
 
@@ -44,28 +44,28 @@ class Talk:
             self.connection.sendall(part)
 
     def json(self, content: object) -> None:
-        """Send a whole answer."""
+        """Send a complete response."""
         self.body(json.dumps(content).encode())
 
     def body(self, body: bytes, status: bytes = b"200 OK") -> None:
-        """Send a whole answer."""
+        """Send a complete response."""
         length = str(len(body)).encode()
         self.send(b"HTTP/1.1 ", status, b"\r\nContent-Length: ", length, b"\r\n\r\n", body)
 
 
 class HostileServer:
-    """Answers the metadata of a good model, and any other request as `answer` does."""
+    """Responds with the metadata of a valid model, and to any other request with `respond`."""
 
     def __init__(
-        self, metadata: object, answer: Answer, context: ssl.SSLContext | None = None
+        self, metadata: object, respond: Respond, context: ssl.SSLContext | None = None
     ) -> None:
-        self._metadata, self._answer, self._context = metadata, answer, context
+        self._metadata, self._respond, self._context = metadata, respond, context
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._is_over = threading.Event()
         self.threads = [threading.Thread(target=self._accept)]
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
         self.ended = threading.Event()
-        """Set when a client has ended a connection while it was being answered."""
+        """Set when a client has ended a connection during a response."""
         self.threads[0].start()
 
     def stop(self) -> None:
@@ -100,7 +100,7 @@ class HostileServer:
                     if b"/metadata " in head and self._metadata is not None:
                         talk.json(self._metadata)
                     else:
-                        self._answer(talk)
+                        self._respond(talk)
             except OSError:
                 self.ended.set()
 
@@ -124,10 +124,10 @@ class HostileServer:
 
 @contextlib.contextmanager
 def hostile_server(
-    metadata: object, answer: Answer, context: ssl.SSLContext | None = None
+    metadata: object, respond: Respond, context: ssl.SSLContext | None = None
 ) -> Iterator[HostileServer]:
     """A server that is stopped at the end."""
-    server = HostileServer(metadata, answer, context)
+    server = HostileServer(metadata, respond, context)
     try:
         yield server
     finally:

@@ -1,6 +1,6 @@
 """What TensorFlow Serving does with a SavedModel, as far as a client can tell, over both protocols.
 
-The server itself cannot be installed from a package registry. What it answers follows its sources:
+The server itself cannot be installed from a package registry. Its responses follow its sources:
 tensorflow_serving/util/json_tensor.cc (values), model_servers/http_rest_api_handler.cc and
 http_rest_api_util.cc (paths, errors), apis/prediction_service.proto.
 """
@@ -38,7 +38,7 @@ class Behavior:
     """What the server does besides answering; tests change it."""
 
     failures: int = 0
-    """So many requests are answered with 503 or UNAVAILABLE first."""
+    """Number of first requests that fail with 503 or UNAVAILABLE."""
     go_on: threading.Event | None = None
     """Requests wait for it, if there is one."""
     distort: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | None = None
@@ -47,7 +47,7 @@ class Behavior:
     raw_status: int = 200
     hide_signature: bool = False
     drop_connections: bool = False
-    """Close each connection after its answer without a word, as an idle server does."""
+    """Close each connection after its response, as an idle server does."""
     batch_sizes: list[int] = field(default_factory=list)
     """Of the requests that reached the model."""
     connections: int = 0
@@ -77,13 +77,13 @@ class ServedModel:
                 definitions.signature_def[name].CopyFrom(definition)
         return definitions
 
-    def answer(self, images: list[bytes]) -> dict[str, np.ndarray]:
+    def predict(self, images: list[bytes]) -> dict[str, np.ndarray]:
         """Raises tf.errors.InvalidArgumentError as the graph does."""
         self.behavior.batch_sizes.append(len(images))
         inputs = tf.constant(images, tf.string, shape=[len(images)])
         outputs = self._loaded.signatures[SIGNATURE](image_bytes=inputs)
-        answer = {name: value.numpy() for name, value in outputs.items()}
-        return self.behavior.distort(answer) if self.behavior.distort else answer
+        arrays = {name: value.numpy() for name, value in outputs.items()}
+        return self.behavior.distort(arrays) if self.behavior.distort else arrays
 
 
 def message_of(error: tf.errors.OpError) -> str:
@@ -124,7 +124,7 @@ class _Servicer(prediction_service_pb2_grpc.PredictionServiceServicer):
         self._begin(request, context)
         images = tf.make_ndarray(request.inputs["image_bytes"])
         try:
-            outputs = self._model.answer(images.tolist())
+            outputs = self._model.predict(images.tolist())
         except tf.errors.InvalidArgumentError as error:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, message_of(error))
         response = predict_pb2.PredictResponse()
@@ -163,7 +163,7 @@ class GrpcTwin:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # else an answer waits 40 ms for the client's acknowledgement
+    disable_nagle_algorithm = True  # else a response waits 40 ms for the client's acknowledgement
     model: ServedModel
 
     def setup(self) -> None:
@@ -198,7 +198,7 @@ class _Handler(BaseHTTPRequestHandler):
         images = [_decoded(value) for value in request["inputs"]["image_bytes"]]
         assert request.get("signature_name", SIGNATURE) == SIGNATURE
         try:
-            outputs = self.model.answer(images)
+            outputs = self.model.predict(images)
         except tf.errors.InvalidArgumentError as error:
             self._send(400, {"error": message_of(error)})
             return
@@ -283,7 +283,7 @@ def _decoded(value: str | dict[str, str]) -> bytes:
 
 
 def _as_json(name: str, value: np.ndarray) -> Any:
-    """Text as it is, unless the name says bytes; numbers with the digits that float32 needs."""
+    """Text, or bytes if the name ends in _bytes; numbers with the digits that float32 needs."""
     if np.ndim(value):
         return [_as_json(name, row) for row in value]
     scalar = np.asarray(value).item()

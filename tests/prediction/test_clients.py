@@ -12,8 +12,8 @@ from hostile_http import open_client
 from PIL import Image
 
 from artstyle_tf.export.served_signature import read_signatures
+from artstyle_tf.prediction.predictors import predict_each
 from artstyle_tf.prediction.server.rest_client import RequestRefused
-from artstyle_tf.prediction.server_answering import predict_each
 from artstyle_tf.system.errors import ArtstyleError
 
 
@@ -29,7 +29,7 @@ def test_a_client_gives_what_the_saved_model_gives(name, server_of, open_for, im
     client = open_for(server)
     assert client.signature() == read_signatures(server.export.saved_model)["serving_default"]
     found = client.predict(images)
-    expected = server.export.answer
+    expected = server.export.expected
     assert set(found) == set(expected)
     for output, values in expected.items():
         assert found[output].dtype == values.dtype
@@ -48,19 +48,19 @@ def test_the_model_and_its_version_may_be_said_in_the_url(server, images):
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [
         ("/v1/models/other", "Latest(other)"),
         ("/v1/models/triplet/versions/7", "Specific(triplet, 7)"),
         ("/v1/models/triplet/labels/stable", "Unrecognized servable version label: stable"),
     ],
 )
-def test_a_model_that_is_not_there_is_told(server, path, said):
+def test_a_missing_model_is_reported(server, path, message):
     client = open_client(f"{server.url}{path}", timeout_seconds=60, retries=3)
     with pytest.raises(ArtstyleError, match="There is no such model at") as caught:
         client.signature()
     client.close()
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert not isinstance(caught.value, RequestRefused)
 
 
@@ -72,9 +72,9 @@ def test_large_images_go_through(server, open_for):
     assert len(open_for(server).predict([buffer.getvalue()])["label"]) == 1
 
 
-def test_large_answers_go_through(server, open_for, images):
-    # As JSON 3 MB, of the 3.6 MB that an answer for five images may have.
-    server.behavior.distort = lambda answer: {**answer, "later": np.zeros(150_000, np.float32)}
+def test_large_responses_are_read(server, open_for, images):
+    # As JSON 3 MB, of the 3.6 MB that a response for five images may have.
+    server.behavior.distort = lambda outputs: {**outputs, "later": np.zeros(150_000, np.float32)}
     assert len(open_for(server).predict(images)["label"]) == len(images)
 
 
@@ -90,7 +90,7 @@ def test_a_server_that_stays_busy_is_told(server, open_for, images):
     client = open_for(server, retries=2)
     client.signature()
     server.behavior.failures = 100
-    with pytest.raises(ArtstyleError, match="does not answer") as caught:
+    with pytest.raises(ArtstyleError, match="does not respond") as caught:
         client.predict(images)
     assert server.behavior.failures == 97
     assert "The batch scheduling queue is full, in the last of 3 attempts" in str(caught.value)
@@ -101,14 +101,14 @@ def test_a_slow_server_is_not_waited_for(server, open_for, images):
     client.signature()
     server.behavior.go_on = threading.Event()
     try:
-        with pytest.raises(ArtstyleError, match=r"no answer within 1.5 s"):
+        with pytest.raises(ArtstyleError, match=r"no response within 1.5 s"):
             client.predict(images[:1])
         assert server.behavior.batch_sizes == []
     finally:
         server.behavior.go_on.set()
-    # And its late answer is not taken for that of the next request.
+    # And its late response is not read as that of the next request.
     found = client.predict(images[1:2])
-    assert found["confidence"] == pytest.approx(server.export.answer["confidence"][1], rel=1e-4)
+    assert found["confidence"] == pytest.approx(server.export.expected["confidence"][1], rel=1e-4)
 
 
 def test_nobody_at_the_address():
@@ -117,7 +117,7 @@ def test_nobody_at_the_address():
         port = unused.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     client = open_client(url, model_name="m", timeout_seconds=60, retries=1)
-    with pytest.raises(ArtstyleError, match="does not answer") as caught:
+    with pytest.raises(ArtstyleError, match="does not respond") as caught:
         client.signature()
     client.close()
     assert "refused" in str(caught.value)
@@ -165,16 +165,16 @@ def test_an_empty_request_is_refused(server, open_for):
 def test_a_bad_image_costs_its_neighbors_nothing(server, open_for, images):
     broken = images[1][:200]
     sent = [*images[:3], b"no image", *images[3:], broken]
-    answers = predict_each(open_for(server), sent)
+    predictions = predict_each(open_for(server), sent)
     assert server.behavior.batch_sizes == [len(sent)]  # one request, whatever is in it
-    expected = server.export.answer
-    reasons = {number: answer for number, answer in enumerate(answers) if isinstance(answer, str)}
+    expected = server.export.expected
+    reasons = {number: each for number, each in enumerate(predictions) if isinstance(each, str)}
     assert set(reasons) == {3, len(sent) - 1}
     assert reasons[3].startswith("no image that is read here")
     assert reasons[len(sent) - 1] == "damaged: it cannot be decoded"
-    given = [answer for answer in answers if not isinstance(answer, str)]
+    given = [each for each in predictions if not isinstance(each, str)]
     for output, values in expected.items():
-        found = np.array([answer[output] for answer in given])
+        found = np.array([each[output] for each in given])
         if values.dtype.kind == "f":  # other batches, other sums
             np.testing.assert_allclose(found, values, rtol=1e-4, atol=1e-5)
         else:
@@ -182,7 +182,7 @@ def test_a_bad_image_costs_its_neighbors_nothing(server, open_for, images):
 
 
 @pytest.mark.parametrize(
-    ("name", "change", "said"),
+    ("name", "change", "message"),
     [
         ("label", lambda x: x[:-1], "label of shape [4] for 5 images"),
         ("label", lambda x: np.arange(len(x)), "label of type int64"),
@@ -190,17 +190,17 @@ def test_a_bad_image_costs_its_neighbors_nothing(server, open_for, images):
         ("neighbor_distances", lambda x: x[:, 0], "neighbor_distances of shape [5]"),
     ],
 )
-def test_surprising_answers_are_refused(server, open_for, images, name, change, said):
+def test_invalid_responses_are_refused(server, open_for, images, name, change, message):
     client = open_for(server)
-    server.behavior.distort = lambda answer: answer | {name: change(answer[name])}
-    with pytest.raises(ArtstyleError, match="what its model cannot have said") as caught:
+    server.behavior.distort = lambda outputs: outputs | {name: change(outputs[name])}
+    with pytest.raises(ArtstyleError, match="returned an invalid response") as caught:
         client.predict(images)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert not isinstance(caught.value, RequestRefused)
 
 
 def test_what_it_does_not_know_is_ignored(server, open_for, images):
-    server.behavior.distort = lambda answer: {**answer, "later": np.zeros(1)}
+    server.behavior.distort = lambda outputs: {**outputs, "later": np.zeros(1)}
     assert "later" not in open_for(server).predict(images)
 
 
@@ -257,24 +257,24 @@ def test_a_connection_that_the_server_has_closed_is_no_failure(server_of, open_f
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "said"),
+    ("status", "body", "message"),
     [
-        (200, b"<html>Welcome to nginx!</html>", "no JSON"),
-        (200, b'{"outputs": [1, 2]}', "JSON without outputs by name"),
-        (200, b"[]", "JSON without outputs by name"),
-        (500, b'{"error": "out of luck"}', "answers with 500. Received: out of luck"),
-        (301, b"", "answers with 301"),
+        (200, b"<html>Welcome to nginx!</html>", "not JSON"),
+        (200, b'{"outputs": [1, 2]}', "JSON without named outputs"),
+        (200, b"[]", "JSON without named outputs"),
+        (500, b'{"error": "out of luck"}', "responded with status 500. Received: out of luck"),
+        (301, b"", "responded with status 301"),
         (404, b"nothing here", "There is no such model"),
     ],
 )
-def test_another_kind_of_server_is_refused(server_of, open_for, images, status, body, said):
+def test_another_kind_of_server_is_refused(server_of, open_for, images, status, body, message):
     server = server_of("rest", "direct")
     client = open_for(server)
     client.signature()
     server.behavior.raw_status, server.behavior.raw_body = status, body
     with pytest.raises(ArtstyleError) as caught:
         client.predict(images)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", json.dumps({"metadata": 1}).encode()])
@@ -297,21 +297,21 @@ def test_too_large_a_request_is_a_refusal_so_that_it_can_be_halved(
         client.predict(images)
 
 
-def test_half_an_answer_is_none(images):
+def test_an_incomplete_response_is_refused(images):
     """A server that promises more bytes than it sends, then one that is no HTTP server at all."""
-    for sent, said in (
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", "half an answer"),
+    for sent, message in (
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", "incomplete response"),
         (b"SSH-2.0-OpenSSH_9.6\r\n", "cannot be reached"),
     ):
         with socket.create_server(("127.0.0.1", 0)) as listening:
 
-            def answer(listening=listening, sent=sent) -> None:
+            def respond(listening=listening, sent=sent) -> None:
                 connection, _ = listening.accept()
                 with connection:
                     connection.recv(2**16)
                     connection.sendall(sent)
 
-            thread = threading.Thread(target=answer)
+            thread = threading.Thread(target=respond)
             thread.start()
             url = f"http://127.0.0.1:{listening.getsockname()[1]}"
             client = open_client(url, model_name="m", timeout_seconds=60, retries=0)
@@ -319,15 +319,15 @@ def test_half_an_answer_is_none(images):
                 client.signature()
             client.close()
             thread.join()
-        assert said in str(caught.value)
+        assert message in str(caught.value)
 
 
 def test_a_server_that_trickles_is_not_waited_for():
-    """Every byte comes in time, but not the answer."""
+    """Every byte comes in time, but not the response."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         is_over = threading.Event()
 
-        def answer() -> None:
+        def respond() -> None:
             connection, _ = listening.accept()
             with connection:
                 connection.recv(2**16)
@@ -335,12 +335,12 @@ def test_a_server_that_trickles_is_not_waited_for():
                 while not is_over.wait(0.05):
                     connection.sendall(b" ")
 
-        thread = threading.Thread(target=answer)
+        thread = threading.Thread(target=respond)
         thread.start()
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         client = open_client(url, model_name="m", timeout_seconds=0.3, retries=0)
         begin = time.monotonic()
-        with pytest.raises(ArtstyleError, match=r"no answer within 0.3 s"):
+        with pytest.raises(ArtstyleError, match=r"no response within 0.3 s"):
             client.signature()
         assert time.monotonic() - begin < 45  # all that it has promised would take 50 s
         is_over.set()
@@ -349,7 +349,7 @@ def test_a_server_that_trickles_is_not_waited_for():
 
 
 def test_exports_are_told_apart(exports):
-    """The oracle is worth something only if images get different answers."""
+    """The oracle is useful only if images have different outputs."""
     for export in exports.values():
-        assert len(np.unique(export.answer["confidence"])) > 1
-        assert len(np.unique(export.answer["embedding"], axis=0)) == len(export.answer["label"])
+        assert len(np.unique(export.expected["confidence"])) > 1
+        assert len(np.unique(export.expected["embedding"], axis=0)) == len(export.expected["label"])

@@ -4,20 +4,20 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from artstyle_tf.prediction.predictors import predict_each
 from artstyle_tf.prediction.server.rest_client import RequestRefused, plain_message
-from artstyle_tf.prediction.server_answering import predict_each
 
 
 class Fussy:
     """Refuses batches with something bad in them, and those that are larger than it likes."""
 
-    def __init__(self, largest=10**6, moods=0):
-        self.largest, self.moods, self.requests = largest, moods, 0
+    def __init__(self, largest=10**6, failures=0):
+        self.largest, self.failures, self.requests = largest, failures, 0
 
     def predict(self, images):
         self.requests += 1
-        if self.moods > 0:
-            self.moods -= 1
+        if self.failures > 0:
+            self.failures -= 1
             raise RequestRefused("s", "a stranger's image is bad")
         if len(images) > self.largest:
             raise RequestRefused("s", "too large")
@@ -30,10 +30,10 @@ class Fussy:
 @given(bad=st.lists(st.booleans(), max_size=40), largest=st.integers(1, 40))
 def test_each_good_image_gets_its_answer_and_each_bad_one_its_reason(bad, largest):
     images = [f"{'bad' if is_bad else 'good'} {n}".encode() for n, is_bad in enumerate(bad)]
-    answers = predict_each(Fussy(largest), images)
-    assert len(answers) == len(images)
-    for image, is_bad, answer in zip(images, bad, answers, strict=True):
-        assert (answer if is_bad else answer["label"]) == image.decode()
+    predictions = predict_each(Fussy(largest), images)
+    assert len(predictions) == len(images)
+    for image, is_bad, prediction in zip(images, bad, predictions, strict=True):
+        assert (prediction if is_bad else prediction["label"]) == image.decode()
 
 
 def test_one_bad_image_among_many_costs_few_requests():
@@ -45,7 +45,7 @@ def test_one_bad_image_among_many_costs_few_requests():
 
 
 class Kind:
-    """Says of each file whether it is answered, as exports do now."""
+    """Returns a status for each file, as exports do now."""
 
     def predict(self, images):
         status = np.array(["ok" if p == b"good" else "damaged: \n it\x20is" for p in images])
@@ -65,7 +65,7 @@ def test_a_batch_without_a_bad_image_is_one_request():
 
 
 def test_an_image_that_is_refused_for_a_strangers_sake_is_asked_again():
-    assert predict_each(Fussy(moods=1), [b"good"])[0]["label"] == "good"
+    assert predict_each(Fussy(failures=1), [b"good"])[0]["label"] == "good"
 
 
 def test_a_message_of_tensorflow_is_cut_to_what_a_person_can_use():

@@ -1,4 +1,4 @@
-"""A client that asks somebody who means harm ends in time, in little memory, with one message."""
+"""A client of a hostile server ends in time, in little memory, with one message."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 from hostile_http import hostile_server, open_client
 from patience import HUNG_SECONDS
 
-from artstyle_tf.prediction.server.http_connection import HttpConnection, PassingFailure
+from artstyle_tf.prediction.server.http_connection import HttpConnection, TransientFailure
 from artstyle_tf.prediction.server.rest_client import RequestRefused, plain_message
 from artstyle_tf.prediction.server.server_address import parse_address
 from artstyle_tf.system.errors import ArtstyleError
@@ -43,7 +43,7 @@ DEFINITION = {
         "embedding": tensor("DT_FLOAT", -1, 2),
     },
 }
-ANSWER = {
+RESPONSE = {
     "label": ["Cubism"],
     "probabilities": [[1, 0]],
     "classes": [["Cubism", "photo"]],
@@ -59,9 +59,9 @@ def metadata_of(definition):
 METADATA = metadata_of(DEFINITION)
 
 
-def ask(answer, *, metadata=METADATA, timeout_seconds=60.0, retries=0):
+def query(response, *, metadata=METADATA, timeout_seconds=60.0, retries=0):
     """What a client makes of a server; the message of its error if it raises one."""
-    with hostile_server(metadata, answer) as server:
+    with hostile_server(metadata, response) as server:
         client = open_client(
             server.url, model_name="m", timeout_seconds=timeout_seconds, retries=retries
         )
@@ -74,8 +74,8 @@ def ask(answer, *, metadata=METADATA, timeout_seconds=60.0, retries=0):
             client.close()
 
 
-def test_the_server_can_be_answered_by():
-    assert ask(lambda talk: talk.json({"outputs": ANSWER}))["label"].tolist() == ["Cubism"]
+def test_the_server_works():
+    assert query(lambda talk: talk.json({"outputs": RESPONSE}))["label"].tolist() == ["Cubism"]
 
 
 DRAWN_OUT = {
@@ -94,11 +94,11 @@ DRAWN_OUT = {
 }
 
 
-@pytest.mark.parametrize("answer", DRAWN_OUT.values(), ids=DRAWN_OUT)
-def test_an_answer_that_is_drawn_out_is_not_waited_for(answer):
+@pytest.mark.parametrize("response", DRAWN_OUT.values(), ids=DRAWN_OUT)
+def test_a_slow_response_ends_at_the_deadline(response):
     """The server goes on until the client ends the connection: that this returns is the test."""
-    said = ask(answer, timeout_seconds=SHORT)
-    assert f"no answer within {SHORT:g} s" in said
+    message = query(response, timeout_seconds=SHORT)
+    assert f"no response within {SHORT:g} s" in message
 
 
 @pytest.mark.parametrize("name", ["100 Continue", "trailers, fast", "100 Continue, fast"])
@@ -106,7 +106,7 @@ def test_the_connection_of_a_request_that_is_given_up_is_ended(name):
     with hostile_server(METADATA, DRAWN_OUT[name]) as server:
         client = open_client(server.url, model_name="m", timeout_seconds=SHORT, retries=0)
         before = set(threading.enumerate())
-        with pytest.raises(ArtstyleError, match="no answer within"):
+        with pytest.raises(ArtstyleError, match="no response within"):
             client.predict([b"image"])
         for thread in set(threading.enumerate()) - before - set(server.threads):
             thread.join(HUNG_SECONDS)
@@ -127,7 +127,7 @@ def test_an_encrypted_connection_is_ended_too(tmp_path):
             url = server.url.replace("http://127.0.0.1", "https://localhost")
             client = open_client(url, model_name="m", timeout_seconds=1.0, retries=0)
         client.signature()
-        with pytest.raises(ArtstyleError, match="no answer within 1 s"):
+        with pytest.raises(ArtstyleError, match="no response within 1 s"):
             client.predict([b"image"])
         assert server.ended.wait(HUNG_SECONDS)
         client.close()
@@ -148,7 +148,7 @@ def test_a_handshake_that_is_drawn_out_is_not_waited_for():
     with socket.create_server(("127.0.0.1", 0)) as listening:
         is_over = threading.Event()
 
-        def answer():
+        def respond():
             connection, _ = listening.accept()
             with connection:
                 connection.recv(2**16)
@@ -159,7 +159,7 @@ def test_a_handshake_that_is_drawn_out_is_not_waited_for():
                     except OSError:
                         return
 
-        thread = threading.Thread(target=answer)
+        thread = threading.Thread(target=respond)
         thread.start()
         url = f"https://127.0.0.1:{listening.getsockname()[1]}"
         client = open_client(url, model_name="m", timeout_seconds=SHORT, retries=0)
@@ -175,14 +175,14 @@ def test_a_server_that_reads_slowly_is_not_waited_for():
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         connection = HttpConnection(parse_address(url, model_name="m"), timeout_seconds=SHORT)
-        with pytest.raises(PassingFailure, match="no answer within"):
+        with pytest.raises(TransientFailure, match="no response within"):
             connection.request("POST", "/", bytes(50_000_000), most_bytes=1)
         connection.close()
 
 
 TOO_MUCH = {
-    "a large answer": lambda talk: talk.body(b" " * 3_000_000),
-    "an answer without an end": lambda talk: (talk.send(OK, b"\r\n"), talk.pour(b" " * 65_536)),
+    "a large response": lambda talk: talk.body(b" " * 3_000_000),
+    "an endless response": lambda talk: (talk.send(OK, b"\r\n"), talk.pour(b" " * 65_536)),
     "chunks without an end": lambda talk: (
         talk.send(CHUNKED),
         talk.pour(b"400\r\n" + b" " * 1024 + b"\r\n"),
@@ -191,32 +191,32 @@ TOO_MUCH = {
 }
 
 
-@pytest.mark.parametrize("answer", TOO_MUCH.values(), ids=TOO_MUCH)
-def test_an_answer_that_is_too_large_is_not_read(answer):
-    said = ask(answer, timeout_seconds=30)
-    assert "is too large. Received: more than 1.5 MiB" in said
+@pytest.mark.parametrize("response", TOO_MUCH.values(), ids=TOO_MUCH)
+def test_a_response_that_is_too_large_is_not_read(response):
+    message = query(response, timeout_seconds=30)
+    assert "is too large. Received: more than 1.5 MiB" in message
 
 
 def test_json_takes_little_memory():
     """Empty objects take 25 times their size: 180 MB of them took 4.8 GB."""
     tracemalloc.start()
     try:
-        said = ask(lambda talk: talk.body(b"[" + b"{}," * 450_000 + b"{}]"))
+        message = query(lambda talk: talk.body(b"[" + b"{}," * 450_000 + b"{}]"))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert "JSON without outputs by name" in said
+    assert "JSON without named outputs" in message
     assert peak < 100e6
 
 
 ODD = {
     "a line of a chunk's size that is too long": (
         lambda talk: talk.send(CHUNKED, b"0" * 100_000),
-        ("half an answer", "cannot be reached"),
+        ("incomplete response", "cannot be reached"),
     ),
     "a chunk's size that is no number": (
         lambda talk: (talk.send(CHUNKED, b"xyz\r\n"), talk.connection.close()),
-        ("half an answer", "cannot be reached"),
+        ("incomplete response", "cannot be reached"),
     ),
     "too many headers": (
         lambda talk: talk.send(OK, b"X: y\r\n" * 200, b"\r\n"),
@@ -227,7 +227,7 @@ ODD = {
         ("cannot be reached",),
     ),
     "no status": (lambda talk: talk.send(b"HTTP/1.1 abc\r\n\r\n"), ("cannot be reached",)),
-    "no text": (lambda talk: talk.body(b"\xff\xfe\x00"), ("no JSON",)),
+    "no text": (lambda talk: talk.body(b"\xff\xfe\x00"), ("not JSON",)),
     "nested lists": (lambda talk: talk.body(b"[" * 100_000), ("nested too deeply",)),
     "nested objects": (lambda talk: talk.body(b'{"a":' * 100_000), ("nested too deeply",)),
     "nested error": (
@@ -236,66 +236,66 @@ ODD = {
     ),
     "half a pair of surrogates": (
         lambda talk: talk.body(b'{"outputs": {"label": ["\\ud800"]}}'),
-        ("text that is no UTF-8",),
+        ("text that is not UTF-8",),
     ),
     "half a pair in a name": (
         lambda talk: talk.body(b'{"outputs": {"\\udfff": 1}}'),
-        ("text that is no UTF-8",),
+        ("text that is not UTF-8",),
     ),
     "half a pair in an error": (
         lambda talk: talk.body(b'{"error": "\\ud800"}', b"500 Oh"),
-        ("answers with 500",),
+        ("responded with status 500",),
     ),
     "packed": (
         lambda talk: talk.send(OK, b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b"),
-        ("no JSON",),
+        ("not JSON",),
     ),
-    "a number of many digits": (lambda talk: talk.body(b"1" * 10_000), ("no JSON",)),
+    "a number of many digits": (lambda talk: talk.body(b"1" * 10_000), ("not JSON",)),
 }
 
 
-@pytest.mark.parametrize(("answer", "messages"), ODD.values(), ids=ODD)
-def test_what_makes_no_sense_is_one_message(answer, messages):
-    said = ask(answer)
-    assert any(message in said for message in messages), said
+@pytest.mark.parametrize(("response", "messages"), ODD.values(), ids=ODD)
+def test_an_invalid_response_is_one_message(response, messages):
+    message = query(response)
+    assert any(expected in message for expected in messages), message
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_two_lengths_are_none():
-    """urllib3 leaves the connection of such an answer to Python's garbage collection."""
-    said = ask(lambda talk: talk.send(OK, b"Content-Length: 1, 2\r\n\r\n{}"))
+    """urllib3 leaves the connection of such a response to Python's garbage collection."""
+    message = query(lambda talk: talk.send(OK, b"Content-Length: 1, 2\r\n\r\n{}"))
     gc.collect()
-    assert "cannot be reached. Received: Content-Length contained multiple" in said
+    assert "cannot be reached. Received: Content-Length contained multiple" in message
 
 
 @pytest.mark.parametrize("number", ["Infinity", "-Infinity", "NaN", "1e999", "1" + "0" * 400])
 @pytest.mark.parametrize("output", ["confidence", "probabilities", "embedding", "label"])
 def test_numbers_that_are_none_are_refused(number, output):
-    content = json.dumps({"outputs": ANSWER | {output: 77777}}).replace("77777", f"[{number}]")
-    said = ask(lambda talk: talk.body(content.encode()))
-    assert "what its model cannot have said" in said
+    content = json.dumps({"outputs": RESPONSE | {output: 77777}}).replace("77777", f"[{number}]")
+    message = query(lambda talk: talk.body(content.encode()))
+    assert "returned an invalid response" in message
 
 
 @pytest.mark.parametrize("number", ["Infinity", "NaN", "1e999", '"1e5"', "null", "[]"])
 def test_sizes_in_the_metadata_that_are_none_are_refused(number):
     definition = DEFINITION | {"outputs": DEFINITION["outputs"] | {"label": tensor("DT_STRING", 7)}}
     content = json.dumps(metadata_of(definition)).replace('"7"', number)
-    said = ask(lambda talk: talk.body(content.encode()), metadata=None)
-    assert "metadata without the signature" in said
+    message = query(lambda talk: talk.body(content.encode()), metadata=None)
+    assert "metadata without the signature" in message
 
 
 def test_deep_outputs_are_refused():
     deep = "[" * 500 + "1" + "]" * 500
-    content = json.dumps({"outputs": ANSWER | {"embedding": 77777}}).replace("77777", deep)
-    assert "what its model cannot have said" in ask(lambda talk: talk.body(content.encode()))
+    content = json.dumps({"outputs": RESPONSE | {"embedding": 77777}}).replace("77777", deep)
+    assert "returned an invalid response" in query(lambda talk: talk.body(content.encode()))
 
 
 def test_pairs_of_surrogates_are_text():
     name = "\N{ARTIST PALETTE}"
-    answer = ANSWER | {"label": [name], "classes": [[name, "photo"]]}
-    content = json.dumps({"outputs": answer}).encode()
+    outputs = RESPONSE | {"label": [name], "classes": [[name, "photo"]]}
+    content = json.dumps({"outputs": outputs}).encode()
     assert b"\\ud83c\\udfa8" in content
-    assert ask(lambda talk: talk.body(content))["label"].tolist() == [name]
+    assert query(lambda talk: talk.body(content))["label"].tolist() == [name]
 
 
 def test_what_cannot_be_printed_is_not_printed():
@@ -352,7 +352,7 @@ def test_a_password_is_not_shown():
 
 
 def test_a_request_to_an_address_beyond_ascii_reaches_the_server():
-    with hostile_server(METADATA, lambda talk: talk.json({"outputs": ANSWER})) as server:
+    with hostile_server(METADATA, lambda talk: talk.json({"outputs": RESPONSE})) as server:
         client = open_client(
             f"{server.url}/é/v1/models/è", timeout_seconds=60, retries=0, model_name=None
         )
@@ -364,19 +364,19 @@ def test_the_name_of_a_host_is_not_waited_for(monkeypatch):
     is_over = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: is_over.wait(60) and [])
     client = open_client("http://museum.example", model_name="m", timeout_seconds=0.2, retries=0)
-    with pytest.raises(ArtstyleError, match=r"no answer within 0\.2 s"):
+    with pytest.raises(ArtstyleError, match=r"no response within 0\.2 s"):
         client.signature()
     is_over.set()
 
 
 def test_a_request_can_be_interrupted():
-    """A server that says nothing, with a long time to do so."""
+    """A server that sends nothing, with a long timeout."""
 
-    def answer(talk):
+    def respond(talk):
         signal.raise_signal(signal.SIGINT)
         talk.trickle(b"")
 
-    with hostile_server(METADATA, answer) as server:
+    with hostile_server(METADATA, respond) as server:
         client = open_client(server.url, model_name="m", timeout_seconds=600, retries=0)
         with pytest.raises(KeyboardInterrupt), interrupted_at_safe_points():
             client.predict([b"image"])
@@ -385,11 +385,11 @@ def test_a_request_can_be_interrupted():
 def test_a_large_request_over_a_kept_connection_has_all_its_time():
     """The server needs half a second before it reads the next request."""
 
-    def answer(talk):
-        talk.json({"outputs": ANSWER})
+    def respond(talk):
+        talk.json({"outputs": RESPONSE})
         time.sleep(0.5)
 
-    with hostile_server(METADATA, answer) as server:
+    with hostile_server(METADATA, respond) as server:
         client = open_client(server.url, model_name="m", timeout_seconds=30, retries=0)
         for image in (b"image", bytes(20_000_000)):
             assert client.predict([image])["label"].tolist() == ["Cubism"]

@@ -27,9 +27,9 @@ def test_no_file_ends_the_server_or_costs_others_their_answer(exports, num_files
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    said = json.loads(done.stdout)
-    assert said["wrong"] == 0
-    assert said["at_the_limit"] == ["ok"] * 6
-    assert sum(said["statuses"].values()) >= num_files
+    result = json.loads(done.stdout)
+    assert result["wrong"] == 0
+    assert result["at_the_limit"] == ["ok"] * 6
+    assert sum(result["statuses"].values()) >= num_files
     for reason in ("too large", "damaged", "an animated WebP", "a BMP", "a GIF", "no image"):
-        assert any(status.startswith(reason) for status in said["statuses"]), reason
+        assert any(status.startswith(reason) for status in result["statuses"]), reason

@@ -64,18 +64,18 @@ def run(*command: object, server: str, is_right: bool = True) -> subprocess.Comp
     return done
 
 
-def check_shown(printed: str, files: list[Path], answer: dict[str, np.ndarray]) -> None:
-    """What an example prints is the model's answer: of each image all outputs but one."""
+def check_shown(printed: str, files: list[Path], expected_outputs: dict[str, np.ndarray]) -> None:
+    """Check that an example prints all outputs of each image but the embedding."""
     blocks = re.split(r"^(?=/)", printed, flags=re.MULTILINE)[1:]
     assert len(blocks) == len(files)
     for number, (block, file) in enumerate(zip(blocks, files, strict=True)):
         first, *lines = block.splitlines()
         assert first == str(file)
         shown = dict(line.strip().split(": ", 1) for line in lines)
-        assert set(shown) == set(answer) - {"embedding"}
-        assert shown["label"] == answer["label"][number]
+        assert set(shown) == set(expected_outputs) - {"embedding"}
+        assert shown["label"] == expected_outputs["label"][number]
         for name, text in shown.items():
-            expected = answer[name][number].tolist()
+            expected = expected_outputs[name][number].tolist()
             if isinstance(expected, str):
                 assert text == expected
             elif name in ("neighbor_ids", "classes"):
@@ -90,13 +90,13 @@ def test_the_rest_example_runs_as_it_is(name, folders, server_of, image_files):
     # Isolated and without installed packages: it needs nothing but Python.
     script = (sys.executable, "-I", "-S", folders[name] / "rest_client.py")
     done = run(*script, *image_files, server=server.url)
-    check_shown(done.stdout, image_files, server.export.answer)
+    check_shown(done.stdout, image_files, server.export.expected)
     failed = run(*script, script[-1], image_files[0], server=server.url, is_right=False)
     assert failed.stdout.startswith(f"{script[-1]}\n  status: no image that is read here")
     check_shown(
         failed.stdout[failed.stdout.index(f"{image_files[0]}") :],
         image_files[:1],
-        server.export.answer,
+        server.export.expected,
     )
     assert not failed.stderr
 
@@ -109,7 +109,7 @@ def test_the_grpc_example_runs_as_it_is(folders, server_of, image_files, monkeyp
     monkeypatch.setattr("sys.argv", [str(script), *map(str, image_files)])
     with pytest.raises(SystemExit, match="0"):
         runpy.run_path(str(script), run_name="__main__")
-    check_shown(capsys.readouterr().out, image_files, server.export.answer)
+    check_shown(capsys.readouterr().out, image_files, server.export.expected)
     monkeypatch.setattr("sys.argv", [str(script), str(script)])
     with pytest.raises(SystemExit, match="1"):
         runpy.run_path(str(script), run_name="__main__")
@@ -139,7 +139,7 @@ def test_the_curl_example_runs_as_it_is(folders, server_of, image_files):
     assert os.access(script, os.X_OK)
     metadata, outputs = _json_documents(run(script, image_files[0], server=server.url).stdout)
     assert "serving_default" in json.dumps(metadata)
-    assert outputs["outputs"]["label"] == server.export.answer["label"][:1].tolist()
+    assert outputs["outputs"]["label"] == server.export.expected["label"][:1].tolist()
     missing = run(script, server=server.url, is_right=False)
     assert "./curl.sh IMAGE" in missing.stderr
 
@@ -177,12 +177,12 @@ def test_everything_is_written_for_this_export(name, folders, exports):
     readme = (folder / "README.md").read_text(encoding="utf-8")
     default, pixels = readme.split("Signature `")[1:]
     for table in (default, pixels):
-        said = set(re.findall(r"\| output \| `(\w+)` \|", table))
-        assert said == set(exports[name].answer) - ({"status"} if table is pixels else set())
+        names = set(re.findall(r"\| output \| `(\w+)` \|", table))
+        assert names == set(exports[name].expected) - ({"status"} if table is pixels else set())
     assert "| `image_bytes` | string [B] |" in default
     size = exports[name].size_px
     assert f"| `pixels` | float32 [B, {size}, {size}, 3] |" in pixels
-    width = exports[name].answer["embedding"].shape[1]
+    width = exports[name].expected["embedding"].shape[1]
     assert f"| `embedding` | float32 [B, {width}] |" in default
 
 

@@ -16,8 +16,8 @@ from artstyle_tf.cli.main import main
 def predict(capsys, *arguments):
     capsys.readouterr()
     code = main([*map(str, arguments), "--quiet", "--json"], verb="predict")
-    said = capsys.readouterr()
-    return code, json.loads(said.out), said.err
+    captured = capsys.readouterr()
+    return code, json.loads(captured.out), captured.err
 
 
 @pytest.fixture
@@ -41,11 +41,11 @@ def test_a_server_answers_for_a_folder(server_of, folder, images, name, capsys):
     assert [Path(row["path"]).name for row in result["unreadable"]] == ["text.jpg"]
     rows = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
     assert [row["path"] for row in rows][-1] == "scan.tif"
-    said = server.export.answer
+    served = server.export.expected
     for position, row in enumerate(rows[: len(images)]):
-        assert row["label"] == said["label"][position]
-        assert row["confidence"] == pytest.approx(float(said["confidence"][position]), abs=1e-5)
-        expected = sorted(said["probabilities"][position].tolist(), reverse=True)
+        assert row["label"] == served["label"][position]
+        assert row["confidence"] == pytest.approx(float(served["confidence"][position]), abs=1e-5)
+        expected = sorted(served["probabilities"][position].tolist(), reverse=True)
         np.testing.assert_allclose([share for _, share in row["top"]], expected, atol=1e-5)
         assert row["top"][0][0] == row["label"]
         assert ("neighbors" in row) == (name == "triplet")
@@ -53,10 +53,10 @@ def test_a_server_answers_for_a_folder(server_of, folder, images, name, capsys):
 
 def test_a_server_that_is_not_there_is_told(folder, capsys):
     options = ["--url", "http://127.0.0.1:9", "model_name=any", "retries=0"]
-    code, result, said = predict(capsys, *options, folder)
+    code, result, messages = predict(capsys, *options, folder)
     assert code == 2
     assert "127.0.0.1:9" in result["error"]
-    assert "Traceback" not in said
+    assert "Traceback" not in messages
     assert not Path("outputs").exists()
 
 

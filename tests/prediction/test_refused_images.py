@@ -1,4 +1,4 @@
-"""What the SavedModel takes and what it refuses, while it answers the rest of the request."""
+"""The SavedModel refuses bad images and predicts the rest of the request."""
 
 from __future__ import annotations
 

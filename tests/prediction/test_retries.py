@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from artstyle_tf.prediction.server.http_connection import HttpAnswer, PassingFailure
+from artstyle_tf.prediction.server.http_connection import HttpResponse, TransientFailure
 from artstyle_tf.prediction.server.rest_client import RestClient
 from artstyle_tf.prediction.server.server_address import parse_address
 from artstyle_tf.system.errors import ArtstyleError
@@ -13,7 +13,7 @@ from artstyle_tf.system.interruption import interrupted_at_safe_points
 
 
 class Connection:
-    """Fails so often, then gives an answer; does as it is told at each request."""
+    """Fails so often, then responds; calls a function at each request."""
 
     def __init__(self, failures, act=lambda: None):
         self.failures, self.act, self.requests = failures, act, 0
@@ -22,12 +22,12 @@ class Connection:
         self.requests += 1
         self.act()
         if self.requests <= self.failures:
-            raise PassingFailure("busy")
-        return HttpAnswer(404, b"nothing here")
+            raise TransientFailure("busy")
+        return HttpResponse(404, b"nothing here")
 
 
 def ask(connection, retries):
-    """What comes of it; there is no model, which is an answer, too."""
+    """Return the error: a server without the model also counts as a response."""
     address = parse_address("http://s", model_name="m")
     client = RestClient(address, timeout_seconds=1, retries=retries)
     client._connection = connection
@@ -46,7 +46,7 @@ def slept(monkeypatch):
 
 def test_waits_grow_to_a_limit_and_are_not_those_of_other_programs(slept):
     assert "no such model" in ask(Connection(failures=10), retries=10)
-    assert len(slept) == 9  # the first attempt after a failure is made at once
+    assert len(slept) == 9  # the first retry happens at once
     for number, seconds in enumerate(slept, start=1):
         shortest = min(0.2 * 2**number, 10.0)
         assert shortest <= seconds <= min(shortest + 0.2, 10.0)
@@ -64,7 +64,7 @@ def test_success_needs_no_wait(slept):
 def test_the_last_failure_is_told_with_the_number_of_attempts(slept):
     connection = Connection(failures=9)
     assert ask(connection, retries=2).startswith(
-        "The server http://s:80/v1/models/m does not answer. Received: busy, in the last of 3 "
+        "The server http://s:80/v1/models/m does not respond. Received: busy, in the last of 3 "
         "attempts. Fix: start the server"
     )
     assert connection.requests == 3

@@ -1,4 +1,4 @@
-"""An export is read by those who know nothing of this program, and all give the same answers."""
+"""Programs that know nothing of this one read an export and compute the same outputs."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def test_a_fresh_process_needs_neither_this_program_nor_keras(exports, image_fil
     lines = run_alone("-c", LOAD_ALONE, files, *folders, cwd=tmp_path).splitlines()
     for line, export in zip(lines, exports.values(), strict=True):
         found = json.loads(line)
-        assert found["label"] == export.answer["label"].tolist()
-        np.testing.assert_allclose(found["embedding"], export.answer["embedding"], atol=1e-5)
+        assert found["label"] == export.expected["label"].tolist()
+        np.testing.assert_allclose(found["embedding"], export.expected["embedding"], atol=1e-5)
 
 
 def test_the_c_library_gives_the_same_labels(export, image_files, tmp_path):
@@ -87,7 +87,7 @@ def test_the_c_library_gives_the_same_labels(export, image_files, tmp_path):
         *image_files,
         cwd=tmp_path,
     )
-    assert json.loads(printed) == export.answer["label"].tolist()
+    assert json.loads(printed) == export.expected["label"].tolist()
 
 
 def _definition(export):
@@ -117,7 +117,7 @@ def test_saved_model_cli_shows_what_there_is(export, capsys):
         assert text in shown
     size = export.size_px
     assert f"shape: (-1, {size}, {size}, 3)" in shown
-    for output in export.answer:
+    for output in export.expected:
         assert f"outputs['{output}']" in shown
 
 
@@ -131,7 +131,7 @@ def test_saved_model_cli_runs_it(export, images, tmp_path, capsys):
         *("--signature_def", "serving_default", "--outdir", tmp_path),
         *("--inputs", f"image_bytes={tmp_path / 'images.npy'}"),
     )
-    for output, of_all in export.answer.items():
+    for output, of_all in export.expected.items():
         expected = of_all[rows]
         found = np.load(tmp_path / f"{output}.npy", allow_pickle=True)
         if expected.dtype.kind == "f":
@@ -155,6 +155,6 @@ def test_each_warm_up_request_can_be_answered(export):
         outputs = signature(**{name: tf.constant(value) for name, value in inputs.items()})
         sizes.append(len(inputs["image_bytes"]))
         assert outputs["label"].shape == (sizes[-1],)
-        assert set(outputs) == set(export.answer)
+        assert set(outputs) == set(export.expected)
     assert len(sizes) >= 2
     assert min(sizes) == 1  # a single image and a batch are two different graphs when optimized

@@ -14,7 +14,7 @@ from artstyle_tf.system.errors import ArtstyleError
 
 
 def test_signatures_are_read_from_the_saved_model(export):
-    """The oracle is what TensorFlow says of the loaded model."""
+    """Compare with the signature that TensorFlow reports for the loaded model."""
     signatures = read_signatures(export.saved_model)
     assert set(signatures) == {"serving_default", "from_pixels"}
     for name, signature in signatures.items():

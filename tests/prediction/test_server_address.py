@@ -29,7 +29,7 @@ def test_addresses(url, target, path):
     address = parse_address(url, model_name="given")
     assert address.target == target
     assert address.model_path == path
-    # What a message says can be typed in again.
+    # The text of an address can be parsed again.
     assert parse_address(str(address)) == address
 
 
@@ -49,7 +49,7 @@ def test_addresses(url, target, path):
     ],
 )
 def test_what_is_no_address(url):
-    with pytest.raises(ArtstyleError, match="This is no address of a server") as caught:
+    with pytest.raises(ArtstyleError, match="This is not a valid server URL") as caught:
         parse_address(url, model_name="m")
     assert "http://HOST:8501" in str(caught.value)
 
@@ -57,10 +57,10 @@ def test_what_is_no_address(url):
 def test_grpc_is_told_where_to_go():
     with pytest.raises(ArtstyleError) as caught:
         parse_address("grpc://me:secret@host:8500/v1/models/m")
-    said = str(caught.value)
-    assert "over REST, not over gRPC. Received: grpc://***@host:8500/v1/models/m." in said
-    assert "http://HOST:8501" in said
-    assert "grpc_client.py" in said
+    message = str(caught.value)
+    assert "over REST, not over gRPC. Received: grpc://***@host:8500/v1/models/m." in message
+    assert "http://HOST:8501" in message
+    assert "grpc_client.py" in message
 
 
 def test_somebody_has_to_say_which_model():

@@ -146,9 +146,9 @@ def test_a_run_that_is_being_made_is_neither_resumed_nor_overwritten(run):
     with run.running():
         assert read_state(run.path) == "running"
         (run.path / "model.keras").write_text("precious")
-        with pytest.raises(ArtstyleError, match=rf"Another program is making.*{os.getpid()}"):
+        with pytest.raises(ArtstyleError, match=rf"Another program is training.*{os.getpid()}"):
             run.running().__enter__()
-        with pytest.raises(ArtstyleError, match="Another program is making"):
+        with pytest.raises(ArtstyleError, match="Another program is training"):
             create_run_directory(run, overwrite=True)
         assert (run.path / "model.keras").read_text() == "precious"
         assert json.loads(run.state_file.read_text())["state"] == "running"
@@ -189,7 +189,7 @@ def test_runs_without_a_name_that_begin_in_one_second_get_different_ones(tmp_pat
 def test_two_programs_do_not_write_one_file_of_predictions(tmp_path):
     file = tmp_path / "answers.csv"
     with PredictionFile(file, {}) as first:
-        first.add([{"path": "a", "answer": "bold", "top": []}])
+        first.add([{"path": "a", "prediction": "bold", "top": []}])
         with pytest.raises(ArtstyleError, match="Another program is writing"):
             PredictionFile(file, {}).__enter__()
         first.finish()

@@ -68,7 +68,8 @@ def test_what_does_not_fit_leaves_the_old_file_and_nothing_else(disk, name, writ
 
 
 def test_predictions_stop_and_go_on_when_there_is_room(disk):
-    rows = [{"path": f"{number}.jpg", "answer": "x" * 20_000, "top": []} for number in range(60)]
+    content = "x" * 20_000
+    rows = [{"path": f"{i}.jpg", "prediction": content, "top": []} for i in range(60)]
     with pytest.raises(ArtstyleError, match="No space left"):
         add_each(disk / "answers.jsonl", rows)
     done = add_each(disk / "answers.jsonl", [])

@@ -202,7 +202,7 @@ def lambda_model(tmp_path):
 
 
 def test_a_model_with_code_is_refused(lambda_model):
-    with pytest.raises(ArtstyleError, match="holds code, which would run"):
+    with pytest.raises(ArtstyleError, match="contains code that would run"):
         load_model(lambda_model)
 
 

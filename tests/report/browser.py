@@ -73,8 +73,8 @@ class Browser:
         """Opens a file from disk, as a double click would."""
         url = f"http://127.0.0.1:{self._port}/json/new?about:blank"
         request = urllib.request.Request(url, method="PUT")
-        with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
-            address = json.load(answer)["webSocketDebuggerUrl"]
+        with urllib.request.urlopen(request, timeout=_SECONDS) as response:
+            address = json.load(response)["webSocketDebuggerUrl"]
         page = Page(self._loop, address)
         page.start(file, width, height, dark)
         return page
@@ -94,7 +94,7 @@ class Page:
     """A page that is open.
 
     Attributes:
-        events: what the browser has told, in its order.
+        events: messages of the browser, in their order.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, address: str) -> None:
@@ -118,12 +118,12 @@ class Page:
         message = {"id": self._number, "method": method, "params": parameters}
         await self._socket.write_message(json.dumps(message))
         while True:
-            answer = json.loads(await self._socket.read_message())
-            if answer.get("id") == message["id"]:
-                if "error" in answer:
-                    raise RuntimeError(f"{method}: {answer['error']}")
-                return answer["result"]
-            self.events.append(answer)
+            response = json.loads(await self._socket.read_message())
+            if response.get("id") == message["id"]:
+                if "error" in response:
+                    raise RuntimeError(f"{method}: {response['error']}")
+                return response["result"]
+            self.events.append(response)
 
     def start(self, file: Path, width: int, height: int, dark: bool) -> None:
         for domain in ("Page", "Network", "Runtime", "Log"):
@@ -154,14 +154,14 @@ class Page:
 
     def evaluate(self, expression: str) -> Any:
         """The value of an expression in the page."""
-        answer = self.call(
+        response = self.call(
             "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
         )
-        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
-        return answer["result"].get("value")
+        assert "exceptionDetails" not in response, response["exceptionDetails"]
+        return response["result"].get("value")
 
     def middle_of(self, selector: str) -> tuple[float, float]:
-        """Scrolls an element into view and says where its middle is."""
+        """Scroll an element into view and return its center."""
         x, y = self.evaluate(
             f"(() => {{ const e = document.querySelector({selector!r});"
             "e.scrollIntoView({block: 'center', behavior: 'instant'});"
@@ -206,8 +206,8 @@ class Page:
         file.write_bytes(base64.b64decode(shot["data"]))
 
     def requests(self) -> list[str]:
-        """Addresses that were asked for, beside the page itself and what it holds."""
-        self.evaluate("1")  # so that what has happened was told
+        """Return requested addresses other than the page itself and its data URIs."""
+        self.evaluate("1")  # so that earlier events have arrived
         urls = [
             event["params"]["request"]["url"]
             for event in self.events

@@ -1,4 +1,4 @@
-"""A page as a browser reads it: elements, texts, scripts."""
+"""Parse a page into elements, texts and scripts."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 
 class ReadPage(HTMLParser):
-    """Reads a page.
+    """A parsed page.
 
     Attributes:
         elements: name and attributes of each, in their order.
-        text: all of it outside of script and style.
+        text: all text outside of script and style.
         headings: level and text of each.
         scripts: attributes and content of each script.
-        style: what the style element holds.
+        style: content of the style element.
     """
 
     def __init__(self, page: str) -> None:
@@ -56,10 +56,10 @@ class ReadPage(HTMLParser):
                 self.headings[-1] = (level, content + data)
 
     def all(self, name: str) -> list[dict[str, str | None]]:
-        """Attributes of all elements of a name."""
+        """Return the attributes of all elements of a name."""
         return [attributes for element, attributes in self.elements if element == name]
 
     def data(self, identifier: str) -> Any:
-        """What a block of data holds."""
+        """Return the content of a block of data."""
         blocks = {attributes.get("id"): text for attributes, text in self.scripts}
         return json.loads(blocks[identifier])

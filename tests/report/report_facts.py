@@ -1,4 +1,4 @@
-"""Results of a run that nobody has trained, with names that would do harm unescaped."""
+"""Invented results of a run, with names that would inject code if they were not escaped."""
 
 from __future__ import annotations
 
@@ -11,28 +11,24 @@ from artstyle_tf.metrics.acceptance_threshold import risk_coverage
 from artstyle_tf.metrics.calibration import reliability
 from artstyle_tf.metrics.classification import confusion_matrix, per_class_report
 from artstyle_tf.metrics.uncertainty import per_class_intervals
-from artstyle_tf.report.run_facts import (
-    Atlas,
-    FurtherResults,
-    Judged,
-    NeighborRow,
-    RunFacts,
-)
+from artstyle_tf.report.related_results import RelatedResults
+from artstyle_tf.report.run_facts import Evaluated, RunFacts
 from artstyle_tf.report.run_page import HEAT, LARGE
+from artstyle_tf.report.sections.atlas import Atlas
 
 STYLES = ("Art Deco", "<script>alert(1)</script>", "a\"b' onmouseover=alert(2) &amp;", "photo")
 _PER_STYLE = {"train": 6, "test": 10}
 
 
 def make_facts(**changes) -> RunFacts:
-    """A classifier of four styles, judged by 40 test images, of which it gets some wrong."""
-    images, judged = make_images(), make_judged()
+    """Return a classifier of four styles with 40 test images, some of them misclassified."""
+    images, evaluated = make_images(), make_evaluated()
     facts = {
         "name": "run </title><script>alert(3)</script>",
         "kind": "direct",
         "folder": "outputs/models/run",
         "class_names": STYLES,
-        "results": make_results(judged),
+        "results": make_results(evaluated),
         "environment": {"seed": 3, "python": "3.11", "packages": {"keras": "3.15.1"}},
         "times": {"state": "finished", "started": "2026-01-02T03:04:05+00:00"},
         "config": {
@@ -45,7 +41,7 @@ def make_facts(**changes) -> RunFacts:
         "images": images,
         "num_copies": 5,
         "history": make_history(),
-        "judged": judged,
+        "evaluated": evaluated,
         "leaks": {},
     }
     return RunFacts(**{**facts, **changes})
@@ -72,7 +68,7 @@ def source_of(style: str, split: str, number: int) -> str:
     return f"{style.replace('/', '')}/<img src=x onerror=alert(5)> {split} {number}.png"
 
 
-def make_judged(part: str = "test", seed: int = 0) -> Judged:
+def make_evaluated(part: str = "test", seed: int = 0) -> Evaluated:
     generator = np.random.default_rng(seed)
     labels = np.repeat(np.arange(len(STYLES)), _PER_STYLE["test"])
     logits = generator.normal(0, 1, (len(labels), len(STYLES)))
@@ -100,7 +96,7 @@ def make_judged(part: str = "test", seed: int = 0) -> Judged:
         ],
         axis=1,
     )
-    return Judged(
+    return Evaluated(
         part,
         predictions,
         per_class,
@@ -109,15 +105,15 @@ def make_judged(part: str = "test", seed: int = 0) -> Judged:
     )
 
 
-def make_results(judged: Judged, **changes) -> dict:
-    right = float((judged.predictions["label"] == judged.predictions["prediction"]).mean())
+def make_results(evaluated: Evaluated, **changes) -> dict:
+    right = float((evaluated.predictions["label"] == evaluated.predictions["prediction"]).mean())
     scores = {"macro_f1": right, "accuracy": right, "expected_calibration_error": 0.02}
     ends = [right - 0.1, min(1.0, right + 0.1)]
     results = {
-        judged.part: scores,
-        "intervals": {judged.part: {"macro_f1": ends, "accuracy": ends}},
+        evaluated.part: scores,
+        "intervals": {evaluated.part: {"macro_f1": ends, "accuracy": ends}},
         "baseline": {
-            judged.part: {
+            evaluated.part: {
                 "macro_f1": 0.5,
                 "trained_against_baseline": {"difference": 0.2, "interval": [0.1, 0.3]},
                 "verdict": "the trained model is better than the baseline",
@@ -156,8 +152,8 @@ def make_history() -> pd.DataFrame:
 
 
 def make_uris(facts: RunFacts, num_explained: int = 4) -> dict[str, str]:
-    """An image of one color for each, all different."""
-    mistakes = facts.judged.mistakes()["path"].tolist()[:num_explained]
+    """Return a different image of one color for each key."""
+    mistakes = facts.evaluated.mistakes()["path"].tolist()[:num_explained]
     keys = [*facts.images["source"], *(LARGE + path for path in mistakes)]
     keys += [HEAT + path for path in mistakes]
     return {
@@ -176,12 +172,12 @@ def make_atlas(facts: RunFacts) -> Atlas:
     points = points.assign(
         x=generator.normal(0, 1, len(points)), y=generator.normal(0, 1, len(points))
     )
-    said = facts.judged.predictions[["path", "prediction", "confidence"]]
-    return Atlas(points.merge(said, on="path", how="left"), "Drawn at random.")
+    predictions = facts.evaluated.predictions[["path", "prediction", "confidence"]]
+    return Atlas(points.merge(predictions, on="path", how="left"), "Drawn at random.")
 
 
-def make_further() -> FurtherResults:
-    """Everything that can be there."""
+def make_related() -> RelatedResults:
+    """Return results of every kind."""
     scores = {"macro_f1": 0.8, "accuracy": 0.8}
     model = {
         "test": scores,
@@ -190,7 +186,7 @@ def make_further() -> FurtherResults:
         "milliseconds_per_image": 1.5,
         "size_bytes": 2_000_000,
     }
-    return FurtherResults(
+    return RelatedResults(
         analysis={"name": "run-pooled", "num_suspected_label_errors": 3},
         cross_validation={
             "random": {"macro_f1": 0.8, "macro_f1_interval": [0.7, 0.9]},
@@ -207,7 +203,7 @@ def make_further() -> FurtherResults:
                     {**model, "name": "direct classifier (other)"},
                     {**model, "name": "direct classifier (run </title><script>alert(3)</script>)"},
                 ],
-                "verdicts": {"test": [{"verdict": "they cannot be told apart"}]},
+                "verdicts": {"test": [{"verdict": "they do not differ significantly"}]},
                 "num_images": {"test": 40},
             }
         ],
@@ -218,7 +214,7 @@ def make_further() -> FurtherResults:
                 "best_score": 0.7,
                 "best_settings": {"training.optimizer.weight_decay": 0.05},
                 "num_trials": 3,
-                "said": "better than the default",
+                "verdict": "better than the default",
             }
         ],
         formats=pd.DataFrame(
@@ -235,8 +231,17 @@ def make_further() -> FurtherResults:
     )
 
 
-def make_neighbors(facts: RunFacts) -> list[NeighborRow]:
+def make_neighbors(facts: RunFacts) -> list[dict]:
     train = facts.images[facts.images["split"] == "train"]
-    near = [(row.source, row.label, 0.1 * n) for n, row in enumerate(train.head(5).itertuples())]
-    first = facts.judged.predictions.iloc[0]
-    return [NeighborRow(first["path"], first["label"], first["prediction"], near)]
+    first = facts.evaluated.predictions.iloc[0]
+    found = [
+        {
+            "path": row.source,
+            "label": row.label,
+            "distance": 0.1 * number,
+            "is_same": row.label == first["label"],
+        }
+        for number, row in enumerate(train.head(5).itertuples())
+    ]
+    row = {name: first[name] for name in ("path", "label", "prediction")}
+    return [{**row, "is_right": row["label"] == row["prediction"], "found": found}]

@@ -1,4 +1,4 @@
-"""The page as a person meets it: opened from disk in a real browser."""
+"""The page opened from disk in a real browser."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ def test_a_click_on_a_cell_shows_its_images(page):
     names = list(facts.class_names)
     cell = worst_cell(page)
     label, prediction = (names[int(number)] for number in cell.split("-"))
-    said = facts.judged.predictions
-    chosen = said[(said["label"] == label) & (said["prediction"] == prediction)]
+    table = facts.evaluated.predictions
+    chosen = table[(table["label"] == label) & (table["prediction"] == prediction)]
     page.click(f'button[data-cell="{cell}"]')
     shown = page.evaluate("[...document.querySelectorAll('#cell img')].map((i) => i.src)")
     uris = make_uris(facts)
     assert set(shown) == {uris[path] for path in chosen["path"]}
     assert len(shown) == len(chosen) > 0
     heading = page.evaluate("document.querySelector('#cell h4').textContent")
-    assert heading == f"{label} called {prediction}: {len(chosen)}"
+    assert heading == f"{label} predicted as {prediction}: {len(chosen)}"
     assert page.evaluate("document.querySelectorAll('[data-cell][aria-pressed=true]').length") == 1
     is_quiet(page)
 
@@ -74,20 +74,20 @@ def test_pointing_at_a_point_shows_its_image(page):
     page.point_at("#marks use:nth-of-type(20)")
     page.wait_until("document.querySelector('#shown img')")
     shown = page.evaluate("document.querySelector('#shown').textContent")
-    # Another point may lie above; whichever is shown, the ring is around it.
-    place = page.evaluate(
+    # Another point may lie above; the ring is around the one that is shown.
+    point = page.evaluate(
         "(() => { const r = document.querySelector('#ring');"
         "const p = JSON.parse(document.querySelector('#points').textContent);"
         "return p.find((q) => q[0] === Number(r.getAttribute('cx'))"
         " && q[1] === Number(r.getAttribute('cy'))); })()"
     )
-    assert place[7].rsplit("/", 1)[-1] in shown
+    assert point[7].rsplit("/", 1)[-1] in shown
     source = page.evaluate("document.querySelector('#shown img').src")
-    assert source == make_uris(make_facts())[place[7]]
+    assert source == make_uris(make_facts())[point[7]]
     is_quiet(page)
 
 
-def test_the_keyboard_does_all_that_the_mouse_does(page):
+def test_everything_can_be_reached_by_keyboard(page):
     page.evaluate("document.querySelector('#map').focus({focusVisible: true})")
     page.wait_until("document.querySelector('#shown img')")
     before = page.evaluate("document.querySelector('#ring').getAttribute('cx')")
@@ -105,7 +105,7 @@ def test_the_keyboard_does_all_that_the_mouse_does(page):
     is_quiet(page)
 
 
-def test_the_first_thing_that_tab_reaches_leads_past_the_navigation(page):
+def test_the_first_tab_stop_skips_the_navigation(page):
     page.press("Tab")
     assert page.evaluate("document.activeElement.hash") == "#summary"
     assert page.evaluate("document.activeElement.getBoundingClientRect().left") >= 0
@@ -118,7 +118,7 @@ def test_the_worst_confusion_is_one_click_away(page):
     is_quiet(page)
 
 
-def test_the_map_goes_closer_and_hides_styles(page):
+def test_the_map_zooms_and_hides_styles(page):
     page.click('button[data-zoom="2"]')
     assert page.evaluate("document.querySelector('#map').viewBox.baseVal.width") == 320
     page.click('button[data-zoom="0"]')
@@ -150,14 +150,14 @@ def test_it_fits_and_follows_the_theme(browser, file, tmp_path, width, dark):
         page.close()
 
 
-def test_names_have_brought_no_script_along(page):
+def test_names_inject_no_script(page):
     assert page.evaluate("document.scripts.length") == 4
     assert page.evaluate("document.querySelectorAll('[onerror],[onmouseover]').length") == 0
     title = page.evaluate("document.querySelector('h1').textContent")
     assert title == make_facts().name
 
 
-def test_without_scripts_the_page_still_tells_its_story(browser, file):
+def test_the_page_works_without_scripts(browser, file):
     page = browser.open(file)
     try:
         page.call("Emulation.setScriptExecutionDisabled", value=True)

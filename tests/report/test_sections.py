@@ -10,32 +10,30 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_facts import STYLES, make_facts, make_further, make_judged, make_results
+from report_facts import STYLES, make_evaluated, make_facts, make_related, make_results
 from sklearn.metrics import confusion_matrix
 
-from artstyle_tf.report.run_facts import FurtherResults, confusions
-from artstyle_tf.report.scales import Scale
-from artstyle_tf.report.sections.comparison import comparison, is_of_run
+from artstyle_tf.report.axes import Scale
+from artstyle_tf.report.overview_report import disagreements, recipes, styles_by_run
+from artstyle_tf.report.page import PageImages
+from artstyle_tf.report.related_results import RelatedResults, is_of_run
+from artstyle_tf.report.run_facts import confusions
+from artstyle_tf.report.sections.comparison import comparison
 from artstyle_tf.report.sections.data import data
-from artstyle_tf.report.sections.disagreements import disagreements
 from artstyle_tf.report.sections.evaluation import evaluation
 from artstyle_tf.report.sections.next_steps import next_steps
-from artstyle_tf.report.sections.recipes import recipes
-from artstyle_tf.report.sections.styles_by_run import styles_by_run
 from artstyle_tf.report.sections.summary import summary
-from artstyle_tf.report.sections.training import training
-from artstyle_tf.report.sections.tuning import tuning
-from artstyle_tf.report.shelf import ImageShelf
+from artstyle_tf.report.sections.training import training, tuning
 
 
-def test_the_worst_confusion_is_that_of_max_images():
-    judged = make_judged(seed=3)
+def test_the_first_confusion_has_the_most_images():
+    evaluated = make_evaluated(seed=3)
     pairs = Counter(
         (row.label, row.prediction)
-        for row in judged.predictions.itertuples()
+        for row in evaluated.predictions.itertuples()
         if row.label != row.prediction
     )
-    found = confusions(judged)
+    found = confusions(evaluated)
     assert {(pair.label, pair.prediction): pair.num_images for pair in found} == dict(pairs)
     assert found[0].num_images == max(pairs.values())
     assert found[0].share == pytest.approx(found[0].num_images / 10)
@@ -43,9 +41,9 @@ def test_the_worst_confusion_is_that_of_max_images():
 
 def test_the_matrix_counts_as_scikit_learn_does():
     facts = make_facts()
-    said = facts.judged.predictions
-    expected = confusion_matrix(said["label"], said["prediction"], labels=list(STYLES))
-    rows = evaluation(facts, FurtherResults())["matrix"]
+    table = facts.evaluated.predictions
+    expected = confusion_matrix(table["label"], table["prediction"], labels=list(STYLES))
+    rows = evaluation(facts, RelatedResults())["matrix"]
     found = np.array([[cell["count"] for cell in row["cells"]] for row in rows])
     np.testing.assert_array_equal(found, expected)
     shades = np.array([[cell["shade"] for cell in row["cells"]] for row in rows])
@@ -57,30 +55,30 @@ def test_the_matrix_counts_as_scikit_learn_does():
     ("interval", "outcome"), [([0.1, 0.3], "better"), ([-0.3, -0.1], "worse"), ([-1, 1], "same")]
 )
 def test_the_verdict_follows_the_interval(interval, outcome):
-    judged = make_judged()
-    results = make_results(judged)
+    evaluated = make_evaluated()
+    results = make_results(evaluated)
     baseline = {**results["baseline"]["test"]}
     baseline["trained_against_baseline"] = {"difference": 0.0, "interval": interval}
-    baseline.pop("outcome", None)  # of a run of before the exact test had a say
+    baseline.pop("outcome", None)  # of a run of an earlier version without the exact test
     facts = make_facts(results={**results, "baseline": {"test": baseline}})
     assert summary(facts, [])["verdict"]["outcome"] == outcome
-    texts = " ".join(step.text for step in next_steps(facts, FurtherResults()))
+    texts = " ".join(step.text for step in next_steps(facts, RelatedResults()))
     assert ("logistic regression" in texts) == (outcome != "better")
 
 
-def steps_of(further=None, judged=None, **results):
-    facts = make_facts(results=make_results(judged or make_judged(), **results))
-    return next_steps(facts, further or make_further())
+def steps_of(related=None, evaluated=None, **results):
+    facts = make_facts(results=make_results(evaluated or make_evaluated(), **results))
+    return next_steps(facts, related or make_related())
 
 
-def test_what_spoils_a_score_is_to_be_fixed_first():
+def test_leaks_and_unreadable_images_come_first():
     leaks = {"duplicates_across_splits": 2, "duplicates_across_styles": 1, "group_across_splits": 4}
-    found = steps_of(FurtherResults(), leaks=leaks, unreadable=[{"path": "a", "reason": "b"}])
+    found = steps_of(RelatedResults(), leaks=leaks, unreadable=[{"path": "a", "reason": "b"}])
     urgent = [step for step in found if step.urgency == "fix"]
     assert found[: len(urgent)] == urgent
     texts = " ".join(step.text for step in urgent)
-    assert "2 sets of images look the same but lie in several splits" in texts
-    assert "One set of images look" in texts
+    assert "2 sets of duplicate images in several splits" in texts
+    assert "1 set of duplicate images in several style folders" in texts
     assert "4 groups (artists)" in texts
     assert "1 image could not be read" in texts
     assert [step.command for step in urgent if "groups" in step.text] == [
@@ -88,41 +86,41 @@ def test_what_spoils_a_score_is_to_be_fixed_first():
     ]
 
 
-def test_a_measured_gap_takes_the_place_of_the_advice_to_measure_it():
+def test_a_measured_gap_replaces_the_advice_to_measure_it():
     leaks = {"group_across_splits": 4}
     texts = " ".join(step.text for step in steps_of(leaks=leaks))
-    assert "expect 0.600 instead of 0.800" in texts
-    assert "Measure what it is" not in texts
+    assert "expect macro-F1 0.600 instead of 0.800" in texts
+    assert "Measure this" not in texts
 
 
-def test_what_is_there_already_is_not_advised():
-    commands = [step.command or "" for step in steps_of(FurtherResults())]
+def test_existing_results_are_not_recommended():
+    commands = [step.command or "" for step in steps_of(RelatedResults())]
     assert [c for c in commands if "export_model" in c]
     assert [c for c in commands if "analyze_features" in c]
-    commands = [step.command or "" for step in steps_of(make_further())]
+    commands = [step.command or "" for step in steps_of(make_related())]
     assert not [c for c in commands if "export_model" in c or "analyze_features" in c]
-    assert "3 suspected label errors" in " ".join(step.text for step in steps_of(make_further()))
+    assert "3 suspected label errors" in " ".join(step.text for step in steps_of(make_related()))
 
 
-def test_confidences_are_called_bad_when_few_images_cannot_explain_it():
-    def said(low):
+def test_miscalibration_is_reported_if_the_interval_excludes_chance():
+    def is_reported(low):
         scores = {"macro_f1": 0.8, "accuracy": 0.8, "expected_calibration_error": 0.15}
         ends = {"test": {"expected_calibration_error": [low, 0.2]}}
-        return "off by 15 points" in " ".join(
+        return "by 15 points" in " ".join(
             step.text for step in steps_of(test=scores, intervals=ends)
         )
 
-    assert said(0.1)
-    assert not said(0.04)
+    assert is_reported(0.1)
+    assert not is_reported(0.04)
 
 
-def test_knowing_the_training_images_by_heart_is_told():
+def test_overfitting_is_reported():
     history = make_facts().history.assign(macro_f1=[np.nan, 0.9, 1.0, 1.0])
     facts = make_facts(history=history)
-    texts = " ".join(step.text for step in next_steps(facts, FurtherResults()))
+    texts = " ".join(step.text for step in next_steps(facts, RelatedResults()))
     assert "training macro-F1 1.000 is 38 points above validation" in texts
-    assert "by heart" not in " ".join(
-        step.text for step in next_steps(make_facts(), FurtherResults())
+    assert "overfits" not in " ".join(
+        step.text for step in next_steps(make_facts(), RelatedResults())
     )
 
 
@@ -137,11 +135,11 @@ def test_a_scale_is_linear_and_its_ticks_are_on_it(low, width, share, ends):
     start, end = ends
     expected = start + share * (end - start)
     assert scale(low + share * width) == pytest.approx(expected, abs=0.06)
-    places = [place for place, _ in scale.ticks()]
-    assert all(min(ends) <= place <= max(ends) for place in places)
+    positions = [position for position, _ in scale.ticks()]
+    assert all(min(ends) <= position <= max(ends) for position in positions)
 
 
-def test_the_curves_name_their_phases_and_mark_what_is_kept():
+def test_the_curves_name_their_phases_and_mark_the_best_epoch():
     content = training(make_facts())
     f1, loss = content["charts"]
     assert [band["name"] for band in f1["bands"]] == ["linear probe", "head", "top 2 blocks"]
@@ -154,7 +152,7 @@ def test_the_curves_name_their_phases_and_mark_what_is_kept():
 
 def test_data_counts_by_style_and_split():
     facts = make_facts()
-    content = data(facts, make_further(), ImageShelf({}))
+    content = data(facts, make_related(), PageImages({}))
     assert content["totals"] == [24, 40]
     assert content["total"] == 64
     assert [row["counts"] for row in content["rows"]] == [[6, 10]] * 4
@@ -162,9 +160,9 @@ def test_data_counts_by_style_and_split():
     assert [finding["text"] for finding in content["findings"]] == ["1 is tiny."]
 
 
-def test_what_run_and_inspection_both_found_is_told_once():
+def test_findings_of_run_and_inspection_are_listed_once():
     facts = make_facts(leaks={"tiny": "1 is tiny."})
-    assert data(facts, make_further(), ImageShelf({}))["findings"] == []
+    assert data(facts, make_related(), PageImages({}))["findings"] == []
 
 
 @pytest.mark.parametrize(
@@ -182,7 +180,7 @@ def test_a_comparison_knows_the_models_of_a_run(model, run, is_own):
 
 
 def test_a_comparison_marks_its_run_and_puts_the_best_first():
-    found = make_further().comparisons[0]
+    found = make_related().comparisons[0]
     found["models"][0]["test"] = {"macro_f1": 0.9, "accuracy": 0.9}
     found["models"][1] = {**found["models"][1], "test": {"macro_f1": 0.95, "accuracy": 0.9}}
     (table,) = comparison([found], make_facts().name)["tables"]
@@ -191,45 +189,45 @@ def test_a_comparison_marks_its_run_and_puts_the_best_first():
 
 
 def test_the_line_of_a_study_is_the_best_so_far():
-    (study,) = tuning(make_further().tuning)["studies"]
-    places = [place for _, place in study["chart"]["points"]]
-    assert places[1] < places[2] < places[0]  # higher on the page is better
+    (study,) = tuning(make_related().tuning)["studies"]
+    positions = [position for _, position in study["chart"]["points"]]
+    assert positions[1] < positions[2] < positions[0]  # higher on the page is better
     drawn = [float(y) for y in re.findall(r"V([\d.]+)", study["chart"]["path"])]
-    assert drawn == [places[1], places[1]]
+    assert drawn == [positions[1], positions[1]]
     assert study["sentence"] == "Better than the default."
     assert tuning([]) is None
 
 
 def test_runs_disagree_where_some_are_right():
     one = make_facts(name="one")
-    two = make_facts(name="two", judged=make_judged(seed=5))
+    two = make_facts(name="two", evaluated=make_evaluated(seed=5))
     found = disagreements([one, two])
-    labels = one.judged.predictions["label"]
+    labels = one.evaluated.predictions["label"]
     right = pd.DataFrame(
         {
-            "one": one.judged.predictions["prediction"] == labels,
-            "two": two.judged.predictions["prediction"] == labels,
+            "one": one.evaluated.predictions["prediction"] == labels,
+            "two": two.evaluated.predictions["prediction"] == labels,
         }
     ).sum(axis=1)
     assert found["num_all_right"] == (right == 2).sum()
     assert found["num_split"] == (right == 1).sum()
     assert found["num_all_wrong"] == (right == 0).sum()
     for entry in found["split"]:
-        assert sorted(is_right for _, _, is_right in entry["said"]) == [False, True]
-    others = two.judged.predictions.assign(path="elsewhere")
-    judged = dataclasses.replace(two.judged, predictions=others)
-    assert disagreements([one, make_facts(name="two", judged=judged)]) is None
+        assert sorted(is_right for _, _, is_right in entry["predictions"]) == [False, True]
+    others = two.evaluated.predictions.assign(path="elsewhere")
+    evaluated = dataclasses.replace(two.evaluated, predictions=others)
+    assert disagreements([one, make_facts(name="two", evaluated=evaluated)]) is None
 
 
 def test_the_best_of_each_style_is_marked():
-    one, two = make_facts(name="one"), make_facts(name="two", judged=make_judged(seed=5))
+    one, two = make_facts(name="one"), make_facts(name="two", evaluated=make_evaluated(seed=5))
     for row in styles_by_run([one, two])["rows"]:
         (first, first_is_best), (second, second_is_best) = row["cells"]
         assert first_is_best == (first >= second)
         assert second_is_best == (second >= first)
 
 
-def test_recipes_tell_what_differs_and_not_where_things_lie():
+def test_recipes_list_differences_but_no_paths():
     one = make_facts()
     config = {
         **one.config,

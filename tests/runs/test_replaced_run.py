@@ -11,7 +11,7 @@ def plan(outputs, *, kind="direct", overwrite=True, resume=False):
 
 
 def make(outputs, content, *, kind="direct", overwrite=True):
-    """A finished run whose model, and whose figure, say `content`."""
+    """Return a finished run whose model and figure contain `content`."""
     run = plan(outputs, kind=kind, overwrite=overwrite)
     create_run_directory(run, overwrite=overwrite)
     with run.running():
@@ -48,13 +48,13 @@ def finished(tmp_path):
     return make(tmp_path / "outputs", "old", overwrite=False)
 
 
-def test_a_finished_run_replaces_the_earlier_one_without_a_trace(finished, tmp_path):
+def test_a_finished_run_replaces_the_earlier_one_completely(finished, tmp_path):
     before = names_below(tmp_path)
     assert content_of(make(tmp_path / "outputs", "new")) == "new"
     assert names_below(tmp_path) == before
 
 
-def test_a_run_that_fails_at_its_start_brings_the_earlier_one_back(finished, tmp_path):
+def test_a_run_that_fails_at_its_start_restores_the_earlier_one(finished, tmp_path):
     before = names_below(tmp_path)
     again = plan(tmp_path / "outputs")
     create_run_directory(again, overwrite=True)
@@ -74,19 +74,19 @@ def test_a_run_that_can_be_continued_keeps_the_earlier_one_until_it_is_finished(
     create_run_directory(again, overwrite=True)
     with pytest.raises(end):
         end_with(end(), again, again.resume_file)
-    aside = again.path.with_name(".thesis.replaced")
-    assert (aside / "model.keras").read_text() == "old"
+    earlier = again.path.with_name(".thesis.replaced")
+    assert (earlier / "model.keras").read_text() == "old"
 
-    # Replacing the half run keeps the finished one, too.
-    half = plan(outputs)
-    create_run_directory(half, overwrite=True)
-    half.write_config("seed: 3")
-    assert (aside / "model.keras").read_text() == "old"
+    # Replacing the interrupted run keeps the finished one, too.
+    interrupted = plan(outputs)
+    create_run_directory(interrupted, overwrite=True)
+    interrupted.write_config("seed: 3")
+    assert (earlier / "model.keras").read_text() == "old"
 
     resumed = plan(outputs, resume=True, overwrite=False)
     with resumed.running():
         resumed.model_file.write_text("new")
-    assert not aside.exists()
+    assert not earlier.exists()
     assert not (outputs / "figs" / ".thesis.replaced").exists()
 
 

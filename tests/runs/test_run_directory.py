@@ -30,7 +30,7 @@ def state_of(run):
     return json.loads(run.state_file.read_text())["state"]
 
 
-def test_what_a_killed_program_left_is_removed_from_the_run_and_its_figures(tmp_path):
+def test_leftovers_of_a_killed_program_are_removed_from_the_run_and_its_figures(tmp_path):
     run = create(tmp_path)
     left = [run.path / ".metrics.99.partial.json", run.figures / "test" / ".curves.99.partial.png"]
     for file in left:
@@ -49,7 +49,7 @@ def test_planning_writes_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_earlier_run_is_not_overwritten_without_being_asked(tmp_path):
+def test_an_earlier_run_is_not_overwritten_without_the_option(tmp_path):
     run = create(tmp_path)
     with run.running():
         (run.path / "model.keras").write_text("precious")
@@ -61,7 +61,7 @@ def test_an_earlier_run_is_not_overwritten_without_being_asked(tmp_path):
     assert list(again.path.iterdir()) == []
 
 
-def test_two_that_start_at_once_do_not_mix(tmp_path):
+def test_two_runs_that_start_at_once_do_not_mix(tmp_path):
     first, second = plan(tmp_path), plan(tmp_path)
     create_run_directory(first, overwrite=False)
     with pytest.raises(ArtstyleError, match="Cannot write"):
@@ -75,7 +75,7 @@ def test_two_nameless_runs_of_one_second_both_get_a_name(tmp_path, monkeypatch):
             return cls(2030, 1, 2, 12)
 
     monkeypatch.setattr(run_creation, "datetime", Noon)
-    planned = [plan(tmp_path, None) for _ in range(3)]  # as by programs that prepare at once
+    planned = [plan(tmp_path, None) for _ in range(3)]  # as in programs that start at once
     runs = [create_run_directory(run, overwrite=False) for run in planned]
     names = [f"direct-20300102-120000{end}" for end in ("", "-2", "-3")]
     assert [run.path.name for run in runs] == [run.figures.name for run in runs] == names
@@ -83,7 +83,7 @@ def test_two_nameless_runs_of_one_second_both_get_a_name(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("replaced", [False, True])
-def test_a_run_whose_folder_is_removed_does_not_end_well(tmp_path, replaced):
+def test_a_run_whose_folder_is_removed_fails(tmp_path, replaced):
     run = create(tmp_path)
 
     def work():
@@ -99,7 +99,7 @@ def test_a_run_whose_folder_is_removed_does_not_end_well(tmp_path, replaced):
     assert not run.state_file.exists()
 
 
-def test_a_model_that_is_not_finite_is_neither_saved_nor_read(tmp_path):
+def test_a_model_that_is_not_finite_is_neither_saved_nor_loaded(tmp_path):
     run = create(tmp_path)
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     run.save_model(model)
@@ -110,7 +110,7 @@ def test_a_model_that_is_not_finite_is_neither_saved_nor_read(tmp_path):
     with pytest.raises(NotFiniteError, match="was not written"):
         save_head(model.layers[0], run.first_head_file)
     model.save(run.model_file)  # by an older version
-    with pytest.raises(NotFiniteError, match="holds weights that are not finite"):
+    with pytest.raises(NotFiniteError, match="contains weights that are not finite"):
         run.load_model()
 
 
@@ -134,7 +134,7 @@ def test_resume_needs_an_interrupted_run_with_a_name(tmp_path):
     ("error", "state"),
     [(None, "finished"), (KeyboardInterrupt, "interrupted"), (ValueError, "failed")],
 )
-def test_the_state_says_how_the_run_ended(tmp_path, error, state):
+def test_the_state_is_how_the_run_ended(tmp_path, error, state):
     run = create(tmp_path)
     run.resume_file.touch()
     try:
@@ -148,13 +148,13 @@ def test_the_state_says_how_the_run_ended(tmp_path, error, state):
     assert run.resume_file.exists() is (error is not None)
 
 
-def test_an_unwritable_place_is_the_users_to_mend(tmp_path):
+def test_an_unwritable_folder_is_reported(tmp_path):
     (tmp_path / "outputs").write_text("a file")
     with pytest.raises(ArtstyleError, match="Cannot write"):
         create_run_directory(plan(tmp_path / "outputs"), overwrite=False)
 
 
-def test_open_names_the_runs_there_are(tmp_path):
+def test_open_lists_the_existing_runs(tmp_path):
     run = create(tmp_path, "good")
     run.write_config("seed: 1\n")
     assert open_run(run.path).figures == run.figures
@@ -162,7 +162,7 @@ def test_open_names_the_runs_there_are(tmp_path):
         open_run(tmp_path / "models" / "god")
 
 
-def test_a_model_comes_back_and_a_damaged_one_is_named(tmp_path):
+def test_a_model_is_read_again_and_a_damaged_one_is_reported(tmp_path):
     run = create(tmp_path)
     with pytest.raises(ArtstyleError, match="no trained model"):
         run.load_model()

@@ -1,4 +1,4 @@
-"""Where a model is served, written as a URL."""
+"""Parse the URL of a served model."""
 
 from __future__ import annotations
 
@@ -20,9 +20,7 @@ _PATH = re.compile(
 )
 _HOST = re.compile(r"[A-Za-z0-9._~-]+|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9._~-]+)?")
 _CREDENTIALS = re.compile(r"//[^/?#]*@")
-_EXAMPLES = (
-    "http://HOST:8501 or https://HOST, with /v1/models/NAME behind it if another model is meant"
-)
+_EXAMPLES = "http://HOST:8501 or https://HOST, followed by /v1/models/NAME for another model"
 
 
 @dataclass(frozen=True)
@@ -33,8 +31,8 @@ class ServerAddress:
         scheme: "http" or "https".
         host: name or address.
         port: number.
-        model_name: as the server knows it.
-        prefix: path before /v1, if a proxy puts the server below one; else "".
+        model_name: on the server.
+        prefix: path before /v1, if a proxy adds one; else "".
         version: number of the version; None for the newest.
         version_label: its label, instead of a number; None for none.
     """
@@ -49,7 +47,7 @@ class ServerAddress:
 
     @property
     def target(self) -> str:
-        """Host and port."""
+        """Host and port, as in a URL."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
@@ -68,15 +66,15 @@ class ServerAddress:
 
 
 def parse_address(url: str, *, model_name: str | None = None) -> ServerAddress:
-    """Reads a URL.
+    """Parse a URL.
 
     Args:
-        url: http://HOST:PORT or https://HOST:PORT; a path /v1/models/NAME, with /versions/N or
-            /labels/LABEL behind it, says which model is meant.
-        model_name: which model if the URL does not say it.
+        url: http://HOST:PORT or https://HOST:PORT, optionally with the path /v1/models/NAME and
+            /versions/N or /labels/LABEL.
+        model_name: used if the URL names no model.
 
     Raises:
-        ArtstyleError: if it is no such URL, or if nobody says which model is meant.
+        ArtstyleError: if the URL is not valid, or no model is named.
     """
     try:
         parts = urlsplit(url)
@@ -93,7 +91,7 @@ def parse_address(url: str, *, model_name: str | None = None) -> ServerAddress:
     name = unquote(path["name"]) if path["name"] else model_name
     if not name:
         raise ArtstyleError(
-            f"Which model of {url} is meant is not said",
+            f"The URL {url} names no model",
             expected="the name that the server was started with",
             fix="append /v1/models/NAME to the address",
         )
@@ -110,11 +108,7 @@ def parse_address(url: str, *, model_name: str | None = None) -> ServerAddress:
 
 
 def _ascii_host(host: str) -> str:
-    """A host as it stands in requests: names of other letters in the form of IDNA.
-
-    Raises:
-        ValueError: if it is no name.
-    """
+    """Return the host as in requests, with IDNA for other letters; ValueError if not valid."""
     ascii_host = host if host.isascii() else host.encode("idna").decode("ascii")
     if not _HOST.fullmatch(ascii_host):
         raise ValueError(host)
@@ -122,12 +116,12 @@ def _ascii_host(host: str) -> str:
 
 
 def _refuse(url: str) -> NoReturn:
-    raise ArtstyleError("This is no address of a server", received=_shown(url), expected=_EXAMPLES)
+    raise ArtstyleError("This is not a valid server URL", received=_shown(url), expected=_EXAMPLES)
 
 
 def _refuse_grpc(url: str) -> NoReturn:
     raise ArtstyleError(
-        "Servers are asked over REST, not over gRPC",
+        "Servers are contacted over REST, not over gRPC",
         received=_shown(url),
         expected=_EXAMPLES,
         fix="use the server's REST port; for gRPC take grpc_client.py in the export's folder "

@@ -1,22 +1,21 @@
-"""Images as points: what the network finds alike lies together.
+"""The embedding map: images as points; similar images lie close together.
 
-Drawn as SVG and moved by the page's own few lines instead of embedding a plotting library, whose
-script alone takes a megabyte: points can be printed, follow dark mode, and be walked through by
-keyboard.
+Drawn as SVG with a short script instead of embedding a plotting library, whose script alone takes a
+megabyte: points can be printed, follow dark mode, and are reachable by keyboard.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from artstyle_tf.plots.projection_map import CATEGORY_COLORS, CATEGORY_MARKERS
-from artstyle_tf.report.run_facts import Atlas
-from artstyle_tf.report.scales import Scale
-from artstyle_tf.report.shelf import ImageShelf
+from artstyle_tf.report.axes import Scale
+from artstyle_tf.report.page import PageImages
 
 _SIDE_PX, _MARGIN_PX = 640, 14
 
@@ -31,28 +30,53 @@ _SHAPES = {
 }
 
 
+@dataclass(frozen=True)
+class Atlas:
+    """Images as points.
+
+    Attributes:
+        points: path, label, split, prediction, confidence (the last two may be missing), x, y.
+        note: where the points come from, as a sentence.
+    """
+
+    points: pd.DataFrame
+    note: str
+
+
 def atlas(
-    found: Atlas | None, class_names: Sequence[str], shelf: ImageShelf
+    found: Atlas | None, class_names: Sequence[str], images: PageImages
 ) -> dict[str, Any] | None:
-    """Places, looks and facts of the points; None if there are none."""
+    """Return positions, colors, shapes and tooltips of the points; None if there are none."""
     if found is None or found.points.empty:
         return None
     points = found.points
     x, y = (_scale(points[axis], is_up=axis == "y") for axis in "xy")
     names = list(class_names)
-    numbers = [names.index(label) for label in points["label"]]
-    says = points.get("prediction", pd.Series([None] * len(points), index=points.index))
-    sure = points.get("confidence", pd.Series([np.nan] * len(points), index=points.index))
-    rows = zip(points["x"], points["y"], numbers, says, points["label"], strict=True)
-    marks = [
-        {
-            "x": x(float(across)),
-            "y": y(float(up)),
-            "style": number,
-            "is_wrong": isinstance(said, str) and said != label,
-        }
-        for across, up, number, said, label in rows
-    ]
+    nothing = pd.Series([None] * len(points), index=points.index)
+    predictions = points.get("prediction", nothing)
+    confidences = points.get("confidence", nothing).astype(float)
+    columns = (points[name] for name in ("x", "y", "label", "split", "path"))
+    marks, tooltips = [], []
+    for across, up, label, split, path, prediction, confidence in zip(
+        *columns, predictions, confidences, strict=True
+    ):
+        has_prediction = isinstance(prediction, str)
+        position = x(float(across)), y(float(up)), names.index(label)
+        is_wrong = has_prediction and prediction != label
+        marks.append(
+            {"x": position[0], "y": position[1], "style": position[2], "is_wrong": is_wrong}
+        )
+        # For the page's script: position, style, prediction, confidence, split, image, path.
+        tooltips.append(
+            [
+                *position,
+                prediction if has_prediction else None,
+                None if np.isnan(confidence) else round(float(confidence), 3),
+                split,
+                images.number(path),
+                path,
+            ]
+        )
     counts = points["label"].value_counts()
     return {
         "side": _SIDE_PX,
@@ -60,32 +84,16 @@ def atlas(
         "num_wrong": sum(mark["is_wrong"] for mark in marks),
         "marks": marks,
         "styles": [
-            {"name": name, "count": int(counts.get(name, 0)), **look(number)}
+            {
+                "name": name,
+                "count": int(counts.get(name, 0)),
+                "color": number % len(CATEGORY_COLORS),  # of the page's palette
+                "shape": _SHAPES[CATEGORY_MARKERS[number % len(CATEGORY_MARKERS)]],
+            }
             for number, name in enumerate(names)
         ],
-        # What the page's script shows: place, style, what is said, how sure, split, image, path.
-        "facts": [
-            [
-                mark["x"],
-                mark["y"],
-                mark["style"],
-                said if isinstance(said, str) else None,
-                None if np.isnan(confidence) else round(float(confidence), 3),
-                split,
-                shelf.number(path),
-                path,
-            ]
-            for mark, said, confidence, split, path in zip(
-                marks, says, sure, points["split"], points["path"], strict=True
-            )
-        ],
+        "facts": tooltips,
     }
-
-
-def look(number: int) -> dict[str, Any]:
-    """Color, as a number of the page's palette, and shape of a style."""
-    marker = CATEGORY_MARKERS[number % len(CATEGORY_MARKERS)]
-    return {"color": number % len(CATEGORY_COLORS), "shape": _SHAPES[marker]}
 
 
 def _scale(values: pd.Series, *, is_up: bool) -> Scale:

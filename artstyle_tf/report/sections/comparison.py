@@ -1,58 +1,53 @@
-"""Comparisons of a run with others, as `compare` has written them."""
+"""Comparisons with other runs, as `compare` has written them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from artstyle_tf.report.run_facts import PART_OF_SPLIT
-from artstyle_tf.report.scales import Scale
+from artstyle_tf.report.axes import Scale
+from artstyle_tf.report.page import sentence
+from artstyle_tf.report.related_results import is_of_run
+from artstyle_tf.runs.run_directory import NAME_IN_RESULT
 
 _PX = 180
 
 
-def comparison(found: Sequence[Mapping[str, Any]], run_name: str) -> dict[str, Any] | None:
-    """The tables of comparisons; None if the run takes part in none.
+def comparison(
+    found: Sequence[Mapping[str, Any]], run_name: str | None = None
+) -> dict[str, Any] | None:
+    """Return the tables of comparisons, best model first; None if there are none.
 
     Args:
         found: comparison.json of each, with its `name`.
-        run_name: whose report it is.
+        run_name: the run whose rows are highlighted.
     """
     tables = [
-        table
+        _compared_models(one, part, run_name)
         for one in found
-        for part in reversed(PART_OF_SPLIT.values())
-        if part in one["verdicts"] and (table := compared_models(one, part, run_name))
+        for part in reversed(NAME_IN_RESULT.values())
+        if part in one["verdicts"]
     ]
     return {"tables": tables} if tables else None
 
 
-def compared_models(
-    found: Mapping[str, Any], part: str, run_name: str | None = None
-) -> dict[str, Any]:
-    """One part of a comparison: models, the best first, and what is said of each pair.
-
-    Args:
-        found: what comparison.json holds.
-        part: "validation" or "test".
-        run_name: whose rows are marked.
-    """
+def _compared_models(found: Mapping[str, Any], part: str, run_name: str | None) -> dict[str, Any]:
     models = sorted(found["models"], key=lambda model: -model[part]["macro_f1"])
     low = min(model["intervals"][part]["macro_f1"][0] for model in models)
     scale = Scale(max(0.0, int(10 * low - 0.5) / 10), 1.0, 4, _PX - 4)
     rows = []
     for model in models:
-        score, ends = model[part]["macro_f1"], model["intervals"][part]["macro_f1"]
+        score, interval = model[part]["macro_f1"], model["intervals"][part]["macro_f1"]
         rows.append(
             {
                 "name": model["name"],
                 "is_own": run_name is not None and is_of_run(model["name"], run_name),
                 "is_run": run_name is not None and model["name"].endswith(f"({run_name})"),
                 "macro_f1": score,
-                "interval": ends,
+                "interval": interval,
                 "accuracy": model[part]["accuracy"],
                 "x": scale(score),
-                "ends": (scale(ends[0]), scale(ends[1])),
+                "ends": scale.ends(interval),
                 "training_seconds": model.get("training_seconds"),
                 "milliseconds": model.get("milliseconds_per_image"),
                 "size_mb": model["size_bytes"] / 1e6 if model.get("size_bytes") else None,
@@ -64,15 +59,5 @@ def compared_models(
         "num_images": found["num_images"][part],
         "rows": rows,
         "bar_px": _PX,
-        "verdicts": [_sentence(entry["verdict"]) for entry in found["verdicts"][part]],
+        "verdicts": [sentence(entry["verdict"]) for entry in found["verdicts"][part]],
     }
-
-
-def is_of_run(model_name: str, run_name: str) -> bool:
-    """Whether a model of a comparison is this run, or a classifier of its features."""
-    inside = model_name[model_name.find("(") + 1 : model_name.rfind(")")]
-    return inside == run_name or inside.startswith(f"{run_name}, ")
-
-
-def _sentence(said: str) -> str:
-    return f"{said[0].upper()}{said[1:]}."

@@ -1,4 +1,4 @@
-"""The images a run was made of: how many, what they look like, what is wrong with them."""
+"""The images of a run: counts, samples, and problems."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from artstyle_tf.report.run_facts import FurtherResults, RunFacts
-from artstyle_tf.report.scales import Scale
-from artstyle_tf.report.shelf import ImageShelf
+from artstyle_tf.report.axes import Scale
+from artstyle_tf.report.page import PageImages
+from artstyle_tf.report.related_results import RelatedResults
+from artstyle_tf.report.run_facts import RunFacts
 
 SAMPLES_PER_STYLE = 6
 
@@ -19,15 +20,15 @@ _MOST_UNREADABLE = 20
 _SEVERITIES_SHOWN = ("error", "warning")
 
 
-def data(facts: RunFacts, further: FurtherResults, shelf: ImageShelf) -> dict[str, Any]:
-    """Counts by style and split, samples, leaks, unreadable files, findings of an inspection."""
+def data(facts: RunFacts, related: RelatedResults, images: PageImages) -> dict[str, Any]:
+    """Return counts by style and split, samples, leaks, unreadable files, inspection findings."""
     counts = pd.crosstab(facts.images["label"], facts.images["split"])
     splits = [split for split in _SPLITS if split in counts]
     counts = counts.reindex(index=list(facts.class_names), columns=splits, fill_value=0)
     scale = Scale(0, max(1, int(counts.sum(axis=1).max())), 0, _BAR_PX)
     groups = facts.images["group"]
     unreadable = list(facts.results.get("unreadable", ()))
-    inspection = further.inspection or {}
+    inspection = related.inspection or {}
     return {
         "splits": splits,
         "bar_px": _BAR_PX,
@@ -39,7 +40,7 @@ def data(facts: RunFacts, further: FurtherResults, shelf: ImageShelf) -> dict[st
         "samples": [
             (name, paths)
             for name in facts.class_names
-            if (paths := sample_paths(facts, name, among=shelf))
+            if (paths := sample_paths(facts, name, among=images))
         ],
         "leaks": list(facts.leaks.values()),
         "unreadable": unreadable[:_MOST_UNREADABLE],
@@ -47,7 +48,7 @@ def data(facts: RunFacts, further: FurtherResults, shelf: ImageShelf) -> dict[st
         "findings": [
             finding
             for finding in inspection.get("findings", ())
-            # The run has told its leaks itself.
+            # Leaks of the run are listed already.
             if finding["severity"] in _SEVERITIES_SHOWN and finding["code"] not in facts.leaks
         ],
     }
@@ -67,7 +68,7 @@ def _row(name: str, counts: pd.Series, scale: Scale) -> dict[str, Any]:
 
 
 def sample_paths(facts: RunFacts, name: str, *, among: Any = None) -> list[str]:
-    """Some images of a style, spread over its list; training images where there are any.
+    """Choose images of a style, spread over its list; training images where there are any.
 
     Args:
         facts: of the run.
@@ -76,8 +77,10 @@ def sample_paths(facts: RunFacts, name: str, *, among: Any = None) -> list[str]:
     """
     own = facts.images[facts.images["label"] == name]
     paths = own.sort_values("split", key=lambda split: split != "train", kind="stable")["source"]
-    kept = [path for path in paths if among is None or path in among]
-    learned = int((own["split"] == "train").sum())
-    kept = kept[: max(SAMPLES_PER_STYLE, min(learned, len(kept)))]
-    places = np.linspace(0, len(kept) - 1, min(SAMPLES_PER_STYLE, len(kept)))
-    return [kept[round(place)] for place in places]
+    available = [path for path in paths if among is None or path in among]
+    num_train = int((own["split"] == "train").sum())
+    available = available[: max(SAMPLES_PER_STYLE, min(num_train, len(available)))]
+    num_chosen = min(SAMPLES_PER_STYLE, len(available))
+    return [
+        available[round(position)] for position in np.linspace(0, len(available) - 1, num_chosen)
+    ]

@@ -1,4 +1,4 @@
-"""How right a run is: scores, who is taken for whom, each style, and whether to believe it."""
+"""Evaluation of a run: confusion matrix, per-class metrics, calibration, all scores."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from artstyle_tf.report.run_facts import (
-    PART_OF_SPLIT,
-    FurtherResults,
-    RunFacts,
-    confusion_counts,
-    confusions,
-)
-from artstyle_tf.report.scales import Scale, path_of
+from artstyle_tf.report.axes import Axes, Scale, path_of
+from artstyle_tf.report.related_results import RelatedResults
+from artstyle_tf.report.run_facts import RunFacts, confusion_counts, confusions
+from artstyle_tf.runs.run_directory import NAME_IN_RESULT
 
 SCORES_IN_WORDS = {
     "macro_f1": "macro-F1",
@@ -34,48 +30,46 @@ LOWER_IS_BETTER = ("expected_calibration_error", "brier_score", "log_loss")
 
 _LEVELS = 8  # shades of the confusion matrix
 _BAR_PX = 200
-_BOX = (420, 300)
-_LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 58, 408, 12, 258
 _MOST_POINTS = 300
 
 
-def evaluation(facts: RunFacts, further: FurtherResults) -> dict[str, Any]:
-    """Scores of all parts; matrix, classes and confidences of the part that judges."""
-    judged = facts.judged
+def evaluation(facts: RunFacts, related: RelatedResults) -> dict[str, Any]:
+    """Return scores of all parts; matrix, classes and curves of the evaluated part."""
+    evaluated = facts.evaluated
+    parts = [part for part in NAME_IN_RESULT.values() if part in facts.results]
     return {
-        "part": judged.part,
-        "parts": [part for part in PART_OF_SPLIT.values() if part in facts.results],
-        "scores": _score_rows(facts),
+        "part": evaluated.part,
+        "parts": parts,
+        "scores": _score_rows(facts, parts),
         "matrix": _matrix(facts),
-        "pairs": confusions(judged)[:5],
-        "classes": _class_rows(judged.per_class),
+        "pairs": confusions(evaluated)[:5],
+        "classes": _class_rows(evaluated.per_class),
         "bar_px": _BAR_PX,
-        "has_intervals": "f1_low" in judged.per_class,
-        "reliability": _reliability(judged.reliability, facts.scores),
-        "risk": _risk_coverage(judged.risk_coverage, facts.results.get("calibration")),
-        "folds": _folds(further),
+        "has_intervals": "f1_low" in evaluated.per_class,
+        "reliability": _reliability(evaluated.reliability, facts.scores),
+        "risk": _risk_coverage(evaluated.risk_coverage, facts.results.get("calibration")),
+        "folds": _folds(related),
     }
 
 
-def _score_rows(facts: RunFacts) -> list[dict[str, Any]]:
-    """A row a score: its name, then value and interval in each part, then the baseline's."""
-    results = facts.results
-    parts = [part for part in PART_OF_SPLIT.values() if part in results]
-    rows = []
-    for metric, words in SCORES_IN_WORDS.items():
-        if metric not in results[parts[0]]:
-            continue
-        intervals = results.get("intervals", {})
-        cells = [(results[part][metric], intervals.get(part, {}).get(metric)) for part in parts]
-        baseline = (facts.baseline or {}).get(metric)
-        lower = metric in LOWER_IS_BETTER
-        rows.append({"name": words, "cells": cells, "baseline": baseline, "lower_is_better": lower})
-    return rows
+def _score_rows(facts: RunFacts, parts: list[str]) -> list[dict[str, Any]]:
+    """Return for each score its name, value and interval in each part, and the baseline's value."""
+    results, intervals = facts.results, facts.results.get("intervals", {})
+    return [
+        {
+            "name": words,
+            "cells": [(results[part][name], intervals.get(part, {}).get(name)) for part in parts],
+            "baseline": (facts.baseline or {}).get(name),
+            "lower_is_better": name in LOWER_IS_BETTER,
+        }
+        for name, words in SCORES_IN_WORDS.items()
+        if name in results[parts[0]]
+    ]
 
 
 def _matrix(facts: RunFacts) -> list[dict[str, Any]]:
-    """Rows of the confusion matrix; shade 0 is nobody, the last one is everybody."""
-    counts = confusion_counts(facts.judged, facts.class_names)
+    """Return rows of the confusion matrix; shade 0 is a share of 0, the last one a share of 1."""
+    counts = confusion_counts(facts.evaluated, facts.class_names)
     support = counts.sum(axis=1)
     rows = []
     for number, name in enumerate(facts.class_names):
@@ -85,7 +79,6 @@ def _matrix(facts: RunFacts) -> list[dict[str, Any]]:
                 "prediction": column,
                 "name": facts.class_names[column],
                 "count": int(count),
-                "share": float(share),
                 "shade": int(np.ceil(share * _LEVELS)) if count else 0,
                 "is_right": column == number,
             }
@@ -102,70 +95,65 @@ def _class_rows(per_class: pd.DataFrame) -> list[dict[str, Any]]:
     rows = []
     for row in per_class.to_dict("records"):
         is_known = bool(np.isfinite(row["f1"])) and row["support"] > 0
-        ends = None
-        if is_known and np.isfinite(row.get("f1_low", np.nan)):
-            ends = (scale(row["f1_low"]), scale(row["f1_high"]))
-        rows.append({**row, "is_known": is_known, "x": scale(row["f1"]) if is_known else 0})
-        rows[-1]["ends"] = ends
+        has_interval = is_known and np.isfinite(row.get("f1_low", np.nan))
+        rows.append(
+            {
+                **row,
+                "is_known": is_known,
+                "x": scale(row["f1"]) if is_known else 0,
+                "ends": scale.ends((row["f1_low"], row["f1_high"])) if has_interval else None,
+            }
+        )
     return rows
 
 
 def _reliability(table: pd.DataFrame | None, scores: Any) -> dict[str, Any] | None:
-    """How often the run is right at each confidence; ideally that often."""
+    """Return the reliability diagram: accuracy at each confidence."""
     if table is None or table.empty:
         return None
-    x, y = Scale(0, 1, _LEFT_PX, _RIGHT_PX), Scale(0, 1, _BOTTOM_PX, _TOP_PX)
+    axes = Axes((0, 1), (0, 1))
+    x, y = axes.x, axes.y
     largest = float(table["count"].max())
-    points = [
-        {
-            "x": x(row["confidence"]),
-            "y": y(row["accuracy"]),
-            "radius": round(3 + 9 * float(np.sqrt(row["count"] / largest)), 1),
-            "said": f"confidence {row['confidence']:.2f}: {100 * row['accuracy']:.0f} % of "
-            f"{int(row['count'])} right",
-        }
-        for row in table.to_dict("records")
-    ]
     return {
-        "box": _BOX,
-        "frame": (_LEFT_PX, _TOP_PX, _RIGHT_PX, _BOTTOM_PX),
-        "x_ticks": x.ticks(5),
-        "y_ticks": y.ticks(5),
-        "points": points,
+        **axes.content(x.ticks(5), y.ticks(5)),
+        "points": [
+            {
+                "x": x(row["confidence"]),
+                "y": y(row["accuracy"]),
+                "radius": round(3 + 9 * float(np.sqrt(row["count"] / largest)), 1),
+                "text": f"confidence {row['confidence']:.2f}, accuracy {row['accuracy']:.2f}, "
+                f"{int(row['count'])} images",
+            }
+            for row in table.to_dict("records")
+        ],
         "error": scores.get("expected_calibration_error"),
     }
 
 
 def _risk_coverage(table: pd.DataFrame | None, calibration: Any) -> dict[str, Any] | None:
-    """How right the run is if it only answers what it is surest of."""
+    """Return the accuracy of the most confident predictions against their share of the images."""
     if table is None or table.empty:
         return None
     shown = table.iloc[:: max(1, len(table) // _MOST_POINTS)]
-    low = float(np.floor(10 * shown["accuracy"].min()) / 10)
-    low = min(low, 0.9)
-    x, y = Scale(0, 1, _LEFT_PX, _RIGHT_PX), Scale(low, 1, _BOTTOM_PX, _TOP_PX)
-    places = [
-        (x(coverage), y(accuracy))
-        for coverage, accuracy in zip(shown["coverage"], shown["accuracy"], strict=True)
-    ]
-    wanted = None if calibration is None else calibration["target_accuracy"]
+    low = min(0.9, float(np.floor(10 * shown["accuracy"].min()) / 10))
+    axes = Axes((0, 1), (low, 1))
+    x, y = axes.x, axes.y
+    points = zip(shown["coverage"], shown["accuracy"], strict=True)
+    target = None if calibration is None else calibration["target_accuracy"]
     at_half = table.iloc[(table["coverage"] - 0.5).abs().argmin()]
     return {
-        "box": _BOX,
-        "frame": (_LEFT_PX, _TOP_PX, _RIGHT_PX, _BOTTOM_PX),
-        "x_ticks": x.ticks(5),
-        "y_ticks": y.ticks(5),
-        "path": path_of(places),
-        "wanted": None if wanted is None or wanted < low else (y(wanted), wanted),
-        "said": f"Answering everything it is right in {100 * table['accuracy'].iloc[-1]:.0f} %, "
-        f"answering the surer half in {100 * at_half['accuracy']:.0f} %.",
+        **axes.content(x.ticks(5), y.ticks(5)),
+        "path": path_of([(x(coverage), y(accuracy)) for coverage, accuracy in points]),
+        "target": None if target is None or target < low else (y(target), target),
+        "text": f"Accuracy is {100 * table['accuracy'].iloc[-1]:.0f}% on all images and "
+        f"{100 * at_half['accuracy']:.0f}% on the most confident half.",
     }
 
 
-def _folds(further: FurtherResults) -> list[dict[str, Any]]:
-    """What a cross-validation of the same recipe says of other images, and of other groups."""
-    found = further.cross_validation or {}
-    kinds = {"random": "other images (random folds)", "group": "other groups (artists)"}
+def _folds(related: RelatedResults) -> list[dict[str, Any]]:
+    """Return scores of a cross-validation of the same recipe, on random and on group folds."""
+    found = related.cross_validation or {}
+    kinds = {"random": "random folds", "group": "group folds (new artists)"}
     return [
         {
             "kind": words,

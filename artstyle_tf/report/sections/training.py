@@ -1,114 +1,100 @@
-"""How a run was trained: curves over the epochs with their phases, and where the time went."""
+"""Training of a run: learning curves with phases, run times, hyperparameter tuning."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from artstyle_tf.report.axes import Axes, Scale, path_of
+from artstyle_tf.report.page import sentence
 from artstyle_tf.report.run_facts import RunFacts
-from artstyle_tf.report.scales import Scale, path_of
 
-_WIDTH_PX, _HEIGHT_PX = 420, 250
-_LEFT_PX, _RIGHT_PX, _TOP_PX, _BOTTOM_PX = 58, 408, 34, 212
 _LETTER_PX = 6.5
 
 STAGES_IN_WORDS = {
-    "preparation": "preparing images",
-    "baseline": "fitting the baseline",
+    "preparation": "image preparation",
+    "baseline": "baseline",
     "training": "training",
     "evaluation": "evaluation and figures",
-    "first_model": "until there was a usable model",
-    "total": "all together",
+    "first_model": "time to the first usable model",
+    "total": "total",
 }
 
 
 def training(facts: RunFacts) -> dict[str, Any]:
-    """Curves, if there was more than a start, with words about the end and the seconds."""
+    """Return learning curves, if any epochs were trained, and the run times."""
     results, history = facts.results, facts.history
-    epochs = history[history["epoch"] > 0]
+    num_epochs = int((history["epoch"] > 0).sum())
+    start = history[history["epoch"] == 0]
     seconds = {name: float(value) for name, value in results.get("seconds", {}).items()}
+    columns = (("macro_f1", "Macro-F1"), ("loss", "Loss")) if num_epochs else ()
     return {
-        "num_epochs": len(epochs),
+        "num_epochs": num_epochs,
         "best_epoch": results.get("best_epoch"),
-        "start": _start(history),
+        # Name and validation score of the weights before the first epoch.
+        "start": None
+        if start.empty
+        else (str(start["phase"].iloc[0]), float(start["val_macro_f1"].iloc[0])),
         "stopped_early": results.get("stopped_early"),
         "alarms": list(results.get("alarms", ())),
         "cache": results.get("trunk_cache"),
         "seconds": [
             (words, seconds[name]) for name, words in STAGES_IN_WORDS.items() if name in seconds
         ],
-        "charts": []
-        if epochs.empty
-        else [
-            curves(history, column, title, best_epoch=results.get("best_epoch"))
-            for column, title in (("macro_f1", "Macro-F1"), ("loss", "Loss"))
+        "charts": [
+            _curves(history, column, title, best_epoch=results.get("best_epoch"))
+            for column, title in columns
         ],
     }
 
 
-def _start(history: pd.DataFrame) -> tuple[str, float] | None:
-    """Name and validation score of what was there before the first epoch."""
-    rows = history[history["epoch"] == 0]
-    if rows.empty:
-        return None
-    return str(rows["phase"].iloc[0]), float(rows["val_macro_f1"].iloc[0])
-
-
-def curves(
+def _curves(
     history: pd.DataFrame, column: str, title: str, *, best_epoch: int | None
 ) -> dict[str, Any]:
-    """One figure of the history with a training and a validation line.
+    """Return a chart with a training and a validation curve; values that are not finite are gaps.
 
     Args:
-        history: one row an epoch: epoch, phase, and the columns.
-        column: of training; that of validation has `val_` before it.
-        title: of the figure.
-        best_epoch: is marked on the validation line; None if unknown.
-
-    Returns:
-        Places in pixels; nothing is drawn of what is not a number.
+        history: one row per epoch: epoch, phase, and the columns.
+        column: of the training values; validation values have the prefix `val_`.
+        title: of the chart.
+        best_epoch: marked on the validation curve; None if unknown.
     """
-    values = history.reindex(columns=[column, f"val_{column}"]).astype("float64")
+    kinds = {"training": column, "validation": f"val_{column}"}
+    values = history.reindex(columns=list(kinds.values())).astype("float64")
     values = values.replace([np.inf, -np.inf], np.nan)
     low, high = np.nanmin(values.to_numpy()), np.nanmax(values.to_numpy())
     room = 0.06 * (high - low) or 0.05
-    y = Scale(float(low - room), float(high + room), _BOTTOM_PX, _TOP_PX)
     first, last = int(history["epoch"].min()), int(history["epoch"].max())
-    x = Scale(first - 0.5, last + 0.5, _LEFT_PX, _RIGHT_PX)
-    lines = []
-    for name, kind in ((column, "training"), (f"val_{column}", "validation")):
-        own = values[name].notna()
-        pairs = zip(history["epoch"][own], values[name][own], strict=True)
-        points = [(x(float(epoch)), y(float(value))) for epoch, value in pairs]
-        if points:
-            lines.append({"kind": kind, "path": path_of(points), "points": points})
+    limits = (float(low - room), float(high + room))
+    axes = Axes((first - 0.5, last + 0.5), limits, height_px=250, top_px=34)
+    x, y = axes.x, axes.y
+    lines, texts = [], []
+    for kind, name in kinds.items():
+        known = values[name].dropna()
+        if known.empty:
+            continue
+        epochs = history["epoch"][known.index]
+        points = [(x(epoch), y(value)) for epoch, value in zip(epochs, known, strict=True)]
+        lines.append({"kind": kind, "path": path_of(points), "points": points})
+        texts.append(f"{kind} from {known.iloc[0]:.3f} to {known.iloc[-1]:.3f}")
+    best = values[kinds["validation"]][history["epoch"] == best_epoch].dropna()
     return {
+        **axes.content(x.ticks(8, whole=True), y.ticks(5)),
         "title": title,
-        "box": (_WIDTH_PX, _HEIGHT_PX),
-        "frame": (_LEFT_PX, _TOP_PX, _RIGHT_PX, _BOTTOM_PX),
         "lines": lines,
         "bands": _bands(history, x),
-        "x_ticks": x.ticks(8, whole=True),
-        "y_ticks": y.ticks(5),
-        "best": _best(history, f"val_{column}", best_epoch, x, y),
-        "said": _said(values, column, title),
+        "best": None
+        if best.empty
+        else (x(best_epoch or 0), y(best.iloc[0]), f"{best.iloc[0]:.3f}"),
+        "text": f"{title} over the epochs: {'; '.join(texts)}.",
     }
 
 
-def _best(
-    history: pd.DataFrame, column: str, best_epoch: int | None, x: Scale, y: Scale
-) -> tuple[float, float, str] | None:
-    row = history[history["epoch"] == best_epoch]
-    if row.empty or column not in row or not np.isfinite(row[column].iloc[0]):
-        return None
-    value = float(row[column].iloc[0])
-    return x(float(best_epoch or 0)), y(value), f"{value:.3f}"
-
-
 def _bands(history: pd.DataFrame, x: Scale) -> list[dict[str, Any]]:
-    """Consecutive epochs of the same phase; a name that has no room is left out."""
+    """Return runs of epochs of the same phase; names without room are left out."""
     phases = history["phase"].astype(str)
     found = []
     for _, rows in history.groupby(phases.ne(phases.shift()).cumsum()):
@@ -119,11 +105,37 @@ def _bands(history: pd.DataFrame, x: Scale) -> list[dict[str, Any]]:
     return found
 
 
-def _said(values: pd.DataFrame, column: str, title: str) -> str:
-    """The figure in words, for those who cannot see it."""
-    said = []
-    for name, kind in ((column, "training"), (f"val_{column}", "validation")):
-        known = values[name].dropna()
-        if len(known):
-            said.append(f"{kind} from {known.iloc[0]:.3f} to {known.iloc[-1]:.3f}")
-    return f"{title} over the epochs: {'; '.join(said)}."
+def tuning(studies: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return the studies of `related_results.read_tuning` with charts; None if there are none."""
+    if not studies:
+        return None
+    return {
+        "studies": [
+            {
+                **study,
+                "sentence": sentence(study["verdict"]) if study["verdict"] else None,
+                "chart": _trials(study["scores"]),
+            }
+            for study in studies
+        ]
+    }
+
+
+def _trials(scores: Sequence[float]) -> dict[str, Any] | None:
+    """Return a chart with a point per trial and a line for the best value so far."""
+    if len(scores) < 2:
+        return None
+    low, high = min(scores), max(scores)
+    room = 0.08 * (high - low) or 0.05
+    axes = Axes((0.5, len(scores) + 0.5), (low - room, high + room), height_px=190)
+    x, y = axes.x, axes.y
+    best = np.maximum.accumulate(scores)
+    path = f"M{x(1):g},{y(best[0]):g}" + "".join(
+        f"H{x(number):g}V{y(value):g}" for number, value in enumerate(best[1:], start=2)
+    )
+    return {
+        **axes.content(x.ticks(8, whole=True), y.ticks(4)),
+        "points": [(x(number), y(score)) for number, score in enumerate(scores, start=1)],
+        "path": path,
+        "text": f"{len(scores)} trials, macro-F1 from {low:.3f} to {high:.3f}.",
+    }

@@ -1,6 +1,6 @@
 "use strict";
-// Everything the page does: fill images in, open cells of the matrix, walk through the map.
-// Texts only ever become text: no name of a file or a style is read as HTML.
+// Fills in images, opens cells of the confusion matrix, moves through the embedding map.
+// Strings only become text nodes: no file or style name is parsed as HTML.
 (() => {
   const read = (id) => {
     const element = document.getElementById(id);
@@ -12,7 +12,7 @@
     if (className) element.className = className;
     return element;
   };
-  const facts = read("facts") || {styles: [], judged: []};
+  const facts = read("facts") || {styles: [], predictions: []};
   const images = new Map(Object.entries(read("images") || {}));
   for (const image of document.querySelectorAll("img[data-image][src]")) {
     images.set(image.dataset.image, image.getAttribute("src"));
@@ -46,11 +46,11 @@
   const openCell = (button) => {
     for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
     const [label, prediction] = button.dataset.cell.split("-").map(Number);
-    const chosen = facts.judged.filter((row) => row[0] === label && row[1] === prediction);
+    const chosen = facts.predictions.filter((row) => row[0] === label && row[1] === prediction);
     const list = make("ul", undefined, "images of-cell");
     for (const [, , confidence, number, path] of chosen.slice(0, MOST_SHOWN)) {
       const figure = make("figure");
-      figure.append(image(number, `An image of ${facts.styles[label]}`));
+      figure.append(image(number, `${facts.styles[label]} image`));
       const caption = make("figcaption", confidence.toFixed(2));
       caption.append(make("br"), fileName(path));
       figure.append(caption);
@@ -58,12 +58,12 @@
       item.append(figure);
       list.append(item);
     }
-    const said = label === prediction
-      ? `${facts.styles[label]}, named rightly: ${chosen.length}`
-      : `${facts.styles[label]} called ${facts.styles[prediction]}: ${chosen.length}`;
-    const more = chosen.length > MOST_SHOWN ? `, the surest ${MOST_SHOWN} of them` : "";
-    cell.replaceChildren(make("h4", said + more), list);
-    document.getElementById("cell-said").textContent = said + more;
+    const title = label === prediction
+      ? `${facts.styles[label]} predicted correctly: ${chosen.length}`
+      : `${facts.styles[label]} predicted as ${facts.styles[prediction]}: ${chosen.length}`;
+    const more = chosen.length > MOST_SHOWN ? `, ${MOST_SHOWN} most confident shown` : "";
+    cell.replaceChildren(make("h4", title + more), list);
+    document.getElementById("cell-status").textContent = title + more;
   };
   const grid = new Map(buttons.map((button) => [button.dataset.cell, button]));
   const STEPS = {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]};
@@ -90,11 +90,11 @@
       event.preventDefault();
       openCell(button);
       button.focus({preventScroll: true});
-      document.getElementById("who-is-taken-for-whom").scrollIntoView();
+      document.getElementById("confusion-matrix").scrollIntoView();
     });
   }
 
-  // The atlas.
+  // The embedding map.
   const map = document.getElementById("map");
   const points = read("points") || [];
   if (map && points.length) {
@@ -109,17 +109,17 @@
     const show = (number) => {
       if (number === current) return;
       current = number;
-      const [x, y, style, said, confidence, split, image, path] = points[number];
+      const [x, y, style, prediction, confidence, split, imageNumber, path] = points[number];
       ring.setAttribute("cx", x);
       ring.setAttribute("cy", y);
       const label = facts.styles[style];
       const heading = make("p");
       heading.append(make("strong", label), `, ${split}`);
-      const parts = [image(image, `An image of ${label}`), heading];
-      if (said !== null) {
-        const text = said === label ? "named rightly" : `called ${said}`;
-        const sure = confidence === null ? "" : `, ${confidence.toFixed(2)}`;
-        parts.push(make("p", text + sure, said === label ? "right" : "wrong"));
+      const parts = [image(imageNumber, `${label} image`), heading];
+      if (prediction !== null) {
+        const probability = confidence === null ? "" : `, ${confidence.toFixed(2)}`;
+        const className = prediction === label ? "right" : "wrong";
+        parts.push(make("p", `predicted ${prediction}${probability}`, className));
       }
       const last = make("p");
       last.append(fileName(path));
@@ -153,9 +153,9 @@
       }
     });
     const scaled = [...map.querySelectorAll("circle")].map((circle) => [circle, circle.r.baseVal.value]);
-    // Closer means less of the plane; points keep their size.
-    const setZoom = (wanted, x, y) => {
-      zoom = Math.min(32, Math.max(1, wanted));
+    // Zooming in shows less of the plane; points keep their size.
+    const setZoom = (target, x, y) => {
+      zoom = Math.min(32, Math.max(1, target));
       const side = SIDE / zoom;
       const start = (middle) => Math.min(SIDE - side, Math.max(0, middle - side / 2));
       map.setAttribute("viewBox", `${start(x)} ${start(y)} ${side} ${side}`);
@@ -189,7 +189,7 @@
       if (!step || current < 0) return;
       event.preventDefault();
       const [x, y] = points[current];
-      // The nearest point that lies mainly in the wanted direction.
+      // The nearest point that lies mainly in the direction of the key.
       const [number] = nearest(x, y, (dx, dy) => {
         const along = dx * step[1] + dy * step[0];
         const aside = Math.abs(dx * step[0]) + Math.abs(dy * step[1]);
@@ -213,7 +213,7 @@
     }
   }
 
-  // Where the reader is.
+  // Mark the current section in the navigation.
   const links = new Map(
     [...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]),
   );

@@ -13,7 +13,7 @@ import pandas as pd
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from artstyle_tf.images.index.image_tables import csv_text
-from artstyle_tf.runs.tensorboard_check import check_tensorboard
+from artstyle_tf.runs.optional_packages import check_tensorboard
 from artstyle_tf.system.files import write_text
 from artstyle_tf.system.progress import Reporter, format_seconds
 from artstyle_tf.training.callbacks.resumable import ResumableCallback

@@ -1,4 +1,4 @@
-"""Which runs are reported, and where overviews go; nothing heavy is imported."""
+"""Find the runs to report and the files to write; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ REPORT_FILE = "report.html"
 
 
 def find_reported_runs(config: ReportExperiment) -> list[RunDirectory]:
-    """The runs that --runs names, all of them finished, each once.
+    """Return the runs that --runs names, each once.
 
     Raises:
-        ArtstyleError: if one is not, or none is named.
+        ArtstyleError: if none is named, or one is not finished.
     """
     if not config.runs:
         raise ArtstyleError(
@@ -31,20 +31,22 @@ def find_reported_runs(config: ReportExperiment) -> list[RunDirectory]:
 
 
 def report_file(run: RunDirectory, config: ReportExperiment) -> Path:
-    """Where the page of a run goes: into its directory, or as outputs/models/<run>."""
+    """Return the path of a run's page: in its directory, or in outputs/models/<run>."""
     home = run if config.outputs is None else run.moved_to(Path(config.outputs))
     return home.path / REPORT_FILE
 
 
-def plan_overview(outputs: Path, name: str | None) -> Path:
-    """The file of an overview of several runs.
+def overview_file(config: ReportExperiment, runs: list[RunDirectory]) -> Path | None:
+    """Return the path of the page that compares several runs; None for a single run.
 
     Raises:
-        ArtstyleError: if it exists already.
+        ArtstyleError: if the page exists already.
     """
+    if len(runs) < 2:
+        return None
+    outputs = runs[0].path.parent.parent if config.outputs is None else Path(config.outputs)
     folder = outputs / "reports"
-    name = name or free_name(folder, "overview", REPORT_FILE)
-    file = folder / name / REPORT_FILE
+    file = folder / (config.run_name or free_name(folder, "overview", REPORT_FILE)) / REPORT_FILE
     if file.exists():
         raise ArtstyleError(f"The report {file} exists already", fix="choose another --run-name")
     return file

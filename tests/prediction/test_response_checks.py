@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from artstyle_tf.export.served_signature import ServedSignature, TensorDescription
-from artstyle_tf.prediction.server.answer_checks import checked_answer
+from artstyle_tf.prediction.server.response_checks import checked_response
 from artstyle_tf.system.errors import ArtstyleError
 
 SIGNATURE = ServedSignature(
@@ -21,7 +21,7 @@ SIGNATURE = ServedSignature(
         "from_the_future": TensorDescription("int64", (None,)),
     },
 )
-ANSWER = {  # as JSON gives it
+RESPONSE = {  # as JSON gives it
     "label": ["Rococo", "Surréalisme"],
     "probabilities": [[0.5, 0.25, 0.25], [0, 0, 1]],
     "classes": [["Rococo", "photo", "Surréalisme"]] * 2,
@@ -34,13 +34,13 @@ ANSWER = {  # as JSON gives it
 
 
 def check(**changes):
-    answer = {k: v for k, v in (ANSWER | changes).items() if v is not None}
-    return checked_answer(answer, SIGNATURE, num_images=2, server="http://museum")
+    response = {k: v for k, v in (RESPONSE | changes).items() if v is not None}
+    return checked_response(response, SIGNATURE, num_images=2, server="http://museum")
 
 
 def test_what_json_gives_becomes_arrays_of_the_announced_types():
     checked = check()
-    assert set(checked) == set(ANSWER)
+    assert set(checked) == set(RESPONSE)
     assert {name: values.dtype.kind for name, values in checked.items()} == {
         "label": "U",
         "probabilities": "f",
@@ -52,8 +52,8 @@ def test_what_json_gives_becomes_arrays_of_the_announced_types():
         "neighbor_distances": "f",
     }
     assert checked["probabilities"].dtype == np.float32
-    assert checked["label"].tolist() == ANSWER["label"]
-    assert checked["neighbor_ids"].tolist() == ANSWER["neighbor_ids"]
+    assert checked["label"].tolist() == RESPONSE["label"]
+    assert checked["neighbor_ids"].tolist() == RESPONSE["neighbor_ids"]
 
 
 def test_a_distance_and_a_probability_may_be_rounded():
@@ -61,19 +61,19 @@ def test_a_distance_and_a_probability_may_be_rounded():
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"label": None}, "no label; only accepted, classes, confidence"),
-        ({"label": ["Rococo"]}, "label of shape [1] for 2 images, where the model gives string"),
+        ({"label": ["Rococo"]}, "label of shape [1] for 2 images, but the signature has string"),
         ({"label": "Rococo"}, "label of shape []"),
-        ({"label": [1, 2]}, "label of type int64, where the model gives string"),
+        ({"label": [1, 2]}, "label of type int64, but the signature has string"),
         ({"label": [{"b64": "Um9jb2Nv"}, "x"]}, "label that is not text everywhere"),
         ({"label": ["", "Rococo"]}, "a label that is not the most probable class"),
         ({"label": ["Rococo", "photo"]}, "a label that is not the most probable class"),
         ({"classes": [["Rococo", "", "Surréalisme"]] * 2}, "a class without a name"),
         ({"classes": [["Rococo", "photo"]] * 2}, "2 classes and 3 probabilities"),
         ({"embedding": [[1, 0], [1]]}, "embedding is no array"),
-        ({"embedding": [["1"], ["2"]]}, "embedding of type <U1, where the model gives float32"),
+        ({"embedding": [["1"], ["2"]]}, "embedding of type <U1, but the signature has float32"),
         ({"embedding": [[1e300], [0]]}, "embedding that is not finite"),
         ({"embedding": [[float("nan")], [0]]}, "embedding that is not finite"),
         ({"embedding": [1, 2]}, "embedding of shape [2]"),
@@ -82,21 +82,21 @@ def test_a_distance_and_a_probability_may_be_rounded():
         ({"probabilities": [[0.5, 0.5, 0.5]] * 2}, "with a sum of 1.5"),
         ({"probabilities": [[-0.5, 1, 0.5]] * 2}, "probabilities from -0.5 to 1"),
         ({"confidence": [0.25, 1]}, "a confidence that is not the largest probability"),
-        ({"accepted": [0, 1]}, "accepted of type int64, where the model gives bool"),
+        ({"accepted": [0, 1]}, "accepted of type int64, but the signature has bool"),
         ({"neighbor_distances": [[1, 0.5], [1, 1]]}, "not in the order of their distance"),
         ({"neighbor_distances": [[-1, 0.5], [1, 1]]}, "not in the order of their distance"),
     ],
 )
-def test_what_the_model_cannot_have_said_is_refused(changes, said):
-    with pytest.raises(ArtstyleError, match="http://museum has answered what") as caught:
+def test_invalid_responses_are_refused(changes, message):
+    with pytest.raises(ArtstyleError, match="http://museum returned an invalid response") as caught:
         check(**changes)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 WITH_STATUS = ServedSignature(
     SIGNATURE.inputs, {**SIGNATURE.outputs, "status": TensorDescription("string", (None,))}
 )
-NO_ANSWER = {
+NO_PREDICTION = {
     "status": ["ok", "too large: 9 x 9 pixels, more than 80"],
     "label": ["Rococo", ""],
     "probabilities": [[0.5, 0.25, 0.25], [0, 0, 0]],
@@ -109,26 +109,26 @@ NO_ANSWER = {
 
 
 def check_status(**changes):
-    answer = ANSWER | NO_ANSWER | changes
-    return checked_answer(answer, WITH_STATUS, num_images=2, server="http://museum")
+    response = RESPONSE | NO_PREDICTION | changes
+    return checked_response(response, WITH_STATUS, num_images=2, server="http://museum")
 
 
 def test_a_row_that_is_no_answer_is_not_checked_as_one():
-    assert check_status()["status"].tolist() == NO_ANSWER["status"]
+    assert check_status()["status"].tolist() == NO_PREDICTION["status"]
     nothing = {"status": ["damaged"] * 2, "label": ["", ""], "confidence": [0, 0]}
     check_status(**nothing, probabilities=[[0, 0, 0]] * 2)
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"status": ["ok", "ok"]}, "with a sum of 0"),
-        ({"status": ["ok", " "]}, "a status without a word"),
-        ({"status": [True, False]}, "status of type bool, where the model gives string"),
+        ({"status": ["ok", " "]}, "an empty status"),
+        ({"status": [True, False]}, "status of type bool, but the signature has string"),
         ({"label": ["photo", ""]}, "a label that is not the most probable class"),
     ],
 )
-def test_the_rows_that_are_answered_are_checked(changes, said):
+def test_rows_with_a_prediction_are_checked(changes, message):
     with pytest.raises(ArtstyleError) as caught:
         check_status(**changes)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
