@@ -159,8 +159,8 @@ def describe_gap(gap: Difference) -> str:
     if not gap.is_significant:
         return (
             "random folds and folds without a common group do not differ significantly"
-            f"{inconclusive_reason(gap, gap.p_value, UNIT)}: difference {points:.1f} points of macro-F1, "
-            f"interval {low:.1f} to {high:.1f}"
+            f"{inconclusive_reason(gap, gap.p_value, UNIT)}: "
+            f"difference {points:.1f} points of macro-F1, interval {low:.1f} to {high:.1f}"
         )
     if points < 0:
         return (
