@@ -127,7 +127,7 @@ def _choose(images: Path | None, max_images: int, folder: Path, reporter: Report
 
 
 def _copy(originals: Sequence[Path], folder: Path) -> list[Path]:
-    """Copies the files, so that Keras, which takes a whole folder, reads the same ones."""
+    """Copy the files, so that Keras, which takes a whole folder, reads the same ones."""
     copies = []
     for number, original in enumerate(originals):
         copy = folder / original.parent.name / f"{number}.jpg"

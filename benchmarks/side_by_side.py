@@ -79,7 +79,7 @@ def measure_side_by_side(
     left_out: Mapping[str, str] | None = None,
     reporter: Reporter = SILENT,
 ) -> Comparison:
-    """Calls every candidate once a round.
+    """Call every candidate once a round.
 
     Args:
         candidates: name -> function that does the work once and gives its value, > 0.
@@ -108,7 +108,7 @@ def measure_side_by_side(
 
 
 def print_table(comparison: Comparison, *, decimals: int = 1) -> None:
-    """Prints medians, extremes and ratios on stdout, then what was left out and why."""
+    """Print medians, extremes and ratios on stdout, then what was left out and why."""
     names = [*comparison.measurements, *comparison.left_out]
     width = max(len(name) for name in [*names, comparison.unit])
     print(f"{comparison.unit:<{width}}  {'median':>10} {'min':>10} {'max':>10} {'ratio':>7}")
@@ -126,7 +126,7 @@ def print_table(comparison: Comparison, *, decimals: int = 1) -> None:
 def write_result(
     path: Path, comparison: Comparison, *, benchmark: str, settings: Mapping[str, Any]
 ) -> None:
-    """Writes the comparison and what it was made with as JSON.
+    """Write the comparison and what it was made with as JSON.
 
     Args:
         path: of the file.

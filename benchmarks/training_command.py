@@ -30,7 +30,7 @@ class FinishedTraining:
 
 
 def train(overrides: Sequence[str], *, outputs: Path, run_name: str) -> FinishedTraining:
-    """Trains in a process of its own and waits for it.
+    """Train in a process of its own and waits for it.
 
     Args:
         overrides: of the configuration.

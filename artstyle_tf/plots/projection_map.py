@@ -27,7 +27,7 @@ from artstyle_tf.plots.theme import (
 CATEGORY_COLORS = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, BLACK)
 CATEGORY_MARKERS = ("o", "^", "s", "D", "v", "P")
 MOST_CATEGORIES = 24
-"""More than these cannot be told apart by color and marker."""
+"""More than these cannot be distinguished by color and marker."""
 
 OTHERS = "others"
 _SIDE_INCHES = 6.5
