@@ -231,7 +231,7 @@ def test_without_its_images_an_export_says_that_nothing_was_measured(
     result = answer(capsys, "export-model", "--run", run_folder("direct"))
     assert result["differences"] == "The images are gone."
     readme = Path(result["serving"], "README.md").read_text()
-    assert "How much that changes was not measured: The images are gone." in readme
+    assert "The effect was not measured: The images are gone." in readme
 
 
 def test_an_embedding_is_served_with_its_neighbors(exported, capsys):
