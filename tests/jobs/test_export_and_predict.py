@@ -420,7 +420,7 @@ def test_a_file_with_an_equals_sign_in_its_name_is_a_file(mixed, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--run", "outputs/models/direct"], "Which images"),
+        (["--run", "outputs/models/direct"], "No images are given"),
         (["images"], "Which run should be used for prediction"),
         (["--run", "outputs/models/direct", "nowhere.jpg"], "no such image"),
         (["--run", "outputs/models/direct", "--url", "http://x", "images"], "Both a run"),
