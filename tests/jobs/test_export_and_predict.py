@@ -231,7 +231,7 @@ def test_without_its_images_an_export_says_that_nothing_was_measured(
     result = answer(capsys, "export-model", "--run", run_folder("direct"))
     assert result["differences"] == "The images are gone."
     readme = Path(result["serving"], "README.md").read_text()
-    assert "How much that changes was not measured: The images are gone." in readme
+    assert "The effect was not measured: The images are gone." in readme
 
 
 def test_an_embedding_is_served_with_its_neighbors(exported, capsys):
@@ -420,7 +420,7 @@ def test_a_file_with_an_equals_sign_in_its_name_is_a_file(mixed, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--run", "outputs/models/direct"], "Which images"),
+        (["--run", "outputs/models/direct"], "No images are given"),
         (["images"], "Which run should be used for prediction"),
         (["--run", "outputs/models/direct", "nowhere.jpg"], "no such image"),
         (["--run", "outputs/models/direct", "--url", "http://x", "images"], "Both a run"),
