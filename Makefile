@@ -73,7 +73,7 @@ $(VENV)/tools/.ready: dependencies/tools.txt
 
 setup: $(VENV)/.ready-to-test  ## Create .venv with everything, also for tests and checks
 
-demo: $(VENV)/.ready  ## Draw the demo images, train on them, show the results
+demo: $(VENV)/.ready  ## Write the demo images, train on them, print the results
 	$(BIN)/python scripts/train_direct.py --demo --run-name demo --overwrite
 
 check: $(VENV)/.ready-to-test  ## Lint, types, layers
@@ -85,16 +85,16 @@ check: $(VENV)/.ready-to-test  ## Lint, types, layers
 test: $(VENV)/.ready-to-test  ## Run the tests (no network, no GPU)
 	$(BIN)/python -m pytest -m "not shared and not reliability"
 
-test-shared: $(VENV)/.ready-to-test  ## Run the tests on the real images, where they are at hand
+test-shared: $(VENV)/.ready-to-test  ## Run the tests that need the real images
 	$(BIN)/python -m pytest -m shared
 
-test-reliability: $(VENV)/.ready-to-test  ## Kill, flood, fill and starve the programs (about half an hour)
+test-reliability: $(VENV)/.ready-to-test  ## Test kills, full disks, hostile files and shortages (about half an hour)
 	$(BIN)/python -m pytest -m reliability -n 1 -rA
 
 docs: $(VENV)/.ready-for-docs  ## Build the documentation in site/; NOTEBOOKS=no does not execute them
 	$(MKDOCS) build --strict
 
-docs-serve: $(VENV)/.ready-for-docs  ## Show the documentation on http://localhost:8000, and what changes in it
+docs-serve: $(VENV)/.ready-for-docs  ## Serve the documentation on http://localhost:8000
 	$(MKDOCS) serve --dev-addr localhost:8000
 
 build: $(VENV)/.ready  ## Build wheel and sdist in dist/
@@ -104,11 +104,11 @@ ifdef AUDIT_DB
 audit: $(VENV)/.ready
 	@$(BIN)/python dependencies/offline_audit.py '$(AUDIT_DB)' constraints.txt
 else
-audit: $(VENV)/tools/.ready  ## Have the pinned versions known holes? Asks a public list, or AUDIT_DB=FILE
+audit: $(VENV)/tools/.ready  ## Check the pinned versions for known vulnerabilities (network, or AUDIT_DB=FILE)
 	$(VENV)/tools/bin/pip-audit --strict --requirement constraints.txt --no-deps --disable-pip
 endif
 
-hashes: $(VENV)/tools/.ready  ## Write dependencies/*.txt anew after constraints.txt was changed (network)
+hashes: $(VENV)/tools/.ready  ## Update dependencies/*.txt after a change of constraints.txt (network)
 	$(VENV)/tools/bin/python dependencies/write_hashes.py
 
 format: $(VENV)/.ready-to-test  ## Format the code
