@@ -129,7 +129,10 @@ def saved_figure(folder: str | Path | None, name: str) -> Figure:
     pixels = imread(file)
     height, width = pixels.shape[:2]
     figure = Figure(figsize=(width / 150, height / 150), dpi=150)
-    figure.figimage(pixels)
+    # Not figimage: where pyplot is imported, notebooks show nothing of a figure that has no axes.
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.imshow(pixels, aspect="auto", interpolation="nearest")
+    axes.set_axis_off()
     return shown_in_notebooks(figure)
 
 

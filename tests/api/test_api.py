@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.image import imread
 
 import artstyle_tf as art
 
@@ -153,7 +155,12 @@ def test_figures_are_matplotlib_figures_that_a_notebook_shows(run):
     for name in ("training_curves", "confusion_matrix", "gallery"):
         figure = run.figure(name)
         assert isinstance(figure, Figure)
-        assert figure._repr_png_()[:4] == b"\x89PNG"
+        assert figure._repr_png_()[:4] == PNG
+        # What the inline backend shows, once pyplot is imported, has axes.
+        assert figure.axes
+    saved = imread(run.directory.figures / "test/gallery.png")[..., :3]
+    shown = imread(io.BytesIO(run.figure("gallery")._repr_png_()))[..., :3]
+    np.testing.assert_allclose(shown, saved, atol=2 / 255)
     with pytest.raises(art.ArtstyleError, match=r"no figure curves.*training_curves"):
         run.figure("curves")
 
