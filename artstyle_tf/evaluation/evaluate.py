@@ -154,8 +154,8 @@ def _about_own_split(split: str | None) -> list[str]:
         ]
     if split == "val":
         return [
-            "These images have chosen the run's epoch, temperature or threshold: scores on them "
-            "are a little too good."
+            "These images were used to select the run's epoch, temperature or threshold: scores on "
+            "them are slightly optimistic."
         ]
     return []
 

@@ -361,7 +361,7 @@ CHOICES = [
     ["data.aspect=pad", "data.memory_budget_mb=0"],
     ["training.early_stopping={patience_epochs: 1, max_overfitting_gap: 0.1}"],
     ["model.head=style", "model.style={blocks: [block2a, block2b], width: 5}"],
-    ["training.linear_probe={method: mean, ridge: auto}", "training.phases=[]"],
+    ["training.linear_probe={method: mean, alpha: auto}", "training.phases=[]"],
 ]
 TOGETHER = [(0, 4, 5, 6), (1, 2, 3), (7, 8)]
 """Choices that one training can make at the same time."""
