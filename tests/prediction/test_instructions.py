@@ -299,7 +299,7 @@ def test_the_readme_says_how_to_pin_the_image_and_what_is_refused(folders):
     readme = (folders["direct"] / "README.md").read_text()
     assert f"docker image inspect --format '{{{{index .RepoDigests 0}}}}' {SERVING_IMAGE}" in readme
     assert "more than 25000000 pixels" in readme
-    for kind in ("TIFF", "animated WebP", "GIF whose first image", "BMP with a palette"):
+    for kind in ("TIFF", "animated WebP", "GIF whose first frame", "BMP with a palette"):
         assert kind in readme
 
 
