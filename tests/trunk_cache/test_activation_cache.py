@@ -236,7 +236,9 @@ def test_a_killed_program_loses_at_most_a_shard(open_cache, classifier, tmp_path
         )
 
 
-def test_a_compiled_trunk_serves_all_splits_until_a_block_is_trained(open_cache, classifier):
+def test_a_compiled_trunk_serves_all_splits_until_a_block_is_trained(
+    open_cache, classifier, shipped_runtimes
+):
     compiled = []
 
     def compile_trunk(trunk):
