@@ -19,6 +19,7 @@ from artstyle_tf.models.network import build_classifier
 from artstyle_tf.models.splitting import build_segment
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
+from artstyle_tf.trunk_cache import settings
 from artstyle_tf.trunk_cache.activation_cache import ActivationCache
 from artstyle_tf.trunk_cache.cache_folder import stored_tables
 
@@ -237,8 +238,9 @@ def test_a_killed_program_loses_at_most_a_shard(open_cache, classifier, tmp_path
 
 
 def test_a_compiled_trunk_serves_all_splits_until_a_block_is_trained(
-    open_cache, classifier, shipped_runtimes
+    open_cache, classifier, monkeypatch
 ):
+    monkeypatch.setattr(settings, "AUTOMATIC_RUNTIMES", ("compiled",))
     compiled = []
 
     def compile_trunk(trunk):
