@@ -58,6 +58,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _python_handles_ctrl_c():
+    """Restore Python's handler of SIGINT, which a test that sends one would not survive without."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
 def _seeded():
     """A test that draws weights without a seed must not pass today and fail tomorrow.
 

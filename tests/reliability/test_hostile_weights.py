@@ -166,7 +166,7 @@ def test_a_network_larger_than_its_weights_is_refused_before_it_is_made(tmp_path
         if layer["config"].get("name") == "narrow":
             layer["config"]["units"] = 10**12  # 20 TB of weights
     rewrite_archive(file, {"config.json": json.dumps(config).encode()})
-    with pytest.raises(ArtstyleError, match="has 5,000,000,000,000 weights, but it holds 20"):
+    with pytest.raises(ArtstyleError, match="has 5,000,000,000,000 weights, but it contains 20"):
         load_model(file)
     # Nothing of it waits to be made by whatever Keras does next.
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save(file)
