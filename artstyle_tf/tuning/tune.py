@@ -96,7 +96,9 @@ def plan(config: TuneExperiment, invocation: Invocation) -> dict[str, Any]:
     }
 
 
-summarize = summarize_study
+def summarize(result: dict[str, Any]) -> str:
+    """Format the result as text."""
+    return summarize_study(result)
 
 
 class _TuningJob:
