@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from artstyle_tf.config.base import Schema
 from artstyle_tf.config.dotted_keys import set_value
 from artstyle_tf.config.loading import schema_inside, validate
-from artstyle_tf.config.renamed_keys import RENAMED_KEYS
+from artstyle_tf.config.renamed_keys import current_name
 from artstyle_tf.system.errors import ArtstyleError
 
 SchemaType = TypeVar("SchemaType", bound=Schema)
@@ -65,8 +65,8 @@ def _key_of(name: str, keys: list[str]) -> str:
     if "." in name:
         return name
     names = {key.rpartition(".")[2] for key in keys}
-    renamed = [RENAMED_KEYS[name]] if RENAMED_KEYS.get(name) in names else []
-    close = renamed or difflib.get_close_matches(name, names, n=1)
+    renamed = current_name(name, names)
+    close = [renamed] if renamed is not None else difflib.get_close_matches(name, names, n=1)
     raise ArtstyleError(
         f"There is no setting called {name}",
         received=f"{name}=...",

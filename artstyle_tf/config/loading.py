@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from artstyle_tf.config.base import Schema
 from artstyle_tf.config.dotted_keys import set_value
-from artstyle_tf.config.renamed_keys import RENAMED_KEYS
+from artstyle_tf.config.renamed_keys import current_name
 from artstyle_tf.config.yaml_files import read_value, read_yaml
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import yaml_text
@@ -135,7 +135,7 @@ def different_keys(first: Schema, second: Schema, *, ignore: set[str]) -> list[s
     """
     # One of them may have been saved without passwords.
     one, other = (
-        _flatten(without_passwords(config.model_dump(mode="json"))) for config in (first, second)
+        flatten(without_passwords(config.model_dump(mode="json"))) for config in (first, second)
     )
     keys = {key for key in one.keys() | other.keys() if one.get(key) != other.get(key)}
     return sorted(
@@ -143,11 +143,12 @@ def different_keys(first: Schema, second: Schema, *, ignore: set[str]) -> list[s
     )
 
 
-def _flatten(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested mappings as dotted key -> value."""
     flat: dict[str, Any] = {}
     for name, value in content.items():
-        if isinstance(value, dict):
-            flat |= _flatten(value, f"{prefix}{name}.")
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{name}.")
         else:
             flat[f"{prefix}{name}"] = value
     return flat
@@ -206,8 +207,8 @@ def _did_you_mean(schema: type[BaseModel], location: tuple[int | str, ...]) -> s
         return f" ({retired})"
     names = list(parent.model_fields)
     prefix = "".join(f"{part}." for part in location[:-1])
-    renamed = RENAMED_KEYS.get(str(location[-1]))
-    if renamed in names:
+    renamed = current_name(str(location[-1]), names)
+    if renamed is not None:
         return f" (it is called '{prefix}{renamed}' now)"
     close = difflib.get_close_matches(str(location[-1]), names, n=1, cutoff=0.6)
     if close:

@@ -1,5 +1,9 @@
 """Keys that had another name before version 0.1.0, so that an error can give today's name."""
 
+from __future__ import annotations
+
+from collections.abc import Collection
+
 RENAMED_KEYS = {
     "batch_normalisation": "batch_norm",
     "fewest_clusters": "min_clusters",
@@ -31,3 +35,9 @@ RENAMED_KEYS = {
     "wanted_accuracy": "target_accuracy",
 }
 """Last part of the former key -> last part of today's, in the same section."""
+
+
+def current_name(former: str, names: Collection[str]) -> str | None:
+    """Return today's name of a former key, if it is one of the `names`; otherwise None."""
+    renamed = RENAMED_KEYS.get(former)
+    return renamed if renamed in names else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -11,6 +11,7 @@ import keras
 from artstyle_tf.models.backbone_registry import BUILDERS, check_backbone
 from artstyle_tf.models.blocks import Block, find_blocks
 from artstyle_tf.models.weights import load_weights
+from artstyle_tf.system.errors import ArtstyleError
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,25 @@ class Backbone:
     name: str
     model: keras.Model
     blocks: tuple[Block, ...]
+
+    def check_has_blocks(self, names: Sequence[str], *, key: str) -> None:
+        """Check that all names are names of blocks.
+
+        Args:
+            names: to check.
+            key: of the setting or argument that names them, for the error.
+
+        Raises:
+            ArtstyleError: if there is no such block.
+        """
+        known = [block.name for block in self.blocks]
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise ArtstyleError(
+                f"{self.name} has no such block",
+                received=f"{key}: {', '.join(unknown)}",
+                expected=f"some of {', '.join(known)}",
+            )
 
 
 def build_backbone(name: str, *, image_size_px: int, weights: str | None) -> Backbone:

@@ -21,7 +21,6 @@ import numpy as np
 from keras import ops
 
 from artstyle_tf.models.backbones import Backbone
-from artstyle_tf.system.errors import ArtstyleError
 
 # Where a block has more channels, its moments are larger than its map.
 _MAX_CHANNELS_BY_DEFAULT = 256
@@ -176,13 +175,7 @@ def choose_style_blocks(backbone: Backbone, names: Sequence[str] | None) -> list
     """
     known = [block.name for block in backbone.blocks]
     if names is not None:
-        unknown = [name for name in names if name not in known]
-        if unknown:
-            raise ArtstyleError(
-                f"{backbone.name} has no such block",
-                received=f"model.style.blocks: {', '.join(unknown)}",
-                expected=f"some of {', '.join(known)}",
-            )
+        backbone.check_has_blocks(names, key="model.style.blocks")
         return [name for name in known if name in names]
     stages: dict[str, list[str]] = {}
     for block in backbone.blocks:

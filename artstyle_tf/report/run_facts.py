@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from artstyle_tf.config.loading import flatten
 from artstyle_tf.images.splits.leaks import leaks_in_words
 from artstyle_tf.runs.run_directory import NAME_IN_RESULT, RunDirectory
 from artstyle_tf.runs.run_files import Environment, State, read_values
@@ -231,12 +232,6 @@ def confusion_counts(evaluated: Evaluated, class_names: Sequence[str]) -> np.nda
     return table.reindex(index=names, columns=names, fill_value=0).to_numpy(dtype=int)
 
 
-def flat_config(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+def flat_config(config: Mapping[str, Any]) -> dict[str, str]:
     """Return the dotted keys of a config with their values as text."""
-    found: dict[str, str] = {}
-    for name, value in config.items():
-        if isinstance(value, Mapping):
-            found |= flat_config(value, f"{prefix}{name}.")
-        else:
-            found[f"{prefix}{name}"] = "null" if value is None else str(value)
-    return found
+    return {key: "null" if value is None else str(value) for key, value in flatten(config).items()}

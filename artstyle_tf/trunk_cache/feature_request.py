@@ -131,14 +131,8 @@ def build_layers(backbone: Backbone, layers: Layers) -> tuple[Network, tuple[Fea
 def _means_of_blocks(
     backbone: Backbone, names: Sequence[str]
 ) -> tuple[Features, tuple[FeatureGroup, ...]]:
+    backbone.check_has_blocks(names, key="layers")
     blocks = {block.name: block for block in backbone.blocks}
-    unknown = [name for name in names if name not in blocks]
-    if unknown:
-        raise ArtstyleError(
-            f"{backbone.name} has no such block",
-            received=f"layers: {', '.join(unknown)}",
-            expected=f"some of {', '.join(blocks)}",
-        )
     maps = [backbone.model.get_layer(blocks[name].boundary).output for name in names]
     means = [
         keras.layers.GlobalAveragePooling2D(name=f"{name}_mean")(feature_map)
