@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from queue import SimpleQueue
 from typing import Any, Literal
@@ -22,7 +23,7 @@ class OpenVinoRunner:
     """A network compiled for this processor.
 
     Args:
-        model: from `openvino.Core.read_model`; one input [B, S, S, 3].
+        model: from the `read_model` of `openvino_core`; one input [B, S, S, 3].
         precision: a processor that has no bfloat16 computes in float32.
     """
 
@@ -33,7 +34,7 @@ class OpenVinoRunner:
         # Without a precision it rounds where the processor can: 7e-3 off instead of 1e-6. Several
         # parts of a batch at once keep the cores busier than all cores on one part. Threads
         # are made for the cores this process may use, not for all of the machine.
-        compiled = openvino.Core().compile_model(
+        compiled = openvino_core().compile_model(
             model, "CPU", {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "THROUGHPUT"}
         )
         self._row_shapes = [tuple(output.shape)[1:] for output in compiled.outputs]
@@ -81,6 +82,17 @@ def import_openvino() -> Any:
     import openvino  # pyright: ignore[reportMissingImports]
 
     return openvino
+
+
+@functools.cache
+def openvino_core() -> Any:
+    """Return the `openvino.Core` of this process, which is never released.
+
+    With the last Core or compiled network, OpenVINO unloads its CPU plugin. The plugin has given
+    the thread that loaded it a stack for signal handlers, and frees that stack in whichever thread
+    it is unloaded. Python's handlers run on it, so the next Ctrl-C was a segmentation fault.
+    """
+    return import_openvino().Core()
 
 
 def _keep_rows(request: Any, destination: tuple[list[np.ndarray], int]) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import SILENT, Reporter
 from artstyle_tf.trunk_cache import settings
-from artstyle_tf.trunk_cache.openvino_runner import OpenVinoRunner, import_openvino
+from artstyle_tf.trunk_cache.openvino_runner import OpenVinoRunner, openvino_core
 
 RuntimeChoice = Literal["auto", "keras", "openvino"]
 
@@ -53,7 +53,7 @@ def openvino_runtime(trunk: keras.Model) -> TrunkRuntime:
     """Compile the trunk with OpenVINO for this processor, in float32."""
     with tempfile.TemporaryDirectory(prefix="artstyle-") as folder:
         file = Path(folder) / "trunk.xml"
-        core = import_openvino().Core()
+        core = openvino_core()  # before Keras imports OpenVINO, with its telemetry
         trunk.export(str(file), format="openvino", verbose=False)
         model = core.read_model(file)
     _keep_outputs(model, len(trunk.outputs))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import subprocess
 import sys
 
 import keras
@@ -178,3 +179,27 @@ def test_openvino_runs_a_trunk_that_ends_in_an_activation(tiny_backbone):
     layers = [model.get_layer(name) for name in ("block2a_activation", "top_activation")]
     trunk = keras.Model(model.input, [layer.output for layer in layers])
     assert open_trunk_runtime(trunk, "auto", IMAGES).name == "openvino-float32"
+
+
+def test_a_signal_after_openvino_does_not_end_the_process():
+    """Its plugin, unloaded by another thread, took the stack of signal handlers along."""
+    pytest.importorskip("openvino")
+    code = """
+import signal, threading
+import numpy as np
+from artstyle_tf.trunk_cache.openvino_runner import OpenVinoRunner, import_openvino
+from openvino import opset13 as ops
+pixels = ops.parameter([-1, 2, 2, 3], np.float32)
+model = import_openvino().Model([ops.abs(pixels)], [pixels])
+runners = [OpenVinoRunner(model)]
+assert runners[0].run(np.full((1, 2, 2, 3), -1, np.float32))[0].max() == 1
+thread = threading.Thread(target=runners.clear)
+thread.start()
+thread.join()
+heard = []
+signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
+signal.raise_signal(signal.SIGINT)
+assert heard == [signal.SIGINT]
+"""
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert answer.returncode == 0, (answer.returncode, answer.stderr)

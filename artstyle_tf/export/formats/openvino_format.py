@@ -9,7 +9,12 @@ import tensorflow as tf
 
 from artstyle_tf.export.formats.export_format import Images, RunNetwork, quiet_conversion
 from artstyle_tf.trunk_cache.frozen_graph import INPUT_NAME, FrozenGraph
-from artstyle_tf.trunk_cache.openvino_runner import OpenVinoRunner, Precision, import_openvino
+from artstyle_tf.trunk_cache.openvino_runner import (
+    OpenVinoRunner,
+    Precision,
+    import_openvino,
+    openvino_core,
+)
 
 
 class OpenVinoFormat:
@@ -34,7 +39,7 @@ class OpenVinoFormat:
 
     def open(self, file: Path) -> RunNetwork:
         """Load a written file to run on all cores; outputs are in the network's order."""
-        model = import_openvino().Core().read_model(file)
+        model = openvino_core().read_model(file)
         return OpenVinoRunner(model, precision=self.precision).run
 
 
