@@ -78,6 +78,19 @@ def _seeded():
         sys.modules["keras"].utils.set_random_seed(0)
 
 
+@pytest.fixture(scope="module")
+def without_graphs():
+    """TensorFlow runs without graphs: tracing one takes as long as ten steps of a tiny training.
+
+    What is compiled is tested in tests/training/test_progressive.py and tests/smoke.
+    """
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture
 def shipped_runtimes(monkeypatch):
     """Lets `runtime: auto` choose among all runtimes, as it does outside the tests."""

@@ -16,6 +16,8 @@ from artstyle_tf.analysis.classifiers import load_classifier
 from artstyle_tf.cli.main import main
 from artstyle_tf.metrics.classification import classification_summary
 
+pytestmark = pytest.mark.usefixtures("without_graphs")
+
 CONFIG = """
 report: false
 data: {images: images, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,

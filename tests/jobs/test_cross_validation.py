@@ -14,6 +14,8 @@ from artstyle_tf.cli.main import main
 from artstyle_tf.evaluation import fold_training
 from artstyle_tf.training import job
 
+pytestmark = pytest.mark.usefixtures("without_graphs")
+
 CONFIG = """
 kind: direct
 data: {images: images, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,

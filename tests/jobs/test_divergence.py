@@ -8,6 +8,8 @@ import pytest
 
 from artstyle_tf.cli import main as cli
 
+pytestmark = pytest.mark.usefixtures("without_graphs")
+
 OVERRIDES = [
     "data.images=images",
     "data.prepared=prepared",

@@ -12,6 +12,8 @@ from documented_names import undocumented_names
 
 from artstyle_tf.cli.main import main
 
+pytestmark = pytest.mark.usefixtures("without_graphs")
+
 CONFIG = """
 report: false
 data: {images: images, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,

@@ -31,6 +31,11 @@ def experiment(images, outputs, **changes):
     return InspectExperiment.model_validate_json(json.dumps(content))
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _figures_without_pixels():
+    """Here they are drawn: an inspection trains nothing, so its figures are what takes time."""
+
+
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("planted")

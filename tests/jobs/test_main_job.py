@@ -19,6 +19,8 @@ from artstyle_tf.config.experiment import DirectExperiment
 from artstyle_tf.config.loading import load_config
 from artstyle_tf.runs.run_directory import open_run
 
+pytestmark = pytest.mark.usefixtures("without_graphs")
+
 CONFIG = """
 report: false
 data: {images: images, prepared: prepared, group_pattern: '^([^_]+)_', preparation_workers: 1,

@@ -26,6 +26,8 @@ from artstyle_tf.runs.run_directory import open_run
 from artstyle_tf.runs.run_finding import read_run_config
 from artstyle_tf.system.progress import Reporter
 
+pytestmark = pytest.mark.usefixtures("without_graphs")
+
 CONFIG = """
 data: {images: images, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
        views: null}

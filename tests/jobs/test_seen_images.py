@@ -17,6 +17,8 @@ from artstyle_tf.cli.main import main
 sys.path.insert(0, str(Path(__file__).parents[1] / "images"))
 from test_near_duplicates import scenery
 
+pytestmark = pytest.mark.usefixtures("without_graphs")
+
 DATA = """
 report: false
 data: {images: images, prepared: prepared, split_file: split.csv, preparation_workers: 1,

@@ -18,6 +18,8 @@ from artstyle_tf.config.loading import load_config
 from artstyle_tf.images.batches.image_store import ImageStore
 from artstyle_tf.runs.gallery import load_gallery
 
+pytestmark = pytest.mark.usefixtures("without_graphs")
+
 CONFIG = """
 report: false
 data: {images: images, prepared: prepared, preparation_workers: 1,

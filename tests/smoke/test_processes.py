@@ -46,6 +46,7 @@ def state(run):
     return json.loads((run / "run.json").read_text())["state"]
 
 
+@pytest.mark.reliability
 def test_a_training_that_nobody_watches_ends_as_usual(workplace):
     # As `2>&1 | head -1`, of which not even the first line is read.
     reading, writing = os.pipe()
@@ -107,6 +108,7 @@ def test_a_background_job_is_interrupted_and_continues(workplace, number):
     assert not list(workplace.rglob("*.partial*"))
 
 
+@pytest.mark.reliability
 def test_a_training_whose_folder_is_removed_does_not_end_well(workplace):
     run = workplace / "outputs" / "models" / "long"
     with begin(workplace, "--overwrite") as process:

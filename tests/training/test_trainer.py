@@ -19,6 +19,8 @@ from artstyle_tf.training.settings import (
 )
 from artstyle_tf.training.trainer import Trainer, TrainingData
 
+pytestmark = pytest.mark.usefixtures("without_graphs")
+
 
 class ArrayStore:
     """Images in memory, as a ImageStore has them."""
