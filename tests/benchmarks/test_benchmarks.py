@@ -70,6 +70,7 @@ def test_help_says_what_is_measured(name):
 
 
 @pytest.mark.slow
+@pytest.mark.reliability  # two trainings in processes of their own
 def test_growth_measures_a_training_command(tmp_path):
     options = ["--sizes", "48", "--image-size-px", "32", "--epochs", "1", "--quiet"]
     options += ["--backbone", "compact"]

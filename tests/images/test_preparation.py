@@ -414,7 +414,9 @@ def test_damaged_journal_lines_and_lost_files_do_no_harm(root, destination, tmp_
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="kills with a signal")
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    "how", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.reliability)]
+)
 def test_a_killed_program_leaves_nothing_half_written(tmp_path, how):
     root, destination = tmp_path / "images", tmp_path / "prepared"
     for number in range(60):
