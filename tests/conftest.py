@@ -58,12 +58,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _python_handles_ctrl_c():
-    """Restore Python's handler of SIGINT, which a test that sends one would not survive without."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@pytest.fixture(autouse=True)
 def _seeded():
     """A test that draws weights without a seed must not pass today and fail tomorrow.
 
@@ -82,7 +76,8 @@ def _seeded():
 def without_graphs():
     """TensorFlow runs without graphs: tracing one takes as long as ten steps of a tiny training.
 
-    What is compiled is tested in tests/training/test_progressive.py and tests/smoke.
+    Trainings with graphs are tested in tests/training/test_progressive.py, tests/smoke and
+    tests/jobs/test_cached_training.py.
     """
     import tensorflow as tf
 

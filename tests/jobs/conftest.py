@@ -23,9 +23,9 @@ def _figures_without_pixels():
     def save_quickly(self, file, **options):
         del options
         if str(file).endswith(".png"):
-            self.set_layout_engine("none")
             Image.new("RGB", (8, 8)).save(file)
         else:
+            self.set_layout_engine("none")
             save(self, file, dpi=100)
 
     with pytest.MonkeyPatch.context() as patch:

@@ -33,7 +33,7 @@ def experiment(images, outputs, **changes):
 
 @pytest.fixture(autouse=True, scope="module")
 def _figures_without_pixels():
-    """Here they are drawn: an inspection trains nothing, so its figures are what takes time."""
+    """Here they are drawn as they are, because a test looks at their pixels."""
 
 
 @pytest.fixture(scope="module")

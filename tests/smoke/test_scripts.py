@@ -1,8 +1,8 @@
 """Each script through its real command line: 24 generated images, random weights.
 
-Starting a script takes ten seconds, most of them imports, so the short suite starts few of them;
-tests/jobs has all jobs, called in the process of the tests. One training has an EfficientNet, which
-takes Keras longer to make ready than all of the rest.
+Starting a script takes ten seconds, most of them imports. Where tests/jobs has the same job, called
+in the process of the tests, the script is tested in the reliability suite. One training has an
+EfficientNet, which takes Keras longer to make ready than all of the rest.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def test_train_direct_prints_one_json_object_and_speaks_on_stderr(trained):
     assert "Traceback" not in trained.stderr
 
 
-@pytest.mark.reliability  # tests/jobs has the same job in its process
+@pytest.mark.reliability
 def test_a_training_leaves_a_page_that_report_makes_anew(trained, workplace):
     page = workplace / json.loads(trained.stdout)["report"]
     first = page.read_text(encoding="utf-8")
@@ -88,14 +88,14 @@ def test_an_efficientnet_is_trained(workplace):
     assert json.loads(answer.stdout)["best_epoch"] in (0, 1)
 
 
-@pytest.mark.reliability  # tests/jobs has the same job in its process
+@pytest.mark.reliability
 def test_evaluate_reads_what_train_direct_wrote(trained, workplace):
     answer = run("evaluate", "--run", "outputs/models/smoke", "--json", cwd=workplace)
     assert answer.returncode == 0, answer.stderr
     assert json.loads(answer.stdout)["metrics"] == json.loads(trained.stdout)["test"]
 
 
-@pytest.mark.reliability  # tests/jobs has the same job in its process
+@pytest.mark.reliability
 def test_train_triplet_shares_images_and_cache_with_train_direct(trained, workplace):
     overrides = [item for item in OVERRIDES if not item.startswith(("training.ph", "training.ba"))]
     overrides.append(
@@ -108,9 +108,12 @@ def test_train_triplet_shares_images_and_cache_with_train_direct(trained, workpl
     assert {"macro_f1", "recall_at_1", "map_at_r"} <= set(result["test"])
     assert "Epoch 1/1 (top 1 block)" in answer.stderr
     assert "Traceback" not in answer.stderr
+    answer = run("evaluate", "--run", "outputs/models/embedding", cwd=workplace)
+    assert answer.returncode == 0, answer.stderr
+    assert "MAP@R" in answer.stdout
 
 
-@pytest.mark.reliability  # tests/jobs has the same job in its process
+@pytest.mark.reliability
 def test_features_are_analyzed_and_compared_with_their_run(trained, workplace):
     quick = ["projection.methods=[pca]", "clustering.num_clusters=2", "folds.num_folds=2"]
     quick += ["classifiers={names: [gradient_boosting], num_candidates: 1, num_folds: 2}"]
@@ -136,7 +139,7 @@ def test_prepare_data_finds_its_work_done(trained, workplace):
     assert before == {file: file.stat().st_mtime_ns for file in before}
 
 
-@pytest.mark.reliability  # tests/jobs has the same job in its process
+@pytest.mark.reliability
 def test_inspect_data_looks_at_a_folder_and_fails_where_asked(workplace):
     options = ["--images", "images", "--run-name", "look", "--fail-on", "tiny", "--json"]
     answer = run("inspect_data", *options, cwd=workplace)
