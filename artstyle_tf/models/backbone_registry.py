@@ -30,6 +30,10 @@ BUILDERS: dict[str, str | Callable[..., Any]] = {
 
 BACKBONE_NAMES = tuple(BUILDERS)
 
+DEMO_BACKBONE = "compact"
+DEMO_WEIGHTS_FILE = Path(__file__).with_name("compact.weights.h5")
+"""Pretrained on procedural images by benchmarks/pretrain_compact.py; in half precision."""
+
 _WEIGHTS_HOST = "storage.googleapis.com"
 _CONNECTION_TIMEOUT_SECONDS = 3.0
 
@@ -39,11 +43,12 @@ def check_backbone(name: str, weights: str | None) -> None:
 
     Args:
         name: one of `BACKBONE_NAMES`.
-        weights: "imagenet", the path of a weights file without top, or None for random weights.
+        weights: "imagenet", "demo", the path of a weights file without top, or None for random
+            weights.
 
     Raises:
-        ArtstyleError: if the name is unknown, the file is missing, or ImageNet weights are neither
-            here nor to be downloaded.
+        ArtstyleError: if the name is unknown, the file is missing, the backbone has no such
+            weights, or ImageNet weights are neither here nor to be downloaded.
     """
     if name not in BUILDERS:
         raise ArtstyleError(
@@ -51,14 +56,22 @@ def check_backbone(name: str, weights: str | None) -> None:
             received=f"model.backbone={name}",
             expected=f"one of {', '.join(BACKBONE_NAMES)}",
         )
-    if name == "compact" and weights == "imagenet":
+    if name == DEMO_BACKBONE and weights == "imagenet":
         raise ArtstyleError(
             "There are no ImageNet weights for the compact network",
             received="model.weights=imagenet",
-            fix="train it from random weights (model.weights=null), or choose an EfficientNet",
+            fix="use its own (model.weights=demo), or choose an EfficientNet",
+        )
+    if name != DEMO_BACKBONE and weights == "demo":
+        raise ArtstyleError(
+            "The demo weights belong to the compact network",
+            received=f"model.weights=demo with model.backbone={name}",
+            fix=f"use model.backbone={DEMO_BACKBONE}, or other weights: imagenet, null, or a path",
         )
     if weights == "imagenet":
         check_imagenet_weights(name)
+    elif weights == "demo":
+        check_weights_file(DEMO_WEIGHTS_FILE)
     elif weights is not None:
         check_weights_file(Path(weights))
 
@@ -69,7 +82,7 @@ def check_weights_file(file: Path) -> None:
         raise ArtstyleError(
             "The weights file does not exist",
             received=f"model.weights={file}",
-            expected="imagenet, null, or the path of a .h5 or .weights.h5 file",
+            expected="imagenet, demo, null, or the path of a .h5 or .weights.h5 file",
         )
 
 
@@ -89,7 +102,7 @@ def check_imagenet_weights(name: str) -> None:
         f"(no connection to the Keras weight host within {_CONNECTION_TIMEOUT_SECONDS:g} s)",
         fix=f"(1) put the file {file.name} into {file.parent}, or "
         "(2) give the path of a weights file: model.weights=PATH, or "
-        "(3) start from random weights: model.weights=null",
+        "(3) try the small network that needs none: model.backbone=compact model.weights=demo",
     )
 
 
@@ -101,6 +114,13 @@ def imagenet_file(name: str) -> Path:
     network = name.replace("_v2_", "v2-").replace("_", "")
     folder = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
     return folder / f"{network}_notop.h5"
+
+
+def pretrained_file(name: str, weights: str) -> Path:
+    """Return the file of pretrained weights; `weights` is "imagenet", "demo" or a path."""
+    if weights == "imagenet":
+        return imagenet_file(name)
+    return DEMO_WEIGHTS_FILE if weights == "demo" else Path(weights)
 
 
 def _weights_host_answers() -> bool:

@@ -59,7 +59,8 @@ def build_backbone(name: str, *, image_size_px: int, weights: str | None) -> Bac
     Args:
         name: one of `BACKBONE_NAMES`.
         image_size_px: side S of the square input, in pixels.
-        weights: "imagenet", the path of a weights file without top, or None for random weights.
+        weights: "imagenet", "demo", the path of a weights file without top, or None for random
+            weights.
 
     Returns:
         The backbone, all layers trainable.

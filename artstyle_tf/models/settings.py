@@ -33,7 +33,8 @@ class ModelConfig(Schema):
 
     Attributes:
         backbone: name of the network, such as efficientnet_v2_b0.
-        weights: `imagenet`, null for random weights, or the path of a weights file without top.
+        weights: `imagenet`; `demo` for those of the compact network; null for random weights; or
+            the path of a weights file without top.
         image_size_px: side of the images that the network gets.
         dropout: rate before the last layer.
         head: `pooled` reads the top of the network; `style` adds second moments of several depths.

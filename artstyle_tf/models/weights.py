@@ -12,7 +12,11 @@ import h5py
 import keras
 import numpy as np
 
-from artstyle_tf.models.backbone_registry import check_imagenet_weights, check_weights_file
+from artstyle_tf.models.backbone_registry import (
+    check_imagenet_weights,
+    check_weights_file,
+    pretrained_file,
+)
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.hdf5_files import check_hdf5
 
@@ -31,7 +35,7 @@ def load_weights(
 
     Args:
         model: backbone built with `weights=None`.
-        weights: "imagenet" or the path of a weights file without top.
+        weights: "imagenet", "demo", or the path of a weights file without top.
         name: the backbone's name, for messages.
         builder: the keras.applications function behind `name`, which finds "imagenet".
 
@@ -45,7 +49,7 @@ def load_weights(
         # The two differ only by a Rescaling layer, which holds no weights.
         model.set_weights(pretrained.get_weights())
     else:
-        _load_weights_file(model, Path(weights), name)
+        _load_weights_file(model, pretrained_file(name, weights), name)
     square_a_stored_standard_deviation(model)
     check_input_scaling(model, name)
 

@@ -11,7 +11,7 @@ from typing import Literal
 import keras
 
 from artstyle_tf.images.settings import AspectPolicy, DataConfig
-from artstyle_tf.models.backbone_registry import check_backbone, imagenet_file
+from artstyle_tf.models.backbone_registry import check_backbone, pretrained_file
 from artstyle_tf.models.backbones import Backbone
 from artstyle_tf.models.features import (
     FeatureGroup,
@@ -51,8 +51,7 @@ class FeatureRequest:
 
     def weights_digest(self) -> str | None:
         """Return SHA-256 of the weights file as it is now; None if it is not on this machine."""
-        is_imagenet = self.weights == "imagenet"
-        file = imagenet_file(self.backbone) if is_imagenet else Path(self.weights)
+        file = pretrained_file(self.backbone, self.weights)
         return file_digest(file) if file.is_file() else None
 
 

@@ -151,6 +151,23 @@ def test_cached_imagenet_weights_need_no_network(monkeypatch, tmp_path):
     np.testing.assert_allclose(bare.get_layer(index=2).adapt_variance, IMAGENET_STD**2, rtol=1e-5)
 
 
+def test_the_demo_weights_are_small_and_belong_to_the_compact_network():
+    file = backbone_registry.DEMO_WEIGHTS_FILE
+    assert file.stat().st_size <= 800_000
+    first = build_backbone("compact", image_size_px=32, weights="demo").model
+    second = build_backbone("compact", image_size_px=48, weights="demo").model
+    assert weights_digest(first) == weights_digest(second)
+    kernel = np.asarray(first.get_layer("stem_conv").kernel)
+    assert kernel.dtype == np.float32
+    np.testing.assert_array_equal(kernel, kernel.astype(np.float16))  # stored in half precision
+    # Blocks begin as the identity: pretraining has moved them away from it.
+    assert np.abs(first.get_layer("block3b_second_bn").gamma).mean() > 0.05
+    with pytest.raises(ArtstyleError, match="demo weights belong to the compact network") as caught:
+        build_backbone("efficientnet_b0", image_size_px=32, weights="demo")
+    assert "model.weights=demo with model.backbone=efficientnet_b0" in str(caught.value)
+    assert "model.backbone=compact" in str(caught.value)
+
+
 def test_equal_weights_have_equal_digests_and_one_changed_number_another(tiny_backbone):
     first, second = tiny_backbone(), tiny_backbone()
     assert weights_digest(first.model) == weights_digest(second.model)
