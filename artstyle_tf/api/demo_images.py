@@ -1,4 +1,4 @@
-"""The demo images, and settings for training a small network on them."""
+"""The demo images, and settings for training the compact network on them."""
 
 from __future__ import annotations
 
@@ -53,42 +53,33 @@ def demo_images(
 
 
 def demo_settings(
-    kind: Literal["direct", "triplet"] = "direct", *, epochs: int = 25, image_size_px: int = 128
+    kind: Literal["direct", "triplet"] = "direct", *, epochs: int = 4, image_size_px: int = 80
 ) -> dict[str, Any]:
-    """Return the settings of `--demo`: a small network, trained from scratch.
+    """Return the settings of `--demo`: the compact network with its pretrained weights.
 
     Args:
         kind: of the training.
-        epochs: of the training.
+        epochs: of each phase that trains blocks of the network.
         image_size_px: side of the images that the network sees.
 
     Returns:
         Keywords, for `train_direct`, `train_triplet`, `tune` and `cross_validate`.
 
     Example:
-        >>> run = art.train_direct(art.demo_images(), **art.demo_settings(epochs=10))
+        >>> run = art.train_direct(art.demo_images(), **art.demo_settings(epochs=2))
     """
-    phase: dict[str, Any] = {"unfreeze_blocks": "all", "epochs": epochs, "learning_rate": 2e-3}
-    settings: dict[str, Any] = {
-        # Fixed views save time with frozen blocks only; here none is frozen.
-        "views": None,
-        "online_augmentation": "gentle",
-        "backbone": "compact",
-        "weights": None,
-        "image_size_px": image_size_px,
-        "head": "pooled",
-        "dropout": 0.2,
-        "batch_norm": "trained",
-        "weight_decay": 0.02,
-    }
-    # Features of random weights are not worth a closed-form head.
+    phases: list[dict[str, Any]] = [
+        {"unfreeze_blocks": 0, "epochs": min(2, epochs), "learning_rate": 1e-3},
+        {"unfreeze_blocks": 2, "epochs": epochs, "learning_rate": 1e-3},
+    ]
     if kind == "triplet":
-        phase["loss"] = "batch_all"
-        return {**settings, "projection_init": None, "phases": [phase]}
+        phases = [{**phase, "loss": "batch_all"} for phase in phases]
+    else:
+        phases.append({"unfreeze_blocks": 4, "epochs": epochs, "learning_rate": 5e-4})
     return {
-        **settings,
-        "batch_size": 16,
-        "linear_probe": None,
-        "label_smoothing": 0.0,
-        "phases": [phase],
+        "backbone": "compact",
+        "weights": "demo",
+        "image_size_px": image_size_px,
+        "views": {"num_views": 4},
+        "phases": phases,
     }

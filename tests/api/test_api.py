@@ -287,7 +287,7 @@ def test_demo_settings_are_those_of_the_command_line(kind, file, workplace):
     shorter = art.ImageFolder("images").config(
         schema, art.demo_settings(kind, epochs=3, image_size_px=64)
     )
-    assert (shorter.training.phases[0].epochs, shorter.model.image_size_px) == (3, 64)
+    assert (shorter.training.phases[1].epochs, shorter.model.image_size_px) == (3, 64)
 
 
 def test_prepared_images_and_tables_of_a_result(workplace):
