@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from artstyle_tf.losses.triplet_losses import (
         BatchAllTripletLoss,
         BatchHardTripletLoss,
+        HardTripletLoss,
         SemiHardTripletLoss,
     )
 
 __all__ = [
     "BatchAllTripletLoss",
     "BatchHardTripletLoss",
+    "HardTripletLoss",
     "LogitAdjustedCrossEntropy",
     "SemiHardTripletLoss",
     "SupervisedContrastiveLoss",
@@ -37,6 +39,7 @@ __all__ = [
 _MODULES = {
     "BatchAllTripletLoss": "triplet_losses",
     "BatchHardTripletLoss": "triplet_losses",
+    "HardTripletLoss": "triplet_losses",
     "LogitAdjustedCrossEntropy": "logit_adjustment",
     "SemiHardTripletLoss": "triplet_losses",
     "SupervisedContrastiveLoss": "supervised_contrastive",

@@ -9,6 +9,7 @@ from artstyle_tf.config.base import PositiveFloat, Schema, one_of
 METRIC_LOSSES = {
     "semi_hard": "artstyle_tf.losses.triplet_losses:SemiHardTripletLoss",
     "batch_hard": "artstyle_tf.losses.triplet_losses:BatchHardTripletLoss",
+    "hard": "artstyle_tf.losses.triplet_losses:HardTripletLoss",
     "batch_all": "artstyle_tf.losses.triplet_losses:BatchAllTripletLoss",
     "supervised_contrastive": (
         "artstyle_tf.losses.supervised_contrastive:SupervisedContrastiveLoss"

@@ -188,16 +188,35 @@ class BatchAllTripletLoss(TripletLoss):
         """Return the sum of the anchor's losses, their number, and their slopes per distance."""
         to_others, positives, negatives = row
         differences = to_others[:, None] - to_others[None, :]  # [positive, negative]
-        is_triplet = ops.logical_and(positives[:, None], negatives[None, :])
+        is_used = ops.logical_and(positives[:, None], negatives[None, :])
+        is_used = ops.logical_and(is_used, self._is_chosen(differences))
+        slopes = ops.cast(is_used, "float32")
+        number = ops.sum(slopes)
         if self.margin is None:
-            slopes = ops.cast(is_triplet, "float32") * ops.sigmoid(differences)
-            number = ops.sum(ops.cast(is_triplet, "float32"))
-        else:
-            is_triplet = ops.logical_and(is_triplet, differences + self.margin > 0.0)
-            slopes = ops.cast(is_triplet, "float32")
-            number = ops.sum(slopes)
-        total = ops.sum(ops.where(is_triplet, self._compare(differences), 0.0))
+            slopes = slopes * ops.sigmoid(differences)
+        total = ops.sum(ops.where(is_used, self._compare(differences), 0.0))
         return total, number, ops.sum(slopes, axis=1) - ops.sum(slopes, axis=0)
+
+    def _is_chosen(self, differences: Any) -> Any:
+        """Return which triplets are used, given their d_ap - d_an: bool of the same shape."""
+        if self.margin is None:
+            return ops.ones_like(differences, dtype="bool")
+        return differences + self.margin > 0.0
+
+
+@keras.saving.register_keras_serializable(package="artstyle_tf")
+class HardTripletLoss(BatchAllTripletLoss):
+    """Mean over the triplets of the batch whose negative is not farther away than the positive.
+
+    It is 0.0 when there is none. With a pretrained network and no other triplets it tends to
+    collapse, so it is here for comparison. Arguments as in `TripletLoss`.
+
+    Source: `TripletMarginMiner(type_of_triplets="hard")` with `TripletMarginLoss` in
+    pytorch-metric-learning.
+    """
+
+    def _is_chosen(self, differences: Any) -> Any:
+        return differences >= 0.0
 
 
 def _semi_hard_negatives(distances: Any, is_negative: Any) -> Any:

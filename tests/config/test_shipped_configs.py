@@ -28,6 +28,8 @@ CHANGES = {
     "demo_triplet.yaml": TripletExperiment,
     "demo_inspect.yaml": VERBS["inspect-data"].schema,
     "demo_tune.yaml": TUNE_EXPERIMENTS["direct"],
+    "reference.yaml": DirectExperiment,
+    "reference_triplet.yaml": TripletExperiment,
     "tune_direct.yaml": TUNE_EXPERIMENTS["direct"],
     "tune_triplet.yaml": TUNE_EXPERIMENTS["triplet"],
 }

@@ -133,6 +133,7 @@ def test_where_ours_is_safer_than_tensorflow_addons(addons):
         ("batch_hard", "batch_hard"),
         ("batch_all", "batch_all"),
         ("batch_all", "batch_all_mined"),
+        ("hard", "hard_mined"),
         ("supervised_contrastive", "supervised_contrastive"),
     ],
 )

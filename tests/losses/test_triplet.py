@@ -16,6 +16,7 @@ from artstyle_tf.losses.supervised_contrastive import SupervisedContrastiveLoss
 from artstyle_tf.losses.triplet_losses import (
     BatchAllTripletLoss,
     BatchHardTripletLoss,
+    HardTripletLoss,
     BatchLoss,
     SemiHardTripletLoss,
     build_metric_loss,
@@ -26,6 +27,7 @@ TRIPLET_LOSSES = {
     "semi_hard": SemiHardTripletLoss,
     "batch_hard": BatchHardTripletLoss,
     "batch_all": BatchAllTripletLoss,
+    "hard": HardTripletLoss,
 }
 MARGINS = [0.2, 1.0, None]
 
@@ -66,6 +68,8 @@ def naive_loss(name, labels, embeddings, margin, distance):
                 losses.append(compare(d[a][p] - chosen))
             if name == "batch_all":
                 losses += [compare(d[a][p] - d[a][n]) for n in negatives]
+            if name == "hard":
+                losses += [compare(d[a][p] - d[a][n]) for n in negatives if d[a][n] <= d[a][p]]
     if name == "batch_all" and margin is not None:
         losses = [loss for loss in losses if loss > 0]
     return float(np.mean(losses)) if losses else 0.0

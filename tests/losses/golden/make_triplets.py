@@ -36,12 +36,18 @@ def batch_all_mined(embeddings, labels):
     return losses.TripletMarginLoss(margin=MARGIN)(embeddings, labels, mined)
 
 
+def hard_mined(embeddings, labels):
+    """TripletMarginLoss of the triplets of TripletMarginMiner(type_of_triplets="hard")."""
+    mined = miners.TripletMarginMiner(margin=MARGIN, type_of_triplets="hard")(embeddings, labels)
+    return losses.TripletMarginLoss(margin=MARGIN)(embeddings, labels, mined)
+
+
 def supervised_contrastive(embeddings, labels):
     """SupConLoss with its own mean over the anchors that have a positive."""
     return losses.SupConLoss(temperature=0.1)(embeddings, labels)
 
 
-LOSSES = (batch_hard, batch_all, batch_all_mined, supervised_contrastive)
+LOSSES = (batch_hard, batch_all, batch_all_mined, hard_mined, supervised_contrastive)
 
 
 def main():
