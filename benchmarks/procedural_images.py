@@ -70,9 +70,7 @@ def _colors(generator: np.random.Generator) -> np.ndarray:
     return cv2.cvtColor(pixels, cv2.COLOR_HSV2RGB)[0].astype(np.float32) / _BRIGHTEST
 
 
-def _arrangement(
-    side: int, generator: np.random.Generator
-) -> tuple[np.ndarray, list[np.ndarray]]:
+def _arrangement(side: int, generator: np.random.Generator) -> tuple[np.ndarray, list[np.ndarray]]:
     """Arrange random polygons, ellipses and bands.
 
     Returns:

@@ -16,8 +16,8 @@ from artstyle_tf.losses.supervised_contrastive import SupervisedContrastiveLoss
 from artstyle_tf.losses.triplet_losses import (
     BatchAllTripletLoss,
     BatchHardTripletLoss,
-    HardTripletLoss,
     BatchLoss,
+    HardTripletLoss,
     SemiHardTripletLoss,
     build_metric_loss,
 )
