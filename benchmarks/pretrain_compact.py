@@ -32,7 +32,7 @@ _WEIGHT_DECAY = 0.01
 
 def main() -> None:
     """Draw, train, print the accuracy of each factor, and write the weights."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Pretrain the compact network.")
     parser.add_argument("--output", type=Path, required=True, help="file, ends in .weights.h5")
     parser.add_argument("--images", type=int, default=8_000, help="drawn for training")
     parser.add_argument("--epochs", type=int, default=10)
@@ -125,7 +125,7 @@ def _batches(
             rows = order[first : first + _BATCH_SIZE]
             top, left = generator.integers(_SIDE_PX - _CROP_PX + 1, size=2)
             batch = pixels[rows, top : top + _CROP_PX, left : left + _CROP_PX]
-            batch = np.rot90(batch, generator.integers(4), axes=(1, 2))
+            batch = np.rot90(batch, int(generator.integers(4)), axes=(1, 2))
             if generator.random() < 0.5:
                 batch = batch[:, :, ::-1]
             yield np.ascontiguousarray(batch), tuple(factors[rows].T)

@@ -90,7 +90,7 @@ def _arrangement(side: int, generator: np.random.Generator) -> tuple[np.ndarray,
         else:  # something round with bulges
             angles = np.linspace(0, 2 * np.pi, 60, endpoint=False)
             bulges = generator.normal(0, 0.12, 4)
-            waves = sum(b * np.cos((n + 2) * angles + n) for n, b in enumerate(bulges))
+            waves = np.sum([b * np.cos((n + 2) * angles + n) for n, b in enumerate(bulges)], axis=0)
             reach = size * (1 + waves)
         flatness = generator.uniform(0.35, 1.0)
         points = np.stack([np.cos(angles), flatness * np.sin(angles)], axis=1) * reach[:, None]

@@ -17,7 +17,7 @@ def build_compact_network(
     *,
     include_top: bool = False,
     weights: str | None = None,
-    input_shape: tuple[int, int, int] = (128, 128, 3),
+    input_shape: tuple[int | None, int | None, int] = (128, 128, 3),
 ) -> keras.Model:
     """Build a residual network of three stages with 0.35 million parameters.
 
@@ -27,7 +27,7 @@ def build_compact_network(
     Args:
         include_top: must be False.
         weights: must be None; `models.weights` loads the pretrained ones.
-        input_shape: (S, S, 3).
+        input_shape: (S, S, 3); None for images of any size.
 
     Returns:
         Model of float32 [B, S, S, 3] in 0..255 -> feature map [B, S/16, S/16, 88], rounded up.
