@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,6 +21,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 from procedural_images import FACTORS, draw
+
+from artstyle_tf.system.threads import usable_cores
 
 _SIDE_PX = 128
 _CROP_PX = 80  # less than half the pixels, in which every factor can still be seen
@@ -62,7 +63,7 @@ def _draw_all(count: int) -> tuple[np.ndarray, np.ndarray]:
     factors = np.empty((count, len(FACTORS)), np.int32)
     # Spawned, because a fork of a process that has run native threads can hang.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=context) as processes:
+    with ProcessPoolExecutor(usable_cores(), mp_context=context) as processes:
         drawn = processes.map(partial(draw, side_px=_SIDE_PX), range(count), chunksize=64)
         for number, (image, values) in enumerate(drawn):
             pixels[number], factors[number] = image, values

@@ -9,18 +9,10 @@ shapes: what a style is made of.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import cv2
 import numpy as np
-
-FACTORS: dict[str, tuple[str, ...]] = {
-    "fill": ("flat", "shaded", "volume", "mottled", "banded"),
-    "marks": ("none", "long strokes", "short strokes", "dots", "hatching", "facets", "ripples"),
-    "contour": ("none", "dark", "light", "broken"),
-    "surface": ("clean", "grain", "weave", "fibers", "stains", "cracks"),
-    "focus": ("sharp", "soft", "depth"),
-}
-"""Factor -> its values; each value of each factor is equally likely."""
 
 _MIN_SIDE_PX, _MAX_SIDE_PX = 128, 224  # of the drawing, before it is resized
 _BRIGHTEST = 255.0
@@ -249,22 +241,10 @@ def _ripples(pixels: np.ndarray, regions: np.ndarray, generator: np.random.Gener
     return pixels * (1 + generator.uniform(0.12, 0.3) * np.clip(2 * waves, -1, 1))[:, :, None]
 
 
-def _long_strokes(
-    pixels: np.ndarray, regions: np.ndarray, generator: np.random.Generator
-) -> np.ndarray:
-    return _strokes(pixels, regions, generator, long=True)
-
-
-def _short_strokes(
-    pixels: np.ndarray, regions: np.ndarray, generator: np.random.Generator
-) -> np.ndarray:
-    return _strokes(pixels, regions, generator, long=False)
-
-
 _MARKS: dict[str, Callable[..., np.ndarray]] = {
     "none": _unmarked,
-    "long strokes": _long_strokes,
-    "short strokes": _short_strokes,
+    "long strokes": partial(_strokes, long=True),
+    "short strokes": partial(_strokes, long=False),
     "dots": _dots,
     "hatching": _hatching,
     "facets": _facets,
@@ -358,6 +338,16 @@ _SURFACES: dict[str, Callable[..., np.ndarray]] = {
     "stains": _stains,
     "cracks": _cracks,
 }
+
+
+FACTORS: dict[str, tuple[str, ...]] = {
+    "fill": tuple(_FILLS),
+    "marks": tuple(_MARKS),
+    "contour": ("none", "dark", "light", "broken"),
+    "surface": tuple(_SURFACES),
+    "focus": ("sharp", "soft", "depth"),
+}
+"""Factor -> its values; each value of each factor is equally likely."""
 
 
 def _exposed(pixels: np.ndarray, generator: np.random.Generator) -> np.ndarray:

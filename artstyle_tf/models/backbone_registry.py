@@ -19,18 +19,19 @@ _EFFICIENTNETS_V2 = {
     for size in ("B0", "B1", "B2", "B3", "S", "M", "L")
 }
 
+DEMO_BACKBONE = "compact"
+
 BUILDERS: dict[str, str | Callable[..., Any]] = {
     **{
         name: f"keras.applications:{builder}"
         for name, builder in (_EFFICIENTNETS | _EFFICIENTNETS_V2).items()
     },
-    "compact": "artstyle_tf.models.compact:build_compact_network",
+    DEMO_BACKBONE: "artstyle_tf.models.compact:build_compact_network",
 }
 """Name -> the function that builds the network, or where it is, as "module:name"."""
 
 BACKBONE_NAMES = tuple(BUILDERS)
 
-DEMO_BACKBONE = "compact"
 DEMO_WEIGHTS_FILE = Path(__file__).with_name("compact.weights.h5")
 """Pretrained on procedural images by benchmarks/pretrain_compact.py; in half precision."""
 
@@ -70,10 +71,8 @@ def check_backbone(name: str, weights: str | None) -> None:
         )
     if weights == "imagenet":
         check_imagenet_weights(name)
-    elif weights == "demo":
-        check_weights_file(DEMO_WEIGHTS_FILE)
     elif weights is not None:
-        check_weights_file(Path(weights))
+        check_weights_file(pretrained_file(name, weights))
 
 
 def check_weights_file(file: Path) -> None:
@@ -102,7 +101,7 @@ def check_imagenet_weights(name: str) -> None:
         f"(no connection to the Keras weight host within {_CONNECTION_TIMEOUT_SECONDS:g} s)",
         fix=f"(1) put the file {file.name} into {file.parent}, or "
         "(2) give the path of a weights file: model.weights=PATH, or "
-        "(3) try the small network that needs none: model.backbone=compact model.weights=demo",
+        "(3) start from random weights: model.weights=null",
     )
 
 

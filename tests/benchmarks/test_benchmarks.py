@@ -57,6 +57,7 @@ def test_candidates_take_turns_and_are_compared_within_a_round(side_by_side, tmp
         "growth",
         "heads",
         "inference",
+        "pretrain_compact",
         "sweep",
         "tuning_kills",
     ],
