@@ -71,7 +71,7 @@ def feature_request(
         raise ArtstyleError(
             "Features of random weights would differ in every call",
             received="weights=None",
-            expected='"imagenet", or the path of a weights file without top',
+            expected='"imagenet", "demo", or the path of a weights file without top',
         )
     check_backbone(backbone, os.fspath(weights))
     return FeatureRequest(

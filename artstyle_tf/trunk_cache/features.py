@@ -105,7 +105,7 @@ class TrunkCache:
         Args:
             paths: N image files.
             backbone: name of a backbone, such as "efficientnet_v2_b0".
-            weights: "imagenet", or the path of a weights file without top.
+            weights: "imagenet", "demo", or the path of a weights file without top.
             layers: what to read.
                 - "pooled": means of the feature map at the top, [N, C].
                 - A list of names of blocks: means of the feature map that leaves each of them,

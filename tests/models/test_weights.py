@@ -121,7 +121,7 @@ def test_unreachable_imagenet_weights_name_the_three_alternatives(monkeypatch, t
     text = str(raised.value)
     assert f"efficientnetb0_notop.h5 into {tmp_path / 'models'}" in text
     assert "model.weights=PATH" in text
-    assert "model.backbone=compact model.weights=demo" in text
+    assert "model.weights=null" in text
 
 
 def test_cached_imagenet_weights_need_no_network(monkeypatch, tmp_path):
