@@ -107,7 +107,7 @@ def train_fold(
     run_directory.path.mkdir(parents=True, exist_ok=True)
     trainer = training.train(run_directory, resume=invocation.resume)
     calibration = training.calibrate()
-    training.refit()
+    training.refit(run_directory)
     probabilities = training.probabilities("test", calibration.temperature)
     return FoldResult(
         positions=np.flatnonzero(fold.splits == "test"),

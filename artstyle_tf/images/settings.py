@@ -89,7 +89,8 @@ class DataConfig(Schema):
         group_file: CSV file with path and group, instead of a pattern.
         near_duplicates: keep images that look the same on one side of the split, or ignore that.
         max_side_px: larger images are reduced when they are prepared; null for no limit.
-        upsampling: augmented copies for small styles, on disk; null for none.
+        upsampling: augmented copies for small styles, on disk; null for none. Not together with
+            online_augmentation.
         preparation_seed: seed of up-sampling.
         preparation_workers: processes that prepare images; null for one per core.
         aspect: how an image is converted to a square: squash, crop or pad.
@@ -131,5 +132,10 @@ class DataConfig(Schema):
         if self.views is not None and self.online_augmentation is not None:
             raise ValueError(
                 "views and online_augmentation exclude each other: set one of them to null"
+            )
+        if self.upsampling is not None and self.online_augmentation is not None:
+            raise ValueError(
+                "upsampling and online_augmentation exclude each other, since copies would be"
+                " augmented twice: set one of them to null"
             )
         return self

@@ -58,6 +58,24 @@ def class_ids(labels: pd.Series, class_names: Sequence[str]) -> np.ndarray:
     return labels.map(positions).to_numpy(dtype=np.int32)
 
 
+def select_images(images: SplitImages, numbers: np.ndarray) -> SplitImages:
+    """Return some of the images; `numbers` are int [n], positions in [0, N)."""
+    return SplitImages(
+        images.rows.iloc[numbers].reset_index(drop=True),
+        images.labels[numbers],
+        images.store.select(numbers),
+    )
+
+
+def join_images(first: SplitImages, second: SplitImages) -> SplitImages:
+    """Return the images of both, which have the same size."""
+    return SplitImages(
+        pd.concat([first.rows, second.rows], ignore_index=True),
+        np.concatenate([first.labels, second.labels]),
+        first.store.join(second.store),
+    )
+
+
 def originals(images: SplitImages) -> np.ndarray:
     """Return which images are not augmented copies: bool [N]."""
     return (images.rows["parent"] == "").to_numpy()

@@ -65,7 +65,9 @@ class RunDirectory:
 
     config_file = _File("config.yaml")  # the resolved config
     model_file = _File("model.keras")  # the best model so far
-    first_head_file = _File("head_before_refit.npz")  # if the head was refit with validation images
+    # What was validated, if the head, or the whole network, was refit with validation images:
+    first_head_file = _File("head_before_refit.npz")
+    first_model_file = _File("model_before_refit.keras")
     class_names_file = _File("class_names.json")  # in the order of the logits
     split_file = _File("split.csv")  # path,label,split,group of the sources; fits data.split_file
     images_file = _File("images.csv")  # the prepared images with parents, digests and splits
@@ -109,26 +111,29 @@ class RunDirectory:
         folds = self.path / "folds"
         return self.resume_file.exists() or self.model_file.exists() or folds.exists()
 
-    def save_model(self, model: keras.Model) -> None:
+    def save_model(self, model: keras.Model, *, before_refit: bool = False) -> None:
         """Write the model atomically; raise NotFiniteError if its weights are not finite."""
         from artstyle_tf.runs.model_files import check_model
 
-        check_model(model, f"The network is not finite any more; {self.model_file} is not saved")
-        with replaced_atomically(self.model_file) as temporary:
+        file = self.first_model_file if before_refit else self.model_file
+        check_model(model, f"The network is not finite any more; {file} is not saved")
+        with replaced_atomically(file) as temporary:
             model.save(temporary)
 
     def load_model(self, *, before_refit: bool = False) -> keras.Model:
         """Load the model in safe mode, which refuses code.
 
         Args:
-            before_refit: with the head that was not trained on the validation images, to evaluate
-                on these.
+            before_refit: with the weights that were not trained on the validation images, to
+                evaluate on these.
 
         Raises:
             ArtstyleError: if it is missing or damaged.
         """
         from artstyle_tf.runs.model_files import load_head, load_model
 
+        if before_refit and self.first_model_file.is_file():
+            return load_model(self.first_model_file)
         model = load_model(self.model_file)
         if before_refit and self.first_head_file.is_file():
             load_head(model, self.first_head_file)

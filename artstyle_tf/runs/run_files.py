@@ -136,6 +136,19 @@ class _Unreadable(_Lenient):
     reason: str
 
 
+class _EpochSelection(_Lenient):
+    epoch: Count
+    epochs: Annotated[list[Count], Field(min_length=1)]
+    macro_f1: list[Share]
+    folds: list[list[Share]]
+
+    @model_validator(mode="after")
+    def _lengths_agree(self) -> _EpochSelection:
+        if any(len(scores) != len(self.epochs) for scores in (self.macro_f1, *self.folds)):
+            raise ValueError("macro_f1 and each of the folds should have a score for each epoch")
+        return self
+
+
 class Metrics(_Lenient):
     """metrics.json of a finished run."""
 
@@ -147,6 +160,7 @@ class Metrics(_Lenient):
     calibration: CalibrationFile | None = None
     refitted: bool = False
     best_epoch: Count = 0
+    epoch_selection: _EpochSelection | None = None
     stopped_early: str | None = None
     alarms: list[str] = []
     trunk_cache: _CacheDecision | None = None

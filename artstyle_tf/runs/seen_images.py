@@ -57,8 +57,9 @@ def read_seen_images(
         before = _seen_by(earlier, read_run_config(earlier), reporter)
     except ArtstyleError:
         return dataclasses.replace(seen, missing_run=str(initial_run))
-    # Its validation images have trained its head only.
-    before = only(before, np.flatnonzero(before.rows["split"] == "train"))
+    if not earlier.first_model_file.is_file():
+        # Its validation images have trained its head at most, and no block of the backbone.
+        before = only(before, np.flatnonzero(before.rows["split"] == "train"))
     return SeenImages(
         pd.concat([seen.rows, before.rows], ignore_index=True),
         HashedImages(
@@ -74,7 +75,8 @@ def _seen_by(run: RunDirectory, trained: TrainingExperiment, reporter: Reporter)
     images = images[(images["parent"] == "") & images["split"].isin(("train", "val"))]
     rows = images[["source", "source_digest", "split", "path", "digest"]].reset_index(drop=True)
     results = read_json_if_whole(run.metrics_file) or {}
-    has_refitted = run.first_head_file.is_file() or results.get("refitted") is True
+    first_files = (run.first_head_file, run.first_model_file)
+    has_refitted = any(file.is_file() for file in first_files) or results.get("refitted") is True
     is_learned = (rows["split"] == "train") | has_refitted
     rows["use"] = np.where(is_learned, LEARNED, SELECTION)
     rows = _with_gallery(rows, run)

@@ -19,11 +19,14 @@ from artstyle_tf.metrics.classification import classification_summary
 from artstyle_tf.models.backbones import build_backbone
 from artstyle_tf.models.features import choose_features
 from artstyle_tf.models.network import Classifier, assign_head, build_classifier
+from artstyle_tf.runs.run_directory import RunDirectory
+from artstyle_tf.training.epoch_selection import EpochSelection
 from artstyle_tf.training.evaluation import Evaluation, evaluate_logits, write_evaluation
 from artstyle_tf.training.image_inputs import configured_views
 from artstyle_tf.training.network_training import NetworkTraining
 from artstyle_tf.training.objective import Classification, Objective
 from artstyle_tf.training.phases import check_phases
+from artstyle_tf.training.repeated_training import select_epoch_on_new_groups, train_again
 
 
 class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
@@ -114,14 +117,34 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
         )
         return evaluation
 
+    def select_epoch(self, place: RunDirectory, *, resume: bool) -> EpochSelection | None:
+        """Select the number of epochs on training images of held-out groups, if configured.
+
+        Args:
+            place: where finished parts go.
+            resume: use those of an interrupted selection.
+        """
+        training = self.config.training
+        if not training.phases or training.select_epoch_on == "validation":
+            return None
+        return select_epoch_on_new_groups(self, place, resume=resume)
+
     @property
     def refits(self) -> bool:
-        """Whether the head is fitted to the validation images, too, after calibration."""
-        training = self.config.training
-        return training.refit and training.linear_probe is not None and not training.phases
+        """Whether the network learns from the validation images, too, after calibration.
 
-    def refit(self) -> None:
-        """Where it `refits`, fit head and baseline to the training and validation images."""
+        It does unless these have selected the epoch.
+        """
+        training = self.config.training
+        is_fixed = not training.phases or self.epoch_selection is not None
+        return training.refit and training.linear_probe is not None and is_fixed
+
+    def refit(self, place: RunDirectory) -> None:
+        """Where it `refits`, train and fit the baseline on training and validation images.
+
+        Args:
+            place: where a history goes, if epochs are trained.
+        """
         if not self.refits:
             return
         kernel, bias, self._baseline = refit_head(
@@ -131,4 +154,7 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
             self.first_features,
             self.network.features.groups,
         )
-        assign_head(self.network, kernel, bias)
+        if self.epoch_selection is not None and self.epoch_selection.epoch > 0:
+            train_again(self, place, num_epochs=self.epoch_selection.epoch)
+        else:
+            assign_head(self.network, kernel, bias)

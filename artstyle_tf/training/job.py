@@ -27,6 +27,7 @@ from artstyle_tf.runs.run_directory import NAME_IN_RESULT, RunDirectory
 from artstyle_tf.system.files import write_json
 from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.training.cached_inputs import open_inputs
+from artstyle_tf.training.epoch_selection import EpochSelection
 from artstyle_tf.training.evaluation import Evaluation, format_metrics, summarize_calibration
 from artstyle_tf.training.network_training import NetworkTraining
 from artstyle_tf.training.run_record import (
@@ -38,7 +39,7 @@ from artstyle_tf.training.run_record import (
 )
 from artstyle_tf.trunk_cache.settings import CacheMode
 
-_REFITTED = "          then refitted with the validation images, after their evaluation"
+_REFITTED = "          then trained again with the validation images, after their evaluation"
 
 TRAININGS = {
     "direct": "artstyle_tf.training.direct:DirectTraining",
@@ -87,6 +88,7 @@ def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
             curves = plot_training_curves(trainer.history.table())
             save_figure(curves, place.figures / "training_curves.png")
             further = training.further_results(trainer, place)
+        selection = training.epoch_selection
         result = {
             "run": str(place.path),
             **{name: evaluation.metrics for name, evaluation in evaluations.items()},
@@ -97,6 +99,7 @@ def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
             "calibration": dataclasses.asdict(calibration),
             "refitted": training.refits,
             "best_epoch": trainer.best.epoch,
+            "epoch_selection": None if selection is None else dataclasses.asdict(selection),
             "stopped_early": trainer.reason_to_stop,
             **further,
             "trunk_cache": dataclasses.asdict(decision),
@@ -132,6 +135,7 @@ def plan(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
 def summarize(result: dict[str, Any]) -> str:
     """Return the result as text."""
     scores = {name: result[name] for name in NAME_IN_RESULT.values() if name in result}
+    selection = result["epoch_selection"]
     best = "the start" if result["best_epoch"] == 0 else f"epoch {result['best_epoch']}"
     return "\n".join(
         [
@@ -139,6 +143,7 @@ def summarize(result: dict[str, Any]) -> str:
             *summarize_baseline(result),
             summarize_calibration(result["calibration"]),
             f"Best:     {best}",
+            *([f"          {EpochSelection(**selection).summary}"] if selection else []),
             *([_REFITTED] if result["refitted"] else []),
             f"Model:    {result['model']}",
             f"Figures:  {result['figures']}",
@@ -215,6 +220,8 @@ def _evaluate(
 ) -> dict[str, Evaluation]:
     """Evaluate validation, refit with it where configured, then evaluate the test split once."""
     evaluations = {}
+    selection = training.epoch_selection
+    trains_epochs = selection is not None and selection.epoch > 0
     for split, name in NAME_IN_RESULT.items():
         if split in training.splits:
             evaluations[name] = training.evaluate(
@@ -225,7 +232,10 @@ def _evaluate(
                 title=f"{place.path.name}: {name}",
             )
         if split == "val" and training.refits:
-            save_head(training.network.head, place.first_head_file)
-            training.refit()
+            if trains_epochs:
+                place.save_model(training.network.model, before_refit=True)
+            else:
+                save_head(training.network.head, place.first_head_file)
+            training.refit(place)
             place.save_model(training.network.model)
     return evaluations

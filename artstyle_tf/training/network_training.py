@@ -22,6 +22,7 @@ from artstyle_tf.models.style_head import principal_projection
 from artstyle_tf.runs.run_directory import NAME_IN_RESULT, RunDirectory
 from artstyle_tf.system.finite_numbers import check_finite
 from artstyle_tf.system.invocation import Invocation
+from artstyle_tf.training.epoch_selection import EpochSelection
 from artstyle_tf.training.evaluation import Evaluation
 from artstyle_tf.training.image_inputs import ImageInputs
 from artstyle_tf.training.objective import Objective
@@ -42,6 +43,8 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         cache_decision: whether they come from the trunk cache, and why.
 
     Attributes:
+        epoch_selection: how many epochs were trained, and why; None if there are no phases, or
+            validation images selected the epoch.
         first_features: float32 [N, D] of each split before training, if `refits`; else empty.
     """
 
@@ -62,6 +65,7 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         self.cache_decision = cache_decision
         self.class_names = class_names
         self.invocation = invocation
+        self.epoch_selection: EpochSelection | None = None
         self.first_features: dict[str, np.ndarray] = {}
         self._baseline: Baseline | None = None
         self._chosen_probe: LinearProbeConfig | None = None
@@ -112,13 +116,28 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
     ) -> Evaluation:
         """Evaluate the trained network on a split; write tables and figures."""
 
+    def select_epoch(self, place: RunDirectory, *, resume: bool) -> EpochSelection | None:
+        """Select the number of epochs on other images than the validation images, if configured.
+
+        Args:
+            place: where finished parts go.
+            resume: use those of an interrupted selection.
+        """
+        del place, resume
+        return None
+
     @property
     def refits(self) -> bool:
-        """Whether the head is fitted to the validation images, too, after calibration."""
+        """Whether the network learns from the validation images, too, after calibration."""
         return False
 
-    def refit(self) -> None:
-        """Where it `refits`, fit head and baseline to the training and validation images."""
+    def refit(self, place: RunDirectory) -> None:
+        """Where it `refits`, train and fit the baseline on training and validation images.
+
+        Args:
+            place: where a history goes, if epochs are trained.
+        """
+        del place
 
     def finish(self, place: RunDirectory) -> None:
         """Write what predictions need beside the network."""
@@ -182,6 +201,7 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         resume: bool = False,
         save_model: Callable[[keras.Model], None] | None = None,
         score_only: bool = False,
+        stop_after: int | None = None,
         further_callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> Trainer:
         """Initialize the head and train all phases; the network ends with the best weights.
@@ -192,6 +212,7 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
             save_model: called with the network whenever it improves; None to save no file.
             score_only: compute nothing but the score: no baseline unless the start consists of
                 it, no resume point, no TensorBoard.
+            stop_after: number of epochs to train; None to select it.
             further_callbacks: see the logs of an epoch after all others.
         """
         inputs, decision, reporter = self.inputs, self.cache_decision, self.invocation.reporter
@@ -235,10 +256,15 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
                     f"Start ({name}): validation macro-F1 {scores['val_macro_f1']:.3f} "
                     f"({self.invocation.stopwatch.elapsed:.0f} s after the start)"
                 )
+        if stop_after is None and not score_only:
+            # After the start, which is a network to use while this takes its time.
+            self.epoch_selection = self.select_epoch(place, resume=resume)
+            if self.epoch_selection is not None:
+                stop_after = self.epoch_selection.epoch
         # They grow with the number of images, so they are stored only where the refit needs them.
         self.first_features = features if self.refits else {}
         del features
-        trainer.train()
+        trainer.train(stop_after=stop_after)
         return trainer
 
     def _start_style(self) -> None:

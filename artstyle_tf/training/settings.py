@@ -128,14 +128,14 @@ class FineTuningConfig(Schema):
 class DirectTrainingConfig(FineTuningConfig):
     """Training of a classifier.
 
-    `refit` concerns a head that no phase trains: after validation it is fitted again to training
-    and validation images together.
-
     Attributes:
         batch_size: images in a training step.
         linear_probe: initializes the head in closed form; null for random weights.
-        refit: at the end fit a head that no phase trains to training and validation images
-            together.
+        select_epoch_on: images that select the number of epochs of the phases, 0 for the start.
+            `new_groups`: training images held out by group, such as the artist, where groups are
+            known or file names contain them; else, and for `validation`, the validation images.
+        refit: at the end train again on training and validation images together: a head that no
+            phase trains, or, with `select_epoch_on: new_groups`, the selected number of epochs.
         class_balance: nothing, weights of the classes in the loss, or logit adjustment.
         logit_adjustment_strength: strength of `class_balance: logit_adjustment`.
         label_smoothing: smoothing of the labels in the cross-entropy.
@@ -143,6 +143,7 @@ class DirectTrainingConfig(FineTuningConfig):
 
     batch_size: PositiveInt = 32
     linear_probe: LinearProbeConfig | None = LinearProbeConfig()
+    select_epoch_on: Literal["new_groups", "validation"] = "new_groups"
     refit: bool = True
     class_balance: Literal["none", "class_weight", "logit_adjustment"] = "none"
     logit_adjustment_strength: NonNegativeFloat = 1.0

@@ -91,6 +91,7 @@ class Trainer:
         self._divergence = DivergenceCheck(objective, self.best, num_epochs(training.phases))
         self._optimizer_to_restore: list[Any] = []
         self._planned_epochs_before_optimizer = 0
+        self._stop_after: int | None = None
 
     def start_from(self, name: str, logs: dict[str, Any]) -> None:
         """Record the start as epoch 0: the score that training has to exceed.
@@ -123,10 +124,18 @@ class Trainer:
         self._planned_epochs_before_optimizer = point.state["planned_epochs_before_optimizer"]
         return True
 
-    def train(self) -> None:
-        """Train the rest of the plan and set the best weights in the network."""
+    def train(self, *, stop_after: int | None = None) -> None:
+        """Train the rest of the plan and set the best weights in the network.
+
+        Args:
+            stop_after: number of epochs that was selected elsewhere; the network ends with the
+                weights of this epoch, whatever its score, and 0 keeps the start. None for all
+                epochs of the plan, or until early stopping.
+        """
+        self._stop_after = stop_after
+        self.best.keeps_last = stop_after is not None
         try:
-            while self.unfreezing.phase is not None and self.reason_to_stop is None:
+            while self.unfreezing.phase is not None and not self._is_over:
                 self._train_phase(self.unfreezing.phase)
                 if self.unfreezing.phase_is_over:
                     self.unfreezing.advance()
@@ -143,6 +152,12 @@ class Trainer:
     def reason_to_stop(self) -> str | None:
         """Why training ends before the plan does, for messages."""
         return self._objective.reason_to_stop or self.early_stopping.reason
+
+    @property
+    def _is_over(self) -> bool:
+        if self._stop_after is not None and self.unfreezing.epoch >= self._stop_after:
+            return True
+        return self.reason_to_stop is not None
 
     def _train_phase(self, phase: PhaseConfig) -> None:
         for callback in (self.history, self._report, self._divergence):
@@ -172,7 +187,7 @@ class Trainer:
             model.fit(
                 data.batches_from(self.unfreezing.epoch),
                 initial_epoch=self.unfreezing.epoch,
-                epochs=self.unfreezing.last_epoch,
+                epochs=self._last_epoch,
                 steps_per_epoch=data.steps_per_epoch,
                 validation_data=data.validation_batches,
                 class_weight=dict(class_weight) if class_weight else None,
@@ -180,6 +195,11 @@ class Trainer:
                 shuffle=False,  # the batches are shuffled already
                 verbose=0,
             )
+
+    @property
+    def _last_epoch(self) -> int:
+        planned = self.unfreezing.last_epoch
+        return planned if self._stop_after is None else min(planned, self._stop_after)
 
     def _build_optimizer(self, phase: PhaseConfig, steps: int) -> LayerwiseAdamW:
         settings = self._training.optimizer
@@ -218,7 +238,7 @@ class Trainer:
             *self._objective.callbacks(),
             self._divergence,
             self.unfreezing,
-            self.early_stopping,
+            *([self.early_stopping] if self._stop_after is None else []),
             self.best,
             self.history,
             self._report,

@@ -77,6 +77,8 @@ def test_all_wrong_keys_are_named_at_once():
 def test_overrides_are_validated_with_the_rules_between_keys():
     assert "add up to 1" in message_of("data.split.train=0.9")
     assert "linear_probe" in message_of("training.linear_probe=null", "training.phases=[]")
+    twice = message_of("data.upsampling={}", "data.views=null", "data.online_augmentation=flip")
+    assert "upsampling and online_augmentation exclude each other" in twice
 
 
 def test_an_override_reaches_into_a_list(tmp_path):

@@ -28,6 +28,7 @@ CHANGES = {
     "demo_triplet.yaml": TripletExperiment,
     "demo_inspect.yaml": VERBS["inspect-data"].schema,
     "demo_tune.yaml": TUNE_EXPERIMENTS["direct"],
+    "finetune.yaml": DirectExperiment,
     "reference.yaml": DirectExperiment,
     "reference_triplet.yaml": TripletExperiment,
     "tune_direct.yaml": TUNE_EXPERIMENTS["direct"],

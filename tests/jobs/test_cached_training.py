@@ -28,6 +28,7 @@ training:
   batch_size: 8
   linear_probe: null
   label_smoothing: 0.0
+  select_epoch_on: validation
   phases: [{unfreeze_blocks: 1, epochs: 10, learning_rate: 1e-3}]
   trunk_cache: {dtype: float32, runtime: keras}
 """

@@ -205,6 +205,7 @@ def test_copies_follow_their_parent_into_training_only(validated, monkeypatch):
     options = ["data.upsampling={policy: flip, target_ratio: 1.5}", "data.prepared=with_copies"]
     # The other cross-validations here, all but that of an embedding, have heads in closed form.
     options.append("training.phases=[{unfreeze_blocks: 1, epochs: 2, learning_rate: 1e-3}]")
+    options.append("training.select_epoch_on=validation")
     assert cross_validate("--run-name", "copies", "--quiet", "--folds", "2", *options) == 0
     assert len(seen) == 2
     for manifest in seen:

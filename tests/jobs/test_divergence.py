@@ -18,6 +18,7 @@ OVERRIDES = [
     "model.image_size_px=32",
     "training.batch_size=8",
     "training.tensorboard=false",
+    "training.select_epoch_on=validation",
     "report=false",
 ]
 FAR_TOO_FAST = [

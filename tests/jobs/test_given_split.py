@@ -21,6 +21,7 @@ model: {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout:
 training:
   batch_size: 8
   linear_probe: {method: logistic, C: 4.0}
+  select_epoch_on: validation
   phases: [{unfreeze_blocks: 1, epochs: 1, learning_rate: 1e-3}]
 report: false
 """

@@ -32,6 +32,7 @@ training:
   linear_probe: {method: logistic, C: 4.0}
   label_smoothing: 0.0
   batch_norm: trained
+  select_epoch_on: validation
   phases: [{unfreeze_blocks: 1, epochs: 1, learning_rate: 1e-3},
            {unfreeze_blocks: all, epochs: 2, learning_rate: 1e-2}]
 """

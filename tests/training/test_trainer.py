@@ -400,3 +400,41 @@ def test_class_weights_reach_the_loss(make_trainer):
     weighted.train()
     losses = [trainer.history.table()["loss"].iloc[0] for trainer in (plain, weighted)]
     assert losses[1] == pytest.approx(3 * losses[0], rel=1e-3)
+
+
+def test_a_selected_number_of_epochs_is_trained_whatever_the_scores(make_trainer, tmp_path):
+    """The start has a score that no epoch exceeds, and patience would end training after one."""
+    plan = some_plan(early_stopping=EarlyStoppingConfig(patience_epochs=1))
+    trainer, classifier = make_trainer(plan)
+    trainer.start_from("start", {"val_macro_f1": 1.0})
+    trainer.train(stop_after=3)
+    assert [row["epoch"] for row in trainer.history.rows] == [0, 1, 2, 3]
+    assert trainer.best.epoch == 3
+    assert trainer.reason_to_stop is None
+    saved = keras.models.load_model(tmp_path / "run" / "model.keras", compile=False)
+    for weight, kept in zip(classifier.model.weights, saved.weights, strict=True):
+        np.testing.assert_array_equal(np.array(weight), np.array(kept))
+
+
+def test_a_selected_epoch_has_the_weights_of_that_epoch_of_the_whole_plan(make_trainer, tmp_path):
+    long, at_length = make_trainer(folder=tmp_path / "long")
+    long.best.keeps_last = True
+    epochs = []
+    long._further_callbacks = [
+        keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: epochs.append(weights_of(at_length)))
+    ]
+    long.train()
+    short, shortened = make_trainer(folder=tmp_path / "short")
+    short.train(stop_after=3)
+    for weight, expected in zip(weights_of(shortened), epochs[2], strict=True):
+        np.testing.assert_array_equal(weight, expected)
+
+
+def test_no_epoch_leaves_the_start(make_trainer):
+    trainer, classifier = make_trainer()
+    before = weights_of(classifier)
+    trainer.start_from("start", {"val_macro_f1": 0.1})
+    trainer.train(stop_after=0)
+    assert trainer.best.epoch == 0
+    for weight, expected in zip(weights_of(classifier), before, strict=True):
+        np.testing.assert_array_equal(weight, expected)

@@ -44,6 +44,8 @@ class ImageStore:
         aspect: AspectPolicy = "squash",
         digests: Sequence[str] | None = None,
     ) -> None:
+        self._files = list(paths)
+        self._expected = None if digests is None else list(digests)
         self._paths = tf.constant([str(path) for path in paths], dtype=tf.string)
         self._digests = None if digests is None else tf.constant(list(digests), dtype=tf.string)
         self._num_images = len(paths)
@@ -53,6 +55,26 @@ class ImageStore:
 
     def __len__(self) -> int:
         return self._num_images
+
+    def select(self, numbers: np.ndarray) -> ImageStore:
+        """Return a store of some of the images, none of them in memory; `numbers` are int [n]."""
+        digests = self._expected
+        return ImageStore(
+            [self._files[number] for number in numbers],
+            image_size_px=self._image_size_px,
+            aspect=self._aspect,
+            digests=None if digests is None else [digests[number] for number in numbers],
+        )
+
+    def join(self, other: ImageStore) -> ImageStore:
+        """Return a store of both stores' images, none of them in memory."""
+        mine, its = self._expected, other._expected
+        return ImageStore(
+            [*self._files, *other._files],
+            image_size_px=self._image_size_px,
+            aspect=self._aspect,
+            digests=None if mine is None or its is None else [*mine, *its],
+        )
 
     @property
     def size_bytes(self) -> int:
@@ -89,7 +111,7 @@ class ImageStore:
         return self._read(number)
 
     def _path(self, number: int) -> str:
-        return self._paths.numpy()[number].decode()
+        return str(self._files[number])
 
     def _read(self, number: tf.Tensor | int) -> tf.Tensor:
         path = self._paths[number]  # pyright: ignore[reportIndexIssue]

@@ -17,6 +17,7 @@ _LETTER_PX = 6.5
 STAGES_IN_WORDS = {
     "preparation": "image preparation",
     "baseline": "baseline",
+    "epoch_selection": "selection of the number of epochs",
     "training": "training",
     "evaluation": "evaluation and figures",
     "first_model": "time to the first usable model",
@@ -30,10 +31,12 @@ def training(facts: RunFacts) -> dict[str, Any]:
     num_epochs = int((history["epoch"] > 0).sum())
     start = history[history["epoch"] == 0]
     seconds = {name: float(value) for name, value in results.get("seconds", {}).items()}
+    best_epoch, selection = results.get("best_epoch"), results.get("epoch_selection")
     columns = (("macro_f1", "Macro-F1"), ("loss", "Loss")) if num_epochs else ()
     return {
         "num_epochs": num_epochs,
-        "best_epoch": results.get("best_epoch"),
+        "best_epoch": best_epoch,
+        "num_selection_folds": len(selection["folds"]) if selection else 0,
         # Name and validation score of the weights before the first epoch.
         "start": None
         if start.empty
@@ -45,10 +48,21 @@ def training(facts: RunFacts) -> dict[str, Any]:
             (words, seconds[name]) for name, words in STAGES_IN_WORDS.items() if name in seconds
         ],
         "charts": [
-            _curves(history, column, title, best_epoch=results.get("best_epoch"))
-            for column, title in columns
+            *([_selection_curve(selection)] if selection else []),
+            *(_curves(history, column, title, best_epoch=best_epoch) for column, title in columns),
         ],
     }
+
+
+def _selection_curve(selection: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a chart of the scores that selected the number of epochs."""
+    means = pd.DataFrame({"epoch": selection["epochs"], "val_macro_f1": selection["macro_f1"]})
+    return _curves(
+        means.assign(phase=""),
+        "macro_f1",
+        "Macro-F1 on held-out groups",
+        best_epoch=selection["epoch"],
+    )
 
 
 def _curves(

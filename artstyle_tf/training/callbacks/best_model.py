@@ -28,6 +28,7 @@ class BestModel(ResumableCallback):
     Attributes:
         score: best validation macro-F1 so far.
         epoch: the epoch it was reached in; 0 is the linear probe.
+        keeps_last: whether the last epoch counts as the best one, whatever its score.
         weights: of that epoch, as `get_weights` returns them; empty before the first offer. They
             are in the resume point, and have to be set after `restore`.
     """
@@ -44,6 +45,7 @@ class BestModel(ResumableCallback):
         self.weights: list[np.ndarray] = []
         self.score = float("-inf")
         self.epoch = 0
+        self.keeps_last = False
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Offer the weights of this epoch, unless it has been undone."""
@@ -59,7 +61,7 @@ class BestModel(ResumableCallback):
         """
         if not math.isfinite(score):
             raise _not_finite(f"The validation macro-F1 of epoch {epoch} is {score}")
-        if score > self.score:
+        if score > self.score or self.keeps_last:
             weights = self._whole_model.get_weights()
             if not all_finite(weights):
                 raise _not_finite(f"The network of epoch {epoch} has weights that are not finite")
@@ -71,7 +73,7 @@ class BestModel(ResumableCallback):
 
     def describe(self) -> str:
         """Return which weights are saved, for messages."""
-        if not self.weights:
+        if not self.weights or self._save is None:
             return "No weights were saved"
         of = "the start" if self.epoch == 0 else f"epoch {self.epoch}"
         return f"The weights of {of} (validation macro-F1 {self.score:.3f}) are saved"
