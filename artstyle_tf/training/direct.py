@@ -121,7 +121,7 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
         return training.refit and training.linear_probe is not None and not training.phases
 
     def refit(self) -> None:
-        """Where it `refits`, fit head and baseline to the training and validation images."""
+        """Fit head and baseline to the training and validation images, if configured (`refits`)."""
         if not self.refits:
             return
         kernel, bias, self._baseline = refit_head(

@@ -118,10 +118,10 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         return False
 
     def refit(self) -> None:
-        """Where it `refits`, fit head and baseline to the training and validation images."""
+        """Fit head and baseline to the training and validation images, if configured (`refits`)."""
 
     def finish(self, place: RunDirectory) -> None:
-        """Write what predictions need beside the network."""
+        """Write the files that predictions need in addition to the network."""
 
     def further_results(self, trainer: Trainer, place: RunDirectory) -> dict[str, Any]:
         """Return results of this kind of training only; may draw figures of the training."""
