@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from artstyle_tf.trunk_cache.features import TrunkCache as TrunkCache
 
 # Public name -> module that has it. Imported when first used (PEP 562): TensorFlow takes seconds,
-# and who only wants to look at a folder should not wait for it.
+# and inspecting a folder does not need it.
 _HOMES = {
     "ArtstyleError": "artstyle_tf.system.errors",
     "ImageFolder": "artstyle_tf.api.image_folder",

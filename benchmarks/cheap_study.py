@@ -1,9 +1,9 @@
-"""A study whose trials only wait, for those who want to see what happens when workers are killed.
+"""Run a study whose trials only sleep, to test what happens when workers are killed.
 
     python benchmarks/cheap_study.py FOLDER [--storage URL] [--trials 30] [--workers 2]
 
-Several of these commands with one folder, or one database, work on the same study. It prints one
-JSON object: the state of each trial.
+Several of these commands with the same folder or database work on the same study. Prints a JSON
+list with the number, state and values of each trial.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SPACE = {
 
 
 def wait_and_score(job: tuple[dict[str, Any], float], link: TrialLink) -> dict[str, float]:
-    """A trial: some seconds of nothing, and a score that follows from the values."""
+    """Run a trial: sleep, then return a score that is a function of the values."""
     values, seconds = job
     score = values["blocks"] / 10 - abs(values["rate"] - 1e-3)
     for step in range(1, _STEPS + 1):
@@ -92,13 +92,15 @@ def _parse() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("folder", type=Path, help="of the study")
-    add("--storage", metavar="URL", help="of a database; default: SQLite in the folder")
+    add("folder", type=Path, help="folder of the study")
+    add("--storage", metavar="URL", help="URL of a database; default: SQLite in the folder")
     add("--trials", type=int, default=30, help="default: %(default)s")
-    add("--workers", type=int, default=2, help="trials at a time (default: %(default)s)")
-    add("--seconds", type=float, default=0.6, help="of a trial (default: %(default)s)")
-    add("--heartbeat", type=int, default=1, help="seconds between them (default: %(default)s)")
-    add("--host", help="pretend to be this machine, so that only heartbeats tell who is alive")
+    add("--workers", type=int, default=2, help="parallel trials (default: %(default)s)")
+    add("--seconds", type=float, default=0.6, help="seconds per trial (default: %(default)s)")
+    add(
+        "--heartbeat", type=int, default=1, help="seconds between heartbeats (default: %(default)s)"
+    )
+    add("--host", help="host name to pretend, so that only heartbeats show which workers are alive")
     add("--quiet", action="store_true", help="no progress on stderr")
     return parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""Training with and without the trunk cache: the same schedule, images, views and seed.
+"""Compare training with and without the trunk cache: same schedule, images, views and seed.
 
 See `python benchmarks/direct_training.py --help`.
 """
@@ -25,15 +25,15 @@ WARM = "trunk cache, filled before"
 SETTINGS = ("backbone", "head", "image_size_px", "unfreeze", "epochs", "views", "dtype")
 
 DESCRIPTION = f"""\
-Trains a classifier by progressive unfreezing (the head alone, then the last blocks, then more of
-them) in three ways that lead to the same weights:
+Trains a classifier by progressive unfreezing (the head alone, then the last blocks, then more
+blocks) in three ways that give the same weights:
 
   {PLAIN:<28} every forward pass starts at the pixels, which are in memory
-  {COLD:<28} what the frozen blocks compute is kept; filling is part of the time
-  {WARM:<28} a shorter training has filled it
+  {COLD:<28} activations of frozen blocks are cached; includes filling the cache
+  {WARM:<28} filled by a shorter training
 
-The time is that of training: reading or filling, and all epochs with their validation, from the
-"seconds" that scripts/train_direct.py reports; the start of TensorFlow is left out.
+The time includes reading or filling and all epochs with their validation. It is taken from the
+"seconds" that scripts/train_direct.py reports. The start of TensorFlow is excluded.
 """
 
 
@@ -55,10 +55,17 @@ def _parse() -> argparse.Namespace:
     add("--backbone", default="efficientnet_b0", help="default: %(default)s")
     add("--head", default="pooled", help="pooled or style (default: %(default)s)")
     add("--image-size-px", type=int, default=224, metavar="S", help="default: %(default)s")
-    add("--unfreeze", type=int, nargs="+", default=[0, 1, 5], metavar="K", help="blocks by phase")
-    add("--epochs", type=int, default=5, help="of each phase (default: %(default)s)")
-    add("--views", type=int, default=1, help="of each image (default: %(default)s)")
-    add("--dtype", default="float32", help="of kept rows (default: %(default)s)")
+    add(
+        "--unfreeze",
+        type=int,
+        nargs="+",
+        default=[0, 1, 5],
+        metavar="K",
+        help="unfrozen blocks per phase",
+    )
+    add("--epochs", type=int, default=5, help="epochs per phase (default: %(default)s)")
+    add("--views", type=int, default=1, help="views per image (default: %(default)s)")
+    add("--dtype", default="float32", help="of cached activations (default: %(default)s)")
     add("--repeats", type=int, default=3, metavar="N", help="rounds (default: %(default)s)")
     add("--json", type=Path, metavar="FILE", help="write the whole result here")
     add("--quiet", action="store_true", help="no progress on stderr")
@@ -73,13 +80,13 @@ def _run(options: argparse.Namespace, folder: Path, reporter: Reporter) -> None:
         unit="s",
         reference=PLAIN,
         repeats=options.repeats,
-        warm_up_rounds=0,  # each takes minutes, and each starts a process of its own anyway
+        warm_up_rounds=0,  # each takes minutes and starts a new process anyway
         reporter=reporter,
     )
     print_table(comparison)
     for name in (COLD, WARM):
         print(f"{name}: {1 / comparison.ratio(name):.1f} times as fast")
-    agreement = _compare(runner.last[PLAIN], runner.last[WARM])
+    agreement = _agreement(runner.last[PLAIN], runner.last[WARM])
     for what, value in agreement.items():
         print(f"{what}: {value:.3g}")
     if options.json is not None:
@@ -90,7 +97,7 @@ def _run(options: argparse.Namespace, folder: Path, reporter: Reporter) -> None:
 
 
 class _Runner:
-    """The three ways; each returns the seconds of its training."""
+    """Run the three variants; each method returns the seconds of its training."""
 
     def __init__(self, options: argparse.Namespace, folder: Path) -> None:
         self._folder = folder
@@ -116,7 +123,7 @@ class _Runner:
         return self._train(COLD, *self._cached)
 
     def warm(self) -> float:
-        # Whatever was measured before: one epoch a phase fills what all epochs need.
+        # One epoch per phase fills the cache with everything that all epochs need.
         filling = [*self._overrides, *self._cached, self._phases(1)]
         train(filling, outputs=self._folder, run_name="filling")
         return self._train(WARM, *self._cached)
@@ -143,15 +150,15 @@ class _Runner:
 
 
 def _images(overrides: list[str], folder: Path) -> list[str]:
-    """The user's images and weights, or the demo set and random weights."""
+    """Return overrides with the user's images, or with the demo set and random weights."""
     if any(override.startswith("data.images=") for override in overrides):
         return overrides
     images = folder / "demo"
     return [f"data.images={images}", "data.demo_set=true", "model.weights=null", *overrides]
 
 
-def _compare(plain: FinishedTraining, cached: FinishedTraining) -> dict[str, Any]:
-    """How far two trainings have led to the same network."""
+def _agreement(plain: FinishedTraining, cached: FinishedTraining) -> dict[str, Any]:
+    """Compare the best weights and the validation predictions of two trainings."""
     import keras
     import numpy as np
     import pandas as pd

@@ -1,4 +1,4 @@
-"""What a benchmark says to whoever has called it."""
+"""Convert errors of a benchmark to exit codes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from artstyle_tf.system.errors import ArtstyleError
 
 
 def exit_code_of(measure: Callable[[], None]) -> int:
-    """Runs a benchmark: 0 done, 2 the user's mistake, 130 interrupted."""
+    """Run a benchmark and return 0 on success, 2 on a user error, 130 on an interrupt."""
     try:
         measure()
     except ArtstyleError as error:

@@ -1,4 +1,4 @@
-"""How time and memory grow with the number of images.
+"""Measure how time and memory grow with the number of images.
 
 See `python benchmarks/growth.py --help`.
 """
@@ -25,22 +25,22 @@ SIDE_PX = 320
 
 DESCRIPTION = f"""\
 Generates images of {SIDE_PX} px in {NUM_STYLES} styles and trains on them with an empty trunk
-cache, for several numbers of images. Prints the seconds of each part, the seconds for each 1,000
+cache, for several numbers of images. Prints the seconds of each part, the seconds per 1,000
 images, and the peak memory of the training process, memory-mapped files included.
 """
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One size.
+    """The result for one number of images.
 
     Attributes:
-        num_images: generated, all splits together.
-        preparation_s: cleaning and copying.
-        training_s: filling the cache and all epochs.
-        evaluation_s: scores, tables and figures.
-        total_s: with the start of TensorFlow.
-        peak_memory_gb: of the training process.
+        num_images: number of generated images, all splits together.
+        preparation_s: seconds for cleaning and copying.
+        training_s: seconds for filling the cache and all epochs.
+        evaluation_s: seconds for scores, tables and figures.
+        total_s: seconds of the process, with the start of TensorFlow.
+        peak_memory_gb: peak memory of the training process.
     """
 
     num_images: int
@@ -109,7 +109,7 @@ def _measure(size: int, folder: Path, options: argparse.Namespace, reporter: Rep
 
 
 def _generate(folder: Path, size: int, reporter: Reporter) -> None:
-    """Noise of a coarseness that is the style; no two images are equal."""
+    """Write noise images whose frequency depends on the style; no two are equal."""
     tracked = reporter.track(range(size), total=size, description="Generating images")
     for number in tracked:
         style = number % NUM_STYLES
@@ -131,7 +131,7 @@ def _print(rows: list[Measured]) -> None:
         columns = " ".join(f"{part:>9.1f}" for part in parts)
         print(f"{row.num_images:>9,} {columns} {1000 * each:>8.1f}", end="")
         print(f" {each / first:>6.2f} {row.peak_memory_gb:>8.2f}")
-    print("Seconds; ratio: of the seconds for each 1,000 images to those of the first row.")
+    print("Seconds; ratio: seconds per 1,000 images, relative to the first row.")
 
 
 def _write(options: argparse.Namespace, rows: list[Measured]) -> None:

@@ -1,8 +1,8 @@
-"""What a style head costs when one image is asked about, beside the pooled head.
+"""Compare the latency of the style head and the pooled head for one image.
 
-Both heads stand on the same backbone with random weights; the time does not depend on them.
-Milliseconds for one image in memory, in turns: the graph of constants that a SavedModel holds,
-and OpenVINO in float32 where it is installed.
+Both heads use the same backbone with random weights; the time does not depend on the weights.
+Prints milliseconds per image in memory, measured alternately: with the graph of constants that a
+SavedModel holds, and with OpenVINO in float32 if it is installed.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _run(options: argparse.Namespace, reporter: Reporter) -> None:
 def _networks(
     head: str, backbone_name: str, side: int, folder: Path
 ) -> dict[tuple[str, str], Callable[[np.ndarray], Any]]:
-    """(head, runtime) -> the network in it."""
+    """Return (head, runtime) -> function that runs the network."""
     from artstyle_tf.export.formats.export_format import load_format
     from artstyle_tf.export.formats.registry import missing_packages
     from artstyle_tf.models.backbones import build_backbone
@@ -90,10 +90,12 @@ def _networks(
     frozen = freeze(model, ("logits",))
     networks: dict[tuple[str, str], Callable[[np.ndarray], Any]] = {(head, "tensorflow"): frozen}
     if not missing_packages("openvino"):
-        form = load_format("openvino")
-        place = folder / head
-        place.mkdir()
-        networks[head, "openvino"] = form.open(form.write(frozen, place, lambda: ()))
+        export_format = load_format("openvino")
+        destination = folder / head
+        destination.mkdir()
+        networks[head, "openvino"] = export_format.open(
+            export_format.write(frozen, destination, lambda: ())
+        )
     return networks
 
 

@@ -1,4 +1,4 @@
-"""Ways to read images as batches, each as a function that runs one epoch and times it."""
+"""Time one epoch of several ways to read images as batches."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from artstyle_tf.images.batches.image_store import ImageStore
 from artstyle_tf.system.errors import ArtstyleError
 
 OneEpoch = Callable[[], float]
-"""Reads every image once; gives images/s."""
+"""Function that reads every image once and returns images per second."""
 
 
 @dataclass(frozen=True)
 class Images:
-    """JPEG files in style folders, and how they are to come out.
+    """JPEG files in style folders, and the size of images and batches.
 
     Attributes:
-        folder: of the style folders; holds these files and nothing else.
-        paths: of the files.
+        folder: folder of the style folders; contains only these files.
+        paths: paths of the files.
         labels: class id of each file.
         image_size_px: side of the square images.
         batch_size: images in a batch.
@@ -42,9 +42,9 @@ class Images:
     batch_size: int
 
 
-def decoding_alone(images: Images) -> OneEpoch:
+def decoding_only(images: Images) -> OneEpoch:
     def decode(content: tf.Tensor) -> tf.Tensor:
-        # Its size stands for the image: images of many sizes do not stack into a batch.
+        # Returns the number of values, because images of different sizes cannot form a batch.
         return tf.size(tf.io.decode_jpeg(content, channels=3))
 
     contents = [path.read_bytes() for path in images.paths]
@@ -54,16 +54,16 @@ def decoding_alone(images: Images) -> OneEpoch:
     return lambda: _images_per_second(dataset, images)
 
 
-def ours(images: Images, *, keep: bool) -> OneEpoch:
+def artstyle_pipeline(images: Images, *, in_memory: bool) -> OneEpoch:
     store = ImageStore(images.paths, image_size_px=images.image_size_px)
-    if keep:
+    if in_memory:
         store.keep_in_memory(budget_mb=store.size_bytes // 2**20 + 1)
     order = ShuffledOrder(len(images.paths), batch_size=images.batch_size, seed=0)
     dataset = training_batches(store, images.labels, order).take(order.steps_per_epoch)
     return lambda: _images_per_second((labels for _, labels in dataset), images)
 
 
-def keras_directory(images: Images, *, prefetch: bool) -> OneEpoch:
+def keras_pipeline(images: Images, *, prefetch: bool) -> OneEpoch:
     dataset: Any = keras.utils.image_dataset_from_directory(
         images.folder,
         image_size=(images.image_size_px, images.image_size_px),
@@ -79,7 +79,7 @@ def keras_directory(images: Images, *, prefetch: bool) -> OneEpoch:
 def torch_loader(
     python: Path, images: Images, *, num_workers: int
 ) -> Iterator[tuple[OneEpoch, dict[str, str]]]:
-    """Runs `torch_reader.py`; it waits, without using the processor, while others are measured.
+    """Run `torch_reader.py`, which is idle while other readers are measured.
 
     Yields:
         The function that measures one epoch, and the versions of torch and Pillow.
@@ -99,23 +99,23 @@ def torch_loader(
     except OSError as error:
         raise _torch_failed(error.strerror) from error
 
-    def ask(line: str) -> dict[str, Any]:
+    def request_line(line: str) -> dict[str, Any]:
         assert process.stdin is not None
         assert process.stdout is not None
-        with contextlib.suppress(BrokenPipeError):  # the missing answer below says it
+        with contextlib.suppress(BrokenPipeError):  # the missing response below raises
             process.stdin.write(line + "\n")
             process.stdin.flush()
-        answer = process.stdout.readline()
-        if not answer:
-            raise _torch_failed("it ended; its own words are above")
-        return json.loads(answer)
+        response = process.stdout.readline()
+        if not response:
+            raise _torch_failed("the process ended; its error message is above")
+        return json.loads(response)
 
     def one_epoch() -> float:
-        answer = ask("epoch")
-        return _rate(answer["images"], answer["seconds"], images)
+        response = request_line("epoch")
+        return _rate(response["images"], response["seconds"], images)
 
-    with process:  # leaving closes its input, and it ends by itself
-        yield one_epoch, ask(json.dumps(request))
+    with process:  # leaving closes its stdin, which ends the process
+        yield one_epoch, request_line(json.dumps(request))
 
 
 def _torch_failed(received: str | None) -> ArtstyleError:
@@ -127,11 +127,14 @@ def _torch_failed(received: str | None) -> ArtstyleError:
 
 
 def _images_per_second(batches: Iterable[Any], images: Images) -> float:
-    """Runs through one epoch.
+    """Iterate over one epoch and return the images per second.
 
     Args:
-        batches: one-dimensional tensors with one entry an image; iterated from its start.
-        images: what the epoch has to hold.
+        batches: tensors [B], one entry per image; iterated from the start.
+        images: the images that the epoch must contain.
+
+    Raises:
+        RuntimeError: if the epoch has another number of images.
     """
     start = time.perf_counter()
     num_read = sum(len(batch) for batch in batches)

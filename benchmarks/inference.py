@@ -1,4 +1,4 @@
-"""How fast a network answers: every runtime side by side, and what reading the files costs.
+"""Measure the throughput of a network in every runtime, and the cost of reading files.
 
 See `python benchmarks/inference.py --help`.
 """
@@ -37,16 +37,16 @@ TORCH = "PyTorch EfficientNet-B0"
 READING_THREADS = 2
 
 DESCRIPTION = f"""\
-Measures images a second, in batches of {BATCH_SIZE}:
+Measures images per second, in batches of {BATCH_SIZE}:
 
-  without --files  every runtime that is installed, on pixels in memory: Keras predict, the graph
-                   of constants that a SavedModel holds, the SavedModel itself, ONNX Runtime,
+  without --files  every installed runtime, on pixels in memory: Keras predict, the graph of
+                   constants that a SavedModel holds, the SavedModel itself, ONNX Runtime,
                    OpenVINO in float32 and bfloat16, LiteRT in float32 and 8 bits; PyTorch with
                    --torch-python
-  with --files N   predict.py's way over N generated JPEGs of {SIDE_PX} px beside the bare network,
-                   with one runtime, and how the memory grows
+  with --files N   predict.py's pipeline over N generated JPEGs of {SIDE_PX} px, compared with the
+                   network alone, with one runtime; also prints the peak memory
 
-All take turns. The network is that of a finished run, or one with random weights.
+Measurements alternate. The network is that of a finished run, or one with random weights.
 """
 
 EXAMPLES = """\
@@ -71,7 +71,7 @@ def _parse() -> argparse.Namespace:
     add("--run", type=Path, metavar="DIR", help="a finished run (default: V2-B0, random weights)")
     add("--image-size-px", type=int, default=320, metavar="S", help="without --run (default: 320)")
     add("--repeats", type=int, default=5, metavar="N", help="rounds (default: %(default)s)")
-    add("--files", type=int, metavar="N", help="measure reading, too, over N files")
+    add("--files", type=int, metavar="N", help="also measure reading, over N files")
     add("--runtime", default="tensorflow", help="with --files (default: %(default)s)")
     add("--torch-python", type=Path, metavar="PATH", help="a python with torch and torchvision")
     add("--json", type=Path, metavar="FILE", help="write the whole result here")
@@ -85,7 +85,7 @@ def _run(options: argparse.Namespace, reporter: Reporter) -> None:
         if options.files is None:
             comparison = _compare_runtimes(served, options, Path(folder), reporter)
         else:
-            comparison = _compare_reading(served, options, Path(folder), reporter)
+            comparison = _compare_with_files(served, options, Path(folder), reporter)
     print_table(comparison)
     if options.json is not None:
         settings = {
@@ -150,7 +150,7 @@ def _compare_runtimes(
 def _networks(
     served: ServedRun, folder: Path, reporter: Reporter
 ) -> tuple[dict[str, Callable[[np.ndarray], Any]], dict[str, str]]:
-    """Every way to run the network, and what is not installed."""
+    """Return name -> function that runs the network, and name -> missing packages."""
     import tensorflow as tf
 
     from artstyle_tf.export.formats.export_format import load_format
@@ -161,8 +161,8 @@ def _networks(
     from artstyle_tf.trunk_cache.frozen_graph import freeze
 
     frozen = freeze(served.network, served.output_names)
-    most = ExportExperiment().max_pixels
-    version = write_saved_model(served, frozen, folder / "saved_model", max_pixels=most)
+    max_pixels = ExportExperiment().max_pixels
+    version = write_saved_model(served, frozen, folder / "saved_model", max_pixels=max_pixels)
     from_pixels = tf.saved_model.load(str(version)).signatures["from_pixels"]
     networks: dict[str, Callable[[np.ndarray], Any]] = {
         KERAS: keras_network(served.network),
@@ -180,8 +180,10 @@ def _networks(
             continue
         reporter.info(f"Converting to {name}")
         (folder / name).mkdir()
-        form = load_format(name)
-        networks[name] = form.open(form.write(frozen, folder / name, lambda: examples))
+        export_format = load_format(name)
+        networks[name] = export_format.open(
+            export_format.write(frozen, folder / name, lambda: examples)
+        )
     return networks, left_out
 
 
@@ -194,18 +196,18 @@ def _timed(network: Callable[[np.ndarray], Any], pixels: np.ndarray) -> Callable
     return measure
 
 
-def _compare_reading(
+def _compare_with_files(
     served: ServedRun, options: argparse.Namespace, folder: Path, reporter: Reporter
 ) -> Comparison:
-    """The way of predict.py over files beside the network alone on as many images."""
+    """Compare predict.py's pipeline over files with the network alone on as many images."""
     from artstyle_tf.export.formats.export_format import load_format
     from artstyle_tf.prediction.predictors import RunPredictor, predict_files
     from artstyle_tf.trunk_cache.frozen_graph import freeze
 
     network: Any = freeze(served.network, served.output_names)
     if options.runtime != "tensorflow":
-        form = load_format(options.runtime)
-        network = form.open(form.write(network, folder, lambda: ()))
+        export_format = load_format(options.runtime)
+        network = export_format.open(export_format.write(network, folder, lambda: ()))
     paths = _generate(folder / "images", options.files, reporter)
     predictor = RunPredictor(served, options.runtime, network)
     loaded: Any = predictor.load(paths[:BATCH_SIZE])
@@ -225,7 +227,7 @@ def _compare_reading(
             pass
         seconds = time.perf_counter() - start
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        reporter.info(f"Largest memory so far: {peak:.2f} GB")
+        reporter.info(f"Peak memory so far: {peak:.2f} GB")
         return len(paths) / seconds
 
     return measure_side_by_side(
@@ -239,7 +241,7 @@ def _compare_reading(
 
 
 def _generate(folder: Path, count: int, reporter: Reporter) -> list[Path]:
-    """Soft noise, which a JPEG of quality 90 keeps in about 60 kB, as scans of paintings."""
+    """Write smooth noise as JPEGs of about 60 kB (quality 90), the size of scanned paintings."""
     folder.mkdir()
     paths = []
     for number in reporter.track(range(count), total=count, description="Drawing images"):
@@ -254,27 +256,27 @@ def _generate(folder: Path, count: int, reporter: Reporter) -> list[Path]:
 
 @contextlib.contextmanager
 def _torch(python: Path, image_size_px: int) -> Iterator[Callable[[], float]]:
-    """EfficientNet-B0 in another environment; it waits while others are measured."""
+    """Run EfficientNet-B0 in another environment; it is idle while others are measured."""
     script = Path(__file__).with_name("torch_network.py")
     command = [str(python), str(script), str(image_size_px), str(BATCH_SIZE)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
 
-        def ask() -> float:
+        def measure() -> float:
             if process.stdin is None or process.stdout is None:
                 raise RuntimeError("The process has no pipes")
             process.stdin.write("go\n")
             process.stdin.flush()
-            answer = process.stdout.readline()
-            if not answer:
+            response = process.stdout.readline()
+            if not response:
                 raise ArtstyleError(
                     "PyTorch cannot be measured",
                     expected="--torch-python with a python that has torch and torchvision",
                 )
-            return json.loads(answer)
+            return json.loads(response)
 
-        yield ask
+        yield measure
 
 
 if __name__ == "__main__":

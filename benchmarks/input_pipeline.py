@@ -1,4 +1,4 @@
-"""How fast batches of decoded, resized images come out: ours beside what others use.
+"""Compare the throughput of image input pipelines: decoding, resizing and batching.
 
 See `python benchmarks/input_pipeline.py --help`.
 """
@@ -23,22 +23,22 @@ from artstyle_tf.system.progress import Reporter
 IMAGE_SIZE_PX = 224
 BATCH_SIZE = 32
 TORCH_WORKERS = 2
-OURS = "artstyle_tf, decoded every epoch"
-KEPT = "artstyle_tf, kept in memory"
+DECODED = "artstyle_tf, decoded every epoch"
+IN_MEMORY = "artstyle_tf, kept in memory"
 TORCH = f"torch DataLoader, Pillow, {TORCH_WORKERS} workers"
 
 DESCRIPTION = f"""\
-Measures how many images a second come out as batches of {BATCH_SIZE} at {IMAGE_SIZE_PX} px:
+Measures images per second in batches of {BATCH_SIZE} at {IMAGE_SIZE_PX} px:
 
-  JPEG decoding alone                  bytes in memory, no resize: the most that is possible
-  {OURS:<35}  when the images do not fit into memory
-  {KEPT:<35}  when they do; the first reading does not count
-  image_dataset_from_directory         Keras' own, as it is and with one more .prefetch()
+  JPEG decoding alone                  bytes in memory, no resize: an upper bound
+  {DECODED:<35}  when the images do not fit into memory
+  {IN_MEMORY:<35}  when they do; the first epoch is not counted
+  image_dataset_from_directory         of Keras, as it is and with another .prefetch()
   {TORCH:<35}  only with --torch-python
 
-Ours and torch resize with antialiasing; Keras does not, which is less work. Keras prefetches
-anyway, so its two rows do the same: where they differ, look at min and max, not at the median.
-All take turns, one epoch each, after an epoch each that does not count.
+artstyle_tf and torch resize with antialiasing; Keras does not, which is less work. Keras
+prefetches anyway, so its two rows do the same; if they differ, compare min and max instead of
+the median. Measurements alternate, one epoch each, after one warm-up epoch each.
 """
 
 EXAMPLES = """\
@@ -68,11 +68,11 @@ def _parse() -> argparse.Namespace:
     add = parser.add_argument
     add("--images", type=Path, metavar="FOLDER", help="style folders of JPEG files (default: demo)")
     add(
-        "--most-images",
+        "--max-images",
         type=_positive,
         default=1000,
         metavar="N",
-        help="use N at most, of all styles (default: %(default)s)",
+        help="use at most N images, of all styles (default: %(default)s)",
     )
     add("--repeats", type=_positive, default=5, metavar="N", help="rounds (default: %(default)s)")
     add("--torch-python", type=Path, metavar="PATH", help="a python with torch, numpy and pillow")
@@ -109,25 +109,25 @@ def _run(options: argparse.Namespace, folder: Path, reporter: Reporter) -> None:
 
 def _choose(images: Path | None, max_images: int, folder: Path, reporter: Reporter) -> list[Path]:
     if images is None:
-        from artstyle_tf.demo.demo_set import write_demo_set  # late, as TensorFlow is below
+        from artstyle_tf.demo.demo_set import write_demo_set  # imported late, like TensorFlow below
 
         images = folder / "demo"
         write_demo_set(images, reporter=reporter)
     found = sorted(path for path in images.glob("*/*") if path.suffix.lower() in (".jpg", ".jpeg"))
     if not found:
         raise ArtstyleError(
-            "There are no images to measure with",
+            "There are no images to measure",
             received=images,
             expected="a folder of style folders with JPEG files",
             fix="give such a folder with --images, or leave the option out for the demo set",
         )
-    # Evenly from all styles, because styles differ in how long an image takes to decode.
+    # Evenly from all styles, because the time to decode an image differs between styles.
     step = max(1.0, len(found) / max_images)
     return [found[int(place * step)] for place in range(min(len(found), max_images))]
 
 
 def _copy(originals: Sequence[Path], folder: Path) -> list[Path]:
-    """Copy the files, so that Keras, which takes a whole folder, reads the same ones."""
+    """Copy the files, so that Keras, which reads a whole folder, reads the same files."""
     copies = []
     for number, original in enumerate(originals):
         copy = folder / original.parent.name / f"{number}.jpg"
@@ -140,8 +140,8 @@ def _copy(originals: Sequence[Path], folder: Path) -> list[Path]:
 def _measure(
     paths: list[Path], folder: Path, options: argparse.Namespace, reporter: Reporter
 ) -> tuple[Comparison, dict[str, str] | None]:
-    """The comparison, and the versions of torch and Pillow if they were measured."""
-    # TensorFlow is imported late: --help and a wrong option must answer at once.
+    """Return the comparison, and the versions of torch and Pillow if they were measured."""
+    # TensorFlow is imported late, so that --help and a wrong option respond at once.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import image_readers as readers
 
@@ -149,11 +149,11 @@ def _measure(
     labels = [styles.index(path.parent.name) for path in paths]
     images = readers.Images(folder, paths, labels, IMAGE_SIZE_PX, BATCH_SIZE)
     candidates = {
-        "JPEG decoding alone": readers.decoding_alone(images),
-        OURS: readers.ours(images, keep=False),
-        KEPT: readers.ours(images, keep=True),
-        "image_dataset_from_directory": readers.keras_directory(images, prefetch=False),
-        "image_dataset_from_directory.prefetch": readers.keras_directory(images, prefetch=True),
+        "JPEG decoding alone": readers.decoding_only(images),
+        DECODED: readers.artstyle_pipeline(images, in_memory=False),
+        IN_MEMORY: readers.artstyle_pipeline(images, in_memory=True),
+        "image_dataset_from_directory": readers.keras_pipeline(images, prefetch=False),
+        "image_dataset_from_directory.prefetch": readers.keras_pipeline(images, prefetch=True),
     }
     left_out: dict[str, str] = {}
     versions = None
@@ -166,7 +166,7 @@ def _measure(
         comparison = measure_side_by_side(
             candidates,
             unit="images/s",
-            reference=OURS,
+            reference=DECODED,
             repeats=options.repeats,
             left_out=left_out,
             reporter=reporter,

@@ -1,9 +1,10 @@
-"""Pretrain the compact network on procedural images: where `model.weights: demo` comes from.
+"""Pretrain the compact network on procedural images: the source of `model.weights: demo`.
 
     python benchmarks/pretrain_compact.py --output artstyle_tf/models/compact.weights.h5
 
 The images are those of `procedural_images`, which shares nothing with the demo set. The network
-learns to tell from which factors an image was drawn. Its weights are stored in half precision.
+learns to predict the factors from which an image was drawn. Its weights are stored in half
+precision.
 """
 
 from __future__ import annotations
@@ -25,20 +26,20 @@ from procedural_images import FACTORS, draw
 from artstyle_tf.system.threads import usable_cores
 
 _SIDE_PX = 128
-_CROP_PX = 80  # less than half the pixels, in which every factor can still be seen
+_CROP_PX = 80  # less than half of the pixels, but enough to recognize every factor
 _BATCH_SIZE = 32
 _LEARNING_RATE = 2e-3
 _WEIGHT_DECAY = 0.01
 
 
 def main() -> None:
-    """Draw, train, print the accuracy of each factor, and write the weights."""
+    """Draw images, train, print the accuracy of each factor, and write the weights."""
     parser = argparse.ArgumentParser(description="Pretrain the compact network.")
     parser.add_argument("--output", type=Path, required=True, help="file, ends in .weights.h5")
-    parser.add_argument("--images", type=int, default=8_000, help="drawn for training")
+    parser.add_argument("--images", type=int, default=8_000, help="number of training images")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", type=Path, help="file for the values that are printed")
+    parser.add_argument("--json", type=Path, help="write the printed values here")
     arguments = parser.parse_args()
     start = time.monotonic()
     validation_images = max(64, arguments.images // 10)
@@ -74,7 +75,7 @@ def _train(pixels: np.ndarray, factors: np.ndarray, held_out: int, *, epochs: in
     """Train the network on all images but the last ones, and evaluate it on those.
 
     Returns:
-        (the backbone, factor -> accuracy on the images that were held out).
+        (the backbone, factor -> accuracy on the held-out images).
     """
     import keras
 
@@ -118,9 +119,13 @@ def _train(pixels: np.ndarray, factors: np.ndarray, held_out: int, *, epochs: in
 def _batches(
     pixels: np.ndarray, factors: np.ndarray, *, epochs: int, seed: int
 ) -> Iterator[tuple[np.ndarray, tuple[np.ndarray, ...]]]:
-    """Yield shuffled batches of parts of the images, mirrored and turned."""
+    """Yield shuffled batches of random crops, flipped and rotated.
+
+    Yields:
+        (uint8 [B, C, C, 3], one int32 [B] per factor).
+    """
     generator = np.random.default_rng(seed)
-    for _ in range(epochs + 1):  # Keras draws a batch ahead
+    for _ in range(epochs + 1):  # Keras fetches one batch ahead
         order = generator.permutation(len(pixels))
         for first in range(0, len(order) - _BATCH_SIZE + 1, _BATCH_SIZE):
             rows = order[first : first + _BATCH_SIZE]
@@ -137,7 +142,7 @@ def _save_half_precision(backbone, file: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         full = Path(folder) / "full.weights.h5"
         backbone.save_weights(full)
-        # The newest layout of HDF5 describes each array in a tenth of the space.
+        # The newest HDF5 layout needs a tenth of the space for the metadata of each array.
         with h5py.File(full) as source, h5py.File(file, "w", libver="latest") as target:
             _copy(source, target)
 

@@ -1,9 +1,9 @@
-"""Draw images from independent factors: what the compact network is pretrained on.
+"""Draw images from independent factors, to pretrain the compact network.
 
 Nothing here is shared with `artstyle_tf.demo`: other shapes, colors, marks and seeds. An image is a
-random arrangement of shapes in random colors, rendered in a way that five factors decide. A network
-that predicts the factors has to measure edges, strokes and textures, whatever the colors and the
-shapes: what a style is made of.
+random arrangement of shapes in random colors, rendered as five independent factors specify. To
+predict the factors, a network must learn features of edges, strokes and textures that do not depend
+on colors and shapes. Such features also distinguish styles.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def draw(seed: int, *, side_px: int) -> tuple[np.ndarray, np.ndarray]:
     """Draw one image.
 
     Args:
-        seed: decides everything.
+        seed: determines the image.
         side_px: side S of the image.
 
     Returns:
@@ -79,7 +79,7 @@ def _arrangement(side: int, generator: np.random.Generator) -> tuple[np.ndarray,
             reach = size * generator.uniform(0.5, 1.3, corners)
         elif kind == 1:  # an ellipse
             angles, reach = np.linspace(0, 2 * np.pi, 40), np.full(40, size)
-        else:  # something round with bulges
+        else:  # a round shape with bulges
             angles = np.linspace(0, 2 * np.pi, 60, endpoint=False)
             bulges = generator.normal(0, 0.12, 4)
             waves = np.sum([b * np.cos((n + 2) * angles + n) for n, b in enumerate(bulges)], axis=0)
@@ -106,7 +106,7 @@ def _shaded(regions: np.ndarray, colors: np.ndarray, generator: np.random.Genera
 
 
 def _volume(regions: np.ndarray, colors: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Shade regions as if they were round: light comes from one side, edges turn away."""
+    """Shade regions as rounded surfaces lit from one side: float32 [S, S, 3]."""
     inside = np.ones(regions.shape, np.uint8)
     inside[:, 1:] &= (regions[:, 1:] == regions[:, :-1]).astype(np.uint8)
     inside[1:] &= (regions[1:] == regions[:-1]).astype(np.uint8)
@@ -140,7 +140,7 @@ _FILLS: dict[str, Callable[..., np.ndarray]] = {
 
 
 def _ramps(regions: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Return a ramp across each region in a direction of its own: float32 [S, S] in -1..1."""
+    """Return a ramp across each region in a random direction: float32 [S, S] in -1..1."""
     angles = generator.uniform(0, 2 * np.pi, regions.max() + 1)[regions]
     y, x = np.mgrid[: len(regions), : len(regions)] * (6.0 / len(regions))
     phases = generator.uniform(0, 6, regions.max() + 1)[regions]
@@ -180,14 +180,14 @@ def _strokes(
     tones = pixels[rows, columns] + generator.normal(0, 0.06, (count, 1))
     tones = tones + generator.normal(0, 0.03, (count, 3))
     starts, stops = (np.round(16 * (centers + s * reach)).astype(int) for s in (-1, 1))
-    painted = np.ascontiguousarray(pixels, np.float32)
+    drawn = np.ascontiguousarray(pixels, np.float32)
     for start, stop, tone in zip(starts, stops, tones.tolist(), strict=True):
-        cv2.line(painted, start, stop, tone, width, cv2.LINE_AA, 4)
-    return painted
+        cv2.line(drawn, start, stop, tone, width, cv2.LINE_AA, 4)
+    return drawn
 
 
 def _dots(pixels: np.ndarray, regions: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Print a screen of dots, the darker the larger."""
+    """Draw a halftone screen: dots that are larger in darker areas."""
     del regions
     side = len(pixels)
     spacing, angle = side * generator.uniform(0.025, 0.06), generator.uniform(0, np.pi / 2)
@@ -202,7 +202,7 @@ def _dots(pixels: np.ndarray, regions: np.ndarray, generator: np.random.Generato
 def _hatching(
     pixels: np.ndarray, regions: np.ndarray, generator: np.random.Generator
 ) -> np.ndarray:
-    """Draw parallel lines, in the dark regions, crossed in some images."""
+    """Draw parallel lines in random regions, crossed in some images."""
     side = len(pixels)
     spacing = side * generator.uniform(0.018, 0.045)
     angle = generator.uniform(0, np.pi)
@@ -217,7 +217,7 @@ def _hatching(
 
 
 def _facets(pixels: np.ndarray, regions: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Break the image into cells, each with a tone and a ramp of its own."""
+    """Split the image into Voronoi cells, each with a random tone and ramp."""
     del regions
     side = len(pixels)
     centers = generator.uniform(0, side, (generator.integers(25, 110), 2))
@@ -232,7 +232,7 @@ def _facets(pixels: np.ndarray, regions: np.ndarray, generator: np.random.Genera
 
 
 def _ripples(pixels: np.ndarray, regions: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Draw concentric waves around one point in each region."""
+    """Draw concentric waves around one random point per region."""
     side = len(pixels)
     centers = generator.uniform(-0.2 * side, 1.2 * side, (regions.max() + 1, 2))[regions]
     y, x = np.mgrid[:side, :side]
@@ -276,7 +276,7 @@ def _contours(
 def _focused(
     pixels: np.ndarray, regions: np.ndarray, focus: str, generator: np.random.Generator
 ) -> np.ndarray:
-    """Blur all of the image, or what lies behind."""
+    """Blur the whole image or the shapes behind, or nothing."""
     if focus == "sharp":
         return pixels
     radius = len(pixels) * generator.uniform(0.006, 0.014)

@@ -1,4 +1,4 @@
-"""Candidates measured in turns in one run, so that a busy moment of the machine hits all alike."""
+"""Measure candidates alternately, so that other load on the machine affects all of them alike."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from artstyle_tf.system.progress import SILENT, Reporter
 
 @dataclass(frozen=True)
 class Measurement:
-    """What one candidate gave, one value a round.
+    """The values of one candidate, one per round.
 
     Attributes:
-        name: of the candidate.
-        values: in the order of the rounds, in the unit of the comparison.
+        name: name of the candidate.
+        values: values in the order of the rounds, in the unit of the comparison.
     """
 
     name: str
@@ -26,23 +26,23 @@ class Measurement:
 
     @property
     def median(self) -> float:
-        """Median over the rounds."""
+        """Median of all rounds."""
         return statistics.median(self.values)
 
     @property
     def minimum(self) -> float:
-        """Least value of all rounds."""
+        """Minimum of all rounds."""
         return min(self.values)
 
     @property
     def maximum(self) -> float:
-        """Greatest value of all rounds."""
+        """Maximum of all rounds."""
         return max(self.values)
 
     def ratio_to(self, reference: Measurement) -> float:
-        """This value over the reference's value of the same round, median over the rounds.
+        """Return the median ratio to the reference's value in the same round.
 
-        Comparing within a round cancels what the whole machine was doing in that round.
+        Comparing within a round cancels other load on the machine in that round.
         """
         pairs = zip(self.values, reference.values, strict=True)
         return statistics.median(value / reference_value for value, reference_value in pairs)
@@ -50,10 +50,10 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All candidates of one run.
+    """The measurements of all candidates.
 
     Attributes:
-        unit: of every value, e.g. "images/s" or "s".
+        unit: unit of every value, e.g. "images/s" or "s".
         reference: name of the candidate that has ratio 1.
         measurements: name of a candidate -> its measurement.
         left_out: name of a candidate that was not measured -> the reason.
@@ -65,7 +65,7 @@ class Comparison:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
     def ratio(self, name: str) -> float:
-        """Value of this candidate over the reference's; see `Measurement.ratio_to`."""
+        """Return the ratio of a candidate to the reference; see `Measurement.ratio_to`."""
         return self.measurements[name].ratio_to(self.measurements[self.reference])
 
 
@@ -79,21 +79,24 @@ def measure_side_by_side(
     left_out: Mapping[str, str] | None = None,
     reporter: Reporter = SILENT,
 ) -> Comparison:
-    """Call every candidate once a round.
+    """Call every candidate once per round, in alternating order.
 
     Args:
-        candidates: name -> function that does the work once and gives its value, > 0.
-        unit: of the values, e.g. "images/s" or "s".
+        candidates: name -> function that does the work once and returns its value, > 0.
+        unit: unit of the values, e.g. "images/s" or "s".
         reference: name of the candidate the others are compared with.
-        repeats: number of rounds that count, at least 1.
-        warm_up_rounds: rounds before these, not counted: caches fill, functions are traced.
+        repeats: number of measured rounds, at least 1.
+        warm_up_rounds: unmeasured rounds before these, to fill caches and trace functions.
         left_out: name of a candidate that cannot be measured here -> the reason.
-        reporter: where progress goes.
+        reporter: reports the progress.
+
+    Returns:
+        The measurements of all candidates.
     """
     values: dict[str, list[float]] = {name: [] for name in candidates}
     turns: list[tuple[int, str]] = []
     for round_number in range(warm_up_rounds + repeats):
-        # There and back, so that no candidate always follows the same one.
+        # Alternate the direction, so that no candidate always follows the same one.
         order = list(candidates)
         if round_number % 2:
             order.reverse()
@@ -108,7 +111,7 @@ def measure_side_by_side(
 
 
 def print_table(comparison: Comparison, *, decimals: int = 1) -> None:
-    """Print medians, extremes and ratios on stdout, then what was left out and why."""
+    """Print medians, extremes and ratios to stdout, then the unmeasured candidates and reasons."""
     names = [*comparison.measurements, *comparison.left_out]
     width = max(len(name) for name in [*names, comparison.unit])
     print(f"{comparison.unit:<{width}}  {'median':>10} {'min':>10} {'max':>10} {'ratio':>7}")
@@ -119,25 +122,25 @@ def print_table(comparison: Comparison, *, decimals: int = 1) -> None:
     for name, reason in comparison.left_out.items():
         print(f"{name:<{width}}  not measured: {reason}")
     rounds = len(comparison.measurements[comparison.reference].values)
-    print(f"Rounds: {rounds}. Ratio: {comparison.unit} over those of '{comparison.reference}'")
+    print(f"Rounds: {rounds}. Ratio: {comparison.unit} relative to '{comparison.reference}'")
     print("in the same round, median over the rounds.")
 
 
 def write_result(
     path: Path, comparison: Comparison, *, benchmark: str, settings: Mapping[str, Any]
 ) -> None:
-    """Write the comparison and what it was made with as JSON.
+    """Write the comparison, its environment and its settings as JSON.
 
     Args:
-        path: of the file.
-        comparison: what was measured.
-        benchmark: its name, e.g. "input_pipeline".
-        settings: JSON values that a reader needs to repeat it; no paths, they tell nobody anything.
+        path: path of the file.
+        comparison: the measurements.
+        benchmark: name of the benchmark, e.g. "input_pipeline".
+        settings: JSON values needed to repeat it; no paths, which differ between machines.
 
     Raises:
         ArtstyleError: if the file cannot be written.
     """
-    # Imported late: it brings Keras, and --help must answer at once.
+    # Imported late: it imports Keras, and --help must respond at once.
     from artstyle_tf.runs.environment import describe_environment
 
     results = [

@@ -1,13 +1,13 @@
-"""What a trial of a search costs, beside plain Keras fit of the same trial.
+"""Compare the time per trial of a hyperparameter search with plain Keras fit.
 
   plain Keras fit       every forward pass starts at the pixels, which are in memory; all epochs;
-                        one trial after the other on all cores
-  tune.py, no pruning   trunk cache filled before, a worker a core, all epochs
+                        sequential trials on all cores
+  tune.py, no pruning   trunk cache filled before, one worker per core, all epochs
   tune.py               the same, with the pruner of the config
 
-The sample of trials that is fitted plainly is drawn from those that tune.py has made without
-pruning. The times leave out what is done once: preparing images, filling the cache, and for plain
-fit even the import of TensorFlow.
+Plain fit repeats a random sample of the trials that tune.py has run without pruning. The times
+exclude what is done once: preparing images, filling the cache, and for plain fit also the import of
+TensorFlow.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def _parse() -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--config", type=Path, default=_ROOT / "configs" / "tune_direct.yaml", metavar="FILE")
-    add("--trials", type=int, default=8, help="of tune.py, each way (default: %(default)s)")
-    add("--plain", type=int, default=3, help="of these fitted plainly (default: %(default)s)")
+    add("--trials", type=int, default=8, help="trials per run of tune.py (default: %(default)s)")
+    add("--plain", type=int, default=3, help="number of them for plain fit (default: %(default)s)")
     add("--json", type=Path, metavar="FILE", help="write the result here")
     add("--quiet", action="store_true", help="no progress on stderr")
     add("overrides", nargs="*", metavar="key=value", help="e.g. data.images=... model.weights=...")
@@ -69,10 +69,10 @@ def _run(options: argparse.Namespace, reporter: Reporter) -> None:
         trials = pd.read_csv(Path(whole["study"]) / "trials.csv")
         plain = _fit_plainly(config, trials, options.plain, Path(folder), reporter)
     sampled = trials[trials["trial"].isin(plain)]
-    in_turn = usable_cores()
+    num_workers = usable_cores()
     result = {
         "plain Keras fit, s a trial": sum(plain.values()) / len(plain),
-        "tune.py, no pruning, s for the same trials": sampled["seconds"].mean() / in_turn,
+        "tune.py, no pruning, s for the same trials": sampled["seconds"].mean() / num_workers,
         "tune.py, no pruning, s a trial": whole["seconds"]["trials"] / options.trials,
         "tune.py, s a trial": pruned["seconds"]["trials"] / options.trials,
         "trials pruned": pruned["trials"].get("pruned", 0),
@@ -91,30 +91,30 @@ def _keeps_outputs(overrides: list[str]) -> bool:
 
 
 class _Sweep:
-    """tune.py as a user calls it, without confirmation."""
+    """Run tune.py as a user does, without confirmation."""
 
     def __init__(self, options: argparse.Namespace, outputs: str) -> None:
         self._options = options
         self._outputs = outputs
         self._started = f"{time.time():.0f}"
 
-    def tune(self, name: str, *further: str) -> dict[str, Any]:
+    def tune(self, name: str, *extra_options: str) -> dict[str, Any]:
         options = self._options
         command = [sys.executable, str(_ROOT / "scripts" / "tune.py"), *options.overrides]
         command += ["--config", str(options.config), "--outputs", self._outputs, "--json"]
-        command += ["--trials", str(options.trials), *further]
+        command += ["--trials", str(options.trials), *extra_options]
         command += ["--run-name", f"sweep-{self._started}-{name}", "tuning.confirmation.top=0"]
         command += ["--quiet"] if options.quiet else []
-        answer = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-        if answer.returncode != 0:
-            raise ArtstyleError("tune.py failed", received=answer.stdout.strip()[:500])
-        return json.loads(answer.stdout)
+        completed = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+        if completed.returncode != 0:
+            raise ArtstyleError("tune.py failed", received=completed.stdout.strip()[:500])
+        return json.loads(completed.stdout)
 
 
 def _fit_plainly(
-    config: TuneExperiment, trials: pd.DataFrame, most: int, folder: Path, reporter: Reporter
+    config: TuneExperiment, trials: pd.DataFrame, count: int, folder: Path, reporter: Reporter
 ) -> dict[int, float]:
-    """Seconds of some trials, by their numbers."""
+    """Return trial number -> seconds of plain fit, for a random sample of trials."""
     base = base_experiment(config)
     processes = TrialProcesses(
         1,
@@ -125,7 +125,7 @@ def _fit_plainly(
     objective = config.tuning.objective
     images = processes.run_alone(_PREPARE, (base, objective), reporter.info, what="preparing")
     complete = trials[trials["state"] == "complete"]
-    sample = random.Random(0).sample(sorted(complete["trial"]), min(most, len(complete)))
+    sample = random.Random(0).sample(sorted(complete["trial"]), min(count, len(complete)))
     seconds = {}
     for number in sample:
         row = complete[complete["trial"] == number].iloc[0]

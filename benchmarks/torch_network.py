@@ -1,6 +1,6 @@
-"""EfficientNet-B0 in PyTorch: answers each line on stdin with images a second.
+"""Measure EfficientNet-B0 in PyTorch: print images per second for each line on stdin.
 
-Runs in an environment of its own, which inference.py is told of: python torch_network.py SIZE BATCH
+Runs in another environment, given to inference.py: python torch_network.py SIZE BATCH
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Images through PyTorch's DataLoader and Pillow; `input_pipeline.py` runs it.
+"""Read images with PyTorch's DataLoader and Pillow; run by `input_pipeline.py`.
 
-It runs under another Python, one with torch, so it imports nothing of artstyle_tf. It talks in
-lines: first a JSON object with `paths`, `labels`, `image_size_px`, `batch_size` and `num_workers`,
-which it answers with its versions; then each line "epoch" is answered with the seconds that one
-epoch took and the images it held.
+Runs under another Python, one with torch, so it imports nothing of artstyle_tf. Reads lines from
+stdin and prints one JSON line for each. The first line is a JSON object with `paths`, `labels`,
+`image_size_px`, `batch_size` and `num_workers`; the response contains the versions. The response to
+each further line, "epoch", contains the seconds and the number of images of one epoch.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from PIL import Image
 
 
 class Images(torch.utils.data.Dataset):
-    """Files -> (float32 [3, S, S] in [0, 1], class id)."""
+    """Map an index to (float32 [3, S, S] in [0, 1], class id)."""
 
     def __init__(self, paths, labels, image_size_px):
         self.paths = paths
@@ -26,11 +26,11 @@ class Images(torch.utils.data.Dataset):
         self.size = (image_size_px, image_size_px)
 
     def __len__(self):
-        """Number of files."""
+        """Return the number of files."""
         return len(self.paths)
 
     def __getitem__(self, number):
-        """One image, resized with antialiasing, as Pillow always does."""
+        """Return one image, resized with antialiasing as Pillow always does, and its class id."""
         with Image.open(self.paths[number]) as image:
             resized = image.convert("RGB").resize(self.size, Image.Resampling.BILINEAR)
         channels_first = torch.from_numpy(np.array(resized)).permute(2, 0, 1).contiguous()
@@ -44,7 +44,7 @@ def main():
         batch_size=request["batch_size"],
         shuffle=True,
         num_workers=request["num_workers"],
-        # The workers' start is no part of an epoch; TensorFlow's threads stay alive, too.
+        # An epoch does not include the start of the workers; TensorFlow's threads persist, too.
         persistent_workers=True,
     )
     print(json.dumps({"torch": torch.__version__, "pillow": PIL.__version__}), flush=True)
@@ -56,5 +56,5 @@ def main():
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):  # input_pipeline.py answers Ctrl-C
+    with contextlib.suppress(KeyboardInterrupt):  # input_pipeline.py handles Ctrl-C
         main()

@@ -1,4 +1,4 @@
-"""Runs scripts/train_direct.py as a user would, and says what it took."""
+"""Run scripts/train_direct.py as a user does, and measure its memory."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ SCRIPT = Path(__file__).parents[1] / "scripts" / "train_direct.py"
 
 @dataclass(frozen=True)
 class FinishedTraining:
-    """What one training command did.
+    """The result of one training command.
 
     Attributes:
-        result: the JSON it printed.
-        peak_memory_gb: largest resident memory of its process, mapped files included.
+        result: the printed JSON.
+        peak_memory_gb: peak resident memory of the process, mapped files included.
     """
 
     result: dict[str, Any]
@@ -30,12 +30,12 @@ class FinishedTraining:
 
 
 def train(overrides: Sequence[str], *, outputs: Path, run_name: str) -> FinishedTraining:
-    """Train in a process of its own and waits for it.
+    """Train in a new process and wait for it.
 
     Args:
-        overrides: of the configuration.
+        overrides: overrides of the configuration.
         outputs: folder of the run and of the trunk cache.
-        run_name: an earlier run of this name is replaced.
+        run_name: name of the run; an earlier run of this name is replaced.
 
     Raises:
         ArtstyleError: if the command fails.
@@ -45,7 +45,7 @@ def train(overrides: Sequence[str], *, outputs: Path, run_name: str) -> Finished
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         printed = process.stdout.read()
-        # wait4 tells the memory of this child alone.
+        # wait4 returns the memory of this child only.
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:

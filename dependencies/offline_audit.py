@@ -1,11 +1,11 @@
-"""Compares pinned versions with a file of known vulnerabilities, without a network.
+"""Compare pinned versions with a file of known vulnerabilities, without a network.
 
     python dependencies/offline_audit.py DATABASE constraints.txt
 
-DATABASE is an export of OSV (https://ossf.github.io/osv-schema): the zip of all records of PyPI
-that its site offers, or a JSON file with a record or a list of them. Somebody who has a network
-fetches it; the answer says how old it is. Exit code 0: nothing is known; 1: something; 2: no
-answer.
+DATABASE is an export of OSV (https://ossf.github.io/osv-schema): the zip of all PyPI records from
+its site, or a JSON file with one record or a list of records. It is downloaded on a machine with a
+network; the printed summary contains the date of its newest record. Exit code 0: no known
+vulnerability; 1: at least one; 2: the audit failed.
 """
 
 from __future__ import annotations
@@ -24,19 +24,22 @@ from packaging.version import InvalidVersion, Version
 _PIN = re.compile(r"([\w.-]+)(?:\[[^]]*])?==([^\s;\\]+)")
 
 
-class NoAnswerError(Exception):
-    """The database or the pins cannot be read, in one sentence with its remedy."""
+class AuditError(Exception):
+    """The database or the pins cannot be read; the message says how to fix it."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Prints what is known about each pin.
+    """Print the known vulnerabilities of each pinned version.
 
     Args:
         arguments: path of the database, path of the pins.
+
+    Returns:
+        Exit code: 0, 1 or 2.
     """
     try:
         if len(arguments) != 2:
-            raise NoAnswerError("Two files are needed: DATABASE and constraints.txt.")
+            raise AuditError("Two files are needed: DATABASE and constraints.txt.")
         database, pins_file = map(Path, arguments)
         pins = read_pins(pins_file)
         by_name: dict[str, list[dict[str, Any]]] = {}
@@ -46,16 +49,16 @@ def main(arguments: Sequence[str]) -> int:
             for name in {canonicalize_name(entry["package"]["name"]) for entry in _pypi(record)}:
                 by_name.setdefault(name, []).append(record)
         if not by_name:
-            raise NoAnswerError(
+            raise AuditError(
                 f"{database} has no record about a package of PyPI. Take OSV's export for PyPI."
             )
-        num_faults = 0
+        num_found = 0
         for name, version in pins:
             for record in by_name.get(name, []):
                 if is_affected(record, name, version):
-                    num_faults += 1
-                    print(f"{name} {version}: {_in_words(record, name)}")
-    except NoAnswerError as error:
+                    num_found += 1
+                    print(f"{name} {version}: {_describe(record, name)}")
+    except AuditError as error:
         print(f"No audit: {error}", file=sys.stderr)
         return 2
     except (AttributeError, KeyError, TypeError) as error:
@@ -63,41 +66,41 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     known = sum(name in by_name for name in {name for name, _ in pins})
     print(
-        f"{len(pins)} pinned versions, {num_faults} known vulnerabilities. The database is about "
+        f"{len(pins)} pinned versions, {num_found} known vulnerabilities. The database is about "
         f"{len(by_name)} packages, {known} of them pinned here; its newest record is of "
         f"{newest[:10] or 'an unknown day'}. What was found later it cannot know."
     )
-    return 1 if num_faults else 0
+    return 1 if num_found else 0
 
 
 def read_pins(path: Path) -> list[tuple[str, Version]]:
-    """Name and version of each line `name==version`.
+    """Return name and version of each line `name==version`.
 
     Raises:
-        NoAnswerError: if the file cannot be read, a line is no pin or there is none.
+        AuditError: if the file cannot be read, a line is not a pin, or there is no pin.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
-        raise NoAnswerError(f"The pins {path} cannot be read: {error}.") from error
+        raise AuditError(f"The pins {path} cannot be read: {error}.") from error
     pins = []
     for line in lines:
         if not line.strip() or line.lstrip().startswith(("#", "--hash=")):
             continue
         match = _PIN.match(line)
         if match is None:
-            raise NoAnswerError(f"{path} has a line that pins nothing: {line!r}.")
+            raise AuditError(f"{path} has a line that pins nothing: {line!r}.")
         pins.append((str(canonicalize_name(match[1])), Version(match[2])))
     if not pins:
-        raise NoAnswerError(f"{path} pins nothing.")
+        raise AuditError(f"{path} pins nothing.")
     return pins
 
 
 def read_records(path: Path) -> Iterator[dict[str, Any]]:
-    """The records of an export that are not withdrawn.
+    """Yield the records of an export that are not withdrawn.
 
     Raises:
-        NoAnswerError: if it is missing or no export.
+        AuditError: if the file is missing or not an export.
     """
     try:
         if zipfile.is_zipfile(path):
@@ -107,12 +110,12 @@ def read_records(path: Path) -> Iterator[dict[str, Any]]:
             content = json.loads(path.read_text(encoding="utf-8"))
             contents = content if isinstance(content, list) else [content]
     except FileNotFoundError as error:
-        raise NoAnswerError(f"There is no database {path}. Fetch OSV's export for PyPI.") from error
+        raise AuditError(f"There is no database {path}. Fetch OSV's export for PyPI.") from error
     except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise NoAnswerError(f"The database {path} cannot be read: {error}.") from error
+        raise AuditError(f"The database {path} cannot be read: {error}.") from error
     for record in contents:
         if not isinstance(record, dict) or "id" not in record:
-            raise NoAnswerError(
+            raise AuditError(
                 f"{path} has something that is no record of OSV: {str(record)[:80]}. "
                 "A record is a mapping with `id` and `affected`."
             )
@@ -121,24 +124,24 @@ def read_records(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def is_affected(record: dict[str, Any], name: str, version: Version) -> bool:
-    """Whether a version is listed, or lies in a range, as OSV evaluates them."""
+    """Return whether a version is listed or in a range, with the rules of the OSV schema."""
     for entry in _pypi(record):
         if canonicalize_name(entry["package"]["name"]) != name:
             continue
         if version in [_version(listed) for listed in entry.get("versions", [])]:
             return True
         ranges = [found for found in entry.get("ranges", []) if found["type"] == "ECOSYSTEM"]
-        if any(_lies_in(version, found["events"]) for found in ranges):
+        if any(_is_in_range(version, found["events"]) for found in ranges):
             return True
     return False
 
 
-def _lies_in(version: Version, events: Sequence[dict[str, str]]) -> bool:
-    """Walks the events in the order of their versions; the last one that applies decides."""
+def _is_in_range(version: Version, events: Sequence[dict[str, str]]) -> bool:
+    """Return whether a version is affected; the last applicable event by version decides."""
     steps = []
     for event in events:
-        for kind, told in event.items():
-            at = Version("0.dev0") if told == "0" else _version(told)
+        for kind, text in event.items():
+            at = Version("0.dev0") if text == "0" else _version(text)
             if at is not None and kind in ("introduced", "fixed", "last_affected"):
                 steps.append((at, kind))
     inside = False
@@ -154,7 +157,7 @@ def _version(text: str) -> Version | None:
     try:
         return Version(text)
     except InvalidVersion:
-        return None  # of the days before versions had rules; nothing pinned is called so
+        return None  # an old version before PEP 440; no pinned version has such a form
 
 
 def _pypi(record: dict[str, Any]) -> list[dict[str, Any]]:
@@ -162,7 +165,7 @@ def _pypi(record: dict[str, Any]) -> list[dict[str, Any]]:
     return [entry for entry in entries if entry["package"].get("ecosystem") == "PyPI"]
 
 
-def _in_words(record: dict[str, Any], name: str) -> str:
+def _describe(record: dict[str, Any], name: str) -> str:
     fixed = {
         event["fixed"]
         for entry in _pypi(record)
@@ -174,8 +177,8 @@ def _in_words(record: dict[str, Any], name: str) -> str:
     }
     names = ", ".join([record["id"], *record.get("aliases", [])])
     summary = record.get("summary", "").strip()
-    cure = f"fixed in {', '.join(sorted(fixed))}" if fixed else "no fixed version is known"
-    return f"{names}{': ' if summary else ''}{summary}; {cure}"
+    fix = f"fixed in {', '.join(sorted(fixed))}" if fixed else "no fixed version is known"
+    return f"{names}{': ' if summary else ''}{summary}; {fix}"
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Writes the hashes of what `make` installs, for every machine; run by `make hashes`.
+"""Write the hashes of the packages that `make` installs, for all platforms; run by `make hashes`.
 
-Each file beside this one names packages, versions and the SHA-256 of every file of such a version,
-and nothing else: no address, so that they are installed from whichever index pip is set up for.
-The same index is asked here. Versions come from `constraints.txt`. Those of the tools, which get an
-environment of their own, are chosen anew, as are those that only the documentation needs.
+Each file in this folder contains packages, versions and the SHA-256 of every file of a version, but
+no URLs, so that packages are installed from the index that pip is configured for. This script
+queries the same index. Versions come from `constraints.txt`. The versions of the tools, which have
+a separate environment, and of packages that only the documentation needs are resolved again.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ FILES = {
     "oracle.txt": ["--group", "oracle", "--no-deps"],
     "tools.txt": ["--group", "tools"],
 }
-"""File -> what uv resolves for it."""
+"""File -> arguments of `uv pip compile`."""
 
 _ALLOWED_LINE = re.compile(r"[\w.\[\]-]+==\S+( ; [^\\]+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?")
 
 
 def main() -> int:
-    """Writes all files, or none that is not as it should be."""
+    """Write the files; stop before a file that cannot be resolved or has unexpected lines."""
     uv = shutil.which("uv", path=Path(sys.executable).parent)
     if uv is None:
-        print("uv is missing beside this Python: run `make hashes`", file=sys.stderr)
+        print("uv is not installed next to this Python: run `make hashes`", file=sys.stderr)
         return 2
     for name, what in FILES.items():
         command = [uv, "pip", "compile", *what, "--universal", "--python-version", "3.11"]
@@ -43,11 +43,14 @@ def main() -> int:
             command, cwd=FOLDER.parent, env=_environment(), stdout=subprocess.PIPE, text=True
         )
         if compiled.returncode != 0:
-            print(f"uv could not resolve dependencies/{name}; it is as it was", file=sys.stderr)
+            print(f"uv could not resolve dependencies/{name}; it is unchanged", file=sys.stderr)
             return 2
         for line in compiled.stdout.splitlines():
             if not _ALLOWED_LINE.fullmatch(line):
-                print(f"dependencies/{name} is as it was: uv says {line!r}", file=sys.stderr)
+                print(
+                    f"dependencies/{name} is unchanged: unexpected line of uv: {line!r}",
+                    file=sys.stderr,
+                )
                 return 2
         (FOLDER / name).write_text(compiled.stdout, encoding="utf-8")
         print(f"dependencies/{name}: {compiled.stdout.count('==')} versions")
@@ -55,14 +58,14 @@ def main() -> int:
 
 
 def _environment() -> dict[str, str]:
-    """The environment in which uv asks the index that pip is set up for."""
+    """Return environment variables with which uv uses the index that pip is configured for."""
     environment = dict(os.environ)
-    for key in (":env:.index_url", "global.index_url"):  # as pip ranks them
-        told = subprocess.run(
+    for key in (":env:.index_url", "global.index_url"):  # in pip's order of precedence
+        completed = subprocess.run(
             [sys.executable, "-m", "pip", "config", "get", key], capture_output=True, text=True
         )
-        if told.returncode == 0 and told.stdout.strip():
-            return {**environment, "UV_DEFAULT_INDEX": told.stdout.strip()}
+        if completed.returncode == 0 and completed.stdout.strip():
+            return {**environment, "UV_DEFAULT_INDEX": completed.stdout.strip()}
     return environment
 
 

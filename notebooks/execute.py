@@ -1,10 +1,10 @@
-"""Executes the notebooks, with other parameters where they are wanted.
+"""Execute the notebooks, optionally with other parameters.
 
     python notebooks/execute.py --small --output /tmp/executed
     python notebooks/execute.py 0 2.2 --set IMAGES='"data/images"' --output outputs/executed
 
-Tests and the documentation use `execute`, so that there is one way to give parameters: a cell is
-put after the one tagged `parameters`, with those of the names that this cell assigns.
+Tests and the documentation use `execute`, so that there is one way to pass parameters: a cell is
+inserted after the one tagged `parameters`. It assigns those parameters that this cell defines.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parent
 NOTEBOOKS = tuple(sorted(FOLDER.glob("*.ipynb")))
-"""In the order in which they are read; the last one uses the run of 2.2 where it is at hand."""
+"""The notebooks in reading order; the last one uses the run of 2.2 if it exists."""
 
 SMALL: Mapping[str, Any] = {
     "IMAGES_PER_STYLE": {"Cubism": 14, "Japonism": 10, "photo": 10},
     "EPOCHS": 1,
     "TRIALS": 1,
     "DRAWS": 1,
-    "PROJECTION": "pca",  # UMAP is compiled first, which takes longer than all the rest
+    "PROJECTION": "pca",  # UMAP is compiled first, which takes longer than everything else
 }
-"""As little as shows that everything works; scores mean nothing then."""
+"""The smallest parameters that test all cells; the scores are meaningless."""
 
 
 def execute(
@@ -39,15 +39,15 @@ def execute(
     *,
     timeout_seconds: int | None = None,
 ) -> Any:
-    """Executes a notebook in a kernel of its own.
+    """Execute a notebook in a new kernel.
 
     Args:
-        file: of the notebook.
-        parameters: name -> value; a relative path among them starts at the notebook's folder.
-        timeout_seconds: for each cell; None for no limit, because a busy machine takes its time.
+        file: path of the notebook.
+        parameters: name -> value; relative paths are relative to the notebook's folder.
+        timeout_seconds: limit per cell; None for no limit, for busy machines.
 
     Returns:
-        The notebook with its outputs; the file stays as it is.
+        The notebook with its outputs; the file is not changed.
 
     Raises:
         nbclient.exceptions.CellExecutionError: if a cell raises an error.
@@ -63,36 +63,39 @@ def execute(
 
 
 def with_parameters(notebook: Any, parameters: Mapping[str, Any]) -> Any:
-    """Puts a cell after the one tagged `parameters`, as papermill does.
+    """Insert a cell after the one tagged `parameters`, as papermill does.
 
     Args:
         notebook: changed in place.
-        parameters: name -> value; names that the notebook does not have are left out.
+        parameters: name -> value; names that the notebook does not define are ignored.
 
     Returns:
         The notebook.
+
+    Raises:
+        ValueError: if no cell has the tag.
     """
     for position, cell in enumerate(notebook.cells):
         if "parameters" in cell.metadata.get("tags", []):
             known = parameter_names(cell.source)
             lines = [f"{name} = {parameters[name]!r}" for name in parameters if name in known]
-            added = nbformat.v4.new_code_cell("\n".join(lines), id="injected-parameters")
-            added.metadata["tags"] = ["injected-parameters"]
+            injected = nbformat.v4.new_code_cell("\n".join(lines), id="injected-parameters")
+            injected.metadata["tags"] = ["injected-parameters"]
             if lines:
-                notebook.cells.insert(position + 1, added)
+                notebook.cells.insert(position + 1, injected)
             return notebook
     raise ValueError("The notebook has no cell with the tag `parameters`.")
 
 
 def parameter_names(source: str) -> list[str]:
-    """Names that a cell assigns."""
+    """Return the names that a cell assigns."""
     assignments = [each for each in ast.parse(source).body if isinstance(each, ast.Assign)]
     targets = [target for each in assignments for target in each.targets]
     return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def main() -> None:
-    """Executes some notebooks and writes them with their outputs."""
+    """Execute the chosen notebooks and write them with their outputs."""
     parser = argparse.ArgumentParser(description="Execute the notebooks.")
     parser.add_argument("notebooks", nargs="*", help="such as 0 2.2; default: all")
     parser.add_argument("--small", action="store_true", help="few images, one epoch")

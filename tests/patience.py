@@ -1,4 +1,4 @@
-"""How long a test waits for what has to happen: on a busy machine, only what hangs is ended."""
+"""Time limits of tests, long enough that even on a busy machine only hanging programs are ended."""
 
 from __future__ import annotations
 

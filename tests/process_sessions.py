@@ -9,7 +9,7 @@ from patience import HUNG_SECONDS
 
 
 def wait_until_session_is_empty(session: int) -> None:
-    """Waits until no process is left; the session has the id of the first one."""
+    """Wait until no process is left; the session has the id of the first one."""
     deadline = time.monotonic() + HUNG_SECONDS
     while time.monotonic() < deadline:
         try:

@@ -35,7 +35,7 @@ from artstyle_tf.system.progress import Reporter
 
 COLUMNS_OF_SHEETS = 8
 _MOST_ROWS_OF_SHEETS = 24
-# Distances in many dimensions are all alike; the leading components hold the structure.
+# Distances in many dimensions are all similar; the leading components hold the structure.
 _COMPONENTS_FOR_CLUSTERS = 50
 GROUPS_IN_COLOR = 7
 

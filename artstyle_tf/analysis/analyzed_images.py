@@ -152,7 +152,7 @@ class AnalyzedImages:
         )
 
     def scaled(self) -> np.ndarray:
-        """Return the features with every group of them weighted alike: float64 [N, D]."""
+        """Return the features with equally weighted groups: float64 [N, D]."""
         scaler = GroupScaler(
             [group.size for group in self.groups], [group.has_one_scale for group in self.groups]
         )

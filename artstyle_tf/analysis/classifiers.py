@@ -66,7 +66,7 @@ class Recipe:
         search_space: parameter of the pipeline -> values or a distribution to draw from.
         components: principal components to choose from; none for classifiers that need none.
         whitens: whether components are whitened, for models that are trained by gradients.
-        leading: for trees: how many leading components are used beside the directions that
+        leading: for trees: how many leading components are used in addition to the directions that
             separate the styles; None for classifiers that find directions themselves.
     """
 

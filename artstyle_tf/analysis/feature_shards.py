@@ -38,7 +38,7 @@ class FeatureShards:
     """Features of the N images of a table.
 
     Args:
-        root: folder of all features; these get a folder of their own in it.
+        root: folder of all features; these get a subfolder.
         name: start of the folder's name, for people.
         description: everything the features depend on apart from the images, as JSON values.
         images: N rows with `COLUMNS`.

@@ -1,4 +1,4 @@
-"""What is looked for in features, and how."""
+"""Settings of the analysis of features."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class ClassifiersConfig(FoldsConfig):
 class AnalyzeExperiment(Schema):
     """Analysis of the features of a run, or of a bare backbone.
 
-    Without `run`, `backbone`, `weights`, `image_size_px` and `data` say what is looked at.
+    Without `run`, `backbone`, `weights`, `image_size_px` and `data` define what is analyzed.
 
     Attributes:
         run: folder of a finished run.

@@ -39,32 +39,32 @@ from artstyle_tf.tuning.study_plan import base_experiment, check_space
 
 
 def check_preparation(config: TrainingExperiment, invocation: Invocation) -> None:
-    """Images, split file, group file, and where prepared images go."""
+    """Check images, split file, group file, and the folder of prepared images."""
     del invocation  # other verbs need it here
     _check_images(config.data)
     _check_prepared(config.data)
 
 
 def check_inspection(config: InspectExperiment, invocation: Invocation) -> None:
-    """Where the results go, images, split file and group file."""
+    """Check the output folder, images, split file and group file."""
     plan_inspection(config, invocation)
     _check_images(config.data, fewest_styles=1)
 
 
 def check_training(config: TrainingExperiment, invocation: Invocation) -> None:
-    """Where the run goes, images, backbone and weights."""
+    """Check the folder of the run, images, backbone and weights."""
     plan_run(config, invocation)
     _check_experiment(config)
 
 
 def check_cross_validation(config: TrainingExperiment, invocation: Invocation) -> None:
-    """Where the results go, images, backbone and weights."""
+    """Check the output folder, images, backbone and weights."""
     plan_folds(config, invocation)
     _check_experiment(config)
 
 
 def check_tuning(config: TuneExperiment, invocation: Invocation) -> None:
-    """Where the study goes, what it searches and by which engine, images, backbone and weights."""
+    """Check the output folder, search space, engine, images, backbone and weights."""
     del invocation
     check_can_write(Path(config.outputs))
     check_space(base_experiment(config), SearchSpace(config.tuning.space))
@@ -73,7 +73,7 @@ def check_tuning(config: TuneExperiment, invocation: Invocation) -> None:
 
 
 def check_evaluation(config: EvaluateExperiment, invocation: Invocation) -> None:
-    """The run, the name of the evaluation, images of another folder."""
+    """Check the run, the name of the evaluation, and images of another folder."""
     del invocation
     run_directory = find_run(config.run, config.outputs, purpose="evaluated")
     if config.run_name is not None:
@@ -84,7 +84,7 @@ def check_evaluation(config: EvaluateExperiment, invocation: Invocation) -> None
 
 
 def check_export(config: ExportExperiment, invocation: Invocation) -> None:
-    """The run, which has to be finished, and the packages of the formats."""
+    """Check the run, which must be finished, and the packages of the formats."""
     del invocation
     run_directory = find_run(config.run, config.outputs, purpose="exported")
     check_formats(config.formats)
@@ -93,7 +93,7 @@ def check_export(config: ExportExperiment, invocation: Invocation) -> None:
 
 
 def check_prediction(config: PredictExperiment, invocation: Invocation) -> None:
-    """Images, and the run or server."""
+    """Check the images, and the run or server."""
     del invocation
     check_names(config.images)
     check_model_source(config)
@@ -103,7 +103,7 @@ def check_prediction(config: PredictExperiment, invocation: Invocation) -> None:
 
 
 def check_analysis(config: AnalyzeExperiment, invocation: Invocation) -> None:
-    """Network, images, and where the results go."""
+    """Check network, images, and the output folder."""
     del invocation
     plan_analysis(config)
     if config.backbone is not None:
@@ -116,7 +116,7 @@ def check_analysis(config: AnalyzeExperiment, invocation: Invocation) -> None:
 
 
 def check_comparison(config: CompareExperiment, invocation: Invocation) -> None:
-    """The runs and analyses, and where the results go."""
+    """Check the runs and analyses, and the output folder."""
     del invocation
     find_compared_folders(config)
     plan_comparison(config)
@@ -124,7 +124,7 @@ def check_comparison(config: CompareExperiment, invocation: Invocation) -> None:
 
 
 def check_report(config: ReportExperiment, invocation: Invocation) -> None:
-    """The runs, which have to be finished."""
+    """Check the runs, which must be finished."""
     del invocation
     find_reported_runs(config)
     if config.outputs is not None:

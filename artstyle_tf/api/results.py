@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # these take their time
     import pandas as pd
     from matplotlib.figure import Figure
 
-# Under one of these keys a result says where its files are, and where its figures.
+# The keys under which a result may have the folders of its files and of its figures.
 _FOLDERS = ("results", "saved_model", "run", "study", "prepared")
 
 
@@ -80,7 +80,7 @@ class Result(Mapping[str, Any]):
         return sorted(figure_files(self._values.get("figures")))
 
     def figure(self, name: str) -> Figure:
-        """One of its figures, as a matplotlib Figure that a notebook shows.
+        """Return a figure of the result, as a matplotlib Figure that a notebook shows.
 
         Args:
             name: of `figure_names`.
@@ -117,7 +117,7 @@ def result_of(
 
 
 def saved_figure(folder: str | Path | None, name: str) -> Figure:
-    """A figure that was written as PNG, without axes around it.
+    """Return a figure that was written as PNG, without axes around it.
 
     Raises:
         ArtstyleError: if there is none of this name.
@@ -137,7 +137,7 @@ def saved_figure(folder: str | Path | None, name: str) -> Figure:
 
 
 def figure_files(folder: str | Path | None) -> dict[str, Path]:
-    """Figures in a folder, at any depth: name, such as test/gallery, -> PNG; none if it is None."""
+    """Return name, such as test/gallery, -> PNG file at any depth of a folder; {} for None."""
     return _files_below(folder, ".png")
 
 

@@ -184,7 +184,7 @@ class Run:
         return sorted(figure_files(self.directory.figures))
 
     def figure(self, name: str) -> Figure:
-        """A figure of the run, as a matplotlib Figure that a notebook shows.
+        """Return a figure of the run, as a matplotlib Figure that a notebook shows.
 
         Args:
             name: one of `figure_names`. Without a part it is that of the test images, or of the

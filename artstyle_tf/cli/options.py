@@ -89,7 +89,7 @@ _EPILOG = (
 
 
 def _keys(verb: Verb) -> set[str]:
-    """The top-level keys of the config."""
+    """Return the top-level keys of the config."""
     schemas = verb.schema.values() if isinstance(verb.schema, Mapping) else [verb.schema]
     return {key for schema in schemas for key in schema.model_fields}
 

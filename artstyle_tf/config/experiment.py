@@ -26,7 +26,7 @@ class TrainingExperiment(Schema):
         data: the images, up to the batches.
         model: the network.
         training: how it is trained.
-        evaluation: what is computed beside the scores.
+        evaluation: what is computed in addition to the scores.
         cross_validation: settings of `cross-validate`, which takes the same file.
         report: write report.html at the end.
     """

@@ -227,7 +227,7 @@ def _schema_at(schema: type[BaseModel], location: Sequence[int | str]) -> type[B
 
 
 def schema_inside(annotation: Any, *, in_collections: bool = True) -> type[BaseModel] | None:
-    """The schema in `Schema`, `Schema | None` or `tuple[Schema, ...]`.
+    """Return the schema in `Schema`, `Schema | None` or `tuple[Schema, ...]`.
 
     Args:
         annotation: of a field.

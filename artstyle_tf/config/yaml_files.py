@@ -1,4 +1,4 @@
-"""YAML from people, who may mean harm: plain values only, none twice, not too many."""
+"""Load untrusted YAML: plain values only, no duplicate keys, a limited number of values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import yaml
 
 from artstyle_tf.system.errors import ArtstyleError
 
-_MOST_VALUES = 100_000
+_MAX_VALUES = 100_000
 _MOST_KEYS_SHOWN = 5
 
 # A config is a few kilobytes. Reading YAML takes about 8 seconds for a megabyte.
@@ -18,7 +18,7 @@ _MOST_BYTES = 2**18
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """PyYAML lets the last of two equal keys win without a word."""
+    """Reject equal keys, of which PyYAML silently keeps the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         counts = Counter(key.value for key, _ in node.value if isinstance(key.value, str))
@@ -61,7 +61,7 @@ def read_yaml(file: Path) -> dict[str, Any]:
         raise ArtstyleError(f"The config file {file} is not UTF-8 text") from error
     try:
         content = yaml.load(text, Loader=_UniqueKeyLoader)
-        _refuse_what_explodes(content)
+        _refuse_too_many_values(content)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise ArtstyleError(
             f"The config file {file} is not valid YAML", received=" ".join(str(error).split())
@@ -77,8 +77,8 @@ def read_yaml(file: Path) -> dict[str, Any]:
     return content
 
 
-def _refuse_what_explodes(content: Any) -> None:
-    """Aliases that name aliases make a few lines of YAML more than a memory can hold.
+def _refuse_too_many_values(content: Any) -> None:
+    """Refuse content with too many values: nested aliases expand beyond the available memory.
 
     Raises:
         ValueError: if there are more values than any config needs.
@@ -87,8 +87,8 @@ def _refuse_what_explodes(content: Any) -> None:
     while waiting:
         value = waiting.pop()
         seen += 1
-        if seen > _MOST_VALUES:
-            raise ValueError(f"more than {_MOST_VALUES:,} values; aliases that name each other?")
+        if seen > _MAX_VALUES:
+            raise ValueError(f"more than {_MAX_VALUES:,} values; aliases that name each other?")
         if isinstance(value, dict):
             waiting += value.values()
         elif isinstance(value, list):
@@ -113,5 +113,5 @@ def read_value(text: str) -> Any:
         value = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(" ".join(str(error).split())) from error
-    _refuse_what_explodes(value)
+    _refuse_too_many_values(value)
     return value

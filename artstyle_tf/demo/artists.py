@@ -1,4 +1,4 @@
-"""Invented artists: who they are, how much they worked, and the habits that run through it."""
+"""Define the invented artists of each style and the specification of one image."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from artstyle_tf.demo.palettes import PALETTE_NAMES, Palette
 from artstyle_tf.demo.subjects import SUBJECTS
 
-# Photographers and cartoonists have names too: without them every image of these two styles
-# would be a group of its own, and a split by artist would be easier for them than for the others.
+# Photos and cartoons have artist names too: without them each image of these two styles would be
+# its own group, and a split by artist would be easier for these styles than for the others.
 _NAMES = {
     "ArtDeco": "delphine-arnoux maxime-verlhac ottilie-brandt rex-calloway iris-fontanel",
     "Cubism": "pau-ferrandis lucienne-bracq anatol-wiesner marguerite-delvaux teo-santacruz "
@@ -30,9 +30,9 @@ _NAMES = {
 
 STYLE_NAMES = tuple(_NAMES)
 
-# What a style is known for comes first, with one half of its artists or the other; nobody paints
-# only that.
-_LEANINGS = {
+# The two subjects a style is known for. One half of its artists prefers the first, the other half
+# the second; all artists draw every subject.
+_MAIN_SUBJECTS = {
     "ArtDeco": ("town", "landscape"),
     "Cubism": ("still-life", "portrait"),
     "Impressionism": ("landscape", "flowers"),
@@ -46,16 +46,16 @@ _LEANINGS = {
 
 @dataclass(frozen=True)
 class Artist:
-    """Somebody's hand; the same in every demo set, whatever its seed.
+    """The habits of one artist; they do not depend on the seed of the demo set.
 
     Attributes:
         name: as in the file name, words joined by hyphens.
-        share: part of the style's images that are this artist's.
-        palettes: names of the favorite palettes, the most used first.
-        subjects: names of the favorite subjects, the most used first.
+        share: fraction of the style's images that are by this artist.
+        palettes: names of the preferred palettes, the most used first.
+        subjects: names of the preferred subjects, the most used first.
         scale: size of strokes, facets and ornaments, about 0.75 to 1.35.
         boldness: weight of lines and strength of contrasts, in [0, 1].
-        portrait_share: part of the images that are taller than wide.
+        portrait_share: probability that an image is taller than wide.
     """
 
     name: str
@@ -68,15 +68,15 @@ class Artist:
 
 
 @dataclass(frozen=True)
-class Commission:
-    """One image to paint.
+class ImageSpec:
+    """Specification of one image: the arguments of every style's `draw` function.
 
     Attributes:
         height_px, width_px: size of the image.
         subject: one of `SUBJECTS`.
-        palette: its colors.
-        artist: whose habits to follow.
-        generator: source of everything that is left to chance.
+        palette: colors of the image.
+        artist: habits to apply.
+        generator: source of randomness.
     """
 
     height_px: int
@@ -88,7 +88,7 @@ class Commission:
 
 
 def artists_of(style: str) -> tuple[Artist, ...]:
-    """The artists of a style, the most productive first; their shares add up to 1."""
+    """Return the artists of a style, the most productive first; their shares add up to 1."""
     names = _NAMES[style].split()
     productivity = 1 / (np.arange(len(names)) + 1.5)
     shares = productivity / productivity.sum()
@@ -101,15 +101,15 @@ def artists_of(style: str) -> tuple[Artist, ...]:
 def _artist(style: str, position: int, name: str, share: float) -> Artist:
     digest = hashlib.sha256(name.encode()).digest()
     generator = np.random.default_rng(int.from_bytes(digest[:8], "big"))
-    # Taking turns with the palettes: every style ends up with every palette.
-    turn, count = 3 * STYLE_NAMES.index(style) + 2 * position, len(PALETTE_NAMES)
+    # The offset differs between artists, so that every style uses every palette.
+    offset, count = 3 * STYLE_NAMES.index(style) + 2 * position, len(PALETTE_NAMES)
     subjects = [str(subject) for subject in generator.permutation(SUBJECTS)]
-    first = _LEANINGS[style][position % 2]
+    first = _MAIN_SUBJECTS[style][position % 2]
     subjects = [first, *(subject for subject in subjects if subject != first)]
     return Artist(
         name=name,
         share=share,
-        palettes=tuple(PALETTE_NAMES[(turn + step) % count] for step in (0, 1, 3, 6)),
+        palettes=tuple(PALETTE_NAMES[(offset + step) % count] for step in (0, 1, 3, 6)),
         subjects=tuple(subjects),
         scale=float(generator.uniform(0.8, 1.25)),
         boldness=float(generator.uniform(0, 1)),
@@ -117,7 +117,7 @@ def _artist(style: str, position: int, name: str, share: float) -> Artist:
     )
 
 
-def favorite(options: tuple[str, ...], generator: np.random.Generator) -> str:
-    """One of the options; each is chosen less often than the one before."""
+def sample_favorite(options: tuple[str, ...], generator: np.random.Generator) -> str:
+    """Sample one option; each is 0.72 times as probable as the one before it."""
     weights = 0.72 ** np.arange(len(options))
     return options[generator.choice(len(options), p=weights / weights.sum())]

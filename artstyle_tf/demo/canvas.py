@@ -1,4 +1,4 @@
-"""A canvas with smooth edges, fields of noise, and the light under which an image hangs."""
+"""Draw antialiased shapes, generate smooth noise, and distort images photometrically."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ Window = tuple[slice, slice]
 """Rows and columns of a rectangle of pixels."""
 
 Texture = Callable[[Window], np.ndarray]
-"""Gives the colors of a rectangle: float [rows, columns, 3]."""
+"""Function that returns the colors of a rectangle: float [rows, columns, 3]."""
 
 
 class Canvas:
     """An RGB image on which outlines are filled and lines are drawn.
 
-    Coordinates are (x, y) in units of the shorter side, from the upper left corner, so a circle is
-    round and a line equally bold whatever the format. Drawing happens at a multiple of the size,
-    which makes edges smooth and allows lines of half a pixel.
+    Coordinates are (x, y) in units of the shorter side, measured from the upper left corner. So
+    circles stay round and line widths are independent of the aspect ratio. Drawing happens at a
+    multiple of the final size, which antialiases edges and allows lines of half a pixel.
 
     Args:
         height_px: height of the finished image.
         width_px: width of the finished image.
-        color: float [3], RGB in 0..1, the ground.
-        oversampling: the multiple, k. 1 is enough, and much faster, for styles without fine lines.
+        color: float [3], RGB in 0..1, the background.
+        oversampling: the multiple, k. 1 is much faster and suffices without fine lines.
 
     Attributes:
         pixels: float32 [k * height_px, k * width_px, 3], RGB in 0..1; called [kH, kW, 3] below.
@@ -54,23 +54,22 @@ class Canvas:
         soft: float = 0.0,
         stencil: np.ndarray | None = None,
     ) -> None:
-        """Fills an outline.
+        """Fill an outline.
 
         Args:
             outline: float [N, 2], (x, y) of the corners.
-            color: float [3]; or a texture of the canvas' shape, float [kH, kW, 3], that shows
-                through the outline; or a function that gives a rectangle of such a texture.
+            color: float [3]; or a texture of the size of the canvas, float [kH, kW, 3]; or a
+                function that returns a rectangle of such a texture.
             opacity: in [0, 1].
             soft: width of the blurred edge; 0 is sharp.
-            stencil: float32 [kH, kW] in 0..1, how much color a pattern lets through; None for
-                all of it.
+            stencil: float32 [kH, kW] in 0..1, an additional opacity per pixel; None for 1.
         """
         window, mask = self._mask_around(outline, soft=soft)
         if window is None:
             return
         visible = mask if stencil is None else mask * stencil[window]
-        shown = color(window) if callable(color) else _cut(color, window)
-        self._stamp(window, visible, shown, opacity)
+        shown = color(window) if callable(color) else _crop(color, window)
+        self._blend_into(window, visible, shown, opacity)
 
     def line(
         self,
@@ -82,18 +81,27 @@ class Canvas:
         closed: bool = False,
         soft: float = 0.0,
     ) -> None:
-        """Draws a line with round ends through points: float [N, 2]; see `fill`."""
+        """Draw a line with round ends through points, float [N, 2].
+
+        Args:
+            points: float [N, 2], (x, y).
+            color: float [3], RGB in 0..1.
+            width: of the line, in canvas units; at least 1 pixel is drawn.
+            opacity: as in `fill`.
+            closed: whether to connect the last point to the first.
+            soft: as in `fill`.
+        """
         window, mask = self._mask_around(points, soft=soft, line_width=width, closed=closed)
         if window is not None:
-            self._stamp(window, mask, _cut(color, window), opacity)
+            self._blend_into(window, mask, _crop(color, window), opacity)
 
     def shade(self, outline: np.ndarray, *, angle: float, depth: float, soft: float = 0.0) -> None:
-        """Lets light run across an outline: darker at one end, brighter at the other.
+        """Apply a linear brightness gradient to the inside of an outline.
 
         Args:
             outline: float [N, 2].
             angle: direction of the brighter end in radians.
-            depth: part of the brightness taken away and given, in [0, 1).
+            depth: relative change of brightness at both ends, in [0, 1).
             soft: as in `fill`.
         """
         window, mask = self._mask_around(outline, soft=soft)
@@ -108,30 +116,32 @@ class Canvas:
         self.pixels[window] *= (1 + depth * (2 * share - 1) * mask)[:, :, None].astype(np.float32)
 
     def grid(self) -> tuple[np.ndarray, np.ndarray]:
-        """The coordinates of the pixels: x float32 [1, kW] and y float32 [kH, 1]."""
+        """Return the coordinates of the pixels: x float32 [1, kW] and y float32 [kH, 1]."""
         rows, columns = self.pixels.shape[:2]
         x = (np.arange(columns, dtype=np.float32)[None, :] + 0.5) / self.scale
         y = (np.arange(rows, dtype=np.float32)[:, None] + 0.5) / self.scale
         return x, y
 
     def mask(self, outline: np.ndarray) -> np.ndarray:
-        """How much of each pixel is inside: float32 [kH, kW] in 0..1."""
+        """Return the fraction of each pixel inside an outline: float32 [kH, kW] in 0..1."""
         mask = np.zeros(self.pixels.shape[:2], np.uint8)
         cv2.fillPoly(mask, [self._to_subpixels(outline)], 255, cv2.LINE_AA, _SUBPIXEL_BITS)
         return mask.astype(np.float32) / 255
 
     def blur(self, radius: float) -> None:
-        """Blurs everything drawn so far with a Gaussian of this standard deviation."""
+        """Blur everything drawn so far with a Gaussian of this standard deviation."""
         self.pixels = blurred(self.pixels, radius * self.scale)
 
     def finish(self) -> np.ndarray:
-        """The image at its final size: float32 [H, W, 3] in 0..1."""
+        """Return the image at its final size: float32 [H, W, 3] in 0..1."""
         height_px, width_px = self._size_px
         small = cv2.resize(self.pixels, (width_px, height_px), interpolation=cv2.INTER_AREA)
         return np.clip(small, 0, 1)
 
-    def _stamp(self, window: Window, mask: np.ndarray, color: np.ndarray, opacity: float) -> None:
-        """Blends a color, or a texture of the same size, into a rectangle as the mask says."""
+    def _blend_into(
+        self, window: Window, mask: np.ndarray, color: np.ndarray, opacity: float
+    ) -> None:
+        """Blend a color, or a texture of the same size, into a rectangle, weighted by the mask."""
         region = self.pixels[window]
         share = (mask * np.float32(opacity))[:, :, None]
         region += (np.asarray(color, np.float32) - region) * share
@@ -144,10 +154,11 @@ class Canvas:
         line_width: float | None = None,
         closed: bool = False,
     ) -> tuple[Window | None, np.ndarray]:
-        """The rectangle around a shape and how much of its pixels is covered, in 0..1.
+        """Return the rectangle around a shape and the covered fraction of each of its pixels.
 
         Returns:
-            ((rows, columns), float32 [rows, columns]); the first is None outside the canvas.
+            ((rows, columns), float32 [rows, columns] in 0..1); the first is None if the shape is
+            outside the canvas.
         """
         margin = 2 + int(((line_width or 0) / 2 + 3 * soft) * self.scale)
         height_px, width_px = self.pixels.shape[:2]
@@ -175,13 +186,13 @@ class Canvas:
         return np.round(corners * 2**_SUBPIXEL_BITS).astype(np.int32)
 
 
-def _cut(color: np.ndarray, window: Window) -> np.ndarray:
-    """The window's part of a texture [kH, kW, 3]; a color [3] is the same everywhere."""
+def _crop(color: np.ndarray, window: Window) -> np.ndarray:
+    """Crop a texture [kH, kW, 3] to the window; return a color [3] as it is."""
     return color[window] if np.ndim(color) == 3 else color
 
 
 def blurred(pixels: np.ndarray, radius_px: float) -> np.ndarray:
-    """Gaussian blur with the given standard deviation: same shape and dtype."""
+    """Apply a Gaussian blur with the given standard deviation: same shape and dtype."""
     return cv2.GaussianBlur(pixels, (0, 0), max(radius_px, 0.1))
 
 
@@ -193,14 +204,14 @@ def smooth_noise(
     octaves: int = 1,
     persistence: float = 0.5,
 ) -> np.ndarray:
-    """Sum of smooth random fields, each twice as fine as the one before.
+    """Sum smooth random fields, each with twice the frequency of the one before.
 
     Args:
         shape: (height_px, width_px).
         generator: source of randomness.
-        cells: bumps along the shorter side in the first field, or (down, across).
+        cells: grid cells along the shorter side in the first field, or (vertical, horizontal).
         octaves: number of fields.
-        persistence: strength of a field relative to the one before.
+        persistence: amplitude of a field relative to the one before.
 
     Returns:
         float32 [H, W], mean about 0, standard deviation 1.
@@ -218,11 +229,11 @@ def smooth_noise(
     return (total - total.mean()) / (total.std() + 1e-6)
 
 
-def hung_on_a_wall(pixels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Age, exposure, contrast, white balance and uneven light, the same lottery for every style.
+def photometric_distortion(pixels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Vary saturation, contrast, gamma, white balance, stains, illumination and noise at random.
 
-    Without it the number of colors and the share of black would tell flat styles from painterly
-    ones, whatever their texture.
+    All styles share the distribution. Without this step the number of colors and the fraction of
+    black would separate flat styles from painterly ones, whatever their texture.
 
     Args:
         pixels: float32 [H, W, 3] in 0..1.

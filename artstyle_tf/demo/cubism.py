@@ -1,4 +1,4 @@
-"""Cubism: a still life or a head broken into planes, each shaded and seen from its own side."""
+"""Draw Cubist images: the subject split into facets, each with its own view and shading."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from artstyle_tf.demo import outlines
-from artstyle_tf.demo.artists import Commission
+from artstyle_tf.demo.artists import ImageSpec
 from artstyle_tf.demo.canvas import Canvas, smooth_noise
 from artstyle_tf.demo.palettes import brightened
 from artstyle_tf.demo.subjects import compose
@@ -14,35 +14,39 @@ from artstyle_tf.demo.subjects import compose
 _NEWSPAPER_WORDS = ("JOU", "BAL", "VIN", "LE JO", "BACH", "CAFE", "RHUM", "No 7")
 
 
-def paint(commission: Commission) -> np.ndarray:
-    """Paints the image.
+def draw(spec: ImageSpec) -> np.ndarray:
+    """Draw the image.
 
     Returns:
         float32 [H, W, 3] in 0..1.
     """
-    generator, palette = commission.generator, commission.palette
-    canvas = Canvas(commission.height_px, commission.width_px, palette.middle, oversampling=1)
-    scene = compose(commission.subject, canvas, palette, generator)
-    scene.paint_flat(canvas)
-    views = _views(canvas.pixels, generator)
+    generator, palette = spec.generator, spec.palette
+    canvas = Canvas(spec.height_px, spec.width_px, palette.middle, oversampling=1)
+    scene = compose(spec.subject, canvas, palette, generator)
+    scene.draw_flat(canvas)
+    views = _rotated_views(canvas.pixels, generator)
     light = generator.uniform(0, 2 * np.pi)
-    for facet in _broken_planes(canvas, generator, size=0.2 * commission.artist.scale):
-        _paint_facet(canvas, views, facet, commission, light)
-    if commission.subject in ("still-life", "portrait", "flowers") or generator.random() < 0.3:
-        _guitar(canvas, commission)
+    for facet in _split_canvas(canvas, generator, size=0.2 * spec.artist.scale):
+        _draw_facet(canvas, views, facet, spec, light)
+    if spec.subject in ("still-life", "portrait", "flowers") or generator.random() < 0.3:
+        _draw_guitar(canvas, spec)
     for _ in range(generator.integers(4, 9)):
-        _overlapping_plane(canvas, commission, light)
+        _draw_overlapping_plane(canvas, spec, light)
     if generator.random() < 0.5:
-        _lettering(canvas, commission)
+        _draw_lettering(canvas, spec)
     dabs = smooth_noise(canvas.pixels.shape[:2], generator, cells=70)
     canvas.pixels *= 1 + 0.04 * dabs[:, :, None]
     return canvas.finish()
 
 
-def _broken_planes(
+def _split_canvas(
     canvas: Canvas, generator: np.random.Generator, *, size: float
 ) -> list[np.ndarray]:
-    """Splits the canvas by slanted lines until no piece is much larger than `size`."""
+    """Split the canvas by slanted lines until no piece is much larger than `size`.
+
+    Returns:
+        The pieces, convex polygons: float32 [N, 2] each.
+    """
     waiting = [outlines.rectangle(-0.01, -0.01, canvas.width + 0.01, canvas.height + 0.01)]
     done = []
     slant = generator.uniform(0, np.pi)
@@ -52,15 +56,19 @@ def _broken_planes(
         if area < (size * generator.uniform(0.8, 1.6)) ** 2:
             done.append(piece)
             continue
-        # Most edges keep to two directions, which holds the image together.
+        # Most edges keep close to two directions, which unifies the composition.
         angle = slant + generator.choice([0.0, np.pi / 2]) + generator.normal(0, 0.28)
         weights = generator.dirichlet(np.full(len(piece), 3.0))
-        waiting.extend(_split(piece, weights @ piece, angle))
+        waiting.extend(_split_polygon(piece, weights @ piece, angle))
     return done
 
 
-def _split(piece: np.ndarray, through: np.ndarray, angle: float) -> list[np.ndarray]:
-    """Cuts a convex polygon in two along a line."""
+def _split_polygon(piece: np.ndarray, through: np.ndarray, angle: float) -> list[np.ndarray]:
+    """Split a convex polygon, float [N, 2], along the line through a point at an angle.
+
+    Returns:
+        One or two polygons: float32 [M, 2] each.
+    """
     normal = np.array([-np.sin(angle), np.cos(angle)])
     distances = (piece - through) @ normal
     sides: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
@@ -75,18 +83,18 @@ def _split(piece: np.ndarray, through: np.ndarray, angle: float) -> list[np.ndar
     return [np.array(side, np.float32) for side in sides if len(side) >= 3]
 
 
-def _paint_facet(
+def _draw_facet(
     canvas: Canvas,
     views: list[np.ndarray],
     facet: np.ndarray,
-    commission: Commission,
+    spec: ImageSpec,
     light: float,
 ) -> None:
-    """One plane: the motif seen from one side, tinted, with light running across it."""
-    generator, palette = commission.generator, commission.palette
-    boldness = commission.artist.boldness
+    """Draw one facet: one view of the motif, tinted, with a brightness gradient."""
+    generator, palette = spec.generator, spec.palette
+    boldness = spec.artist.boldness
     canvas.fill(facet, views[generator.integers(len(views))])
-    tint = palette.any_color(generator)
+    tint = palette.random_color(generator)
     canvas.fill(facet, tint, opacity=generator.uniform(0.05, 0.55))
     angle = light + generator.normal(0, 0.8)
     canvas.shade(facet, angle=angle, depth=0.25 + 0.2 * boldness)
@@ -96,8 +104,8 @@ def _paint_facet(
         canvas.line(facet, edge, width=0.005 + 0.006 * boldness, closed=True, opacity=opacity)
 
 
-def _views(motif: np.ndarray, generator: np.random.Generator) -> list[np.ndarray]:
-    """The motif from several sides: turned, shifted and enlarged: each float32 [kH, kW, 3]."""
+def _rotated_views(motif: np.ndarray, generator: np.random.Generator) -> list[np.ndarray]:
+    """Return four rotated, shifted and scaled copies of the motif: float32 [kH, kW, 3] each."""
     height_px, width_px = motif.shape[:2]
     views = []
     for _ in range(4):
@@ -109,23 +117,23 @@ def _views(motif: np.ndarray, generator: np.random.Generator) -> list[np.ndarray
     return views
 
 
-def _overlapping_plane(canvas: Canvas, commission: Commission, light: float) -> None:
-    """A translucent plane that ties several facets together."""
-    generator = commission.generator
+def _draw_overlapping_plane(canvas: Canvas, spec: ImageSpec, light: float) -> None:
+    """Draw a translucent polygon that spans several facets."""
+    generator = spec.generator
     center = generator.uniform(0.1, 0.9, 2) * (canvas.width, canvas.height)
     angles = np.sort(generator.uniform(0, 2 * np.pi, generator.integers(3, 6)))
-    reach = generator.uniform(0.12, 0.34, len(angles)) * commission.artist.scale
+    reach = generator.uniform(0.12, 0.34, len(angles)) * spec.artist.scale
     corners = np.stack([np.cos(angles), np.sin(angles)], axis=1) * reach[:, None] + center
-    color = commission.palette.any_color(generator)
+    color = spec.palette.random_color(generator)
     canvas.fill(corners, color, opacity=generator.uniform(0.25, 0.6))
     canvas.shade(corners, angle=light + generator.normal(0, 0.5), depth=0.4)
-    line = commission.palette.dark
+    line = spec.palette.dark
     canvas.line(corners, line, width=0.007, closed=True, opacity=0.8)
 
 
-def _guitar(canvas: Canvas, commission: Commission) -> None:
-    """Half a guitar: the two curves of its body, the hole and the strings."""
-    generator, palette = commission.generator, commission.palette
+def _draw_guitar(canvas: Canvas, spec: ImageSpec) -> None:
+    """Draw half a guitar: two curves of its body, the sound hole and the strings."""
+    generator, palette = spec.generator, spec.palette
     x, y = generator.uniform(0.3, 0.7, 2) * (canvas.width, canvas.height)
     turn, size = generator.uniform(0, 2 * np.pi), generator.uniform(0.2, 0.34)
     waist = np.array([(0.75, 0), (0.5, 0.5), (0, 0.42), (-0.35, 0.3), (-0.8, 0.55), (-1.1, 0)])
@@ -147,9 +155,9 @@ def _guitar(canvas: Canvas, commission: Commission) -> None:
         canvas.line(string, palette.pale, width=0.004, opacity=0.8)
 
 
-def _lettering(canvas: Canvas, commission: Commission) -> None:
-    """A few letters from a newspaper's head."""
-    generator, scale = commission.generator, canvas.scale
+def _draw_lettering(canvas: Canvas, spec: ImageSpec) -> None:
+    """Draw a few letters, as from the headline of a newspaper."""
+    generator, scale = spec.generator, canvas.scale
     word = _NEWSPAPER_WORDS[generator.integers(len(_NEWSPAPER_WORDS))]
     mask = np.zeros(canvas.pixels.shape[:2], np.uint8)
     x, y = generator.uniform(0.08, 0.6) * canvas.width, generator.uniform(0.2, 0.9) * canvas.height
@@ -159,4 +167,4 @@ def _lettering(canvas: Canvas, commission: Commission) -> None:
         mask, word, at, cv2.FONT_HERSHEY_TRIPLEX, size, 255, max(1, round(size * 2)), cv2.LINE_AA
     )
     share = mask[:, :, None].astype(np.float32) / 255 * 0.85
-    canvas.pixels += (commission.palette.dark - canvas.pixels) * share
+    canvas.pixels += (spec.palette.dark - canvas.pixels) * share

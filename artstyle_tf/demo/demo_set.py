@@ -1,4 +1,4 @@
-"""The demo set: images in eight styles, drawn here, with the reference's imbalance in small."""
+"""Write the demo set: drawn images in eight styles with the reference's class imbalance."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ import numpy as np
 from PIL import Image
 
 from artstyle_tf.demo.artists import artists_of
-from artstyle_tf.demo.studio import (
+from artstyle_tf.demo.planned_images import (
+    DRAW_FUNCTIONS,
     GENERATOR_VERSION,
-    PAINTERS,
     PlannedImage,
+    draw_planned_image,
     file_name,
-    paint_image,
     plan_style,
 )
 from artstyle_tf.system.errors import ArtstyleError
@@ -46,8 +46,8 @@ IMAGES_PER_STYLE = {
 
 _MARKER_NAME = ".demo-set.json"
 _JPEG_QUALITY = 90
-_MOST_WORKERS = 8
-_FEWEST_IMAGES_PER_WORKER = 24  # starting a process takes as long as drawing a few images
+_MAX_WORKERS = 8
+_MIN_IMAGES_PER_WORKER = 24  # starting a process takes as long as drawing a few images
 
 
 def write_demo_set(
@@ -57,18 +57,18 @@ def write_demo_set(
     images_per_style: Mapping[str, int] | None = None,
     reporter: Reporter = SILENT,
 ) -> int:
-    """Draws the demo set, one folder per style, files named `<artist>_<title>-<number>.jpg`.
+    """Draw the demo set, one folder per style, files named `<artist>_<title>-<number>.jpg`.
 
-    The set appears at once when all of it is drawn; an interrupt leaves nothing behind. If the
+    The folder appears only when all images are drawn; an interrupt leaves nothing behind. If the
     folder already holds the same set (same seed, counts and generator version), nothing is drawn.
     A large set is drawn by several processes, so a script that calls this needs the usual
     `if __name__ == "__main__":`.
 
     Args:
-        folder: created; may exist if it is empty or holds this very set.
-        seed: another seed gives other images by the same artists.
+        folder: created; may exist if it is empty or holds the same set.
+        seed: seed of the images; the artists do not depend on it.
         images_per_style: counts for some or all styles; None for `IMAGES_PER_STYLE`.
-        reporter: where progress goes.
+        reporter: reports the progress.
 
     Returns:
         Number of images in the folder.
@@ -82,7 +82,7 @@ def write_demo_set(
     folder = Path(folder)
     recipe = {"generator_version": GENERATOR_VERSION, "seed": seed, "images_per_style": counts}
     total = sum(counts.values())
-    if _already_there(folder, recipe):
+    if _is_complete(folder, recipe):
         return total
     plan = [image for style in sorted(counts) for image in plan_style(style, counts[style])]
     try:
@@ -100,13 +100,14 @@ def write_demo_set(
 
 
 def draw_image(style: str, *, seed: int, number: int = 0) -> np.ndarray:
-    """Draws one image.
+    """Draw one image.
 
     Args:
         style: a key of `IMAGES_PER_STYLE`.
         seed: as in `write_demo_set`.
-        number: which of the style's images; they do not depend on each other. The artists take
-            turns here, while a set gives some of them more images than others.
+        number: index of the image within the style; images do not depend on each other. The
+            artist is number modulo the number of artists, while a demo set gives some artists
+            more images than others.
 
     Returns:
         uint8 [H, W, 3], RGB, one side 200 to 263 pixels, the other 264 to 320.
@@ -116,19 +117,21 @@ def draw_image(style: str, *, seed: int, number: int = 0) -> np.ndarray:
     """
     _check_counts({style: 1})
     artists = artists_of(style)
-    return paint_image(PlannedImage(style, number, artists[number % len(artists)]), seed=seed)
+    return draw_planned_image(
+        PlannedImage(style, number, artists[number % len(artists)]), seed=seed
+    )
 
 
 def _draw_all(plan: Sequence[PlannedImage], folder: Path, *, seed: int, reporter: Reporter) -> None:
-    """Draws images into the style folders of `folder`, on all cores if it is worth it."""
+    """Draw images into the style folders of `folder`, in parallel if there are enough images."""
     jobs = [(image, folder, seed) for image in plan]
-    workers = min(_MOST_WORKERS, usable_cores(), len(jobs) // _FEWEST_IMAGES_PER_WORKER)
+    workers = min(_MAX_WORKERS, usable_cores(), len(jobs) // _MIN_IMAGES_PER_WORKER)
     if workers < 2:
         for job in reporter.track(jobs, total=len(jobs), description="Drawing images"):
             _draw_and_save(job)
         return
-    # Processes, because painting is many short OpenCV calls and threads would queue for Python's
-    # lock; started afresh, because a fork of a process that runs TensorFlow can hang.
+    # Processes, because drawing is many short OpenCV calls and threads would wait for the GIL.
+    # Spawned, because a fork of a process that runs TensorFlow can hang.
     with ProcessPoolExecutor(
         workers,
         mp_context=multiprocessing.get_context("spawn"),
@@ -139,7 +142,7 @@ def _draw_all(plan: Sequence[PlannedImage], folder: Path, *, seed: int, reporter
             for _ in reporter.track(drawn, total=len(jobs), description="Drawing images"):
                 pass
         except BrokenProcessPool as error:
-            safe_point()  # whoever wants the program to end may have told all of its processes
+            safe_point()  # a signal that ends the program may have reached all of its processes
             raise ArtstyleError(
                 "A process that draws images died, perhaps because memory ran out",
                 fix="give the same command again",
@@ -149,28 +152,28 @@ def _draw_all(plan: Sequence[PlannedImage], folder: Path, *, seed: int, reporter
 def _start_worker() -> None:
     prepare_standard_streams()
     end_with_parent()
-    cv2.setNumThreads(1)  # one process a core is enough
+    cv2.setNumThreads(1)  # one process per core is enough
 
 
 def _draw_and_save(job: tuple[PlannedImage, Path, int]) -> None:
     image, folder, seed = job
-    pixels = paint_image(image, seed=seed)
+    pixels = draw_planned_image(image, seed=seed)
     path = folder / image.style / file_name(image, seed=seed)
-    path.write_bytes(_as_jpeg(pixels))
+    path.write_bytes(_encode_jpeg(pixels))
 
 
 def _rename(unfinished: Path, folder: Path, recipe: dict[str, object]) -> None:
-    """Gives a finished set its name, unless another process did so with the same set."""
+    """Rename a finished set to its folder, unless another process has written the same set."""
     try:
         if folder.exists():
-            folder.rmdir()  # it was empty, and Windows renames onto nothing only
+            folder.rmdir()  # it was empty, and Windows does not rename onto an existing folder
         unfinished.rename(folder)
     except OSError:
-        if not _already_there(folder, recipe):
+        if not _is_complete(folder, recipe):
             raise
 
 
-def _as_jpeg(pixels: np.ndarray) -> bytes:
+def _encode_jpeg(pixels: np.ndarray) -> bytes:
     content = io.BytesIO()
     Image.fromarray(pixels).save(content, "JPEG", quality=_JPEG_QUALITY)
     return content.getvalue()
@@ -178,20 +181,24 @@ def _as_jpeg(pixels: np.ndarray) -> bytes:
 
 def _check_counts(counts: Mapping[str, int]) -> None:
     for style, count in counts.items():
-        if style not in PAINTERS:
+        if style not in DRAW_FUNCTIONS:
             raise ArtstyleError(
-                "The demo set has no such style",
+                "Unknown style of the demo set",
                 received=style,
-                expected=f"one of {', '.join(PAINTERS)}",
+                expected=f"one of {', '.join(DRAW_FUNCTIONS)}",
             )
         if count < 0:
             raise ArtstyleError(
-                "A style cannot have fewer than no images", received=f"{style}: {count}"
+                "The number of images of a style must not be negative", received=f"{style}: {count}"
             )
 
 
-def _already_there(folder: Path, recipe: dict[str, object]) -> bool:
-    """Whether the folder holds this very set; an error if it holds anything else."""
+def _is_complete(folder: Path, recipe: dict[str, object]) -> bool:
+    """Return whether the folder holds the same set, complete.
+
+    Raises:
+        ArtstyleError: if it holds anything else.
+    """
     if not folder.exists():
         return False
     marker = folder / _MARKER_NAME

@@ -1,4 +1,4 @@
-"""Japonism: flat color between fine key-lines, patterned waves, bokashi, wood grain and a seal."""
+"""Draw woodblock prints: key-lines, flat colors, wave patterns, bokashi, wood grain, a seal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from artstyle_tf.demo import outlines
-from artstyle_tf.demo.artists import Commission
+from artstyle_tf.demo.artists import ImageSpec
 from artstyle_tf.demo.canvas import Canvas, smooth_noise
 from artstyle_tf.demo.palettes import blend, brightened
 from artstyle_tf.demo.scenes import Scene, Shape
@@ -16,27 +16,27 @@ from artstyle_tf.demo.subjects import compose
 _SEAL_RED = np.array([0.70, 0.17, 0.13], np.float32)
 
 
-def paint(commission: Commission) -> np.ndarray:
-    """Paints the image.
+def draw(spec: ImageSpec) -> np.ndarray:
+    """Draw the image.
 
     Returns:
         float32 [H, W, 3] in 0..1.
     """
-    generator, palette = commission.generator, commission.palette
-    canvas = Canvas(commission.height_px, commission.width_px, palette.pale)
-    key_width = 0.005 + 0.004 * commission.artist.boldness
-    scene = compose(commission.subject, canvas, palette, generator)
-    _bokashi(canvas, scene, generator)
-    _cloud_bands(canvas, commission, key_width)
-    waves, stripes = _seigaiha(canvas, commission), _stripes(canvas, commission)
+    generator, palette = spec.generator, spec.palette
+    canvas = Canvas(spec.height_px, spec.width_px, palette.pale)
+    key_width = 0.005 + 0.004 * spec.artist.boldness
+    scene = compose(spec.subject, canvas, palette, generator)
+    _draw_background(canvas, scene, generator)
+    _draw_cloud_bands(canvas, spec, key_width)
+    waves, stripes = _wave_stencil(canvas, spec), _stripe_stencil(canvas, spec)
     for shape in scene.shapes:
-        _printed(canvas, shape, commission, key_width, waves, stripes)
+        _draw_printed_shape(canvas, shape, spec, key_width, waves, stripes)
     if generator.random() < 0.55:
-        _great_wave(canvas, scene, commission, key_width)
+        _draw_great_wave(canvas, scene, spec, key_width)
     if generator.random() < 0.35:
-        _blossom_branch(canvas, commission, key_width)
-    _wood_grain(canvas, commission)
-    _inscription(canvas, commission, key_width)
+        _draw_blossom_branch(canvas, spec, key_width)
+    _apply_wood_grain(canvas, spec)
+    _draw_inscription(canvas, spec, key_width)
     if generator.random() < 0.4:
         frame = outlines.rectangle(0, 0, canvas.width, canvas.height)
         canvas.line(frame, blend(palette.pale, palette.light, 0.4), width=0.09, closed=True)
@@ -45,8 +45,8 @@ def paint(commission: Commission) -> np.ndarray:
     return canvas.finish()
 
 
-def _bokashi(canvas: Canvas, scene: Scene, generator: np.random.Generator) -> None:
-    """A flat ground whose color is wiped off from the upper edge, and often from the horizon."""
+def _draw_background(canvas: Canvas, scene: Scene, generator: np.random.Generator) -> None:
+    """Draw a flat background with gradients (bokashi) at the upper edge and the horizon."""
     x, y = canvas.grid()
     ground = scene.sky_bottom
     top = np.exp(-y / generator.uniform(0.06, 0.16))
@@ -55,9 +55,9 @@ def _bokashi(canvas: Canvas, scene: Scene, generator: np.random.Generator) -> No
     canvas.pixels[:] = blend(canvas.pixels, scene.palette.dark, 0.8 * (top + 0 * x)[:, :, None])
 
 
-def _cloud_bands(canvas: Canvas, commission: Commission, key_width: float) -> None:
-    """Stylized mist: flat bars with round ends."""
-    generator, palette = commission.generator, commission.palette
+def _draw_cloud_bands(canvas: Canvas, spec: ImageSpec, key_width: float) -> None:
+    """Draw stylized mist: up to three flat bars with round ends."""
+    generator, palette = spec.generator, spec.palette
     for _ in range(generator.integers(0, 4)):
         y, thick = generator.uniform(0.12, 0.6) * canvas.height, generator.uniform(0.03, 0.06)
         start = generator.uniform(-0.3, 0.6) * canvas.width
@@ -66,16 +66,16 @@ def _cloud_bands(canvas: Canvas, commission: Commission, key_width: float) -> No
         canvas.line(bar, palette.pale, width=thick)
 
 
-def _printed(
+def _draw_printed_shape(
     canvas: Canvas,
     shape: Shape,
-    commission: Commission,
+    spec: ImageSpec,
     key_width: float,
     waves: np.ndarray,
     stripes: np.ndarray,
 ) -> None:
-    """One block of the print: flat or patterned, with its key-line."""
-    generator, ink = commission.generator, commission.palette.dark
+    """Draw a shape, flat or patterned, with its key-line."""
+    generator, ink = spec.generator, spec.palette.dark
     canvas.fill(shape.outline, shape.color)
     if shape.kind == "water" or (shape.kind in ("solid", "land") and generator.random() < 0.4):
         second = brightened(shape.color, -0.25 if shape.color.mean() > 0.55 else 0.35)
@@ -89,12 +89,12 @@ def _printed(
     canvas.line(shape.outline, ink, width=key_width, closed=True, opacity=0.95)
 
 
-def _seigaiha(canvas: Canvas, commission: Commission) -> np.ndarray:
-    """Overlapping scales of concentric arcs, "blue sea waves": a stencil, float32 [kH, kW]."""
-    radius = float(0.06 * commission.artist.scale * commission.generator.uniform(0.8, 1.2))
+def _wave_stencil(canvas: Canvas, spec: ImageSpec) -> np.ndarray:
+    """Return a seigaiha stencil, overlapping concentric arcs: float32 [kH, kW] in 0..1."""
+    radius = float(0.06 * spec.artist.scale * spec.generator.uniform(0.8, 1.2))
     x, y = canvas.grid()
     nearest = np.full((y.shape[0], x.shape[1]), radius, np.float32)
-    # The lower rows cover the upper ones: look from the lowest row that can reach a pixel.
+    # Lower rows cover upper ones, so the lowest row that reaches a pixel is evaluated last.
     for below in (0, 1, 2):
         row = np.floor(y / (0.5 * radius)) + below
         across = np.mod(x + np.mod(row, 2) * radius, 2 * radius) - radius
@@ -104,18 +104,18 @@ def _seigaiha(canvas: Canvas, commission: Commission) -> np.ndarray:
     return np.clip(0.5 + rings * (radius * canvas.scale * 0.12), 0, 1)
 
 
-def _stripes(canvas: Canvas, commission: Commission) -> np.ndarray:
-    """The weave of a kimono or the rows of a field: a stencil, float32 [kH, kW]."""
+def _stripe_stencil(canvas: Canvas, spec: ImageSpec) -> np.ndarray:
+    """Return a stencil of slightly wavy stripes: float32 [kH, kW] in 0..1."""
     x, y = canvas.grid()
-    step = 0.035 * commission.artist.scale
-    angle = float(commission.generator.choice([0.0, 0.5 * np.pi, 0.8]))
+    step = 0.035 * spec.artist.scale
+    angle = float(spec.generator.choice([0.0, 0.5 * np.pi, 0.8]))
     along = x * math.cos(angle) + y * math.sin(angle) + 0.008 * np.sin(40 * (x - y))
     return np.clip(0.5 + 3 * (np.cos(2 * np.pi / step * along) - 0.55), 0, 1)
 
 
-def _great_wave(canvas: Canvas, scene: Scene, commission: Commission, key_width: float) -> None:
-    """A wave that rises at one side and is about to break, striped along its back."""
-    generator, palette = commission.generator, commission.palette
+def _draw_great_wave(canvas: Canvas, scene: Scene, spec: ImageSpec, key_width: float) -> None:
+    """Draw a breaking wave at the left or right side, with stripes and foam."""
+    generator, palette = spec.generator, spec.palette
     size = generator.uniform(0.35, 0.6)
     left = generator.random() < 0.5
     back = np.array([(-0.3, 1.1), (-0.2, 0.55), (0.0, 0.2), (0.3, 0.02), (0.62, 0.0), (0.85, 0.16)])
@@ -142,9 +142,9 @@ def _great_wave(canvas: Canvas, scene: Scene, commission: Commission, key_width:
         canvas.line(placed(drop), palette.dark, width=0.8 * key_width, closed=True)
 
 
-def _blossom_branch(canvas: Canvas, commission: Commission, key_width: float) -> None:
-    """A branch that enters from a side."""
-    generator, palette = commission.generator, commission.palette
+def _draw_blossom_branch(canvas: Canvas, spec: ImageSpec, key_width: float) -> None:
+    """Draw a blossoming branch that enters from the left or right side."""
+    generator, palette = spec.generator, spec.palette
     left = generator.random() < 0.5
     knots = np.linspace(0, 1, 6)
     x = -0.03 + knots * generator.uniform(0.5, 0.9)
@@ -161,21 +161,21 @@ def _blossom_branch(canvas: Canvas, commission: Commission, key_width: float) ->
             canvas.line(round_petal, palette.dark, width=0.6 * key_width, closed=True, opacity=0.7)
 
 
-def _wood_grain(canvas: Canvas, commission: Commission) -> None:
-    """The plank shows through: streaks along the grain that bend around a knot or two."""
-    generator = commission.generator
+def _apply_wood_grain(canvas: Canvas, spec: ImageSpec) -> None:
+    """Multiply the image by the grain of a wooden block: streaks that bend with smooth noise."""
+    generator = spec.generator
     shape = canvas.pixels.shape[:2]
     bend = smooth_noise(shape, generator, cells=(3, 1.5))
     y = np.arange(shape[0], dtype=np.float32)[:, None] / canvas.scale
     rings = np.sin(2 * np.pi * (y * 38 + 1.1 * bend))
     streaks = smooth_noise(shape, generator, cells=(90, 5))
-    strength = 0.022 + 0.02 * commission.artist.boldness
+    strength = 0.022 + 0.02 * spec.artist.boldness
     canvas.pixels *= 1 + strength * (0.6 * rings + 0.7 * streaks)[:, :, None]
 
 
-def _inscription(canvas: Canvas, commission: Commission, key_width: float) -> None:
-    """A slip with brushed signs and the red seal below it."""
-    generator, palette = commission.generator, commission.palette
+def _draw_inscription(canvas: Canvas, spec: ImageSpec, key_width: float) -> None:
+    """Draw a strip with brushed characters and a red seal below it."""
+    generator, palette = spec.generator, spec.palette
     high, wide = generator.uniform(0.16, 0.3), 0.062
     x = generator.choice([0.07, canvas.width - 0.07 - wide])
     y = generator.uniform(0.07, 0.2)

@@ -1,4 +1,4 @@
-"""Things that several subjects contain."""
+"""Add motifs that several subjects share to a scene."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from artstyle_tf.demo.scenes import Scene
 
 
 def varied_color(scene: Scene, generator: np.random.Generator, *choices: int) -> np.ndarray:
-    """One of the palette's colors by position, slightly changed."""
+    """Return one of the palette colors at the given positions, slightly varied: float32 [3]."""
     color = scene.palette.colors[generator.choice(choices)]
     return brightened(color, generator.uniform(-0.12, 0.12))
 
 
 def add_sun(scene: Scene, generator: np.random.Generator) -> None:
-    """Sun or moon somewhere above the horizon."""
+    """Add a sun or moon above the horizon."""
     x, y = generator.uniform(0.15, 0.85) * scene.width, generator.uniform(0.1, 0.9) * scene.horizon
     color = varied_color(scene, generator, 4, 5, 6)
     scene.add(outlines.ellipse((x, y), generator.uniform(0.05, 0.13)), color, 1.0, "light")
 
 
 def add_mountain(scene: Scene, generator: np.random.Generator) -> None:
-    """A volcano with snow on top."""
+    """Add a volcano with snow on top."""
     x, foot = generator.uniform(0.2, 0.8) * scene.width, scene.horizon + 0.04
     tall, half = generator.uniform(0.2, 0.38), generator.uniform(0.35, 0.6)
     side = np.array([(1, 0), (0.55, 0.24), (0.27, 0.58), (0.12, 0.92), (0.05, 1)])
@@ -39,7 +39,7 @@ def add_mountain(scene: Scene, generator: np.random.Generator) -> None:
 def add_tree(
     scene: Scene, x: float, foot: float, size: float, generator: np.random.Generator
 ) -> None:
-    """A round tree, a poplar or a pine, `size` tall, that stands at (x, foot)."""
+    """Add a round tree, a poplar or a pine of height `size` that stands at (x, foot)."""
     trunk = outlines.rectangle(x - 0.05 * size, foot - 0.6 * size, x + 0.05 * size, foot)
     depth = float(np.clip(0.8 - size, 0.05, 0.8))
     scene.add(trunk, scene.palette.dark, depth, "solid")
@@ -65,7 +65,7 @@ def add_tree(
 def add_house(
     scene: Scene, x: float, foot: float, size: float, generator: np.random.Generator
 ) -> None:
-    """A gabled house, `size` wide, whose left corner stands at (x, foot)."""
+    """Add a gabled house of width `size` whose lower left corner is at (x, foot)."""
     wall, roof = varied_color(scene, generator, 3, 4), varied_color(scene, generator, 5, 6, 1)
     scene.add(outlines.rectangle(x, foot - 0.6 * size, x + size, foot), wall, 0.5, "solid")
     peak = [(x - 0.1 * size, foot - 0.6 * size), (x + 0.5 * size, foot - 1.1 * size)]
@@ -76,7 +76,7 @@ def add_house(
 
 
 def add_table(scene: Scene, generator: np.random.Generator) -> None:
-    """A table whose far edge is the horizon, a little askew."""
+    """Add a slightly tilted table whose far edge is the horizon."""
     tilt = generator.uniform(-0.05, 0.05)
     top = outlines.rectangle(-0.1, scene.horizon, scene.width + 0.1, scene.height + 0.1)
     top[0, 1] += tilt
@@ -87,7 +87,7 @@ def add_table(scene: Scene, generator: np.random.Generator) -> None:
 def add_vase(
     scene: Scene, x: float, foot: float, size: float, generator: np.random.Generator
 ) -> None:
-    """A vase, `size` tall, turned on a wheel, that stands at (x, foot)."""
+    """Add a symmetric vase of height `size` that stands at (x, foot)."""
     neck, belly = generator.uniform(0.08, 0.18), generator.uniform(0.22, 0.4)
     profile = [(neck, 1), (neck, 0.72), (belly, 0.45), (belly, 0.2), (0.16, 0)]
     right = np.array([(half, -up) for half, up in profile])

@@ -1,4 +1,4 @@
-"""Naturalism: air between near and far, broken edges, and fine texture on everything."""
+"""Draw Naturalist images: aerial perspective, irregular edges, and fine textures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from artstyle_tf.demo.artists import Commission
+from artstyle_tf.demo.artists import ImageSpec
 from artstyle_tf.demo.canvas import Canvas, Window, blurred, smooth_noise
 from artstyle_tf.demo.palettes import blend, brightened
 from artstyle_tf.demo.scenes import Scene, Shape
@@ -15,38 +15,38 @@ from artstyle_tf.demo.subjects import compose
 
 
 @dataclass(frozen=True)
-class _Surface:
-    """Fields of noise for the whole image: float32 [kH, kW] each, standard deviation 1."""
+class _SurfaceNoise:
+    """Noise fields of the whole image: float32 [kH, kW] each, standard deviation 1."""
 
     grain: np.ndarray
     patches: np.ndarray
     ripples: np.ndarray
 
 
-def paint(commission: Commission) -> np.ndarray:
-    """Paints the image.
+def draw(spec: ImageSpec) -> np.ndarray:
+    """Draw the image.
 
     Returns:
         float32 [H, W, 3] in 0..1.
     """
-    generator, palette = commission.generator, commission.palette
-    canvas = Canvas(commission.height_px, commission.width_px, palette.pale, oversampling=1)
-    scene = compose(commission.subject, canvas, palette, generator)
-    _clouded_sky(canvas, scene, commission)
-    surface = _surface(canvas, generator)
+    generator, palette = spec.generator, spec.palette
+    canvas = Canvas(spec.height_px, spec.width_px, palette.pale, oversampling=1)
+    scene = compose(spec.subject, canvas, palette, generator)
+    _draw_sky(canvas, scene, spec)
+    surface = _surface_noise(canvas, generator)
     for shape in scene.shapes:
-        _modeled(canvas, shape, scene, surface, commission.artist.boldness)
+        _draw_shape(canvas, shape, scene, surface, spec.artist.boldness)
         if shape.kind == "leaf":
-            _foliage(canvas, shape, generator)
-    _broken_edges(canvas, generator)
-    _grass(canvas, scene, commission)
-    _evening_light(canvas, generator)
+            _draw_foliage(canvas, shape, generator)
+    _displace_edges(canvas, generator)
+    _draw_grass(canvas, scene, spec)
+    _apply_light(canvas, generator)
     return canvas.finish()
 
 
-def _clouded_sky(canvas: Canvas, scene: Scene, commission: Commission) -> None:
-    """The gradient of the sky with banks of cloud that flatten towards the horizon."""
-    generator = commission.generator
+def _draw_sky(canvas: Canvas, scene: Scene, spec: ImageSpec) -> None:
+    """Draw the gradient of the sky with shaded clouds."""
+    generator = spec.generator
     shape = canvas.pixels.shape[:2]
     sky = scene.sky(canvas)
     cloud = smooth_noise(shape, generator, cells=(4.5, 2), octaves=5, persistence=0.5)
@@ -58,9 +58,9 @@ def _clouded_sky(canvas: Canvas, scene: Scene, commission: Commission) -> None:
     canvas.pixels *= 1 + 0.17 * under[:, :, None]
 
 
-def _surface(canvas: Canvas, generator: np.random.Generator) -> _Surface:
+def _surface_noise(canvas: Canvas, generator: np.random.Generator) -> _SurfaceNoise:
     size = canvas.pixels.shape[:2]
-    return _Surface(
+    return _SurfaceNoise(
         grain=smooth_noise(size, generator, cells=28, octaves=3, persistence=1.0),
         patches=smooth_noise(size, generator, cells=5, octaves=4),
         # Longer and thinner than grain.
@@ -68,17 +68,17 @@ def _surface(canvas: Canvas, generator: np.random.Generator) -> _Surface:
     )
 
 
-def _modeled(
-    canvas: Canvas, shape: Shape, scene: Scene, surface: _Surface, boldness: float
+def _draw_shape(
+    canvas: Canvas, shape: Shape, scene: Scene, surface: _SurfaceNoise, boldness: float
 ) -> None:
-    """A shape veiled by the air in front of it, textured, and lit from one side."""
+    """Draw a textured shape, lit from one side and faded with its depth."""
     air = 0.45 * shape.depth**1.5
     color = blend(shape.color, blend(scene.sky_bottom, scene.palette.light, 0.4), air)
     if shape.kind == "light":
         canvas.fill(shape.outline, color, opacity=0.85, soft=0.02)
         return
     strength = (0.18 + 0.06 * boldness) * (1 - 0.5 * shape.depth)
-    strength *= 0.6 if shape.kind == "solid" else 1.0  # glazed, plastered, woven: smoother
+    strength *= 0.6 if shape.kind == "solid" else 1.0  # glaze, plaster and fabric are smoother
     warm = blend(color, scene.palette.accent, 0.35) - color
     crest, y = float(shape.outline[:, 1].min()), canvas.grid()[1]
 
@@ -97,8 +97,8 @@ def _modeled(
         canvas.shade(shape.outline, angle=-2.3, depth=0.45, soft=0.01)
 
 
-def _broken_edges(canvas: Canvas, generator: np.random.Generator) -> None:
-    """Shifts pixels by fractal noise, so that no contour stays a clean curve."""
+def _displace_edges(canvas: Canvas, generator: np.random.Generator) -> None:
+    """Displace pixels by fractal noise, so that no contour stays a smooth curve."""
     rows, columns = canvas.pixels.shape[:2]
     reach = 0.0032 * canvas.scale
     noise = [
@@ -112,8 +112,8 @@ def _broken_edges(canvas: Canvas, generator: np.random.Generator) -> None:
     )
 
 
-def _foliage(canvas: Canvas, shape: Shape, generator: np.random.Generator) -> None:
-    """Crowns, bouquets and hair as clusters of specks, lit from above."""
+def _draw_foliage(canvas: Canvas, shape: Shape, generator: np.random.Generator) -> None:
+    """Draw clusters of specks, lit from above: tree crowns, bouquets and hair."""
     low, high = shape.outline.min(axis=0), shape.outline.max(axis=0)
     size = high - low
     count = int(np.clip(5000 * float(np.prod(size)), 10, 220))
@@ -127,9 +127,9 @@ def _foliage(canvas: Canvas, shape: Shape, generator: np.random.Generator) -> No
         canvas.fill(speck, brightened(shape.color, float(light)), opacity=0.8)
 
 
-def _grass(canvas: Canvas, scene: Scene, commission: Commission) -> None:
-    """Blades in front, where the subject stands on land."""
-    generator = commission.generator
+def _draw_grass(canvas: Canvas, scene: Scene, spec: ImageSpec) -> None:
+    """Draw blades of grass in the foreground if the scene has land there."""
+    generator = spec.generator
     if not any(shape.kind == "land" and shape.depth < 0.6 for shape in scene.shapes):
         return
     nearness = np.sort(generator.beta(2.0, 1.0, 480))
@@ -145,8 +145,8 @@ def _grass(canvas: Canvas, scene: Scene, commission: Commission) -> None:
         canvas.line(blade, color, width=0.004, opacity=0.85)
 
 
-def _evening_light(canvas: Canvas, generator: np.random.Generator) -> None:
-    """A glow from one side, and brown shadows in the opposite corners."""
+def _apply_light(canvas: Canvas, generator: np.random.Generator) -> None:
+    """Brighten the image around a random point and darken it elsewhere."""
     x, y = canvas.grid()
     at = generator.uniform(0.1, 0.9) * canvas.width, generator.uniform(0.1, 0.5) * canvas.height
     distance = np.sqrt((x - at[0]) ** 2 + (y - at[1]) ** 2)

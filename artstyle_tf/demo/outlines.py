@@ -1,4 +1,4 @@
-"""Outlines in canvas coordinates: every function returns float32 [N, 2] points (x, y)."""
+"""Build outlines in canvas coordinates: every function returns float32 [N, 2] points (x, y)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 def ellipse(
     center: ArrayLike, radius_x: float, radius_y: float | None = None, *, turn: float = 0.0
 ) -> np.ndarray:
-    """An ellipse turned by `turn` radians; a circle without `radius_y`."""
+    """Return an ellipse rotated by `turn` radians; a circle without `radius_y`."""
     radius_y = radius_x if radius_y is None else radius_y
     angles = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     points = np.stack([radius_x * np.cos(angles), radius_y * np.sin(angles)], axis=1)
@@ -17,28 +17,28 @@ def ellipse(
 
 
 def rectangle(left: float, top: float, right: float, bottom: float) -> np.ndarray:
-    """An upright rectangle."""
+    """Return an axis-aligned rectangle."""
     return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
 
 
 def arc(
     x: float, y: float, radius: float, start: float, stop: float, *, count: int = 40
 ) -> np.ndarray:
-    """An open arc between two angles in radians, clockwise on the screen from the right."""
+    """Return an open arc between two angles in radians, clockwise on screen from the right."""
     angles = np.linspace(start, stop, count)
     points = np.stack([x + radius * np.cos(angles), y + radius * np.sin(angles)], axis=1)
     return points.astype(np.float32)
 
 
 def sector(x: float, y: float, inner: float, outer: float, start: float, stop: float) -> np.ndarray:
-    """A piece of a ring between two radii and two angles in radians."""
+    """Return a ring segment between two radii and two angles in radians."""
     return np.concatenate([arc(x, y, outer, start, stop), arc(x, y, inner, stop, start)])
 
 
 def moved(
     points: ArrayLike, origin: ArrayLike, *, turn: float = 0.0, scale: float = 1.0
 ) -> np.ndarray:
-    """Scales, turns by `turn` radians, then shifts (0, 0) to `origin`."""
+    """Scale, rotate by `turn` radians, then translate (0, 0) to `origin`."""
     cosine, sine = np.cos(turn), np.sin(turn)
     rotation = np.array([[cosine, sine], [-sine, cosine]])
     turned = np.asarray(points, np.float64) * scale @ rotation
@@ -46,12 +46,12 @@ def moved(
 
 
 def mirrored(points: np.ndarray, axis_x: float) -> np.ndarray:
-    """Reflects at a vertical axis."""
+    """Reflect at the vertical axis x = `axis_x`."""
     return np.stack([2 * axis_x - points[:, 0], points[:, 1]], axis=1)
 
 
 def smoothed(points: np.ndarray, *, closed: bool = True, rounds: int = 3) -> np.ndarray:
-    """Rounds the corners of an outline by cutting them repeatedly.
+    """Round the corners of an outline by cutting them repeatedly.
 
     Source: Chaikin 1974, "An algorithm for high-speed curve generation".
     """
@@ -73,7 +73,7 @@ def blob(
     roughness: float = 0.18,
     corners: int = 11,
 ) -> np.ndarray:
-    """A round shape with an irregular edge."""
+    """Return a round shape with an irregular edge."""
     angles = np.arange(corners) * 2 * np.pi / corners
     radii = radius * (1 + roughness * generator.standard_normal(corners).clip(-2, 2))
     points = np.stack([np.cos(angles), np.sin(angles)], axis=1) * radii[:, None]
@@ -90,7 +90,7 @@ def ridge(
     bumps: float = 3.0,
     roughness: float = 0.35,
 ) -> np.ndarray:
-    """Hills from the left to the right edge, closed along the bottom.
+    """Return hills from the left to the right edge, closed along the bottom.
 
     Args:
         width: right edge.
@@ -98,8 +98,8 @@ def ridge(
         level: mean height of the crest, as y.
         relief: about the height of a hill.
         generator: source of randomness.
-        bumps: hills across the image.
-        roughness: strength of each finer ripple relative to the one before.
+        bumps: approximate number of hills across the image.
+        roughness: amplitude of each octave relative to the one before.
     """
     x = np.linspace(-0.02, width + 0.02, 90)
     crest = np.zeros_like(x)
@@ -115,7 +115,7 @@ def ridge(
 def spiral(
     center: ArrayLike, size: float, *, turns: float, turn: float = 0.0, flip: bool = False
 ) -> np.ndarray:
-    """An open curl that starts straight and winds up: the C of an ornament."""
+    """Return an open spiral that winds inwards from radius `size`, in `turns` revolutions."""
     angles = np.linspace(0, 2 * np.pi * turns, 70)
     radii = size * np.exp(-1.9 * angles / angles[-1])
     points = np.stack([radii * np.cos(angles), radii * np.sin(angles)], axis=1)

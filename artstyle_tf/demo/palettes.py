@@ -1,4 +1,4 @@
-"""Ten palettes that all styles share, so that an image's colors do not give its style away."""
+"""Define ten palettes that all styles share, so that colors alone do not reveal the style."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 # From dark to pale, then two accents.
 _HEX_COLORS = {
-    "harbour": "14213d 2f4b6e 5b84a6 a9c6d3 f1ead8 e0a030 c8452f",
+    "harbor": "14213d 2f4b6e 5b84a6 a9c6d3 f1ead8 e0a030 c8452f",
     "orchard": "24331f 4c6b3a 86a05a c3cd92 f6efd6 d8782f a63446",
     "rose": "3d2436 7a4a63 c08497 e8bcc0 fbf0e6 8fae8b d9a441",
     "lagoon": "0f3b3f 1f6f78 58a6a3 a8d5c8 f3f0dc ee8a4e 8c4a6b",
@@ -25,7 +25,7 @@ PALETTE_NAMES = tuple(_HEX_COLORS)
 
 @dataclass(frozen=True)
 class Palette:
-    """Seven colors of one image.
+    """The seven colors of one image.
 
     Attributes:
         colors: float32 [7, 3], RGB in 0..1: dark, shade, middle, light, pale, accent, second
@@ -46,7 +46,7 @@ class Palette:
 
     @property
     def middle(self) -> np.ndarray:
-        """The color that sets the mood: float32 [3]."""
+        """The color that sets the overall tone: float32 [3]."""
         return self.colors[2]
 
     @property
@@ -56,49 +56,52 @@ class Palette:
 
     @property
     def pale(self) -> np.ndarray:
-        """Paper, clouds, highlights: float32 [3]."""
+        """The lightest color, for paper, clouds and highlights: float32 [3]."""
         return self.colors[4]
 
     @property
     def accent(self) -> np.ndarray:
-        """The stronger contrast: float32 [3]."""
+        """The first accent color: float32 [3]."""
         return self.colors[5]
 
     @property
     def second_accent(self) -> np.ndarray:
-        """The other contrast: float32 [3]."""
+        """The second accent color: float32 [3]."""
         return self.colors[6]
 
-    def any_color(self, generator: np.random.Generator) -> np.ndarray:
-        """One of the seven, at random: float32 [3]."""
+    def random_color(self, generator: np.random.Generator) -> np.ndarray:
+        """Return one of the seven colors at random: float32 [3]."""
         return self.colors[generator.integers(len(self.colors))]
 
 
-def mixed_palette(name: str, generator: np.random.Generator, *, freedom: float = 0.035) -> Palette:
-    """A named palette as a painter mixes it on a given day.
+def jittered_palette(
+    name: str, generator: np.random.Generator, *, jitter: float = 0.035
+) -> Palette:
+    """Return a named palette with jittered colors.
 
     Args:
         name: one of `PALETTE_NAMES`.
-        generator: source of the day's accidents.
-        freedom: standard deviation of the shift of each channel of each color.
+        generator: source of randomness.
+        jitter: standard deviation of the shift of each channel of each color, and of a shift of
+            each channel that all colors share.
 
     Returns:
-        The palette; its accents may have changed places.
+        The palette; its accents are swapped with a probability of 0.5.
     """
     text = _HEX_COLORS[name].replace(" ", "")
     colors = np.frombuffer(bytes.fromhex(text), np.uint8).reshape(7, 3) / 255
-    colors = colors + generator.normal(0, freedom, (7, 3)) + generator.normal(0, freedom, 3)
+    colors = colors + generator.normal(0, jitter, (7, 3)) + generator.normal(0, jitter, 3)
     if generator.random() < 0.5:
         colors[[5, 6]] = colors[[6, 5]]
     return Palette(np.clip(colors, 0.02, 0.99).astype(np.float32))
 
 
 def blend(first: np.ndarray, second: np.ndarray, share: float | np.ndarray) -> np.ndarray:
-    """`first` where the share is 0, `second` where it is 1: float32, broadcast."""
+    """Interpolate: `first` where the share is 0, `second` where it is 1: float32, broadcast."""
     return (first + (second - first) * share).astype(np.float32)
 
 
 def brightened(color: np.ndarray, amount: float) -> np.ndarray:
-    """Towards white for a positive amount, towards black for a negative one, in [-1, 1]."""
+    """Blend towards white (amount > 0) or black (amount < 0), amount in [-1, 1]: float32."""
     target = np.ones(3) if amount > 0 else np.zeros(3)
     return blend(color, target, abs(amount))

@@ -1,4 +1,4 @@
-"""Photo: round bodies in real light, depth of field, bokeh, vignetting and sensor noise."""
+"""Draw photos: lit rounded shapes, depth of field, bokeh, vignetting and sensor noise."""
 
 from __future__ import annotations
 
@@ -6,34 +6,34 @@ import cv2
 import numpy as np
 
 from artstyle_tf.demo import outlines
-from artstyle_tf.demo.artists import Commission
+from artstyle_tf.demo.artists import ImageSpec
 from artstyle_tf.demo.canvas import Canvas, blurred, smooth_noise
 from artstyle_tf.demo.palettes import blend
 from artstyle_tf.demo.scenes import Scene, Shape
 from artstyle_tf.demo.subjects import compose
 
 
-def paint(commission: Commission) -> np.ndarray:
-    """Takes the image.
+def draw(spec: ImageSpec) -> np.ndarray:
+    """Draw the image.
 
     Returns:
         float32 [H, W, 3] in 0..1.
     """
-    generator, palette = commission.generator, commission.palette
-    canvas = Canvas(commission.height_px, commission.width_px, palette.pale, oversampling=1)
-    scene = compose(commission.subject, canvas, palette, generator)
+    generator, palette = spec.generator, spec.palette
+    canvas = Canvas(spec.height_px, spec.width_px, palette.pale, oversampling=1)
+    scene = compose(spec.subject, canvas, palette, generator)
     focus = generator.choice([0.1, 0.25, 0.4, 0.8], p=[0.35, 0.3, 0.2, 0.15])
-    aperture = generator.uniform(0.012, 0.034) * commission.artist.scale
+    aperture = generator.uniform(0.012, 0.034) * spec.artist.scale
     canvas.pixels[:] = scene.sky(canvas)
     light = generator.uniform(-2.6, -0.5)
     for shape in scene.shapes:
-        _solid_body(canvas, shape, scene, generator, light, aperture * abs(shape.depth - focus))
+        _draw_shape(canvas, shape, scene, generator, light, aperture * abs(shape.depth - focus))
     if generator.random() < 0.8:
-        _bokeh(canvas, commission, aperture)
-    return _developed(_through_the_lens(canvas, generator), commission)
+        _draw_bokeh(canvas, spec, aperture)
+    return _apply_tone_curve_and_noise(_apply_lens(canvas, generator), spec)
 
 
-def _solid_body(
+def _draw_shape(
     canvas: Canvas,
     shape: Shape,
     scene: Scene,
@@ -41,7 +41,7 @@ def _solid_body(
     light: float,
     blur: float,
 ) -> None:
-    """Drops a shadow, then shows a body lit from one side, as sharp as its distance allows."""
+    """Draw a shape lit from one side, with its cast shadow and edges of width `blur`."""
     if shape.kind == "light":
         color = blend(shape.color, np.ones(3), 0.6)
         canvas.fill(shape.outline, color, soft=0.05, opacity=0.6)
@@ -63,13 +63,16 @@ def _lit_texture(
     generator: np.random.Generator,
     direction: np.ndarray,
 ) -> np.ndarray:
-    """Shades the shape as if it bulged towards the camera: float32 [kH, kW, 3].
+    """Return the shape's shading as a surface that bulges towards the camera.
 
-    The height is the distance to the edge, rounded; its slope against the light gives Lambert's
-    shading, and where it faces half-way to the light there is a highlight.
+    The height is the distance to the edge, rounded and smoothed. Its gradient along the direction
+    of the light gives Lambertian shading, and the brightest part gets a highlight.
+
+    Returns:
+        float32 [kH, kW, 3] in 0..1.
     """
     rows, columns = canvas.pixels.shape[:2]
-    shrink = 2  # light changes slowly: half the size is enough
+    shrink = 2  # shading is smooth, so half the resolution suffices
     small = cv2.resize(canvas.mask(shape.outline), (columns // shrink, rows // shrink))
     inside = cv2.distanceTransform((small > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
     reach = float(np.clip(inside.max(), 1, 0.16 * canvas.scale / shrink))
@@ -89,20 +92,20 @@ def _lit_texture(
     return np.clip(texture, 0, 1).astype(np.float32)
 
 
-def _bokeh(canvas: Canvas, commission: Commission, aperture: float) -> None:
-    """Lights out of focus: discs with a slightly brighter rim."""
-    generator, palette = commission.generator, commission.palette
+def _draw_bokeh(canvas: Canvas, spec: ImageSpec, aperture: float) -> None:
+    """Draw out-of-focus lights: discs with a slightly brighter rim."""
+    generator, palette = spec.generator, spec.palette
     for _ in range(generator.integers(5, 16)):
         x, y = generator.uniform(0, 1, 2) * (canvas.width, canvas.height * 0.75)
         radius = aperture * generator.uniform(0.9, 2.0)
         disc = outlines.ellipse((x, y), radius)
-        color = blend(palette.any_color(generator), np.ones(3), 0.5)
+        color = blend(palette.random_color(generator), np.ones(3), 0.5)
         canvas.fill(disc, color, opacity=generator.uniform(0.2, 0.5), soft=0.002)
         canvas.line(disc, color, width=0.004, closed=True, opacity=0.2, soft=0.002)
 
 
-def _through_the_lens(canvas: Canvas, generator: np.random.Generator) -> np.ndarray:
-    """Softness, color fringes towards the corners, and vignetting: float32 [H, W, 3]."""
+def _apply_lens(canvas: Canvas, generator: np.random.Generator) -> np.ndarray:
+    """Apply blur, lateral chromatic aberration and vignetting: float32 [H, W, 3]."""
     canvas.blur(0.0016)
     pixels = canvas.finish()
     height_px, width_px = pixels.shape[:2]
@@ -119,16 +122,26 @@ def _through_the_lens(canvas: Canvas, generator: np.random.Generator) -> np.ndar
     return pixels * falloff[:, :, None]
 
 
-def _developed(pixels: np.ndarray, commission: Commission) -> np.ndarray:
-    """Film curve and the noise of a sensor: more in the shadows, some of it in color."""
-    generator = commission.generator
+def _apply_tone_curve_and_noise(pixels: np.ndarray, spec: ImageSpec) -> np.ndarray:
+    """Apply a tone curve and sensor noise.
+
+    The noise is stronger in the shadows, partly luminance and partly color.
+
+    Args:
+        pixels: float32 [H, W, 3].
+        spec: boldness and generator.
+
+    Returns:
+        float32 [H, W, 3] in 0..1.
+    """
+    generator = spec.generator
     curve = np.clip(pixels, 0, 1)
     curve = blend(curve, curve * curve * (3 - 2 * curve), generator.uniform(0.2, 0.8))
-    level = 0.034 + 0.03 * commission.artist.boldness * generator.uniform(0.4, 1)
+    level = 0.034 + 0.03 * spec.artist.boldness * generator.uniform(0.4, 1)
     height_px, width_px = pixels.shape[:2]
     luminance = generator.standard_normal((height_px, width_px, 1), dtype=np.float32)
     color = generator.standard_normal((height_px, width_px, 3), dtype=np.float32)
-    # Interpolating the sensor's colored pixels smears its noise over their neighbors.
+    # Demosaicing correlates the noise of neighboring pixels.
     smeared = 2.2 * blurred(0.7 * luminance + 0.6 * color, 0.85)
     noise = level * smeared * (1.3 - 0.7 * curve)
     return np.clip(curve + noise, 0, 1)

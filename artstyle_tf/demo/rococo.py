@@ -1,45 +1,45 @@
-"""Rococo: a soft scene inside scrolls, shells and garlands that avoid every symmetry."""
+"""Draw Rococo images: a soft scene with asymmetric scrolls, shells and garlands."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from artstyle_tf.demo import outlines
-from artstyle_tf.demo.artists import Commission
+from artstyle_tf.demo.artists import ImageSpec
 from artstyle_tf.demo.canvas import Canvas, smooth_noise
 from artstyle_tf.demo.palettes import blend, brightened
 from artstyle_tf.demo.subjects import compose
 
 
-def paint(commission: Commission) -> np.ndarray:
-    """Paints the image.
+def draw(spec: ImageSpec) -> np.ndarray:
+    """Draw the image.
 
     Returns:
         float32 [H, W, 3] in 0..1.
     """
-    generator, palette, artist = commission.generator, commission.palette, commission.artist
-    canvas = Canvas(commission.height_px, commission.width_px, palette.pale)
-    _powdered_scene(canvas, commission)
+    generator, palette, artist = spec.generator, spec.palette, spec.artist
+    canvas = Canvas(spec.height_px, spec.width_px, palette.pale)
+    _draw_pastel_scene(canvas, spec)
     gilt = blend(brightened(palette.accent, 0.25), palette.pale, generator.uniform(0.1, 0.5))
     corners = [(0, 0), (1, 0), (1, 1), (0, 1)]
     for corner in generator.permutation(corners)[: generator.integers(2, 5)]:
-        _corner_ornament(canvas, commission, corner, gilt)
+        _draw_corner_ornament(canvas, spec, corner, gilt)
     for _ in range(generator.integers(2, 6)):
         x, y = generator.uniform(0.1, 0.9, 2) * (canvas.width, canvas.height)
         size = generator.uniform(0.08, 0.16) * artist.scale
-        _s_scroll(canvas, commission, (x, y), size, generator.uniform(0, 2 * np.pi), gilt)
+        _draw_s_scroll(canvas, spec, (x, y), size, generator.uniform(0, 2 * np.pi), gilt)
     for _ in range(generator.integers(1, 4)):
-        _garland(canvas, commission)
+        _draw_garland(canvas, spec)
     if generator.random() < 0.7:
-        _shell(canvas, commission, gilt)
+        _draw_shell(canvas, spec, gilt)
     canvas.pixels = blend(canvas.pixels, np.clip(canvas.pixels, 0.0, 1.0) ** 0.8, 0.5)
     return canvas.finish()
 
 
-def _powdered_scene(canvas: Canvas, commission: Commission) -> None:
-    """The subject in pastel, softly lit, its contours melting into the air."""
-    generator, palette = commission.generator, commission.palette
-    scene = compose(commission.subject, canvas, palette, generator)
+def _draw_pastel_scene(canvas: Canvas, spec: ImageSpec) -> None:
+    """Draw the subject in pastel colors with soft shading and blurred contours."""
+    generator, palette = spec.generator, spec.palette
+    scene = compose(spec.subject, canvas, palette, generator)
     powder = generator.uniform(0.1, 0.5)
     canvas.pixels[:] = blend(scene.sky(canvas), palette.pale, 0.6 * powder)
     clouds = smooth_noise(canvas.pixels.shape[:2], generator, cells=3, octaves=3)
@@ -52,11 +52,11 @@ def _powdered_scene(canvas: Canvas, commission: Commission) -> None:
     canvas.blur(0.006)
 
 
-def _moulded(canvas: Canvas, points: np.ndarray, color: np.ndarray, width: float) -> None:
-    """A gilt or stucco band that swells and tapers, with its shadow and its highlight."""
+def _draw_molding(canvas: Canvas, points: np.ndarray, color: np.ndarray, width: float) -> None:
+    """Draw a tapering band along points, float [N, 2], with a shadow and a highlight."""
     shadow = brightened(color, -0.55)
     pieces = 6
-    # Six pieces of falling width make the taper; each overlaps the next, so no joint shows.
+    # Six pieces of decreasing width make the taper; they overlap, so that no joint is visible.
     edges = np.linspace(0, len(points) - 1, pieces + 1).astype(int)
     spans = list(zip(edges[:-1], edges[1:], range(pieces), strict=True))
     lift = np.array([-0.22, -0.28]) * width
@@ -75,7 +75,7 @@ def _moulded(canvas: Canvas, points: np.ndarray, color: np.ndarray, width: float
                 canvas.line(span, tone, width=wide)
 
 
-def _c_scroll(
+def _draw_c_scroll(
     canvas: Canvas,
     at: np.ndarray,
     size: float,
@@ -84,7 +84,7 @@ def _c_scroll(
     color: np.ndarray,
     generator: np.random.Generator,
 ) -> None:
-    """A curl that ends in a bud, with a leaf on its back."""
+    """Draw a C-scroll: a spiral with two leaves that ends in a bud."""
     points = outlines.spiral(at, size, turns=generator.uniform(1.1, 1.7), turn=turn, flip=flip)
     side = -1 if flip else 1
     for share in (0.1, 0.25):
@@ -95,36 +95,36 @@ def _c_scroll(
         )
         canvas.fill(leaf, brightened(color, -0.3))
         canvas.fill(leaf - 0.004, brightened(color, 0.15))
-    _moulded(canvas, points, color, 0.16 * size)
+    _draw_molding(canvas, points, color, 0.16 * size)
     bud = outlines.ellipse(points[-1], 0.11 * size)
     canvas.fill(bud, brightened(color, -0.4))
     canvas.fill(outlines.ellipse(points[-1] - 0.02 * size, 0.08 * size), color)
     canvas.fill(outlines.ellipse(points[-1] - 0.04 * size, 0.03 * size), np.ones(3))
 
 
-def _s_scroll(
+def _draw_s_scroll(
     canvas: Canvas,
-    commission: Commission,
+    spec: ImageSpec,
     at: tuple[float, float],
     size: float,
     turn: float,
     color: np.ndarray,
 ) -> None:
-    """Two curls of unequal size that turn against each other."""
-    generator = commission.generator
+    """Draw an S-scroll: two C-scrolls of unequal size with opposite curvature."""
+    generator = spec.generator
     flip = bool(generator.random() < 0.5)
     way = np.array([np.cos(turn), np.sin(turn)])
     smaller = size * generator.uniform(0.5, 0.8)
-    _c_scroll(canvas, np.array(at) - way * size, size, turn, flip, color, generator)
+    _draw_c_scroll(canvas, np.array(at) - way * size, size, turn, flip, color, generator)
     other = np.array(at) + way * smaller
-    _c_scroll(canvas, other, smaller, turn + np.pi, flip, color, generator)
+    _draw_c_scroll(canvas, other, smaller, turn + np.pi, flip, color, generator)
 
 
-def _corner_ornament(
-    canvas: Canvas, commission: Commission, corner: np.ndarray, color: np.ndarray
+def _draw_corner_ornament(
+    canvas: Canvas, spec: ImageSpec, corner: np.ndarray, color: np.ndarray
 ) -> None:
-    """Curls of falling size that run from a corner along both edges, unequally far."""
-    generator, artist = commission.generator, commission.artist
+    """Draw C-scrolls of decreasing size from a corner along both edges, unequally far."""
+    generator, artist = spec.generator, spec.artist
     size = generator.uniform(0.15, 0.24) * artist.scale
     inward = 1 - 2 * np.asarray(corner)
     origin = np.asarray(corner) * (canvas.width, canvas.height)
@@ -135,8 +135,8 @@ def _corner_ornament(
             at = origin + inward * size * 0.45
             at[axis] += inward[axis] * (reach + 1.25 * size * step * shrink)
             turn, flip = generator.uniform(0, 2 * np.pi), bool(generator.random() < 0.5)
-            _c_scroll(canvas, at, size * shrink * 0.8, turn, flip, color, generator)
-    _c_scroll(
+            _draw_c_scroll(canvas, at, size * shrink * 0.8, turn, flip, color, generator)
+    _draw_c_scroll(
         canvas,
         origin + inward * size * 0.5,
         size,
@@ -147,9 +147,9 @@ def _corner_ornament(
     )
 
 
-def _garland(canvas: Canvas, commission: Commission) -> None:
-    """Flowers and leaves along a ribbon that hangs between two unequal points."""
-    generator, palette = commission.generator, commission.palette
+def _draw_garland(canvas: Canvas, spec: ImageSpec) -> None:
+    """Draw flowers and leaves along a ribbon that hangs between two points."""
+    generator, palette = spec.generator, spec.palette
     start = generator.uniform((0.0, 0.02), (0.5, 0.5)) * (canvas.width, canvas.height)
     length = generator.uniform(0.35, 0.8)
     share = np.linspace(0, 1, 40)
@@ -164,13 +164,13 @@ def _garland(canvas: Canvas, commission: Commission) -> None:
         leaf = outlines.ellipse(at, 0.036, 0.013, turn=angle)
         canvas.fill(leaf, brightened(leaf_color, generator.uniform(0, 0.4)), opacity=0.9)
     for at in ribbon[::3] + generator.normal(0, 0.008, (14, 2)):
-        _rose(canvas, at, petals[generator.integers(4)], generator)
+        _draw_rose(canvas, at, petals[generator.integers(4)], generator)
 
 
-def _rose(
+def _draw_rose(
     canvas: Canvas, at: np.ndarray, color: np.ndarray, generator: np.random.Generator
 ) -> None:
-    """A full blossom: rings of petals, darker towards the heart."""
+    """Draw a blossom of three rings of petals, darker towards the center."""
     size = generator.uniform(0.018, 0.034)
     for ring, count in ((1.0, 7), (0.6, 5), (0.25, 2)):
         for petal in generator.uniform(0, 1) + np.arange(count) * 2 * np.pi / count:
@@ -180,15 +180,15 @@ def _rose(
             canvas.fill(outlines.ellipse(tip, 0.55 * size), tone, opacity=0.9)
 
 
-def _shell(canvas: Canvas, commission: Commission, color: np.ndarray) -> None:
-    """A scallop, askew at an edge."""
-    generator = commission.generator
-    size = generator.uniform(0.13, 0.22) * commission.artist.scale
+def _draw_shell(canvas: Canvas, spec: ImageSpec, color: np.ndarray) -> None:
+    """Draw a slightly rotated scallop shell near an edge."""
+    generator = spec.generator
+    size = generator.uniform(0.13, 0.22) * spec.artist.scale
     edge = generator.integers(4)
     at = generator.uniform(0.25, 0.75, 2)
     at[edge % 2] = (0.05, 0.95)[edge // 2]
     hinge = at * (canvas.width, canvas.height)
-    # From the edge the ribs point inwards, not quite straight.
+    # The ribs point inwards from the edge, with a random deviation.
     inward = (0.0, np.pi / 2, np.pi, -np.pi / 2)[edge] + generator.normal(0, 0.3)
     for rib in np.linspace(-1.15, 1.15, 9):
         tip = np.array([np.cos(inward + rib), np.sin(inward + rib)]) * size * (1 - 0.12 * rib**2)

@@ -1,4 +1,4 @@
-"""What an image shows, before any style: the same shapes for all hands."""
+"""Represent the content of an image as flat shapes, independent of the style."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from artstyle_tf.demo.palettes import Palette, blend
 
 @dataclass(frozen=True)
 class Shape:
-    """Something flat in front of something else.
+    """A flat shape of a scene.
 
     Attributes:
         outline: float32 [N, 2], canvas coordinates.
@@ -48,17 +48,17 @@ class Scene:
     shapes: list[Shape] = field(default_factory=list)
 
     def add(self, outline: np.ndarray, color: np.ndarray, depth: float, kind: str) -> None:
-        """Puts a shape in front of the others."""
+        """Add a shape in front of the others."""
         self.shapes.append(Shape(outline, np.asarray(color, np.float32), depth, kind))
 
     def sky(self, canvas: Canvas) -> np.ndarray:
-        """The background's gradient, down to the horizon: float32 [kH, kW, 3]."""
+        """Return the background's gradient, down to the horizon: float32 [kH, kW, 3]."""
         x, y = canvas.grid()
         share = np.clip(y / max(self.horizon, 0.2), 0, 1)[:, :, None] + 0 * x[:, :, None]
         return blend(self.sky_top, self.sky_bottom, share)
 
-    def paint_flat(self, canvas: Canvas) -> None:
-        """The scene without any style: a gradient and flat shapes."""
+    def draw_flat(self, canvas: Canvas) -> None:
+        """Draw the scene without any style: a gradient and flat shapes."""
         canvas.pixels[:] = self.sky(canvas)
         for shape in self.shapes:
             canvas.fill(shape.outline, shape.color)

@@ -1,4 +1,4 @@
-"""What the images show. All styles paint these subjects, so only the hand tells them apart."""
+"""Compose the subjects of the images. All styles share them; only the rendering differs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from artstyle_tf.demo.scenes import Scene
 def compose(
     subject: str, canvas: Canvas, palette: Palette, generator: np.random.Generator
 ) -> Scene:
-    """Arranges a subject on a canvas.
+    """Compose a subject for a canvas.
 
     Args:
         subject: one of `SUBJECTS`.
-        canvas: only its format is used.
-        palette: colors to choose from.
+        canvas: only its width and height are used.
+        palette: colors of the image.
         generator: source of randomness.
 
     Returns:
@@ -48,7 +48,7 @@ def compose(
     return scene
 
 
-def _landscape(scene: Scene, generator: np.random.Generator) -> None:
+def _add_landscape(scene: Scene, generator: np.random.Generator) -> None:
     if generator.random() < 0.6:
         motifs.add_sun(scene, generator)
     if generator.random() < 0.3:
@@ -78,7 +78,7 @@ def _landscape(scene: Scene, generator: np.random.Generator) -> None:
         motifs.add_tree(scene, generator.uniform(0.03, 0.97) * scene.width, foot, size, generator)
 
 
-def _sea(scene: Scene, generator: np.random.Generator) -> None:
+def _add_sea(scene: Scene, generator: np.random.Generator) -> None:
     if generator.random() < 0.75:
         motifs.add_sun(scene, generator)
     if generator.random() < 0.5:
@@ -103,7 +103,7 @@ def _sea(scene: Scene, generator: np.random.Generator) -> None:
         scene.add(crest, color, 0.8 * (1 - nearness), "water")
 
 
-def _still_life(scene: Scene, generator: np.random.Generator) -> None:
+def _add_still_life(scene: Scene, generator: np.random.Generator) -> None:
     motifs.add_table(scene, generator)
     room = scene.height - scene.horizon
     for x in generator.permutation([0.2, 0.5, 0.78])[: generator.integers(2, 4)]:
@@ -115,7 +115,7 @@ def _still_life(scene: Scene, generator: np.random.Generator) -> None:
         scene.add(fruit, motifs.varied_color(scene, generator, 3, 5, 6, 6), 0.1, "solid")
 
 
-def _portrait(scene: Scene, generator: np.random.Generator) -> None:
+def _add_portrait(scene: Scene, generator: np.random.Generator) -> None:
     x, turn = generator.uniform(0.38, 0.62) * scene.width, generator.uniform(-0.15, 0.15)
     top = scene.height * generator.uniform(0.12, 0.22)
     head = generator.uniform(0.15, 0.2)
@@ -144,7 +144,7 @@ def _portrait(scene: Scene, generator: np.random.Generator) -> None:
         scene.add(brim, brightened(color, 0.1), 0.15, "solid")
 
 
-def _town(scene: Scene, generator: np.random.Generator) -> None:
+def _add_town(scene: Scene, generator: np.random.Generator) -> None:
     if generator.random() < 0.6:
         motifs.add_sun(scene, generator)
     for row in range(2):
@@ -167,7 +167,7 @@ def _town(scene: Scene, generator: np.random.Generator) -> None:
     scene.add(street, motifs.varied_color(scene, generator, 0, 1, 3), 0.05, "land")
 
 
-def _flowers(scene: Scene, generator: np.random.Generator) -> None:
+def _add_flowers(scene: Scene, generator: np.random.Generator) -> None:
     motifs.add_table(scene, generator)
     x, foot = generator.uniform(0.35, 0.65) * scene.width, scene.horizon + 0.2
     heart = foot - 0.55
@@ -193,12 +193,12 @@ def _flowers(scene: Scene, generator: np.random.Generator) -> None:
 
 
 _SUBJECTS: dict[str, Callable[[Scene, np.random.Generator], None]] = {
-    "landscape": _landscape,
-    "sea": _sea,
-    "still-life": _still_life,
-    "portrait": _portrait,
-    "town": _town,
-    "flowers": _flowers,
+    "landscape": _add_landscape,
+    "sea": _add_sea,
+    "still-life": _add_still_life,
+    "portrait": _add_portrait,
+    "town": _add_town,
+    "flowers": _add_flowers,
 }
 
 SUBJECTS = tuple(_SUBJECTS)

@@ -30,7 +30,7 @@ _LATEX_SPECIAL = {
 
 
 def comparison_csv(models: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return one row a model and data set, with all numbers in columns of their own.
+    """Return one row per model and data set, with one column per number.
 
     Args:
         models: each with name, validation, test (as far as evaluated), intervals,

@@ -233,7 +233,7 @@ def _classifiers(
             fix="create one with analyze_features.py --run DIR and without classifiers=null",
         )
     path = Path(analysis.run)
-    # Relative to the working directory of the analysis; else beside it.
+    # Relative to the working directory of the analysis; otherwise next to the analysis.
     run = open_run(path if path.is_dir() else folder.parent.parent / "models" / path.name)
     for name, entry in analysis.classifiers.items():
         if name not in CLASSIFIER_IN_WORDS:

@@ -68,7 +68,7 @@ def check_divisible(
         class_names: in the order of the class ids.
         schemes: "random" or "group".
         num_folds: folds.
-        repeats: each with folds and a seed of its own.
+        repeats: number of repetitions, each with other folds and another seed.
 
     Raises:
         ArtstyleError: naming the styles that are too small.

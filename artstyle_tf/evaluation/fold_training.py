@@ -47,7 +47,7 @@ class Fold:
 
     Attributes:
         scheme: "random" or "group".
-        repeat: 0, 1, ...; each has folds and seeds of its own.
+        repeat: 0, 1, ...; each has other folds and seeds.
         number: of the fold that is left out.
         splits: str [N], "train", "val" or "test" for each image; the fold is "test".
     """

@@ -13,7 +13,7 @@ from artstyle_tf.config.base import Fraction, PositiveInt, RunName, Schema
 
 
 class EvaluationConfig(Schema):
-    """What is computed beside the scores of a network.
+    """What is computed in addition to the scores of a network.
 
     Attributes:
         target_accuracy: accuracy that accepted predictions should have; the confidence threshold of

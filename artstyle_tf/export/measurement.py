@@ -80,7 +80,7 @@ def images_per_second(
 ) -> dict[str, float]:
     """Measure the throughput of candidates in alternation.
 
-    They take turns, so that other load on the machine slows all of them equally.
+    Measurements alternate, so that other load on the machine affects all formats equally.
 
     Args:
         candidates: by name.

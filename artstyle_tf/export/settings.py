@@ -18,13 +18,13 @@ class ExportExperiment(Schema):
     Attributes:
         run: folder of a finished run.
         outputs: where the export goes; null for the folder `export` of the run.
-        formats: written beside the SavedModel; `[all]` for all of them.
+        formats: written in addition to the SavedModel; `[all]` for all of them.
         num_calibration_images: training images from which litert_int8 learns the range of
             activations.
         max_macro_f1_drop: a format that loses more macro-F1 on the validation images is
             refused.
         max_pixels: width times height; a server refuses larger images before it decodes them.
-        num_timing_rounds: rounds of one batch for each format, in turns.
+        num_timing_rounds: rounds of one batch for each format, alternately.
         cross_validation: folder of a cross-validation whose scores go into the model card.
         license: license of the model, for the card, such as cc-by-4.0.
         seed: chooses the training images for litert_int8.

@@ -26,7 +26,7 @@ class LinearProbeConfig(Schema):
         C: inverse strength of the L2 penalty of logistic regression, of the
             baseline too; smaller is smoother.
         alpha: strength of the L2 penalty of ridge regression, or auto; larger is smoother.
-        balanced: every style counts alike, whatever its number of images.
+        balanced: every style has the same weight, whatever its number of images.
     """
 
     method: LinearMethod = "mean"
@@ -40,7 +40,7 @@ class ProjectionInitConfig(LinearProbeConfig):
 
     Attributes:
         method: method of the classifier whose logits are part of the projection.
-        pca_fraction: weight of the principal components beside the logits.
+        pca_fraction: weight of the principal components relative to the logits.
     """
 
     method: LinearMethod = "ridge"

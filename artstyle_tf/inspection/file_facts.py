@@ -100,7 +100,7 @@ def suffix_fits(suffix: str, file_format: str) -> bool:
 def jpeg_ends_properly(jpeg: bytes) -> bool:
     """Return whether a JPEG that can be decoded has its end marker, which Pillow does not require.
 
-    Previews in the header of the file have an end of their own, and cameras append data after the
+    Previews in the header of the file have their own end, and cameras append data after the
     image's end.
     """
     position = 2
@@ -120,7 +120,7 @@ def jpeg_ends_properly(jpeg: bytes) -> bool:
 def estimate_jpeg_quality(luminance_table: np.ndarray) -> int:
     """Estimate libjpeg's quality, 1 to 100, that quantizes most like a table, int [64].
 
-    Other encoders have tables of their own, for which it is the nearest equivalent.
+    Other encoders have other tables, for which it is the nearest equivalent.
     """
     return int(np.argmin(np.abs(_SUMS_BY_QUALITY - np.sum(luminance_table)))) + 1
 

@@ -2,7 +2,7 @@
 
 Their mistakes are on the same images, so differences are surer than the intervals of the two
 scores suggest: what is hard for one is hard for the other. A verdict needs two agreeing results:
-the interval of the difference in macro-F1, which counts classes alike, and an exact test of the
+the interval of the difference in macro-F1, which weights classes equally, and an exact test of the
 predictions, which holds for any number of images.
 """
 

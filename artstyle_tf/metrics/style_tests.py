@@ -2,7 +2,7 @@
 
 With enough images any difference is significant, so each test comes with the size of the effect.
 The tests assume independent images; works of one artist are not, and where artists are known, one
-mean for each of them is the honest sample.
+mean for each of them is the valid sample.
 
 Values are float, one row an image, one column a measure; labels are the styles of the rows.
 """

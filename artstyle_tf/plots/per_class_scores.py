@@ -44,7 +44,7 @@ def plot_per_class_scores(report: pd.DataFrame) -> Figure:
         ends = scored["f1_low"], scored["f1_high"]
         axes.hlines(positions - 0.26, *ends, color=BLACK, lw=1.2, label="95 % interval of F1")
     for position, score in zip(positions, scored["f1"], strict=True):
-        # In a column beside the bars, where neither bars nor the line of the mean cover it.
+        # In a column next to the bars, where neither bars nor the line of the mean cover it.
         axes.text(1.02, position - 0.26, f"{score:.2f}", va="center", fontsize=8, color=GREEN)
     if len(scored):
         mean = scored["f1"].mean()

@@ -152,8 +152,8 @@ def _matrix(pairs: pd.DataFrame, styles: list[str]) -> np.ma.MaskedArray:
 def plot_channel_densities(histograms: Mapping[str, np.ndarray], *, title: str) -> Figure:
     """Draw the mean density of the channel values of each style, a panel each.
 
-    Every image counts alike, whatever its size. The axes are the same in all panels; values higher
-    than nearly all bins, as of white paper, are cut off.
+    Images have equal weights, whatever their size. The axes are the same in all panels; values
+    higher than nearly all bins, as of white paper, are cut off.
 
     Args:
         histograms: style -> float [3, B], shares of the pixels in B equal bins of 0 to 256.

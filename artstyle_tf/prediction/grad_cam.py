@@ -76,7 +76,7 @@ class GradCam:
 
 
 class GradCamOverlays:
-    """Writes one JPEG per image: the image beside its Grad-CAM overlay.
+    """Writer of one JPEG per image: the image next to its Grad-CAM overlay.
 
     Args:
         run: whose predictions are explained.

@@ -25,7 +25,7 @@ _ROWS_SHOWN = 20
 class PredictionFile:
     """A file of predictions that an interrupted program continues.
 
-    Predictions are stored in a file beside it, one JSON object per line, and synced: a kill
+    Predictions are stored in a file next to it, one JSON object per line, and synced: a kill
     loses seconds of work. The file itself appears when it is complete.
 
     Args:
@@ -165,7 +165,7 @@ class PredictionFile:
 def write_left_out(
     output: Path, unreadable: Sequence[Mapping[str, str]], ignored: Sequence[Mapping[str, str]]
 ) -> Path | None:
-    """Write which files have no prediction, beside the predictions.
+    """Write which files have no prediction, next to the predictions.
 
     Args:
         output: file of the predictions, e.g. styles.csv.

@@ -25,7 +25,7 @@ from artstyle_tf.runs.run_directory import NAME_IN_RESULT, RunDirectory
 from artstyle_tf.system.files import replaced_atomically, write_text
 from artstyle_tf.training.settings import MlflowConfig
 
-_RESULTS_FOLDER = "results"  # which TensorBoard shows as a run of its own
+_RESULTS_FOLDER = "results"  # which TensorBoard shows as a separate run
 _SPRITE_PX = 48
 _MOST_POINTS = 10_000  # the projector's limit; the sprites stay below 8192 px a side
 
@@ -34,7 +34,7 @@ _LONGEST_VALUE = 500
 
 
 def write_tensorboard_results(run: RunDirectory, folder: Path) -> None:
-    """Write confusion matrix and projector data beside the event files of a finished run."""
+    """Write confusion matrix and projector data next to the event files of a finished run."""
     facts = read_run_facts(run)
     _write_confusion_matrix(facts, folder / _RESULTS_FOLDER)
     _write_projector(run, facts, folder / _RESULTS_FOLDER)

@@ -1,4 +1,4 @@
-"""Save and load trained networks; a file from another source can run no code of its own."""
+"""Save and load trained networks; a file from another source cannot run code."""
 
 from __future__ import annotations
 

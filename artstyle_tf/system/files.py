@@ -30,7 +30,7 @@ _must_stay: dict[Path, tuple[Path, tuple[int, int]]] = {}
 
 @contextlib.contextmanager
 def replaced_atomically(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` and rename it to `path` on success.
+    """Yield a temporary path next to `path` and rename it to `path` on success.
 
     Readers, also after a power failure, see the old file or the new one, never a part. The
     temporary name keeps the suffix because savers such as Keras choose the format by it.
@@ -258,17 +258,17 @@ def leads_out(path: str) -> bool:
 
 
 def is_about_room_or_rights(error: OSError) -> bool:
-    """Whether it is the user's to mend: a full disk, a folder or file that may not be written."""
+    """Return whether the user can fix an error: a full disk, or missing write permission."""
     return error.errno in _NO_ROOM | _NOT_ALLOWED
 
 
 def is_about_room(error: OSError) -> bool:
-    """Whether a disk is full, or as full as this user may make it."""
+    """Return whether an error is about a full disk or an exceeded quota."""
     return error.errno in _NO_ROOM
 
 
 def room_in_words(path: Path | str) -> str:
-    """How much is free where a path lies."""
+    """Describe the free space on the disk of a path."""
     existing = next(folder for folder in Path(path).absolute().parents if folder.exists())
     with contextlib.suppress(OSError):
         return f"{shutil.disk_usage(existing).free / 2**20:.1f} MiB are free in {existing}"
@@ -281,7 +281,7 @@ def _forget(temporary: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """A new name is on the disk when its folder is; not all systems can sync folders."""
+    """Sync a folder, which makes a rename in it durable, on systems that can sync folders."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

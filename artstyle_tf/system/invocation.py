@@ -48,7 +48,7 @@ def _publish_nothing(run: Any, config: Any, reporter: Reporter) -> None:
 
 @dataclass(frozen=True)
 class Invocation:
-    """What the command line passes to a job beside the config.
+    """What the command line passes to a job in addition to the config.
 
     Attributes:
         reporter: where messages and progress go.

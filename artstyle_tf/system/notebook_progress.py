@@ -23,7 +23,7 @@ def is_notebook() -> bool:
 
 
 def ignore_missing_widgets() -> None:
-    """Silences tqdm, which Optuna and UMAP import: its bars want ipywidgets, which ours do not."""
+    """Silence the warning of tqdm, imported by Optuna and UMAP, that ipywidgets is missing."""
     warnings.filterwarnings("ignore", message="IProgress not found")
 
 

@@ -140,7 +140,7 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
         return training.refit and training.linear_probe is not None and is_fixed
 
     def refit(self, place: RunDirectory) -> None:
-        """Where it `refits`, train and fit the baseline on training and validation images.
+        """Train on training and validation images, if configured (`refits`); the baseline, too.
 
         Args:
             place: where a history goes, if epochs are trained.

@@ -90,7 +90,7 @@ def evaluate_embeddings(
         calibration: of the run; None while it has none.
 
     Returns:
-        Predictions and scores of k-NN; beside them prototype_macro_f1, prototype_accuracy,
+        Predictions and scores of k-NN; in addition prototype_macro_f1, prototype_accuracy,
         recall_at_1, recall_at_5, recall_at_10, r_precision and map_at_r.
     """
     num_classes = len(class_names)
@@ -149,7 +149,7 @@ def write_embedding_evaluation(
         embeddings: float32 [N, D].
         show: position in the gallery -> image uint8 [S, S, 3]; None if its images are not
             available, so that there is no figure of neighbors.
-        further: JSON values that metrics.json holds beside the scores.
+        further: JSON values that metrics.json contains in addition to the scores.
     """
     write_evaluation(
         evaluation,

@@ -152,7 +152,7 @@ def write_evaluation(
     """Write metrics.json, predictions.csv, per_class.csv, confusion_matrix.csv and figures.
 
     Args:
-        further: JSON values that metrics.json holds beside the scores.
+        further: JSON values that metrics.json contains in addition to the scores.
     """
     scores = {**evaluation.metrics, "intervals": evaluation.intervals, **(further or {})}
     write_json(folder / "metrics.json", scores)

@@ -69,7 +69,7 @@ class MetricLearning(Objective):
 
     @property
     def learning_rate_factor(self) -> float:
-        """Decreases with each alarm."""
+        """Factor of the learning rate, which decreases with each alarm of the collapse guard."""
         return 1.0 if self._guard is None else self._guard.learning_rate_factor
 
     @property

@@ -132,7 +132,7 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         return False
 
     def refit(self, place: RunDirectory) -> None:
-        """Where it `refits`, train and fit the baseline on training and validation images.
+        """Train on training and validation images, if configured (`refits`); the baseline, too.
 
         Args:
             place: where a history goes, if epochs are trained.
@@ -140,7 +140,7 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         del place
 
     def finish(self, place: RunDirectory) -> None:
-        """Write what predictions need beside the network."""
+        """Write the files that predictions need in addition to the network."""
 
     def further_results(self, trainer: Trainer, place: RunDirectory) -> dict[str, Any]:
         """Return results of this kind of training only; may draw figures of the training."""

@@ -100,7 +100,7 @@ class LayerwiseAdamW(keras.optimizers.Optimizer):
         """Do nothing: Keras decays all variables with one rate, here each has its own."""
 
     def get_config(self) -> dict[str, Any]:
-        """Arguments of the constructor."""
+        """Return the arguments of the constructor."""
         return {
             **super().get_config(),
             "multipliers": self.multipliers,
@@ -111,7 +111,7 @@ class LayerwiseAdamW(keras.optimizers.Optimizer):
 
 
 def depth_multipliers(network: Network, layer_decay: float) -> dict[str, float]:
-    """Factor `layer_decay ** depth` for each variable of the backbone.
+    """Return the factor `layer_decay ** depth` of each variable of the backbone.
 
     The head has depth 0, what is above the last block 1, the last block 2, and so on. The pooling
     of a style branch has the depth of its block.
@@ -173,7 +173,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         self.final_fraction = final_fraction
 
     def __call__(self, step: Any) -> Any:
-        """Learning rate at a step of this optimizer: float32 scalar."""
+        """Return the learning rate at a step of this optimizer: float32 scalar."""
         step = ops.cast(step, "float32") + self.first_step
         # The first step learns a little: (0 + 1) / warmup_steps.
         warmup = (step + 1) / max(self.warmup_steps, 1)

@@ -1,4 +1,4 @@
-"""Settings of trainings: start, phases, optimizer, stopping; and what embeddings need beside."""
+"""Settings of trainings: start, phases, optimizer, stopping, and those of embeddings only."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class StoredTable:
 
 
 def trunk_cache_folder(outputs: str, folder: str | None) -> Path:
-    """Return the folder of the cache: as configured, or beside the runs that share it."""
+    """Return the folder of the cache: as configured, or next to the runs that share it."""
     return Path(outputs) / "trunk_cache" if folder is None else Path(folder)
 
 

@@ -1,4 +1,4 @@
-"""A matrix of features on disk, beside the tables of activations and managed like one of them."""
+"""A matrix of features on disk, next to the tables of activations and managed like one of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DTYPE = np.dtype("<f4")
 class FeatureMatrix:
     """One matrix float32 [N, D], found by everything that it depends on.
 
-    It has a folder of its own, with the files of an `ActivationTable`: so it is listed, counted,
+    It has a separate folder, with the files of an `ActivationTable`: so it is listed, counted,
     and removed with the rest of the trunk cache.
 
     Args:

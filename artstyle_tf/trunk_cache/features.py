@@ -225,7 +225,7 @@ class TrunkCache:
         description = {
             "format": FORMAT_VERSION,
             "backbone": request.backbone,
-            "boundary": "features",  # beside those of activations in the list of the cache
+            "boundary": "features",  # listed with the boundaries of activations in the cache
             "weights_file": digest,
             "keras": keras.__version__,
             **request.preprocessing,

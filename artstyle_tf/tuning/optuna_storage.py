@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # Optuna is imported late
 
 _SECONDS_TO_WAIT_FOR_A_LOCK = 60.0
 _MISSED_BEATS = 4
-"""After so many intervals without a heartbeat a trial counts as dead."""
+"""Number of intervals without a heartbeat after which a trial counts as dead."""
 _EXPECTED = "postgresql://user@host:5432/database, the password in PGPASSWORD or ~/.pgpass"
 _ADDRESS = re.compile(r"[a-zA-Z][\w+]*://.*", re.DOTALL)
 _LONGEST_DETAIL = 300

@@ -105,7 +105,7 @@ class OptunaStudy(Study):
             trial = self._study.ask()
         trial.set_user_attr("worker", self._worker)
         self._storage.record_heartbeat(trial._trial_id)
-        # Another worker may have asked at the same time.
+        # Another worker may have asked for a trial at the same time.
         numbers = [counted.number for counted in self._counted()]
         if trial.number not in numbers[: self.num_trials]:
             trial.set_user_attr(SURPLUS, value=True)

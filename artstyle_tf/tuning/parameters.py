@@ -35,7 +35,7 @@ class ParameterConfig(Schema):
         return value
 
     def value_of(self, token: Any) -> Any:
-        """Return the value that a token stands for."""
+        """Return the value that a token represents."""
         return token
 
     def on_grid(self, value: Any) -> Any:
@@ -154,7 +154,7 @@ class CategoricalParameterConfig(ParameterConfig):
         return token_of(value)
 
     def value_of(self, token: Any) -> Any:
-        """Return the choice that a token stands for; raises ValueError if there is none."""
+        """Return the choice that a token represents; raises ValueError if there is none."""
         return self.choices[self.tokens.index(token)]
 
     def holds(self, value: Any) -> bool:

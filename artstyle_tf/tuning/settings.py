@@ -81,7 +81,7 @@ class ConfirmationConfig(Schema):
         top: how many of the best trials are trained again; 0 for none.
         seeds: new seeds for each of them.
         changes: dotted key -> value in these trainings and in best.yaml.
-        baseline: dotted key -> value that turns the experiment into the recipe to beat.
+        baseline: dotted key -> value; the overrides that define the baseline of the search.
     """
 
     top: NonNegativeInt = 3

@@ -49,7 +49,7 @@ def open_study(
         base: the experiment without its search.
         space: to search.
         folder: of the study.
-        basis: description of the study beside its space.
+        basis: description of the study, without its space.
         reporter: reports which command is waited for.
 
     Raises:

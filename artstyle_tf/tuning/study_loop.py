@@ -122,7 +122,7 @@ class StudyLoop:
             self.processes.answer(key, prune=prune)
             return
         if event.kind == "killed":
-            safe_point()  # if the whole program was asked to end, the trial is put back instead
+            safe_point()  # if the whole program was interrupted, the trial is put back instead
         proposal = self._proposals.pop(key)
         if event.kind == "done":
             self._complete(proposal, event.content, event.seconds)

@@ -1,4 +1,4 @@
-"""Trials in processes of their own, a few at a time.
+"""Run trials in separate processes, a few at a time.
 
 Keras leaks memory with every network it builds, and a trial may be killed for lack of memory; so
 each has a process that ends with it. Starting one would cost the seconds that importing TensorFlow

@@ -1,4 +1,4 @@
-"""The training of one trial, in a process of its own: no run, no figures, no test split."""
+"""Train one trial in a separate process: no run, no figures, no test split."""
 
 from __future__ import annotations
 

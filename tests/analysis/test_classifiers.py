@@ -117,7 +117,7 @@ def test_files_that_could_run_code_are_refused(tmp_path):
         load_classifier(tmp_path / "none.skops")
 
 
-def test_a_file_that_would_grow_a_thousandfold_is_refused(tmp_path):
+def test_a_file_that_expands_a_thousandfold_is_refused(tmp_path):
     file = tmp_path / "classifier.skops"
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("schema.json", bytes(2**26))

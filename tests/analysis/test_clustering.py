@@ -55,7 +55,7 @@ def test_the_silhouette_is_that_of_a_naive_loop():
 
 
 def naive_adjusted_rand_index(labels, clusters):
-    """By pairs, from the definition: agreement above chance, relative to the maximum."""
+    """Compute the index by pairs: agreement above chance, relative to the maximum."""
     upper = np.triu_indices(len(labels), 1)
     same_label = (labels[:, None] == labels)[upper]
     same_cluster = (clusters[:, None] == clusters)[upper]

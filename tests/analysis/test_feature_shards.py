@@ -15,7 +15,7 @@ def table(count):
 
 
 def features_of(rows):
-    """Three numbers that identify the image of a row."""
+    """Return three numbers that identify the image of a row."""
     numbers = rows["path"].str.removeprefix("path-").astype(int).to_numpy()
     return np.stack([numbers, numbers**2, -numbers], axis=1)
 
@@ -85,7 +85,7 @@ def test_a_damaged_shard_is_computed_again(tmp_path):
     np.testing.assert_array_equal(found.read(), features_of(table(10)))
 
 
-def test_other_images_or_another_network_have_a_folder_of_their_own(tmp_path):
+def test_other_images_or_another_network_have_another_folder(tmp_path):
     folders = {
         shards(tmp_path).folder,
         shards(tmp_path, 11).folder,

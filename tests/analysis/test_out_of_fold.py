@@ -28,13 +28,13 @@ def test_each_image_is_predicted_out_of_fold():
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(found[folds == 1], expected, rtol=1e-4)
     np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
-    # What an image is called does not matter for what is said of it.
+    # The label of an image does not affect its own prediction.
     renamed = np.where(folds == 1, (labels + 1) % 3, labels)
     other = out_of_fold_probabilities(features, renamed, folds, num_classes=3)
     np.testing.assert_array_equal(other[folds == 1], found[folds == 1])
 
 
-def test_a_class_that_lies_in_one_fold_gets_nothing_there():
+def test_a_class_in_only_one_fold_has_no_probability_there():
     features, labels = blobs()
     folds = np.where(labels == 2, 0, np.arange(60) % 3)
     found = out_of_fold_probabilities(features, labels, folds, num_classes=4)

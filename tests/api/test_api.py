@@ -1,4 +1,4 @@
-"""The public names, as a notebook uses them, on a tiny network."""
+"""Test the public names as a notebook uses them, on a tiny network."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_importing_is_light_and_every_name_is_there():
         art.nothing  # noqa: B018
 
 
-def test_a_folder_tells_its_images_and_their_split(workplace):
+def test_a_folder_has_its_images_and_their_split(workplace):
     images = art.ImageFolder("images", group_pattern=PATTERN, split=TINY["split"])
     assert len(images) == 36
     assert images.styles == sorted(STYLES)
@@ -98,7 +98,7 @@ def test_a_folder_is_inspected(workplace):
     assert isinstance(found.figure(found.figure_names[0]), Figure)
 
 
-def test_a_run_knows_its_scores(run, workplace):
+def test_a_run_has_its_scores(run, workplace):
     assert run.path == workplace / "outputs/models/first"
     assert run.metrics == json.loads((run.path / "metrics.json").read_text())
     assert set(run.class_names) == set(STYLES)
@@ -118,9 +118,9 @@ def test_a_run_predicts_as_the_command_line_does(run, files, workplace):
     output = workplace / "predictions.csv"
     command = ["--run", str(run.path), "--quiet", *map(str, files), "--output", str(output)]
     assert main(command, verb="predict") == 0
-    told = pd.read_csv(output)
-    assert table["label"].tolist() == told["label"].tolist()
-    np.testing.assert_allclose(table["confidence"], told["confidence"], atol=1e-5)
+    predicted = pd.read_csv(output)
+    assert table["label"].tolist() == predicted["label"].tolist()
+    np.testing.assert_allclose(table["confidence"], predicted["confidence"], atol=1e-5)
 
 
 def test_a_file_that_is_no_image_is_a_row_with_the_reason(run, files, tmp_path):
@@ -203,7 +203,7 @@ class TestFoldersThatAreNoRuns:
         with pytest.raises(art.ArtstyleError, match="is not a run"):
             art.load_run(tmp_path)
 
-    def test_a_damaged_one(self, run, tmp_path):
+    def test_a_damaged_run(self, run, tmp_path):
         shutil.copytree(run.path, tmp_path / "models/damaged")
         (tmp_path / "models/damaged/metrics.json").write_text("{")
         with pytest.raises(art.ArtstyleError, match=r"metrics\.json"):

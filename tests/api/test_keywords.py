@@ -52,7 +52,7 @@ def test_paths_and_numpy_numbers_are_plain_values():
     assert made.seed == 3
 
 
-def test_a_space_to_search_is_one_value():
+def test_a_search_space_is_one_value():
     space = {"training.batch_size": {"type": "categorical", "choices": [16, 32]}}
     made = config(TUNE_EXPERIMENTS["direct"], space=space)
     assert list(made.tuning.space) == ["training.batch_size"]
@@ -64,7 +64,7 @@ def test_what_the_function_sets_wins():
 
 
 @pytest.mark.parametrize(
-    ("keywords", "told"),
+    ("keywords", "suggestion"),
     [
         ({"bakbone": "compact"}, "no setting called bakbone.*did you mean backbone"),
         ({"zzz": 1}, "no setting called zzz"),
@@ -74,6 +74,6 @@ def test_what_the_function_sets_wins():
         ({"training.optimizer.weight_dcay": 1.0}, "did you mean"),
     ],
 )
-def test_wrong_keywords_say_what_is_right(keywords, told):
-    with pytest.raises(ArtstyleError, match=told):
+def test_wrong_keywords_suggest_the_right_ones(keywords, suggestion):
+    with pytest.raises(ArtstyleError, match=suggestion):
         config(**keywords)

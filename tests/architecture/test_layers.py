@@ -20,13 +20,13 @@ def imported_modules(file):
 
 
 @pytest.mark.parametrize("folder", KERAS_ONLY)
-def test_what_trains_speaks_keras_only(folder):
+def test_training_code_imports_keras_only(folder):
     for file in (PACKAGE / folder).rglob("*.py"):
         roots = {module.split(".")[0] for module in imported_modules(file)}
         assert "tensorflow" not in roots, file
 
 
-def test_no_file_is_a_drawer_for_everything():
+def test_no_file_is_a_catch_all():
     assert not [file for file in FILES if file.name in FORBIDDEN_NAMES]
 
 
@@ -34,7 +34,7 @@ def test_files_stay_small():
     assert not [file for file in FILES if len(file.read_text().splitlines()) > 300]
 
 
-def test_every_public_definition_says_what_it_is():
+def test_every_public_definition_has_a_docstring():
     silent = [
         f"{file.name}: {node.name}"
         for file in FILES

@@ -1,4 +1,4 @@
-"""The benchmarks themselves are not run here; what they are made of is."""
+"""Test the parts of the benchmarks; the benchmarks themselves are not run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def side_by_side(monkeypatch):
     return side_by_side
 
 
-def test_candidates_take_turns_and_are_compared_within_a_round(side_by_side, tmp_path, capsys):
+def test_candidates_alternate_and_are_compared_within_a_round(side_by_side, tmp_path, capsys):
     turns = []
     values = {"slow": iter([99, 10, 40, 20]), "fast": iter([99, 5, 10, 2])}
 
@@ -62,7 +62,7 @@ def test_candidates_take_turns_and_are_compared_within_a_round(side_by_side, tmp
         "tuning_kills",
     ],
 )
-def test_help_says_what_is_measured(name):
+def test_help_describes_the_options(name):
     answer = subprocess.run(
         [sys.executable, BENCHMARKS / f"{name}.py", "--help"], capture_output=True, text=True
     )
@@ -71,7 +71,7 @@ def test_help_says_what_is_measured(name):
 
 
 @pytest.mark.slow
-@pytest.mark.reliability  # two trainings in processes of their own
+@pytest.mark.reliability  # two trainings in separate processes
 def test_growth_measures_a_training_command(tmp_path):
     options = ["--sizes", "48", "--image-size-px", "32", "--epochs", "1", "--quiet"]
     options += ["--backbone", "compact"]

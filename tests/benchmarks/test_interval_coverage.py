@@ -1,4 +1,4 @@
-"""A quick benchmarks/interval_coverage.py: fixed seeds, few trials, the cells that fail first."""
+"""Run benchmarks/interval_coverage.py with fixed seeds, few trials and the critical cells only."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_intervals_hold_the_truth(coverage, name, size, rate):
 
 
 @pytest.mark.parametrize("size", [3, 20])
-def test_equally_good_models_are_seldom_told_apart(coverage, size):
+def test_equally_good_models_seldom_differ_significantly(coverage, size):
     said = coverage.rows()["false verdicts, 8 classes"](size, 0.7, TRIALS)
     assert np.mean(list(said)) <= 0.09
 

@@ -36,7 +36,7 @@ def test_an_image_follows_from_its_seed_and_every_value_is_drawn(procedural_imag
     assert [len(np.unique(column)) for column in all_values.T] == counts
 
 
-def test_demo_weights_tell_factors_of_new_images_apart(procedural_images):
+def test_demo_weights_predict_factors_of_new_images(procedural_images):
     drawn = [procedural_images.draw(1_000_000 + number, side_px=64) for number in range(240)]
     images = np.stack([pixels for pixels, _ in drawn]).astype(np.float32)
     surface = np.array([values[3] for _, values in drawn])

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def job(monkeypatch):
-    """Stands in for a real job; `act` is what its `run` does."""
+    """Replace a real job; its `run` calls `act`."""
     module = types.SimpleNamespace(
         act=lambda config, invocation: {"seed": config.seed},
         plan=lambda config, invocation: {"dry_run": True},
@@ -99,7 +99,7 @@ def test_what_fail_on_names_is_1_after_the_result_was_printed(job, capsys):
     assert cli.main([], verb="inspect-data") == 0
 
 
-def test_what_cannot_be_continued_is_not_said_to(job, capsys):
+def test_an_unresumable_run_does_not_suggest_resume(job, capsys):
     def interrupted(config, invocation):
         raise KeyboardInterrupt
 
@@ -118,7 +118,7 @@ def test_a_dry_run_plans_and_does_not_run(job, capsys):
     assert json.loads(capsys.readouterr().out) == {"dry_run": True}
 
 
-def test_every_plan_is_told_in_one_way_unless_its_job_has_words_for_it(job, capsys):
+def test_every_plan_has_the_default_text_unless_its_job_formats_it(job, capsys):
     job.plan = lambda config, invocation: {"dry_run": True, "run": "outputs/models/a\nb"}
     assert train("--dry-run") == 0
     assert capsys.readouterr().out == "Dry run: nothing was written.\nrun: outputs/models/a\\nb\n"
@@ -168,7 +168,7 @@ HEAVY = {
 
 
 @pytest.mark.parametrize("script", ["prepare_data", "inspect_data", "train_direct", "evaluate"])
-def test_scripts_answer_quickly_without_tensorflow(script):
+def test_scripts_print_help_quickly_without_tensorflow(script):
     path = ROOT / "scripts" / f"{script}.py"
     assert len(path.read_text().splitlines()) <= 15
     for arguments, code in (["--help"], 0), (["--print-config"], 0), (["sed=1"], 2):
@@ -190,8 +190,8 @@ def test_scripts_answer_quickly_without_tensorflow(script):
         assert not imported & HEAVY
 
 
-def test_no_verb_imports_what_is_heavy_to_tell_about_itself():
-    """In one process, because each would take a third of a second."""
+def test_help_imports_nothing_heavy():
+    """Runs in one process, because each would take a third of a second."""
     program = """
 import contextlib, io, sys
 from artstyle_tf.cli.main import main
@@ -236,7 +236,7 @@ def test_a_broken_pipe_inside_the_work_is_no_success(job, capsys):
     assert "BrokenPipeError" in capsys.readouterr().err
 
 
-def test_a_result_that_is_not_finite_is_told_by_its_place(job, capsys):
+def test_a_nonfinite_result_is_reported_with_its_key(job, capsys):
     job.act = lambda config, invocation: {"test": {"macro_f1": float("nan")}}
     assert train("--json") == 2
     assert "test.macro_f1 = nan" in capsys.readouterr().err

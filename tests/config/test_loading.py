@@ -57,7 +57,7 @@ def test_everything_but_floats_is_read_strictly(override):
     assert override.partition("=")[0] in message_of(override)
 
 
-def test_an_unknown_key_is_answered_with_the_nearest_one():
+def test_an_unknown_key_suggests_the_nearest_one():
     assert "did you mean 'model.backbone'?" in message_of("model.bacbone=efficientnet_b0")
     assert "did you mean 'data.upsampling.policy'?" in message_of("data.upsampling.polcy=flip")
     assert "known here: kind, seed" in message_of("zzz=1")

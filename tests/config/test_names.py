@@ -1,4 +1,4 @@
-"""Where settings cannot derive names, because the registry is heavy to import, they repeat them."""
+"""Names that settings repeat, because their registry is slow to import, equal the registry's."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_what_is_no_name_is_refused_like_any_wrong_value():
         load_config(DirectExperiment, None, ["data.aspect=x"])
 
 
-def test_a_run_answers_in_the_runtimes_of_the_formats():
+def test_a_run_predicts_with_the_runtimes_of_the_formats():
     for name in ("auto", "tensorflow", *RUNTIMES):
         assert load_config(PredictExperiment, None, [f"runtime={name}"]).runtime == name
     # It needs training images, which a prediction has not.

@@ -1,4 +1,4 @@
-"""One default for each key: the one in the settings class. The shipped files agree with it."""
+"""The shipped files agree with the defaults in the settings classes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LISTINGS = {
     verb.config_file: verb.schema for verb in VERBS.values() if isinstance(verb.schema, type)
 } | {f"{kind}.yaml": schema for kind, schema in TRAINING_EXPERIMENTS.items()}
 
-# File -> the settings of which it says only what is different.
+# File -> the settings of which it contains only the differences.
 CHANGES = {
     "demo.yaml": DirectExperiment,
     "demo_triplet.yaml": TripletExperiment,
@@ -41,7 +41,7 @@ def content_of(name: str) -> dict:
 
 
 def leaves(content: dict, *above: str) -> dict[tuple[str, ...], Any]:
-    """Keys on the way -> value; keys of `tuning.space` have dots of their own."""
+    """Return tuple of keys -> value; keys of `tuning.space` contain dots."""
     flat = {}
     for name, value in content.items():
         is_section = isinstance(value, dict) and value
@@ -79,7 +79,7 @@ def test_it_lists_every_key(name):
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_other_shipped_files_say_only_what_is_different(name):
+def test_other_shipped_files_contain_only_differences(name):
     schema, content = CHANGES[name], content_of(name)
     config = validate(schema, content, source=name)
     for key in leaves(content):

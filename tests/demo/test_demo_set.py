@@ -1,4 +1,4 @@
-"""The demo set: deterministic, uneven, whole or absent, and not to be solved by color."""
+"""Test the demo set: determinism, imbalance, atomicity, and that color does not reveal a style."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from artstyle_tf.demo import demo_set as demo
 from artstyle_tf.demo.artists import STYLE_NAMES, artists_of
 from artstyle_tf.demo.demo_set import IMAGES_PER_STYLE, draw_image, write_demo_set
 from artstyle_tf.demo.palettes import PALETTE_NAMES
-from artstyle_tf.demo.studio import plan_style
+from artstyle_tf.demo.planned_images import plan_style
 from artstyle_tf.system.errors import ArtstyleError
 
 _FEW = {"Cubism": 3, "photo": 2, "cartoon": 1}
@@ -32,7 +32,7 @@ _HIGHEST_COLOR_SCORE = 0.6
 
 @pytest.fixture(scope="module")
 def demo_set(tmp_path_factory) -> Path:
-    """The whole set as `--demo` draws it."""
+    """Write the whole set as `--demo` does."""
     folder = tmp_path_factory.mktemp("demo") / "images"
     assert write_demo_set(folder) == sum(IMAGES_PER_STYLE.values())
     return folder
@@ -70,7 +70,7 @@ class TestWholeSet:
         for style, count in reference.items():
             assert counts[style] == pytest.approx(count * share, abs=0.6)
 
-    def test_file_names_tell_artist_title_and_number(self, demo_set):
+    def test_file_names_contain_artist_title_and_number(self, demo_set):
         for style in IMAGES_PER_STYLE:
             names = [path.stem for path in (demo_set / style).glob("*.jpg")]
             artists = Counter(name.split("_")[0] for name in names)
@@ -103,7 +103,7 @@ class TestWholeSet:
         np.fill_diagonal(distances, np.inf)
         assert np.sqrt(distances.min() / tiny.shape[1]) > 4  # gray levels
 
-    def test_colors_alone_do_not_give_the_style_away(self, demo_set):
+    def test_colors_alone_do_not_reveal_the_style(self, demo_set):
         from sklearn.ensemble import RandomForestClassifier
         from sklearn.linear_model import LogisticRegression
         from sklearn.metrics import f1_score
@@ -120,8 +120,8 @@ class TestWholeSet:
                 StandardScaler(), LogisticRegression(C=0.01, class_weight="balanced", max_iter=500)
             ),
         }
-        # With seven folds every image is judged once, by a classifier that saw as many images
-        # as train and val of a 70/15/15 split: no luck of a test part with three cartoons.
+        # Seven folds evaluate each image once, with a classifier trained on as many images as
+        # train and val of a 70/15/15 split, so no small test part with three cartoons decides.
         folds = StratifiedKFold(7, shuffle=True, random_state=0)
         for name, classifier in classifiers.items():
             predicted = cross_val_predict(classifier, histograms, styles, cv=folds)
@@ -142,15 +142,15 @@ class TestSeed:
         write_demo_set(tmp_path / "second", images_per_style=_FEW)
         assert _contents(tmp_path / "first") == _contents(tmp_path / "second")
 
-    def test_processes_draw_what_one_process_draws(self, tmp_path, monkeypatch):
+    def test_parallel_and_sequential_drawing_give_the_same_bytes(self, tmp_path, monkeypatch):
         write_demo_set(tmp_path / "alone", images_per_style=_FEW)
-        monkeypatch.setattr(demo, "_FEWEST_IMAGES_PER_WORKER", 2)
+        monkeypatch.setattr(demo, "_MIN_IMAGES_PER_WORKER", 2)
         monkeypatch.setattr(demo, "usable_cores", lambda: 2)
         write_demo_set(tmp_path / "together", images_per_style=_FEW)
         assert _contents(tmp_path / "alone") == _contents(tmp_path / "together")
 
     @pytest.mark.parametrize("style", IMAGES_PER_STYLE)
-    def test_other_seed_or_number_other_image(self, style):
+    def test_another_seed_or_number_gives_another_image(self, style):
         image = draw_image(style, seed=1)
         assert image.dtype == np.uint8
         assert image.ndim == 3
@@ -178,21 +178,21 @@ class TestArtists:
         assert used == set(PALETTE_NAMES)
 
     @pytest.mark.parametrize("count", [0, 1, 7, 100])
-    def test_all_images_are_dealt_out(self, count):
+    def test_all_images_are_planned(self, count):
         plan = plan_style("Rococo", count)
         assert [image.number for image in plan] == list(range(count))
 
 
 class TestWholeOrAbsent:
     def test_a_failure_leaves_nothing(self, tmp_path, monkeypatch):
-        original = demo.paint_image
+        original = demo.draw_planned_image
 
         def fail_at_the_last(image, *, seed):
             if image.style == "photo":
                 raise KeyboardInterrupt
             return original(image, seed=seed)
 
-        monkeypatch.setattr(demo, "paint_image", fail_at_the_last)
+        monkeypatch.setattr(demo, "draw_planned_image", fail_at_the_last)
         with pytest.raises(KeyboardInterrupt):
             write_demo_set(tmp_path / "images", images_per_style=_FEW)
         assert list(tmp_path.iterdir()) == []
@@ -201,7 +201,7 @@ class TestWholeOrAbsent:
         (tmp_path / "images").mkdir()
         assert write_demo_set(tmp_path / "images", images_per_style=_FEW) == 6
 
-    def test_refuses_a_folder_with_something_else(self, tmp_path):
+    def test_refuses_a_folder_with_other_content(self, tmp_path):
         (tmp_path / "keep.txt").write_text("mine")
         with pytest.raises(ArtstyleError, match="in the way"):
             write_demo_set(tmp_path, images_per_style=_FEW)
@@ -235,7 +235,7 @@ class TestWholeOrAbsent:
         with pytest.raises(ArtstyleError, match="in the way"):
             write_demo_set(folder, seed=seed, images_per_style=counts)
 
-    def test_another_process_may_have_been_faster(self, tmp_path, monkeypatch):
+    def test_another_process_may_finish_first(self, tmp_path, monkeypatch):
         folder, original = tmp_path / "images", demo._draw_all
 
         def draw_while_another_finishes(*arguments, **options):

@@ -1,4 +1,4 @@
-"""What `make HASHES=1` installs is what `constraints.txt` pins; no file says where it is from."""
+"""`make HASHES=1` installs the versions of `constraints.txt`; no file contains an index URL."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "dependencies"
 FILES = sorted(FOLDER.glob("*.txt"))
 CONSTRAINED = ["build.txt", "run.txt", "develop.txt"]
-# Has packages of its own, too, and shares the environment of the project.
+# Has additional packages, and shares the environment of the project.
 SHARING = ["docs.txt"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 GROUPS = PROJECT["dependency-groups"]
 
 
 def pins_of(path):
-    """Name -> versions; numpy has one for each Python."""
+    """Return name -> versions; numpy has one for each Python."""
     pins = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         if line and not line.startswith(" "):
@@ -58,7 +58,7 @@ def test_hashes_do_not_contradict_the_constrained_versions(name):
         assert versions == CONSTRAINTS.get(package, versions), f"{package}: run `make hashes`"
 
 
-def test_the_documentation_is_built_by_what_its_group_asks_for():
+def test_the_documentation_is_built_with_its_dependency_group():
     pins = pins_of(FOLDER / "docs.txt")
     for requirement in map(Requirement, GROUPS["docs"]):
         for version in pins[canonicalize_name(requirement.name)]:
@@ -66,7 +66,7 @@ def test_the_documentation_is_built_by_what_its_group_asks_for():
 
 
 def test_whatever_make_installs_has_hashes():
-    """By the project's own list of what it needs; what those need is for uv and pip to find."""
+    """Checks the direct dependencies; uv and pip resolve the indirect ones."""
     run, develop = pins_of(FOLDER / "run.txt"), pins_of(FOLDER / "develop.txt")
     extras = PROJECT["project"]["optional-dependencies"]
     wanted = [Requirement(line) for line in extras["test"] + extras["check"]]
@@ -114,7 +114,7 @@ def test_the_package_is_built_by_the_pinned_backend():
 
 @pytest.fixture
 def workplace(tmp_path):
-    """The Makefile with an environment that needs nothing more."""
+    """Copy the Makefile next to an environment that is complete."""
     shutil.copy(ROOT / "Makefile", tmp_path)
     shutil.copytree(FOLDER, tmp_path / "dependencies")
     (tmp_path / ".venv/bin").mkdir(parents=True)
@@ -132,11 +132,11 @@ needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="needs make
 
 
 @needs_make
-def test_an_environment_without_hashes_is_not_taken_for_one_with(workplace):
-    told = make(workplace, ".venv/.ready", "HASHES=1")
-    assert told.returncode == 2
-    assert ".venv was made without hashes" in told.stdout
-    assert "make clean" in told.stdout
+def test_an_environment_without_hashes_is_not_reused_with_them(workplace):
+    result = make(workplace, ".venv/.ready", "HASHES=1")
+    assert result.returncode == 2
+    assert ".venv was made without hashes" in result.stdout
+    assert "make clean" in result.stdout
 
 
 @needs_make
@@ -150,7 +150,7 @@ def test_an_environment_with_hashes_goes_on_with_them(workplace):
 
 
 @needs_make
-def test_a_misspelled_wish_for_hashes_is_refused(workplace):
-    told = make(workplace, "setup", "HASHES=yes")
-    assert told.returncode == 2
-    assert "HASHES is 1 or left out, not yes" in told.stderr
+def test_an_invalid_value_of_hashes_is_refused(workplace):
+    result = make(workplace, "setup", "HASHES=yes")
+    assert result.returncode == 2
+    assert "HASHES is 1 or left out, not yes" in result.stderr

@@ -1,4 +1,4 @@
-"""The offline audit finds what a file of records knows, and says what it cannot answer."""
+"""The offline audit finds all vulnerabilities in a file of records, and reports invalid input."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def audit(tmp_path):
     return ask
 
 
-def test_a_known_hole_is_named_with_its_cure(audit):
+def test_a_known_vulnerability_is_printed_with_its_fix(audit):
     code, said, _ = audit([record()])
     assert code == 1
     assert "pillow 13.0.0: GHSA-1, CVE-1: A hole; fixed in 13.0.1" in said
@@ -71,7 +71,7 @@ def test_a_known_hole_is_named_with_its_cure(audit):
     assert "newest record is of 2026-05-04" in said
 
 
-def test_nothing_known_says_how_much_was_known(audit):
+def test_without_findings_the_size_of_the_database_is_printed(audit):
     code, said, _ = audit([record("something-else")])
     assert code == 0
     assert "about 1 packages, 0 of them pinned here" in said
@@ -102,7 +102,7 @@ def test_the_zip_of_all_records_is_read(audit, tmp_path):
         (record(ecosystem="npm", name="pillow"), False),
     ],
 )
-def test_ranges_and_lists_mean_what_osv_says(audit, found, is_affected):
+def test_ranges_and_lists_follow_the_osv_schema(audit, found, is_affected):
     code, _, _ = audit([found, record("other")])
     assert code == int(is_affected)
 
@@ -118,7 +118,7 @@ def test_ranges_and_lists_mean_what_osv_says(audit, found, is_affected):
         ([{"id": "x", "affected": [7]}], "is damaged"),
     ],
 )
-def test_without_a_database_there_is_no_answer(audit, content, message):
+def test_without_a_database_the_audit_fails(audit, content, message):
     code, said, told = audit(content)
     assert code == 2
     assert said == ""
@@ -129,7 +129,7 @@ def test_without_a_database_there_is_no_answer(audit, content, message):
 @pytest.mark.parametrize(
     ("pins", "message"), [("", "pins nothing"), ("pillow>=12\n", "'pillow>=12'")]
 )
-def test_without_pins_there_is_no_answer(audit, pins, message):
+def test_without_pins_the_audit_fails(audit, pins, message):
     code, _, told = audit([record()], pins)
     assert code == 2
     assert message in told

@@ -1,4 +1,4 @@
-"""Links in the Markdown files of the repository, as they are followed there.
+"""Links in the Markdown files of the repository lead to existing files.
 
 `make docs` checks those between the pages of the site, with their anchors.
 """
@@ -32,15 +32,15 @@ def links_of(page: Path) -> list[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_lead_to_files(page):
-    dead = []
+    broken = []
     for target in links_of(page):
         file = (page.parent / target.partition("#")[0]).resolve()
         is_generated = file.is_relative_to(DOCS) and GENERATED.search(
             file.relative_to(DOCS).as_posix()
         )
         if not file.exists() and not is_generated:
-            dead.append(target)
-    assert dead == []
+            broken.append(target)
+    assert broken == []
 
 
 def test_every_public_name_is_in_the_reference_of_the_api():

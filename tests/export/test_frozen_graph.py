@@ -28,7 +28,7 @@ def test_a_frozen_graph_computes_the_model_in_inference_mode(classifier, boundar
             np.testing.assert_allclose(one, other[:count], rtol=1e-4, atol=1e-5)
 
 
-def test_it_keeps_the_weights_of_its_moment(classifier):
+def test_it_keeps_the_weights_of_when_it_was_frozen(classifier):
     trunk = build_trunk(classifier, [1])
     run = freeze(trunk)
     before = run(IMAGES)[0]

@@ -38,14 +38,14 @@ def test_on_a_pooled_top_it_is_grad_cam(tiny_backbone):
 
 
 def test_paths_through_the_style_count_and_none_counts_twice(tiny_backbone):
-    """The parts of a score that a map contributes directly add up to what the head gives it."""
+    """The direct contributions of all maps to a score add up to the output of the head."""
     classifier = build(tiny_backbone, "style")
     grad_cam = GradCam(classifier.model)
     assert len(grad_cam._to_maps.outputs) == 3
     maps = [np.asarray(each) for each in grad_cam._to_maps(IMAGES)]
     direct = np.asarray(grad_cam._to_outputs(maps))
     np.testing.assert_allclose(direct, classifier.model(IMAGES, training=False), atol=1e-4)
-    # Each map goes through its own reader and nothing else: were the blocks above asked again, a
+    # Each map goes through its own branch and nothing else: if the blocks above were also used, a
     # style map that changes would change the pooled top, too.
     moved = [maps[0], np.square(maps[1]), maps[2]]
     parts = [moved[0].mean(axis=(1, 2))]
@@ -72,7 +72,7 @@ def test_a_style_block_that_is_the_top_is_one_map():
 
 
 @pytest.mark.parametrize("head", ["pooled", "style"])
-def test_heat_is_between_0_and_1_and_nothing_speaks_for_nothing(tiny_backbone, head):
+def test_heat_is_between_0_and_1_and_zero_without_evidence(tiny_backbone, head):
     grad_cam = GradCam(build(tiny_backbone, head).model)
     heat = grad_cam.heat_maps(IMAGES, np.ones((3, 3), np.float32))
     assert heat.dtype == np.float32

@@ -49,7 +49,7 @@ def test_the_file_appears_when_all_is_there(tmp_path, name):
 
 
 @pytest.mark.parametrize("torn", ["", '{"path": "b", "ans', '{"path"'])
-def test_what_was_noted_is_not_done_again(tmp_path, torn):
+def test_recorded_work_is_not_repeated(tmp_path, torn):
     path = tmp_path / "out.csv"
     with PredictionFile(path, MAKER) as predictions:
         predictions.add([row("a")])
@@ -62,7 +62,7 @@ def test_what_was_noted_is_not_done_again(tmp_path, torn):
     assert [each["path"] for each in read_csv(path)] == ["a", "b"]
 
 
-def test_notes_of_which_nothing_is_whole_are_begun_anew(tmp_path):
+def test_a_journal_without_a_complete_line_is_restarted(tmp_path):
     path = tmp_path / "out.csv"
     with PredictionFile(path, MAKER):
         pass
@@ -74,7 +74,7 @@ def test_notes_of_which_nothing_is_whole_are_begun_anew(tmp_path):
     assert len(read_csv(path)) == 1
 
 
-def test_another_maker_does_not_continue(tmp_path):
+def test_another_model_does_not_continue_the_file(tmp_path):
     path = tmp_path / "out.csv"
     with PredictionFile(path, MAKER) as predictions:
         predictions.add([row("a")])
@@ -105,7 +105,7 @@ def test_no_image_at_all_is_an_empty_file(tmp_path):
     assert (tmp_path / "out.csv").read_text() == ""
 
 
-def test_what_has_no_prediction_is_listed_beside(tmp_path):
+def test_files_without_a_prediction_are_listed_separately(tmp_path):
     output = tmp_path / "out.jsonl"
     unreadable = [{"path": 'a "b"\n,c', "reason": "the file is empty"}]
     ignored = [{"path": "ö.jp2", "reason": "JPEG 2000, not read here"}]

@@ -1,4 +1,4 @@
-"""Features that have overflowed, in whatever is fitted to them at once."""
+"""Features with overflow are rejected by everything that is fitted in closed form."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def test_alpha_auto_is_the_choice_of_a_run_and_respects_groups():
     np.testing.assert_array_equal(chosen.coef_, fixed.coef_)
 
 
-def test_groups_keep_twins_in_one_fold(monkeypatch):
+def test_groups_are_kept_in_one_fold(monkeypatch):
     features, labels = blobs()
     seen = []
     choose = estimators.choose_ridge

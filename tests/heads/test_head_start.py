@@ -1,4 +1,4 @@
-"""The first head, without a training around it."""
+"""Test the initial head without a training."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_mean_of_two_regressions_has_the_mean_of_their_logits(data):
     np.testing.assert_allclose(logits["mean"], expected, atol=1e-4)
 
 
-def test_a_ridge_to_be_chosen_is_chosen_by_images_of_other_groups(data, monkeypatch):
+def test_alpha_auto_is_chosen_on_images_of_other_groups(data, monkeypatch):
     features, labels = data
     rows = pd.DataFrame({"source_digest": np.arange(36), "group": np.arange(36) // 3})
     rows.loc[35, "source_digest"] = 0  # a copy ties two groups together

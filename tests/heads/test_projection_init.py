@@ -9,7 +9,7 @@ from artstyle_tf.metrics.neighbors import knn_probabilities, nearest_neighbors
 
 
 def some_features(count, seed, *, num_classes=4, dimension=20):
-    """Classes differ in a few directions only, of little variance."""
+    """Sample features whose classes differ only in a few directions of low variance."""
     labels = np.arange(count) % num_classes
     centers = np.random.default_rng(0).normal(size=(num_classes, 5))
     noise = np.random.default_rng(seed).normal(size=(count, dimension))
@@ -53,7 +53,7 @@ def test_both_blocks_have_the_configured_lengths():
 
 
 @pytest.mark.parametrize(("dimension", "num_used"), [(2, 2), (3, 3), (64, 3 + 20)])
-def test_any_dimension_will_do(dimension, num_used):
+def test_any_dimension_is_accepted(dimension, num_used):
     kernel, bias = project(*some_features(200, 1), dimension=dimension)
     assert kernel.shape == (20, dimension)
     assert (np.abs(kernel).sum(axis=0) > 0).sum() == num_used

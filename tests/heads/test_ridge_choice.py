@@ -11,7 +11,7 @@ _CLASSES, _ARTISTS, _EACH = 3, 8, 6
 
 
 def artists(*, features, spread, seed=0):
-    """Images of a class differ by artist more than by chance: `spread` is how much more."""
+    """Sample features with an effect of the artist, of standard deviation `spread`."""
     generator = np.random.default_rng(seed)
     clusters = np.repeat(np.arange(_CLASSES * _ARTISTS), _EACH)
     labels = clusters // _ARTISTS
@@ -47,7 +47,7 @@ def test_scores_are_those_of_probes_fitted_without_the_fold(features, monkeypatc
 
 
 def test_images_by_the_same_artist_are_in_one_fold():
-    """Scores on images of artists in the training folds are too high."""
+    """Scores are too high if the artists of an image are in the training folds."""
     points, labels, clusters = artists(features=60, spread=2.0)
     alone = np.arange(len(labels))
     settings = {"num_classes": _CLASSES, "balanced": True}

@@ -11,7 +11,7 @@ _SHORT, _LONG, _BYTES = 3, 4, 7
 
 
 def tiff(*pages: dict) -> bytes:
-    """A little-endian TIFF.
+    """Encode a little-endian TIFF.
 
     Args:
         *pages: each with data (bytes), size (width, height), and tags by number: integers, tuples
@@ -50,7 +50,7 @@ def _encoded(value: object) -> tuple[int, int, bytes]:
 
 
 def packed(values: np.ndarray, bits: int) -> bytes:
-    """Integers [H, W] of so many bits, one behind the other, each line from a byte on."""
+    """Pack integers [H, W] of so many bits; each row starts at a byte."""
     each = (values[:, :, None] >> np.arange(bits)[::-1]) & 1
     return np.packbits(each.reshape(len(values), -1).astype(np.uint8), axis=1).tobytes()
 
@@ -58,19 +58,19 @@ def packed(values: np.ndarray, bits: int) -> bytes:
 def png(
     size: tuple[int, int], depth: int, kind: int, rows: bytes, extra: bytes = b"", interlaced=0
 ) -> bytes:
-    """A PNG; rows with their filter bytes, extra are chunks before the pixels."""
+    """Encode a PNG; rows include filter bytes, `extra` are chunks before the pixels."""
     header = struct.pack(">IIBBBBB", *size, depth, kind, 0, 0, interlaced)
     return png_of_chunks(header, zlib.compress(rows), extra)
 
 
 def png_of_chunks(header: bytes, data: bytes, extra: bytes = b"") -> bytes:
-    """A PNG whose pixel data is what it is."""
+    """Encode a PNG with the given pixel data, valid or not."""
     parts = chunk(b"IHDR", header) + extra + chunk(b"IDAT", data) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + parts
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:
-    """Of a PNG, with its checksum."""
+    """Encode a chunk of a PNG with its checksum."""
     checksum = struct.pack(">I", zlib.crc32(kind + content))
     return struct.pack(">I", len(content)) + kind + content + checksum
 
@@ -79,7 +79,7 @@ _SRGB_COLUMNS = ((0.4360, 0.2225, 0.0139), (0.3851, 0.7169, 0.0971), (0.1431, 0.
 
 
 def icc_profile(color_space: str, *, gamma: float, name: str, columns=_SRGB_COLUMNS) -> bytes:
-    """A display profile with a gamma for all channels; "GRAY" or "RGB"."""
+    """Encode a display profile with one gamma for all channels; "GRAY" or "RGB"."""
     curve = b"curv\0\0\0\0" + struct.pack(">IHxx", 1, round(gamma * 256))
     text = name.encode() + b"\0"
     tags = [

@@ -1,4 +1,4 @@
-"""Augmentation policies: deterministic everywhere, and changing what they should."""
+"""Augmentation policies are deterministic everywhere and change what they should."""
 
 from __future__ import annotations
 

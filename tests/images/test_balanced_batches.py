@@ -19,13 +19,13 @@ SHAPES = st.tuples(st.integers(2, 14), st.integers(2, 6))
 
 
 def labels_of(sizes, seed=0):
-    """Shuffled, so that no class lies in one piece; ids with gaps."""
+    """Return shuffled labels, so that no class is contiguous; ids with gaps."""
     labels = np.repeat(3 * np.arange(len(sizes)), sizes)
     return np.random.default_rng(seed).permutation(labels)
 
 
 def some_parents(labels, generator):
-    """Some images are copies of others of their class."""
+    """Return parents: some images are copies of other images of their class."""
     parents = np.arange(len(labels)).astype(str)
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
@@ -84,7 +84,7 @@ def test_the_images_of_a_class_are_seen_equally_often_and_no_longer_than_needed(
 
 @given(CLASS_SIZES, SHAPES)
 @settings(deadline=None, max_examples=150)
-def test_no_image_meets_itself_if_the_class_is_large_enough(sizes, shape):
+def test_no_image_repeats_in_a_batch_if_the_class_is_large_enough(sizes, shape):
     labels = labels_of(sizes)
     numbers, _ = draw(labels, shape)
     for batch in numbers:

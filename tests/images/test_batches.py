@@ -16,7 +16,7 @@ from artstyle_tf.system.errors import ArtstyleError
 
 @pytest.fixture
 def paths(tmp_path):
-    """Ten images, each filled with its number times ten."""
+    """Write ten images, each filled with its number times ten."""
     files = []
     for number in range(10):
         file = tmp_path / f"{number} ö.png"
@@ -78,7 +78,7 @@ def test_a_later_first_epoch_continues_the_same_sequence(paths):
     assert take_epochs(store, 3)[2] == take_epochs(store, 1, first_epoch=2)[0]
 
 
-def test_augmentation_knows_the_image_and_the_epoch(paths):
+def test_augmentation_depends_on_the_image_and_the_epoch(paths):
     def augment(image, number, epoch):
         assert image.dtype == np.uint8
         assert int(image[0, 0, 0]) == 10 * number
@@ -120,8 +120,8 @@ def test_an_image_that_vanished_is_named(paths):
 
 
 @pytest.mark.parametrize("in_memory", [True, False])
-def test_an_image_that_was_prepared_anew_meanwhile_is_not_used(paths, in_memory):
-    """The training went on with the other pixels, and cached them under the old digest."""
+def test_an_image_that_was_replaced_meanwhile_is_not_used(paths, in_memory):
+    """Training continued with the new pixels, and cached them under the old digest."""
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
     store = ImageStore(paths, image_size_px=8, digests=digests)
     assert int(store.load(3)[0, 0, 0]) == 30

@@ -1,4 +1,4 @@
-"""What a file says about its colors is followed, in every depth and with transparency."""
+"""Color profiles of files are applied, at every bit depth and with transparency."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A CSV file keeps every character, and one of another kind gets a message that names it."""
+"""A CSV file keeps every character, and another kind of file gets a message that names it."""
 
 from __future__ import annotations
 

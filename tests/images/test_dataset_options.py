@@ -52,7 +52,7 @@ PIPELINES = {
 
 
 @pytest.mark.parametrize("read", PIPELINES.values(), ids=PIPELINES)
-def test_no_pipeline_tunes_itself_so_that_none_has_to_be_waited_for(read, store, monkeypatch):
+def test_pipelines_do_not_autotune(read, store, monkeypatch):
     seen = []
     begin = tf.data.Dataset.__iter__
 
@@ -66,7 +66,7 @@ def test_no_pipeline_tunes_itself_so_that_none_has_to_be_waited_for(read, store,
 
 
 @pytest.mark.parametrize("name", ["cached training", "cached evaluated"])
-def test_autograph_does_not_look_at_pipelines_of_rows(name):
+def test_autograph_does_not_convert_pipelines_of_rows(name):
     before = set(sys.modules)
     PIPELINES[name](None)
     assert not [new for new in set(sys.modules) - before if "autograph_generated" in new]

@@ -54,7 +54,7 @@ def test_every_shape_becomes_the_square(aspect, shape):
 
 @pytest.mark.parametrize("shape", [(1, 700), (700, 1), (2, 30_000), (30_000, 2), (65, 1), (1, 65)])
 @pytest.mark.parametrize("aspect", ["squash", "crop", "pad"])
-def test_a_thin_image_keeps_at_least_a_line(aspect, shape):
+def test_a_thin_image_keeps_at_least_one_row(aspect, shape):
     pixels = np.full((*shape, 3), 200, np.uint8)
     resized = resize_image(tf.constant(pixels), image_size_px=32, aspect=aspect).numpy()
     if aspect != "pad":

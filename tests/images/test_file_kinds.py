@@ -1,4 +1,4 @@
-"""Files are known by their content, and a format that is not read gets its name and an advice."""
+"""Formats are detected by content; an unsupported format is named with advice."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_images_that_are_not_read(content, name, advice):
         (b"<?xml version='1.0'?><note/>", "XML"),
     ],
 )
-def test_what_is_no_image(content, name):
+def test_invalid_image(content, name):
     assert str(kind_of(content)) == f"not an image but {name}"
 
 
@@ -97,7 +97,7 @@ def test_plain_text_is_nothing_of_this(text):
     assert kind_of(text) is None
 
 
-def test_a_suffix_tells_what_content_cannot():
+def test_a_suffix_decides_where_content_cannot():
     tiff = _encoded("TIFF")
     assert kind_of(tiff, ".NEF").name == "a camera's raw file"
     assert kind_of(tiff, ".tif").name == "TIFF"

@@ -18,7 +18,7 @@ SEEDS = st.integers(0, 2**16)
 
 @st.composite
 def images(draw):
-    """Labels and clusters; most clusters small, some large, some with several classes."""
+    """Sample labels and clusters; most are small, some large, some have several classes."""
     sizes = draw(st.lists(st.integers(9, 40), min_size=2, max_size=5))
     labels = np.repeat(np.arange(len(sizes)), sizes)
     generator = np.random.default_rng(draw(SEEDS))

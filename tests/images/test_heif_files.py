@@ -1,4 +1,4 @@
-"""HEIC is read like any other format: same pixels, limits and faults; or what to install."""
+"""HEIC is read like other formats: same pixels, limits and faults; or the package is named."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from artstyle_tf.inspection.file_facts import read_file_facts, suffix_fits
 
 
 def _image(width=60, height=40):
-    """A corner of each color, so that turns and mirrors are distinguishable."""
+    """Draw corners of different colors, so that rotations and flips are distinguishable."""
     pixels = np.full((height, width, 3), 128, np.uint8)
     pixels[: height // 2, : width // 2] = (220, 30, 30)
     pixels[: height // 2, width // 2 :] = (30, 200, 30)
@@ -65,7 +65,7 @@ def test_pixels_are_those_that_were_stored(mode):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_turns_are_followed_once(orientation):
+def test_orientations_are_applied_once(orientation):
     from PIL import ImageOps
 
     exif = Image.Exif()
@@ -155,7 +155,7 @@ def test_damaged_files_give_a_short_reason():
         assert len(caught.value.reason.splitlines()) == 1
 
 
-def test_without_the_package_the_message_says_what_to_install(without_package, tmp_path):
+def test_a_missing_package_is_named_with_the_install_command(without_package, tmp_path):
     assert has_heif()  # of the test itself
     with pytest.raises(UnreadableImageError, match=r"^HEIC.*pip install 'artstyle-tf\[heif\]'"):
         decode_image(_heic(_image()))

@@ -9,7 +9,7 @@ from artstyle_tf.images.index.groups import connected, suggest_group_pattern
 
 
 @given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), max_size=30))
-def test_what_shares_a_key_hangs_together(pairs):
+def test_items_with_a_common_key_are_connected(pairs):
     first, second = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     numbers = list(range(len(pairs)))
     for _ in pairs:  # the naive way: hand the smallest number on until nothing changes
@@ -82,5 +82,5 @@ def test_styles_without_groups_do_not_hide_the_others():
         "one style in three",
     ],
 )
-def test_names_that_tell_no_groups_suggest_nothing(images):
+def test_names_without_groups_suggest_nothing(images):
     assert suggestion(images) is None

@@ -1,4 +1,4 @@
-"""What a header says, read inside a graph; the oracle is Pillow."""
+"""Headers are read inside a graph; the oracle is Pillow."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_large_later_image_of_a_gif_is_not_decoded():
     assert read_header(tf.constant(both)).content.numpy() == content
 
 
-def test_of_an_animation_only_the_first_image_is_left():
+def test_only_the_first_image_of_an_animation_is_kept():
     header = read_header(tf.constant(GOOD["GIF, animated"]))
     with Image.open(io.BytesIO(header.content.numpy())) as image:
         assert image.n_frames == 1
@@ -115,7 +115,7 @@ def test_of_an_animation_only_the_first_image_is_left():
 
 @pytest.mark.parametrize("length", [1, 100, 254, 255])
 def test_data_blocks_of_any_length_are_followed(length):
-    """Encoders differ: the image's data is cut into blocks anew, and other images follow."""
+    """Encoders differ: the data is split into other blocks, and other images follow."""
     content = encode("P", "GIF")
     start = content.index(b",\0\0\0\0") + 11
     data, position = b"", start
@@ -176,7 +176,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("content", BOMBS.values(), ids=BOMBS)
-def test_a_bomb_is_seen_before_it_is_decoded(content):
+def test_a_bomb_is_detected_before_decoding(content):
     header = read_header(tf.constant(content))
     reason = too_large(header, 25_000_000).numpy().decode()
     assert reason.startswith("too large: ") or header.fault.numpy()

@@ -1,4 +1,4 @@
-"""The index lists what is there, whatever order the disk has, and explains what is wrong."""
+"""The index lists all files, independent of the order on disk, and explains problems."""
 
 from __future__ import annotations
 

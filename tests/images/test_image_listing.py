@@ -1,4 +1,4 @@
-"""Names on a command line become files, and every file in a folder is accounted for."""
+"""Names on a command line become files, and every file in a folder is listed or ignored."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_without_images_the_ignored_files_are_reported(folder):
         list_named_images(["unread"])
 
 
-def test_names_that_are_no_text_can_be_answered(folder):
+def test_names_that_are_not_utf_8_can_be_predicted(folder):
     try:
         Path("images", os.fsdecode(b"\xff.jpg")).touch()
     except OSError:

@@ -68,7 +68,7 @@ def test_an_image_is_seen_as_if_it_had_been_prepared(tmp_path, name, max_side_px
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_header_tells_what_the_whole_file_tells(name):
+def test_a_header_gives_the_same_facts_as_the_whole_file(name):
     decoded = decode_by_pillow(FILES[name])
     expected = decoded.is_plain and decoded.file_format == "JPEG"
     size = (60, 40) if expected else None
@@ -90,7 +90,7 @@ def test_unreadable_files_have_a_reason(tmp_path, content):
         assert error.reason
 
 
-def test_a_damaged_jpeg_with_a_whole_header_does_no_harm_to_those_beside_it(tmp_path):
+def test_a_damaged_jpeg_with_an_intact_header_does_not_affect_others(tmp_path):
     content = bytearray(FILES["plain.jpg"])
     content[700:900] = bytes(200)
     (tmp_path / "damaged.jpg").write_bytes(content)
@@ -147,7 +147,7 @@ def test_thin_images_of_every_format_are_loaded(tmp_path, file_format, aspect):
         assert np.abs(square[159, 159].astype(int) - [200, 100, 50]).max() < 12
 
 
-def test_what_only_tensorflow_refuses_is_named_and_the_others_are_loaded(tmp_path, monkeypatch):
+def test_files_that_only_tensorflow_rejects_are_named(tmp_path, monkeypatch):
     (tmp_path / "good.jpg").write_bytes(FILES["plain.jpg"])
     (tmp_path / "odd.png").write_bytes(FILES["plain.png"])
     unknown = b"\x89PNG\r\n\x1a\n and nothing else"

@@ -1,4 +1,4 @@
-"""Every kind of image file is read as it is meant to be seen, or rejected with a reason."""
+"""Every kind of image file is read correctly, or rejected with a reason."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def test_lab_tiff():
     assert _mean_difference(decode_image(_encoded(lab, "TIFF"))) < 2
 
 
-def test_sixteen_bit_color_is_not_called_plain():
+def test_sixteen_bit_color_is_not_plain():
     rows = b"".join(
         b"\x00" + np.repeat(row, 2, axis=-1).astype(np.uint8).tobytes() for row in PIXELS
     )

@@ -1,4 +1,4 @@
-"""Reading strip by strip gives the pixels of reading at once."""
+"""Reading strip by strip gives the same pixels as reading at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A JPEG of which a part is missing is rejected, with how much; a harmless flaw is no reason."""
+"""A JPEG with missing parts is rejected, with the missing fraction; harmless flaws are accepted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ END = b"\xff\xd9"
 
 
 def painting(seed=0):
-    """Something with structure at all scales, as paintings have it."""
+    """Generate an image with structure at all scales, like paintings."""
     generator = np.random.default_rng(seed)
     levels = np.zeros((SIDE, SIDE, 3))
     for size in (5, 20, 80):
@@ -40,13 +40,13 @@ def jpeg(mode="RGB", **options):
 
 
 def pixel_data(content):
-    """Where the data of the first scan begins."""
+    """Return the start of the data of the first scan."""
     start = content.index(b"\xff\xda")
     return start + 2 + int.from_bytes(content[start + 2 : start + 4], "big")
 
 
 def cut(content, share):
-    """Cut off behind a share of the pixel data, with an end marker."""
+    """Truncate after a fraction of the pixel data, and append an end marker."""
     start = pixel_data(content)
     return content[: start + int((len(content) - start) * share)] + END
 
@@ -102,7 +102,7 @@ def test_a_cut_jpeg_without_an_end_reports_how_much_is_missing():
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("restarts", [{}, {"restart_marker_rows": 2}])
-def test_a_garbled_middle_is_rejected(seed, restarts):
+def test_corrupt_data_in_the_middle_is_rejected(seed, restarts):
     content = bytearray(jpeg(**restarts))
     middle = pixel_data(content) + (len(content) - pixel_data(content)) // 2
     noise = np.random.default_rng(seed).integers(1, 254, 400, dtype=np.uint8)
@@ -128,7 +128,7 @@ def test_extraneous_bytes_are_no_reason_to_reject(options, extra):
     decoded = decode_image(content[:-2] + extra + END)
     np.testing.assert_array_equal(decoded.pixels, decode_image(content).pixels)
     assert "extraneous bytes" in decoded.decoder_warning
-    assert not decoded.is_plain  # written anew, so that no later decoder prints the warning
+    assert not decoded.is_plain  # re-encoded, so that no later decoder prints the warning
 
 
 def test_extraneous_bytes_between_segments_of_the_header_are_harmless():
@@ -145,7 +145,7 @@ def test_the_last_bytes_of_the_last_block_do_not_matter():
         assert np.abs(decoded.pixels.astype(int) - decode_image(content).pixels).mean() < 0.5
 
 
-def test_an_image_of_the_gray_that_decoders_fill_with_is_whole():
+def test_an_image_of_the_fill_gray_of_decoders_is_intact():
     buffer = io.BytesIO()
     Image.new("RGB", (100, 80), (128, 128, 128)).save(buffer, "JPEG")
     decoded = decode_image(buffer.getvalue())
@@ -164,7 +164,7 @@ def test_every_header_byte_can_be_wrong():
     for position in range(2, start, 3):
         changed = bytearray(content)
         changed[position] ^= 0xFF
-        fault_of_jpeg(bytes(changed))  # says something or nothing, but does not fail
+        fault_of_jpeg(bytes(changed))  # reports a fault or none, but does not raise
     for end in range(0, start + 20, 5):
         fault_of_jpeg(content[:end])
 

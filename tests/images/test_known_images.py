@@ -18,7 +18,7 @@ Turn = Image.Transpose
 
 
 def saved(image, file_format, **options):
-    """The image as another program may have saved it."""
+    """Encode the image as another program may have saved it."""
     with io.BytesIO() as content:
         image.save(content, file_format, **options)
         return Image.open(io.BytesIO(content.getvalue())).convert("RGB")

@@ -34,7 +34,7 @@ def test_each_kind_is_found_once_and_harmless_copies_are_not(images):
     assert (leaks["num_images"] == 2).all()
 
 
-def test_without_a_look_at_the_images_the_bytes_count(images):
+def test_without_perceptual_hashes_the_bytes_count(images):
     images = images.drop(columns="looks_like").assign(digest=["d"] * 2 + list("abcdef"))
     assert find_leaks(images)["kind"].tolist() == [
         "duplicates_across_splits",

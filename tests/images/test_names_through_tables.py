@@ -1,4 +1,4 @@
-"""Whatever a Linux file system allows as a name comes back from every table as it was."""
+"""Every name that a Linux file system allows is read back unchanged from every table."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_tables_with_styles_as_index_come_back(names):
         assert all(NUMBER.fullmatch(cell) for cell in cells if cell[0] in "+-")
 
 
-def test_blanks_and_accents_of_a_user_are_forgiven(tmp_path):
+def test_blanks_and_accents_are_normalized(tmp_path):
     index = _write(tmp_path / "images", ["De\u0301co", "bold"], ["1", "2"])
     (tmp_path / "s.csv").write_text(
         "path,label,split,group\nDéco/1.jpg ,Déco,train, monet\n"

@@ -12,7 +12,7 @@ from artstyle_tf.images.index.near_duplicates import (
 
 
 def scenery(seed, width=320, height=240):
-    """An image with as much detail at every size as paintings have."""
+    """Generate an image with detail at every scale, like paintings."""
     generator = np.random.default_rng(seed)
     layers = []
     for cells in (4, 8, 16, 32):
@@ -100,7 +100,7 @@ def test_pairs_are_those_of_a_loop(count, monkeypatch):
     assert sorted(near_pairs(hashes, most_different_bits=5).tolist()) == expected
 
 
-def test_what_looks_alike_through_others_is_one_set(monkeypatch, tmp_path):
+def test_near_duplicates_are_transitive(monkeypatch, tmp_path):
     chain = np.zeros((4, 255), dtype=bool)
     chain[1, :40] = chain[2, :80] = True  # 40 bits from one to the next, 80 from end to end
     chain[3] = True

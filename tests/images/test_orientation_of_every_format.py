@@ -1,4 +1,4 @@
-"""The graph turns what preparation turns, wherever the file notes it."""
+"""The graph applies the same orientations as preparation, wherever the file stores them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def encode(file_format, **options):
 
 
 def exif(number, *, big_endian=False, kind=3, count=1, before=0):
-    """A TIFF header with one directory; `before` other tags in it."""
+    """Encode a TIFF header with one directory; `before` other tags in it."""
     order = ">" if big_endian else "<"
     entries = [struct.pack(f"{order}HHII", 0x0100 + each, 4, 1, 7) for each in range(before)]
     value = struct.pack(f"{order}HH", number, 0) if kind == 3 else struct.pack(f"{order}I", number)
@@ -63,7 +63,7 @@ def jpeg_with(*segments):
 
 
 def webp_with(*, flags, chunks):
-    """Chunks behind the pixels of an extended file."""
+    """Encode a WebP of the extended format with chunks after the pixels."""
     plain = encode("WEBP", lossless=True)
     height, width = PIXELS.shape[:2]
     canvas = bytes([flags, 0, 0, 0]) + struct.pack("<I", width - 1)[:3]
@@ -121,7 +121,7 @@ def test_a_file_is_turned_as_preparation_turns_it(content):
 
 
 def test_the_files_are_not_all_upright():
-    """The oracle is worth something only if it turns."""
+    """The oracle is only useful if it rotates some images."""
     upright = sum(decode_by_pillow(content).pixels.shape[0] == 12 for content in FILES.values())
     assert 10 < upright < len(FILES) - 20
 

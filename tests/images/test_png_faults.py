@@ -1,4 +1,4 @@
-"""Pillow shows what is missing of a PNG as black, and what is damaged as noise."""
+"""PNG files with missing parts, which Pillow shows as black, or damage, which it shows as noise."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_damage_under_right_checksums_is_found(data, reason):
 
 
 @pytest.mark.parametrize("data", [DATA[:-4], zlib.compress(ROWS + bytes(100))])
-def test_an_image_that_has_all_its_pixels_is_used(data):
+def test_an_image_with_all_its_pixels_is_used(data):
     decoded = decode_image(png_of_chunks(HEADER, data))
     np.testing.assert_array_equal(decoded.pixels, PIXELS)
 
@@ -51,7 +51,7 @@ def test_an_image_without_a_proper_end_of_its_data_is_written_anew():
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (5, 9), (50, 40)])
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
 @pytest.mark.parametrize("interlace", [0, 1])
-def test_whole_images_of_every_kind_have_no_fault(size, mode, interlace):
+def test_intact_images_of_every_kind_have_no_fault(size, mode, interlace):
     if mode == "I;16":
         image = Image.fromarray(np.zeros(size[::-1], np.uint16))
     else:

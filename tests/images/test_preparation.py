@@ -1,4 +1,4 @@
-"""Prepared images: clean, complete, accounted for, and never made twice."""
+"""Prepared images: clean, complete, recorded, and never written twice."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from artstyle_tf.system.progress import Reporter
 
 
 def _save(root: Path, path: str, number: int = 0, *, file_format: str | None = None, **options):
-    """An image that differs for each number and survives JPEG well."""
+    """Write an image that differs for each number and survives JPEG well."""
     rows, columns = np.mgrid[0:30, 0:40]
     pixels = np.stack([columns * 6, rows * 8, columns * 0 + number * 37 % 256], axis=-1)
     (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ def _save(root: Path, path: str, number: int = 0, *, file_format: str | None = N
 
 
 def _splits(root: Path, **split_by_path: str) -> pd.DataFrame:
-    """Every third image of a style validates, unless said otherwise."""
+    """Put every third image of a style into the validation split by default."""
     images = index_images(root).images
     position = images.groupby("label").cumcount()
     split = np.where(position % 3 == 1, "val", "train")
@@ -146,7 +146,7 @@ def _sixteen(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
 
 
-def test_tensorflow_decodes_every_result_to_what_read_image_sees(root, destination):
+def test_tensorflow_decodes_every_result_as_read_image_does(root, destination):
     import tensorflow as tf
 
     for name, change in ODD_IMAGES.items():
@@ -329,7 +329,7 @@ def test_processes_make_the_same_files(root, tmp_path, monkeypatch):
     assert _content(tmp_path / "1") == _content(tmp_path / "2")
 
 
-def test_worker_processes_import_little():
+def test_worker_processes_import_few_modules():
     program = (
         "import sys, artstyle_tf.images.preparation.image_writing\n"
         "print({'tensorflow', 'keras', 'pandas', 'albumentations'} & set(sys.modules))"
@@ -340,7 +340,7 @@ def test_worker_processes_import_little():
     assert answer.stdout.strip() == "set()"
 
 
-def test_a_dead_worker_is_explained(monkeypatch):
+def test_a_dead_worker_gives_an_explanation(monkeypatch):
     from artstyle_tf.images.preparation import worker_pool
 
     monkeypatch.setattr(worker_pool, "_SECONDS_ALONE", -1.0)
@@ -357,7 +357,7 @@ def _die_in_a_worker(main_process: int) -> None:
 
 
 class _InterruptingReporter(Reporter):
-    """Presses Ctrl-C after some images."""
+    """Reporter that raises KeyboardInterrupt after some images."""
 
     def __init__(self, after: int) -> None:
         super().__init__(io.StringIO(), quiet=True)
@@ -700,7 +700,7 @@ def test_two_programs_do_not_prepare_one_folder_at_once(root, destination):
 
 
 class _ReleasingStream(io.StringIO):
-    """Releases a lock as soon as another program reports that it waits."""
+    """Stream that releases a lock as soon as another program reports that it waits."""
 
     lock: io.TextIOWrapper
 

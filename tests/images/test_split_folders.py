@@ -1,4 +1,4 @@
-"""Which folders are a split, which are styles, and which could be either."""
+"""Folders that are a split, folders that are styles, and ambiguous folders."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from artstyle_tf.system.errors import ArtstyleError
 
 
 def found(*folders):
-    """Path -> (label, split); None if the folders are styles."""
+    """Return path -> (label, split); None if the folders are styles."""
     paths = [f"{folder}/0.png" for folder in folders]
     layout = recognize_layout(paths)
     if not layout.splits:

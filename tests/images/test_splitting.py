@@ -1,4 +1,4 @@
-"""Splits are stratified, keep groups together, and follow a given file to the letter."""
+"""Splits are stratified, keep groups together, and follow a given file exactly."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_without_groups_every_class_is_divided_exactly(sizes, fractions):
 
 @given(data=st.data(), seed=st.integers(0, 1000))
 @settings(deadline=None, max_examples=80)
-def test_groups_never_straddle_and_every_class_is_everywhere(data, seed):
+def test_groups_are_never_divided_and_every_class_is_everywhere(data, seed):
     sizes = data.draw(st.lists(st.integers(3, 60), min_size=1, max_size=4))
     images = _images({f"class {number}": size for number, size in enumerate(sizes)})
     num_groups = data.draw(st.integers(3, 80))
@@ -124,7 +124,7 @@ def test_files_with_the_same_bytes_stay_together():
         assert split.groupby(np.array(digests))["split"].nunique().max() == 1
 
 
-def test_twins_join_their_groups():
+def test_copies_join_their_groups():
     groups = ["x"] * 3 + ["y"] * 3 + ["z"] * 3 + [f"g{number}" for number in range(21)]
     digests = [str(number) for number in range(30)]
     digests[2], digests[5] = digests[3], digests[6]  # x holds an image of y, and y one of z.

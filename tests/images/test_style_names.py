@@ -61,7 +61,7 @@ def test_the_nearest_style():
     assert nearest_style("Fauvism", ["Cubism"]) is None
 
 
-def test_a_training_is_warned_even_when_quiet(tmp_path):
+def test_warnings_are_printed_even_when_quiet(tmp_path):
     for style in ("Cubism", "cubism", "Fauvism"):
         (tmp_path / style).mkdir()
         (tmp_path / style / "1.jpg").write_bytes(style.encode())

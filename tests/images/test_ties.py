@@ -1,4 +1,4 @@
-"""An error about a style that is too small explains what ties its images together."""
+"""An error about a style that is too small explains why its images must stay together."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_an_impossible_split_has_a_reason(keys, why, fix):
 
 
 @cases
-def test_folds_that_cannot_be_made_say_why(keys, why, fix):
+def test_impossible_folds_give_a_reason(keys, why, fix):
     ties = Ties(PATHS, **keys)
     with pytest.raises(ArtstyleError) as caught:
         check_folds(LABELS, ties.clusters, num_folds=3, class_names=["one", "two"], ties=ties)
@@ -65,7 +65,7 @@ def test_folds_that_cannot_be_made_say_why(keys, why, fix):
     assert fix in str(caught.value)
 
 
-def test_a_style_that_is_only_looked_at_stays_whole_with_the_reason(capsys):
+def test_an_indivisible_style_is_inspected_whole_with_the_reason(capsys):
     split = split_what_can_be(images(ALIKE), fractions=FRACTIONS, seed=0, reporter=Reporter())
     assert set(split.loc[split["label"] == "one", "split"]) == {"train"}
     said = " ".join(capsys.readouterr().err.split())
@@ -81,7 +81,7 @@ def test_images_that_are_alone_give_no_reason():
         split_images(few, fractions=FRACTIONS, seed=0)
 
 
-def test_what_ties_by_way_of_another_style_is_named():
+def test_ties_through_another_style_are_named():
     # Two of three images have the same look as one of the other style, and nothing else.
     ties = Ties(["a/1", "b/1", "a/2", "a/3"], digest=range(4), looks_like=[5, 5, 5, 6])
     said = ties.why_so_few(np.array([True, False, True, True]))

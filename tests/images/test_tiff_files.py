@@ -1,4 +1,4 @@
-"""TIFFs whose numbers mean something else than Pillow takes them for, or that are damaged."""
+"""TIFFs whose values Pillow misinterprets, or that are damaged."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_a_cut_jpeg_in_a_tiff_is_rejected():
 
 
 def test_what_libtiff_prints_becomes_the_reason(tmp_path):
-    """In a process of its own, because libtiff writes to the file descriptor itself."""
+    """Runs in a separate process, because libtiff writes to the file descriptor itself."""
     buffer = io.BytesIO()
     textured().save(buffer, "TIFF", compression="tiff_lzw")
     content = bytearray(buffer.getvalue())

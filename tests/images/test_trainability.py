@@ -24,11 +24,11 @@ def refused(table, unusable=()):
     return str(caught.value)
 
 
-def test_one_image_to_learn_from_and_one_to_decide_by_are_enough():
+def test_one_training_and_one_validation_image_are_enough():
     check_trainable(images(bold="tv", fine="ttvvss"))
 
 
-def test_a_style_that_is_never_learned_from_is_named_with_its_counts():
+def test_a_style_without_training_images_is_named_with_its_counts():
     text = refused(images(bold="ttvs", rare="vvs"))
     assert "The style rare has no usable image in train" in text
     assert "Received: train 0, val 2, test 1" in text

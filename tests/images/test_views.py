@@ -57,7 +57,7 @@ def test_views_follow_from_the_image_and_the_seed():
     )
 
 
-def test_a_view_has_another_name_when_its_pixels_may_differ(monkeypatch):
+def test_a_view_has_another_key_if_its_pixels_may_differ(monkeypatch):
     assert view_name(NO_VIEWS, 0) == view_name(VIEWS, 0) == "plain"
     names = {
         view_name(VIEWS, 1),
@@ -110,7 +110,7 @@ def test_an_image_that_vanished_is_named(store, tmp_path):
 
 
 class ImageRows:
-    """The pixels themselves, offered as the trunk cache offers activations."""
+    """Pixels with the interface of cached activations."""
 
     row_shape = (16, 16, 3)
 
@@ -158,7 +158,7 @@ def test_every_view_is_drawn_and_differently_in_each_epoch():
         assert {epoch[number] for epoch in epochs} == {0, 1, 2, 3}
 
 
-def test_the_order_of_images_does_not_tell_their_views():
+def test_the_order_of_images_and_their_views_are_independent():
     """Both are drawn from the seed and the epoch, and must not be drawn from the same numbers."""
     positions = []
 

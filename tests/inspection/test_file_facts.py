@@ -57,7 +57,7 @@ def test_other_formats_have_no_quality_and_no_subsampling():
 @pytest.mark.parametrize("options", [{}, {"progressive": True}])
 def test_the_end_of_a_jpeg_is_looked_for_behind_its_pixels(options):
     whole = encoded(**options)
-    # A preview in the head has a scan and an end of its own.
+    # A preview in the header has its own scan and end marker.
     preview = b"\xff\xe1\x00\x0cab\xff\xdacd\xff\xd9ef"
     for jpeg in (whole, whole[:2] + preview + whole[2:]):
         assert jpeg_ends_properly(jpeg)
@@ -96,7 +96,7 @@ def test_suffixes(suffix, file_format, fits):
 
 
 def _png_header(width, height):
-    """A PNG whose pixels are missing."""
+    """Encode a PNG without pixels."""
     import struct
     import zlib
 

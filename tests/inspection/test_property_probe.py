@@ -20,7 +20,7 @@ def labels():
     return np.repeat(np.arange(3), [40, 40, 20])
 
 
-def test_a_property_that_gives_styles_away_is_found_and_named(labels):
+def test_a_property_that_reveals_styles_is_found_and_named(labels):
     generator = np.random.default_rng(0)
     features = generator.normal(size=(100, 3))
     features[:, 1] = labels + 0.1 * generator.normal(size=100)
@@ -35,13 +35,13 @@ def test_a_property_that_gives_styles_away_is_found_and_named(labels):
     assert found.per_style["f1"].is_monotonic_decreasing
 
 
-def test_where_there_is_nothing_to_learn_the_score_is_chance(labels):
+def test_random_features_score_chance(labels):
     found = probe(np.random.default_rng(1).normal(size=(100, 2)), labels)
     assert abs(found.macro_f1 - found.chance) < 0.15
     assert found.interval[0] < found.chance < found.interval[1]
 
 
-def test_what_only_tells_groups_apart_is_worth_nothing_when_groups_are_not_divided():
+def test_a_property_of_groups_scores_chance_if_groups_are_kept_together():
     generator = np.random.default_rng(2)
     groups = np.repeat(np.arange(30), 4)
     labels = generator.permutation(np.repeat(np.arange(3), 10))[groups]
@@ -51,5 +51,5 @@ def test_what_only_tells_groups_apart_is_worth_nothing_when_groups_are_not_divid
     assert kept.macro_f1 < 0.55
 
 
-def test_nothing_that_varies_is_nothing_to_ask(labels):
+def test_constant_properties_give_no_probe(labels):
     assert probe(np.ones((100, 2)), labels) is None

@@ -56,7 +56,7 @@ def test_densities_are_means_over_the_readable_images_of_a_style(index, surveyed
     np.testing.assert_allclose(surveyed.histograms["fine"].sum(axis=1), 1, atol=1e-5)
 
 
-def test_likeness_is_the_one_that_splits_go_by(index, surveyed):
+def test_similarity_is_that_of_the_splits(index, surveyed):
     alone = find_near_duplicates(index.root, list(index.images["path"]))
     assert surveyed.images["looks_like"].tolist() == alone.tolist()
 
@@ -121,7 +121,7 @@ def test_properties_become_numbers(surveyed):
     assert formats.sum(axis=1).tolist() == [1.0] * len(readable)
 
 
-def test_the_property_that_sets_a_style_apart(surveyed):
+def test_the_most_distinctive_property_of_a_style(surveyed):
     readable = surveyed.images[surveyed.images["is_readable"]].reset_index(drop=True)
     is_bold = readable["label"] == "bold"
     changed = readable.assign(

@@ -11,8 +11,10 @@ _PAGE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
 
 
 def undocumented_names(result: Any) -> set[str]:
-    """Keys of a result, at any depth, that the page does not name; stages, settings and dotted keys
-    of a config are free."""
+    """Return keys of a result, at any depth, that the page does not name.
+
+    Stages, settings and dotted keys of a config are exempt.
+    """
     documented = set(re.findall(r"`([a-z_0-9]+)`", _PAGE.read_text(encoding="utf-8")))
     return set(_names(result)) - documented
 

@@ -1,4 +1,4 @@
-"""A folder of images in which every kind of fault was planted, and nothing else is wrong."""
+"""Write a folder of images with every kind of fault, and nothing else wrong."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SIZE = (200, 150)
 
 
 def scenery(seed, size=_SIZE):
-    """An image with detail at every size, and no two alike."""
+    """Generate an image with detail at every scale; all seeds differ."""
     generator = np.random.default_rng(seed)
     layers = []
     for cells in (4, 8, 16, 32):
@@ -32,7 +32,7 @@ def encoded(image, file_format="JPEG", **options):
 
 
 def framed(seed):
-    """An image in a frame of wood, uneven along all sides."""
+    """Generate an image in a wooden frame, uneven along all sides."""
     generator = np.random.default_rng(seed)
     wood = generator.normal(70, 12, (190, 240, 3)) + np.linspace(0, 25, 240)[:, None]
     frame = Image.fromarray(wood.clip(0, 255).astype(np.uint8))
@@ -42,7 +42,7 @@ def framed(seed):
 
 
 def plant(root: Path) -> dict[str, set[str]]:
-    """Writes the folder.
+    """Write the folder.
 
     Returns:
         Code of a finding -> paths of the images it is about; for copies, the images of the

@@ -1,4 +1,4 @@
-"""What a user does wrong gets one clear message, exit code 2, and leaves nothing behind."""
+"""User errors give one clear message and exit code 2, and leave no files behind."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def remove_style(name):
     shutil.rmtree(Path("images") / name)
 
 
-def test_nothing_in_the_folder_says_what_to_put_there_and_offers_the_demo(workplace, capsys):
+def test_an_empty_image_folder_explains_itself_and_offers_the_demo(workplace, capsys):
     text = refuse(capsys, "data.images=data/images")
     assert "data/images/<style>/" in text
     assert "--demo" in text
@@ -75,7 +75,7 @@ def test_a_style_too_small_to_split_is_named(workplace, capsys, count, write_ima
 
 
 def write_look_alikes(folder, count):
-    """The same scene again and again, compressed more and more."""
+    """Write the same scene several times with decreasing quality."""
     folder.mkdir()
     pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     scene = Image.fromarray(pixels).resize((96, 96))
@@ -84,10 +84,10 @@ def write_look_alikes(folder, count):
 
 
 @pytest.mark.parametrize("verb", ["train-direct", "prepare-data", "cross-validate"])
-def test_look_alikes_that_cannot_be_divided_are_told_with_the_reason(workplace, capsys, verb):
-    """It was "alike with 12 images in 1 groups", for files with 12 names and contents."""
+def test_near_duplicates_that_cannot_be_divided_give_the_reason(workplace, capsys, verb):
+    """The message was "alike with 12 images in 1 groups", for 12 different names and contents."""
     write_look_alikes(Path("images/alike"), 12)
-    # With a split file the folds are asked; else the split is.
+    # With a split file the folds fail, otherwise the split.
     if verb == "cross-validate":
         files = sorted(Path("images").rglob("*.jpg")) + sorted(Path("images").rglob("*.png"))
         rows = [

@@ -1,4 +1,4 @@
-"""Training on kept activations through the command line: the same model, sooner."""
+"""Training on cached activations through the command line: the same model in less time."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def trained_once(first_workplace):
 
 @pytest.fixture
 def trained(trained_once, enter_copy, tiny_network_by_name):
-    """Name of a run of ten epochs -> as `train` returns it, in a workplace of the test's own."""
+    """Name of a run of ten epochs -> as `train` returns it, in a folder of this test."""
     enter_copy(trained_once)
     return {name: json.loads(Path(f"{name}.json").read_text()) for name in TEN_EPOCHS}
 
@@ -73,7 +73,7 @@ def workplace(tmp_path, monkeypatch, write_images, tiny_network_by_name):
 
 @pytest.fixture
 def train(workplace, capsys):
-    """Function (name, *arguments) -> the JSON of the run, with what was said under "heard"."""
+    """Function (name, *arguments) -> the JSON of the run, with the messages under "heard"."""
 
     def run(name, *arguments):
         options = ["--config", "config.yaml", "--run-name", name, "--json"]
@@ -109,7 +109,7 @@ def history_of(result):
     return pd.read_csv(Path(result["run"]) / "history.csv")
 
 
-def test_fifty_steps_on_kept_activations_give_the_weights_of_plain_training(trained):
+def test_fifty_steps_on_cached_activations_equal_plain_training(trained):
     plain, cached = trained["plain"], trained["cached"]
     assert "Not using the trunk cache: training.trunk_cache.mode is never" in plain["heard"]
     assert cached["trunk_cache"]["use"]
@@ -123,7 +123,7 @@ def test_fifty_steps_on_kept_activations_give_the_weights_of_plain_training(trai
 
 
 def test_the_fastest_runtime_trains_as_keras_does(train, shipped_runtimes):
-    """OpenVINO where it is installed; the rows of Keras are those of another table."""
+    """Uses OpenVINO where it is installed; the rows of Keras are in another table."""
     options = ["training.phases.0.epochs=2", "training.linear_probe={balanced: true}"]
     slow = train("keras", *options)
     another = "training.trunk_cache.folder=another"

@@ -77,7 +77,7 @@ def validated_once(first_workplace):
 
 @pytest.fixture
 def validated(validated_once, enter_copy, tiny_network_by_name):
-    """The JSON of a finished cross-validation, in a workplace of the test's own."""
+    """Return the JSON of a finished cross-validation, in a folder of this test."""
     enter_copy(validated_once)
     return json.loads(Path("outputs/cross_validation/first/metrics.json").read_text())
 
@@ -143,7 +143,7 @@ def test_figures_are_there(validated):
 
 
 def test_folds_share_the_cache_and_the_prepared_images(validated, monkeypatch):
-    """A second cross-validation computes no activation anew."""
+    """A second cross-validation does not recompute any activation."""
     from artstyle_tf.trunk_cache.activation_cache import ActivationCache
 
     assert list(Path("outputs/trunk_cache").rglob("*.npy"))

@@ -1,4 +1,4 @@
-"""Trainings that leave the finite numbers, through the command line."""
+"""Diverging trainings, through the command line."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def workplace(tmp_path, monkeypatch, write_images, tiny_network_by_name):
     return tmp_path
 
 
-def test_a_diverged_training_is_told_keeps_nothing_and_diverges_again(workplace, capsys):
+def test_a_diverged_training_is_reported_saves_nothing_and_diverges_again(workplace, capsys):
     command = [*OVERRIDES, *FAR_TOO_FAST, "--run-name", "fast", "--json"]
     for further in ([], ["--resume"]):
         assert cli.main([*command, *further], verb="train-direct") == 2

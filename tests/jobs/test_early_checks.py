@@ -1,4 +1,4 @@
-"""What can be refused without TensorFlow and pandas is refused before they are imported."""
+"""Errors that need neither TensorFlow nor pandas are reported before they are imported."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 # numpy and Pillow are quick; these take a second and more.
 HEAVY = {"tensorflow", "keras", "pandas", "matplotlib", "sklearn", "scipy", "optuna", "cv2"}
 
-# Verb, arguments -> a part of the answer.
+# Verb, arguments -> a part of the message.
 MISTAKES = {
     "prepare-data": [
         (["data.images=nowhere"], "nowhere, which does not exist"),
@@ -101,16 +101,16 @@ from artstyle_tf.cli.main import main
 answers = {}
 for verb, cases in json.loads(sys.argv[1]).items():
     for arguments, _ in cases:
-        with redirect_stderr(io.StringIO()) as told:
+        with redirect_stderr(io.StringIO()) as message:
             code = main(arguments, verb=verb)
-        answers[" ".join([verb, *arguments])] = [code, told.getvalue()]
+        answers[" ".join([verb, *arguments])] = [code, message.getvalue()]
 print(json.dumps([answers, sorted({name.split(".")[0] for name in sys.modules})]))
 """
 
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory, write_images):
-    """What is said to every mistake, and which packages were imported for that."""
+    """Return the message for every mistake, and the packages imported for it."""
     folder = tmp_path_factory.mktemp("mistakes")
     write_images(folder / "images", {"bold": 1, "fine": 1})
     (folder / "hollow").mkdir()
@@ -135,11 +135,11 @@ def answers(tmp_path_factory, write_images):
     ("verb", "arguments", "expected"),
     [(verb, *case) for verb, cases in MISTAKES.items() for case in cases],
 )
-def test_mistakes_are_answered_early(answers, verb, arguments, expected):
-    code, told = answers[0][" ".join([verb, *arguments])]
-    assert expected in told
+def test_mistakes_are_reported_early(answers, verb, arguments, expected):
+    code, message = answers[0][" ".join([verb, *arguments])]
+    assert expected in message
     assert code == 2
-    assert "Traceback" not in told
+    assert "Traceback" not in message
 
 
 def test_nothing_that_takes_seconds_is_imported_for_that(answers):
@@ -154,7 +154,7 @@ def test_every_verb_that_reads_anything_has_an_early_check():
             assert callable(getattr(early_checks, str(job.early_check)))
 
 
-def test_what_is_right_passes(tmp_path, monkeypatch, write_images):
+def test_valid_values_pass(tmp_path, monkeypatch, write_images):
     monkeypatch.chdir(tmp_path)
     write_images(tmp_path / "images", {"bold": 1, "fine": 1})
     assert main(["data.images=images", "--print-config"], verb="train-direct") == 0
@@ -187,7 +187,7 @@ def test_what_can_be_written_is_not_created(tmp_path):
         check_can_write(tmp_path / "file" / "b")
 
 
-def test_a_read_only_file_system_is_told_from_a_missing_right(tmp_path, monkeypatch):
+def test_a_read_only_file_system_is_not_a_permission_error(tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, mode: False)
     with pytest.raises(ArtstyleError, match="Permission denied"):
         check_can_write(tmp_path)

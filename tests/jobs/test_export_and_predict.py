@@ -51,7 +51,7 @@ def call(verb, *arguments):
 
 
 def answer(capsys, verb, *arguments):
-    """The JSON of a verb that has to succeed."""
+    """Return the JSON of a verb that has to succeed."""
     capsys.readouterr()
     assert call(verb, *arguments, "--json") == 0
     return json.loads(capsys.readouterr().out)
@@ -68,7 +68,7 @@ def trained(first_workplace):
 
 @pytest.fixture
 def workplace(trained, enter_copy):
-    """Finished runs in a folder of the test's own."""
+    """Enter a folder of this test with finished runs."""
     return enter_copy(trained)
 
 
@@ -85,7 +85,7 @@ EXPORTS = {
 
 @pytest.fixture(scope="module")
 def exported_once(trained, tmp_path_factory):
-    """Both runs exported, the classifier to every format whose packages are here."""
+    """Export both runs, the classifier to every format whose packages are installed."""
     folder = tmp_path_factory.mktemp("exported")
     shutil.copytree(trained, folder, dirs_exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
@@ -100,14 +100,14 @@ def exported_once(trained, tmp_path_factory):
 
 @pytest.fixture
 def exported(exported_once, enter_copy):
-    """The JSON of each export, in a workplace of the test's own."""
+    """Return the JSON of each export, in a folder of this test."""
     enter_copy(exported_once)
     return {kind: json.loads(Path(f"{kind}.json").read_text()) for kind in EXPORTS}
 
 
 @pytest.fixture
 def mixed(workplace):
-    """Images of all kinds in one style folder, as somebody's collection may be."""
+    """Write images of all kinds into one style folder, like a user's collection."""
     return write_mixed()
 
 
@@ -146,7 +146,7 @@ def read_csv(path):
 
 
 def evaluated(kind, folder):
-    """Predictions of evaluate.py by path."""
+    """Return the predictions of evaluate.py by path."""
     assert call("evaluate", "--run", run_folder(kind), "--images", folder, "run_name=mixed") == 0
     table = read_csv(run_folder(kind) / "evaluations/mixed/predictions.csv")
     return table.assign(path=str(folder) + "/" + table["path"]).set_index("path")
@@ -172,11 +172,11 @@ def test_predictions_are_those_of_evaluate(mixed, kind, capsys):
 
 
 @pytest.mark.parametrize("kind", RUNS)
-def test_a_saved_model_answers_as_evaluate_does(exported, kind):
+def test_a_saved_model_predicts_as_evaluate_does(exported, kind):
     result = exported[kind]
     signatures = tf.saved_model.load(result["saved_model"]).signatures
     expected = evaluated(kind, write_mixed())
-    # TIFF is not for TensorFlow; other JPEGs than plain ones and lossy WebP are encoded anew when
+    # TIFF is not for TensorFlow; other JPEGs than plain ones and lossy WebP are re-encoded when
     # they are prepared, and a large image is reduced first: the same label must come out.
     nearly = {"turned.jpg", "gray.jpg", "print.jpg", "lossy.webp", "large.png"}
     for path, known in expected.iterrows():
@@ -225,9 +225,7 @@ def without_measuring(monkeypatch):
     monkeypatch.setattr(measured_differences, "read_own_images", missing)
 
 
-def test_without_its_images_an_export_says_that_nothing_was_measured(
-    workplace, capsys, without_measuring
-):
+def test_without_its_images_an_export_reports_no_measurement(workplace, capsys, without_measuring):
     result = answer(capsys, "export-model", "--run", run_folder("direct"))
     assert result["differences"] == "The images are gone."
     readme = Path(result["serving"], "README.md").read_text()
@@ -266,7 +264,7 @@ def test_each_export_is_a_version_of_its_own(workplace, capsys, without_measurin
     assert not (run_folder("direct") / "export").exists()
 
 
-def test_the_card_says_what_was_measured(exported):
+def test_the_card_contains_the_measurements(exported):
     result = exported["direct"]
     card = Path(result["model_card"]).read_text(encoding="utf-8")
     _, header, body = card.split("---\n", 2)
@@ -301,7 +299,7 @@ def test_the_card_takes_the_gap_from_a_cross_validation(workplace, capsys, witho
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_format_says_what_keras_says(exported, name):
+def test_every_format_predicts_what_keras_predicts(exported, name):
     if name not in INSTALLED:
         pytest.skip(f"{', '.join(missing_packages(name))} not installed")
     result = exported["direct"]
@@ -321,7 +319,7 @@ def test_every_format_says_what_keras_says(exported, name):
 
 
 class Forgetful:
-    """A format that says the same of every image."""
+    """A format that predicts the same for every image."""
 
     num_images = 0
 
@@ -337,7 +335,7 @@ class Forgetful:
         ]
 
 
-def test_a_format_that_loses_too_much_is_refused(workplace, monkeypatch, capsys):
+def test_an_inaccurate_format_is_refused(workplace, monkeypatch, capsys):
     monkeypatch.setitem(FORMATS, "onnx", FormatEntry(f"{__name__}:Forgetful", ()))
     options = ["--run", run_folder("direct"), "--formats", "onnx", "num_calibration_images=5"]
     result = answer(capsys, "export-model", *options, "num_timing_rounds=1")
@@ -350,7 +348,7 @@ def test_a_format_that_loses_too_much_is_refused(workplace, monkeypatch, capsys)
     assert result["rejected"] == ["onnx"]
 
 
-def test_a_missing_package_is_told_before_anything_is_written(workplace, monkeypatch, capsys):
+def test_a_missing_package_is_reported_before_anything_is_written(workplace, monkeypatch, capsys):
     monkeypatch.setitem(FORMATS, "onnx", FORMATS["onnx"]._replace(packages=("no_such_package",)))
     assert call("export-model", "--run", run_folder("direct"), "--formats", "all") == 2
     assert "pip install 'artstyle-tf[formats]'" in capsys.readouterr().err
@@ -393,7 +391,7 @@ def test_an_interrupted_program_continues(mixed, monkeypatch, capsys):
     assert answer(capsys, "predict", *options[:2], "mixed/bold/plain.jpg")["num_images"] == 1
 
 
-def test_a_threshold_makes_it_say_that_it_does_not_know(mixed, capsys):
+def test_a_threshold_makes_it_abstain(mixed, capsys):
     options = ["--run", run_folder("direct"), mixed]
     sure = answer(capsys, "predict", *options, "--threshold", 0)
     assert "abstained" not in sure["predictions"]
@@ -428,7 +426,7 @@ def test_a_file_with_an_equals_sign_in_its_name_is_a_file(mixed, capsys):
         (["--run", "outputs/models/direct", "images", "--output", "o.txt"], r".csv or .jsonl"),
     ],
 )
-def test_what_is_wrong_is_told(workplace, arguments, message, capsys):
+def test_problems_are_reported(workplace, arguments, message, capsys):
     assert call("predict", *arguments) == 2
     said = capsys.readouterr()
     assert message in said.err
@@ -451,7 +449,7 @@ def test_the_fastest_runtime_is_chosen_once(mixed, monkeypatch, capsys):
     monkeypatch.setattr(prediction_runtime, "images_per_second", measure)
     options = ["--run", run_folder("direct"), mixed]
     first = answer(capsys, "predict", *options)
-    assert asked == [{"tensorflow", "openvino"}]  # one that answers something else is not timed
+    assert asked == [{"tensorflow", "openvino"}]  # one with other predictions is not timed
     assert first["predicted_by"]["runtime"] == "openvino"
     again = answer(capsys, "predict", *options)
     assert again["predicted_by"]["runtime"] == "openvino"
@@ -468,7 +466,7 @@ def test_few_images_are_not_worth_a_choice(mixed, capsys):
     assert not (run_folder("direct") / "runtimes").exists()
 
 
-def test_the_table_for_people_names_files_and_answers(mixed, capsys):
+def test_the_text_table_has_files_and_predictions(mixed, capsys):
     assert call("predict", "--run", run_folder("direct"), mixed, "--output", "out.csv") == 0
     said = capsys.readouterr().out
     assert "bold/plain.jpg" in said

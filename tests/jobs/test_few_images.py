@@ -34,7 +34,7 @@ QUICK = [
 
 @pytest.fixture(scope="module")
 def worked_once(first_workplace):
-    """A workplace with a classifier, and an embedding that asks for more neighbors than images."""
+    """A workplace with a classifier, and an embedding with more neighbors than images."""
     with first_workplace({"bold": 10, "fine": 10}, {"config.yaml": CONFIG}) as folder:
         more = {"direct": [], "triplet": ["model.dimension=4", "training.num_neighbors=40"]}
         for kind, options in more.items():
@@ -133,7 +133,7 @@ def test_a_folder_of_one_style_is_evaluated(workplace, capsys, kind):
     assert main([*options, "--dry-run"], verb="evaluate") == 0
 
 
-def test_fewer_neighbors_than_asked_for_are_announced_and_recorded(workplace, capsys):
+def test_fewer_neighbors_than_configured_are_reported_and_recorded(workplace, capsys):
     trained = json.loads(Path("outputs/models/triplet/metrics.json").read_text())
     num_images = trained["num_images"]["train"]
     assert trained["num_neighbors"] == num_images < 40

@@ -1,4 +1,4 @@
-"""Folders that are a split already, and checks that all verbs share, through the command line."""
+"""Folders that are already split, and checks that all verbs share, through the command line."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def split_folder(workplace, write_images):
     return write
 
 
-def test_the_split_of_the_folders_is_used_and_told(ask, split_folder):
+def test_the_split_of_the_folders_is_used_and_reported(ask, split_folder):
     split_folder(Train=5, Valid=3, TEST=2)
     code, answer, notes = ask("prepare-data")
     assert code == 0
@@ -100,7 +100,7 @@ def test_other_verbs_agree(ask, split_folder, verb):
     assert answer.get("classes", ["bold", "fine"]) == ["bold", "fine"]
 
 
-def test_cross_validation_makes_folds_of_all_images_and_says_so(ask, split_folder):
+def test_cross_validation_divides_all_images_and_reports_it(ask, split_folder):
     split_folder(train=5, val=3, test=2)
     code, answer, notes = ask("cross-validate", "--dry-run")
     assert (code, answer["num_images"]) == (0, 20)
@@ -198,7 +198,7 @@ def test_styles_named_like_splits_stay_styles_with_a_warning(ask, write_images):
 
 @pytest.fixture
 def never_learned(workplace, write_images):
-    """A style that the split file has in val and test alone."""
+    """Write a style that is only in val and test of the split file."""
     write_images(Path("images"), {"bold": 6, "fine": 6, "rare": 4})
     splits = {True: ["val", "test"] * 2, False: ["train"] * 2 + ["val", "test"] * 2}
     rows = [
@@ -298,11 +298,11 @@ tuning:
     assert "cannot be divided into 7 folds" in answer["error"]
 
 
-def test_a_ridge_is_chosen_where_styles_have_one_image(tmp_path):
+def test_alpha_auto_works_where_styles_have_one_image(tmp_path):
     from artstyle_tf.heads.ridge_choice import ALPHAS, choose_ridge
 
     features = np.eye(4, 6, dtype=np.float32)
     labels = np.array([0, 1, 2, 2])
-    # It asks for five folds, which one image cannot be divided into: it never came to an end.
+    # One image cannot be divided into five folds; this never terminated.
     choice = choose_ridge(features, labels, np.arange(4), num_classes=3, balanced=True)
     assert choice.alpha in ALPHAS

@@ -54,8 +54,8 @@ def check_is_neutral(text):
     assert "\nError: forged" not in text
 
 
-def told(capsys, verb, *arguments):
-    """Standard output of a verb that has to succeed."""
+def stdout_of(capsys, verb, *arguments):
+    """Return the standard output of a verb that has to succeed."""
     capsys.readouterr()
     assert call(verb, *arguments) == 0
     said = capsys.readouterr()
@@ -65,12 +65,12 @@ def told(capsys, verb, *arguments):
 
 
 def answer(capsys, verb, *arguments):
-    """The JSON of a verb."""
-    return json.loads(told(capsys, verb, *arguments, "--json"))
+    """Return the JSON of a verb."""
+    return json.loads(stdout_of(capsys, verb, *arguments, "--json"))
 
 
 def cells_of(file):
-    """What a spreadsheet gets to see."""
+    """Return the cells that a spreadsheet shows."""
     return [cell for row in csv.reader(io.StringIO(file.read_text(), newline="")) for cell in row]
 
 
@@ -110,17 +110,17 @@ def workplace(trained, enter_copy, tiny_network_by_name):
     return enter_copy(trained)
 
 
-def test_what_is_said_about_images_is_neutral(workplace, capsys):
-    told(capsys, "prepare-data", "--config", "config.yaml", "data.prepared=again")
-    told(capsys, "inspect-data", "data.images=images", "--outputs", OUTPUTS)
+def test_statements_about_images_are_escaped(workplace, capsys):
+    stdout_of(capsys, "prepare-data", "--config", "config.yaml", "data.prepared=again")
+    stdout_of(capsys, "inspect-data", "data.images=images", "--outputs", OUTPUTS)
     for file in Path().rglob("*.csv"):
         assert not formulas_in(file), file
 
 
-def test_answers_are_neutral_and_tell_a_style_from_no_answer(workplace, capsys):
+def test_predictions_are_escaped_and_distinct_from_abstention(workplace, capsys):
     images = sorted(str(path) for path in Path("images").rglob("*.png"))
     asked = [*images, "--run", RUN, "--outputs", OUTPUTS]
-    shown = told(capsys, "predict", *asked, "--threshold", "0.99999")
+    shown = stdout_of(capsys, "predict", *asked, "--threshold", "0.99999")
     assert re.search(r"Predictions: .*not accepted \d", shown)
     all_given = answer(capsys, "predict", *asked, "--threshold", "0")
     assert set(all_given["predictions"]) <= set(STYLES)
@@ -131,7 +131,7 @@ def test_answers_are_neutral_and_tell_a_style_from_no_answer(workplace, capsys):
 
 
 def test_an_evaluation_is_neutral_and_its_tables_come_back(workplace, capsys):
-    told(capsys, "evaluate", "--run", RUN, "--images", "images")
+    stdout_of(capsys, "evaluate", "--run", RUN, "--images", "images")
     tables = list(Path(OUTPUTS).rglob("*.csv"))
     assert {"predictions.csv", "confusion_matrix.csv", "known_images.csv", "split.csv"} <= {
         table.name for table in tables
@@ -148,7 +148,7 @@ def test_an_evaluation_is_neutral_and_its_tables_come_back(workplace, capsys):
 
 
 def test_a_report_is_neutral(workplace, capsys):
-    told(capsys, "report", "--runs", RUN)
+    stdout_of(capsys, "report", "--runs", RUN)
     page = Path(RUN, "report.html").read_text(encoding="utf-8")
     check_is_neutral(page)
     elements = _Elements()
@@ -197,7 +197,7 @@ def test_a_run_of_before_whose_style_has_two_lines_has_one_label_a_class(workpla
 
 
 @pytest.mark.parametrize("letter", ["\n", "\x1b", "\x9b", "\u202e", "\u2028", "\t"])
-def test_a_style_that_cannot_stand_in_a_line_is_refused(workplace, capsys, letter):
+def test_a_style_with_a_line_break_is_refused(workplace, capsys, letter):
     Path("images", "abstained").rename(Path("images", f"Cubism{letter}Error: forged"))
     for verb in ("train-direct", "prepare-data", "inspect-data"):
         config = [] if verb == "inspect-data" else ["--config", "config.yaml"]

@@ -33,7 +33,7 @@ def experiment(images, outputs, **changes):
 
 @pytest.fixture(autouse=True, scope="module")
 def _figures_without_pixels():
-    """Here they are drawn as they are, because a test looks at their pixels."""
+    """Draw figures completely here, because a test checks their pixels."""
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def test_all_figures_are_there_and_none_is_empty(planted):
         assert (pixels[..., :3].min(axis=2) < 0.5).mean() > 0.002, file
 
 
-def test_tables_hold_the_tests_and_what_files_say(planted):
+def test_tables_contain_the_tests_and_file_properties(planted):
     _, _, outputs = planted
     run = outputs / "inspections" / "look"
     pairs = pd.read_csv(run / "style_pairs.csv")
@@ -155,7 +155,7 @@ def test_tables_hold_the_tests_and_what_files_say(planted):
     assert (cost["milliseconds"] > 0).all()
 
 
-def test_the_summary_in_words_begins_with_errors_and_says_where_things_are(planted):
+def test_the_summary_starts_with_errors_and_names_the_output_files(planted):
     _, result, _ = planted
     text = inspect_data.summarize(result)
     assert text.index("\nErrors\n") < text.index("\nWarnings\n") < text.index("\nNotes\n")
@@ -188,7 +188,7 @@ def test_fail_on_decides_the_exit_code_after_all_is_written(
     assert run("a", "--overwrite") == 0
 
 
-def test_a_severity_stands_for_the_graver_ones():
+def test_a_severity_includes_the_higher_ones():
     from artstyle_tf.inspection.findings import Finding, those_to_fail_on
 
     findings = [Finding("unreadable", 1, ""), Finding("tiny", 1, ""), Finding("frame", 1, "")]
@@ -239,7 +239,7 @@ def test_odd_names_stay_on_their_line(tmp_path, without_figures):
     assert set(table["path"]) == set(paths)
 
 
-def test_groups_are_guessed_from_names_and_only_looked_at(tmp_path, without_figures):
+def test_groups_are_guessed_from_names_for_inspection_only(tmp_path, without_figures):
     artists = [f"{style}-{n // 2}" for style in "ab" for n in range(8)]
     paths = [f"{artist[0]}/{artist}_{n}.jpg" for n, artist in enumerate(artists)]
     write(tmp_path / "images", *paths)
@@ -268,7 +268,7 @@ def test_a_split_file_gives_the_training_counts_and_what_leaks(tmp_path, without
     assert "4 training images and 2 validation images" in codes(result)["small_style"]["text"]
 
 
-def test_a_dry_run_says_what_would_be_looked_at_and_writes_nothing(tmp_path):
+def test_a_dry_run_prints_the_inputs_and_writes_nothing(tmp_path):
     write(tmp_path / "images", "a/0.jpg", "b/0.jpg")
     config = experiment(tmp_path / "images", tmp_path / "outputs")
     plan = inspect_data.plan(config, Invocation())

@@ -65,7 +65,7 @@ def json_from(capsys):
 
 @pytest.fixture(scope="module")
 def trained_once(first_workplace):
-    """A workplace with a finished run."""
+    """Train a run in a folder."""
     printed = io.StringIO()
     with first_workplace(STYLES, {"config.yaml": CONFIG}) as folder:
         with contextlib.redirect_stdout(printed):
@@ -76,7 +76,7 @@ def trained_once(first_workplace):
 
 @pytest.fixture
 def trained(trained_once, enter_copy, tiny_network_by_name):
-    """The JSON of a finished run, in a workplace of the test's own."""
+    """Return the JSON of a finished run, in a folder of this test."""
     enter_copy(trained_once)
     return json.loads(Path("outputs/models/first/metrics.json").read_text())
 
@@ -217,7 +217,7 @@ def test_evaluate_on_another_folder_lists_what_cannot_be_read(trained, capsys, w
     assert result["metrics"]["macro_recall"] <= 1
 
 
-def test_evaluate_warns_when_the_model_has_learned_from_the_images(trained, capsys):
+def test_evaluate_warns_if_the_model_was_trained_on_the_images(trained, capsys):
     assert evaluate("--run", trained["run"], "--images", "images", "--quiet") == 0
     assert "The run was trained on 40" in capsys.readouterr().err
 
@@ -235,7 +235,7 @@ def test_evaluate_without_a_run_lists_the_runs(trained, capsys):
     assert "is not a run" in capsys.readouterr().err
 
 
-def test_evaluate_says_which_images_changed_since_the_run(trained, capsys):
+def test_evaluate_reports_images_that_changed_since_the_run(trained, capsys):
     images = pd.read_csv("outputs/models/first/images.csv", keep_default_na=False)
     row = images[images["split"] == "test"].iloc[0]
     Image.new("RGB", (8, 8)).save(Path("prepared") / row["path"])
@@ -245,7 +245,7 @@ def test_evaluate_says_which_images_changed_since_the_run(trained, capsys):
     assert result["num_images"] == trained["num_images"]["test"] - 1
 
 
-def test_a_second_run_of_the_same_name_needs_to_be_asked_for(trained, capsys):
+def test_a_second_run_of_the_same_name_needs_overwrite(trained, capsys):
     before = Path("outputs/models/first/model.keras").read_bytes()
     assert train("--run-name", "first", "--quiet") == 2
     assert "--overwrite" in capsys.readouterr().err
@@ -300,7 +300,7 @@ def test_upsampling_fills_the_training_split_only(workplace, capsys):
 
 
 def test_a_run_without_phases_is_its_start_and_evaluates_the_same(workplace, capsys):
-    """Style head and ridge regression, no gradient: what configs/direct.yaml does."""
+    """Uses a style head and ridge regression without gradients, as configs/direct.yaml does."""
     options = ["model.head=style", "model.style={blocks: [block1a, block2b], width: 5}"]
     options += ["training.linear_probe={method: ridge}", "training.phases=[]"]
     assert train("--run-name", "start", *options, "--json", "--quiet") == 0
@@ -315,7 +315,7 @@ def test_a_run_without_phases_is_its_start_and_evaluates_the_same(workplace, cap
         assert json_from(capsys)["metrics"] == pytest.approx(trained[name], rel=1e-5)
 
 
-def test_what_has_decided_is_learned_from_in_the_end(workplace, capsys):
+def test_the_final_refit_includes_validation_images(workplace, capsys):
     """The refitted head is that of a run whose validation images were training images."""
     options = ["training.phases=[]", "--json", "--quiet"]
     assert train("--run-name", "refitted", *options) == 0
@@ -333,8 +333,8 @@ def test_what_has_decided_is_learned_from_in_the_end(workplace, capsys):
 
     split = pd.read_csv(Path(refitted["run"]) / "split.csv")
     learned = split[split["split"] != "test"].assign(split="train")
-    judged = split[split["split"] == "test"].assign(split="val")
-    pd.concat([learned, judged]).to_csv("split.csv", index=False)
+    evaluated = split[split["split"] == "test"].assign(split="val")
+    pd.concat([learned, evaluated]).to_csv("split.csv", index=False)
     options += ["data.split_file=split.csv", "data.prepared=prepared_again"]
     assert train("--run-name", "more", "training.refit=false", *options) == 0
     expected, found = head_of(json_from(capsys)), head_of(refitted)

@@ -1,4 +1,4 @@
-"""The main job on the real images, where they lie beside the checkout: `make test-shared`."""
+"""The main job on the real images, if they exist next to the checkout: `make test-shared`."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def test_the_linear_probe_is_a_usable_model(tmp_path, capsys):
     assert "test" not in result
 
 
-def test_partial_weights_learn_what_they_lack(tmp_path, capsys):
-    """Two kernels of this file are random; a few epochs already lift it above its probe."""
+def test_partial_weights_train_the_missing_kernels(tmp_path, capsys):
+    """Two kernels of this file are random; a few epochs already exceed the score of its probe."""
     result = train(
         tmp_path,
         capsys,
@@ -61,7 +61,7 @@ def test_partial_weights_learn_what_they_lack(tmp_path, capsys):
     assert 0.70 < probe < result["validation"]["macro_f1"]
 
 
-def test_a_look_at_the_folder_finds_what_is_known_of_it(tmp_path, capsys):
+def test_an_inspection_of_the_real_images_has_the_known_findings(tmp_path, capsys):
     arguments = [f"data.images={IMAGES / 'images'}", f"data.split_file={IMAGES / 'split.csv'}"]
     options = ["--outputs", str(tmp_path / "outputs"), "--json", "--quiet"]
     assert main([*arguments, *options], verb="inspect-data") == 0

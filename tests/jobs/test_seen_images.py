@@ -84,7 +84,7 @@ def of_training(style, number):
 
 @pytest.fixture
 def mixed(workplace):
-    """Copies of training, validation and test images, and new ones."""
+    """Write copies of training, validation and test images, and new ones."""
     for style, seed in (("bold", 500), ("fine", 600)):
         folder = Path("mixed", style)
         folder.mkdir(parents=True)
@@ -122,7 +122,7 @@ def test_copies_of_what_the_run_has_seen_are_counted_and_named(
     mixed, kind, use_of_validation, capsys
 ):
     run = Path("outputs/models", kind)
-    result, told = answer(capsys, "evaluate", "--run", run, "--images", mixed)
+    result, messages = answer(capsys, "evaluate", "--run", run, "--images", mixed)
     table = pd.read_csv(result["known_images"]["table"]).set_index("path")
     expected = {
         f"{style}/{name}": (how, f"{style}/{known}", split)
@@ -138,7 +138,7 @@ def test_copies_of_what_the_run_has_seen_are_counted_and_named(
     assert known["kinds"] == {"same_file": 2, "same_look": 8, "mirrored": 2, "turned": 0}
     assert known["splits"] == {"train": 10, "val": 2}
     assert known["num_seen"] == known["num_compared"] == 22
-    assert SAID[kind] in told
+    assert SAID[kind] in messages
     assert result["without_known_images"]["num_images"] == 4
     kept = json.loads(Path(result["results"], "metrics.json").read_text())
     assert kept["without_known_images"] == result["without_known_images"]
@@ -154,8 +154,8 @@ def test_scores_without_them_are_those_of_the_rest_alone(mixed, kind, capsys):
     for style in ("bold", "fine"):
         for name in KINDS:
             Path(mixed, style, name).unlink()
-    alone, told = answer(capsys, "evaluate", "--run", run, "--images", mixed)
-    assert "Warning" not in told
+    alone, messages = answer(capsys, "evaluate", "--run", run, "--images", mixed)
+    assert "Warning" not in messages
     assert alone["known_images"]["num_images"] == 0
     assert alone["known_images"]["table"] is None
     assert alone["without_known_images"] is None
@@ -170,10 +170,10 @@ def test_the_folder_it_was_trained_on_leaves_nothing(workplace, capsys):
         Path(f"images/{name}.png").unlink()
     shutil.move("images", "elsewhere")
     options = ["--run", "outputs/models/direct", "--images", "elsewhere"]
-    result, told = answer(capsys, "evaluate", *options)
+    result, messages = answer(capsys, "evaluate", *options)
     assert result["known_images"]["num_new"] == 0
     assert result["without_known_images"] is None
-    assert "no image is left to evaluate the run on" in told
+    assert "no image is left to evaluate the run on" in messages
     assert call("evaluate", *options) == 0
     assert "no image is left" in capsys.readouterr().err
 
@@ -184,42 +184,42 @@ def without_hashes(run):
     table.drop(columns="perceptual_hash").to_csv(file, index=False)
 
 
-def test_a_run_of_before_reads_the_images_that_are_here(mixed, capsys):
+def test_an_earlier_run_reads_the_images_that_exist(mixed, capsys):
     without_hashes("outputs/models/direct")
     options = ["--run", "outputs/models/direct", "--images", mixed]
     shutil.rmtree("prepared")  # the originals are left
-    result, told = answer(capsys, "evaluate", *options)
+    result, messages = answer(capsys, "evaluate", *options)
     assert result["known_images"]["num_images"] == 12
-    assert "perceptual hashes" not in told
+    assert "perceptual hashes" not in messages
     shutil.rmtree("images")
     environment = Path("outputs/models/direct/environment.json")
     lost = {**json.loads(environment.read_text()), "prepared_images": "gone"}
     environment.write_text(json.dumps(lost))
-    result, told = answer(capsys, "evaluate", *options)
+    result, messages = answer(capsys, "evaluate", *options)
     assert result["known_images"]["num_images"] == 2  # the same files
-    assert "among none of the 22 images that the run has seen" in told
+    assert "among none of the 22 images that the run has seen" in messages
 
 
 def test_a_test_split_with_copies_is_scored_without_them_too(workplace, capsys):
     leaks = json.loads(Path("outputs/models/direct/metrics.json").read_text())["leaks"]
     assert leaks["mirrored_across_splits"] == 1
-    result, told = answer(capsys, "evaluate", "--run", "outputs/models/direct")
+    result, messages = answer(capsys, "evaluate", "--run", "outputs/models/direct")
     assert result["evaluated"] == "test"
     assert result["num_images"] == 6
     assert result["without_known_images"]["num_images"] == 5
     assert pd.read_csv(result["known_images"]["table"])["path"].tolist() == ["bold/13.png"]
-    assert "was trained on 1 of these 6" in told
+    assert "was trained on 1 of these 6" in messages
 
 
 @pytest.mark.parametrize(
     ("split", "said"), [("train", "was trained on"), ("val", "were used to select the run's epoch")]
 )
 def test_its_own_training_images_are_called_that(workplace, split, said, capsys):
-    _, told = answer(capsys, "evaluate", "--run", "outputs/models/direct", f"split={split}")
-    assert said in told
+    _, messages = answer(capsys, "evaluate", "--run", "outputs/models/direct", f"split={split}")
+    assert said in messages
 
 
-def test_an_embedding_that_began_with_a_run_has_learned_what_that_run_has(mixed, capsys):
+def test_an_embedding_initialized_with_a_run_has_seen_its_images(mixed, capsys):
     options = ["--config", "triplet.yaml", "model.initial_run=outputs/models/direct"]
     # The second run sees other images than the first.
     table = pd.read_csv("split.csv")
@@ -234,16 +234,16 @@ def test_an_embedding_that_began_with_a_run_has_learned_what_that_run_has(mixed,
     result, _ = answer(capsys, "evaluate", *evaluate)
     assert result["known_images"]["splits"] == {"train": 10, "val": 2}
     shutil.rmtree("outputs/models/direct")
-    result, told = answer(capsys, "evaluate", *evaluate)
+    result, messages = answer(capsys, "evaluate", *evaluate)
     assert result["known_images"]["num_images"] == 2
-    assert "initialized with the network of outputs/models/direct, which is missing" in told
+    assert "initialized with the network of outputs/models/direct, which is missing" in messages
 
 
-def test_folds_and_comparisons_say_what_they_cannot_keep_apart(workplace, capsys):
+def test_folds_and_comparisons_report_what_they_cannot_separate(workplace, capsys):
     assert call("compare", "--runs", "outputs/models/direct", "outputs/models/triplet") == 0
-    told = capsys.readouterr().err
-    assert "Some of the 6 compared test images" in told
-    assert "(direct) 1" in told
+    messages = capsys.readouterr().err
+    assert "Some of the 6 compared test images" in messages
+    assert "(direct) 1" in messages
     folds = ["--config", "direct.yaml", "cross_validation.num_folds=2"]
     assert call("cross-validate", *folds, "--dry-run") == 0
 
@@ -257,7 +257,7 @@ def test_an_inspection_finds_the_mirrored_copy(workplace, capsys):
     assert "bold/00.png; bold/13.png" in findings["mirrored_across_splits"]["examples"]
 
 
-def test_an_analysis_of_images_it_has_learned_from_says_so(mixed, capsys):
+def test_an_analysis_of_training_images_warns(mixed, capsys):
     options = ["--run", "outputs/models/direct", "--images", mixed, "--dry-run"]
     assert call("analyze-features", *options) == 0
     assert SAID["direct"] in capsys.readouterr().err

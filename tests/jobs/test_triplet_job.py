@@ -75,7 +75,7 @@ def trained_once(first_workplace):
 
 @pytest.fixture
 def trained(trained_once, enter_copy, tiny_network_by_name):
-    """The JSON of a finished run, in a workplace of the test's own."""
+    """Return the JSON of a finished run, in a folder of this test."""
     enter_copy(trained_once)
     return json.loads(Path("outputs/models/first/metrics.json").read_text())
 
@@ -198,8 +198,8 @@ def test_it_starts_from_a_direct_run(trained, capsys):
     assert train("model.initial_run=outputs/models/none", "--quiet") == 2
 
 
-def test_the_guard_tells_and_the_run_goes_on(trained, capsys):
-    """With a learning rate that ruins any network."""
+def test_the_guard_reports_and_the_run_continues(trained, capsys):
+    """Uses a learning rate with which every network diverges."""
     assert train("training.phases.0.learning_rate=30", "--json") == 0
     captured = capsys.readouterr()
     result = json.loads(captured.out)

@@ -16,7 +16,7 @@ COUNTS = [255, 45, 100]
 
 
 def naive(labels, logits, counts, tau, smoothing):
-    """The formula, one image and one class at a time."""
+    """Compute the formula one image and one class at a time."""
     losses = []
     for label, row in zip(labels, logits, strict=True):
         adjusted = [
@@ -134,7 +134,7 @@ def test_large_logits_stay_finite(size, smoothing):
 
 
 def gradient(loss, labels, logits):
-    """Central differences, so that the test does not speak TensorFlow either."""
+    """Compute central differences, so that the test does not use TensorFlow either."""
     step = 1e-2
     slopes = np.zeros_like(logits)
     for position in np.ndindex(logits.shape):

@@ -31,7 +31,7 @@ NAMES_IN_ADDONS = {"l2": "L2", "squared_l2": "squared-L2", "cosine": "angular"}
 
 @pytest.fixture(scope="module")
 def addons():
-    """tensorflow-addons' own triplet losses; the package itself cannot be imported any more."""
+    """Triplet losses of tensorflow-addons, a package that cannot be imported any more."""
     found = importlib.util.find_spec("tensorflow_addons")
     if found is None or importlib.util.find_spec("typeguard") is None:
         pytest.skip("tensorflow-addons is not installed; `make test` installs it")
@@ -53,7 +53,7 @@ def addons():
 
 
 def some_batch(seed, *, size=16, num_classes=4):
-    """Every class at least twice, so that the definitions agree."""
+    """Sample a batch with every class at least twice, so that the definitions agree."""
     generator = np.random.default_rng(seed)
     labels = np.arange(size) % num_classes
     return labels, generator.normal(size=(size, 8)).astype(np.float32)
@@ -111,8 +111,8 @@ def test_batch_hard_equals_tensorflow_addons(addons, distance, margin, seed):
     assert_equal(ours, theirs)
 
 
-def test_where_ours_is_safer_than_tensorflow_addons(addons):
-    """Three differences that are meant; each is a trap in training."""
+def test_deliberate_differences_from_tensorflow_addons(addons):
+    """Three deliberate differences; each would harm training."""
     rows = np.eye(3, dtype=np.float32)
     assert np.isnan(addons.triplet_semihard_loss([0, 1, 2], rows))
     assert float(SemiHardTripletLoss().call([0, 1, 2], rows)) == 0.0

@@ -1,4 +1,4 @@
-"""The losses against naive loops, and where loops are silent."""
+"""The losses against naive loops, and cases that the loops do not cover."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def naive_distance(one, other, distance):
 
 
 def naive_loss(name, labels, embeddings, margin, distance):
-    """One triplet at a time, float64."""
+    """Compute the loss one triplet at a time, in float64."""
     rows = range(len(labels))
     d = [[naive_distance(embeddings[i], embeddings[j], distance) for j in rows] for i in rows]
 
@@ -153,7 +153,7 @@ def test_value_and_gradient_are_finite_everywhere(name, distance, margin, batch)
 @every_metric_loss
 @pytest.mark.parametrize("labels", [[0], [0, 0, 0], [0, 1, 2]], ids=["one", "same", "different"])
 @pytest.mark.parametrize("margin", [0.2, None])
-def test_a_batch_without_a_triplet_is_worth_nothing(name, labels, margin):
+def test_a_batch_without_a_triplet_has_zero_loss(name, labels, margin):
     if name == "supervised_contrastive" and len(set(labels)) == 1 and len(labels) > 1:
         pytest.skip("it needs no negatives")
     _, embeddings = some_batch(len(labels), 2)
@@ -189,7 +189,7 @@ def test_classes_farther_apart_than_the_margin_cost_nothing(name):
 
 @every_loss
 def test_a_collapsed_embedding_costs_the_margin(name):
-    """What the collapse guard goes by."""
+    """The collapse guard relies on this."""
     labels, embeddings = np.repeat([0, 1], 4), np.ones((8, 3), np.float32)
     assert float(TRIPLET_LOSSES[name](margin=0.25).call(labels, embeddings)) == pytest.approx(0.25)
 

@@ -22,7 +22,7 @@ from artstyle_tf.metrics.calibration import (
 
 
 def some_logits(count=3000, temperature=1.0, seed=0):
-    """Labels are drawn from softmax(logits / temperature): that temperature is the truth."""
+    """Sample labels from softmax(logits / temperature), the true temperature."""
     generator = np.random.default_rng(seed)
     logits = 2.0 * generator.normal(size=(count, 4))
     probabilities = probabilities_of(logits, temperature).astype(np.float64)

@@ -13,7 +13,7 @@ from artstyle_tf.metrics.classification import (
 )
 from artstyle_tf.system.errors import ArtstyleError
 
-# Class 0: 3 images, 2 found; class 1: 2 images, both found, and one of class 0 taken for it.
+# Class 0: 2 of 3 images found, the other predicted as class 1; class 1: 2 of 2 images found.
 LABELS = np.array([0, 0, 0, 1, 1])
 PREDICTIONS = np.array([0, 0, 1, 1, 1])
 

@@ -22,7 +22,7 @@ from artstyle_tf.metrics.exact_tests import holm_adjusted, min_discordant, sign_
 
 
 def some_predictions(seed, *, right=(0.8, 0.7), sizes=(30, 20, 40)):
-    """Two models whose mistakes are partly the same."""
+    """Sample two models that share some of their errors."""
     generator = np.random.default_rng(seed)
     labels = np.repeat(np.arange(len(sizes)), sizes)
     ease, others = generator.random(len(labels)), generator.integers(0, 3, (2, len(labels)))
@@ -143,7 +143,7 @@ def test_fewer_than_six_images_are_never_significant():
 
 
 def test_one_image_gives_no_verdict():
-    """Of a field report: the interval was -44.4 to -44.4, and the baseline "better"."""
+    """A user reported an interval of -44.4 to -44.4, and a "better" baseline."""
     labels = np.array([0, 0, 0, 0, 1, 2])
     found = compare_predictions(labels, np.array([0, 0, 0, 0, 1, 1]), labels, num_classes=3)
     assert found.difference == pytest.approx(-4 / 9)
@@ -167,7 +167,7 @@ def test_interval_and_exact_test_have_to_agree():
 
 
 def naive_holm(values):
-    """Rejects from the smallest on, for every level."""
+    """Reject from the smallest p-value on, for every level."""
     order = np.argsort(values)
     adjusted = np.empty(len(values))
     for rank, position in enumerate(order):
@@ -201,6 +201,6 @@ def test_the_verdict_is_a_sentence(difference, interval, expected):
     assert expected in verdict(comparison, ["A", "B"])
 
 
-def test_a_table_of_images_will_do():
+def test_a_table_of_images_is_accepted():
     labels, first, second = (pd.Series(array) for array in some_predictions(1))
     assert compare_predictions(labels, first, second, num_classes=3).p_value <= 1

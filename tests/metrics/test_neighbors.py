@@ -37,7 +37,7 @@ def test_they_are_those_of_scikit_learn(num_queries, num_rows, k, at_once):
     assert np.isinf(found.distances[:, count:]).all()
 
 
-def test_of_equally_near_rows_the_first_ones_are_taken():
+def test_ties_are_broken_by_position():
     gallery = np.zeros((6, 2), np.float32)
     gallery[0] = 5
     found = nearest_neighbors(np.zeros((1, 2)), gallery, num_neighbors=3)
@@ -85,7 +85,7 @@ def test_the_class_with_most_votes_is_that_of_scikit_learn(k):
     )
 
 
-def test_nearer_voters_break_a_tie_and_never_outweigh_a_vote():
+def test_nearer_neighbors_break_ties_only():
     def voted_class(*labels):
         found = Neighbors(np.arange(len(labels))[None], np.zeros((1, len(labels))))
         return int(knn_probabilities(found, np.array(labels), num_classes=3).argmax())

@@ -20,7 +20,7 @@ NAMES = {
 
 
 def among_themselves(embeddings, labels):
-    """Each row searches among the others."""
+    """Search for each row among the others."""
     itself = np.arange(len(labels))
     return retrieval_scores(
         embeddings, labels, embeddings, labels, query_groups=itself, gallery_groups=itself
@@ -29,7 +29,7 @@ def among_themselves(embeddings, labels):
 
 @pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: case["name"])
 def test_numbers_of_pytorch_metric_learning(case):
-    """Queries among themselves and in a gallery; lone labels do not count."""
+    """Compare queries among themselves and in a gallery; unique labels do not count."""
     rows, labels = np.array(case["embeddings"], np.float32), np.array(case["labels"])
     ours = retrieval_summary(among_themselves(rows, labels))
     for name, theirs in NAMES.items():
@@ -44,7 +44,7 @@ def test_numbers_of_pytorch_metric_learning(case):
 
 
 def naive_scores(order, labels, label):
-    """One rank at a time."""
+    """Compute the scores one rank at a time."""
     hits = [labels[position] == label for position in order]
     relevant = sum(hits)
     if not relevant:

@@ -19,7 +19,7 @@ def stored_variance(backbone):
 
 
 def save_b0(tmp_path, *, variance):
-    """An EfficientNetB0 file whose normalization layer holds this variance."""
+    """Save an EfficientNetB0 file whose normalization layer holds this variance."""
     model = keras.applications.EfficientNetB0(
         include_top=False, weights=None, input_shape=(32, 32, 3)
     )

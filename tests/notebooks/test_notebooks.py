@@ -27,7 +27,7 @@ def execution(monkeypatch):
 
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory) -> Path:
-    """One folder for all: the demo images are drawn once, and 4 finds the run of 2.2."""
+    """Create one folder for all: demo images are drawn once, and 4 finds the run of 2.2."""
     return tmp_path_factory.mktemp("notebooks")
 
 
@@ -39,7 +39,7 @@ def code_cells(file: Path) -> list:
     return [cell for cell in read(file).cells if cell.cell_type == "code"]
 
 
-def test_there_are_six():
+def test_there_are_six_notebooks():
     assert [file.name.split("_")[0] for file in FILES] == NUMBERS
 
 
@@ -88,7 +88,7 @@ def test_parameters_replace_those_of_the_notebook_and_no_others(execution):
 @pytest.mark.slow
 @pytest.mark.parametrize("file", FILES, ids=NUMBERS)
 def test_it_runs(file, execution, outputs, monkeypatch):
-    # Nothing is written into the home of whoever runs the tests.
+    # Nothing is written into the home directory of the user who runs the tests.
     monkeypatch.setenv("IPYTHONDIR", str(outputs / "ipython"))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(outputs / "runtime"))
     parameters = {**execution.SMALL, "OUTPUTS": str(outputs / "outputs")}

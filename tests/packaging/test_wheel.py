@@ -1,4 +1,4 @@
-"""What `make build` makes works without the checkout: installed elsewhere, run from elsewhere."""
+"""The result of `make build` works without the checkout, installed and run elsewhere."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SHORT = [
 ]
 
 
-def test_the_version_and_the_license_stand_in_all_places():
+def test_the_version_and_the_license_agree_everywhere():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == PROJECT["version"] == artstyle_tf.__version__
     assert citation["license"] == PROJECT["license"]
@@ -47,7 +47,7 @@ def test_the_version_and_the_license_stand_in_all_places():
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """The folder of the sdist, and of the wheel that was made from it."""
+    """Build the sdist, and a wheel from it; return the folder."""
     pytest.importorskip("build", reason="needs the group build of pyproject.toml")
     pytest.importorskip("hatchling", reason="needs the group build of pyproject.toml")
     folder = tmp_path_factory.mktemp("dist")
@@ -69,7 +69,7 @@ def wheel(built):
 
 @pytest.fixture(scope="module")
 def environment(wheel, tmp_path_factory):
-    """An environment with nothing but the wheel and what it needs: the programs in it.
+    """Create an environment with the wheel and its dependencies; return its programs.
 
     What it needs is lent by this environment. Only its packages are: an editable installation of
     the checkout is found by a .pth file, and those of a lent folder are not read.

@@ -53,7 +53,7 @@ def test_losses_are_signed_points_and_significant_ones_are_bold(tmp_path):
     assert colors[1, 0][0] > colors[1, 0][2]  # orange is lost
 
 
-def test_a_figure_without_significant_losses_says_so():
+def test_a_figure_without_significant_losses_has_a_note():
     unsure = table().assign(lost_low=-1.0, lost_high=1.0)
     figure = plot_depth_ablation(unsure, DEPTHS, title="run")
     assert "No loss is significant" in figure.axes[0].texts[-1].get_text()

@@ -23,7 +23,7 @@ def legend_of(figure):
 
 
 def shares_of(figure):
-    """Values and edges of the distributions, in the order in which they are drawn."""
+    """Return values and edges of the distributions, in drawing order."""
     return [(patch.get_data().values, patch.get_data().edges) for patch in figure.axes[0].patches]
 
 
@@ -109,7 +109,7 @@ def test_without_pairs_of_a_kind_there_is_nothing_in_common(num_same, num_differ
     assert len(figure.axes[0].texts) == (num_same > 0)  # the margin begins at the mean
 
 
-def test_the_margin_is_as_long_as_it_says(distances):
+def test_the_margin_bar_has_the_given_length(distances):
     figure = draw(plot_distance_histogram(*distances, margin=0.3, title="t"))
     (bar,) = figure.axes[0].get_lines()
     start, end = bar.get_xdata()

@@ -95,7 +95,7 @@ def test_an_epoch_without_text_is_no_alarm(nothing):
     assert figure.legends == []
 
 
-def test_a_history_read_from_a_file_is_drawn_alike(tmp_path):
+def test_a_history_from_a_file_gives_the_same_figure(tmp_path):
     history_of(("head", 5), alarms=(2,)).to_csv(tmp_path / "history.csv", index=False)
     figure = draw(plot_embedding_health(pd.read_csv(tmp_path / "history.csv")))
     assert legend_of(figure) == ["collapse alarm (epoch 2)"]
@@ -142,7 +142,7 @@ def test_gaps_and_values_that_are_not_numbers_are_left_out():
 
 
 @pytest.mark.parametrize("num_rows", [0, 1])
-def test_a_history_that_has_hardly_begun_can_be_drawn(num_rows):
+def test_a_very_short_history_can_be_drawn(num_rows):
     figure = draw(plot_embedding_health(history_of(("head", 2)).iloc[:num_rows], margin=0.2))
     assert len(figure.axes) == 4
     assert [axes.patches[:] for axes in figure.axes] == [[]] * 4

@@ -24,7 +24,7 @@ def draw(figure):
 
 
 def overlapping(texts):
-    """Pairs of texts that cover each other; the figure has been drawn."""
+    """Return pairs of overlapping texts of a drawn figure."""
     boxes = [
         (text.get_text(), text.get_window_extent().shrunk(0.98, 0.9))
         for text in texts

@@ -29,5 +29,5 @@ def test_each_scheme_shows_network_and_baseline_with_their_intervals(tmp_path):
     assert (tmp_path / "scores.png").stat().st_size > 5000
 
 
-def test_one_scheme_will_do():
+def test_one_scheme_is_enough():
     assert len(plot_fold_scores({"random": summary(0.84, 0.81)}).axes[0].texts) == 2

@@ -29,7 +29,7 @@ def image_of(level, size_px=16):
 
 
 def sheet_of(num_rows, names, *, num_neighbors=8, title="run: test"):
-    """The query of row r is of class r; every second neighbor is, too."""
+    """Plot a sheet: the query of row r and every second neighbor have class r."""
     of_row = [names[row % len(names)] for row in range(num_rows)]
     captions = [
         [(f"{name} {0.5 + 0.01 * column:.2f}", column % 2 == 0) for column in range(num_neighbors)]
@@ -45,7 +45,7 @@ def sheet_of(num_rows, names, *, num_neighbors=8, title="run: test"):
 
 
 def frames_of(figure):
-    """Left, top and color of the frames."""
+    """Return left, top and color of the frames."""
     return [
         (line.get_xdata()[0], line.get_ydata()[0], line.get_color())
         for line in figure.axes[0].get_lines()
@@ -202,7 +202,7 @@ def test_names_that_cannot_be_drawn_do_not_break_a_figure(tmp_path):
     assert captions[10] == "a b 0.50"
 
 
-def test_a_full_sheet_is_an_image_of_a_size_that_can_be_looked_at(tmp_path):
+def test_a_full_sheet_has_a_viewable_size(tmp_path):
     save_figure(sheet_of(24, [f"style {number}" for number in range(12)]), tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as image:
         image.load()

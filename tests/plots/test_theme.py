@@ -67,7 +67,7 @@ def test_ordinary_names_stay_as_they_are():
     assert class_labels(names) == names
 
 
-def test_letters_without_a_font_give_way_to_the_number_of_the_class(monkeypatch):
+def test_letters_without_a_font_are_replaced_by_the_class_number(monkeypatch):
     monkeypatch.setattr(theme, "_drawable_letters", lambda: frozenset(range(128)))
     names = ["plain", "浮世絵", "絵 Ukiyo-e", "", "a\nb"]
     assert class_labels(names) == ["plain", "class 2", "class 3 Ukiyo-e", "class 4", "a b"]

@@ -56,7 +56,7 @@ def test_parallel_coordinates_leave_a_gap_where_a_value_is_missing(tmp_path):
     save_figure(figure, tmp_path / "parallel.png")
 
 
-def test_the_front_is_named(tmp_path):
+def test_the_pareto_front_is_named(tmp_path):
     figure = plot_pareto_front(
         [0.8, 0.7, 0.6], [9, 2, 3], [True, True, False], [4, 5, 6], score_name="f", cost_name="s"
     )

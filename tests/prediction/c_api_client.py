@@ -1,4 +1,4 @@
-"""Runs a SavedModel through TensorFlow's C API: the loader that TensorFlow Serving uses, no Python.
+"""Run a SavedModel through TensorFlow's C API: the loader that TensorFlow Serving uses, no Python.
 
     python c_api_client.py LIBRARY SAVED_MODEL INPUT OUTPUT FILE [FILE ...]
 
@@ -22,7 +22,7 @@ class _Output(ctypes.Structure):
 
 
 def _declare(library: ctypes.CDLL) -> None:
-    """Functions that return pointers; without this ctypes would cut them to 32 bits."""
+    """Declare functions that return pointers, which ctypes otherwise truncates to 32 bits."""
     for name in (
         "TF_NewStatus",
         "TF_NewGraph",
@@ -63,7 +63,7 @@ class Session:
         self._check()
 
     def run(self, input_name: str, output_name: str, values: list[bytes]) -> list[str]:
-        """Feeds a vector of strings, fetches one."""
+        """Feed a vector of strings and fetch one output."""
         fed = (ctypes.c_void_p * 1)(self._tensor_of(values))
         fetched = (ctypes.c_void_p * 1)()
         inputs = (_Output * 1)(self._output(input_name))

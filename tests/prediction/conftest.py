@@ -24,7 +24,7 @@ def _seeded():
 
 @pytest.fixture(scope="session")
 def images() -> list[bytes]:
-    """Files of several formats and sizes."""
+    """Encode files of several formats and sizes."""
     generator = np.random.default_rng(0)
     files = []
     for number, kind in enumerate(("PNG", "JPEG", "PNG", "BMP", "JPEG")):
@@ -164,7 +164,7 @@ def _servers(exports) -> Iterator[dict[tuple[str, str], Server]]:
 
 @pytest.fixture
 def server_of(_servers) -> Callable[[str, str], Server]:
-    """Function (protocol, model name) -> server that behaves."""
+    """Function (protocol, model name) -> server that responds correctly."""
     for server in _servers.values():
         server.behavior.reset()
     return lambda protocol, name: _servers[protocol, name]

@@ -18,7 +18,7 @@ Respond = Callable[["Talk"], None]
 def open_client(
     url: str, *, model_name: str | None = None, timeout_seconds: float, retries: int
 ) -> RestClient:
-    """The client of `predict.py --url`."""
+    """Open the client of `predict.py --url`."""
     address = parse_address(url, model_name=model_name)
     return RestClient(address, timeout_seconds=timeout_seconds, retries=retries)
 
@@ -39,7 +39,7 @@ class Talk:
             self.connection.sendall(part)
 
     def pour(self, part: bytes) -> None:
-        """The same as fast as it goes."""
+        """Send the same as fast as possible."""
         while not self._is_over.is_set():
             self.connection.sendall(part)
 
@@ -126,7 +126,7 @@ class HostileServer:
 def hostile_server(
     metadata: object, respond: Respond, context: ssl.SSLContext | None = None
 ) -> Iterator[HostileServer]:
-    """A server that is stopped at the end."""
+    """Yield a server that is stopped at the end."""
     server = HostileServer(metadata, respond, context)
     try:
         yield server

@@ -1,4 +1,4 @@
-"""What TensorFlow Serving does with a SavedModel, as far as a client can tell, over both protocols.
+"""Serve a SavedModel like TensorFlow Serving, as far as clients can observe, over both protocols.
 
 The server itself cannot be installed from a package registry. Its responses follow its sources:
 tensorflow_serving/util/json_tensor.cc (values), model_servers/http_rest_api_handler.cc and
@@ -35,7 +35,7 @@ SIGNATURE = "serving_default"
 
 @dataclass
 class Behavior:
-    """What the server does besides answering; tests change it."""
+    """Additional behavior of the server, which tests change."""
 
     failures: int = 0
     """Number of first requests that fail with 503 or UNAVAILABLE."""
@@ -78,7 +78,7 @@ class ServedModel:
         return definitions
 
     def predict(self, images: list[bytes]) -> dict[str, np.ndarray]:
-        """Raises tf.errors.InvalidArgumentError as the graph does."""
+        """Predict; raise tf.errors.InvalidArgumentError as the graph does."""
         self.behavior.batch_sizes.append(len(images))
         inputs = tf.constant(images, tf.string, shape=[len(images)])
         outputs = self._loaded.signatures[SIGNATURE](image_bytes=inputs)
@@ -87,7 +87,7 @@ class ServedModel:
 
 
 def message_of(error: tf.errors.OpError) -> str:
-    """Without what Python's TensorFlow puts around the message of the kernel."""
+    """Return the message of the kernel, without what Python's TensorFlow adds."""
     message = error.message.split("<stack traces unavailable>\n")[-1]
     return re.sub(r" \[Op:\w+\]$", "", message)
 
@@ -283,7 +283,7 @@ def _decoded(value: str | dict[str, str]) -> bytes:
 
 
 def _as_json(name: str, value: np.ndarray) -> Any:
-    """Text, or bytes if the name ends in _bytes; numbers with the digits that float32 needs."""
+    """Convert to text, or bytes if the name ends in _bytes, and numbers of float32 precision."""
     if np.ndim(value):
         return [_as_json(name, row) for row in value]
     scalar = np.asarray(value).item()

@@ -24,7 +24,7 @@ def _short_waits(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["direct", "triplet"])
-def test_a_client_gives_what_the_saved_model_gives(name, server_of, open_for, images):
+def test_a_client_returns_the_outputs_of_the_saved_model(name, server_of, open_for, images):
     server = server_of("rest", name)
     client = open_for(server)
     assert client.signature() == read_signatures(server.export.saved_model)["serving_default"]
@@ -40,7 +40,7 @@ def test_a_client_gives_what_the_saved_model_gives(name, server_of, open_for, im
     assert ("neighbor_ids" in found) == (name == "triplet")
 
 
-def test_the_model_and_its_version_may_be_said_in_the_url(server, images):
+def test_the_url_may_contain_the_model_and_its_version(server, images):
     for path in ("/v1/models/triplet", "/v1/models/triplet/versions/1"):
         client = open_client(f"{server.url}{path}", timeout_seconds=60, retries=0)
         assert len(client.predict(images[:2])["label"]) == 2
@@ -78,7 +78,7 @@ def test_large_responses_are_read(server, open_for, images):
     assert len(open_for(server).predict(images)["label"]) == len(images)
 
 
-def test_what_may_pass_is_asked_again(server, open_for, images):
+def test_a_transient_error_is_retried(server, open_for, images):
     client = open_for(server, retries=2)
     client.signature()
     server.behavior.failures = 2
@@ -86,7 +86,7 @@ def test_what_may_pass_is_asked_again(server, open_for, images):
     assert server.behavior.batch_sizes == [len(images)]
 
 
-def test_a_server_that_stays_busy_is_told(server, open_for, images):
+def test_a_busy_server_is_reported(server, open_for, images):
     client = open_for(server, retries=2)
     client.signature()
     server.behavior.failures = 100
@@ -96,7 +96,7 @@ def test_a_server_that_stays_busy_is_told(server, open_for, images):
     assert "The batch scheduling queue is full, in the last of 3 attempts" in str(caught.value)
 
 
-def test_a_slow_server_is_not_waited_for(server, open_for, images):
+def test_a_slow_server_times_out(server, open_for, images):
     client = open_for(server, timeout_seconds=1.5)
     client.signature()
     server.behavior.go_on = threading.Event()
@@ -111,7 +111,7 @@ def test_a_slow_server_is_not_waited_for(server, open_for, images):
     assert found["confidence"] == pytest.approx(server.export.expected["confidence"][1], rel=1e-4)
 
 
-def test_nobody_at_the_address():
+def test_no_server_at_the_address():
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -124,7 +124,7 @@ def test_nobody_at_the_address():
     assert "docker-run.sh" in str(caught.value)
 
 
-def test_a_server_that_begins_late_is_found(exports):
+def test_a_server_that_starts_late_is_found(exports):
     from serving_twin import Behavior, RestTwin, ServedModel
 
     saved_model = exports["direct"].saved_model
@@ -146,7 +146,7 @@ def test_a_server_that_begins_late_is_found(exports):
     started[0].stop()
 
 
-def test_a_refusal_is_not_asked_again(server, open_for, images):
+def test_a_refused_request_is_not_retried(server, open_for, images):
     client = open_for(server, retries=5)
     with pytest.raises(RequestRefused) as caught:
         client.predict([])
@@ -162,7 +162,7 @@ def test_an_empty_request_is_refused(server, open_for):
         open_for(server).predict([])
 
 
-def test_a_bad_image_costs_its_neighbors_nothing(server, open_for, images):
+def test_a_bad_image_does_not_affect_its_neighbors(server, open_for, images):
     broken = images[1][:200]
     sent = [*images[:3], b"no image", *images[3:], broken]
     predictions = predict_each(open_for(server), sent)
@@ -199,7 +199,7 @@ def test_invalid_responses_are_refused(server, open_for, images, name, change, m
     assert not isinstance(caught.value, RequestRefused)
 
 
-def test_what_it_does_not_know_is_ignored(server, open_for, images):
+def test_unknown_outputs_are_ignored(server, open_for, images):
     server.behavior.distort = lambda outputs: {**outputs, "later": np.zeros(1)}
     assert "later" not in open_for(server).predict(images)
 
@@ -298,7 +298,7 @@ def test_too_large_a_request_is_a_refusal_so_that_it_can_be_halved(
 
 
 def test_an_incomplete_response_is_refused(images):
-    """A server that promises more bytes than it sends, then one that is no HTTP server at all."""
+    """Uses a server that sends fewer bytes than announced, then one that does not speak HTTP."""
     for sent, message in (
         (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", "incomplete response"),
         (b"SSH-2.0-OpenSSH_9.6\r\n", "cannot be reached"),
@@ -322,8 +322,8 @@ def test_an_incomplete_response_is_refused(images):
         assert message in str(caught.value)
 
 
-def test_a_server_that_trickles_is_not_waited_for():
-    """Every byte comes in time, but not the response."""
+def test_a_server_that_responds_byte_by_byte_times_out():
+    """Every byte arrives in time, but not the response."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         is_over = threading.Event()
 
@@ -348,7 +348,7 @@ def test_a_server_that_trickles_is_not_waited_for():
         thread.join()
 
 
-def test_exports_are_told_apart(exports):
+def test_exports_are_distinguished(exports):
     """The oracle is useful only if images have different outputs."""
     for export in exports.values():
         assert len(np.unique(export.expected["confidence"])) > 1

@@ -28,7 +28,7 @@ class Fussy:
 
 
 @given(bad=st.lists(st.booleans(), max_size=40), largest=st.integers(1, 40))
-def test_each_good_image_gets_its_answer_and_each_bad_one_its_reason(bad, largest):
+def test_each_good_image_gets_a_prediction_and_each_bad_one_a_reason(bad, largest):
     images = [f"{'bad' if is_bad else 'good'} {n}".encode() for n, is_bad in enumerate(bad)]
     predictions = predict_each(Fussy(largest), images)
     assert len(predictions) == len(images)
@@ -52,7 +52,7 @@ class Kind:
         return {"label": np.array(["x"] * len(images)), "status": status}
 
 
-def test_a_status_is_the_reason_why_there_is_no_answer():
+def test_a_status_is_the_reason_for_a_missing_prediction():
     first, second = predict_each(Kind(), [b"bad", b"good"])
     assert first == "damaged: it is"
     assert second["label"] == "x"
@@ -64,11 +64,11 @@ def test_a_batch_without_a_bad_image_is_one_request():
     assert client.requests == 1
 
 
-def test_an_image_that_is_refused_for_a_strangers_sake_is_asked_again():
+def test_an_image_refused_because_of_another_one_is_retried():
     assert predict_each(Fussy(failures=1), [b"good"])[0]["label"] == "good"
 
 
-def test_a_message_of_tensorflow_is_cut_to_what_a_person_can_use():
+def test_a_message_of_tensorflow_is_shortened_for_users():
     message = (
         "{{function_node __inference_serving_default_12}} assertion failed: [Input 1 is bad]\n\t "
         "[[{{node Assert/AssertGuard/Assert}}]]"

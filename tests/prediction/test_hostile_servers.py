@@ -60,7 +60,7 @@ METADATA = metadata_of(DEFINITION)
 
 
 def query(response, *, metadata=METADATA, timeout_seconds=60.0, retries=0):
-    """What a client makes of a server; the message of its error if it raises one."""
+    """Return the client's result, or the message of its error."""
     with hostile_server(metadata, response) as server:
         client = open_client(
             server.url, model_name="m", timeout_seconds=timeout_seconds, retries=retries
@@ -96,7 +96,7 @@ DRAWN_OUT = {
 
 @pytest.mark.parametrize("response", DRAWN_OUT.values(), ids=DRAWN_OUT)
 def test_a_slow_response_ends_at_the_deadline(response):
-    """The server goes on until the client ends the connection: that this returns is the test."""
+    """The server sends until the client ends the connection, so the test passes if this returns."""
     message = query(response, timeout_seconds=SHORT)
     assert f"no response within {SHORT:g} s" in message
 
@@ -117,7 +117,7 @@ def test_the_connection_of_a_request_that_is_given_up_is_ended(name):
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl")
 def test_an_encrypted_connection_is_ended_too(tmp_path):
-    """The server pours trailers, which are read as fast as they come."""
+    """The server sends trailers without end, which are read as fast as they arrive."""
     certificate, key = _certificate(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
@@ -134,7 +134,7 @@ def test_an_encrypted_connection_is_ended_too(tmp_path):
 
 
 def _certificate(folder):
-    """A certificate for localhost that signs itself, and its key."""
+    """Write a self-signed certificate for localhost and its key."""
     names = ("certificate.pem", "key.pem")
     certificate, key = (folder / name for name in names)
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
@@ -144,7 +144,7 @@ def _certificate(folder):
     return certificate, key
 
 
-def test_a_handshake_that_is_drawn_out_is_not_waited_for():
+def test_a_slow_handshake_times_out():
     with socket.create_server(("127.0.0.1", 0)) as listening:
         is_over = threading.Event()
 
@@ -170,7 +170,7 @@ def test_a_handshake_that_is_drawn_out_is_not_waited_for():
         thread.join()
 
 
-def test_a_server_that_reads_slowly_is_not_waited_for():
+def test_a_server_that_reads_slowly_times_out():
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -261,7 +261,7 @@ def test_an_invalid_response_is_one_message(response, messages):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_two_lengths_are_none():
+def test_two_content_lengths_are_refused():
     """urllib3 leaves the connection of such a response to Python's garbage collection."""
     message = query(lambda talk: talk.send(OK, b"Content-Length: 1, 2\r\n\r\n{}"))
     gc.collect()
@@ -334,7 +334,7 @@ def test_letters_beyond_ascii_in_an_address(url, target, path):
         "http://h/v1/models/m/versions/" + "9" * 30,
     ],
 )
-def test_addresses_that_nobody_can_have(url):
+def test_invalid_addresses(url):
     with pytest.raises(ArtstyleError) as caught:
         parse_address(url, model_name="m")
     str(caught.value).encode()
@@ -360,7 +360,7 @@ def test_a_request_to_an_address_beyond_ascii_reaches_the_server():
         client.close()
 
 
-def test_the_name_of_a_host_is_not_waited_for(monkeypatch):
+def test_a_slow_name_resolution_times_out(monkeypatch):
     is_over = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: is_over.wait(60) and [])
     client = open_client("http://museum.example", model_name="m", timeout_seconds=0.2, retries=0)
@@ -370,7 +370,7 @@ def test_the_name_of_a_host_is_not_waited_for(monkeypatch):
 
 
 def test_a_request_can_be_interrupted():
-    """A server that sends nothing, with a long timeout."""
+    """Uses a server that sends nothing, and a long timeout."""
 
     def respond(talk):
         signal.raise_signal(signal.SIGINT)

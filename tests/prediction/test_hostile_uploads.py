@@ -1,4 +1,4 @@
-"""A server that anybody may send files to."""
+"""A server that receives untrusted files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MEGABYTES = 2000
 @pytest.mark.reliability
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
 @pytest.mark.parametrize("num_files", [1000])
-def test_no_file_ends_the_server_or_costs_others_their_answer(exports, num_files):
+def test_no_file_ends_the_server_or_affects_other_predictions(exports, num_files):
     environment = {"PATH": os.environ["PATH"], "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(
         [sys.executable, SERVER, exports["direct"].saved_model, str(num_files), str(MEGABYTES)],

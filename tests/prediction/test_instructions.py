@@ -102,7 +102,7 @@ def test_the_rest_example_runs_as_it_is(name, folders, server_of, image_files):
 
 
 def test_the_grpc_example_runs_as_it_is(folders, server_of, image_files, monkeypatch, capsys):
-    """In this process, because TensorFlow takes seconds to import."""
+    """Runs in this process, because importing TensorFlow takes seconds."""
     server = server_of("grpc", "triplet")
     script = folders["triplet"] / "grpc_client.py"
     monkeypatch.setenv("SERVER", server.url.removeprefix("grpc://"))
@@ -289,13 +289,13 @@ def test_the_server_gets_what_it_needs_and_no_more(folders, tmp_path, monkeypatc
     assert not {"--privileged", "--network", "--cap-add"} & set(options)
 
 
-def test_everybody_can_read_what_the_servers_user_reads(folders, exports):
+def test_all_users_can_read_what_the_server_reads(folders, exports):
     for name, folder in folders.items():
         for file in (folder / "batching_parameters.txt", *exports[name].saved_model.rglob("*")):
             assert file.stat().st_mode & 0o004, file
 
 
-def test_the_readme_says_how_to_pin_the_image_and_what_is_refused(folders):
+def test_the_readme_explains_pinning_and_refusals(folders):
     readme = (folders["direct"] / "README.md").read_text()
     assert f"docker image inspect --format '{{{{index .RepoDigests 0}}}}' {SERVING_IMAGE}" in readme
     assert "more than 25000000 pixels" in readme
@@ -303,7 +303,7 @@ def test_the_readme_says_how_to_pin_the_image_and_what_is_refused(folders):
         assert kind in readme
 
 
-def test_compose_says_the_same(folders):
+def test_compose_has_the_same_settings(folders):
     folder = folders["direct"]
     service = yaml.safe_load((folder / "compose.yaml").read_text())["services"]["serving"]
     assert service["image"] == f"${{IMAGE:-{SERVING_IMAGE}}}"

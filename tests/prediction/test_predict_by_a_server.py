@@ -1,4 +1,4 @@
-"""predict.py --url against a twin of TensorFlow Serving."""
+"""predict.py --url with a replica of TensorFlow Serving."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def predict(capsys, *arguments):
 
 @pytest.fixture
 def folder(tmp_path, images, monkeypatch):
-    """Files of the session's images, one that TensorFlow cannot read, and one that is none."""
+    """Write the session's images, one that TensorFlow cannot read, and a file that is no image."""
     monkeypatch.chdir(tmp_path)
     for number, content in enumerate(images):
         (tmp_path / f"{number}.jpg").write_bytes(content)
@@ -33,7 +33,7 @@ def folder(tmp_path, images, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["direct", "triplet"])
-def test_a_server_answers_for_a_folder(server_of, folder, images, name, capsys):
+def test_a_server_predicts_a_folder(server_of, folder, images, name, capsys):
     server = server_of("rest", name)
     options = ["--url", server.url, f"model_name={name}", "--output", "out.jsonl"]
     code, result, _ = predict(capsys, *options, folder, "batch_size=3", "--top-k", "3")
@@ -51,7 +51,7 @@ def test_a_server_answers_for_a_folder(server_of, folder, images, name, capsys):
         assert ("neighbors" in row) == (name == "triplet")
 
 
-def test_a_server_that_is_not_there_is_told(folder, capsys):
+def test_a_missing_server_is_reported(folder, capsys):
     options = ["--url", "http://127.0.0.1:9", "model_name=any", "retries=0"]
     code, result, messages = predict(capsys, *options, folder)
     assert code == 2

@@ -48,7 +48,7 @@ READ = {
 
 
 @pytest.mark.parametrize("content", READ.values(), ids=READ)
-def test_the_same_image_in_another_file_gets_the_same_answer(ask, content):
+def test_the_same_image_in_another_file_gets_the_same_prediction(ask, content):
     with Image.open(io.BytesIO(content)) as image:
         plain = io.BytesIO()
         image.convert("RGB").save(plain, "PNG")
@@ -97,7 +97,7 @@ REASONS = {
 
 
 @pytest.mark.parametrize(("name", "content"), REFUSED.items(), ids=REFUSED)
-def test_what_tensorflow_would_not_read_rightly_is_refused_alone(ask, name, content):
+def test_files_that_tensorflow_misreads_are_rejected_alone(ask, name, content):
     good = encoded("RGB", "PNG")
     found = {key: value.numpy() for key, value in ask(good, content, good, content).items()}
     alone = {key: value.numpy() for key, value in ask(good).items()}
@@ -116,7 +116,7 @@ def test_what_tensorflow_would_not_read_rightly_is_refused_alone(ask, name, cont
         assert not found[key][[1, 3]].any()
 
 
-def test_a_request_of_bad_files_only_is_answered(ask):
+def test_a_request_of_bad_files_only_gets_a_response(ask):
     found = ask(b"", b"nothing", REFUSED["half a PNG"])
     assert not (found["status"] == b"ok").numpy().any()
     assert found["label"].numpy().tolist() == [b""] * 3
@@ -133,7 +133,7 @@ def test_neighbors_of_what_is_no_image_are_none(exports):
     assert not found["neighbor_distances"].numpy()[0].any()
 
 
-def test_of_a_gif_the_first_image_is_answered(ask):
+def test_the_first_image_of_a_gif_is_predicted(ask):
     still, moving = encoded("P", "GIF"), animated("GIF")
     with Image.open(io.BytesIO(moving)) as image:
         assert image.n_frames == 2

@@ -113,7 +113,7 @@ def check_status(**changes):
     return checked_response(response, WITH_STATUS, num_images=2, server="http://museum")
 
 
-def test_a_row_that_is_no_answer_is_not_checked_as_one():
+def test_a_row_without_a_prediction_is_not_checked():
     assert check_status()["status"].tolist() == NO_PREDICTION["status"]
     nothing = {"status": ["damaged"] * 2, "label": ["", ""], "confidence": [0, 0]}
     check_status(**nothing, probabilities=[[0, 0, 0]] * 2)

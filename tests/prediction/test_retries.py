@@ -61,7 +61,7 @@ def test_success_needs_no_wait(slept):
     assert slept == []
 
 
-def test_the_last_failure_is_told_with_the_number_of_attempts(slept):
+def test_the_last_failure_is_reported_with_the_number_of_attempts(slept):
     connection = Connection(failures=9)
     assert ask(connection, retries=2).startswith(
         "The server http://s:80/v1/models/m does not respond. Received: busy, in the last of 3 "
@@ -83,7 +83,7 @@ def test_each_request_has_all_its_retries(slept):
             client.signature()
 
 
-def test_what_does_not_pass_is_not_tried_again(slept):
+def test_a_permanent_error_is_not_retried(slept):
     def refuse():
         raise ArtstyleError("No")
 

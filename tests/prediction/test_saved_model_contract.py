@@ -1,4 +1,4 @@
-"""Programs that know nothing of this one read an export and compute the same outputs."""
+"""Programs without this package load an export and compute the same outputs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def image_files(tmp_path_factory, images) -> list[Path]:
 
 
 def run_alone(*arguments: object, cwd: Path) -> str:
-    """Runs Python without this checkout on its path; returns what it prints."""
+    """Run Python without this checkout on its path; return its output."""
     environment = {"PATH": os.environ["PATH"], "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(
         [sys.executable, "-I", *map(str, arguments)],
@@ -99,7 +99,7 @@ def _definition(export):
 
 
 def saved_model_cli(command: str, *arguments: object) -> None:
-    """The tool of that name, without the seconds that its own process takes to start."""
+    """Call the tool of that name in this process, which saves the seconds of its start."""
     from absl import flags
     from absl.testing import flagsaver
     from tensorflow.python.tools import saved_model_cli as tool
@@ -109,7 +109,7 @@ def saved_model_cli(command: str, *arguments: object) -> None:
         {"show": tool.show, "run": tool.run}[command]()
 
 
-def test_saved_model_cli_shows_what_there_is(export, capsys):
+def test_saved_model_cli_shows_the_signatures(export, capsys):
     saved_model_cli("show", "--all", "--dir", export.saved_model)
     shown = capsys.readouterr().out
     assert "tag-set: 'serve'" in shown
@@ -142,7 +142,7 @@ def test_saved_model_cli_runs_it(export, images, tmp_path, capsys):
             assert found.tolist() == expected.tolist()
 
 
-def test_each_warm_up_request_can_be_answered(export):
+def test_each_warm_up_request_gets_a_response(export):
     import tensorflow as tf
     from tensorflow_serving.apis import prediction_log_pb2
 

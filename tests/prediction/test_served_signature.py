@@ -33,7 +33,7 @@ def test_signatures_are_read_from_the_saved_model(export):
     check_is_ours(signatures["serving_default"], "s")
 
 
-def test_the_json_of_the_rest_api_says_the_same():
+def test_the_json_of_the_rest_api_is_equal():
     from google.protobuf import json_format
     from tensorflow.core.protobuf import meta_graph_pb2
 
@@ -64,7 +64,7 @@ def test_the_json_of_the_rest_api_says_the_same():
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\xff\xff no protocol buffer"])
-def test_a_damaged_saved_model_is_told(tmp_path, content):
+def test_a_damaged_saved_model_is_reported(tmp_path, content):
     if content is not None:
         (tmp_path / "saved_model.pb").write_bytes(content)
     with pytest.raises(ArtstyleError, match="cannot be read") as caught:

@@ -48,13 +48,13 @@ def test_addresses(url, target, path):
         "",
     ],
 )
-def test_what_is_no_address(url):
+def test_invalid_address(url):
     with pytest.raises(ArtstyleError, match="This is not a valid server URL") as caught:
         parse_address(url, model_name="m")
     assert "http://HOST:8501" in str(caught.value)
 
 
-def test_grpc_is_told_where_to_go():
+def test_grpc_addresses_give_a_hint():
     with pytest.raises(ArtstyleError) as caught:
         parse_address("grpc://me:secret@host:8500/v1/models/m")
     message = str(caught.value)
@@ -63,6 +63,6 @@ def test_grpc_is_told_where_to_go():
     assert "grpc_client.py" in message
 
 
-def test_somebody_has_to_say_which_model():
+def test_a_model_is_required():
     with pytest.raises(ArtstyleError, match="append /v1/models/NAME"):
         parse_address("http://localhost:8501")

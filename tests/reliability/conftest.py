@@ -1,4 +1,4 @@
-"""Workplaces with few images and a tiny network, and programs to harm in them."""
+"""Working folders with few images and a tiny network, and programs to kill in them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def make_workplace(tmp_path_factory, write_images) -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session")
 def finished_once(tmp_path_factory, write_images, server) -> Path:
-    """What `finished` is a copy of, for all test files."""
+    """Train the run of `finished` once for all test files."""
     folder = tmp_path_factory.mktemp("finished once")
     write_images(folder / "images", STYLES)
     workplace = folder / "finished"
@@ -72,7 +72,7 @@ def finished(make_workplace, finished_once) -> Path:
 
 @pytest.fixture(scope="module")
 def expected(finished):
-    """What an uninterrupted training gives."""
+    """Return the result of an uninterrupted training."""
     return training_result(finished)
 
 

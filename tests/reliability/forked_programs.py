@@ -1,4 +1,4 @@
-"""Programs to kill, made by forking one that has imported everything already.
+"""Start programs to kill, by forking one that has already imported everything.
 
 Importing TensorFlow takes longer than the trainings here, so a server does it once. It has run
 nothing of TensorFlow when it forks, which would be dangerous with its threads.
@@ -48,35 +48,35 @@ class Program:
         self._server, self.pid, self._out, self._err = server, pid, out, err
 
     def kill(self) -> None:
-        """Ends the program as `kill -9` does; its children are left to themselves."""
+        """Kill the program like `kill -9`; its children are not killed."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
 
-    def ask_to_end(self) -> None:
-        """Sends what batch systems send some seconds before they kill."""
+    def terminate(self) -> None:
+        """Send SIGTERM, as batch systems do some seconds before SIGKILL."""
         os.kill(self.pid, signal.SIGTERM)
 
-    def wait_until_it_says(self, text: str) -> None:
-        """Waits for a text on stderr, or for the end."""
+    def wait_for_message(self, text: str) -> None:
+        """Wait for a text on stderr, or for the end."""
         while text not in self.heard() and not self.has_ended():
             time.sleep(0.005)
 
     def heard(self) -> str:
-        """What it has written to stderr until now."""
+        """Return what it has written to stderr so far."""
         return self._err.read_text() if self._err.exists() else ""
 
     def wait(self) -> Ended:
-        """Waits until it has ended."""
+        """Wait until it has ended."""
         code = self._server.ask({"wait": self.pid})["code"]
         return Ended(code, self._out.read_text(), self._err.read_text())
 
     def has_ended(self) -> bool:
-        """Whether it has; `wait` tells how."""
+        """Return whether it has ended; `wait` returns how."""
         return self._server.ask({"poll": self.pid})["ended"]
 
 
 class ForkServer:
-    """Starts programs quickly."""
+    """Server that starts programs quickly, by forking."""
 
     def __init__(self) -> None:
         environment = {
@@ -95,7 +95,7 @@ class ForkServer:
         self._number = 0
 
     def start(self, verb: str, *arguments: str, cwd: Path, before: str = "") -> Program:
-        """Starts `artstyle VERB ARGUMENTS`; the tiny network is known by its name.
+        """Start `artstyle VERB ARGUMENTS`; the tiny network is known by its name.
 
         Args:
             verb: of the command line.
@@ -110,11 +110,11 @@ class ForkServer:
         return Program(self, answer["pid"], out, err)
 
     def run(self, verb: str, *arguments: str, cwd: Path, before: str = "") -> Ended:
-        """Starts it and waits."""
+        """Start a command and wait for it."""
         return self.start(verb, *arguments, cwd=cwd, before=before).wait()
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """One request, one answer."""
+        """Send one request and return the response."""
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
@@ -123,7 +123,7 @@ class ForkServer:
         return json.loads(stdout.readline())
 
     def close(self) -> None:
-        """Ends the server."""
+        """End the server."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait(timeout=600)
@@ -133,7 +133,7 @@ class ForkServer:
 
 @contextlib.contextmanager
 def fork_server() -> Iterator[ForkServer]:
-    """A server for as long as the body works."""
+    """Yield a server that runs during the `with` block."""
     server = ForkServer()
     try:
         yield server
@@ -167,7 +167,7 @@ def _serve(requests: TextIO, answers: TextIO) -> None:
 
 
 def _become(request: dict[str, Any]) -> None:
-    """The rest of the life of a forked process."""
+    """Run the command in the forked process until its end."""
     code = 1
     try:
         os.setsid()
@@ -194,7 +194,7 @@ def _become(request: dict[str, Any]) -> None:
 
 
 def _note_calls(event: str, arguments: tuple[Any, ...]) -> None:
-    """An audit hook. Only noted, because whoever calls home would swallow an error."""
+    """Audit hook that records network access; raising would be caught by the caller."""
     if event == "socket.getaddrinfo":
         _called.append(str(arguments[0]))
     if event == "socket.connect" and not isinstance(arguments[1], str | bytes):
@@ -210,13 +210,15 @@ def _import_everything() -> None:
 
     for job in JOBS.values():
         importlib.import_module(job.module)
-    shared = runpy.run_path(str(_TESTS / "conftest.py"))  # by its path: others are called so, too
+    shared = runpy.run_path(
+        str(_TESTS / "conftest.py")
+    )  # by its path, because other files have the same name
     BUILDERS["tiny"] = shared["build_tiny_network"]
 
 
 if __name__ == "__main__":
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what imports print is no answer
+    os.dup2(2, 1)  # what imports print is not a response
     sys.addaudithook(_note_calls)
     _import_everything()
     _serve(sys.stdin, answers)

@@ -1,4 +1,4 @@
-"""Files of weights and arrays that reach for other files, or claim more than they hold."""
+"""Files of weights and arrays that refer to other files, or claim more data than they contain."""
 
 from __future__ import annotations
 
@@ -81,11 +81,11 @@ HDF5_ATTACKS: dict[str, tuple[Callable[[h5py.Group, str, Path], None], str]] = {
     "packed": (_packed, "is packed"),
     "texts": (_with(dtype=h5py.string_dtype()), "not numbers"),
 }
-"""Name -> (function of the group and name of a dataset and a file to steal), what is said."""
+"""Name -> (function of the group and name of a dataset and a file to read), the message."""
 
 
 def attack_hdf5(file: Path | io.BytesIO, attack: str, secret: Path) -> None:
-    """Changes the first dataset of a file that Keras has written."""
+    """Change the first dataset of a file that Keras has written."""
     secret.write_bytes(SECRET * 10_000)
     with h5py.File(file, "a") as opened:
         found: list[str] = []
@@ -99,7 +99,7 @@ def attack_hdf5(file: Path | io.BytesIO, attack: str, secret: Path) -> None:
 def rewrite_archive(
     file: Path, changes: dict[str, bytes], *, compression: int = zipfile.ZIP_STORED
 ) -> None:
-    """Another archive in its place, with some members changed or added."""
+    """Replace an archive by one with some members changed or added."""
     with zipfile.ZipFile(file) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     file.unlink()  # others may share it by a link
@@ -109,7 +109,7 @@ def rewrite_archive(
 
 
 def huge_member(file: Path, name: str, dtype: str, shape: tuple[int, ...]) -> None:
-    """Puts zeros into an .npz file that are packed a thousand to one."""
+    """Add zeros to an .npz file, compressed a thousand to one."""
     other = file.with_name("smaller.npz")
     with zipfile.ZipFile(file) as old, zipfile.ZipFile(other, "w") as new:
         for member in old.namelist():
@@ -129,7 +129,7 @@ def huge_member(file: Path, name: str, dtype: str, shape: tuple[int, ...]) -> No
 
 
 def claiming_header(dtype: str, shape: tuple[int, ...]) -> bytes:
-    """A .npy file of one number that claims to be something else."""
+    """Encode a .npy file of one number whose header claims something else."""
     content = io.BytesIO()
     header = {"descr": dtype, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(content, header)

@@ -1,4 +1,4 @@
-"""Files that somebody could put among the images, out of carelessness or malice.
+"""Files that could be among the images by accident or malice.
 
 Everything follows from the seed. `write_hostile_folder` makes a folder of style folders of them;
 the other functions give single files as bytes, for tests of readers.
@@ -24,7 +24,7 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def ordinary_files(seed: int = 0, *, size_px: int = 40) -> dict[str, bytes]:
-    """Good images in every format that is read, by file name; what mutations begin with."""
+    """Return good images in every readable format, by file name; mutations start from these."""
     generator = np.random.default_rng(seed)
     low = generator.integers(0, 256, (5, 5, 3), dtype=np.uint8)
     rgb = Image.fromarray(low).resize((size_px, size_px), Image.Resampling.BICUBIC)
@@ -68,19 +68,19 @@ def ordinary_files(seed: int = 0, *, size_px: int = 40) -> dict[str, bytes]:
 
 
 def encoded(image: Image.Image, file_format: str, **options: object) -> bytes:
-    """The bytes of a file."""
+    """Return the bytes of a file."""
     buffer = io.BytesIO()
     image.save(buffer, format=file_format, **options)
     return buffer.getvalue()
 
 
 def truncations(content: bytes) -> list[bytes]:
-    """Cut off at every 5 %."""
+    """Return a file truncated at every 5 %."""
     return [content[: len(content) * percent // 100] for percent in range(0, 100, 5)]
 
 
 def mutated(content: bytes, other: bytes, generator: np.random.Generator) -> bytes:
-    """One random change, of a random kind, to a file.
+    """Apply one random change, of a random kind, to a file.
 
     Args:
         content: of a good file.
@@ -131,7 +131,7 @@ def _splice(content: bytearray, other: bytes, generator: np.random.Generator) ->
 
 
 def _huge_number(content: bytearray, _: bytes, generator: np.random.Generator) -> bytes:
-    """Lengths, sizes and offsets are numbers of 2 or 4 bytes, of either order."""
+    """Overwrite 4 bytes, which may be a length, size or offset, by an extreme number."""
     start = generator.integers(max(1, min(len(content) - 4, 200)))
     number = (0xFFFFFFFF, 0x7FFFFFFF, 0xFFFF, 0x10000, 0, 60000)[generator.integers(6)]
     order = "<>"[generator.integers(2)]
@@ -152,7 +152,7 @@ _MUTATIONS: tuple[Callable[[bytearray, bytes, np.random.Generator], bytes], ...]
 
 
 def special_files() -> dict[str, bytes]:
-    """Files with a trick of their own, none of which takes long to make."""
+    """Return files with special faults, all of them fast to create."""
     dot, line = Image.new("RGB", (1, 1), "red"), Image.new("RGB", (60_000, 1), "blue")
     rgb = Image.linear_gradient("L").resize((48, 48)).convert("RGB")
     jpeg, png = encoded(rgb, "JPEG"), encoded(rgb, "PNG")
@@ -204,7 +204,7 @@ def special_files() -> dict[str, bytes]:
 
 
 def files_at_the_limit(side_px: int = 9_999) -> Iterator[tuple[str, bytes]]:
-    """The largest images that are read, each of which is small on disk; one at a time."""
+    """Yield the largest readable images, each of which is small on disk."""
     yield "limit.jpg", encoded(Image.new("RGB", (side_px, side_px)), "JPEG", quality=30)
     gray = Image.new("L", (side_px, side_px))
     # Kind of color, bits, bytes of a pixel: RGB, with transparency, 16-bit gray, 16-bit RGB with
@@ -235,7 +235,7 @@ def png_of_nothing(
     width: int = 3,
     filled: bool | None = None,
 ) -> bytes:
-    """A PNG of zeros, compressed a thousandfold; above 100 million pixels with little in it."""
+    """Encode a PNG of zeros, compressed a thousandfold; sparse above 100 million pixels."""
     if filled is None:
         filled = width_px * height_px <= 100_000_000
     compressor = zlib.compressobj(6)
@@ -249,7 +249,7 @@ def png_of_nothing(
 
 
 def gif_of_frames(count: int) -> bytes:
-    """Many frames of one pixel each."""
+    """Encode many frames of one pixel each."""
     start = b"GIF89a" + struct.pack("<HH", 2, 2) + b"\x80\x00\x00" + bytes(6)
     frame = b",\0\0\0\0" + struct.pack("<HH", 1, 1) + b"\0" + b"\x02\x02\x44\x01\0"
     return start + frame * count + b";"
@@ -277,7 +277,7 @@ def _bmp_header(width_px: int, height_px: int) -> bytes:
 
 
 def _jpeg_of_size(jpeg: bytes, width_px: int, height_px: int) -> bytes:
-    """Another size in the header of the frame."""
+    """Change the size in the header of the frame."""
     place = jpeg.index(b"\xff\xc0") + 5
     return jpeg[:place] + struct.pack(">HH", height_px, width_px) + jpeg[place + 4 :]
 
@@ -288,7 +288,7 @@ def _jpeg_with_exif(jpeg: bytes, block: bytes) -> bytes:
 
 
 def _tiff_with_loop() -> bytes:
-    """A directory whose successor is itself."""
+    """Encode a directory whose successor is itself."""
     entry = struct.pack("<HHII", 0x0112, 3, 1, 1)
     return b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", 1) + entry + struct.pack("<I", 8)
 
@@ -301,7 +301,7 @@ def _zip_file() -> bytes:
 
 
 def strange_names() -> list[str]:
-    """Names of files that shells, tables and terminals take for something else."""
+    """Return file names that shells, tables and terminals misinterpret."""
     return [
         "new\nline.png",
         "carriage\rreturn.png",
@@ -336,7 +336,7 @@ def strange_names() -> list[str]:
 def write_hostile_folder(
     root: Path, *, num_mutated: int, seed: int = 0, at_the_limit: bool = False
 ) -> Path:
-    """Writes a folder of style folders with good, mutated, special and strangely named files.
+    """Write a folder of style folders with good, mutated, special and strangely named files.
 
     Args:
         root: of the images; made.
@@ -379,18 +379,18 @@ def write_hostile_folder(
 
 
 def image_of_its_own(number: int) -> bytes:
-    """A good PNG that looks like no other."""
+    """Encode a valid PNG that looks like no other."""
     low = np.random.default_rng(number).integers(0, 256, (6, 6, 3), dtype=np.uint8)
     return encoded(Image.fromarray(low).resize((32, 32), Image.Resampling.BICUBIC), "PNG")
 
 
 def hash_of(text: str) -> int:
-    """The same in every process, which `hash` is not."""
+    """Return a hash that, unlike `hash`, is the same in every process."""
     return zlib.crc32(text.encode())
 
 
 def _write_strange_entries(folder: Path) -> None:
-    """What lies among files and is none."""
+    """Write entries that are not regular files."""
     (folder / "folder.png").mkdir()
     (folder / "loop").symlink_to(folder, target_is_directory=True)
     (folder / "up").symlink_to("..", target_is_directory=True)

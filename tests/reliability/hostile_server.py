@@ -1,4 +1,4 @@
-"""Asks a SavedModel for hostile files among good ones; its own process, whose memory is limited.
+"""Send hostile files among good ones to a SavedModel, in a process with limited memory.
 
     python hostile_server.py SAVED_MODEL NUM_FILES MEGABYTES
 

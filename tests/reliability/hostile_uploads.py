@@ -1,4 +1,4 @@
-"""Small files that want much of a server: bombs of all formats, cut files, two files in one."""
+"""Small files that cost a server much: bombs of all formats, truncated files, two files in one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SIDES = [(5001, 5001), (10_000, 10_000), (65_535, 65_535), (2**31 - 1, 2**31 - 
 
 
 def hostile_uploads(count: int, *, seed: int = 0) -> Iterator[bytes]:
-    """Give so many files; the same for the same seed."""
+    """Yield `count` files, which depend on the seed only."""
     generator = np.random.default_rng(seed)
     ordinary = list(ordinary_files(seed).values())
     cut = [part for content in ordinary for part in truncations(content)]
@@ -45,7 +45,7 @@ def hostile_uploads(count: int, *, seed: int = 0) -> Iterator[bytes]:
 
 
 def bombs() -> Iterator[bytes]:
-    """Headers that ask for much, and files that are as large as they say but small on disk."""
+    """Yield files with huge sizes in the header, or huge content that is small on disk."""
     for (color, bits, channels), (width, height) in itertools.product(_PNG_KINDS, _SIDES):
         yield _png_of_size(width, height, color=color, bits=bits, channels=channels)
     # As in the reports: these are whole, so that a decoder would go on to the end.
@@ -77,7 +77,7 @@ def bombs() -> Iterator[bytes]:
 
 
 def files_at_the_limit(side_px: int = 5000) -> list[bytes]:
-    """The largest images that are decoded, in each format; small on disk."""
+    """Return the largest images that are decoded, in each format; small on disk."""
     size = (side_px, side_px)
     turned = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x07\0\0\0\0\0\0"
     return [
@@ -91,7 +91,7 @@ def files_at_the_limit(side_px: int = 5000) -> list[bytes]:
 
 
 def _two_in_one(ordinary: list[bytes]) -> Iterator[bytes]:
-    """One file behind another, and one with the beginning of another."""
+    """Yield one file after another, and one file with the start of another."""
     for one, other in itertools.permutations(ordinary[:1] + ordinary[5:6] + ordinary[11:18:2], 2):
         yield one + other
         yield other[:16] + one[16:]
@@ -100,7 +100,7 @@ def _two_in_one(ordinary: list[bytes]) -> Iterator[bytes]:
 
 
 def _png_of_size(width: int, height: int, *, color: int, bits: int, channels: int) -> bytes:
-    """A header that is right, a checksum too, and rows of zeros that end soon."""
+    """Encode a PNG with valid header and checksum whose rows of zeros end early."""
     content = png_of_nothing(64, 64, color=color, bits=bits, width=channels * max(bits // 8, 1))
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 0)
     return content[:12] + header + struct.pack(">I", zlib.crc32(header)) + content[33:]
@@ -112,7 +112,7 @@ def _jpeg_of_size(jpeg: bytes, width: int, height: int) -> bytes:
 
 
 def _webps_of_size(webp: bytes) -> Iterator[bytes]:
-    """Its canvas, where it has one, and its image as large as can be; and said to be animated."""
+    """Yield a WebP with maximal canvas and image size, and one marked as animated."""
     stream = io.BytesIO(webp)
     content = bytearray(stream.getvalue())
     if content[12:16] == b"VP8X":

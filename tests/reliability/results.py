@@ -1,4 +1,4 @@
-"""What of a result must not depend on how often its program was killed."""
+"""Compare the parts of a result that must not depend on how often its program was killed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pandas as pd
 
 TRAIN = ("--config", "config.yaml", "--run-name", "run", "--json")
 
-# A second look at the cache finds rows of the first one, which costs nothing and is said.
+# A continued run finds cached rows of the first one, which it reports.
 _DIFFERENT_EACH_TIME = {"seconds", "search_seconds", "fit_seconds", "trunk_cache"}
 
 
 def without_times(result: Any) -> Any:
-    """A result without what is measured in seconds or depends on them."""
+    """Return a result without values that depend on time."""
     if isinstance(result, dict):
         return {
             key: without_times(value)
@@ -28,7 +28,7 @@ def without_times(result: Any) -> Any:
 
 
 def training_result(workplace: Path, run: str = "outputs/models/run") -> dict[str, Any]:
-    """Metrics, history and predictions of a finished run, to be compared bit for bit."""
+    """Return metrics, history and predictions of a finished run, to be compared exactly."""
     folder = workplace / run
     metrics = json.loads((folder / "metrics.json").read_text())
     history = pd.read_csv(folder / "history.csv").drop(columns="seconds")
@@ -42,7 +42,7 @@ def training_result(workplace: Path, run: str = "outputs/models/run") -> dict[st
 
 
 def digest_of_weights(model_file: Path) -> str:
-    """Of all weights, in their order."""
+    """Hash all weights in their order."""
     import keras
 
     model = keras.models.load_model(model_file, compile=False)
@@ -53,7 +53,7 @@ def digest_of_weights(model_file: Path) -> str:
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    """Path -> content of all files that are not hidden."""
+    """Return path -> content of all files that are not hidden."""
     return {
         file.relative_to(folder).as_posix(): file.read_bytes()
         for file in sorted(folder.rglob("*"))
@@ -62,18 +62,18 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def leftovers(folder: Path) -> list[str]:
-    """Files that a program has begun and not finished."""
+    """Return unfinished files of a program."""
     return [file.name for file in folder.rglob("*.partial*")]
 
 
 def resume(server, workplace, verb="train-direct", run="outputs/models/run", more=()):
-    """The same command, with --resume if there is something to continue."""
+    """Return the same command, with --resume if there is a run to continue."""
     begun = ("--resume",) if (workplace / run).exists() else ()
     return server.run(verb, *TRAIN, *begun, *more, cwd=workplace)
 
 
 def check_as_uninterrupted(ended, workplace, expected):
-    """A training that was harmed and continued has the result of one that was not."""
+    """Check that an interrupted and continued training has the uninterrupted result."""
     already = "is finished" in ended.err  # the kill came after the last word
     assert ended.code == (2 if already else 0), ended.err
     assert training_result(workplace) == expected

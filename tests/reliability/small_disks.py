@@ -1,4 +1,4 @@
-"""A disk that is full soon, where this program may mount one."""
+"""Mount a small disk, where permitted."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import pytest
 
 
 class SmallDisk:
-    """A file system in memory with a size of its own."""
+    """A file system in memory with a limited size."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def resize(self, kilobytes: int) -> None:
-        """Makes it larger or smaller."""
+        """Change its size."""
         _mount("-o", f"remount,size={kilobytes}k", str(self.folder))
 
 
 @contextlib.contextmanager
 def small_disk(folder: Path, kilobytes: int) -> Iterator[SmallDisk]:
-    """Mounts the disk on a folder while the body works; skips the test where that is forbidden."""
+    """Mount the disk on a folder during the `with` block; skip the test where that is forbidden."""
     folder.mkdir(parents=True, exist_ok=True)
     if sys.platform != "linux" or _mount_fails(folder, kilobytes):
         pytest.skip("mounting a small disk is not allowed here")

@@ -1,4 +1,4 @@
-"""Several programs at once: on one run, one cache, one prepared folder, one file of answers."""
+"""Several programs at once: on one run, one cache, one prepared folder, one prediction file."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ with held(Path(sys.argv[1]), busy=print):
 
 @pytest.fixture
 def holder(tmp_path):
-    """Another program that holds the lock."""
+    """Start another program that holds the lock."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path / ".lock")],
@@ -56,7 +56,7 @@ def refuse(holder):
     raise RuntimeError(holder)
 
 
-def test_who_has_to_wait_is_told_who_holds_the_lock(tmp_path, holder):
+def test_a_waiting_process_reports_the_holder_of_the_lock(tmp_path, holder):
     assert is_held(tmp_path / ".lock")
     with pytest.raises(RuntimeError, match=rf"process {holder.pid} on .* since 20\d\d-"):
         held(tmp_path / ".lock", busy=refuse).__enter__()
@@ -81,7 +81,7 @@ NO_LOCKS = [errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL, errno.EIO, errno.ENOSY
 
 @pytest.fixture(params=NO_LOCKS, ids=errno.errorcode.get)
 def no_system_locks(request, monkeypatch):
-    """A file system that refuses locks, as some network disks do."""
+    """Simulate a file system that refuses locks, as some network disks do."""
 
     def flock(descriptor, operation):
         raise OSError(request.param, os.strerror(request.param))
@@ -91,7 +91,7 @@ def no_system_locks(request, monkeypatch):
 
 def test_without_locks_of_the_system_a_marker_keeps_others_out(tmp_path, no_system_locks):
     lock = tmp_path / ".lock"
-    lock.touch()  # left by an earlier program, when there were locks: it says nothing
+    lock.touch()  # left by an earlier program, when there were locks: it has no meaning
     with held(lock, busy=refuse):
         assert is_held(lock)
         with pytest.raises(RuntimeError, match=rf"process {os.getpid()} on"):
@@ -102,7 +102,7 @@ def test_without_locks_of_the_system_a_marker_keeps_others_out(tmp_path, no_syst
     assert {entry.name for entry in tmp_path.iterdir()} <= LOCK_FILES
 
 
-def test_the_marker_of_a_killed_program_keeps_nobody_out(tmp_path, no_system_locks):
+def test_the_marker_of_a_killed_program_does_not_block(tmp_path, no_system_locks):
     lock = tmp_path / ".lock"
     program = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], **TEXT)
     (tmp_path / ".lock-marker").write_text(f"{int(program.stdout)}\n{socket.gethostname()}\n")
@@ -111,7 +111,7 @@ def test_the_marker_of_a_killed_program_keeps_nobody_out(tmp_path, no_system_loc
         assert is_held(lock)
 
 
-def test_the_marker_of_another_host_is_named_because_nobody_can_know(tmp_path, no_system_locks):
+def test_the_marker_of_another_host_is_named_in_the_error(tmp_path, no_system_locks):
     marker = tmp_path / ".lock-marker"
     marker.write_text("7\nelsewhere\n")
     with pytest.raises(RuntimeError, match=rf"process 7 on elsewhere.*remove {marker}"):
@@ -119,7 +119,7 @@ def test_the_marker_of_another_host_is_named_because_nobody_can_know(tmp_path, n
 
 
 def test_a_run_on_a_file_system_without_locks_begins(tmp_path, no_system_locks):
-    """It was refused with advice about rights, and the next try said that it existed already."""
+    """It was refused with advice about permissions, and could not be started again."""
     run = plan_run_directory(tmp_path, "run", kind="direct", resume=False, overwrite=False)
     create_run_directory(run, overwrite=False)
     with run.running():
@@ -215,7 +215,7 @@ def test_a_table_that_is_being_filled_is_not_removed(table, tmp_path):
 
 
 def test_a_shard_that_another_program_is_writing_is_left_alone(table):
-    """It was taken for a damaged one, and removed under the hands of its writer."""
+    """It was considered damaged and removed while another program was writing it."""
     writing = table.folder / ".abc.1.partial.json"
     writing.write_text("[")
     table.refresh()

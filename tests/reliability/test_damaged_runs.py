@@ -1,4 +1,4 @@
-"""A run from somebody else, whose files say what cannot be: one message, and nothing is written.
+"""Runs with impossible content: one message, and nothing is written.
 
 One small run of each kind is trained once; each case damages a copy of its small files and calls a
 verb in this process. The networks are those of the first run, shared by links. The short suite has
@@ -63,7 +63,7 @@ def trained(tmp_path_factory, write_images, name_tiny_network):
 
 @pytest.fixture
 def workplace(trained, tmp_path, monkeypatch, tiny_network_by_name):
-    """A copy of the runs; what is large and never damaged is a link."""
+    """Copy the runs; large files that no test damages are links."""
 
     monkeypatch.chdir(tmp_path)
 
@@ -81,7 +81,7 @@ def run(kind="direct"):
 
 
 def in_json(name: str, change: Callable, kind: str = "direct"):
-    """Damages a JSON file: `change` gets its content and returns another."""
+    """Damage a JSON file: `change` gets its content and returns another."""
 
     def damage():
         file = run(kind) / name
@@ -108,7 +108,7 @@ def without(name: str, key: str):
 
 
 def in_table(name: str, column: str, value: str, kind: str = "direct"):
-    """Another value in the last row of a table."""
+    """Change a value in the last row of a table."""
 
     def damage():
         file = run(kind) / name
@@ -135,7 +135,7 @@ def in_arrays(name: str, kind: str = "triplet", **changes):
 
 
 def last(value):
-    """Another value in the last place of an array."""
+    """Change the last value of an array."""
 
     def change(array):
         changed = array.astype(f"<U{len(str(value)) + 80}") if array.dtype.kind == "U" else array
@@ -150,7 +150,7 @@ ANSWERING = ("predict", "evaluate", "export-model")
 REPORTING = ("report", "export-model")
 NAN, INFINITE = float("nan"), float("inf")
 
-# Name of the case -> (kind of run, how it is damaged), verbs that need the file, what is said.
+# Name of the case -> (kind of run, damage), verbs that need the file, the message.
 CASES = {
     **{
         f"temperature {value}": (
@@ -407,15 +407,15 @@ def written():
         for verb in verbs
     ],
 )
-def test_what_cannot_be_is_one_message(name, verb, workplace, capsys):
+def test_impossible_values_are_one_message(name, verb, workplace, capsys):
     (kind, damage), _, said = CASES[name]
     damage()
     before = written()
     capsys.readouterr()
     assert call(verb.partition("-val")[0], *arguments(verb, kind)) == 2
-    told = capsys.readouterr().err
-    assert "Traceback" not in told
-    last_line = told.strip().splitlines()[-1]
+    message = capsys.readouterr().err
+    assert "Traceback" not in message
+    last_line = message.strip().splitlines()[-1]
     assert last_line.startswith("Error: ")
     assert said in last_line
     assert str(run(kind)) in last_line
@@ -424,19 +424,19 @@ def test_what_cannot_be_is_one_message(name, verb, workplace, capsys):
     assert not any(".partial" in str(path) for path in Path().rglob("*"))
 
 
-def test_there_are_many_cases():
+def test_enough_cases_are_tested():
     assert len(CASES) >= 40
     assert set(CASES) > SHORT
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
 @pytest.mark.parametrize("verb", ["predict", "evaluate", "report", "compare"])
-def test_the_same_runs_unharmed_work(kind, verb, workplace):
+def test_the_same_undamaged_runs_work(kind, verb, workplace):
     assert call(verb, *arguments(verb, kind)) == 0
 
 
-def test_a_run_of_before_is_read(workplace):
-    """What later versions have added is missing, as in the first runs."""
+def test_a_run_of_an_earlier_version_is_read(workplace):
+    """Values that later versions have added are missing, as in the first runs."""
     for name, keys in {
         "metrics.json": ("intervals", "baseline", "calibration", "refitted", "leaks", "alarms"),
         "environment.json": ("kind", "prepared_images", "packages", "artstyle_tf", "seed"),
@@ -457,7 +457,7 @@ def test_a_run_of_before_is_read(workplace):
 
 @pytest.mark.parametrize("kind", CONFIGS)
 def test_nothing_but_the_images_of_the_run_goes_into_a_page(kind, workplace, trained):
-    """Somebody's own image lies where the run's was: its digest is another."""
+    """Another image is at the path of the run's image: its digest differs."""
     rows = pd.read_csv(run(kind) / "images.csv", dtype=str, keep_default_na=False)
     victim = Path("prepared", rows["path"][rows["split"] == "test"].iloc[0])
     Path("prepared").unlink()
@@ -473,7 +473,7 @@ def test_nothing_but_the_images_of_the_run_goes_into_a_page(kind, workplace, tra
 
 
 def test_a_table_may_name_images_anywhere_below(workplace):
-    """Dots in names are no way out."""
+    """Dots in names do not lead out of the folder."""
     _, damage = in_table("images.csv", "source", "bold/..hidden/a..b/...png")
     damage()
     assert call("evaluate", *arguments("evaluate", "direct")) == 0

@@ -1,4 +1,4 @@
-"""A disk that fills up, a folder that may not be written: one message, nothing lost."""
+"""A full disk, an unwritable folder: one message, nothing lost."""
 
 from __future__ import annotations
 
@@ -120,9 +120,7 @@ def test_the_fix_belongs_to_the_fault(tmp_path, number, said):
         (MemoryError(), "There is not enough memory"),
     ],
 )
-def test_what_no_part_has_foreseen_is_still_told_without_a_traceback(
-    error, said, monkeypatch, capsys
-):
+def test_unexpected_errors_are_reported_without_a_traceback(error, said, monkeypatch, capsys):
     def fail(config, invocation):
         raise error
 
@@ -138,7 +136,7 @@ def test_what_no_part_has_foreseen_is_still_told_without_a_traceback(
 
 @pytest.mark.reliability
 def test_a_training_on_disks_of_all_sizes(server, make_workplace, finished, expected, tmp_path):
-    """Each size fills up at another moment; with room, the same command ends as ever."""
+    """Each size fills up at another time; with more space, the same command finishes."""
     needed = sum(file.stat().st_size for file in finished.rglob("*") if file.is_file()) // 1024
     stopped = set()
     for step in range(16):

@@ -1,4 +1,4 @@
-"""Files from people who mean harm, or whose disk did, through index and preparation."""
+"""Malicious or corrupt files, through index and preparation."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ORDINARY = ordinary_files()
 
 
 def check_reading(content):
-    """A file is read, or refused with a reason; nothing else may happen."""
+    """Check that a file is read, or refused with a reason."""
     pixels = reason_or_result(lambda: decode_image(content).pixels)
     if not isinstance(pixels, str):
         assert pixels.dtype == np.uint8
@@ -60,7 +60,7 @@ def reason_or_result(read):
 
 
 def check_everything_is_accounted_for(root, index, prepared):
-    """Each file is used, or rejected with a reason, or ignored with a reason."""
+    """Check that each file is used, or rejected or ignored with a reason."""
     used, rejected = set(prepared.manifest["source"]), set(prepared.rejected["path"])
     assert used.isdisjoint(rejected)
     assert used | rejected == set(index.images["path"])

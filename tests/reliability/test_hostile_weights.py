@@ -1,4 +1,4 @@
-"""Weights, networks and arrays that reach for other files or claim gigabytes: one message each."""
+"""Weights, networks and arrays that refer to other files or claim gigabytes: one message each."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
 def renamed(model):
-    """As other programs call the layers, so that the file is left to Keras."""
+    """Rename the layers as other programs do, so that Keras loads the file."""
     clone = keras.models.clone_model(
         model,
         clone_function=lambda layer: type(layer).from_config(
@@ -236,8 +236,8 @@ def test_packed_arrays_are_refused(reader, tmp_path):
         read(file)
 
 
-def test_members_that_share_their_bytes_are_refused(tmp_path):
-    """One piece of a file, listed fifty times, would be fifty arrays."""
+def test_overlapping_archive_members_are_refused(tmp_path):
+    """One part of a file, listed fifty times, would be fifty arrays."""
     file, content = tmp_path / "arrays.npz", io.BytesIO()
     np.save(content, np.zeros(10_000))
     with zipfile.ZipFile(file, "w") as archive:
@@ -332,7 +332,7 @@ training:
 
 
 def refused(ended, said):
-    """By one line and exit code 2, in no more memory than TensorFlow itself takes."""
+    """Check for one line and exit code 2, in no more memory than TensorFlow itself takes."""
     assert ended.code == 2, ended.err
     assert "Traceback" not in ended.err
     (line,) = (line for line in ended.err.splitlines() if line.startswith("Error: "))

@@ -1,4 +1,4 @@
-"""Programs are killed as by `kill -9`; the same command continues, and nothing shows it."""
+"""Programs are killed like by `kill -9`; the same command continues to the same result."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ATTEMPTS_TO_KILL = 5
 
 
 def kill_again_and_again(server, workplace, generator, verb, *options, kills, moments, run=None):
-    """Starts the same command so often, and kills it after a random time between two moments.
+    """Start the same command repeatedly, and kill it after a random time in a range.
 
     Where it makes a run, whose folder is `run`, it is resumed once the folder is there.
     """
@@ -52,21 +52,21 @@ def seconds_of_training(finished):
         pytest.param("Evaluating", marks=pytest.mark.reliability),
     ],
 )
-def test_a_killed_training_ends_as_if_nothing_had_been(said, server, make_workplace, expected):
+def test_a_killed_training_continues_to_the_same_result(said, server, make_workplace, expected):
     workplace = make_workplace(f"killed at {said.replace('/', ' of ')}")
     program = server.start("train-direct", *TRAIN, cwd=workplace)
-    program.wait_until_it_says(said)
+    program.wait_for_message(said)
     program.kill()
     assert program.wait().code == -9
     check_as_uninterrupted(resume(server, workplace), workplace, expected)
 
 
 @pytest.mark.reliability
-def test_a_polite_request_to_end_is_an_interrupt(server, make_workplace, expected):
+def test_sigterm_is_an_interrupt(server, make_workplace, expected):
     workplace = make_workplace("asked to end")
     program = server.start("train-direct", *TRAIN, cwd=workplace)
-    program.wait_until_it_says("Epoch 2/5")
-    program.ask_to_end()
+    program.wait_for_message("Epoch 2/5")
+    program.terminate()
     ended = program.wait()
     assert ended.code == 130
     assert "--resume continues" in ended.err
@@ -202,7 +202,7 @@ def test_kills_of_train_triplet(server, make_workplace):
     for said in ("Preparing images", "Epoch 1/4", "Epoch 3/4"):
         begun = ("--resume",) if (workplace / "outputs/models/run").exists() else ()
         program = server.start("train-triplet", *TRAIN, *begun, cwd=workplace)
-        program.wait_until_it_says(said)
+        program.wait_for_message(said)
         program.kill()
         assert program.wait().code == -9
     ended = resume(server, workplace, "train-triplet")

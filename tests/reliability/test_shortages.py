@@ -1,4 +1,4 @@
-"""No memory for a batch, images that vanish, a clock that jumps, a network nobody asked for."""
+"""No memory for a batch, vanishing images, a jumping clock, unwanted network access."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NO_CACHE = ("training.trunk_cache.mode=never", "data.memory_budget_mb=0")
 
 
 class HungryModel(keras.Model):
-    """Has memory for so many examples."""
+    """Model that has memory for a limited number of examples."""
 
     def __init__(self, room):
         super().__init__()
@@ -50,7 +50,7 @@ def batches(_epoch):
 @pytest.mark.parametrize(
     ("room", "said"), [(5, r"training\.batch_size=4"), (0, "not even one image fits")]
 )
-def test_who_lacks_memory_is_told_what_fits(room, said):
+def test_an_out_of_memory_error_names_a_batch_that_fits(room, said):
     with (
         pytest.raises(ArtstyleError, match=said) as caught,
         memory_errors_explained(HungryModel(room), batches, "top 2 blocks"),
@@ -99,12 +99,12 @@ def test_a_training_without_memory_says_which_batch_fits(server, make_workplace)
 
 
 @pytest.mark.reliability
-def test_images_that_vanish_while_they_are_learned(server, make_workplace):
+def test_images_that_vanish_during_training(server, make_workplace):
     alone = make_workplace("all images stay")
     assert server.run("train-direct", *TRAIN, *NO_CACHE, cwd=alone).code == 0
     workplace = make_workplace("images vanish")
     program = server.start("train-direct", *TRAIN, *NO_CACHE, cwd=workplace)
-    program.wait_until_it_says("Epoch 2/5")
+    program.wait_for_message("Epoch 2/5")
     shutil.rmtree(workplace / "prepared" / "train")
     ended = program.wait()
     assert ended.code == 2, ended.err
@@ -116,7 +116,7 @@ def test_images_that_vanish_while_they_are_learned(server, make_workplace):
 
 
 @pytest.mark.reliability
-def test_a_clock_that_jumps_changes_nothing(server, make_workplace, expected):
+def test_a_jump_of_the_clock_has_no_effect(server, make_workplace, expected):
     before = (
         "import datetime, random, time\n"
         "real, jump = time.time, random.Random(1)\n"
@@ -128,9 +128,9 @@ def test_a_clock_that_jumps_changes_nothing(server, make_workplace, expected):
 
 
 @pytest.mark.reliability
-def test_nobody_is_called(server, make_workplace):
-    """Importing and running everything; albumentations would ask for its newest version."""
-    workplace = make_workplace("nobody is called")
+def test_no_network_is_accessed(server, make_workplace):
+    """Import and run everything; albumentations would query its newest version."""
+    workplace = make_workplace("no network")
     options = ("data.upsampling={policy: strong}", "data.views={num_views: 2}")
     ended = server.run("train-direct", *TRAIN, *options, cwd=workplace)
     assert ended.code == 0, ended.err

@@ -1,4 +1,4 @@
-"""Configs, tables, models and arrays from strangers: read, or refused with one message."""
+"""Untrusted configs, tables, models and arrays: read, or refused with one message."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FUZZ = settings(
 
 
 def refused_or(read):
-    """Whatever comes in, the only error is the one that people can read."""
+    """Check that the only error for any input is the readable one."""
     try:
         return read()
     except ArtstyleError as error:
@@ -64,7 +64,7 @@ def test_a_config_cannot_run_code(text, tmp_path, monkeypatch):
     assert not Path("hacked").exists()
 
 
-def test_a_config_that_explodes_is_refused_at_once(tmp_path):
+def test_a_config_with_nested_aliases_is_refused_at_once(tmp_path):
     lines = ["a0: &a0 [ha, ha, ha, ha, ha, ha, ha, ha, ha]"]
     for number in range(1, 12):
         names = ", ".join([f"*a{number - 1}"] * 9)
@@ -78,7 +78,7 @@ def test_a_config_that_explodes_is_refused_at_once(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["[" * 1500, "a: " + "{a: " * 1500, "a: &a [*a]", "a: \ud800"])
-def test_a_config_that_goes_too_deep_is_refused(text, tmp_path):
+def test_a_too_deeply_nested_config_is_refused(text, tmp_path):
     file = tmp_path / "config.yaml"
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(ArtstyleError):
@@ -182,7 +182,7 @@ def test_any_names_make_an_index_or_one_error(names, pattern, tmp_path_factory):
     refused_or(lambda: index_images(root, fewest_styles=1, group_pattern=pattern))
 
 
-def test_a_pattern_that_takes_for_ever_is_stopped(tmp_path, monkeypatch):
+def test_a_very_slow_pattern_is_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(image_groups, "_MOST_SECONDS_OF_MATCHING", 0.2)
     for style in ("a", "b"):
         (tmp_path / style).mkdir()

@@ -1,4 +1,4 @@
-"""How much memory a program and its children take together."""
+"""Measure the memory of a program and its children together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SECONDS_BETWEEN_LOOKS = 0.1
 
 @dataclass
 class Watched:
-    """What a program did.
+    """Result of a program and its peak memory.
 
     Attributes:
         code: exit code.
@@ -31,7 +31,7 @@ class Watched:
 
 
 def run_watched(script: Path, *arguments: str, cwd: Path, most_seconds: float) -> Watched:
-    """Runs a Python script.
+    """Run a Python script.
 
     Raises:
         TimeoutError: if it takes longer.

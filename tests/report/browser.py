@@ -19,7 +19,7 @@ _SECONDS = 600
 
 
 def find_browser() -> str | None:
-    """The first Chromium or Chrome on the path."""
+    """Return the first Chromium or Chrome on the path."""
     return next((found for name in NAMES if (found := shutil.which(name))), None)
 
 
@@ -70,7 +70,7 @@ class Browser:
     def open(
         self, file: Path, *, width: int = 1400, height: int = 1000, dark: bool = False
     ) -> Page:
-        """Opens a file from disk, as a double click would."""
+        """Open a file from disk, as a double click does."""
         url = f"http://127.0.0.1:{self._port}/json/new?about:blank"
         request = urllib.request.Request(url, method="PUT")
         with urllib.request.urlopen(request, timeout=_SECONDS) as response:
@@ -80,7 +80,7 @@ class Browser:
         return page
 
     def close(self) -> None:
-        """Ends the process."""
+        """End the process."""
         self._process.terminate()
         try:
             self._process.wait(10)
@@ -110,7 +110,7 @@ class Page:
         return self._loop.run_until_complete(asyncio.wait_for(awaitable, _SECONDS))
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """One call of the protocol."""
+        """Send one call of the protocol."""
         return self._wait(self._call(method, parameters))
 
     async def _call(self, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -136,7 +136,7 @@ class Page:
         self.wait_until("document.readyState === 'complete' && location.protocol === 'file:'")
 
     def resize(self, width: int, height: int) -> None:
-        """Another window."""
+        """Change the size of the window."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -146,14 +146,14 @@ class Page:
         )
 
     def wait_until(self, condition: str) -> None:
-        """Waits for an expression to become true."""
+        """Wait for an expression to become true."""
         end = time.monotonic() + _SECONDS
         while not self.evaluate(f"Boolean({condition})"):
             assert time.monotonic() < end, f"never true: {condition}"
             time.sleep(0.02)
 
     def evaluate(self, expression: str) -> Any:
-        """The value of an expression in the page."""
+        """Return the value of an expression in the page."""
         response = self.call(
             "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
         )
@@ -171,18 +171,18 @@ class Page:
         return x, y
 
     def point_at(self, selector: str) -> None:
-        """Moves the mouse there."""
+        """Move the mouse there."""
         x, y = self.middle_of(selector)
         self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
     def click(self, selector: str) -> None:
-        """Presses the mouse there."""
+        """Click there."""
         x, y = self.middle_of(selector)
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def press(self, key: str) -> None:
-        """Presses a key, such as Tab or ArrowRight."""
+        """Press a key, such as Tab or ArrowRight."""
         codes = {"Tab": 9, "Enter": 13, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39}
         codes |= {"ArrowDown": 40}
         text = {"text": "\r"} if key == "Enter" else {}
@@ -197,7 +197,7 @@ class Page:
             )
 
     def screenshot(self, file: Path, *, whole: bool = False) -> None:
-        """What can be seen, or the whole page, as PNG."""
+        """Return the visible part, or the whole page, as PNG."""
         more: dict[str, Any] = {}
         if whole:
             size = self.call("Page.getLayoutMetrics")["cssContentSize"]
@@ -216,7 +216,7 @@ class Page:
         return [url for url in urls[1:] if not url.startswith("data:")]
 
     def complaints(self) -> list[str]:
-        """Exceptions, errors and warnings of the page, also those about its security policy."""
+        """Return exceptions, errors and warnings of the page, also about its security policy."""
         self.evaluate("1")
         found = []
         for event in self.events:
@@ -229,6 +229,6 @@ class Page:
         return found
 
     def close(self) -> None:
-        """Closes the tab."""
+        """Close the tab."""
         self.call("Page.close")
         self._socket.close()

@@ -188,7 +188,7 @@ def test_a_comparison_marks_its_run_and_puts_the_best_first():
     assert [row["is_own"] for row in table["rows"]] == [True, False]
 
 
-def test_the_line_of_a_study_is_the_best_so_far():
+def test_the_curve_of_a_study_is_the_best_so_far():
     (study,) = tuning(make_related().tuning)["studies"]
     positions = [position for _, position in study["chart"]["points"]]
     assert positions[1] < positions[2] < positions[0]  # higher on the page is better
@@ -255,7 +255,7 @@ def _luminance(rgb):
 
 
 def contrast(one, other):
-    """As WCAG 2.2 defines it."""
+    """Compute the contrast ratio as defined by WCAG 2.2."""
     brighter, darker = sorted([_luminance(one), _luminance(other)], reverse=True)
     return (brighter + 0.05) / (darker + 0.05)
 

@@ -1,4 +1,4 @@
-"""What happens around a training process: readers that leave, signals, a folder that goes."""
+"""Events around a training process: closed readers, signals, a removed folder."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def state(run):
 
 
 @pytest.mark.reliability
-def test_a_training_that_nobody_watches_ends_as_usual(workplace):
+def test_a_training_without_a_reader_ends_as_usual(workplace):
     # As `2>&1 | head -1`, of which not even the first line is read.
     reading, writing = os.pipe()
     os.close(reading)
@@ -65,7 +65,7 @@ def test_a_training_that_nobody_watches_ends_as_usual(workplace):
 
 
 def begin(workplace, *options, deaf=True):
-    """Starts a long training, as a shell's background job if it is deaf to Ctrl-C."""
+    """Start a long training, as a shell's background job if it ignores Ctrl-C."""
 
     def ignore_ctrl_c():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -121,7 +121,7 @@ def test_a_training_whose_folder_is_removed_does_not_end_well(workplace):
 
 
 def test_before_tensorflow_is_imported_a_request_ends_at_once(workplace, tmp_path):
-    # The program tells of nothing it does before, so the import is made to tell.
+    # The program prints nothing before, so the import is made to print.
     (tmp_path / "tensorflow.py").write_text(
         "import os, time\nos.write(1, b'importing')\ntime.sleep(600)\n"
     )

@@ -52,7 +52,7 @@ def workplace(tmp_path_factory, write_images):
 
 @pytest.fixture(scope="module")
 def trained(workplace):
-    """The answer of train_direct.py."""
+    """Return the result of train_direct.py."""
     options = ["report=true", "--run-name", "smoke", "--json"]
     answer = run("train_direct", *OVERRIDES, *options, cwd=workplace)
     assert answer.returncode == 0, answer.stderr
@@ -68,7 +68,7 @@ def test_train_direct_prints_one_json_object_and_speaks_on_stderr(trained):
 
 
 @pytest.mark.reliability
-def test_a_training_leaves_a_page_that_report_makes_anew(trained, workplace):
+def test_a_training_writes_a_page_that_report_rewrites(trained, workplace):
     page = workplace / json.loads(trained.stdout)["report"]
     first = page.read_text(encoding="utf-8")
     page.unlink()
@@ -82,7 +82,7 @@ def test_a_training_leaves_a_page_that_report_makes_anew(trained, workplace):
 
 def test_an_efficientnet_is_trained(workplace):
     options = ["model.backbone=efficientnet_b0", "--run-name", "efficientnet", "--json"]
-    options.append("training.trunk_cache.runtime=auto")  # as everybody's trainings
+    options.append("training.trunk_cache.runtime=auto")  # as outside of tests
     answer = run("train_direct", *OVERRIDES, *options, cwd=workplace)
     assert answer.returncode == 0, answer.stderr
     assert json.loads(answer.stdout)["best_epoch"] in (0, 1)
@@ -140,7 +140,7 @@ def test_prepare_data_finds_its_work_done(trained, workplace):
 
 
 @pytest.mark.reliability
-def test_inspect_data_looks_at_a_folder_and_fails_where_asked(workplace):
+def test_inspect_data_inspects_a_folder_and_fails_on_request(workplace):
     options = ["--images", "images", "--run-name", "look", "--fail-on", "tiny", "--json"]
     answer = run("inspect_data", *options, cwd=workplace)
     assert answer.returncode == 1, answer.stderr
@@ -151,7 +151,7 @@ def test_inspect_data_looks_at_a_folder_and_fails_where_asked(workplace):
     assert len(list((workplace / "outputs" / "figs" / "inspections" / "look").glob("*.png"))) >= 12
 
 
-def test_nothing_to_learn_from_is_two_lines_and_exit_code_2(tmp_path):
+def test_no_training_images_are_two_lines_and_exit_code_2(tmp_path):
     answer = run("train_direct", cwd=tmp_path)
     assert answer.returncode == 2
     assert "data/images/<style>/" in answer.stderr
@@ -206,7 +206,7 @@ def test_the_same_seed_gives_the_same_numbers_in_another_process(trained, workpl
     assert second["seconds"]["total"] <= time.monotonic() - started
 
 
-def test_a_trained_run_is_exported_and_asked(trained, workplace):
+def test_a_trained_run_is_exported_and_predicts(trained, workplace):
     answer = run("export_model", "--run", "outputs/models/smoke", "--json", cwd=workplace)
     assert answer.returncode == 0, answer.stderr
     assert (workplace / json.loads(answer.stdout)["saved_model"] / "saved_model.pb").is_file()

@@ -40,7 +40,7 @@ def test_the_temporary_name_keeps_the_suffix_by_which_savers_choose_a_format(tmp
         temporary.touch()
 
 
-def test_a_folder_that_cannot_be_written_is_the_users_to_mend(tmp_path):
+def test_an_unwritable_folder_is_a_user_error(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ArtstyleError, match="Cannot write"):
         write_text(tmp_path / "file" / "below.txt", "x")

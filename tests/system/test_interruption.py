@@ -60,7 +60,7 @@ def test_outside_ctrl_c_is_what_it_was():
     safe_point()
 
 
-def test_an_error_inside_is_not_hidden():
+def test_an_exception_inside_is_raised():
     with pytest.raises(ValueError, match="broken"), interrupted_at_safe_points():
         press_ctrl_c()
         raise ValueError("broken")
@@ -107,7 +107,7 @@ def test_a_request_to_end_waits_for_a_safe_point_too():
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
-def test_what_takes_too_long_is_stopped():
+def test_work_beyond_its_time_limit_is_stopped():
     pattern = re.compile(r"^(x+)+$")
     before = signal.getsignal(signal.SIGALRM)
     began = time.process_time()
@@ -122,7 +122,7 @@ def test_what_takes_too_long_is_stopped():
 
 @pytest.fixture
 def handlers():
-    """Whatever a test sets comes back."""
+    """Restore all signal handlers after the test."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = [signal.getsignal(number) for number in numbers]
     yield
@@ -131,7 +131,7 @@ def handlers():
 
 
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
-def test_requests_are_heard_by_a_background_job_which_is_deaf_to_ctrl_c(handlers, number):
+def test_sigterm_reaches_a_background_job_that_ignores_ctrl_c(handlers, number):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     reached = []
     with pytest.raises(KeyboardInterrupt), interrupted_at_safe_points():
@@ -157,7 +157,7 @@ def test_requests_never_take_effect_at_once(number):
 
 
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
-def test_what_was_ignored_at_the_start_stays_ignored(handlers, number):
+def test_signals_ignored_at_the_start_stay_ignored(handlers, number):
     signal.signal(getattr(signal, number), signal.SIG_IGN)  # as under nohup
     with interrupted_at_safe_points():
         signal.raise_signal(getattr(signal, number))
@@ -165,7 +165,7 @@ def test_what_was_ignored_at_the_start_stays_ignored(handlers, number):
     assert signal.getsignal(getattr(signal, number)) is signal.SIG_IGN
 
 
-def test_a_handler_of_somebody_else_is_left_alone(handlers):
+def test_a_foreign_signal_handler_is_left_alone(handlers):
     heard = []
     signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
     with interrupted_at_safe_points():

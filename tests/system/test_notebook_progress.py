@@ -11,7 +11,7 @@ from artstyle_tf.system.progress import Reporter
 
 @pytest.fixture
 def displayed(monkeypatch):
-    """Stands in for a notebook's kernel; what its cell shows in the end."""
+    """Simulate a notebook's kernel; return what its cell shows at the end."""
     outputs: list[str] = []
 
     def display(content, *, display_id):

@@ -19,13 +19,13 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="processes")
 
 @pytest.fixture(scope="module")
 def dead_process():
-    """The number of a process that has ended."""
+    """Return the id of a process that has ended."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     return process.pid
 
 
-def test_folders_of_the_dead_go_and_those_of_the_living_stay(tmp_path, dead_process):
+def test_folders_of_dead_processes_are_removed_and_others_stay(tmp_path, dead_process):
     target = tmp_path / "saved_model"
     dead = [f".saved_model.{dead_process}.partial", f".saved_model.{dead_process}-x1.partial"]
     kept = [
@@ -36,7 +36,7 @@ def test_folders_of_the_dead_go_and_those_of_the_living_stay(tmp_path, dead_proc
     ]
     for name in dead + kept:
         (tmp_path / name / "model").mkdir(parents=True)
-    # An unlocked folder of a process whose number somebody else has now, as in containers.
+    # An unlocked folder of a process whose id another process has now, as in containers.
     reused = tmp_path / f".saved_model.{os.getpid()}-x2.partial"
     reused.mkdir()
     (reused / ".lock").touch()
@@ -46,7 +46,7 @@ def test_folders_of_the_dead_go_and_those_of_the_living_stay(tmp_path, dead_proc
     assert sorted(folder.name for folder in tmp_path.iterdir()) == sorted(kept)
 
 
-def test_files_of_the_dead_go(tmp_path, dead_process):
+def test_files_of_dead_processes_are_removed(tmp_path, dead_process):
     dead = tmp_path / "onnx" / f".model.{dead_process}.partial.onnx"
     alive = tmp_path / f".model.{os.getppid()}.partial.onnx"
     other = tmp_path / "notes.partial"
@@ -58,7 +58,7 @@ def test_files_of_the_dead_go(tmp_path, dead_process):
 
 
 @pytest.mark.parametrize("replaced", [False, True])
-def test_a_folder_that_was_removed_is_not_made_anew(tmp_path, replaced):
+def test_a_removed_folder_is_not_recreated(tmp_path, replaced):
     run = tmp_path / "run"
     witness = run / "config.yaml"
     write_text(witness, "seed: 1")
@@ -77,7 +77,7 @@ def test_a_folder_that_was_removed_is_not_made_anew(tmp_path, replaced):
 
 @pytest.fixture
 def no_temporary_folder(monkeypatch):
-    """Gives the functions that are to run at exit."""
+    """Return the functions that are registered to run at exit."""
     monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.setattr(tempfile, "_candidate_tempdir_list", list)
     monkeypatch.setenv("TMPDIR", "before")

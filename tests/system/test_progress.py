@@ -11,7 +11,7 @@ from artstyle_tf.system.progress import Reporter, format_seconds
     ("seconds", "text"),
     [(0.2, "0 s"), (59, "59 s"), (60, "1 min"), (200, "3 min 20 s"), (7500, "2 h 5 min")],
 )
-def test_durations_read_like_a_person_says_them(seconds, text):
+def test_durations_are_readable(seconds, text):
     assert format_seconds(seconds) == text
 
 

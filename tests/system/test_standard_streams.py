@@ -33,7 +33,7 @@ pytestmark = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no devic
 
 
 def nobody_reads():
-    """The end of a pipe for writing, whose other end is closed."""
+    """Return the writing end of a pipe whose reading end is closed."""
     reading, writing = os.pipe()
     os.close(reading)
     return writing
@@ -52,7 +52,7 @@ def sinks():
 
 
 @pytest.mark.parametrize("sink", ["full", "left"])
-def test_progress_that_nobody_takes_does_not_end_the_work(sinks, sink):
+def test_unread_progress_does_not_end_the_work(sinks, sink):
     command = [sys.executable, "-c", WRITE_TO_STDERR]
     answer = run(command, stdout=subprocess.PIPE, stderr=sinks[sink])
     assert (answer.returncode, answer.stdout) == (0, b"result\n")
@@ -77,7 +77,7 @@ os.write(2, b"native code complains")
 @pytest.mark.parametrize("option", ["--help", "--print-config"])
 @pytest.mark.parametrize("buffering", [(), ("-u",)])
 @pytest.mark.parametrize(("sink", "code"), [("full", 2), ("left", 141)])
-def test_a_result_that_does_not_arrive_is_no_success(sinks, option, buffering, sink, code):
+def test_an_undelivered_result_is_a_failure(sinks, option, buffering, sink, code):
     command = [TRAIN[0], *buffering, TRAIN[1], option]
     answer = run(command, stdout=sinks[sink], stderr=subprocess.PIPE)
     assert answer.returncode == code
@@ -86,7 +86,7 @@ def test_a_result_that_does_not_arrive_is_no_success(sinks, option, buffering, s
     assert said.count("\n") == (sink == "full")
 
 
-def test_a_closed_stdout_is_told(sinks):
+def test_a_closed_stdout_is_reported(sinks):
     closed = 'exec "$@" >&-'
     answer = run(["sh", "-c", closed, "sh", *TRAIN, "--print-config"], stderr=subprocess.PIPE)
     assert answer.returncode == 2
@@ -136,7 +136,7 @@ def test_names_from_stdin_are_bytes_of_the_system(monkeypatch):
 
 
 @pytest.mark.parametrize("closing", ["none", "closed"])
-def test_a_closed_stdin_is_told(monkeypatch, closing):
+def test_a_closed_stdin_is_reported(monkeypatch, closing):
     stream = io.StringIO()
     stream.close()
     monkeypatch.setattr(sys, "stdin", None if closing == "none" else stream)

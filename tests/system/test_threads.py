@@ -9,7 +9,7 @@ from patience import HUNG_SECONDS
 from artstyle_tf.system.threads import in_batches, map_in_threads
 
 
-def test_results_come_in_order_whoever_is_ready_first():
+def test_results_keep_the_order_of_the_items():
     def slow_at_first(number):
         time.sleep(0.02 if number == 0 else 0)
         return number
@@ -18,7 +18,7 @@ def test_results_come_in_order_whoever_is_ready_first():
     assert found == list(range(100))
 
 
-def test_no_more_is_begun_than_somebody_will_soon_ask_for():
+def test_lookahead_is_bounded():
     taken = []
 
     def items():
@@ -38,7 +38,7 @@ def test_as_many_run_at_the_same_time_as_there_are_threads():
     assert len(list(map_in_threads(lambda _: meeting.wait(), range(6), num_threads=3))) == 6
 
 
-def test_a_mistake_in_the_function_comes_out_in_its_turn():
+def test_an_exception_in_the_function_is_raised_in_order():
     def divide(number):
         return 1 / number
 

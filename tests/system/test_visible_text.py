@@ -1,4 +1,4 @@
-"""Whatever a name holds, what a person reads or copies holds it as text."""
+"""Control characters in names are escaped in everything that users read or copy."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_cells_come_back_and_are_no_formulas(name):
     assert cell[:1] not in ("+", "-") or float(cell) is not None
 
 
-def test_what_nobody_has_marked_is_read_as_it_is():
+def test_unmarked_cells_are_read_unchanged():
     assert [from_cell(cell) for cell in ("=x", "'quoted'", "-0.5", "")] == [
         "=x",
         "'quoted'",

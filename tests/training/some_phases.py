@@ -1,4 +1,4 @@
-"""Phases in one line."""
+"""Create phases in one line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from artstyle_tf.training.settings import PhaseConfig
 
 
 def some_phase(blocks, epochs, learning_rate, plateau_epochs=None):
-    """A phase that unfreezes so many blocks, or "all" of them."""
+    """Return a phase that unfreezes so many blocks, or "all" of them."""
     return PhaseConfig(
         unfreeze_blocks=blocks,
         epochs=epochs,

@@ -67,8 +67,8 @@ def test_a_loss_that_is_only_high_or_has_no_margin_is_no_collapse(network, margi
     assert "alarm" not in logs
 
 
-def test_an_embedding_that_was_never_wide_is_not_called_collapsed(network):
-    """As behind a random projection."""
+def test_an_embedding_that_was_always_narrow_is_not_collapsed(network):
+    """Happens after a random projection."""
     guard = make_guard(network)
     guard.start_from({"val_macro_f1": 0.2, "mean_distance": 0.26})
     narrow, narrower = {**GOOD, "mean_distance": 0.2}, {**GOOD, "mean_distance": 0.12}

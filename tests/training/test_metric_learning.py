@@ -31,7 +31,7 @@ IMAGES = (
 
 
 class ArrayStore:
-    """Images in memory, as a ImageStore has them."""
+    """Images in memory, with the interface of an ImageStore."""
 
     def __init__(self):
         import tensorflow as tf

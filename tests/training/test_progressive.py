@@ -20,7 +20,7 @@ def images(seed=0):
 
 
 def with_nested_backbone(tiny_backbone):
-    """As keras.applications are used: a model within a model."""
+    """Build a model with a nested model, as with keras.applications."""
     backbone = tiny_backbone().model
     return keras.Sequential(
         [backbone, keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3, name="logits")]
@@ -102,7 +102,7 @@ def test_each_phase_trains_what_it_should_and_nothing_else_moves(tiny_backbone, 
     assert [snapshots.moved(phase) for phase in range(3)] == [HEAD, two_blocks, everything]
     assert snapshots.rates == pytest.approx([1e-2, 1e-3, 1e-4])
     assert len({id(optimizer) for optimizer in snapshots.optimizers}) == 3
-    assert snapshots.optimizers[1].iterations == 4  # steps of its own phase alone
+    assert snapshots.optimizers[1].iterations == 4  # steps of its phase only
 
 
 def test_batch_norm_is_trained_in_unfrozen_blocks_if_configured(tiny_backbone):
@@ -188,7 +188,7 @@ def test_sample_weights_count():
 
 
 class Logs(keras.callbacks.Callback):
-    """Makes up a score that rises once and then stands still."""
+    """Callback that adds a score that rises once and then stays constant."""
 
     def on_epoch_end(self, epoch, logs=None):
         logs["val_accuracy"] = min(epoch, 1) / 2
@@ -209,7 +209,7 @@ def test_a_phase_ends_on_a_plateau_and_the_next_one_begins():
 
 
 class Flat(keras.metrics.Metric):
-    """Always the same score."""
+    """Callback that adds a constant score."""
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         pass
@@ -227,7 +227,7 @@ def test_a_plateau_of_what_is_not_measured_is_an_error():
 
 
 class StopAfter(keras.callbacks.Callback):
-    """Stops training after some epoch."""
+    """Callback that stops training after an epoch."""
 
     def on_epoch_end(self, epoch, logs=None):
         self.model.stop_training = epoch == 1

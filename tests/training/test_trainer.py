@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("without_graphs")
 
 
 class ArrayStore:
-    """Images in memory, as a ImageStore has them."""
+    """Images in memory, with the interface of an ImageStore."""
 
     def __init__(self, images):
         import tensorflow as tf

@@ -66,7 +66,7 @@ def test_reasons_why_a_cache_is_impossible(reasons, words):
         decide_on_cache("always", found, CHEAP)
 
 
-def test_never_means_never():
+def test_mode_never_uses_no_cache():
     assert not decide_on_cache("never", None, CHEAP).use
 
 

@@ -54,7 +54,7 @@ def features(weights, tmp_path):
 
 @pytest.fixture
 def passes(monkeypatch):
-    """Numbers of images that went through the network, one for each time it was needed."""
+    """Record the number of images of each pass through the network."""
     seen = []
     outputs = ActivationCache._outputs
 
@@ -101,7 +101,7 @@ def test_features_of_blocks_are_joined_in_the_order_of_the_list(features, files,
 
 
 def style_of(files, reference, weights):
-    """What a style head with principal projections reads, without any cache."""
+    """Compute the input of a style head with principal projections without any cache."""
     backbone = build_backbone("tiny", image_size_px=SIZE_PX, weights=str(weights))
     built = build_style_features(backbone, blocks=None, width=48)
     for branch in built.branches:

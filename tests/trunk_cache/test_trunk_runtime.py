@@ -42,7 +42,7 @@ def stream():
 
 @pytest.fixture
 def pretend_openvino(monkeypatch):
-    """Function (outputs of a trunk -> outputs of OpenVINO): makes it look installed."""
+    """Function (outputs of a trunk -> outputs of OpenVINO) that simulates its installation."""
 
     def pretend(change):
         def pretended(trunk):
@@ -182,7 +182,7 @@ def test_openvino_runs_a_trunk_that_ends_in_an_activation(tiny_backbone):
 
 
 def test_a_signal_after_openvino_does_not_end_the_process():
-    """Its plugin, unloaded by another thread, took the stack of signal handlers along."""
+    """Its plugin, unloaded by another thread, freed the stack of signal handlers."""
     pytest.importorskip("openvino")
     code = """
 import signal, threading

@@ -1,4 +1,4 @@
-"""A PostgreSQL of the tests' own: in a temporary folder, on loopback, gone afterwards."""
+"""A PostgreSQL server for tests: in a temporary folder, on loopback, removed afterwards."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class PostgresServer:
         self.url_with_password = self.url.replace("tester@", f"tester:{quote(password, safe='')}@")
 
     def start(self) -> None:
-        """Returns when it answers."""
+        """Start the server; return when it accepts connections."""
         nowhere = subprocess.DEVNULL
         self._process = subprocess.Popen(
             self._command, cwd="/", user=self._user, stdout=nowhere, stderr=nowhere
@@ -56,18 +56,18 @@ class PostgresServer:
         _wait_for(self.url_with_password)
 
     def stop(self) -> None:
-        """Throws everybody out."""
+        """Stop the server, which ends all connections."""
         self._process.send_signal(signal.SIGINT)
         self._process.wait(HUNG_SECONDS)
 
 
 @contextlib.contextmanager
 def running_postgres(folder: Path, *, password: str | None = None) -> Iterator[PostgresServer]:
-    """Starts a server with an empty database; skips where there is none.
+    """Start a server with an empty database; skip if PostgreSQL is not installed.
 
     Args:
         folder: for its files.
-        password: that it asks for; None lets everybody in.
+        password: required password; None for no authentication.
     """
     binaries = _binaries()
     if binaries is None:

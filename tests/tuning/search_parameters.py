@@ -12,5 +12,5 @@ _ADAPTER = pydantic.TypeAdapter(Parameter)
 
 
 def parameter(kind: str, **fields: Any) -> Parameter:
-    """A parameter of the type "float", "int" or "categorical", checked as in a config."""
+    """Create a parameter of the type "float", "int" or "categorical", checked as in a config."""
     return _ADAPTER.validate_python({"type": kind, **fields})

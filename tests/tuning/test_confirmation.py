@@ -19,7 +19,7 @@ LABELS = np.repeat([0, 1, 2], 40)
 
 
 def recipe(name, *shares_wrong, seed=0):
-    """Trainings with errors on such shares of the images."""
+    """Create results of trainings with these error rates."""
     generator = np.random.default_rng(seed)
     rows = []
     for share in shares_wrong:
@@ -68,7 +68,7 @@ def test_the_mean_over_new_seeds_decides_not_the_search():
     assert [entry["trial"] for entry in verdict.recipes] == [3, 7, None]
 
 
-def test_a_lead_inside_the_noise_gives_a_warning():
+def test_a_lead_within_the_noise_gives_a_warning():
     close = [recipe("trial 1", 0.20, 0.2), recipe("trial 2", 0.21, 0.2, seed=1)]
     best = [TrialRecord(n, "complete", {}, scores={"macro_f1": 0.8}) for n in (1, 2)]
     verdict = choose_by_confirmation(close, LABELS, best, num_classes=3, changed=True)
@@ -79,7 +79,7 @@ def test_a_lead_inside_the_noise_gives_a_warning():
 @pytest.mark.parametrize(
     ("best_epochs", "is_warned_of"), [((0, 0), True), ((0, 3), False), ((None, None), False)]
 )
-def test_phases_that_never_helped_give_a_warning(best_epochs, is_warned_of):
+def test_phases_without_improvement_give_a_warning(best_epochs, is_warned_of):
     winner = dataclasses.replace(recipe("trial 1", 0.1, 0.1), best_epochs=best_epochs)
     loser = recipe("trial 2", 0.4, 0.4, seed=1)
     best = [TrialRecord(n, "complete", {}, scores={"macro_f1": 0.8}) for n in (1, 2)]

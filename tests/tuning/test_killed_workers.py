@@ -1,4 +1,4 @@
-"""Workers killed with -9 in the middle of a trial: nothing is lost, and nothing is left running."""
+"""Workers killed by SIGKILL in the middle of a trial: nothing is lost or left running."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def states(trials):
 
 
 def num_training(trials):
-    """Trials that have all their values: these are written one by one once a trial is running."""
+    """Count running trials with all their values, which are written one by one."""
     return sum(trial.state.name == "RUNNING" and len(trial.params) == 3 for trial in trials)
 
 
@@ -61,7 +61,7 @@ def url(request):
 
 
 def test_trials_of_a_killed_worker_are_run_by_another(url, tmp_path):
-    """They pretend to be two machines, so that only heartbeats show that one is dead."""
+    """Both pretend to be different machines, so that only heartbeats show that one is dead."""
     options = ["--trials", "4", "--workers", "2", "--quiet"]
     options += [] if url is None else ["--storage", url]
     first = worker(tmp_path, *options, "--host", "first", "--seconds", "600")
@@ -97,7 +97,7 @@ def test_a_killed_trial_is_run_again_at_once(tmp_path):
 
 
 def kill_first_trial(study, folder):
-    """As soon as it runs, unless the study ends before."""
+    """Kill the first trial as soon as it runs, unless the study ends before."""
     while study.poll() is None:
         if states(trials_in(folder, None)) == ["RUNNING"]:
             trials = [child for server in children(study.pid) for child in children(server)]

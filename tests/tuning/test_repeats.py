@@ -139,7 +139,7 @@ def test_a_repeat_of_a_pruned_trial_is_pruned(tmp_path):
     assert record.reason == "after step 1"
 
 
-def test_of_two_workers_one_waits_for_the_other(tmp_path):
+def test_one_of_two_workers_waits_for_the_other(tmp_path):
     with (
         optuna_study(tmp_path, TWO, **{**COMMON, "num_trials": 30}) as one,
         optuna_study(tmp_path, TWO, **{**COMMON, "num_trials": 30, "seed": 3}) as other,
@@ -155,7 +155,7 @@ def test_of_two_workers_one_waits_for_the_other(tmp_path):
         assert other.recipes.find_twin(second, other.records()) is None  # it trains itself
 
 
-def test_a_trial_whose_values_are_still_being_written_may_be_a_twin():
+def test_a_trial_with_incomplete_values_may_be_a_repeat():
     recipes = Recipes(FOUR, num_trials=9)
     proposal = Proposal(1, {"batch": 16, "blocks": 2})
     assert recipes.find_twin(proposal, [TrialRecord(0, "running", {"batch": 16})]).number == 0

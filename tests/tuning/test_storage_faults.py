@@ -1,4 +1,4 @@
-"""A database that fails in the middle is one message, and the same command continues."""
+"""A failing database gives one message, and the same command continues."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def study_in(url, folder):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """A PostgreSQL that asks for a password."""
+    """A PostgreSQL server that requires a password."""
     with running_postgres(tmp_path_factory.mktemp("guarded"), password=PASSWORD) as server:
         yield server
 

@@ -93,7 +93,7 @@ ways = pytest.mark.parametrize(("work", "lock", "message"), WAYS, ids=["storage"
 
 @ways
 def test_a_study_works_on_a_disk_without_locks(tmp_path, no_system_locks, work, lock, message):
-    """It ended with an OSError. An empty lock file from a disk with locks has no meaning."""
+    """This ended with an OSError. An empty lock file from a disk with locks has no meaning."""
     (tmp_path / lock).touch()
     work(tmp_path)
     assert not is_held(tmp_path / lock)

@@ -53,7 +53,7 @@ def training_batches(
     augment: AugmentationFunction | None = None,
     augments_by_view: bool = False,
 ) -> tf.data.Dataset:
-    """Return endless batches, each epoch in an order of its own, reproducible by the seed.
+    """Return endless batches, each epoch in another order, reproducible by the seed.
 
     Args:
         store: N examples.

@@ -115,7 +115,7 @@ class FileMaker:
         return prepared
 
     def _existing(self, planned: Row) -> Row | None:
-        """Return the complete row if an earlier call has created this very file."""
+        """Return the complete row if an earlier call has created the same file."""
         earlier = self._earlier.get(planned["path"])
         if earlier is None:
             return None

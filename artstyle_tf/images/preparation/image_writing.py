@@ -130,7 +130,7 @@ def _augmented(pixels: np.ndarray, target: Target) -> np.ndarray:
     try:
         return augment_image(pixels, policy=target.policy, seed=target.seed)
     except cv2.error as error:
-        # OpenCV has limits of its own: 32,767 pixels a side for warps, and for ratios.
+        # OpenCV has its own limits: 32,767 pixels a side for warps, and for ratios.
         height, width = pixels.shape[:2]
         reason = f"cannot be augmented at {width} x {height} pixels"
         raise UnreadableImageError(reason) from error

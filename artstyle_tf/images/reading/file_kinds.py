@@ -104,7 +104,7 @@ _BEGINNINGS: tuple[tuple[re.Pattern[bytes], FileKind], ...] = tuple(
     )
 )
 
-# Formats without a signature of their own, or with that of another format.
+# Formats without their own signature, or with that of another format.
 _BY_SUFFIX = {
     **dict.fromkeys(
         (

@@ -159,7 +159,7 @@ def _filled_share(jpeg: bytes, scans: JpegScans) -> float:
 def _find_seam(jpeg: bytes, scans: JpegScans) -> float | None:
     """Find the position in the order of the blocks where an image breaks, as a share of its height.
 
-    The change across a border of blocks is compared with the change beside it. The border steps
+    The change across a border of blocks is compared with the change next to it. The border steps
     down by one line of blocks where the damage begins. An image that has such lines within its
     blocks, too, consists of straight edges. Returns None without a seam.
     """

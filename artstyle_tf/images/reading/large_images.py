@@ -18,8 +18,8 @@ _BYTES_PER_PIXEL_WHILE_LOADING = {"WEBP": 20, "AVIF": 12, "HEIF": 12, "progressi
 
 _LARGE_PIXELS = 16_000_000
 
-# Pillow allocates blocks of 16 MiB, which the C library keeps after they are freed, for each thread
-# anew. Larger ones are returned to the system.
+# Pillow allocates blocks of 16 MiB, which the C library keeps after they are freed, separately for
+# each thread. Larger ones are returned to the system.
 _BYTES_OF_A_BLOCK = 128 * 2**20
 Image.core.set_block_size(_BYTES_OF_A_BLOCK)
 

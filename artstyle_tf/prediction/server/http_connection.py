@@ -181,7 +181,7 @@ def _try_twice(
 
 
 def _cause_of(error: BaseException) -> BaseException:
-    """Return the error that urllib3 has wrapped, which says more."""
+    """Return the error that urllib3 has wrapped, which is more specific."""
     while isinstance(error, exceptions.HTTPError):
         if isinstance(error, http.client.IncompleteRead):
             return error
@@ -211,9 +211,9 @@ class Deadline:
 
 
 def within(seconds: float, work: Callable[[], Result]) -> Result:
-    """Run work in a thread of its own, which is abandoned if it takes too long.
+    """Run work in a separate thread, which is abandoned if it takes too long.
 
-    This limits operations that have no timeout of their own, such as name resolution, or
+    This limits operations that have no timeout, such as name resolution, or
     connecting to one address after the other.
 
     Raises:

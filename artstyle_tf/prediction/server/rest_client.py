@@ -175,7 +175,7 @@ class RestClient:
         """Return the first response that is no transient failure.
 
         urllib3 counts and waits. It does not send the requests itself, because each attempt has a
-        deadline of its own, and because only some of its errors are transient.
+        separate deadline, and because only some of its errors are transient.
         """
         expected_bytes = _BYTES_PER_RESPONSE + num_images * _BYTES_PER_IMAGE
         most_bytes = min(expected_bytes, _MOST_RESPONSE_BYTES)

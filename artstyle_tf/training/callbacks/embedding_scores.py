@@ -22,7 +22,7 @@ from artstyle_tf.metrics.neighbors import knn_probabilities, nearest_neighbors
 _MAX_IMAGES = 2000
 
 COLUMNS = ("mean_distance", "active_triplets", "embedding_rank")
-"""What is added to the logs beside the usual scores."""
+"""Scores that are added to the logs."""
 
 
 @dataclass(frozen=True)

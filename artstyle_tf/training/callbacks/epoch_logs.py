@@ -36,7 +36,7 @@ class HistoryLog(ResumableCallback):
     """Writes history.csv, on disk as soon as an epoch is over.
 
     Args:
-        further_columns: keys of the logs to write beside `COLUMNS`.
+        further_columns: keys of the logs to write in addition to `COLUMNS`.
 
     Attributes:
         rows: one mapping of the columns for each epoch; epoch 0 is the start.

@@ -58,7 +58,7 @@ class ProgressiveUnfreezing(ResumableCallback):
 
     @property
     def last_epoch(self) -> int:
-        """Epochs done when the current phase uses all of its own."""
+        """Number of completed epochs if the current phase uses all its epochs."""
         return self._first_epoch + (self.phase.epochs if self.phase else 0)
 
     @property

@@ -1,6 +1,6 @@
-"""Writes label_errors.json: labels that cleanlab suspects.
+"""Write label_errors.json: labels that cleanlab suspects.
 
-In an environment of its own:
+In a separate environment:
     pip install cleanlab==2.9.0
     python tests/analysis/golden/make_label_errors.py
 """

@@ -1,6 +1,6 @@
-"""Writes triplets.json: losses of some batches by pytorch-metric-learning.
+"""Write triplets.json: losses of some batches by pytorch-metric-learning.
 
-In an environment of its own:
+In a separate environment:
     pip install torch==2.13.0 pytorch-metric-learning==2.9.0
     python tests/losses/golden/make_triplets.py
 """
@@ -18,7 +18,7 @@ BATCHES = {"even": [0, 0, 0, 1, 1, 1, 2, 2, 2], "lone": [0, 0, 0, 0, 1, 1, 2], "
 
 
 def batch_hard(embeddings, labels):
-    """BatchHardMiner's triplets, all of them in the mean."""
+    """Return the mean loss over all triplets of BatchHardMiner."""
     anchors, positives, negatives = miners.BatchHardMiner()(embeddings, labels)
     distances = torch.cdist(embeddings, embeddings)
     differences = distances[anchors, positives] - distances[anchors, negatives]
@@ -26,24 +26,24 @@ def batch_hard(embeddings, labels):
 
 
 def batch_all(embeddings, labels):
-    """TripletMarginLoss: the mean over all triplets with a loss above 0."""
+    """Return TripletMarginLoss, the mean over all triplets with a loss above 0."""
     return losses.TripletMarginLoss(margin=MARGIN)(embeddings, labels)
 
 
 def batch_all_mined(embeddings, labels):
-    """The same after TripletMarginMiner(type_of_triplets="all"), which leaves no other triplet."""
+    """Return the same after TripletMarginMiner(type_of_triplets="all"), which drops the others."""
     mined = miners.TripletMarginMiner(margin=MARGIN, type_of_triplets="all")(embeddings, labels)
     return losses.TripletMarginLoss(margin=MARGIN)(embeddings, labels, mined)
 
 
 def hard_mined(embeddings, labels):
-    """TripletMarginLoss of the triplets of TripletMarginMiner(type_of_triplets="hard")."""
+    """Return TripletMarginLoss of the triplets of TripletMarginMiner(type_of_triplets="hard")."""
     mined = miners.TripletMarginMiner(margin=MARGIN, type_of_triplets="hard")(embeddings, labels)
     return losses.TripletMarginLoss(margin=MARGIN)(embeddings, labels, mined)
 
 
 def supervised_contrastive(embeddings, labels):
-    """SupConLoss with its own mean over the anchors that have a positive."""
+    """Return SupConLoss, averaged over the anchors that have a positive."""
     return losses.SupConLoss(temperature=0.1)(embeddings, labels)
 
 

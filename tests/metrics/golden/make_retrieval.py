@@ -1,6 +1,6 @@
-"""Writes retrieval.json: scores by pytorch-metric-learning's AccuracyCalculator.
+"""Write retrieval.json: scores by pytorch-metric-learning's AccuracyCalculator.
 
-In an environment of its own:
+In a separate environment:
     pip install torch==2.13.0 pytorch-metric-learning==2.9.0
     python tests/metrics/golden/make_retrieval.py
 """
