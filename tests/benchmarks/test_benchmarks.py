@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -85,3 +86,18 @@ def test_growth_measures_a_training_command(tmp_path):
     assert row["num_images"] == 48
     assert 0.1 < row["peak_memory_gb"] < 10
     assert row["training_s"] < row["total_s"]
+
+
+def test_discarded_epochs_are_marked_in_every_panel(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import collapse_guard
+
+    def history(alarm):
+        values = {name: [0.1, 0.2, 0.3] for name in ("mean_distance", "active_triplets")}
+        scores = {"epoch": [0, 1, 2], "val_macro_f1": [0.5, 0.6, 0.7]}
+        return pd.DataFrame({**scores, **values, "alarm": [None, alarm, None]})
+
+    figure = collapse_guard.plot_guard(history(None), history("the embedding collapsed"))
+    marked = [axes.lines[-1].get_xdata().tolist() for axes in figure.axes]
+    assert marked == [[1], [1], [1]]
+    assert len(figure.axes[0].lines) == 3  # both runs, and the discarded epoch
