@@ -108,6 +108,7 @@ class _Runner:
             f"model.image_size_px={options.image_size_px}",
             self._phases(options.epochs),
             "training.linear_probe=null",
+            "training.select_epoch_on=validation",
             f"data.views={{num_views: {options.views}}}",
             f"data.prepared={folder / 'prepared'}",
             f"training.trunk_cache.dtype={options.dtype}",

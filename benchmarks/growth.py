@@ -94,6 +94,7 @@ def _measure(size: int, folder: Path, options: argparse.Namespace, reporter: Rep
         f"model.image_size_px={options.image_size_px}",
         f"training.phases=[{phase}]",
         "training.linear_probe=null",
+        "training.select_epoch_on=validation",
         "training.trunk_cache.mode=always",
     ]
     finished = train(overrides, outputs=folder, run_name="growth")
