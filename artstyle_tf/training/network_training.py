@@ -65,6 +65,7 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         self.first_features: dict[str, np.ndarray] = {}
         self._baseline: Baseline | None = None
         self._chosen_probe: LinearProbeConfig | None = None
+        self._outputs: dict[str, np.ndarray] = {}
 
     @staticmethod
     @abstractmethod
@@ -119,6 +120,24 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
 
     def refit(self) -> None:
         """Where it `refits`, fit head and baseline to the training and validation images."""
+
+    def outputs(self, split: str, description: str | None = None) -> np.ndarray:
+        """Return the trained network's outputs for the plain images: float32 [N, K].
+
+        They are computed once: calibration asks for those of the validation images twice, and
+        their evaluation once more.
+
+        Args:
+            split: of the images.
+            description: for the progress report; None for none.
+        """
+        if split not in self._outputs:
+            self._outputs[split] = self.inputs.outputs(split, description)
+        return self._outputs[split]
+
+    def forget_outputs(self) -> None:
+        """Compute `outputs` anew, because the network has changed."""
+        self._outputs.clear()
 
     def finish(self, place: RunDirectory) -> None:
         """Write what predictions need beside the network."""
@@ -239,6 +258,7 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         self.first_features = features if self.refits else {}
         del features
         trainer.train()
+        self.forget_outputs()
         return trainer
 
     def _start_style(self) -> None:
