@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -20,7 +21,8 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +59,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=rank)  # stable: within a folder all stays as it is
 
 
+def pytest_collection_finish() -> None:
+    """Leaves what the imports made out of garbage collection: a twelfth of the tests' time.
+
+    It stays until the end, and going through these millions of objects takes half a second.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
+
+
 @pytest.fixture(autouse=True)
 def _seeded():
     """A test that draws weights without a seed must not pass today and fail tomorrow.
@@ -72,6 +84,24 @@ def _seeded():
         sys.modules["keras"].utils.set_random_seed(0)
 
 
+@contextmanager
+def _running_without_graphs() -> Iterator[None]:
+    import tensorflow as tf
+
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
+
+
+@pytest.fixture(scope="session")
+def running_without_graphs() -> Callable[[], AbstractContextManager[None]]:
+    """Function () -> a context like `without_graphs`, for what a fixture does once."""
+    return _running_without_graphs
+
+
 @pytest.fixture(scope="module")
 def without_graphs():
     """TensorFlow runs without graphs: tracing one takes as long as ten steps of a tiny training.
@@ -79,11 +109,44 @@ def without_graphs():
     Trainings with graphs are tested in tests/training/test_progressive.py, tests/smoke and
     tests/jobs/test_cached_training.py.
     """
-    import tensorflow as tf
+    with _running_without_graphs():
+        yield
 
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+
+@pytest.fixture
+def this_one_without_graphs():
+    """The same for one test, in a file that has others with graphs."""
+    with _running_without_graphs():
+        yield
+
+
+@contextmanager
+def _figures_without_pixels() -> Iterator[None]:
+    from matplotlib.figure import Figure
+
+    save = Figure.savefig
+
+    def save_quickly(self, file, **options):
+        del options
+        if str(file).endswith(".png"):
+            Image.new("RGB", (8, 8)).save(file)
+        else:
+            self.set_layout_engine("none")
+            save(self, file, dpi=100)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", save_quickly)
+        yield
+
+
+@pytest.fixture(scope="session")
+def figures_without_pixels() -> Callable[[], AbstractContextManager[None]]:
+    """Function () -> a context whose figures are made, but written blank.
+
+    Drawing them takes a third of a tiny training. How they look is tested in tests/plots, and the
+    scripts in tests/smoke write them as they are.
+    """
+    return _figures_without_pixels
 
 
 @pytest.fixture
@@ -129,7 +192,12 @@ def _stripes(size_px: int, *, period_px: int, generator: np.random.Generator) ->
     return np.clip(pixels + noise, 0, 255).astype(np.uint8)
 
 
-def build_tiny_network(*, include_top=False, weights=None, input_shape=(16, 16, 3)):
+_TINY_BLOCKS = ("block1a", "block2a", "block2b")
+
+
+def build_tiny_network(
+    *, include_top=False, weights=None, input_shape=(16, 16, 3), blocks=_TINY_BLOCKS
+):
     """A network of three blocks with everything that matters in an EfficientNet.
 
     Its signature is that of the builders in keras.applications.
@@ -143,7 +211,7 @@ def build_tiny_network(*, include_top=False, weights=None, input_shape=(16, 16, 
     x = layers.Rescaling(1 / 255, name="rescaling")(inputs)
     x = layers.Conv2D(8, 3, strides=2, padding="same", name="stem_conv")(x)
     x = layers.BatchNormalization(momentum=0.5, name="stem_bn")(x)
-    for name in ("block1a", "block2a", "block2b"):
+    for name in blocks:
         y = layers.Conv2D(8, 3, padding="same", use_bias=False, name=f"{name}_conv")(x)
         y = layers.BatchNormalization(momentum=0.5, name=f"{name}_bn")(y)
         y = layers.Activation("swish", name=f"{name}_activation")(y)
@@ -157,15 +225,19 @@ def build_tiny_network(*, include_top=False, weights=None, input_shape=(16, 16, 
 
 @pytest.fixture(scope="session")
 def tiny_backbone():
-    """Function (image_size_px=16) -> Backbone around the tiny network, always the same weights."""
+    """Function (image_size_px=16) -> Backbone around the tiny network, always the same weights.
+
+    With `blocks` it has fewer, for tests of trainings.
+    """
     import keras
 
     from artstyle_tf.models.backbones import Backbone
     from artstyle_tf.models.blocks import find_blocks
 
-    def build(image_size_px: int = 16) -> Backbone:
+    def build(image_size_px: int = 16, blocks: tuple[str, ...] = _TINY_BLOCKS) -> Backbone:
         keras.utils.set_random_seed(7)
-        model = build_tiny_network(input_shape=(image_size_px, image_size_px, 3))
+        shape = (image_size_px, image_size_px, 3)
+        model = build_tiny_network(input_shape=shape, blocks=blocks)
         return Backbone(name="tiny", model=model, blocks=find_blocks(model))
 
     return build
