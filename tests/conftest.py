@@ -37,6 +37,9 @@ from artstyle_tf.trunk_cache import settings as trunk_cache_settings
 _SHIPPED_RUNTIMES = trunk_cache_settings.AUTOMATIC_RUNTIMES
 trunk_cache_settings.AUTOMATIC_RUNTIMES = ()
 
+# Until the tests are imported, which makes objects by the million and no garbage.
+gc.disable()
+
 # Folders whose files take minutes. They are begun first, so that at the end no process is left
 # alone with one of them.
 _LONGEST_FIRST = (
@@ -59,7 +62,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=rank)  # stable: within a folder all stays as it is
 
 
-def pytest_collection_finish() -> None:
+def pytest_runtestloop() -> None:
     """Leaves what the imports made out of garbage collection: a twelfth of the tests' time.
 
     It stays until the end, and going through these millions of objects takes half a second.
@@ -67,6 +70,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
