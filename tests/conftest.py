@@ -1,26 +1,28 @@
-"""What several tests need: a tiny network, generated images, quiet TensorFlow."""
+"""Fixtures of many tests: a tiny network, generated images, TensorFlow without messages."""
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
 
-# A shell starts its background jobs deaf to Ctrl-C, and nohup to SIGHUP; their children inherit it,
-# and some tests send both.
+# Background jobs of a shell ignore SIGINT, and those of nohup SIGHUP; child processes inherit it, and
+# some tests send both.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-# Before TensorFlow is imported anywhere: it reads these once.
+# Before the first import of TensorFlow, which reads these once.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-# The tests are shared by one process a core; more threads in each would fight over them.
+# The tests run in one process per core; more threads in each would compete for the cores.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +37,11 @@ from artstyle_tf.trunk_cache import settings as trunk_cache_settings
 _SHIPPED_RUNTIMES = trunk_cache_settings.AUTOMATIC_RUNTIMES
 trunk_cache_settings.AUTOMATIC_RUNTIMES = ()
 
-# Folders whose files take minutes. They are begun first, so that at the end no process is left
-# alone with one of them.
+# Until the tests are imported, which creates millions of objects and no garbage.
+gc.disable()
+
+# Folders whose files take minutes. They start first, so that no process is still running one of them
+# when the others have finished.
 _LONGEST_FIRST = (
     "smoke",
     "jobs",
@@ -57,12 +62,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=rank)  # stable: within a folder all stays as it is
 
 
+def pytest_runtestloop() -> None:
+    """Exclude the objects of the imports from garbage collection, a twelfth of the tests' time.
+
+    They exist until the end, and traversing these millions of objects takes half a second.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
+    gc.enable()
+
+
 @pytest.fixture(autouse=True)
 def _seeded():
-    """A test that draws weights without a seed must not pass today and fail tomorrow.
+    """Seed Keras and NumPy, so that tests with random weights are reproducible.
 
-    Keras and NumPy are seeded. A new seed of TensorFlow's own, from which nothing here draws, would
-    make it prepare each function anew that is used again, up to 0.2 s for each test.
+    TensorFlow's own seed, which nothing here uses, stays: with a new one TensorFlow prepares every
+    function again that is called again, up to 0.2 s per test.
     """
     if "keras" not in sys.modules:  # the test needs none, and the import takes seconds
         return
@@ -72,29 +88,80 @@ def _seeded():
         sys.modules["keras"].utils.set_random_seed(0)
 
 
+@contextmanager
+def _running_without_graphs() -> Iterator[None]:
+    import tensorflow as tf
+
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
+
+
+@pytest.fixture(scope="session")
+def running_without_graphs() -> Callable[[], AbstractContextManager[None]]:
+    """Function () -> a context like `without_graphs`, for fixtures."""
+    return _running_without_graphs
+
+
 @pytest.fixture(scope="module")
 def without_graphs():
-    """TensorFlow runs without graphs: tracing one takes as long as ten steps of a tiny training.
+    """Run TensorFlow without graphs: tracing one takes as long as ten steps of a tiny training.
 
     Trainings with graphs are tested in tests/training/test_progressive.py, tests/smoke and
     tests/jobs/test_cached_training.py.
     """
-    import tensorflow as tf
+    with _running_without_graphs():
+        yield
 
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+
+@pytest.fixture
+def this_one_without_graphs():
+    """Run one test without graphs, in a file with tests that need graphs."""
+    with _running_without_graphs():
+        yield
+
+
+@contextmanager
+def _figures_without_pixels() -> Iterator[None]:
+    from matplotlib.figure import Figure
+
+    save = Figure.savefig
+
+    def save_quickly(self, file, **options):
+        del options
+        if str(file).endswith(".png"):
+            Image.new("RGB", (8, 8)).save(file)
+        else:
+            self.set_layout_engine("none")
+            save(self, file, dpi=100)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", save_quickly)
+        yield
+
+
+@pytest.fixture(scope="session")
+def figures_without_pixels() -> Callable[[], AbstractContextManager[None]]:
+    """Function () -> a context in which figures are created, but written as blank images.
+
+    Rendering takes a third of a tiny training. tests/plots tests rendered figures, and the scripts
+    in tests/smoke render theirs.
+    """
+    return _figures_without_pixels
 
 
 @pytest.fixture
 def shipped_runtimes(monkeypatch):
-    """Lets `runtime: auto` choose among all runtimes, as it does outside the tests."""
+    """Let `runtime: auto` choose among all runtimes, as it does outside the tests."""
     monkeypatch.setattr(trunk_cache_settings, "AUTOMATIC_RUNTIMES", _SHIPPED_RUNTIMES)
 
 
 @pytest.fixture(scope="session")
 def write_images() -> Callable[..., Path]:
-    """Writes a folder of style folders that a network can tell apart.
+    """Function that writes a folder of style folders that a network can separate.
 
     Returns:
         Function (folder, images_per_style, size_px=48, seed=0) -> folder.
@@ -117,7 +184,7 @@ def write_images() -> Callable[..., Path]:
 
 
 def _stripes(size_px: int, *, period_px: int, generator: np.random.Generator) -> np.ndarray:
-    """Stripes in random colors whose period is the style: uint8 [S, S, 3]."""
+    """Draw stripes in random colors whose period depends on the style: uint8 [S, S, 3]."""
     phase = generator.integers(period_px)
     wave = ((np.arange(size_px) + phase) // (period_px // 2)) % 2
     dark, light = generator.integers(0, 110, 3), generator.integers(140, 255, 3)
@@ -129,10 +196,15 @@ def _stripes(size_px: int, *, period_px: int, generator: np.random.Generator) ->
     return np.clip(pixels + noise, 0, 255).astype(np.uint8)
 
 
-def build_tiny_network(*, include_top=False, weights=None, input_shape=(16, 16, 3)):
-    """A network of three blocks with everything that matters in an EfficientNet.
+_TINY_BLOCKS = ("block1a", "block2a", "block2b")
 
-    Its signature is that of the builders in keras.applications.
+
+def build_tiny_network(
+    *, include_top=False, weights=None, input_shape=(16, 16, 3), blocks=_TINY_BLOCKS
+):
+    """Build a network of three blocks with the kinds of layers of an EfficientNet.
+
+    The signature is that of the builders in keras.applications.
     """
     import keras
 
@@ -143,7 +215,7 @@ def build_tiny_network(*, include_top=False, weights=None, input_shape=(16, 16, 
     x = layers.Rescaling(1 / 255, name="rescaling")(inputs)
     x = layers.Conv2D(8, 3, strides=2, padding="same", name="stem_conv")(x)
     x = layers.BatchNormalization(momentum=0.5, name="stem_bn")(x)
-    for name in ("block1a", "block2a", "block2b"):
+    for name in blocks:
         y = layers.Conv2D(8, 3, padding="same", use_bias=False, name=f"{name}_conv")(x)
         y = layers.BatchNormalization(momentum=0.5, name=f"{name}_bn")(y)
         y = layers.Activation("swish", name=f"{name}_activation")(y)
@@ -157,15 +229,19 @@ def build_tiny_network(*, include_top=False, weights=None, input_shape=(16, 16, 
 
 @pytest.fixture(scope="session")
 def tiny_backbone():
-    """Function (image_size_px=16) -> Backbone around the tiny network, always the same weights."""
+    """Function (image_size_px=16) -> Backbone around the tiny network, always the same weights.
+
+    With `blocks` it has fewer, for tests of trainings.
+    """
     import keras
 
     from artstyle_tf.models.backbones import Backbone
     from artstyle_tf.models.blocks import find_blocks
 
-    def build(image_size_px: int = 16) -> Backbone:
+    def build(image_size_px: int = 16, blocks: tuple[str, ...] = _TINY_BLOCKS) -> Backbone:
         keras.utils.set_random_seed(7)
-        model = build_tiny_network(input_shape=(image_size_px, image_size_px, 3))
+        shape = (image_size_px, image_size_px, 3)
+        model = build_tiny_network(input_shape=shape, blocks=blocks)
         return Backbone(name="tiny", model=model, blocks=find_blocks(model))
 
     return build
@@ -173,7 +249,7 @@ def tiny_backbone():
 
 @pytest.fixture(scope="session")
 def name_tiny_network():
-    """Function (monkeypatch): lets `model.backbone=tiny` build the tiny network."""
+    """Function (monkeypatch): let `model.backbone=tiny` build the tiny network."""
     from artstyle_tf.models.backbone_registry import BUILDERS
 
     return lambda patch: patch.setitem(BUILDERS, "tiny", build_tiny_network)
@@ -181,5 +257,5 @@ def name_tiny_network():
 
 @pytest.fixture
 def tiny_network_by_name(monkeypatch, name_tiny_network):
-    """Lets `model.backbone=tiny` build the tiny network, so that workflows run in seconds."""
+    """Let `model.backbone=tiny` build the tiny network, so that jobs run in seconds."""
     name_tiny_network(monkeypatch)

@@ -98,18 +98,18 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
 
     def fit_temperature(self) -> float:
         """Fit the temperature of the trained network to the validation images."""
-        logits = self.inputs.outputs("val", "Calibrating on val images")
+        logits = self.outputs("val", "Calibrating on val images")
         return fit_temperature(logits, self.splits["val"].labels)
 
     def probabilities(self, split: str, temperature: float) -> np.ndarray:
         """Predict the images of a split with the trained network: float32 [N, C]."""
-        return probabilities_of(self.inputs.outputs(split), temperature)
+        return probabilities_of(self.outputs(split), temperature)
 
     def evaluate(
         self, split: str, calibration: Calibration, *, folder: Path, figures: Path, title: str
     ) -> Evaluation:
         """Evaluate the trained network on a split; write tables and figures."""
-        logits = self.inputs.outputs(split, f"Evaluating {split} images")
+        logits = self.outputs(split, f"Evaluating {split} images")
         images = self.splits[split]
         evaluation = evaluate_logits(logits, images, self.class_names, calibration)
         write_evaluation(
@@ -158,3 +158,4 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
             train_again(self, place, num_epochs=self.epoch_selection.epoch)
         else:
             assign_head(self.network, kernel, bias)
+        self.forget_outputs()

@@ -69,6 +69,7 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         self.first_features: dict[str, np.ndarray] = {}
         self._baseline: Baseline | None = None
         self._chosen_probe: LinearProbeConfig | None = None
+        self._outputs: dict[str, np.ndarray] = {}
 
     @staticmethod
     @abstractmethod
@@ -138,6 +139,19 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
             place: where a history goes, if epochs are trained.
         """
         del place
+
+    def outputs(self, split: str, description: str | None = None) -> np.ndarray:
+        """Return the trained network's outputs for the plain images of a split: float32 [N, K].
+
+        Calibration and evaluation share them. `description` is for the progress report.
+        """
+        if split not in self._outputs:
+            self._outputs[split] = self.inputs.outputs(split, description)
+        return self._outputs[split]
+
+    def forget_outputs(self) -> None:
+        """Discard `outputs`, because the network has changed."""
+        self._outputs.clear()
 
     def finish(self, place: RunDirectory) -> None:
         """Write the files that predictions need in addition to the network."""
@@ -265,6 +279,7 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         self.first_features = features if self.refits else {}
         del features
         trainer.train(stop_after=stop_after)
+        self.forget_outputs()
         return trainer
 
     def _start_style(self) -> None:

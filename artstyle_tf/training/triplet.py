@@ -139,7 +139,7 @@ class TripletTraining(NetworkTraining[TripletExperiment, EmbeddingModel]):
         del temperature
         neighbors = neighbors_in_gallery(
             self.gallery,
-            self.inputs.outputs(split),
+            self.outputs(split, f"Embedding {split} images"),
             self.splits[split],
             num_neighbors=self.config.training.num_neighbors,
         )
@@ -152,7 +152,7 @@ class TripletTraining(NetworkTraining[TripletExperiment, EmbeddingModel]):
         """Evaluate the trained network on a split; write tables and figures."""
         images, train = self.splits[split], self.splits["train"]
         numbers = np.flatnonzero(originals(train))
-        embeddings = self.inputs.outputs(split, f"Embedding {split} images")
+        embeddings = self.outputs(split, f"Embedding {split} images")
         evaluation = evaluate_embeddings(
             embeddings,
             images,

@@ -52,13 +52,22 @@ def workplace(tmp_path_factory, write_images, name_tiny_network):
 
 
 @pytest.fixture(scope="module")
-def run(workplace):
-    return art.train_direct("images", run_name="first", quiet=True, **TINY)
+def run(workplace, running_without_graphs):
+    with running_without_graphs():
+        return art.train_direct("images", run_name="first", quiet=True, **TINY)
 
 
 @pytest.fixture(scope="module")
-def triplet(workplace):
-    return art.train_triplet("images", run_name="triplet", quiet=True, **TINY_TRIPLET)
+def triplet(workplace, running_without_graphs, figures_without_pixels):
+    with running_without_graphs(), figures_without_pixels():
+        return art.train_triplet("images", run_name="triplet", quiet=True, **TINY_TRIPLET)
+
+
+@pytest.fixture
+def blank_figures(figures_without_pixels):
+    """Write blank figures in tests that do not check them."""
+    with figures_without_pixels():
+        yield
 
 
 @pytest.fixture
@@ -90,7 +99,7 @@ def test_a_folder_has_its_images_and_their_split(workplace):
     assert (split.groupby(["label", "group"])["split"].nunique() == 1).all()
 
 
-def test_a_folder_is_inspected(workplace):
+def test_a_folder_is_inspected(workplace, blank_figures):
     found = art.ImageFolder("images").inspect(quiet=True, run_name="look")
     assert found["num_images"] == 36
     assert found.folder.name == "look"
@@ -165,7 +174,7 @@ def test_figures_are_matplotlib_figures_that_a_notebook_shows(run):
         run.figure("curves")
 
 
-def test_runs_are_compared_evaluated_exported_and_loaded(run, triplet):
+def test_runs_are_compared_evaluated_exported_and_loaded(run, triplet, blank_figures):
     compared = art.compare([run, triplet], quiet=True)
     assert len(compared["models"]) >= 2
     evaluated = art.evaluate(run, split="val", quiet=True)
@@ -175,7 +184,7 @@ def test_runs_are_compared_evaluated_exported_and_loaded(run, triplet):
     assert repr(art.load_run(run.path)) == repr(run)
 
 
-def test_features_of_a_run_and_of_a_bare_backbone_are_analyzed(run):
+def test_features_of_a_run_and_of_a_bare_backbone_are_analyzed(run, blank_figures):
     little = {"classifiers": None, "methods": ["pca"], "depths": False, "quiet": True}
     of_run = art.analyze(run, run_name="of-run", **little)
     images = art.ImageFolder("images", group_pattern=PATTERN)
@@ -223,7 +232,7 @@ class TestFoldersThatAreNoRuns:
             art.load_run(tmp_path / "models/half")
 
 
-def test_folds_are_trained(workplace):
+def test_folds_are_trained(workplace, blank_figures, this_one_without_graphs):
     found = art.cross_validate("images", folds=2, quiet=True, run_name="folds", **TINY)
     assert found["random"]["macro_f1"] <= 1
     assert "macro-F1" in found.summary

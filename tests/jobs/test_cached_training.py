@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -45,7 +46,7 @@ TEN_EPOCHS = {
 
 @pytest.fixture(scope="module")
 def trained_once(first_workplace):
-    with first_workplace(STYLES, {"config.yaml": CONFIG}) as folder:
+    with first_workplace(STYLES, {"config.yaml": CONFIG}, graphs=True) as folder:
         for name, different in TEN_EPOCHS.items():
             options = ["--config", "config.yaml", "--run-name", name, "--json", *different]
             out, heard = io.StringIO(), io.StringIO()
@@ -75,16 +76,17 @@ def workplace(tmp_path, monkeypatch, write_images, tiny_network_by_name):
 def train(workplace, capsys):
     """Function (name, *arguments) -> the JSON of the run, with the messages under "heard"."""
 
-    def run(name, *arguments):
-        options = ["--config", "config.yaml", "--run-name", name, "--json"]
-        assert main([*options, *arguments], verb="train-direct") == 0
-        captured = capsys.readouterr()
-        return {**json.loads(captured.out), "heard": captured.err}
-
-    return run
+    return partial(train_here, capsys)
 
 
-def phases(*unfrozen, epochs=2):
+def train_here(capsys, name, *arguments):
+    options = ["--config", "config.yaml", "--run-name", name, "--json"]
+    assert main([*options, *arguments], verb="train-direct") == 0
+    captured = capsys.readouterr()
+    return {**json.loads(captured.out), "heard": captured.err}
+
+
+def phases(*unfrozen, epochs=1):
     plan = ", ".join(
         f"{{unfreeze_blocks: {blocks}, epochs: {epochs}, learning_rate: 1e-3}}"
         for blocks in unfrozen
@@ -135,6 +137,7 @@ def test_the_fastest_runtime_trains_as_keras_does(train, shipped_runtimes):
     assert largest_relative_difference(slow, fast) < 1e-3
 
 
+@pytest.mark.usefixtures("this_one_without_graphs")
 @pytest.mark.parametrize(
     "plan",
     [
@@ -152,6 +155,7 @@ def test_every_plan_gives_the_same_with_and_without_the_cache(train, plan):
     pd.testing.assert_frame_equal(history_of(plain)[columns], history_of(cached)[columns])
 
 
+@pytest.mark.usefixtures("this_one_without_graphs")
 def test_a_style_head_learns_the_same_with_and_without_the_cache(train):
     options = [
         "model.head=style",
@@ -179,26 +183,29 @@ def test_half_precision_predicts_the_same_styles(trained):
     np.testing.assert_allclose(first["confidence"], second["confidence"], atol=0.01)
 
 
-def test_the_second_run_finds_everything_there(train):
-    options = ["training.linear_probe={balanced: true}"]
-    first = train("first", *options)
+@pytest.mark.usefixtures("this_one_without_graphs")
+def test_the_second_run_computes_nothing_that_is_cached(trained, capsys):
+    first = trained["cached"]
     assert "forward passes through the frozen blocks instead of" in first["heard"]
     assert "Frozen blocks on" in first["heard"]
-    second = train("second", *options, "model.dropout=0")
+    different = ["training.phases.0.epochs=1", "model.dropout=0"]
+    second = train_here(capsys, "second", *different)
     assert "everything is cached already" in second["heard"]
     assert "Frozen blocks on" not in second["heard"]
     environment = json.loads((Path(second["run"]) / "environment.json").read_text())
     assert environment["trunk_cache"] == second["trunk_cache"]
 
 
+@pytest.mark.usefixtures("this_one_without_graphs")
 @pytest.mark.parametrize(
     ("overrides", "reason"),
     [
         (["data.views=null", "data.online_augmentation=flip"], "online augmentation"),
-        (["training.trunk_cache.size_limit_gb=1e-6"], "there is room for"),
         *(  # of the same decision, whose reasons tests/trunk_cache/test_cache_decision.py has
             pytest.param(overrides, reason, marks=pytest.mark.reliability)
             for overrides, reason in (
+                # And of that of test_a_plain_run_stays_plain_when_it_is_resumed.
+                (["training.trunk_cache.size_limit_gb=1e-6"], "there is room for"),
                 (["training.batch_norm=trained"], "BatchNormalization is trained"),
                 ([phases("all")], "no phase leaves blocks frozen"),
                 (["data.views.num_views=99"], "it would take"),
@@ -223,7 +230,7 @@ def test_scores_of_a_cached_run_are_those_of_the_saved_model(trained, capsys):
 
 @pytest.fixture
 def interrupt_in_epoch_3(monkeypatch, capsys):
-    """Function (*arguments): trains until Ctrl-C is pressed."""
+    """Function (*arguments): trains until Ctrl-C is pressed, and returns what was said."""
     add = HistoryLog.add
 
     def interrupting(self, epoch, values):
@@ -235,13 +242,14 @@ def interrupt_in_epoch_3(monkeypatch, capsys):
         with monkeypatch.context() as patch:
             patch.setattr(HistoryLog, "add", interrupting)
             assert main(["--config", "config.yaml", *arguments], verb="train-direct") == 130
-        capsys.readouterr()
+        return capsys.readouterr().err
 
     return run
 
 
+@pytest.mark.usefixtures("this_one_without_graphs")
 def test_an_interrupted_run_ends_as_it_would_have(train, interrupt_in_epoch_3):
-    options = ["training.linear_probe={balanced: true}", phases(0, 1, 2)]
+    options = ["training.linear_probe={balanced: true}", phases(0, 1, 2, epochs=2)]
     whole = train("whole", *options)
     interrupt_in_epoch_3("--run-name", "broken", *options)
     resumed = train("broken", *options, "--resume")
@@ -249,12 +257,16 @@ def test_an_interrupted_run_ends_as_it_would_have(train, interrupt_in_epoch_3):
     assert resumed["validation"] == whole["validation"]
 
 
+@pytest.mark.usefixtures("this_one_without_graphs")
 def test_a_plain_run_stays_plain_when_it_is_resumed(train, interrupt_in_epoch_3):
-    interrupt_in_epoch_3("--run-name", "run", "training.trunk_cache.size_limit_gb=1e-6")
+    limited, short = "training.trunk_cache.size_limit_gb=1e-6", "training.phases.0.epochs=3"
+    heard = interrupt_in_epoch_3("--run-name", "run", short, limited)
+    assert "Not using the trunk cache: there is room for" in heard
+    assert not Path("outputs/trunk_cache").exists()
     run = Path("outputs/models/run")
     config = (run / "config.yaml").read_text().replace("1.0e-06", "20.0")
     (run / "config.yaml").write_text(config)  # as if the disk had been tidied up
-    assert not train("run", "--resume")["trunk_cache"]["use"]
+    assert not train("run", short, "--resume")["trunk_cache"]["use"]
 
 
 def test_the_cache_is_shown_and_cleared(trained, capsys):

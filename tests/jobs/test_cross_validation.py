@@ -13,6 +13,7 @@ from documented_names import undocumented_names
 from artstyle_tf.cli.main import main
 from artstyle_tf.evaluation import fold_training
 from artstyle_tf.training import job
+from artstyle_tf.trunk_cache.activation_cache import ActivationCache
 
 pytestmark = pytest.mark.usefixtures("without_graphs")
 
@@ -142,9 +143,10 @@ def test_figures_are_there(validated):
         assert {f"{scheme}/confusion_matrix.png", f"{scheme}/calibration.png"} <= names
 
 
-def test_folds_share_the_cache_and_the_prepared_images(validated, monkeypatch):
-    """A second cross-validation does not recompute any activation."""
-    from artstyle_tf.trunk_cache.activation_cache import ActivationCache
+def test_an_interrupted_cross_validation_continues_after_its_last_fold(
+    validated, monkeypatch, capsys
+):
+    """A second cross-validation does not recompute any activation: folds share the cache."""
 
     assert list(Path("outputs/trunk_cache").rglob("*.npy"))
 
@@ -152,15 +154,6 @@ def test_folds_share_the_cache_and_the_prepared_images(validated, monkeypatch):
         raise AssertionError("the cache is filled already")
 
     monkeypatch.setattr(ActivationCache, "_fill", refuse)
-    options = ["--group-pattern", "^([^_]+)_", "--run-name", "second", "--quiet"]
-    assert cross_validate(*options) == 0
-    second = json.loads(Path("outputs/cross_validation/second/metrics.json").read_text())
-    assert second["random"]["repeats"][0] == validated["random"]["repeats"][0]
-
-
-def test_an_interrupted_cross_validation_continues_after_its_last_fold(
-    validated, monkeypatch, capsys
-):
     options = ["--group-pattern", "^([^_]+)_", "--run-name", "broken", "--repeats", "2"]
     train_fold, trained = fold_training.train_fold, []
 

@@ -28,7 +28,7 @@ data: {images: images, prepared: prepared, group_pattern: '^([^_]+)_', preparati
 model: {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout: 0.2}
 training:
   tensorboard: false
-  batch_size: 8
+  batch_size: 18
   linear_probe: {method: logistic, C: 4.0}
   label_smoothing: 0.0
   batch_norm: trained

@@ -150,7 +150,8 @@ def test_a_study_of_nan_names_no_winner(tmp_path, write_images):
     (tmp_path / "tune.yaml").write_text(CONFIG)
     phases = "training.phases=[{unfreeze_blocks: all, epochs: 1, learning_rate: 1e30}]"
     space = "tuning.space={training.batch_size: {type: categorical, choices: [8]}}"
-    answer = tune(phases, space, "--trials", "3", "--json", cwd=tmp_path)
+    options = ["--trials", "3", "tuning.workers=1", "--json"]
+    answer = tune(phases, space, *options, cwd=tmp_path)
     assert answer.returncode == 2, answer.stderr
     assert "No trial has a score" in json.loads(answer.stdout)["error"]
     assert "Training diverged in epoch 1 of 1" in answer.stderr

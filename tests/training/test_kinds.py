@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
 from artstyle_tf.config.experiment import TRAINING_EXPERIMENTS, DirectExperiment
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.invocation import Invocation
+from artstyle_tf.training import direct
 from artstyle_tf.training.direct import DirectTraining
 from artstyle_tf.training.job import TRAININGS, build_network
 from artstyle_tf.trunk_cache.cache_decision import CacheDecision
@@ -34,3 +38,32 @@ def test_reading_a_baseline_that_was_never_fitted_raises(tiny_backbone):
     )
     with pytest.raises(RuntimeError, match="fitted by `train` without"):
         _ = training.baseline
+
+
+class _Inputs:
+    """Outputs of three images, and a note of each request."""
+
+    def __init__(self):
+        self.asked = []
+
+    def outputs(self, split, description=None):
+        self.asked.append(split)
+        return np.float32([[2, 0], [0, 1], [1, 0]])
+
+
+def test_outputs_are_computed_once_unless_the_head_is_fitted_again(tiny_backbone, monkeypatch):
+    inputs, decision = _Inputs(), CacheDecision(use=False, reason="none")
+    splits = {"val": SimpleNamespace(labels=np.array([0, 1, 1]))}
+    training = DirectTraining(
+        DirectExperiment(), tiny_backbone(), splits, inputs, decision, ["a", "b"], Invocation()
+    )
+    training.calibrate()
+    assert inputs.asked == ["val"]
+    training.first_features, training._baseline = {"train": None}, object()
+    monkeypatch.setattr(training, "network", SimpleNamespace(features=SimpleNamespace(groups=())))
+    monkeypatch.setattr(training, "choose_probe", lambda features: None)
+    monkeypatch.setattr(direct, "refit_head", lambda *_: (None, None, object()))
+    monkeypatch.setattr(direct, "assign_head", lambda *_: None)
+    training.refit()
+    training.probabilities("val", 1.0)
+    assert inputs.asked == ["val", "val"]

@@ -105,6 +105,7 @@ def test_each_phase_trains_what_it_should_and_nothing_else_moves(tiny_backbone, 
     assert snapshots.optimizers[1].iterations == 4  # steps of its phase only
 
 
+@pytest.mark.usefixtures("this_one_without_graphs")
 def test_batch_norm_is_trained_in_unfrozen_blocks_if_configured(tiny_backbone):
     model = with_nested_backbone(tiny_backbone)
     _, snapshots = fit(model, [(1, 1, 1e-2)], train_batch_norm=True)
@@ -120,6 +121,7 @@ def test_a_model_without_named_blocks_is_unfrozen_layer_by_layer():
     assert [snapshots.moved(phase) for phase in range(3)] == snapshots.trainable
 
 
+@pytest.mark.usefixtures("this_one_without_graphs")
 def test_blocks_can_be_named():
     model = small_cnn()
     _, snapshots = fit(model, [(1, 1, 1e-2)], blocks=["first"], train_batch_norm=True)
@@ -127,6 +129,7 @@ def test_blocks_can_be_named():
     assert "first/kernel" in snapshots.moved(0)
 
 
+@pytest.mark.usefixtures("this_one_without_graphs")
 def test_layers_that_were_frozen_before_do_not_stay_so(tiny_backbone):
     model = with_nested_backbone(tiny_backbone)
     model.layers[0].trainable = False  # as every tutorial begins
@@ -134,6 +137,7 @@ def test_layers_that_were_frozen_before_do_not_stay_so(tiny_backbone):
     assert "block2b_conv/kernel" in snapshots.moved(0)
 
 
+@pytest.mark.usefixtures("this_one_without_graphs")
 def test_one_history_of_all_phases(tiny_backbone):
     history, _ = fit(
         with_nested_backbone(tiny_backbone),
@@ -147,6 +151,7 @@ def test_one_history_of_all_phases(tiny_backbone):
     assert all(len(values) == 5 for values in history.history.values())
 
 
+@pytest.mark.usefixtures("this_one_without_graphs")
 @pytest.mark.parametrize("optimizer", ["sgd", keras.optimizers.SGD(5.0, momentum=0.9)])
 def test_a_compiled_model_keeps_its_loss_and_optimizer_but_for_the_learning_rate(
     tiny_backbone, optimizer
@@ -160,6 +165,7 @@ def test_a_compiled_model_keeps_its_loss_and_optimizer_but_for_the_learning_rate
     assert snapshots.optimizers[1].momentum == (0.9 if not isinstance(optimizer, str) else 0.0)
 
 
+@pytest.mark.usefixtures("this_one_without_graphs")
 def test_data_may_be_a_dataset_or_a_generator():
     import tensorflow as tf
 
@@ -176,6 +182,7 @@ def test_data_may_be_a_dataset_or_a_generator():
     assert len(history.epoch) == 3
 
 
+@pytest.mark.usefixtures("this_one_without_graphs")
 def test_sample_weights_count():
     weights = np.zeros(12, "float32")
     _, snapshots = fit(
@@ -194,6 +201,7 @@ class Logs(keras.callbacks.Callback):
         logs["val_accuracy"] = min(epoch, 1) / 2
 
 
+@pytest.mark.usefixtures("this_one_without_graphs")
 def test_a_phase_ends_on_a_plateau_and_the_next_one_begins():
     plateau = {"unfreeze_blocks": 0, "epochs": 9, "learning_rate": 1e-2, "plateau_epochs": 2}
     model = small_cnn()
@@ -218,6 +226,7 @@ class Flat(keras.metrics.Metric):
         return keras.ops.convert_to_tensor(0.5)
 
 
+@pytest.mark.usefixtures("this_one_without_graphs")
 def test_a_plateau_of_what_is_not_measured_is_an_error():
     phase = {"unfreeze_blocks": 0, "epochs": 3, "learning_rate": 1e-2, "plateau_epochs": 1}
     with pytest.raises(ArtstyleError, match=r"not measured.*val_accuracy.*accuracy, loss"):
@@ -233,6 +242,7 @@ class StopAfter(keras.callbacks.Callback):
         self.model.stop_training = epoch == 1
 
 
+@pytest.mark.usefixtures("this_one_without_graphs")
 def test_another_callback_that_stops_ends_the_whole_plan():
     history, _ = fit(small_cnn(), [(0, 3, 1e-2), (1, 3, 1e-2)], callbacks=[StopAfter()])
     assert history.history["phase"] == [0, 0]
