@@ -7,8 +7,8 @@ import os
 import signal
 import sys
 
-# Background jobs of a shell ignore SIGINT, and those of nohup SIGHUP; child processes inherit it, and
-# some tests send both.
+# Background jobs of a shell ignore SIGINT, and those of nohup SIGHUP; child processes inherit it,
+# and some tests send both.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
@@ -40,8 +40,8 @@ trunk_cache_settings.AUTOMATIC_RUNTIMES = ()
 # Until the tests are imported, which creates millions of objects and no garbage.
 gc.disable()
 
-# Folders whose files take minutes. They start first, so that no process is still running one of them
-# when the others have finished.
+# Folders whose files take minutes. They start first, so that no process is still running one of
+# them when the others have finished.
 _LONGEST_FIRST = (
     "smoke",
     "jobs",

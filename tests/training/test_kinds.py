@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from artstyle_tf.config.experiment import TRAINING_EXPERIMENTS, DirectExperiment
+from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.training import direct
@@ -51,7 +52,9 @@ class _Inputs:
         return np.float32([[2, 0], [0, 1], [1, 0]])
 
 
-def test_outputs_are_computed_once_unless_the_head_is_fitted_again(tiny_backbone, monkeypatch):
+def test_outputs_are_computed_once_unless_the_head_is_fitted_again(
+    tiny_backbone, monkeypatch, tmp_path
+):
     inputs, decision = _Inputs(), CacheDecision(use=False, reason="none")
     splits = {"val": SimpleNamespace(labels=np.array([0, 1, 1]))}
     training = DirectTraining(
@@ -64,6 +67,6 @@ def test_outputs_are_computed_once_unless_the_head_is_fitted_again(tiny_backbone
     monkeypatch.setattr(training, "choose_probe", lambda features: None)
     monkeypatch.setattr(direct, "refit_head", lambda *_: (None, None, object()))
     monkeypatch.setattr(direct, "assign_head", lambda *_: None)
-    training.refit()
+    training.refit(RunDirectory(tmp_path, tmp_path))
     training.probabilities("val", 1.0)
     assert inputs.asked == ["val", "val"]
