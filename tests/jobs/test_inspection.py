@@ -32,7 +32,7 @@ def experiment(images, outputs, **changes):
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _figures_without_pixels():
+def _blank_figures():
     """Draw figures completely here, because a test checks their pixels."""
 
 
