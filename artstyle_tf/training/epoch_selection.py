@@ -9,7 +9,6 @@ with the highest mean score, 0 for the start, is used for the training on all im
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +16,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from artstyle_tf.images.index.groups import connected, suggest_group_pattern
+from artstyle_tf.images.index.groups import (
+    compile_group_pattern,
+    connected,
+    find_groups,
+    suggest_group_pattern,
+)
 from artstyle_tf.images.split_images import SplitImages, originals
 from artstyle_tf.images.splits.folds import assign_folds, too_small_for_folds
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import read_json_if_whole, write_json
-from artstyle_tf.system.progress import Reporter
+from artstyle_tf.system.progress import SILENT, Reporter
 
 NUM_FOLDS = 3
 
@@ -156,9 +160,13 @@ def divide_by_group(images: SplitImages, class_names: Sequence[str], *, seed: in
             raise NoGroupFoldsError(
                 "no groups such as artists are known, nor do file names contain them"
             )
-        names = rows["source"].str.rsplit("/", n=1).str[-1]
-        found = names.str.extract(re.compile(pattern), expand=True)[0]
-        groups = found.where(found.notna(), groups)
+        groups = find_groups(
+            rows["source"].tolist(),
+            root=Path(),  # of a file of groups only
+            pattern=compile_group_pattern(pattern),
+            file=None,
+            reporter=SILENT,
+        )
     clusters = connected(rows["source_digest"], groups)
     small = too_small_for_folds(
         images.labels, clusters, num_folds=NUM_FOLDS, class_names=class_names

@@ -54,3 +54,18 @@ def enter_copy(tmp_path, monkeypatch) -> Callable[[Path], Path]:
         return tmp_path
 
     return enter
+
+
+@pytest.fixture
+def enter_workplace(
+    tmp_path, monkeypatch, write_images, tiny_network_by_name
+) -> Callable[[str, Mapping[str, int]], Path]:
+    """Function (config, styles): write config.yaml and images into a new working directory."""
+
+    def enter(config: str, styles: Mapping[str, int]) -> Path:
+        monkeypatch.chdir(tmp_path)
+        Path("config.yaml").write_text(config)
+        write_images(Path("images"), styles)
+        return tmp_path
+
+    return enter

@@ -24,11 +24,8 @@ training:
 
 
 @pytest.fixture
-def workplace(tmp_path, monkeypatch, write_images, tiny_network_by_name):
-    monkeypatch.chdir(tmp_path)
-    Path("config.yaml").write_text(CONFIG)
-    write_images(Path("images"), {"bold": 10, "fine": 10})
-    return tmp_path
+def workplace(enter_workplace):
+    return enter_workplace(CONFIG, {"bold": 10, "fine": 10})
 
 
 def train(*arguments):

@@ -65,11 +65,8 @@ def trained(trained_once, enter_copy, tiny_network_by_name):
 
 
 @pytest.fixture
-def workplace(tmp_path, monkeypatch, write_images, tiny_network_by_name):
-    monkeypatch.chdir(tmp_path)
-    Path("config.yaml").write_text(CONFIG)
-    write_images(Path("images"), STYLES)
-    return tmp_path
+def workplace(enter_workplace):
+    return enter_workplace(CONFIG, STYLES)
 
 
 @pytest.fixture
