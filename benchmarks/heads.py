@@ -75,7 +75,7 @@ def _networks(
     """Return (head, runtime) -> function that runs the network."""
     from artstyle_tf.export.formats.export_format import load_format
     from artstyle_tf.export.formats.registry import missing_packages
-    from artstyle_tf.models.backbones import build_backbone
+    from artstyle_tf.models.backbone import build_backbone
     from artstyle_tf.models.features import build_pooled_features, build_style_features
     from artstyle_tf.models.network import build_classifier
     from artstyle_tf.trunk_cache.frozen_graph import freeze

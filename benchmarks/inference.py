@@ -103,7 +103,7 @@ def _served(options: argparse.Namespace) -> ServedRun:
 
     if options.run is not None:
         return load_served_run(open_run(options.run))
-    from artstyle_tf.models.backbones import build_backbone
+    from artstyle_tf.models.backbone import build_backbone
     from artstyle_tf.models.features import build_style_features
     from artstyle_tf.models.network import build_classifier
     from artstyle_tf.runs.served_run import ServedRun, network_of

@@ -79,7 +79,7 @@ def _train(pixels: np.ndarray, factors: np.ndarray, held_out: int, *, epochs: in
     """
     import keras
 
-    from artstyle_tf.models.compact import build_compact_network
+    from artstyle_tf.models.compact_network import build_compact_network
 
     keras.utils.set_random_seed(seed)
     backbone = build_compact_network(input_shape=(None, None, 3))

@@ -29,6 +29,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from artstyle_tf.models.backbone_family import BlockNames, Family, Member
 from artstyle_tf.trunk_cache import settings as trunk_cache_settings
 
 # `training.trunk_cache.runtime: auto` is Keras in these processes and in the programs that
@@ -227,6 +228,13 @@ def build_tiny_network(
     return keras.Model(inputs, x, name="tiny")
 
 
+TINY_FAMILY = Family(
+    members={"tiny": Member(build_tiny_network)},
+    block_names=BlockNames(r"(block\d+[a-z]+)_"),
+    license="none",
+)
+
+
 @pytest.fixture(scope="session")
 def tiny_backbone():
     """Function (image_size_px=16) -> Backbone around the tiny network, always the same weights.
@@ -235,14 +243,13 @@ def tiny_backbone():
     """
     import keras
 
-    from artstyle_tf.models.backbones import Backbone
-    from artstyle_tf.models.blocks import find_blocks
+    from artstyle_tf.models.backbone import Backbone, wrap_backbone
 
     def build(image_size_px: int = 16, blocks: tuple[str, ...] = _TINY_BLOCKS) -> Backbone:
         keras.utils.set_random_seed(7)
         shape = (image_size_px, image_size_px, 3)
         model = build_tiny_network(input_shape=shape, blocks=blocks)
-        return Backbone(name="tiny", model=model, blocks=find_blocks(model))
+        return wrap_backbone("tiny", model, TINY_FAMILY.block_names)
 
     return build
 
@@ -250,9 +257,9 @@ def tiny_backbone():
 @pytest.fixture(scope="session")
 def name_tiny_network():
     """Function (monkeypatch): let `model.backbone=tiny` build the tiny network."""
-    from artstyle_tf.models.backbone_registry import BUILDERS
+    from artstyle_tf.models.backbone_registry import FAMILIES
 
-    return lambda patch: patch.setitem(BUILDERS, "tiny", build_tiny_network)
+    return lambda patch: patch.setitem(FAMILIES, "tiny", TINY_FAMILY)
 
 
 @pytest.fixture

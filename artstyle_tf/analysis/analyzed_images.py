@@ -26,7 +26,7 @@ from artstyle_tf.images.prepare_data import index_and_split_what_can_be, prepare
 from artstyle_tf.images.reading.decoding import AspectPolicy
 from artstyle_tf.images.split_images import class_ids
 from artstyle_tf.images.splits.folds import assign_folds, check_folds, too_small_for_folds
-from artstyle_tf.models.backbones import build_backbone
+from artstyle_tf.models.backbone import build_backbone
 from artstyle_tf.models.features import FeatureGroup
 from artstyle_tf.runs.known_images import find_known_images
 from artstyle_tf.runs.run_finding import read_run_config

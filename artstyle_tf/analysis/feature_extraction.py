@@ -15,7 +15,6 @@ from artstyle_tf.analysis.feature_shards import FeatureShards
 from artstyle_tf.images.batches.batches import evaluation_batches, steps_per_epoch
 from artstyle_tf.images.batches.image_store import ImageStore, errors_of_reading
 from artstyle_tf.models.features import POOLING_NAME, FeatureGroup, feature_groups
-from artstyle_tf.models.style_head import StylePooling
 from artstyle_tf.models.weights import weights_digest
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.invocation import Invocation
@@ -105,8 +104,7 @@ def _groups(model: keras.Model, tensor: keras.KerasTensor, size: int) -> tuple[F
     if _JOINED in [layer.name for layer in model.layers]:
         joined = model.get_layer(_JOINED)
         if tensor is joined.output:
-            poolings = [layer for layer in model.layers if isinstance(layer, StylePooling)]
-            return feature_groups(joined.input, poolings)
+            return feature_groups(joined.input)
     return (FeatureGroup(size, has_one_scale=False),)
 
 

@@ -1,42 +1,71 @@
 """Names of backbones and places of their weights, without Keras, so that errors show at once.
 
-A backbone is built in `backbones`, its weights are loaded in `weights`.
+A backbone is built in `backbone`, its weights are loaded in `weights`. Each module of the package
+`backbones` describes one family of networks.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import socket
-from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
+from artstyle_tf.models import backbones
+from artstyle_tf.models.backbone_family import BlockNames, Family, Member
 from artstyle_tf.system.errors import ArtstyleError
 
-_EFFICIENTNETS = {f"efficientnet_b{n}": f"EfficientNetB{n}" for n in range(8)}
-_EFFICIENTNETS_V2 = {
-    f"efficientnet_v2_{size.lower()}": f"EfficientNetV2{size}"
-    for size in ("B0", "B1", "B2", "B3", "S", "M", "L")
-}
-
 DEMO_BACKBONE = "compact"
-
-BUILDERS: dict[str, str | Callable[..., Any]] = {
-    **{
-        name: f"keras.applications:{builder}"
-        for name, builder in (_EFFICIENTNETS | _EFFICIENTNETS_V2).items()
-    },
-    DEMO_BACKBONE: "artstyle_tf.models.compact:build_compact_network",
-}
-"""Name -> the function that builds the network, or where it is, as "module:name"."""
-
-BACKBONE_NAMES = tuple(BUILDERS)
 
 DEMO_WEIGHTS_FILE = Path(__file__).with_name("compact.weights.h5")
 """Pretrained on procedural images by benchmarks/pretrain_compact.py; in half precision."""
 
 _WEIGHTS_HOST = "storage.googleapis.com"
 _CONNECTION_TIMEOUT_SECONDS = 3.0
+
+
+def _families_by_backbone() -> dict[str, Family]:
+    found: dict[str, Family] = {}
+    for module in sorted(pkgutil.iter_modules(backbones.__path__), key=lambda m: m.name):
+        family: Family = importlib.import_module(f"{backbones.__name__}.{module.name}").FAMILY
+        if twice := sorted(found.keys() & family.members.keys()):
+            raise ArtstyleError(
+                "Two families have a backbone of the same name",
+                received=f"{', '.join(twice)} in {module.name}.py and in another file",
+                fix="rename one of them in its FAMILY",
+            )
+        found |= dict.fromkeys(family.members, family)
+    return found
+
+
+FAMILIES = _families_by_backbone()
+"""Name of a backbone -> its family."""
+
+BACKBONE_NAMES = tuple(FAMILIES)
+
+
+def backbone_member(name: str) -> Member:
+    """Return what is special about a backbone of the registry."""
+    return FAMILIES[name].members[name]
+
+
+def all_block_names() -> list[BlockNames]:
+    """Return how each kind of network names the layers of its blocks, each way once."""
+    return list(dict.fromkeys(family.block_names for family in FAMILIES.values()))
+
+
+def weights_license(name: str, weights: str | None) -> str:
+    """Return the license of a backbone's weights, for a table.
+
+    That of published weights is the one that Keras names; ask the publisher before you rely on it.
+    """
+    if weights is None:
+        return "none (random weights)"
+    if weights in ("imagenet", "demo"):
+        return FAMILIES[name].license
+    return "unknown (your own file)"
 
 
 def check_backbone(name: str, weights: str | None) -> None:
@@ -51,17 +80,13 @@ def check_backbone(name: str, weights: str | None) -> None:
         ArtstyleError: if the name is unknown, the file is missing, the backbone has no such
             weights, or ImageNet weights are neither here nor to be downloaded.
     """
-    if name not in BUILDERS:
+    if name not in FAMILIES:
+        raise _unknown_backbone(name)
+    if weights == "imagenet" and backbone_member(name).weights_file is None:
         raise ArtstyleError(
-            "The backbone is not known",
-            received=f"model.backbone={name}",
-            expected=f"one of {', '.join(BACKBONE_NAMES)}",
-        )
-    if name == DEMO_BACKBONE and weights == "imagenet":
-        raise ArtstyleError(
-            "There are no ImageNet weights for the compact network",
+            f"There are no ImageNet weights for the {name} network",
             received="model.weights=imagenet",
-            fix="use its own (model.weights=demo), or choose an EfficientNet",
+            fix="use its own (model.weights=demo), or choose another backbone",
         )
     if name != DEMO_BACKBONE and weights == "demo":
         raise ArtstyleError(
@@ -73,6 +98,19 @@ def check_backbone(name: str, weights: str | None) -> None:
         check_imagenet_weights(name)
     elif weights is not None:
         check_weights_file(pretrained_file(name, weights))
+
+
+def _unknown_backbone(name: str) -> ArtstyleError:
+    plain = name.lower().replace("-", "_")
+    close = get_close_matches(plain, BACKBONE_NAMES, n=3, cutoff=0.6)
+    # "resnet50" for "resnet_50" and so on
+    close = [n for n in BACKBONE_NAMES if n.replace("_", "") == plain.replace("_", "")] or close
+    return ArtstyleError(
+        "The backbone is not known",
+        received=f"model.backbone={name}",
+        expected=f"one of {', '.join(BACKBONE_NAMES)}",
+        fix=f"did you mean {' or '.join(close)}?" if close else None,
+    )
 
 
 def check_weights_file(file: Path) -> None:
@@ -106,13 +144,11 @@ def check_imagenet_weights(name: str) -> None:
 
 
 def imagenet_file(name: str) -> Path:
-    """Return the path where Keras stores the ImageNet weights of a backbone.
-
-    keras.applications calls its networks "efficientnetb0" and "efficientnetv2-b0".
-    """
-    network = name.replace("_v2_", "v2-").replace("_", "")
+    """Return the path where Keras stores the ImageNet weights of a backbone that has some."""
     folder = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
-    return folder / f"{network}_notop.h5"
+    file = backbone_member(name).weights_file
+    assert file is not None, name
+    return folder / file
 
 
 def pretrained_file(name: str, weights: str) -> Path:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from artstyle_tf.models.backbones import Backbone
-from artstyle_tf.models.features import Features, build_pooled_features
-from artstyle_tf.models.style_head import SecondMoments, StylePooling
+from artstyle_tf.models.backbone import Backbone
+from artstyle_tf.models.features import Features, branch_layer_names, build_pooled_features
 from artstyle_tf.system.errors import ArtstyleError
 
 HEAD_NAME = "head"
@@ -126,8 +125,9 @@ def copy_backbone_weights(source: keras.Model, backbone: Backbone, *, origin: st
     Raises:
         ArtstyleError: if the network was built on another backbone.
     """
-    # The layers of style branches lie between those of the backbone.
-    own = [x for x in source.layers if not isinstance(x, SecondMoments | StylePooling)]
+    # The layers of branches lie between those of the backbone.
+    of_branches = branch_layer_names(backbone)
+    own = [layer for layer in source.layers if layer.name not in of_branches]
     layers = own[: len(backbone.model.layers)]
     shapes = [[tuple(weight.shape) for weight in layer.weights] for layer in layers]
     expected = [

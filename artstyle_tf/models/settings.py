@@ -17,7 +17,7 @@ class StyleHeadConfig(Schema):
 
     Attributes:
         blocks: names of the blocks; null for the ends of the last stages with at most 256 channels,
-            and one in the middle.
+            and one in the middle; where all of these are low in the network, of its thirds.
         width: channels that each block is projected to, which give width (width + 1) / 2 features.
     """
 
@@ -25,11 +25,21 @@ class StyleHeadConfig(Schema):
     width: PositiveInt = 48
 
 
+class DepthsHeadConfig(Schema):
+    """Means of some blocks; see `models.features`.
+
+    Attributes:
+        blocks: names of the blocks; null for those at one, two and three quarters of the depth.
+    """
+
+    blocks: tuple[str, ...] | None = None
+
+
 class ModelConfig(Schema):
     """The backbone and its head.
 
-    `backbone` and the blocks of `style` are checked when the model is built, because registry and
-    blocks belong to the code that builds. `style` counts if `head` is "style".
+    `backbone` and the blocks are checked when the model is built, because registry and
+    blocks belong to the code that builds. `style` and `depths` count for the head of that name.
 
     Attributes:
         backbone: name of the network, such as efficientnet_v2_b0.
@@ -37,16 +47,19 @@ class ModelConfig(Schema):
             the path of a weights file without top.
         image_size_px: side of the images that the network gets.
         dropout: rate before the last layer.
-        head: `pooled` reads the top of the network; `style` adds second moments of several depths.
+        head: `pooled` reads the top of the network; `style` adds second moments of several depths,
+            `depths` their means, which suits vision transformers.
         style: settings of `head: style`.
+        depths: settings of `head: depths`.
     """
 
     backbone: str = "efficientnet_b0"
     weights: str | None = "imagenet"
     image_size_px: ImageSize = 320
     dropout: DropoutRate = 0.0
-    head: Literal["pooled", "style"] = "style"
+    head: Literal["pooled", "style", "depths"] = "style"
     style: StyleHeadConfig = StyleHeadConfig()
+    depths: DepthsHeadConfig = DepthsHeadConfig()
 
 
 class EmbeddingModelConfig(ModelConfig):

@@ -4,10 +4,11 @@ A boundary is named by the number of blocks above it: 0 is just below the head, 
 of the fifth block from the end. All parts share the network's layers, so training one part trains
 the network, and `network.model` is the parts put together again.
 
-Usually one tensor crosses a boundary. Where style branches leave the network below it, their second
-moments cross it too; then all that crosses is packed into one vector for each image, so that code
-that stores or moves activations need not know. The poolings of the branches are above all
-boundaries, because they are trained when everything else is frozen.
+Usually one tensor crosses a boundary. Where branches leave the network below it, their second
+moments or means cross it too, and networks that skip whole blocks have others; then all that
+crosses is packed into one vector for each image, so that code that stores or moves activations
+need not know. The poolings of the branches are above all boundaries, because they are trained when
+everything else is frozen.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from artstyle_tf.models.backbones import Backbone
-from artstyle_tf.models.features import StyleBranch
+from artstyle_tf.models.backbone import Backbone
+from artstyle_tf.models.blocks import Block
+from artstyle_tf.models.features import Branch
 from artstyle_tf.models.network import Network
 from artstyle_tf.system.errors import ArtstyleError
 
@@ -31,26 +33,21 @@ def boundary_name(backbone: Backbone, boundary: int) -> str:
     Raises:
         ArtstyleError: if the backbone has no block below the boundary.
     """
-    if boundary == 0:
-        return "pooled"
-    if not 0 < boundary < len(backbone.blocks):
-        raise ArtstyleError(
-            f"{backbone.name} has no {boundary} blocks above a frozen one",
-            received=f"unfreeze_blocks: {boundary}",
-            expected=f"0 to {len(backbone.blocks) - 1}, or all",
-        )
-    return backbone.blocks[-boundary - 1].boundary
+    return "pooled" if boundary == 0 else _block_below(backbone, boundary).boundary
 
 
 def cut_name(network: Network, boundary: int) -> str:
-    """Return the name of the boundary and of the style branches that cross it."""
+    """Return the name of the boundary and of the branches that cross it."""
     # Not the tensors' own names: Keras numbers them by how many this process has created before.
-    moments = [f"{branch.block}_moments" for branch in _crossing(network, boundary)]
-    return "+".join([boundary_name(network.backbone, boundary), *moments])
+    names = [
+        f"{branch.block}_{'mean' if branch.pooling is None else 'moments'}"
+        for branch in _crossing(network, boundary)
+    ]
+    return "+".join([boundary_name(network.backbone, boundary), *names])
 
 
-def branch_moments(network: Network, rows: Any) -> list[Any]:
-    """Return the second moments in rows [..., D] at boundary 0: [..., C(C+1)/2] for each branch."""
+def branch_statistics(network: Network, rows: Any) -> list[Any]:
+    """Return what each branch reads, from rows [..., D] at boundary 0: [..., M] for each branch."""
     sizes = [math.prod(tensor.shape[1:]) for tensor in _cut(network, 0)]
     ends = [sum(sizes[: number + 1]) for number in range(len(sizes))]
     return [rows[..., end - size : end] for size, end in zip(sizes[1:], ends[1:], strict=True)]
@@ -100,7 +97,7 @@ def build_features(network: Network) -> keras.Model:
 
     Returns:
         Model of the activations at boundary 0 -> features [B, D]. They are the same if the network
-        has no style branches.
+        has no branches.
     """
     tensor = network.features.tensor
     if not network.features.branches:
@@ -108,19 +105,27 @@ def build_features(network: Network) -> keras.Model:
     return _model(_cut(network, 0), tensor, name="features")
 
 
+def _block_below(backbone: Backbone, boundary: int) -> Block:
+    if not 0 < boundary < len(backbone.blocks):
+        raise ArtstyleError(
+            f"{backbone.name} has no {boundary} blocks above a frozen one",
+            received=f"unfreeze_blocks: {boundary}",
+            expected=f"0 to {len(backbone.blocks) - 1}, or all",
+        )
+    return backbone.blocks[-boundary - 1]
+
+
 def _cut(network: Network, boundary: int | None) -> list[keras.KerasTensor]:
     """Return all tensors that cross a boundary."""
     if boundary is None:
         return [network.model.input]
-    name = boundary_name(network.backbone, boundary)
+    statistics = [branch.statistics for branch in _crossing(network, boundary)]
     if boundary == 0:
-        main = network.features.pooled
-    else:
-        main = network.backbone.model.get_layer(name).output
-    return [main, *(branch.moments for branch in _crossing(network, boundary))]
+        return [network.features.pooled, *statistics]
+    return [*_block_below(network.backbone, boundary).crossing, *statistics]
 
 
-def _crossing(network: Network, boundary: int) -> list[StyleBranch]:
+def _crossing(network: Network, boundary: int) -> list[Branch]:
     """Return the branches below the boundary; one just at it follows from its map."""
     return [
         branch

@@ -20,12 +20,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from artstyle_tf.models.backbones import Backbone
+MAX_CHANNELS = 256
+"""Channels whose moments are computed: of more, the moments are larger than the map."""
 
-# Where a block has more channels, its moments are larger than its map.
-_MAX_CHANNELS_BY_DEFAULT = 256
-_BLOCKS_BY_DEFAULT = 3
-_MIN_BLOCKS_WITH_A_MIDDLE = 6
 
 # Newton-Schulz iterations; five leave small eigenvalues a little too small, which is harmless.
 _ITERATIONS = 5
@@ -161,33 +158,21 @@ def principal_projection(mean_moments: np.ndarray, *, width: int) -> np.ndarray:
     return (leading * signs).astype(np.float32)
 
 
-def choose_style_blocks(backbone: Backbone, names: Sequence[str] | None) -> list[str]:
-    """Return the blocks whose output is pooled, from the input to the output.
+def random_projection(width: int, *, name: str) -> keras.layers.Layer:
+    """Return a layer that projects maps [B, h, w, C] to D = `width` orthonormal directions.
 
-    Args:
-        backbone: has to contain them.
-        names: of blocks; None for the default: the ends of the last stages that have no more than
-            256 channels, and the middle of the last one if that is long: it still contains patterns
-            that the end has turned into objects.
-
-    Raises:
-        ArtstyleError: if there is no such block.
+    The directions are random, the same in every run, and never trained: moments of many channels
+    would be larger than the map, and random directions keep most of what they say (Johnson and
+    Lindenstrauss 1984).
     """
-    known = [block.name for block in backbone.blocks]
-    if names is not None:
-        backbone.check_has_blocks(names, key="model.style.blocks")
-        return [name for name in known if name in names]
-    stages: dict[str, list[str]] = {}
-    for block in backbone.blocks:
-        if backbone.model.get_layer(block.boundary).output.shape[-1] <= _MAX_CHANNELS_BY_DEFAULT:
-            stages.setdefault(block.name.rstrip("abcdefghijklmnopqrstuvwxyz"), []).append(
-                block.name
-            )
-    last_stages = list(stages.values())[-_BLOCKS_BY_DEFAULT:]
-    chosen = [blocks[-1] for blocks in last_stages]
-    if len(last_stages[-1]) >= _MIN_BLOCKS_WITH_A_MIDDLE:
-        chosen.insert(-1, last_stages[-1][len(last_stages[-1]) // 2 - 1])
-    return chosen
+    return keras.layers.Conv2D(
+        width,
+        1,
+        use_bias=False,
+        kernel_initializer=keras.initializers.Orthogonal(seed=0),
+        trainable=False,
+        name=name,
+    )
 
 
 def triangle_positions(size: int) -> np.ndarray:

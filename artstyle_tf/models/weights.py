@@ -29,7 +29,11 @@ _MAX_COPIES = 5
 
 
 def load_weights(
-    model: keras.Model, weights: str, *, name: str, builder: Callable[..., keras.Model]
+    model: keras.Model,
+    weights: str,
+    *,
+    name: str,
+    build_pretrained: Callable[[], keras.Model],
 ) -> None:
     """Load pretrained weights into a bare backbone.
 
@@ -37,17 +41,16 @@ def load_weights(
         model: backbone built with `weights=None`.
         weights: "imagenet", "demo", or the path of a weights file without top.
         name: the backbone's name, for messages.
-        builder: the keras.applications function behind `name`, which finds "imagenet".
+        build_pretrained: returns the same network, as keras.applications builds it with
+            "imagenet".
 
     Raises:
         ArtstyleError: if the weights are not available or belong to another network.
     """
     if weights == "imagenet":
         check_imagenet_weights(name)
-        shape = model.input_shape[1:]
-        pretrained = builder(include_top=False, weights="imagenet", input_shape=shape)
-        # The two differ only by a Rescaling layer, which holds no weights.
-        model.set_weights(pretrained.get_weights())
+        # The two differ only by Rescaling layers, which hold no weights.
+        model.set_weights(build_pretrained().get_weights())
     else:
         _load_weights_file(model, pretrained_file(name, weights), name)
     square_a_stored_standard_deviation(model)

@@ -12,8 +12,9 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from artstyle_tf.models.features import POOLING_NAME
+from artstyle_tf.models.features import MEAN_SUFFIX, POOLING_NAME
 from artstyle_tf.models.style_head import SecondMoments
+from artstyle_tf.models.tokens import PatchMap, TokenPooling
 from artstyle_tf.plots.heat_overlay import overlay_heat
 from artstyle_tf.runs.served_run import Predictions, ServedRun
 from artstyle_tf.system.files import replaced_atomically
@@ -22,7 +23,7 @@ _BRIGHT = 0.99  # quantile that is displayed at full brightness
 
 
 class GradCam:
-    """Heat maps over all feature maps that the head reads: the top, and those of style branches.
+    """Heat maps over all feature maps that the head reads: the top, and those of branches.
 
     Each map is multiplied with the gradient of the score at every position. The gradients go from
     the head to the map directly, not through the blocks above it, so that nothing counts twice. On
@@ -36,10 +37,19 @@ class GradCam:
     """
 
     def __init__(self, model: keras.Model) -> None:
-        readers = [model.get_layer(POOLING_NAME)]
-        readers += [layer for layer in model.layers if isinstance(layer, SecondMoments)]
+        top = model.get_layer(POOLING_NAME)
+        branches = [
+            layer
+            for layer in model.layers
+            if isinstance(layer, SecondMoments) or layer.name.endswith(MEAN_SUFFIX)
+        ]
         # In a small network the top may also be a style block, which counts once.
-        maps = list({id(layer.input): layer.input for layer in readers}.values())
+        readers = list({id(layer.input): layer for layer in [*reversed(branches), top]}.values())
+        readers.reverse()
+        maps = [layer.input for layer in readers]
+        self._as_maps = [
+            PatchMap(layer.layout) if isinstance(layer, TokenPooling) else None for layer in readers
+        ]
         self._side_px = int(model.input_shape[1])
         self._to_maps = keras.Model(model.input, maps)
         self._to_outputs = keras.Model(maps, model.output)
@@ -62,10 +72,12 @@ class GradCam:
             outputs = self._to_outputs(maps, training=False)
             score = tf.reduce_sum(outputs * directions)
         total = tf.zeros([len(pixels), self._side_px, self._side_px, 1])
-        for one, gradient in zip(maps, tape.gradient(score, maps), strict=True):
-            heat = tf.reduce_sum(one * gradient, axis=-1, keepdims=True)
+        gradients = tape.gradient(score, maps)
+        for one, gradient, as_map in zip(maps, gradients, self._as_maps, strict=True):
+            products = one * gradient if as_map is None else as_map(one * gradient)
+            heat = tf.reduce_sum(products, axis=-1, keepdims=True)
             # A small map has fewer positions, each of which covers more of the image.
-            heat *= float(one.shape[1] * one.shape[2])
+            heat *= float(np.prod(heat.shape[1:3]))
             total += tf.image.resize(heat, [self._side_px, self._side_px])
         positive = np.maximum(tf.squeeze(total, axis=3).numpy(), 0.0)
         # A quantile, because one bright spot would leave the rest dark.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import SimpleNamespace
-from typing import Any, Literal
+from typing import Literal
 
 import keras
 
-from artstyle_tf.models.blocks import Block, find_blocks, layer_depths
+from artstyle_tf.models.backbone_registry import all_block_names
+from artstyle_tf.models.blocks import layer_depths
 from artstyle_tf.system.errors import ArtstyleError
 
 # Layers from a feature map to a vector; what comes after the last of them is the head.
@@ -52,9 +52,10 @@ class BlockDepths:
             )
         first_of_head = _first_of_head(self._layers)
         self._head = set(names[first_of_head:])
-        body = _as_model(self._layers[:first_of_head])
+        body = self._layers[:first_of_head]
         self.blocks = _blocks_of(body, blocks)
-        self._depths = {**layer_depths(body, self.blocks), **dict.fromkeys(self._head, 0)}
+        depths = layer_depths([layer.name for layer in body], self.blocks)
+        self._depths = {**depths, **dict.fromkeys(self._head, 0)}
 
     def unfreeze(self, number: int | Literal["all"], *, train_batch_norm: bool) -> None:
         """Make the head and so many blocks from the top trainable, from the next `compile` on."""
@@ -75,11 +76,6 @@ def _leaves(model: keras.Model) -> list[keras.layers.Layer]:
     return list(layers.values())
 
 
-def _as_model(layers: Sequence[keras.layers.Layer]) -> Any:
-    """Return the part of a model's interface that the functions for blocks read."""
-    return SimpleNamespace(layers=list(layers))
-
-
 def _first_of_head(layers: Sequence[keras.layers.Layer]) -> int:
     """Return the number of the layer after the last pooling, if a trainable layer follows it."""
     with_weights = [
@@ -92,31 +88,46 @@ def _first_of_head(layers: Sequence[keras.layers.Layer]) -> int:
     reducers = [number for number, layer in enumerate(layers) if isinstance(layer, _REDUCERS)]
     if reducers and reducers[-1] < with_weights[-1]:
         return reducers[-1] + 1
-    named = {name for block in find_blocks(_as_model(layers)) for name in block.layer_names}
+    named = {name for block in _named_blocks(layers) for name in block}
     last_named = max((n for n, layer in enumerate(layers) if layer.name in named), default=-1)
     return last_named + 1 if -1 < last_named < with_weights[-1] else with_weights[-1]
 
 
-def _blocks_of(body: Any, prefixes: Sequence[str] | None) -> tuple[Block, ...]:
+def _blocks_of(
+    body: Sequence[keras.layers.Layer], prefixes: Sequence[str] | None
+) -> list[list[str]]:
+    """Return the names of the layers of each block."""
     if prefixes is None:
-        return find_blocks(body) or tuple(
-            Block(layer.name, (layer.name,), layer.name)
-            for layer in body.layers
+        return _named_blocks(body) or [
+            [layer.name]
+            for layer in body
             if layer.weights and not isinstance(layer, _NORMALIZATIONS)
-        )
+        ]
     prefixes = list(prefixes)
-    names = [
-        tuple(layer.name for layer in body.layers if layer.name.startswith(prefix))
-        for prefix in prefixes
-    ]
+    names = [[layer.name for layer in body if layer.name.startswith(prefix)] for prefix in prefixes]
     missing = [prefix for prefix, found in zip(prefixes, names, strict=True) if not found]
     if missing:
         raise ArtstyleError(
             "No layer below the head belongs to the block",
             received=f"blocks: {', '.join(map(repr, missing))}",
             expected="prefixes of layer names, such as "
-            + ", ".join(layer.name for layer in body.layers[:5]),
+            + ", ".join(layer.name for layer in body[:5]),
         )
-    return tuple(
-        Block(prefix, some, some[-1]) for prefix, some in zip(prefixes, names, strict=True)
-    )
+    return names
+
+
+def _named_blocks(layers: Sequence[keras.layers.Layer]) -> list[list[str]]:
+    """Group layers by block, named as in the family of backbones that knows most of them.
+
+    Returns:
+        Names of the layers of each block; empty if no family knows any.
+    """
+    best: dict[str, list[str]] = {}
+    for names in all_block_names():
+        blocks: dict[str, list[str]] = {}
+        for layer in layers:
+            if (block := names.block_of(layer.name)) is not None:
+                blocks.setdefault(block, []).append(layer.name)
+        if sum(map(len, blocks.values())) > sum(map(len, best.values())):
+            best = blocks
+    return list(best.values())

@@ -16,7 +16,7 @@ from artstyle_tf.images.split_images import SplitImages
 from artstyle_tf.losses.logit_adjustment import LogitAdjustedCrossEntropy
 from artstyle_tf.metrics.calibration import Calibration, fit_temperature, probabilities_of
 from artstyle_tf.metrics.classification import classification_summary
-from artstyle_tf.models.backbones import build_backbone
+from artstyle_tf.models.backbone import build_backbone
 from artstyle_tf.models.features import choose_features
 from artstyle_tf.models.network import Classifier, assign_head, build_classifier
 from artstyle_tf.runs.run_directory import RunDirectory

@@ -17,7 +17,7 @@ from artstyle_tf.images.batches.epoch_order import EpochOrder
 from artstyle_tf.images.split_images import SplitImages
 from artstyle_tf.metrics.calibration import Calibration, calibrate
 from artstyle_tf.models.network import Network
-from artstyle_tf.models.splitting import branch_moments
+from artstyle_tf.models.splitting import branch_statistics
 from artstyle_tf.models.style_head import principal_projection
 from artstyle_tf.runs.run_directory import NAME_IN_RESULT, RunDirectory
 from artstyle_tf.system.finite_numbers import check_finite
@@ -284,8 +284,7 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
 
     def _start_style(self) -> None:
         """Initialize the projection of each style branch with its principal directions."""
-        branches = self.network.features.branches
-        if not branches:
+        if not self.network.features.style_poolings:
             return
         mean_row = self.inputs.mean_row("train")
         check_finite(
@@ -293,7 +292,6 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
             "the activations of the train images",
             fix="check model.weights, which may be damaged or made for another input",
         )
-        means = branch_moments(self.network, mean_row)
-        for branch, mean in zip(branches, means, strict=True):
-            projection = principal_projection(mean, width=branch.pooling.width)
-            branch.pooling.projection.assign(projection)
+        means = branch_statistics(self.network, mean_row)
+        for pooling, mean in zip(self.network.features.style_poolings, means, strict=True):
+            pooling.projection.assign(principal_projection(mean, width=pooling.width))

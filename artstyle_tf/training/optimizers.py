@@ -8,7 +8,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from artstyle_tf.models.blocks import layer_depths
 from artstyle_tf.models.network import Network
 
 _WITHOUT_WEIGHT_DECAY = {"bias", "gamma", "beta"}
@@ -126,14 +125,14 @@ def depth_multipliers(network: Network, layer_decay: float) -> dict[str, float]:
     if layer_decay == 1.0:
         return {}
     backbone = network.backbone
-    depths = layer_depths(backbone.model, backbone.blocks)
+    depths = backbone.layer_depths
     factors = {
         variable.path: layer_decay ** (depths[layer.name] + 1)
         for layer in backbone.model.layers
         for variable in layer.weights
     }
     for branch in network.features.branches:  # as the block that they follow
-        for variable in branch.pooling.weights:
+        for variable in branch.pooling.weights if branch.pooling else ():
             factors[variable.path] = layer_decay ** (branch.num_blocks_above + 2)
     return factors
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import keras
 
-from artstyle_tf.models.backbones import Backbone
-from artstyle_tf.models.blocks import layer_depths
+from artstyle_tf.models.backbone import Backbone
 from artstyle_tf.models.network import Network
 from artstyle_tf.models.splitting import build_segment, build_top
 from artstyle_tf.system.errors import ArtstyleError
@@ -46,15 +45,15 @@ def apply_phase(network: Network, phase: PhaseConfig, *, train_batch_norm: bool)
         train_batch_norm: train BatchNormalization in the unfrozen blocks.
     """
     backbone = network.backbone
-    depths = layer_depths(backbone.model, backbone.blocks)
+    depths = backbone.layer_depths
     deepest = phase.boundary
     for layer in backbone.model.layers:
         unfrozen = deepest is None or (deepest > 0 and depths[layer.name] <= deepest)
         is_normalization = isinstance(layer, keras.layers.BatchNormalization)
         layer.trainable = unfrozen and (train_batch_norm or not is_normalization)
     network.head.trainable = True
-    for branch in network.features.branches:
-        branch.pooling.trainable = True
+    for pooling in network.features.style_poolings:
+        pooling.trainable = True
 
 
 def build_phase_model(

@@ -17,7 +17,7 @@ from artstyle_tf.images.batches.balanced_batches import BalancedOrder
 from artstyle_tf.images.split_images import SplitImages, originals
 from artstyle_tf.metrics.calibration import Calibration
 from artstyle_tf.metrics.neighbors import knn_probabilities
-from artstyle_tf.models.backbones import build_backbone
+from artstyle_tf.models.backbone import build_backbone
 from artstyle_tf.models.features import choose_features
 from artstyle_tf.models.network import (
     EmbeddingModel,

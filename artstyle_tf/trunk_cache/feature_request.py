@@ -10,8 +10,8 @@ from typing import Literal
 import keras
 
 from artstyle_tf.images.settings import AspectPolicy, DataConfig
+from artstyle_tf.models.backbone import Backbone
 from artstyle_tf.models.backbone_registry import check_backbone, pretrained_file
-from artstyle_tf.models.backbones import Backbone
 from artstyle_tf.models.features import (
     FeatureGroup,
     Features,
@@ -130,8 +130,7 @@ def _means_of_blocks(
     backbone: Backbone, names: Sequence[str]
 ) -> tuple[Features, tuple[FeatureGroup, ...]]:
     backbone.check_has_blocks(names, key="layers")
-    blocks = {block.name: block for block in backbone.blocks}
-    maps = [backbone.model.get_layer(blocks[name].boundary).output for name in names]
+    maps = [backbone.block_by_name[name].output for name in names]
     means = [
         keras.layers.GlobalAveragePooling2D(name=f"{name}_mean")(feature_map)
         for name, feature_map in zip(names, maps, strict=True)

@@ -10,11 +10,11 @@ import keras
 import numpy as np
 
 from artstyle_tf.images.settings import AspectPolicy, DataConfig
-from artstyle_tf.models.backbones import build_backbone
+from artstyle_tf.models.backbone import build_backbone
 from artstyle_tf.models.features import FeatureGroup
 from artstyle_tf.models.network import Network
 from artstyle_tf.models.settings import ModelConfig
-from artstyle_tf.models.splitting import branch_moments, build_features
+from artstyle_tf.models.splitting import branch_statistics, build_features
 from artstyle_tf.models.style_head import principal_projection
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
@@ -241,9 +241,9 @@ def _start_projections(network: Network, rows: Activations, positions: np.ndarra
     total = np.zeros(rows.row_shape)
     for batch in _batches(positions):
         total += np.asarray(rows.read(batch, np.zeros_like(batch)), np.float64).sum(axis=0)
-    means = branch_moments(network, total / len(positions))
-    for branch, mean in zip(network.features.branches, means, strict=True):
-        branch.pooling.projection.assign(principal_projection(mean, width=branch.pooling.width))
+    means = branch_statistics(network, total / len(positions))
+    for pooling, mean in zip(network.features.style_poolings, means, strict=True):
+        pooling.projection.assign(principal_projection(mean, width=pooling.width))
 
 
 def _features(network: Network, rows: Activations, positions: np.ndarray) -> Iterator[np.ndarray]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from artstyle_tf.heads.estimators import RidgeHead
-from artstyle_tf.models.backbones import build_backbone
+from artstyle_tf.models.backbone import build_backbone
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from artstyle_tf.models.backbones import build_backbone
+from artstyle_tf.models.backbone import build_backbone
 from artstyle_tf.models.features import build_style_features
 from artstyle_tf.models.network import build_classifier
 from artstyle_tf.plots.heat_overlay import overlay_heat

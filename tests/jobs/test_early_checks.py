@@ -18,7 +18,7 @@ from artstyle_tf.cli.main import main
 from artstyle_tf.cli.verbs import VERBS
 from artstyle_tf.config.loading import load_config
 from artstyle_tf.models import backbone_registry
-from artstyle_tf.models.backbones import build_backbone
+from artstyle_tf.models.backbone import build_backbone
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import check_can_write
 

@@ -4,13 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from artstyle_tf.models.backbones import build_backbone
-from artstyle_tf.models.blocks import layer_depths
+from artstyle_tf.models.backbone import build_backbone
 from artstyle_tf.models.features import build_style_features
 from artstyle_tf.models.network import build_classifier
 from artstyle_tf.models.splitting import (
     boundary_name,
-    branch_moments,
+    branch_statistics,
     build_features,
     build_segment,
     build_top,
@@ -38,7 +37,7 @@ def test_blocks_are_found_in_order_with_the_layer_that_leaves_them(tiny_backbone
 
 def test_depth_counts_blocks_from_the_output(tiny_backbone):
     backbone = tiny_backbone()
-    depths = layer_depths(backbone.model, backbone.blocks)
+    depths = backbone.layer_depths
     assert depths["top_conv"] == depths["top_activation"] == 0
     assert depths["block2b_conv"] == depths["block2b_add"] == 1
     assert depths["block1a_bn"] == 3
@@ -53,7 +52,7 @@ def test_efficientnets_have_their_published_number_of_blocks(name, num_blocks, l
     backbone = build_backbone(name, image_size_px=32, weights=None)
     assert len(backbone.blocks) == num_blocks
     assert backbone.blocks[-1].name == last
-    depths = layer_depths(backbone.model, backbone.blocks)
+    depths = backbone.layer_depths
     assert [layer for layer, depth in depths.items() if depth == 0] == [
         "top_conv",
         "top_bn",
@@ -112,8 +111,8 @@ def test_the_moments_of_each_branch_are_found_in_a_row(tiny_backbone):
     styled = build_classifier(backbone, num_classes=3, dropout=0.2, seed=1, features=features)
     images = some_images(backbone)
     rows = np.asarray(build_trunk(styled, [0])(images))
-    for branch, found in zip(features.branches, branch_moments(styled, rows), strict=True):
-        expected = keras.Model(backbone.model.input, branch.moments)(images)
+    for branch, found in zip(features.branches, branch_statistics(styled, rows), strict=True):
+        expected = keras.Model(backbone.model.input, branch.statistics)(images)
         np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 

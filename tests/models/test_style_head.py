@@ -7,14 +7,14 @@ import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from artstyle_tf.models.backbones import build_backbone
+from artstyle_tf.models.backbone import build_backbone
+from artstyle_tf.models.block_choice import choose_style_blocks
 from artstyle_tf.models.features import build_pooled_features, build_style_features
 from artstyle_tf.models.network import build_classifier, copy_backbone_weights
 from artstyle_tf.models.style_head import (
     SecondMoments,
     StylePooling,
     channels_of_moments,
-    choose_style_blocks,
     principal_projection,
 )
 from artstyle_tf.system.errors import ArtstyleError

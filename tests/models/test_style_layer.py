@@ -34,8 +34,8 @@ def test_it_is_the_head_of_a_run(tiny_backbone):
     run = build_classifier(backbone, num_classes=3, dropout=0.2, seed=1, features=features)
     model = with_style_head(backbone)
     layer = model.get_layer("style")
-    for pooling, branch in zip(layer.poolings[1:], features.branches, strict=True):
-        pooling.projection.assign(branch.pooling.projection)
+    for pooling, other in zip(layer.poolings[1:], features.style_poolings, strict=True):
+        pooling.projection.assign(other.projection)
     layer.dense.set_weights(run.head.get_weights())
     np.testing.assert_array_equal(model(pixels()), run.model(pixels()))
 
@@ -96,6 +96,7 @@ def test_adapt_sets_the_projections_that_a_run_starts_from():
     flat = images.reshape(20, 25, 6)
     moments = np.mean([one.T @ one / 25 for one in flat], axis=0)
     expected = principal_projection(moments[np.triu_indices(6)], width=3)
+    assert layer.poolings[0] is not None
     np.testing.assert_allclose(layer.poolings[0].projection, expected, atol=1e-4)
     assert layer.poolings[1] is None
 

@@ -8,7 +8,7 @@ import pytest
 
 from artstyle_tf.models import backbone_registry
 from artstyle_tf.models import weights as weights_module
-from artstyle_tf.models.backbones import build_backbone
+from artstyle_tf.models.backbone import build_backbone
 from artstyle_tf.models.weights import IMAGENET_MEAN, IMAGENET_STD, weights_digest
 from artstyle_tf.system.errors import ArtstyleError
 
@@ -66,7 +66,9 @@ def test_weights_of_another_network_are_refused_by_name(tmp_path):
 
 
 def load_into(backbone, file):
-    weights_module.load_weights(backbone.model, str(file), name="tiny", builder=pytest.fail)
+    weights_module.load_weights(
+        backbone.model, str(file), name="tiny", build_pretrained=pytest.fail
+    )
 
 
 def test_a_file_of_the_same_layers_is_read_without_the_search_of_keras(
@@ -137,14 +139,9 @@ def test_cached_imagenet_weights_need_no_network(monkeypatch, tmp_path):
     pretrained = keras.models.clone_model(bare)
     pretrained.get_layer(index=2).adapt_mean.assign(IMAGENET_MEAN)
     pretrained.get_layer(index=2).adapt_variance.assign(IMAGENET_STD)
-    requested = {}
-
-    def builder(**arguments):
-        requested.update(arguments)
-        return pretrained
-
-    weights_module.load_weights(bare, "imagenet", name="efficientnet_b0", builder=builder)
-    assert requested["weights"] == "imagenet"
+    weights_module.load_weights(
+        bare, "imagenet", name="efficientnet_b0", build_pretrained=lambda: pretrained
+    )
     np.testing.assert_array_equal(
         bare.get_layer("top_conv").kernel, pretrained.get_layer("top_conv").kernel
     )

@@ -88,7 +88,7 @@ def _text(values: np.ndarray) -> np.ndarray:
 def _backbone():
     import keras
 
-    from artstyle_tf.models.backbones import build_backbone
+    from artstyle_tf.models.backbone import build_backbone
 
     keras.utils.set_random_seed(7)
     return build_backbone("tiny", image_size_px=SIZE_PX, weights=None)

@@ -206,14 +206,14 @@ def _import_everything() -> None:
     import runpy
 
     from artstyle_tf.api.jobs import JOBS
-    from artstyle_tf.models.backbone_registry import BUILDERS
+    from artstyle_tf.models.backbone_registry import FAMILIES
 
     for job in JOBS.values():
         importlib.import_module(job.module)
     shared = runpy.run_path(
         str(_TESTS / "conftest.py")
     )  # by its path, because other files have the same name
-    BUILDERS["tiny"] = shared["build_tiny_network"]
+    FAMILIES["tiny"] = shared["TINY_FAMILY"]
 
 
 if __name__ == "__main__":

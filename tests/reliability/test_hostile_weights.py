@@ -342,7 +342,7 @@ def refused(ended, said):
 
 @pytest.mark.reliability
 def test_the_programs_refuse_them(tmp_path, monkeypatch, write_images):
-    from artstyle_tf.models.backbones import build_backbone
+    from artstyle_tf.models.backbone import build_backbone
 
     monkeypatch.chdir(tmp_path)
     write_images(Path("images"), {"bold": 14, "fine": 14}, size_px=24)

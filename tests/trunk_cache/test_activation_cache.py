@@ -198,15 +198,14 @@ def test_a_killed_program_loses_at_most_a_shard(open_cache, classifier, tmp_path
         from pathlib import Path
         import numpy as np
         sys.path[:0] = {[str(Path(__file__).parents[1]), *sys.path]!r}
-        from artstyle_tf.models.backbones import Backbone
-        from artstyle_tf.models.blocks import find_blocks
+        from artstyle_tf.models.backbone import wrap_backbone
         from artstyle_tf.models.network import build_classifier
         from artstyle_tf.trunk_cache import activation_cache
-        from conftest import build_tiny_network
+        from conftest import TINY_FAMILY, build_tiny_network
         activation_cache._MAX_ROWS_IN_A_SHARD = 4
         model = build_tiny_network(input_shape=(16, 16, 3))
         model.load_weights({str(tmp_path / "tiny.weights.h5")!r})
-        backbone = Backbone(name="tiny", model=model, blocks=find_blocks(model))
+        backbone = wrap_backbone("tiny", model, TINY_FAMILY.block_names)
         classifier = build_classifier(backbone, num_classes=3, dropout=0.2, seed=1)
         images = np.random.default_rng(0).uniform(0, 255, (20, 16, 16, 3)).astype(np.float32)
         def load(positions):

@@ -13,7 +13,7 @@ from sklearn.model_selection import cross_val_score
 
 from artstyle_tf.heads.estimators import RidgeHead
 from artstyle_tf.images.batches.image_store import ImageStore
-from artstyle_tf.models.backbones import build_backbone
+from artstyle_tf.models.backbone import build_backbone
 from artstyle_tf.models.features import build_style_features
 from artstyle_tf.models.style_head import principal_projection
 from artstyle_tf.system.errors import ArtstyleError
@@ -105,7 +105,7 @@ def style_of(files, reference, weights):
     backbone = build_backbone("tiny", image_size_px=SIZE_PX, weights=str(weights))
     built = build_style_features(backbone, blocks=None, width=48)
     for branch in built.branches:
-        moments = keras.Model(backbone.model.input, branch.moments)
+        moments = keras.Model(backbone.model.input, branch.statistics)
         mean = moments.predict(pixels_of(reference), verbose=0).mean(axis=0)
         branch.pooling.projection.assign(principal_projection(mean, width=48))
     return keras.Model(backbone.model.input, built.tensor).predict(pixels_of(files), verbose=0)
@@ -212,11 +212,11 @@ def test_several_processes_compute_each_image_once(files, weights, tmp_path):
         import sys
         from pathlib import Path
         sys.path[:0] = {[str(Path(__file__).parents[1]), *sys.path]!r}
-        from conftest import build_tiny_network
-        from artstyle_tf.models.backbone_registry import BUILDERS
+        from conftest import TINY_FAMILY
+        from artstyle_tf.models.backbone_registry import FAMILIES
         from artstyle_tf.system.progress import SILENT
         from artstyle_tf.trunk_cache.features import TrunkCache
-        BUILDERS["tiny"] = build_tiny_network
+        FAMILIES["tiny"] = TINY_FAMILY
         files = sorted(Path({str(tmp_path / "images")!r}).rglob("*.png"))
         cache = TrunkCache({str(tmp_path / "cache")!r}, runtime="keras", reporter=SILENT)
         features = cache.features(
