@@ -88,7 +88,7 @@ test: $(VENV)/.ready-to-test  ## Run the tests (no network, no GPU)
 test-shared: $(VENV)/.ready-to-test  ## Run the tests that need the real images
 	$(BIN)/python -m pytest -m shared
 
-test-reliability: $(VENV)/.ready-to-test  ## Test kills, full disks, hostile files and shortages (about half an hour)
+test-reliability: $(VENV)/.ready-to-test  ## Test kills, full disks, hostile files, shortages, long lists of variants and the notebooks
 	$(BIN)/python -m pytest -m reliability -n 1 -rA
 
 docs: $(VENV)/.ready-for-docs  ## Build the documentation in site/; NOTEBOOKS=no does not execute them

@@ -45,12 +45,16 @@ gc.disable()
 # them when the others have finished.
 _LONGEST_FIRST = (
     "smoke",
+    "packaging",
     "jobs",
     "training",
     "tuning",
     "reliability",
-    "benchmarks",
     "prediction",
+    "models",
+    "notebooks",
+    "benchmarks",
+    "losses",
     "report",
 )
 

@@ -17,6 +17,8 @@ from matplotlib.image import imread
 
 import artstyle_tf as art
 
+pytestmark = pytest.mark.usefixtures("without_graphs")
+
 STYLES = {"narrow": 12, "medium": 12, "wide": 12}
 CONFIGS = Path(__file__).parents[2] / "configs"
 PATTERN = r"^(.*)_image"
@@ -52,14 +54,13 @@ def workplace(tmp_path_factory, write_images, name_tiny_network):
 
 
 @pytest.fixture(scope="module")
-def run(workplace, running_without_graphs):
-    with running_without_graphs():
-        return art.train_direct("images", run_name="first", quiet=True, **TINY)
+def run(workplace, without_graphs):
+    return art.train_direct("images", run_name="first", quiet=True, **TINY)
 
 
 @pytest.fixture(scope="module")
-def triplet(workplace, running_without_graphs, figures_without_pixels):
-    with running_without_graphs(), figures_without_pixels():
+def triplet(workplace, without_graphs, figures_without_pixels):
+    with figures_without_pixels():
         return art.train_triplet("images", run_name="triplet", quiet=True, **TINY_TRIPLET)
 
 
@@ -232,7 +233,7 @@ class TestFoldersThatAreNoRuns:
             art.load_run(tmp_path / "models/half")
 
 
-def test_folds_are_trained(workplace, blank_figures, this_one_without_graphs):
+def test_folds_are_trained(workplace, blank_figures):
     found = art.cross_validate("images", folds=2, quiet=True, run_name="folds", **TINY)
     assert found["random"]["macro_f1"] <= 1
     assert "macro-F1" in found.summary

@@ -37,7 +37,7 @@ def coverage(monkeypatch):
         ("difference, artists, 3 classes", 10),
     ],
 )
-@pytest.mark.parametrize("rate", [0.6, 0.95, 1.0])
+@pytest.mark.parametrize("rate", [pytest.param(0.6, marks=pytest.mark.reliability), 0.95, 1.0])
 def test_intervals_hold_the_truth(coverage, name, size, rate):
     trials = 60 if name == "macro-F1, 120 classes" else TRIALS
     assert np.mean(list(coverage.rows()[name](size, rate, trials))) >= LEAST

@@ -30,11 +30,27 @@ _FEW = {"Cubism": 3, "photo": 2, "cartoon": 1}
 _HIGHEST_COLOR_SCORE = 0.6
 
 
+_PART = {style: count // 8 + 4 for style, count in IMAGES_PER_STYLE.items()}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(_PART, id="part"),
+        # Drawing it takes half a minute.
+        pytest.param(IMAGES_PER_STYLE, id="whole", marks=pytest.mark.reliability),
+    ],
+)
+def counts(request) -> dict[str, int]:
+    """Images of each style."""
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def demo_set(tmp_path_factory) -> Path:
-    """Write the whole set as `--demo` does."""
+def demo_set(tmp_path_factory, counts) -> Path:
+    """Write the whole set as `--demo` does, or a part of it."""
     folder = tmp_path_factory.mktemp("demo") / "images"
-    assert write_demo_set(folder) == sum(IMAGES_PER_STYLE.values())
+    assert write_demo_set(folder, images_per_style=counts) == sum(counts.values())
     return folder
 
 
@@ -53,8 +69,7 @@ def _histogram(path: Path) -> np.ndarray:
 
 
 class TestWholeSet:
-    def test_keeps_the_proportions_of_the_reference(self, demo_set):
-        counts = Counter(path.parent.name for path in demo_set.glob("*/*.jpg"))
+    def test_keeps_the_proportions_of_the_reference(self):
         reference = {
             "Cubism": 365,
             "Impressionism": 240,
@@ -65,10 +80,13 @@ class TestWholeSet:
             "cartoon": 75,
             "ArtDeco": 65,
         }
-        assert counts == IMAGES_PER_STYLE
-        share = sum(counts.values()) / sum(reference.values())
+        share = sum(IMAGES_PER_STYLE.values()) / sum(reference.values())
+        assert set(IMAGES_PER_STYLE) == set(reference)
         for style, count in reference.items():
-            assert counts[style] == pytest.approx(count * share, abs=0.6)
+            assert IMAGES_PER_STYLE[style] == pytest.approx(count * share, abs=0.6)
+
+    def test_has_the_images_of_each_style(self, demo_set, counts):
+        assert Counter(path.parent.name for path in demo_set.glob("*/*.jpg")) == counts
 
     def test_file_names_contain_artist_title_and_number(self, demo_set):
         for style in IMAGES_PER_STYLE:
@@ -80,13 +98,13 @@ class TestWholeSet:
             numbers = sorted(int(name.rsplit("-", 1)[1]) for name in names)
             assert numbers == list(range(len(names)))
 
-    def test_images_are_rgb_jpegs_of_varied_formats(self, demo_set):
+    def test_images_are_rgb_jpegs_of_varied_formats(self, demo_set, counts):
         sizes = set()
         for path in demo_set.glob("*/*.jpg"):
             with Image.open(path) as image:
                 assert (image.format, image.mode) == ("JPEG", "RGB")
                 sizes.add(image.size)
-        assert len(sizes) > 100
+        assert len(sizes) > sum(counts.values()) / 6
         assert min(min(size) for size in sizes) >= 200
         assert max(max(size) for size in sizes) <= 320
         upright = sum(height > width for width, height in sizes) / len(sizes)
@@ -103,6 +121,8 @@ class TestWholeSet:
         np.fill_diagonal(distances, np.inf)
         assert np.sqrt(distances.min() / tiny.shape[1]) > 4  # gray levels
 
+    @pytest.mark.reliability
+    @pytest.mark.parametrize("counts", [IMAGES_PER_STYLE], indirect=True, ids=["whole"])
     def test_colors_alone_do_not_reveal_the_style(self, demo_set):
         from sklearn.ensemble import RandomForestClassifier
         from sklearn.linear_model import LogisticRegression
@@ -128,12 +148,13 @@ class TestWholeSet:
             score = f1_score(styles, predicted, average="macro")
             assert score < _HIGHEST_COLOR_SCORE, f"{name} on color histograms: {score:.2f}"
 
-    def test_is_not_drawn_again(self, demo_set, monkeypatch):
+    def test_is_not_drawn_again(self, demo_set, counts, monkeypatch):
         def refuse(*args, **kwargs):
             raise AssertionError("drawn again")
 
         monkeypatch.setattr(demo, "_draw_all", refuse)
-        assert write_demo_set(demo_set) == sum(IMAGES_PER_STYLE.values())
+        found = write_demo_set(demo_set, images_per_style=counts)
+        assert found == sum(counts.values())
 
 
 class TestSeed:

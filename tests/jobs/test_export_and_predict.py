@@ -23,6 +23,8 @@ from artstyle_tf.prediction import predict as predict_job
 from artstyle_tf.prediction import prediction_runtime
 from artstyle_tf.system.errors import ArtstyleError
 
+pytestmark = pytest.mark.usefixtures("without_graphs")
+
 DATA = """
 report: false
 data: {images: images, prepared: prepared, preparation_workers: 1, max_side_px: 60,
@@ -61,14 +63,17 @@ def answer(capsys, verb, *arguments):
 def trained(first_workplace):
     configs = {f"{kind}.yaml": config for kind, config in RUNS.items()}
     with first_workplace(STYLES, configs) as folder:
+        write_mixed()
         for kind in RUNS:
             assert call(f"train-{kind}", "--config", f"{kind}.yaml", "--run-name", kind) == 0
+            evaluate = ["evaluate", "--run", run_folder(kind), "--images", "mixed"]
+            assert call(*evaluate, "run_name=mixed") == 0
     return folder
 
 
 @pytest.fixture
 def workplace(trained, enter_copy):
-    """Enter a folder of this test with finished runs."""
+    """Enter a folder of this test with finished runs, and other images evaluated by them."""
     return enter_copy(trained)
 
 
@@ -76,7 +81,7 @@ INSTALLED = [name for name in FORMATS if not missing_packages(name)]
 EXPORTS = {
     "direct": [
         f"formats=[{','.join(INSTALLED)}]",
-        *("num_timing_rounds=1", "max_macro_f1_drop=1", "license=cc-by-4.0"),
+        *("num_timing_rounds=1", "max_macro_f1_drop=1", "license=cc-by-4.0", "max_pixels=10000"),
     ],
     "triplet": [],
 }
@@ -116,8 +121,8 @@ def exported(exported_once, enter_copy):
 
 @pytest.fixture
 def mixed(workplace):
-    """Write images of all kinds into one style folder, like a user's collection."""
-    return write_mixed()
+    """Return a folder with images of all kinds in one style folder, like a user's collection."""
+    return Path("mixed")
 
 
 def write_mixed():
@@ -143,7 +148,6 @@ def write_mixed():
     source.resize((100, 70)).save(folder / "large.png")
     Path("mixed/fine").mkdir()
     source.save("mixed/fine/other.gif")
-    return Path("mixed")
 
 
 def run_folder(kind):
@@ -154,16 +158,15 @@ def read_csv(path):
     return pd.read_csv(path, keep_default_na=False)
 
 
-def evaluated(kind, folder):
-    """Return the predictions of evaluate.py by path."""
-    assert call("evaluate", "--run", run_folder(kind), "--images", folder, "run_name=mixed") == 0
+def evaluated(kind):
+    """Return the predictions of evaluate.py for the folder `mixed`, by path."""
     table = read_csv(run_folder(kind) / "evaluations/mixed/predictions.csv")
-    return table.assign(path=str(folder) + "/" + table["path"]).set_index("path")
+    return table.assign(path="mixed/" + table["path"]).set_index("path")
 
 
 @pytest.mark.parametrize("kind", RUNS)
 def test_predictions_are_those_of_evaluate(mixed, kind, capsys):
-    expected = evaluated(kind, mixed)
+    expected = evaluated(kind)
     options = ["--run", run_folder(kind), mixed, "--output", "out.jsonl", "--top-k", 3]
     result = answer(capsys, "predict", *options)
     assert result["num_images"] == len(expected) == 13
@@ -184,7 +187,7 @@ def test_predictions_are_those_of_evaluate(mixed, kind, capsys):
 def test_a_saved_model_predicts_as_evaluate_does(exported, kind):
     result = exported[kind]
     signatures = tf.saved_model.load(result["saved_model"]).signatures
-    expected = evaluated(kind, write_mixed())
+    expected = evaluated(kind)
     # TIFF is not for TensorFlow; other JPEGs than plain ones and lossy WebP are re-encoded when
     # they are prepared, and a large image is reduced first: the same label must come out.
     nearly = {"turned.jpg", "gray.jpg", "print.jpg", "lossy.webp", "large.png"}
@@ -205,8 +208,8 @@ def test_a_saved_model_predicts_as_evaluate_does(exported, kind):
     assert labels == sorted(STYLES)
 
 
-def test_an_export_measures_where_the_graph_differs_from_preparation(workplace, capsys):
-    result = answer(capsys, "export-model", "--run", run_folder("direct"), "max_pixels=5000")
+def test_an_export_measures_where_the_graph_differs_from_preparation(exported):
+    result = exported["direct"]
     rows = {row["file"]: row for row in result["differences"]}
     assert all(
         row["predicted"] == row["images"] > 1 for row in rows.values() if "120" not in row["file"]
@@ -218,10 +221,10 @@ def test_an_export_measures_where_the_graph_differs_from_preparation(workplace, 
     assert of_profile["largest_difference"] > of_plain["largest_difference"]
     assert rows["PNG of 120 x 120 pixels"]["predicted"] == 0  # 14,400 pixels
     readme = Path(result["serving"], "README.md").read_text()
-    assert "more than 5000 pixels" in readme
+    assert "more than 10000 pixels" in readme
     assert all(f"| {file} |" in readme for file in rows)
     limits = json.loads(Path(result["saved_model"], "assets.extra/limits.json").read_text())
-    assert limits["max_pixels"] == 5000
+    assert limits["max_pixels"] == 10_000
 
 
 @pytest.fixture
@@ -259,14 +262,13 @@ def test_an_embedding_is_served_with_its_neighbors(exported, capsys):
     np.testing.assert_allclose(lengths, 1.0, atol=1e-5)
 
 
-def test_each_export_is_a_version_of_its_own(workplace, capsys, without_measuring):
-    options = ["--run", run_folder("direct"), "--outputs", "elsewhere"]
-    versions = [answer(capsys, "export-model", *options)["saved_model"] for _ in range(2)]
-    folder = Path("elsewhere/models/direct/export/saved_model")
-    assert versions == [str(folder / "1"), str(folder / "2")]
+def test_each_export_is_a_version_of_its_own(exported, capsys, without_measuring):
+    folder = run_folder("triplet") / "export/saved_model"
+    assert exported["triplet"]["saved_model"].endswith(str(folder / "1"))
+    again = answer(capsys, "export-model", "--run", run_folder("triplet"))
+    assert again["saved_model"] == str(Path(folder / "2").resolve())
     beside = {entry.name for entry in folder.parent.iterdir()}
     assert beside == {"README.md", "saved_model", "serving"}
-    assert not (run_folder("direct") / "export").exists()
 
 
 def test_the_card_contains_the_measurements(exported):
@@ -295,7 +297,11 @@ def test_the_card_takes_the_gap_from_a_cross_validation(workplace, capsys, witho
     Path("folds").mkdir()
     Path("folds/metrics.json").write_text(json.dumps(folds))
     options = ["--run", run_folder("direct"), "--cross-validation", "folds"]
-    card = Path(answer(capsys, "export-model", *options)["model_card"]).read_text()
+    options += ["--outputs", "elsewhere"]
+    exported = answer(capsys, "export-model", *options)
+    assert exported["saved_model"] == "elsewhere/models/direct/export/saved_model/1"
+    assert not (run_folder("direct") / "export").exists()
+    card = Path(exported["model_card"]).read_text()
     assert "0.690 (0.610-0.760)" in card
     assert "a random split hides 15 points" in card
     Path("folds/metrics.json").write_text(json.dumps({**folds, "kind": "triplet"}))

@@ -19,11 +19,15 @@ from markdown_it import MarkdownIt
 from PIL import Image
 
 from artstyle_tf.cli.main import main
+from artstyle_tf.export import measured_differences
 from artstyle_tf.export.saved_model import write_saved_model
 from artstyle_tf.runs.run_directory import open_run
 from artstyle_tf.runs.served_run import load_served_run
+from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.visible_text import has_controls
 from artstyle_tf.trunk_cache.frozen_graph import freeze
+
+pytestmark = pytest.mark.usefixtures("without_graphs")
 
 CONFIG = """
 data: {images: images, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
@@ -165,7 +169,12 @@ def test_a_report_is_neutral(workplace, capsys):
         assert [word for word in words if word.startswith(RUN)], command
 
 
-def test_an_export_is_neutral(workplace, capsys):
+def _missing(*_, **__):
+    raise ArtstyleError("The images are gone")
+
+
+def test_an_export_is_neutral(workplace, capsys, monkeypatch):
+    monkeypatch.setattr(measured_differences, "read_own_images", _missing)  # has no names
     exported = answer(capsys, "export-model", "--run", RUN)
     card = Path(exported["model_card"]).read_text(encoding="utf-8")
     _, header, text = card.split("---\n", 2)

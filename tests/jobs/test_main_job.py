@@ -162,12 +162,41 @@ def test_the_figures_are_there(trained):
             assert f"{split}/{name}.png" in names
 
 
-def test_the_run_can_be_repeated_from_its_own_config_and_split(trained, capsys):
+@pytest.fixture
+def interrupted_in_epoch_1(monkeypatch):
+    """Function (*arguments): train until Ctrl-C is pressed; what follows is not interrupted."""
+    from artstyle_tf.training.callbacks.epoch_logs import HistoryLog
+
+    on_epoch_end = HistoryLog.on_epoch_end
+
+    def interrupt(self, epoch, logs=None):
+        if epoch == 1:
+            raise KeyboardInterrupt
+        on_epoch_end(self, epoch, logs)
+
+    def run(*arguments):
+        with monkeypatch.context() as patch:
+            patch.setattr(HistoryLog, "on_epoch_end", interrupt)
+            assert main(list(arguments), verb="train-direct") == 130
+
+    return run
+
+
+def test_the_run_can_be_repeated_from_its_own_config_and_split_even_if_interrupted(
+    trained, capsys, interrupted_in_epoch_1
+):
     run = Path(trained["run"])
     overrides = [f"data.split_file={run / 'split.csv'}", "run_name=second"]
-    arguments = ["--config", str(run / "config.yaml"), *overrides, "--json", "--quiet"]
-    assert main(arguments, verb="train-direct") == 0
+    arguments = ["--config", str(run / "config.yaml"), *overrides, "--quiet"]
+    interrupted_in_epoch_1(*arguments)
+    state = json.loads(Path("outputs/models/second/run.json").read_text())["state"]
+    assert state == "interrupted"
+    capsys.readouterr()
+    assert main([*arguments, "--resume", "training.batch_size=4"], verb="train-direct") == 2
+    assert "training.batch_size" in capsys.readouterr().err
+    assert main([*arguments, "--resume", "--json"], verb="train-direct") == 0
     again = json_from(capsys)
+    assert again["best_epoch"] == trained["best_epoch"]
     assert again["validation"] == trained["validation"]
     assert again["test"] == trained["test"]
     first, second = (
@@ -251,32 +280,6 @@ def test_a_second_run_of_the_same_name_needs_overwrite(trained, capsys):
     assert "the start" in capsys.readouterr().out
 
 
-def test_an_interrupted_run_resumes_to_the_result_of_an_uninterrupted_one(
-    trained, capsys, monkeypatch
-):
-    from artstyle_tf.training.callbacks.epoch_logs import HistoryLog
-
-    on_epoch_end = HistoryLog.on_epoch_end
-
-    def interrupt(self, epoch, logs=None):
-        if epoch == 1:
-            raise KeyboardInterrupt
-        on_epoch_end(self, epoch, logs)
-
-    monkeypatch.setattr(HistoryLog, "on_epoch_end", interrupt)
-    assert train("--run-name", "broken", "--quiet") == 130
-    state = json.loads(Path("outputs/models/broken/run.json").read_text())["state"]
-    assert state == "interrupted"
-    monkeypatch.setattr(HistoryLog, "on_epoch_end", on_epoch_end)
-    capsys.readouterr()
-    assert train("--run-name", "broken", "--resume", "training.batch_size=4") == 2
-    assert "training.batch_size" in capsys.readouterr().err
-    assert train("--run-name", "broken", "--resume", "--json", "--quiet") == 0
-    result = json_from(capsys)
-    assert result["test"] == trained["test"]
-    assert result["best_epoch"] == trained["best_epoch"]
-
-
 def test_a_dry_run_writes_nothing(workplace, capsys):
     before = sorted(workplace.rglob("*"))
     assert train("--dry-run", "--json") == 0
@@ -342,6 +345,15 @@ def test_the_final_refit_includes_validation_images(workplace, capsys):
 def head_of(result):
     model = open_run(Path(result["run"])).load_model()
     return model.get_layer("head").get_weights()
+
+
+def test_an_efficientnet_is_trained(workplace, capsys):
+    phases = "training.phases=[{unfreeze_blocks: 1, epochs: 1, learning_rate: 1e-3}]"
+    options = ["model.backbone=efficientnet_b0", phases, "training.batch_norm=frozen"]
+    assert train(*options, "--json", "--quiet") == 0
+    result = json_from(capsys)
+    assert result["best_epoch"] in (0, 1)
+    assert len(pd.read_csv(Path(result["run"]) / "history.csv")) == 2
 
 
 def test_an_unknown_block_is_refused_before_anything_is_written(workplace, capsys):

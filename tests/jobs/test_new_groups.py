@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import io
 import json
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from documented_names import undocumented_names
 from artstyle_tf.cli.main import main
 from artstyle_tf.runs.run_directory import open_run
 from artstyle_tf.training import repeated_training
+from artstyle_tf.training.epoch_selection import EpochSelection
 
 pytestmark = pytest.mark.usefixtures("without_graphs")
 
@@ -24,7 +27,7 @@ data: {images: images, prepared: prepared, preparation_workers: 1, near_duplicat
 model: {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout: 0.2}
 training:
   tensorboard: false
-  batch_size: 8
+  batch_size: 32
   linear_probe: {method: logistic, C: 4.0}
   trunk_cache: {mode: never}
   phases: [{unfreeze_blocks: 0, epochs: 1, learning_rate: 1e-3},
@@ -38,18 +41,37 @@ def workplace(enter_workplace):
     return enter_workplace(CONFIG, STYLES)
 
 
-@pytest.fixture
-def select(monkeypatch):
-    """Function (epoch): it is selected, whatever the scores."""
+def select_second_epoch(patch):
+    """Let epoch 2 be selected, whatever the scores."""
     honest = repeated_training.select_epoch
 
-    def force(epoch):
-        def forced(*arguments, **options):
-            return dataclasses.replace(honest(*arguments, **options), epoch=epoch)
+    def forced(*arguments, **options):
+        return dataclasses.replace(honest(*arguments, **options), epoch=2)
 
-        monkeypatch.setattr(repeated_training, "select_epoch", forced)
+    patch.setattr(repeated_training, "select_epoch", forced)
 
-    return force
+
+@pytest.fixture(scope="module")
+def tuned_once(first_workplace):
+    """A workplace with the run `tuned`, of the second epoch, and what it printed."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        first_workplace(STYLES, {"config.yaml": CONFIG}) as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        select_second_epoch(patch)
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            assert train("tuned") == 0
+        Path("out.txt").write_text(out.getvalue())
+        Path("err.txt").write_text(err.getvalue())
+    return folder
+
+
+@pytest.fixture
+def tuned(tuned_once, enter_copy, tiny_network_by_name):
+    """Return the JSON of the run `tuned`, in a folder of this test."""
+    enter_copy(tuned_once)
+    return result_of("tuned")
 
 
 def train(name, *overrides):
@@ -70,41 +92,39 @@ def are_equal(first, second):
 
 
 def test_a_selected_epoch_is_trained_and_then_trained_again_with_the_validation_images(
-    workplace, select, capsys
+    tuned, capsys
 ):
-    select(2)
-    assert train("tuned") == 0
-    result = result_of("tuned")
-    assert undocumented_names(result) == set()
-    selection = result["epoch_selection"]
-    assert selection["epoch"] == result["best_epoch"] == 2
+    assert undocumented_names(tuned) == set()
+    selection = tuned["epoch_selection"]
+    assert selection["epoch"] == tuned["best_epoch"] == 2
     assert selection["group_pattern"] == "^([^_]+)_"
     assert selection["epochs"] == [0, 1, 2]
     assert np.shape(selection["folds"]) == (3, 3)
-    assert result["refitted"]
+    assert tuned["refitted"]
     run = Path("outputs/models/tuned")
     assert pd.read_csv(run / "history.csv")["epoch"].tolist() == [0, 1, 2]
     assert not are_equal(weights_of("tuned"), weights_of("tuned", before_refit=True))
-    printed = capsys.readouterr()
-    assert "Selecting the number of epochs, fold 3 of 3" in printed.err
-    assert "macro-F1 on training images of held-out groups" in printed.out
+    assert "Selecting the number of epochs, fold 3 of 3" in Path("err.txt").read_text()
+    assert "macro-F1 on training images of held-out groups" in Path("out.txt").read_text()
     # The validation images are evaluated by the network that was not trained on them.
     assert main(["--run", str(run), "split=val", "--json"], verb="evaluate") == 0
     evaluated = json.loads(capsys.readouterr().out)
-    assert evaluated["metrics"] == pytest.approx(result["validation"], abs=1e-6)
+    assert evaluated["metrics"] == pytest.approx(tuned["validation"], abs=1e-6)
 
 
-def test_a_start_that_wins_is_the_network_of_a_training_without_phases(workplace, select):
-    select(0)
+def test_a_start_that_wins_is_the_network_of_a_training_without_phases(workplace, monkeypatch):
+    scores = [1.0, 0.0, 0.0]
+    start = EpochSelection(0, [0, 1, 2], scores, [scores] * 3, num_groups=9, group_pattern=None)
+    monkeypatch.setattr(repeated_training, "select_epoch", lambda *_, **__: start)
     assert train("start") == train("frozen", "training.phases=[]") == 0
     assert result_of("start")["best_epoch"] == 0
     assert result_of("frozen")["epoch_selection"] is None
     assert are_equal(weights_of("start"), weights_of("frozen"))
 
 
-def test_an_interrupted_selection_is_continued(workplace, select, monkeypatch):
-    select(1)
-    assert train("whole") == 0
+@pytest.mark.reliability  # tests/training/test_epoch_selection.py resumes a selection
+def test_an_interrupted_selection_is_continued(tuned, monkeypatch):
+    select_second_epoch(monkeypatch)
     trained = []
     train_on = repeated_training._train_on
 
@@ -126,7 +146,7 @@ def test_an_interrupted_selection_is_continued(workplace, select, monkeypatch):
         "epoch_selection/fold_3",
         "refit",
     ]
-    assert are_equal(weights_of("cut"), weights_of("whole"))
+    assert are_equal(weights_of("cut"), weights_of("tuned"))
 
 
 def test_without_groups_the_validation_images_select_the_epoch(workplace, capsys):

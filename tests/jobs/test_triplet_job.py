@@ -28,7 +28,7 @@ model:
   {backbone: tiny, weights: null, image_size_px: 32, head: pooled, dropout: 0.2, dimension: 8}
 training:
   tensorboard: false
-  batch: {classes: 3, images_per_class: 4}
+  batch: {classes: 3, images_per_class: 6}
   num_neighbors: 3
   phases: [{unfreeze_blocks: 1, epochs: 2, learning_rate: 1e-3, loss: semi_hard},
            {unfreeze_blocks: 2, epochs: 1, learning_rate: 1e-3, loss: batch_hard}]
@@ -231,7 +231,7 @@ def test_tensorboard_gets_the_health_of_the_embedding(trained):
 CHOICES = [
     ["training.loss.margin=null"],
     ["training.loss={distance: cosine, margin: 0.3}"],
-    ["training.phases.0.loss=supervised_contrastive"],
+    ["training.phases.1.loss=supervised_contrastive"],
     ["training.phases.0.loss=batch_all", "training.trunk_cache.mode=never"],
     ["training.projection_init=null", "training.collapse_guard=null"],
     ["data.upsampling={policy: flip, jitter: 0}", "training.batch.separate_siblings=false"],
@@ -239,7 +239,7 @@ CHOICES = [
     ["training.batch={classes: 2, images_per_class: 7}"],
     ["model.head=style", "model.style.width=4", "training.projection_init.method=ridge"],
 ]
-TOGETHER = [(0, 6, 7, 8), (1, 3, 5), (2, 4)]
+TOGETHER = [(0, 6, 7, 8), (1, 2, 3, 4, 5)]
 """Choices that one training can make at the same time."""
 
 

@@ -28,7 +28,8 @@ from artstyle_tf.tuning.study_plan import (
     num_steps,
     trial_config,
 )
-from artstyle_tf.tuning.study_results import short_names
+from artstyle_tf.tuning.study_results import no_valid_trial, short_names
+from artstyle_tf.tuning.trial_records import TrialRecord
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SCRIPT = Path(__file__).parents[2] / "scripts" / "tune.py"
@@ -41,7 +42,7 @@ model: {backbone: compact, weights: null, image_size_px: 32, head: pooled}
 training:
   batch_size: 8
   linear_probe: null
-  phases: [{unfreeze_blocks: 1, epochs: 2, learning_rate: 1e-3}]
+  phases: [{unfreeze_blocks: 0, epochs: 2, learning_rate: 1e-3}]
   trunk_cache: {runtime: keras}
 tuning:
   space:
@@ -145,6 +146,7 @@ def test_other_images_and_another_engine_are_refused_and_nothing_is_overwritten(
     assert {file: file.read_bytes() for file in before} == before
 
 
+@pytest.mark.reliability
 def test_a_study_of_nan_names_no_winner(tmp_path, write_images):
     write_images(tmp_path / "images", {"bold": 8, "fine": 8})
     (tmp_path / "tune.yaml").write_text(CONFIG)
@@ -160,6 +162,16 @@ def test_a_study_of_nan_names_no_winner(tmp_path, write_images):
     (trial,) = pd.read_csv(study / "trials.csv").to_dict("records")
     assert (trial["state"], trial["macro_f1"]) == ("failed", pytest.approx(math.nan, nan_ok=True))
     assert not list(study.glob("best.*"))
+
+
+def test_without_a_complete_trial_the_error_says_how_each_has_ended():
+    records = [
+        TrialRecord(number, "failed", {}, reason="Training diverged in epoch 1 of 1")
+        for number in range(2)
+    ]
+    message = str(no_valid_trial(records))
+    assert "No trial has a score" in message
+    assert "2 failed; trial 0 failed: Training diverged" in message
 
 
 def refused(capsys, *arguments):

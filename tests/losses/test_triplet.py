@@ -29,7 +29,7 @@ TRIPLET_LOSSES = {
     "batch_all": BatchAllTripletLoss,
     "hard": HardTripletLoss,
 }
-MARGINS = [0.2, 1.0, None]
+MARGINS = [0.2, pytest.param(1.0, marks=pytest.mark.reliability), None]
 
 every_loss = pytest.mark.parametrize("name", TRIPLET_LOSSES)
 every_margin = pytest.mark.parametrize("margin", MARGINS)

@@ -60,7 +60,14 @@ def test_efficientnets_have_their_published_number_of_blocks(name, num_blocks, l
     ]
 
 
-@pytest.mark.parametrize("name", ["compact", "efficientnet_b0", "efficientnet_v2_b0"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "compact",
+        pytest.param("efficientnet_b0", marks=pytest.mark.reliability),
+        "efficientnet_v2_b0",  # has the kinds of blocks of both families
+    ],
+)
 def test_trunk_and_top_together_are_the_classifier_at_every_boundary(name):
     classifier = classifier_of(build_backbone(name, image_size_px=32, weights=None))
     images = some_images(classifier.backbone)
@@ -73,7 +80,9 @@ def test_trunk_and_top_together_are_the_classifier_at_every_boundary(name):
         np.testing.assert_allclose(output, expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["compact", "efficientnet_v2_b0"])
+@pytest.mark.parametrize(
+    "name", ["compact", pytest.param("efficientnet_v2_b0", marks=pytest.mark.reliability)]
+)
 def test_second_moments_cross_the_boundaries_above_their_block(name):
     backbone = build_backbone(name, image_size_px=32, weights=None)
     features = build_style_features(backbone, blocks=None, width=5)
@@ -123,7 +132,16 @@ def test_features_of_an_ordinary_head_are_its_activations(tiny_backbone):
 
 
 # The larger sisters share these ones' builders, and building them takes long.
-@pytest.mark.parametrize("name", ["efficientnet_b1", "efficientnet_b2", "efficientnet_v2_b1"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "efficientnet_b1",
+        *(
+            pytest.param(name, marks=pytest.mark.reliability)
+            for name in ("efficientnet_b2", "efficientnet_v2_b1")
+        ),
+    ],
+)
 def test_every_boundary_has_a_name_of_its_own(name):
     backbone = build_backbone(name, image_size_px=32, weights=None)
     names = [boundary_name(backbone, boundary) for boundary in range(len(backbone.blocks))]

@@ -390,7 +390,7 @@ def test_a_large_request_over_a_kept_connection_has_all_its_time():
         time.sleep(0.5)
 
     with hostile_server(METADATA, respond) as server:
-        client = open_client(server.url, model_name="m", timeout_seconds=30, retries=0)
+        client = open_client(server.url, model_name="m", timeout_seconds=HUNG_SECONDS, retries=0)
         for image in (b"image", bytes(20_000_000)):
             assert client.predict([image])["label"].tolist() == ["Cubism"]
         client.close()

@@ -72,6 +72,9 @@ def test_a_fresh_process_needs_neither_this_program_nor_keras(exports, image_fil
         np.testing.assert_allclose(found["embedding"], export.expected["embedding"], atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "export", ["direct", pytest.param("triplet", marks=pytest.mark.reliability)], indirect=True
+)
 def test_the_c_library_gives_the_same_labels(export, image_files, tmp_path):
     """The loader that TensorFlow Serving is built on, without Python's part of TensorFlow."""
     library = Path(importlib.util.find_spec("tensorflow").origin).with_name("libtensorflow_cc.so.2")

@@ -22,6 +22,8 @@ from PIL import Image
 from artstyle_tf.cli.main import main
 from artstyle_tf.runs.run_files import Metrics, read_checked
 
+pytestmark = pytest.mark.usefixtures("without_graphs", "_blank_figures")
+
 DATA = """
 report: false
 data: {images: images, prepared: prepared, preparation_workers: 1, near_duplicates: ignore,
@@ -46,6 +48,12 @@ STYLES = {"bold": 14, "fine": 14}
 
 def call(verb, *arguments):
     return main([*map(str, arguments), "--quiet"], verb=verb)
+
+
+@pytest.fixture(scope="module")
+def _blank_figures(figures_without_pixels):
+    with figures_without_pixels():
+        yield
 
 
 @pytest.fixture(scope="module")

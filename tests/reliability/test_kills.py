@@ -44,14 +44,24 @@ def seconds_of_training(finished):
     return metrics["seconds"]["total"]
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
-        "Epoch 2/5",
-        pytest.param("Preparing images", marks=pytest.mark.reliability),
-        pytest.param("Evaluating", marks=pytest.mark.reliability),
-    ],
-)
+def test_a_killed_training_continues(server, make_workplace):
+    """A short one, without graphs; the long suite kills longer ones, with graphs."""
+    phases = [f"{{unfreeze_blocks: {n}, epochs: {n}, learning_rate: 1e-2}}" for n in (1, 2)]
+    options = (*TRAIN, f"training.phases=[{', '.join(phases)}]", "report=false")
+    eagerly = "import tensorflow as tf\ntf.config.run_functions_eagerly(True)"
+    whole, workplace = make_workplace("short"), make_workplace("short and killed")
+    ended = server.run("train-direct", *options, cwd=whole, before=eagerly)
+    assert ended.code == 0, ended.err
+    program = server.start("train-direct", *options, cwd=workplace, before=eagerly)
+    program.wait_for_message("Epoch 2/3")
+    program.kill()
+    assert program.wait().code == -9
+    ended = server.run("train-direct", *options, "--resume", cwd=workplace, before=eagerly)
+    check_as_uninterrupted(ended, workplace, training_result(whole))
+
+
+@pytest.mark.reliability
+@pytest.mark.parametrize("said", ["Epoch 2/5", "Preparing images", "Evaluating"])
 def test_a_killed_training_continues_to_the_same_result(said, server, make_workplace, expected):
     workplace = make_workplace(f"killed at {said.replace('/', ' of ')}")
     program = server.start("train-direct", *TRAIN, cwd=workplace)

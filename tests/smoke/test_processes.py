@@ -89,9 +89,8 @@ def until_it_trains(process):
     pytest.fail("".join(heard))
 
 
-@pytest.mark.parametrize(
-    "number", ["SIGTERM", pytest.param("SIGHUP", marks=pytest.mark.reliability)]
-)
+@pytest.mark.reliability  # of a whole training; tests/system/test_interruption.py has the signals
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
 def test_a_background_job_is_interrupted_and_continues(workplace, number):
     run = workplace / "outputs" / "models" / "long"
     with begin(workplace, *(["--resume"] if run.exists() else [])) as process:

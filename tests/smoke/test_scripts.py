@@ -1,8 +1,8 @@
 """Each script through its real command line: 24 generated images, random weights.
 
 Starting a script takes ten seconds, most of them imports. Where tests/jobs has the same job, called
-in the process of the tests, the script is tested in the reliability suite. One training has an
-EfficientNet, which takes Keras longer to make ready than all of the rest.
+in the process of the tests, the script is tested in the reliability suite. So is an EfficientNet,
+whose graphs take longer than all of the rest; tests/jobs/test_main_job.py trains one without them.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ OVERRIDES = [
     "model.backbone=compact",
     "model.weights=null",
     "model.image_size_px=32",
+    "model.head=pooled",  # as many graphs again for a style head
+    "training.select_epoch_on=validation",  # instead of three more trainings
     "training.batch_size=4",  # divides each split: another size of batch is compiled anew
-    "training.trunk_cache.runtime=keras",
+    "training.trunk_cache={mode: always, runtime: keras}",
     "training.phases=[{unfreeze_blocks: 1, epochs: 3, learning_rate: 1e-3}]",
     "training.tensorboard=false",
     "report=false",
@@ -80,8 +82,10 @@ def test_a_training_writes_a_page_that_report_rewrites(trained, workplace):
     assert "<title>smoke" in page.read_text(encoding="utf-8")
 
 
+@pytest.mark.reliability
 def test_an_efficientnet_is_trained(workplace):
     options = ["model.backbone=efficientnet_b0", "--run-name", "efficientnet", "--json"]
+    options += ["model.head=style", "training.select_epoch_on=new_groups"]
     options.append("training.trunk_cache.runtime=auto")  # as outside of tests
     options.append("training.phases.0.epochs=1")
     answer = run("train_direct", *OVERRIDES, *options, cwd=workplace)
@@ -98,7 +102,11 @@ def test_evaluate_reads_what_train_direct_wrote(trained, workplace):
 
 @pytest.mark.reliability
 def test_train_triplet_shares_images_and_cache_with_train_direct(trained, workplace):
-    overrides = [item for item in OVERRIDES if not item.startswith(("training.ph", "training.ba"))]
+    overrides = [
+        item
+        for item in OVERRIDES
+        if not item.startswith(("training.ph", "training.ba", "training.select"))
+    ]
     overrides.append(
         "training.phases=[{unfreeze_blocks: 1, epochs: 1, learning_rate: 1e-3, loss: semi_hard}]"
     )

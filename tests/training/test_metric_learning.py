@@ -83,7 +83,8 @@ def make_trainer(tiny_backbone, tmp_path):
     def make(phases=None, *, folder="run", losses=None):
         folder = tmp_path / folder
         folder.mkdir(exist_ok=True)
-        network = build_embedding_model(tiny_backbone(), dimension=8, dropout=0.0, seed=1)
+        backbone = tiny_backbone(blocks=("block1a", "block2b"))
+        network = build_embedding_model(backbone, dimension=8, dropout=0.0, seed=1)
         guard = CollapseGuard(network.model, CollapseGuardConfig(), num_classes=3)
         phases = phases or [some_phase(1, 2, 0.005), some_phase("all", 2, 0.005)]
         objective = MetricLearning(
@@ -112,7 +113,7 @@ def weights_of(network):
 
 
 def test_it_trains_and_writes_its_logs(make_trainer, tmp_path):
-    trainer, network, objective = make_trainer([some_phase("all", 8, 0.01)])
+    trainer, network, objective = make_trainer([some_phase("all", 5, 0.02)])
     start = objective.start()
     trainer.train()
     history = pd.read_csv(tmp_path / "run" / "history.csv")
@@ -173,15 +174,15 @@ def sabotaged(make_trainer, monkeypatch):
 
 
 def test_a_collapsed_epoch_is_undone_and_the_phase_continues(sabotaged, tmp_path):
-    phases = [some_phase(1, 4, 0.005), some_phase("all", 1, 0.005)]
+    phases = [some_phase(1, 3, 0.005), some_phase("all", 1, 0.005)]
     losses = [some_loss("batch_hard"), some_loss("batch_hard")]
     trainer, network, objective = sabotaged({1}, phases=phases, losses=losses)
     trainer.train()
     history = pd.read_csv(tmp_path / "run" / "history.csv")
-    assert history["epoch"].tolist() == [1, 2, 3, 4, 5]
-    assert history["alarm"].notna().tolist() == [False, True, False, False, False]
+    assert history["epoch"].tolist() == [1, 2, 3, 4]
+    assert history["alarm"].notna().tolist() == [False, True, False, False]
     assert history["mean_distance"].iloc[1] < 0.01
-    assert history["mean_distance"].iloc[2] > 0.3
+    assert history["mean_distance"].iloc[2] > 0.14  # twice what the guard expects
     assert type(objective.loss(0)).__name__ == "SemiHardTripletLoss"
     assert trainer.best.epoch != 2
     assert not np.allclose(network.head.kernel, 0)
@@ -189,7 +190,7 @@ def test_a_collapsed_epoch_is_undone_and_the_phase_continues(sabotaged, tmp_path
     undisturbed, _, _ = sabotaged(set(), phases=phases, folder="undisturbed")
     undisturbed.train()
     rates = history["learning_rate"] / undisturbed.history.table()["learning_rate"]
-    np.testing.assert_allclose(rates.iloc[[0, 1, 2, 3]], [1, 1, 0.5, 0.5], rtol=1e-4)
+    np.testing.assert_allclose(rates.iloc[[0, 1, 2]], [1, 1, 0.5], rtol=1e-4)
 
 
 def test_it_gives_up_after_too_many_collapses(sabotaged, tmp_path):
@@ -214,12 +215,12 @@ class _Interrupt(keras.callbacks.Callback):
 
 @pytest.mark.parametrize(
     "interrupted_at",
-    [2, *(pytest.param(epoch, marks=pytest.mark.reliability) for epoch in (1, 3, 4))],
+    [2, *(pytest.param(epoch, marks=pytest.mark.reliability) for epoch in (1, 3))],
 )
 def test_a_run_with_a_collapse_resumes_to_the_same_weights(
     sabotaged, monkeypatch, tmp_path, interrupted_at
 ):
-    phases = [some_phase(1, 4, 0.005), some_phase("all", 1, 0.005)]
+    phases = [some_phase(1, 3, 0.005), some_phase("all", 1, 0.005)]
     whole, network, _ = sabotaged({1}, phases=phases, folder="whole")
     whole.train()
     broken, _, objective = sabotaged({1}, phases=phases, folder="broken")

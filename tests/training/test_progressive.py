@@ -92,7 +92,9 @@ TOP = {"top_conv/kernel"}
 
 
 @pytest.mark.parametrize("build", [with_nested_backbone, flat])
-def test_each_phase_trains_what_it_should_and_nothing_else_moves(tiny_backbone, build):
+def test_each_phase_trains_what_it_should_and_nothing_else_moves(tiny_backbone, build, request):
+    if build is flat:  # graphs of one of them are enough
+        request.getfixturevalue("this_one_without_graphs")
     model = build(tiny_backbone)
     _, snapshots = fit(model, [(0, 1, 1e-2), (2, 2, 1e-3), ("all", 1, 1e-4)])
     two_blocks = HEAD | TOP | {"block2a_conv/kernel", "block2b_conv/kernel"}
@@ -113,6 +115,7 @@ def test_batch_norm_is_trained_in_unfrozen_blocks_if_configured(tiny_backbone):
     assert "block2a_bn/moving_mean" not in snapshots.moved(0)
 
 
+@pytest.mark.usefixtures("this_one_without_graphs")
 def test_a_model_without_named_blocks_is_unfrozen_layer_by_layer():
     _, snapshots = fit(small_cnn(), [(0, 1, 1e-2), (1, 1, 1e-2), (2, 1, 1e-2)])
     head = HEAD | {"hidden/kernel", "hidden/bias"}

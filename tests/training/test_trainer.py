@@ -126,8 +126,8 @@ def test_all_phases_are_trained_in_order_and_written_to_the_history(trained):
 
 
 def test_it_learns(make_trainer):
-    plan = some_plan([some_phase("all", 15, 0.02)], batch_norm="trained")
-    trainer, _ = make_trainer(plan, data=some_data(batch_size=8))
+    plan = some_plan([some_phase("all", 10, 0.03)], batch_norm="trained")
+    trainer, _ = make_trainer(plan)
     trainer.train()
     losses = trainer.history.table()["loss"]
     assert losses.iloc[-1] < 0.6 * losses.iloc[0]
@@ -143,12 +143,6 @@ def test_the_second_phase_moves_the_blocks_that_the_first_left_alone(make_traine
     monkeypatch.setattr(trainer.best, "restore_best", lambda: None)
     trainer.train()
     assert not np.array_equal(before, classifier.model.get_layer("block2b_conv").kernel)
-
-
-def test_the_same_seed_gives_the_same_weights(trained, make_trainer):
-    again, classifier = make_trainer()
-    again.train()
-    assert_same_weights(trained[1], classifier)
 
 
 def test_the_best_weights_are_restored_and_on_disk(trained):
@@ -180,6 +174,7 @@ def test_the_best_model_is_saved_once_a_phase_and_at_once_at_first(make_trainer,
 def test_without_a_file_to_write_the_best_weights_are_restored_once_at_the_end(
     trained, make_trainer, tmp_path, monkeypatch
 ):
+    """Another training with the same seed, whose weights are the same."""
     other, forgotten = make_trainer(folder=tmp_path / "forgotten", saves=False)
     restore_best, times = other.best.restore_best, []
     monkeypatch.setattr(other.best, "restore_best", lambda: times.append(restore_best()))
@@ -206,7 +201,7 @@ def test_an_interrupted_training_leaves_its_best_model_on_disk(make_trainer, tmp
 
 
 def test_a_probe_that_training_does_not_exceed_stays(make_trainer):
-    trainer, classifier = make_trainer()
+    trainer, classifier = make_trainer(some_plan([some_phase(0, 1, 0.01), some_phase(1, 1, 0.01)]))
     probe = weights_of(classifier)
     trainer.start_from("start", {"val_macro_f1": 1.0})
     trainer.train()
@@ -231,8 +226,8 @@ class _Interrupt(keras.callbacks.Callback):
 
 @pytest.mark.parametrize(
     "interrupted_in_epoch",
-    # Within a phase, and in the first epoch of the next one.
-    [1, 2, *(pytest.param(epoch, marks=pytest.mark.reliability) for epoch in (0, 3, 4))],
+    # In the first epoch of the next phase.
+    [2, *(pytest.param(epoch, marks=pytest.mark.reliability) for epoch in (0, 1, 3, 4))],
 )
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     make_trainer, trained_from_a_start, interrupted_in_epoch, monkeypatch
@@ -425,16 +420,17 @@ def test_a_selected_number_of_epochs_is_trained_whatever_the_scores(make_trainer
 
 
 def test_a_selected_epoch_has_the_weights_of_that_epoch_of_the_whole_plan(make_trainer, tmp_path):
-    long, at_length = make_trainer(folder=tmp_path / "long")
+    plan = some_plan([some_phase(0, 1, 0.01), some_phase(1, 2, 0.01)])
+    long, at_length = make_trainer(plan, folder=tmp_path / "long")
     long.best.keeps_last = True
     epochs = []
     long._further_callbacks = [
         keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: epochs.append(weights_of(at_length)))
     ]
     long.train()
-    short, shortened = make_trainer(folder=tmp_path / "short")
-    short.train(stop_after=3)
-    for weight, expected in zip(weights_of(shortened), epochs[2], strict=True):
+    short, shortened = make_trainer(plan, folder=tmp_path / "short")
+    short.train(stop_after=2)
+    for weight, expected in zip(weights_of(shortened), epochs[1], strict=True):
         np.testing.assert_array_equal(weight, expected)
 
 

@@ -205,6 +205,7 @@ def test_the_list_of_the_cache_shows_it_and_can_remove_it(features, files, tmp_p
     assert list((tmp_path / "cache").iterdir()) == []
 
 
+@pytest.mark.reliability  # test_activation_cache.py has two threads of one process
 def test_several_processes_compute_each_image_once(files, weights, tmp_path):
     program = tmp_path / "program.py"
     program.write_text(

@@ -55,7 +55,7 @@ def num_training(trials):
     return sum(trial.state.name == "RUNNING" and len(trial.params) == 3 for trial in trials)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.reliability)])
 def url(request):
     return request.getfixturevalue("postgres_url") if request.param == "postgresql" else None
 

@@ -64,7 +64,7 @@ class ImageLoader:
         files = load_prepared(paths, max_side_px=self._max_side_px)
         contents = [file for file in files if isinstance(file, bytes)]
         try:
-            squares = iter(self._to_squares(contents).numpy())
+            squares = iter(self._squares(contents))
             return [next(squares) if isinstance(file, bytes) else file for file in files]
         except tf.errors.OpError:
             return [
@@ -72,15 +72,19 @@ class ImageLoader:
                 for file in files
             ]
 
+    def _squares(self, contents: list[bytes]) -> np.ndarray:
+        # A tensor, because without graphs TensorFlow converts no lists.
+        return self._to_squares(tf.constant(contents, tf.string)).numpy()
+
     def _load_with_care(self, content: bytes) -> np.ndarray:
         """Load one image of a batch of which one is damaged."""
         try:
-            return self._to_squares([content]).numpy()[0]
+            return self._squares([content])[0]
         except tf.errors.OpError:
             # Pillow, which preparation uses, raises a reason or can read it all the same.
             prepared = prepare_bytes(content, max_side_px=self._max_side_px)
         try:
-            return self._to_squares([prepared]).numpy()[0]
+            return self._squares([prepared])[0]
         except tf.errors.OpError as error:
             message = str(error.message).splitlines()[0]
             raise UnreadableImageError(f"TensorFlow cannot use it: {message}") from error
