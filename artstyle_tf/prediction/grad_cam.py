@@ -77,7 +77,7 @@ class GradCam:
             products = one * gradient if as_map is None else as_map(one * gradient)
             heat = tf.reduce_sum(products, axis=-1, keepdims=True)
             # A small map has fewer positions, each of which covers more of the image.
-            heat *= float(np.prod(heat.shape[1:3]))
+            heat *= float(heat.numpy()[0].size)
             total += tf.image.resize(heat, [self._side_px, self._side_px])
         positive = np.maximum(tf.squeeze(total, axis=3).numpy(), 0.0)
         # A quantile, because one bright spot would leave the rest dark.
