@@ -122,6 +122,23 @@ def pretrained_file(name: str, weights: str) -> Path:
     return DEMO_WEIGHTS_FILE if weights == "demo" else Path(weights)
 
 
+def weights_license(backbone_name: str, weights: str | None) -> str:
+    """Return the license of pretrained weights, or why it is not known.
+
+    Args:
+        backbone_name: one of `BACKBONE_NAMES`.
+        weights: "imagenet", "demo", the path of a weights file without top, or None for random
+            weights.
+    """
+    if weights is None:
+        return "none (random weights)"
+    if weights == "imagenet" and backbone_name in _EFFICIENTNETS | _EFFICIENTNETS_V2:
+        return "Apache-2.0"
+    if weights == "demo":
+        return "MIT"
+    return "unknown (a file of your own)"
+
+
 def _weights_host_answers() -> bool:
     try:
         socket.create_connection((_WEIGHTS_HOST, 443), _CONNECTION_TIMEOUT_SECONDS).close()
