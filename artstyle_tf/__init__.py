@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from artstyle_tf import losses as losses
+    from artstyle_tf.api.backbone_comparison import compare_backbones as compare_backbones
     from artstyle_tf.api.demo_images import demo_images as demo_images
     from artstyle_tf.api.demo_images import demo_settings as demo_settings
     from artstyle_tf.api.functions import analyze as analyze
@@ -54,6 +55,7 @@ _HOMES = {
     "TrunkCache": "artstyle_tf.trunk_cache.features",
     "analyze": "artstyle_tf.api.functions",
     "compare": "artstyle_tf.api.functions",
+    "compare_backbones": "artstyle_tf.api.backbone_comparison",
     "cross_validate": "artstyle_tf.api.functions",
     "demo_images": "artstyle_tf.api.demo_images",
     "demo_settings": "artstyle_tf.api.demo_images",

@@ -11,8 +11,17 @@ from pathlib import Path
 from artstyle_tf.analysis.paths import analysis_outputs, find_analyzed_run, plan_analysis
 from artstyle_tf.analysis.settings import AnalyzeExperiment
 from artstyle_tf.config.experiment import TrainingExperiment
-from artstyle_tf.evaluation.paths import find_compared_folders, plan_comparison, plan_evaluation
-from artstyle_tf.evaluation.settings import CompareExperiment, EvaluateExperiment
+from artstyle_tf.evaluation.paths import (
+    find_compared_folders,
+    plan_backbone_comparison,
+    plan_comparison,
+    plan_evaluation,
+)
+from artstyle_tf.evaluation.settings import (
+    CompareBackbonesExperiment,
+    CompareExperiment,
+    EvaluateExperiment,
+)
 from artstyle_tf.export.formats.registry import RUNTIMES, check_formats, require_packages
 from artstyle_tf.export.settings import ExportExperiment
 from artstyle_tf.images.index.csv_reading import read_csv_rows
@@ -61,6 +70,15 @@ def check_cross_validation(config: TrainingExperiment, invocation: Invocation) -
     """Check the output folder, images, backbone and weights."""
     plan_folds(config, invocation)
     _check_experiment(config)
+
+
+def check_backbone_comparison(config: CompareBackbonesExperiment, invocation: Invocation) -> None:
+    """Check the output folder, images, and backbones and weights of all candidates."""
+    plan_backbone_comparison(config, invocation)
+    _check_images(config.data)
+    _check_prepared(config.data)
+    for candidate in config.candidates:
+        check_backbone(candidate.backbone, candidate.weights)
 
 
 def check_tuning(config: TuneExperiment, invocation: Invocation) -> None:

@@ -47,6 +47,9 @@ JOBS = {
     "train-direct": Job("artstyle_tf.training.job", "check_training"),
     "train-triplet": Job("artstyle_tf.training.job", "check_training"),
     "cross-validate": Job("artstyle_tf.evaluation.cross_validate", "check_cross_validation"),
+    "compare-backbones": Job(
+        "artstyle_tf.evaluation.compare_backbones", "check_backbone_comparison"
+    ),
     "tune": Job("artstyle_tf.tuning.tune", "check_tuning"),
     "evaluate": Job("artstyle_tf.evaluation.evaluate", "check_evaluation"),
     "export-model": Job("artstyle_tf.export.export_model", "check_export"),

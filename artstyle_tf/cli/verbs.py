@@ -9,7 +9,11 @@ from typing import Any, NamedTuple
 from artstyle_tf.analysis.settings import AnalyzeExperiment
 from artstyle_tf.config.base import Schema
 from artstyle_tf.config.experiment import TRAINING_EXPERIMENTS, DirectExperiment, TripletExperiment
-from artstyle_tf.evaluation.settings import CompareExperiment, EvaluateExperiment
+from artstyle_tf.evaluation.settings import (
+    CompareBackbonesExperiment,
+    CompareExperiment,
+    EvaluateExperiment,
+)
 from artstyle_tf.export.formats.registry import FORMATS
 from artstyle_tf.export.settings import ExportExperiment
 from artstyle_tf.inspection.settings import InspectExperiment
@@ -71,6 +75,16 @@ def _words(text: str) -> list[str]:
 
 # Options of several verbs.
 _RUN = Option("--run", "run", "folder of the run, e.g. outputs/models/demo")
+_IMAGES = Option("--images", "data.images", "folder of style folders; default: data/images")
+_FOLDS = (
+    Option("--folds", "cross_validation.num_folds", "number of folds; default: 5", int),
+    Option(
+        "--repeats",
+        "cross_validation.repeats",
+        "repetitions with new folds and seeds; default: 1",
+        int,
+    ),
+)
 _GROUPS = (
     Option(
         "--group-pattern",
@@ -97,7 +111,7 @@ VERBS = {
             config_file="inspect.yaml",
             demo_config_file="demo_inspect.yaml",
             options=(
-                Option("--images", "data.images", "folder of style folders; default: data/images"),
+                _IMAGES,
                 *_GROUPS,
                 Option("--split-file", "data.split_file", "CSV path,label,split; default: split"),
                 Option(
@@ -133,16 +147,16 @@ VERBS = {
             schema=TRAINING_EXPERIMENTS,
             config_file="direct.yaml",
             demo_config_file="demo.yaml",
-            options=(
-                Option("--folds", "cross_validation.num_folds", "number of folds; default: 5", int),
-                Option(
-                    "--repeats",
-                    "cross_validation.repeats",
-                    "repetitions with new folds and seeds; default: 1",
-                    int,
-                ),
-                *_GROUPS,
-            ),
+            options=(*_FOLDS, *_GROUPS),
+            writes_a_run=True,
+        ),
+        Verb(
+            name="compare-backbones",
+            summary="Compare frozen networks on the images: scores, time, size, license.",
+            schema=CompareBackbonesExperiment,
+            config_file="compare_backbones.yaml",
+            demo_config_file="demo_compare_backbones.yaml",
+            options=(_IMAGES, *_FOLDS, *_GROUPS),
             writes_a_run=True,
         ),
         Verb(

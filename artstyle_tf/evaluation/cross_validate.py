@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,10 @@ import pandas as pd
 from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.config.loading import dump_yaml
 from artstyle_tf.evaluation.fold_images import (
-    check_divisible,
-    clusters_of,
+    DividedImages,
+    check_images,
+    divide_images,
     folds_of,
-    images_to_divide,
-    report_unused_split,
-    rows_before_preparation,
     without_test,
 )
 from artstyle_tf.evaluation.fold_results import (
@@ -31,63 +30,66 @@ from artstyle_tf.evaluation.fold_results import (
     summarize_scheme,
 )
 from artstyle_tf.evaluation.fold_training import (
+    Fold,
     FoldImages,
-    FoldResult,
     divergence_named,
     load_fold_result,
     save_fold_result,
     train_fold,
 )
-from artstyle_tf.evaluation.settings import CrossValidationConfig
-from artstyle_tf.images.index.image_index import ImageIndex
 from artstyle_tf.images.preparation.preparation import PreparedImages
-from artstyle_tf.images.prepare_data import index_and_split, prepare
 from artstyle_tf.images.split_images import read_splits
-from artstyle_tf.images.splits.leaks import has_groups, suggest_groups, warn_about_turned
 from artstyle_tf.plots.score_intervals import plot_fold_scores
 from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.runs.environment import describe_environment
 from artstyle_tf.runs.run_creation import create_run_directory, plan_folds
 from artstyle_tf.runs.run_directory import RunDirectory
-from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import write_json
 from artstyle_tf.system.invocation import Invocation
-from artstyle_tf.system.progress import Reporter
 from artstyle_tf.training.evaluation import evaluate_probabilities, write_evaluation
 from artstyle_tf.training.job import build_network
 
 
 def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
     """Train on all folds of all schemes; return what --json prints."""
-    reporter, stopwatch = invocation.reporter, invocation.stopwatch
-    settings = config.cross_validation
     run_directory = plan_folds(config, invocation)
-    index, images, schemes = _check(config, reporter)
-    class_names = index.class_names
-    with stopwatch.stage("preparation"):
-        prepared = prepare(config.data, index, images, reporter)
-    folded = images_to_divide(prepared, images, class_names, settings)
-    clusters = {scheme: clusters_of(folded.rows, scheme) for scheme in schemes}
-    # Again, because some images may have turned out to be unreadable.
-    _check_folds(config, folded.rows, class_names, schemes)
-    warn_about_turned(without_test(images, settings), reporter)
+    index, images, schemes = check_images(config, invocation.reporter)
+    build_network(config, num_classes=len(index.class_names))
+    divided = divide_images(config, index, images, schemes, invocation)
     if not invocation.resume:
         run_directory = create_run_directory(run_directory, overwrite=invocation.overwrite)
+    return train_on_folds(config, divided, run_directory, invocation)
+
+
+def train_on_folds(
+    config: TrainingExperiment,
+    divided: DividedImages,
+    run_directory: RunDirectory,
+    invocation: Invocation,
+) -> dict[str, Any]:
+    """Train on all folds, evaluate and write; folds that an interrupted run has finished are kept.
+
+    Args:
+        config: of the trainings.
+        divided: the images, from `divide_images`.
+        run_directory: of the cross-validation, which exists.
+        invocation: options of the command.
+
+    Returns:
+        The content of metrics.json.
+    """
+    stopwatch, settings = invocation.stopwatch, config.cross_validation
+    folded = divided.images
     with run_directory.running():
         run_directory.write_config(dump_yaml(config))
-        run_directory.write_class_names(class_names)
+        run_directory.write_class_names(folded.class_names)
         write_json(run_directory.environment_file, {**describe_environment(), "kind": config.kind})
-        results = []
-        for scheme in schemes:
+        for scheme in divided.clusters:
             with stopwatch.stage(scheme):
-                repeats = [
-                    _train_folds(
-                        config, scheme, repeat, clusters[scheme], folded, run_directory, invocation
-                    )
-                    for repeat in range(settings.repeats)
-                ]
-            results.append(pool(scheme, clusters[scheme], repeats))
+                for repeat in range(settings.repeats):
+                    _train_folds(config, scheme, repeat, divided, run_directory, invocation)
         with stopwatch.stage("evaluation"):
+            results = read_results(config, divided, run_directory)
             summaries = {
                 result.scheme: summarize_scheme(result, folded.labels) for result in results
             }
@@ -105,7 +107,7 @@ def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
             "num_images": len(folded.rows),
             "num_folds": settings.num_folds,
             "num_repeats": settings.repeats,
-            "unreadable": prepared.rejected.to_dict(orient="records"),
+            "unreadable": folded.prepared.rejected.to_dict(orient="records"),
             "figures": str(run_directory.figures),
             "seconds": stopwatch.seconds(),
         }
@@ -113,11 +115,34 @@ def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
     return result
 
 
+def read_results(
+    config: TrainingExperiment, divided: DividedImages, run_directory: RunDirectory
+) -> list[SchemeResult]:
+    """Return the pooled predictions of each scheme from the files of the folds, all finished.
+
+    Raises:
+        ArtstyleError: if a file is missing or damaged.
+    """
+    num_classes = len(divided.images.class_names)
+    results = []
+    for scheme, clusters in divided.clusters.items():
+        repeats = [
+            [
+                load_fold_result(_fold_file(run_directory, fold), fold, num_classes=num_classes)
+                for fold in _folds(config, scheme, repeat, divided)
+            ]
+            for repeat in range(config.cross_validation.repeats)
+        ]
+        results.append(pool(scheme, clusters, repeats))
+    return results
+
+
 def plan(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
     """Check names, images, groups and weights and return what `run` would do; writes nothing."""
     settings = config.cross_validation
     run_directory = plan_folds(config, invocation)
-    index, images, schemes = _check(config, invocation.reporter)
+    index, images, schemes = check_images(config, invocation.reporter)
+    build_network(config, num_classes=len(index.class_names))
     return {
         "dry_run": True,
         "run": str(run_directory.path),
@@ -148,83 +173,49 @@ def summarize(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _check(
-    config: TrainingExperiment, reporter: Reporter
-) -> tuple[ImageIndex, pd.DataFrame, tuple[str, ...]]:
-    """Index the images, choose the schemes, and check folds and network before preparation."""
-    settings = config.cross_validation
-    index, images = index_and_split(config.data, reporter)
-    schemes = _choose_schemes(settings, index, reporter)
-    report_unused_split(index, settings, reporter)
-    _check_folds(config, rows_before_preparation(images, settings), index.class_names, schemes)
-    build_network(config, num_classes=len(index.class_names))
-    return index, images, schemes
-
-
-def _choose_schemes(
-    settings: CrossValidationConfig, index: ImageIndex, reporter: Reporter
-) -> tuple[str, ...]:
-    """Return the configured schemes; by default random folds, and group folds if there are any."""
-    configured = settings.schemes
-    if has_groups(index):
-        return configured or ("random", "group")
-    fix = suggest_groups(index, reporter)
-    if "group" in (configured or ()):
-        raise ArtstyleError(
-            "There are no groups to make folds of",
-            received="images that are each a group of their own",
-            fix=fix,
-        )
-    return configured or ("random",)
-
-
-def _check_folds(
-    config: TrainingExperiment,
-    rows: pd.DataFrame,
-    class_names: Sequence[str],
-    schemes: Sequence[str],
-) -> None:
-    settings = config.cross_validation
-    check_divisible(
-        config,
-        rows,
-        class_names,
-        schemes=schemes,
-        num_folds=settings.num_folds,
-        repeats=settings.repeats,
-    )
-
-
 def _train_folds(
     config: TrainingExperiment,
     scheme: str,
     repeat: int,
-    clusters: np.ndarray,
-    images: FoldImages,
+    divided: DividedImages,
     run_directory: RunDirectory,
     invocation: Invocation,
-) -> list[FoldResult]:
-    """Train the folds of one repeat; those that an interrupted run has finished are read."""
+) -> None:
+    """Train the folds of one repeat, except those that an interrupted run has finished."""
     settings = config.cross_validation
-    num_folds = settings.num_folds
-    results = []
-    for fold in folds_of(config, images, clusters, scheme, num_folds=num_folds, repeat=repeat):
-        file = run_directory.path / "folds" / f"{fold.name}.npz"
-        if not (invocation.resume and file.is_file()):
-            of_repeat = f" of repeat {repeat + 1}" if settings.repeats > 1 else ""
-            name = f"Fold {fold.number + 1} of {num_folds}{of_repeat}"
-            invocation.reporter.info(
-                f"{name}, {SCHEME_IN_WORDS[scheme]} "
-                f"({invocation.stopwatch.elapsed:.0f} s after the start)"
-            )
-            seeded = config.model_copy(update={"seed": config.seed + repeat})
-            home = RunDirectory(file.with_suffix(""), run_directory.figures)
-            with divergence_named(name):
-                result = train_fold(seeded, fold, images, home, invocation)
-            save_fold_result(file, result)
-            home.resume_file.unlink(missing_ok=True)
-        results.append(load_fold_result(file, fold, num_classes=len(images.class_names)))
-    return results
+    for fold in _folds(config, scheme, repeat, divided):
+        file = _fold_file(run_directory, fold)
+        if invocation.resume and file.is_file():
+            continue
+        of_repeat = f" of repeat {repeat + 1}" if settings.repeats > 1 else ""
+        name = f"Fold {fold.number + 1} of {settings.num_folds}{of_repeat}"
+        invocation.reporter.info(
+            f"{name}, {SCHEME_IN_WORDS[scheme]} "
+            f"({invocation.stopwatch.elapsed:.0f} s after the start)"
+        )
+        seeded = config.model_copy(update={"seed": config.seed + repeat})
+        home = RunDirectory(file.with_suffix(""), run_directory.figures)
+        with divergence_named(name):
+            result = train_fold(seeded, fold, divided.images, home, invocation)
+        save_fold_result(file, result)
+        home.resume_file.unlink(missing_ok=True)
+
+
+def _folds(
+    config: TrainingExperiment, scheme: str, repeat: int, divided: DividedImages
+) -> Iterator[Fold]:
+    return folds_of(
+        config,
+        divided.images,
+        divided.clusters[scheme],
+        scheme,
+        num_folds=config.cross_validation.num_folds,
+        repeat=repeat,
+    )
+
+
+def _fold_file(run_directory: RunDirectory, fold: Fold) -> Path:
+    return run_directory.path / "folds" / f"{fold.name}.npz"
 
 
 def _gap(results: Sequence[SchemeResult], labels: np.ndarray) -> dict[str, Any] | None:

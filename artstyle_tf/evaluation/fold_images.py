@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from artstyle_tf.evaluation.settings import CrossValidationConfig
 from artstyle_tf.images.index.image_index import ImageIndex
 from artstyle_tf.images.index.ties import Ties
 from artstyle_tf.images.preparation.preparation import PreparedImages
+from artstyle_tf.images.prepare_data import index_and_split, prepare
 from artstyle_tf.images.split_images import class_ids
 from artstyle_tf.images.splits.folds import (
     assign_folds,
@@ -21,7 +23,92 @@ from artstyle_tf.images.splits.folds import (
     split_fold,
 )
 from artstyle_tf.images.splits.given_split import is_split_already
+from artstyle_tf.images.splits.leaks import has_groups, suggest_groups, warn_about_turned
+from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.system.progress import Reporter
+
+
+@dataclass(frozen=True)
+class DividedImages:
+    """Images that are divided into folds, by one or more schemes.
+
+    Attributes:
+        images: the N images.
+        clusters: scheme -> int [N], equal for images that stay together; from `clusters_of`.
+    """
+
+    images: FoldImages
+    clusters: Mapping[str, np.ndarray]
+
+
+def check_images(
+    config: TrainingExperiment, reporter: Reporter
+) -> tuple[ImageIndex, pd.DataFrame, tuple[str, ...]]:
+    """Index the images, choose the schemes, and check the folds; nothing is prepared yet.
+
+    Returns:
+        The index, its images with their split, and the schemes.
+    """
+    settings = config.cross_validation
+    index, images = index_and_split(config.data, reporter)
+    schemes = _choose_schemes(settings, index, reporter)
+    report_unused_split(index, settings, reporter)
+    _check_folds(config, rows_before_preparation(images, settings), index.class_names, schemes)
+    return index, images, schemes
+
+
+def divide_images(
+    config: TrainingExperiment,
+    index: ImageIndex,
+    images: pd.DataFrame,
+    schemes: Sequence[str],
+    invocation: Invocation,
+) -> DividedImages:
+    """Prepare the images that `check_images` has returned, and check the folds again."""
+    settings, reporter = config.cross_validation, invocation.reporter
+    with invocation.stopwatch.stage("preparation"):
+        prepared = prepare(config.data, index, images, reporter)
+    folded = images_to_divide(prepared, images, index.class_names, settings)
+    clusters = {scheme: clusters_of(folded.rows, scheme) for scheme in schemes}
+    # Again, because some images may have turned out to be unreadable.
+    _check_folds(config, folded.rows, index.class_names, schemes)
+    warn_about_turned(without_test(images, settings), reporter)
+    return DividedImages(folded, clusters)
+
+
+def _choose_schemes(
+    settings: CrossValidationConfig, index: ImageIndex, reporter: Reporter
+) -> tuple[str, ...]:
+    """Return the configured schemes; by default random folds, and group folds if there are any."""
+    configured = settings.schemes
+    if has_groups(index):
+        return configured or ("random", "group")
+    fix = suggest_groups(index, reporter)
+    if "group" in (configured or ()):
+        raise ArtstyleError(
+            "There are no groups to make folds of",
+            received="images that are each a group of their own",
+            fix=fix,
+        )
+    return configured or ("random",)
+
+
+def _check_folds(
+    config: TrainingExperiment,
+    rows: pd.DataFrame,
+    class_names: Sequence[str],
+    schemes: Sequence[str],
+) -> None:
+    settings = config.cross_validation
+    check_divisible(
+        config,
+        rows,
+        class_names,
+        schemes=schemes,
+        num_folds=settings.num_folds,
+        repeats=settings.repeats,
+    )
 
 
 def without_test(images: pd.DataFrame, settings: CrossValidationConfig) -> pd.DataFrame:

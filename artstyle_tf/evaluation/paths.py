@@ -5,12 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from artstyle_tf.analysis.paths import is_analysis
-from artstyle_tf.evaluation.settings import CompareExperiment, EvaluateExperiment
+from artstyle_tf.evaluation.settings import (
+    CompareBackbonesExperiment,
+    CompareExperiment,
+    EvaluateExperiment,
+)
+from artstyle_tf.runs.run_creation import check_same_config, plan_run_directory
 from artstyle_tf.runs.run_directory import RunDirectory, open_run
 from artstyle_tf.runs.run_finding import free_name, refuse_existing
 from artstyle_tf.system.errors import ArtstyleError
+from artstyle_tf.system.files import check_can_write
+from artstyle_tf.system.invocation import Invocation
 
 COMPARISON_FILE = "comparison.json"
+BACKBONES_FILE = "results.json"
 
 
 def find_compared_folders(config: CompareExperiment) -> list[Path]:
@@ -49,6 +57,35 @@ def plan_comparison(config: CompareExperiment) -> tuple[Path, Path]:
     name = config.run_name or free_name(comparisons, "comparison", COMPARISON_FILE)
     refuse_existing(comparisons / name, "comparison", COMPARISON_FILE)
     return comparisons / name, outputs / "figs" / "comparisons" / name
+
+
+def plan_backbone_comparison(
+    config: CompareBackbonesExperiment, invocation: Invocation
+) -> RunDirectory:
+    """Find the directory of a comparison of backbones; a resumed one needs the same config.
+
+    Raises:
+        ArtstyleError: if it exists already, cannot be resumed, or cannot be written.
+    """
+    place = plan_run_directory(
+        Path(config.outputs),
+        config.run_name,
+        kind="backbones",
+        resume=invocation.resume,
+        overwrite=invocation.overwrite,
+        folder="backbones",
+    )
+    if invocation.resume:
+        if (place.path / BACKBONES_FILE).is_file():
+            raise ArtstyleError(
+                f"The comparison {place.path} is finished",
+                expected="an interrupted comparison",
+                fix="leave --resume out and choose another --run-name; activations that are in the "
+                "trunk cache are not computed again",
+            )
+        check_same_config(config, place)
+    check_can_write(place.path)
+    return place
 
 
 def plan_evaluation(

@@ -1,15 +1,19 @@
-"""Settings of evaluation, cross-validation and comparison."""
+"""Settings of evaluation, cross-validation and comparisons."""
 
 from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from artstyle_tf.analysis.settings import (
     ClassifierName,
 )
-from artstyle_tf.config.base import Fraction, PositiveInt, RunName, Schema
+from artstyle_tf.config.base import Fraction, NonNegativeInt, PositiveInt, RunName, Schema
+from artstyle_tf.heads.settings import LinearProbeConfig
+from artstyle_tf.images.settings import DataConfig
+from artstyle_tf.models.settings import ModelConfig
+from artstyle_tf.trunk_cache.settings import TrunkCacheConfig
 
 
 class EvaluationConfig(Schema):
@@ -82,3 +86,81 @@ class CompareExperiment(Schema):
     outputs: str | None = None
     run_name: RunName | None = None
     timed_images: PositiveInt = 32
+
+
+class FoldsTrunkCacheConfig(TrunkCacheConfig):
+    """How activations are cached that every fold reads, for training or for evaluation.
+
+    Attributes:
+        dtype: data type of training activations; those of evaluated images are float32, so that
+            with float16 each image needs two forward passes, one as either.
+    """
+
+    dtype: Literal["float16", "float32"] = "float32"
+
+
+class FrozenTrainingConfig(Schema):
+    """The part of a classifier's training that a frozen backbone needs: a closed-form head.
+
+    Attributes:
+        batch_size: images in a forward pass.
+        linear_probe: the head.
+        trunk_cache: activations of the backbones, kept for all runs.
+    """
+
+    retired: ClassVar = {"phases": "leave it out: backbones are compared frozen, without phases"}
+
+    batch_size: PositiveInt = 32
+    linear_probe: LinearProbeConfig = LinearProbeConfig()
+    trunk_cache: FoldsTrunkCacheConfig = FoldsTrunkCacheConfig()
+
+
+class CompareBackbonesExperiment(Schema):
+    """Comparison of frozen backbones on your images: scores on folds, time, size and license.
+
+    Each candidate is cross-validated with a head in closed form, as `cross-validate` does it
+    without phases.
+
+    Attributes:
+        seed: seed of the folds and the heads.
+        outputs: folder of the results.
+        run_name: folder name of the comparison; null for backbones-<date>-<time>.
+        candidates: the networks to compare, each with the keys of `model`.
+        data: the images.
+        training: the closed-form head.
+        cross_validation: how the images are divided into folds.
+        timed_images: images that the forward pass of each network is timed with.
+    """
+
+    retired: ClassVar = {"model": "give its keys for each of the candidates"}
+
+    seed: NonNegativeInt = 42
+    outputs: str = "outputs"
+    run_name: RunName | None = None
+    candidates: tuple[ModelConfig, ...] = (
+        ModelConfig(backbone="efficientnet_b0", image_size_px=224),
+        ModelConfig(backbone="efficientnet_b0", image_size_px=320),
+        ModelConfig(backbone="efficientnet_v2_b0", image_size_px=224),
+        ModelConfig(backbone="efficientnet_v2_b0", image_size_px=320),
+    )
+    data: DataConfig = DataConfig()
+    training: FrozenTrainingConfig = FrozenTrainingConfig()
+    cross_validation: CrossValidationConfig = CrossValidationConfig()
+    timed_images: PositiveInt = 32
+
+    @field_validator("candidates")
+    @classmethod
+    def _are_different(cls, candidates: tuple[ModelConfig, ...]) -> tuple[ModelConfig, ...]:
+        if not candidates:
+            raise ValueError(
+                "should name the networks to compare, "
+                "such as [{backbone: efficientnet_b0, image_size_px: 224}]"
+            )
+        for number, candidate in enumerate(candidates):
+            first = candidates.index(candidate)
+            if first < number:
+                raise ValueError(
+                    f"should be different; number {number + 1} is the same as number {first + 1}, "
+                    f"{candidate.backbone} with {candidate.image_size_px} px"
+                )
+        return candidates

@@ -65,7 +65,7 @@ def weights_license(name: str, weights: str | None) -> str:
         return "none (random weights)"
     if weights in ("imagenet", "demo"):
         return FAMILIES[name].license
-    return "unknown (your own file)"
+    return "unknown (a file of your own)"
 
 
 def check_backbone(name: str, weights: str | None) -> None:

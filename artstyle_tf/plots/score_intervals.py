@@ -21,7 +21,7 @@ from artstyle_tf.plots.theme import (
 
 _COLORS = (BLUE, ORANGE, GREEN, PURPLE)
 _MARKERS = ("o", "s", "^", "D")
-_SCHEMES = {"random": "Random folds", "group": "Folds without a common group"}
+SCHEME_TITLES = {"random": "Random folds", "group": "Folds without a common group"}
 
 
 @house_style()
@@ -78,7 +78,7 @@ def plot_fold_scores(summaries: Mapping[str, Mapping[str, Any]]) -> Figure:
     """
     rows = []
     for scheme, summary in summaries.items():
-        name = _SCHEMES[scheme]
+        name = SCHEME_TITLES[scheme]
         rows.append((f"{name}:\nmodel", summary, BLUE, summary["folds"]["macro_f1"]))
         rows.append((f"{name}:\nbaseline", summary["baseline"], GRAY, ()))
     figure, (axes,) = new_figure(8, 1.2 + 0.6 * len(rows))

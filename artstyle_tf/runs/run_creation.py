@@ -6,6 +6,7 @@ import dataclasses
 from datetime import datetime
 from pathlib import Path
 
+from artstyle_tf.config.base import Schema
 from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.config.loading import different_keys, load_config
 from artstyle_tf.runs.optional_packages import check_mlflow, check_tensorboard
@@ -58,7 +59,7 @@ def plan_run(
         folder=folder,
     )
     if invocation.resume:
-        _check_same_config(config, run_directory)
+        check_same_config(config, run_directory)
     check_can_write(run_directory.path)
     return run_directory
 
@@ -68,8 +69,12 @@ def plan_folds(config: TrainingExperiment, invocation: Invocation) -> RunDirecto
     return plan_run(config, invocation, sort="-folds", folder="cross_validation")
 
 
-def _check_same_config(config: TrainingExperiment, run_directory: RunDirectory) -> None:
-    """Refuse to continue a run with another config."""
+def check_same_config(config: Schema, run_directory: RunDirectory) -> None:
+    """Check that a run was started with this config, apart from keys that may change.
+
+    Raises:
+        ArtstyleError: naming the keys with other values.
+    """
     if not run_directory.config_file.is_file():
         return  # killed before it had written anything: it starts again
     started = load_config(type(config), run_directory.config_file)

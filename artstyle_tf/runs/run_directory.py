@@ -108,8 +108,9 @@ class RunDirectory:
 
     def _can_be_continued(self) -> bool:
         """Return whether --resume could continue from an existing result."""
-        folds = self.path / "folds"
-        return self.resume_file.exists() or self.model_file.exists() or folds.exists()
+        finished_parts = (self.path / name for name in ("folds", "cross_validation"))
+        files = (self.resume_file, self.model_file, *finished_parts)
+        return any(file.exists() for file in files)
 
     def save_model(self, model: keras.Model, *, before_refit: bool = False) -> None:
         """Write the model atomically; raise NotFiniteError if its weights are not finite."""

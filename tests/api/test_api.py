@@ -239,6 +239,23 @@ def test_folds_are_trained(workplace, blank_figures):
     assert "macro-F1" in found.summary
 
 
+def test_backbones_are_compared(workplace, blank_figures, this_one_without_graphs):
+    sizes = [{"backbone": "tiny", "weights": None, "head": "pooled", "image_size_px": 32}]
+    settings = {key: TINY[key] for key in ("batch_size", "group_pattern", "split")}
+    found = art.compare_backbones(
+        "images", sizes, folds=2, schemes=["random"], timed_images=2, quiet=True, **settings
+    )
+    assert found["recommended"] == "tiny-32px"
+    assert (
+        found.table("backbones")["random_macro_f1"][0]
+        == (found["candidates"][0]["random"]["macro_f1"])
+    )
+    assert "model.backbone=tiny" in found.summary
+    assert isinstance(found.figure("score_against_time"), Figure)
+    with pytest.raises(art.ArtstyleError, match="The backbone is not known"):
+        art.compare_backbones("images", ["resnet"], quiet=True)
+
+
 @pytest.fixture(scope="module")
 def images(workplace):
     return art.demo_images("demo", images_per_style=FEW, quiet=True)

@@ -60,6 +60,23 @@ MISTAKES = {
         (["data.images=nowhere"], "nowhere, which does not exist"),
         (["tuning.space.seed={type: int, low: 1, high: 2}"], "seed cannot be searched"),
     ],
+    "compare-backbones": [
+        (["--images", "nowhere"], "nowhere, which does not exist"),
+        (["--images", "images", "candidates=[]"], "candidates: should name the networks"),
+        (
+            ["--images", "images", "candidates=[{}, {backbone: efficientnet_b0}]"],
+            "number 2 is the same as number 1, efficientnet_b0 with 320 px",
+        ),
+        (["--images", "images", "candidates=[{backbone: resnet}]"], "The backbone is not known"),
+        (
+            ["--images", "images", "candidates=[{weights: null}, {weights: no.h5}]"],
+            "The weights file does not exist",
+        ),
+        (["training.phases=[]"], "unknown key 'training.phases' (leave it out: backbones are"),
+        (["model.head=pooled"], "unknown key 'model' (give its keys for each of the candidates)"),
+        (["--resume", "--run-name", "no"], "There is no run outputs/backbones/no"),
+        (["--outputs", "note.txt/o"], "Cannot write"),
+    ],
     "evaluate": [
         ([], "Which run should be evaluated?"),
         (["--run", "no"], "no is not a run"),

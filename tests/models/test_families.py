@@ -265,4 +265,4 @@ def test_two_families_with_a_backbone_of_one_name_are_refused(monkeypatch):
 def test_weights_have_a_license():
     assert weights_license("convnext_tiny", "imagenet") == "MIT"
     assert weights_license("vgg_16", None) == "none (random weights)"
-    assert weights_license("vgg_16", "vgg.weights.h5") == "unknown (your own file)"
+    assert weights_license("vgg_16", "vgg.weights.h5") == "unknown (a file of your own)"

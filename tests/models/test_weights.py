@@ -173,3 +173,17 @@ def test_equal_weights_have_equal_digests_and_one_changed_number_another(tiny_ba
     changed.flat[0] += 1e-6
     kernel.assign(changed)
     assert weights_digest(first.model) != weights_digest(second.model)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "weights", "expected"),
+    [
+        ("efficientnet_b0", "imagenet", "Apache-2.0"),
+        ("efficientnet_v2_s", "imagenet", "Apache-2.0"),
+        ("compact", "demo", "MIT"),
+        ("efficientnet_b0", "imagenet.weights.h5", "unknown (a file of your own)"),
+        ("efficientnet_b0", None, "none (random weights)"),
+    ],
+)
+def test_the_license_of_weights_is_known(backbone, weights, expected):
+    assert backbone_registry.weights_license(backbone, weights) == expected

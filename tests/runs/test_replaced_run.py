@@ -65,6 +65,16 @@ def test_a_run_that_fails_at_its_start_restores_the_earlier_one(finished, tmp_pa
     assert names_below(tmp_path) == before
 
 
+@pytest.mark.parametrize("part", ["folds", "cross_validation"])
+def test_finished_parts_of_a_run_that_fails_are_kept(finished, tmp_path, part):
+    again = plan(tmp_path / "outputs")
+    create_run_directory(again, overwrite=True)
+    with pytest.raises(ValueError, match="no memory"):
+        end_with(ValueError("no memory"), again, again.path / part)
+    assert (again.path / part).exists()
+    assert again.path.with_name(".thesis.replaced").is_dir()
+
+
 @pytest.mark.parametrize("end", [KeyboardInterrupt, ValueError])
 def test_a_run_that_can_be_continued_keeps_the_earlier_one_until_it_is_finished(
     finished, tmp_path, end
