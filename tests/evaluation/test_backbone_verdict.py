@@ -44,7 +44,8 @@ def measured(name, milliseconds, *, random, group=None, first=0):
     results = {"random": scheme_result("random", random, first=first)}
     if group is not None:
         results["group"] = scheme_result("group", group, first=first)
-    experiment = DirectExperiment(model=ModelConfig(backbone=name, image_size_px=224))
+    model = ModelConfig(backbone=name, weights=None, image_size_px=224)
+    experiment = DirectExperiment(model=model)
     costs = BackboneCosts(
         parameters=2_500_000, milliseconds_per_image=milliseconds, runtime="test", batch_size=8
     )
@@ -65,7 +66,7 @@ def test_the_fastest_that_is_not_significantly_worse_is_recommended():
     assert "10 instead of 30 ms per image" in result["recommendation"]
     low = result["candidates"][1]["random"]["against_best"]["interval"][0]
     assert f"up to {-100 * low:.1f} points worse" in result["recommendation"]
-    assert result["settings"] == "model.backbone=close model.image_size_px=224"
+    assert result["settings"] == "model.backbone=close model.weights=null model.image_size_px=224"
     against = [entry["random"]["against_best"] for entry in result["candidates"]]
     assert against[0] is None
     assert [entry["is_worse"] for entry in against[1:]] == [False, True]
