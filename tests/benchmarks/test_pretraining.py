@@ -57,7 +57,7 @@ def test_pretraining_writes_weights_in_half_precision(
 ):
     del procedural_images  # only for the path of its module
     file = tmp_path / "tiny.weights.h5"
-    options = ["--images", "16", "--epochs", "1", "--output", str(file)]
+    options = ["--images", "64", "--epochs", "1", "--output", str(file)]
     monkeypatch.setattr(sys, "argv", ["pretrain_compact.py", *options])
     runpy.run_path(str(BENCHMARKS / "pretrain_compact.py"), run_name="__main__")
     dtypes = set()
