@@ -101,7 +101,7 @@ class ExportTable:
         self._reporter.info(f"Writing {name}")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        file = form.write(network, folder, training_images)
+        file = form.write(network.inlined(), folder, training_images)
         self._add(name, folder, self._run.predicting_with(form.open(file)))
         rejected = self._rows[name].rejected
         if rejected is not None:

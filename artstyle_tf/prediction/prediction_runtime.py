@@ -79,7 +79,7 @@ def _open(name: str, frozen: FrozenGraph, folder: Path) -> RunNetwork:
     file = next((file for file in stored.glob("model.*") if file.suffix != ".bin"), None)
     if file is None:
         stored.mkdir(parents=True, exist_ok=True)
-        file = form.write(frozen, stored, lambda: ())
+        file = form.write(frozen.inlined(), stored, lambda: ())
     return form.open(file)
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from artstyle_tf.export.formats.export_format import Images, RunNetwork, quiet_conversion
 from artstyle_tf.system.files import replaced_atomically
@@ -29,6 +32,7 @@ class OnnxFormat:
                 output_names=[names[name] for name in network.output_names],
                 tensors_to_rename={tensor: name for name, tensor in names.items()},
                 opset=_OPSET,
+                custom_op_handlers={"Erfc": (_convert_erfc, [])},
             )
         file = folder / "model.onnx"
         with replaced_atomically(file) as temporary:
@@ -42,3 +46,12 @@ class OnnxFormat:
         session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
         outputs = [output.name for output in session.get_outputs()]
         return lambda images: session.run(outputs, {INPUT_NAME: images})
+
+
+def _convert_erfc(context: Any, node: Any, name: str, arguments: Any) -> None:
+    """Write erfc(x), which TensorFlow makes of GELU and ONNX does not know, as 1 - erf(x)."""
+    del arguments
+    one = context.make_const(f"{name}_one", np.array(1, np.float32))
+    erf = context.make_node("Erf", [node.input[0]])
+    context.remove_node(name)
+    context.make_node("Sub", [one.output[0], erf.output[0]], name=name, outputs=node.output)
