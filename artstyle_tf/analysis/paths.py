@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +64,9 @@ def plan_analysis(config: AnalyzeExperiment) -> tuple[Path, Path]:
     analyses = outputs / "analyses"
     name = config.run_name
     if name is None:
-        source = config.backbone if run_directory is None else run_directory.path.name
+        # A preset of KerasHub may be the path of a folder.
+        backbone = re.split("[:/]", (config.backbone or "").rstrip("/"))[-1]
+        source = backbone if run_directory is None else run_directory.path.name
         name = free_name(analyses, f"{source}-{config.layer}".replace("/", "_"), ANALYSIS_FILE)
     refuse_existing(analyses / name, "analysis", ANALYSIS_FILE)
     return analyses / name, outputs / "figs" / "analyses" / name

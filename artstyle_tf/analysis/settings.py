@@ -103,7 +103,7 @@ class AnalyzeExperiment(Schema):
         run: folder of a finished run.
         images: folder of style folders; null for all images of the run.
         backbone: name of a bare backbone, instead of a run.
-        weights: of the bare backbone: imagenet, null for random weights, or the path of a file
+        weights: of the bare backbone: pretrained, null for random weights, or the path of a file
             without top.
         image_size_px: side of the images that the bare backbone gets.
         data: images of the bare backbone.
@@ -129,7 +129,7 @@ class AnalyzeExperiment(Schema):
     run: str | None = None
     images: str | None = None
     backbone: str | None = None
-    weights: str | None = "imagenet"
+    weights: str | None = "pretrained"
     image_size_px: ImageSize = 320
     data: DataConfig = DataConfig()
     layer: str = "pooled"

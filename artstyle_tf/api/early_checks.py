@@ -107,7 +107,7 @@ def check_analysis(config: AnalyzeExperiment, invocation: Invocation) -> None:
     del invocation
     plan_analysis(config)
     if config.backbone is not None:
-        check_backbone(config.backbone, config.weights)
+        check_backbone(config.backbone, config.weights, config.image_size_px)
     if config.images is not None:
         check_image_folder(Path(config.images), fewest_styles=1)
     elif find_analyzed_run(config) is None:
@@ -138,7 +138,8 @@ def _check_experiment(config: TrainingExperiment | TuneExperiment) -> None:
     initial_run = getattr(model, "initial_run", None)
     if initial_run is not None:
         open_run(Path(initial_run))
-    check_backbone(model.backbone, model.weights if initial_run is None else None)
+    weights = model.weights if initial_run is None else None
+    check_backbone(model.backbone, weights, model.image_size_px)
 
 
 def _check_images(data: DataConfig, *, fewest_styles: int = 2) -> None:

@@ -12,8 +12,11 @@ import keras
 from artstyle_tf.models.backbone_family import BlockNames, Scaling
 from artstyle_tf.models.backbone_registry import FAMILIES, backbone_member, check_backbone
 from artstyle_tf.models.blocks import Block, find_blocks, layer_depths
+from artstyle_tf.models.hub.network import build_hub_network
+from artstyle_tf.models.hub.presets import is_hub
+from artstyle_tf.models.imagenet_pixels import IMAGENET_MEAN, IMAGENET_STD
 from artstyle_tf.models.tokens import PatchMap, TokenLayout, TokenPooling
-from artstyle_tf.models.weights import IMAGENET_MEAN, IMAGENET_STD, load_weights
+from artstyle_tf.models.weights import load_weights
 from artstyle_tf.system.errors import ArtstyleError
 
 MAP_SUFFIX = "_map"
@@ -110,26 +113,22 @@ def build_backbone(name: str, *, image_size_px: int, weights: str | None) -> Bac
     file lead to the same layers: keras.applications adds layers in the first case only.
 
     Args:
-        name: one of `BACKBONE_NAMES`.
+        name: one of `BACKBONE_NAMES`, or "hub:" with a preset of KerasHub or a folder.
         image_size_px: side S of the square input, in pixels.
-        weights: "imagenet", "demo", the path of a weights file without top, or None for random
-            weights.
+        weights: "pretrained", "imagenet", "demo", the path of a weights file without top, or None
+            for random weights.
 
     Returns:
         The backbone, all layers trainable.
 
     Raises:
-        ArtstyleError: if the name is unknown, the images are too small for it, or the weights
-            cannot be found or do not fit.
+        ArtstyleError: if the name is unknown, the images have a size that it cannot take, or the
+            weights cannot be found or do not fit.
     """
-    check_backbone(name, weights)
+    check_backbone(name, weights, image_size_px)
+    if is_hub(name):
+        return _build_hub_backbone(name, image_size_px, with_weights=weights is not None)
     family = FAMILIES[name]
-    if image_size_px < family.min_image_size_px:
-        raise ArtstyleError(
-            f"The images are too small for {name}",
-            received=f"model.image_size_px={image_size_px}",
-            expected=f"at least {family.min_image_size_px}",
-        )
     builder = _builder(name)
     model = _build_bare(builder, family.scaling, image_size_px)
     if weights is not None:
@@ -142,6 +141,13 @@ def build_backbone(name: str, *, image_size_px: int, weights: str | None) -> Bac
             ),
         )
     return wrap_backbone(name, model, family.block_names)
+
+
+def _build_hub_backbone(name: str, image_size_px: int, *, with_weights: bool) -> Backbone:
+    network = build_hub_network(name, image_size_px=image_size_px, with_weights=with_weights)
+    names = network.block_names
+    blocks = () if names is None else find_blocks(network.model, names)
+    return Backbone(name, network.model, blocks, network.tokens, network.top_tokens)
 
 
 def _builder(name: str) -> Callable[..., keras.Model]:

@@ -42,9 +42,11 @@ class ModelConfig(Schema):
     blocks belong to the code that builds. `style` and `depths` count for the head of that name.
 
     Attributes:
-        backbone: name of the network, such as efficientnet_v2_b0.
-        weights: `imagenet`; `demo` for those of the compact network; null for random weights; or
-            the path of a weights file without top.
+        backbone: name of the network, such as efficientnet_v2_b0; or `hub:` with a vision preset of
+            KerasHub, such as hub:dinov2_small, or with a folder that KerasHub can read.
+        weights: `pretrained` for the published weights of the backbone; null for random weights;
+            or the path of a weights file without top. `imagenet` is the same as `pretrained` for
+            the networks of keras.applications, `demo` for compact.
         image_size_px: side of the images that the network gets.
         dropout: rate before the last layer.
         head: `pooled` reads the top of the network; `style` adds second moments of several depths,
@@ -54,7 +56,7 @@ class ModelConfig(Schema):
     """
 
     backbone: str = "efficientnet_b0"
-    weights: str | None = "imagenet"
+    weights: str | None = "pretrained"
     image_size_px: ImageSize = 320
     dropout: DropoutRate = 0.0
     head: Literal["pooled", "style", "depths"] = "style"

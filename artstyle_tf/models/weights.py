@@ -16,12 +16,11 @@ from artstyle_tf.models.backbone_registry import (
     check_imagenet_weights,
     check_weights_file,
     pretrained_file,
+    published_weights,
 )
+from artstyle_tf.models.imagenet_pixels import IMAGENET_MEAN, IMAGENET_STD
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.hdf5_files import check_hdf5
-
-IMAGENET_MEAN = np.array([0.485, 0.456, 0.406])
-IMAGENET_STD = np.array([0.229, 0.224, 0.225])
 
 _HDF5_SUFFIXES = (".h5", ".hdf5")
 # A file that was saved in training holds three to four numbers a weight, for the optimizer.
@@ -39,7 +38,7 @@ def load_weights(
 
     Args:
         model: backbone built with `weights=None`.
-        weights: "imagenet", "demo", or the path of a weights file without top.
+        weights: "pretrained", "imagenet", "demo", or the path of a weights file without top.
         name: the backbone's name, for messages.
         build_pretrained: returns the same network, as keras.applications builds it with
             "imagenet".
@@ -47,7 +46,7 @@ def load_weights(
     Raises:
         ArtstyleError: if the weights are not available or belong to another network.
     """
-    if weights == "imagenet":
+    if published_weights(name, weights) == "imagenet":
         check_imagenet_weights(name)
         # The two differ only by Rescaling layers, which hold no weights.
         model.set_weights(build_pretrained().get_weights())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
+from artstyle_tf.models.hub.presets import check_keras_hub
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import replaced_atomically
 from artstyle_tf.system.finite_numbers import NotFiniteError, all_finite
@@ -25,6 +26,7 @@ if TYPE_CHECKING:  # Keras takes seconds to import, and not every reader of a ru
 _SIGNS_OF_CODE = ("safe_mode", "unsafe", "arbitrary code", "lambda", "is not allowed")
 
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
+_OF_KERAS_HUB = b'"module": "keras_hub.'
 _MEMBERS = frozenset({_CONFIG, "metadata.json", _WEIGHTS})
 _MOST_BYTES = {
     _CONFIG: 8 * 2**20,  # EfficientNetV2-L takes 1 MiB
@@ -38,7 +40,8 @@ def load_model(file: Path) -> keras.Model:
 
     Raises:
         ArtstyleError: if it is missing or damaged, contains code, references other files, claims
-            more weights than it contains, or has weights that are not finite.
+            more weights than it contains, or has weights that are not finite, or if it has layers
+            of KerasHub, which is not installed.
     """
     # Checked first, because Keras also reports a truncated .keras file as "File not found".
     if not file.is_file():
@@ -49,9 +52,15 @@ def load_model(file: Path) -> keras.Model:
         )
     import keras
 
+    # Keras knows the layers of a module once it is imported.
+    from artstyle_tf.models import style_head, tokens  # noqa: F401
+    from artstyle_tf.models.hub import layers  # noqa: F401
+
     try:
         check_model_archive(file)
         model = keras.models.load_model(file, compile=False, safe_mode=True)
+    except ArtstyleError:
+        raise
     except Exception as error:  # zipfile, HDF5 and Keras raise almost anything on damaged files
         message = " ".join(str(error).split())
         if any(sign in message.lower() for sign in _SIGNS_OF_CODE):
@@ -90,6 +99,7 @@ def check_model_archive(file: Path) -> None:
         file: that Keras has saved.
 
     Raises:
+        ArtstyleError: if it has layers of KerasHub, which is not installed.
         OSError: if it cannot be opened.
         ValueError: if it is compressed, contains files that Keras does not write, weights stored
             elsewhere, or fewer weights than the network of its config.
@@ -106,7 +116,10 @@ def check_model_archive(file: Path) -> None:
         content = archive.read(_WEIGHTS)
         with h5py.File(io.BytesIO(content), "r") as weights:
             num_stored = check_hdf5(weights, size_bytes=len(content))
-        config = json.loads(archive.read(_CONFIG))
+        content = archive.read(_CONFIG)
+    if _OF_KERAS_HUB in content:
+        check_keras_hub()
+    config = json.loads(content)
     num_weights = _num_weights(config)
     if num_weights > num_stored:
         raise ValueError(

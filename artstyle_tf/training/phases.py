@@ -26,7 +26,13 @@ def check_phases(phases: Sequence[PhaseConfig], backbone: Backbone) -> None:
         ArtstyleError: if a phase would unfreeze as many blocks as there are, or more.
     """
     for number, phase in enumerate(phases):
-        if (phase.boundary or 0) >= len(backbone.blocks):
+        if phase.boundary and not backbone.blocks:
+            raise ArtstyleError(
+                f"{backbone.name} is not divided into blocks",
+                received=f"training.phases.{number}.unfreeze_blocks={phase.unfreeze_blocks}",
+                expected="0 or all",
+            )
+        if backbone.blocks and (phase.boundary or 0) >= len(backbone.blocks):
             raise ArtstyleError(
                 f"{backbone.name} has only {len(backbone.blocks)} blocks",
                 received=f"training.phases.{number}.unfreeze_blocks={phase.unfreeze_blocks}",
@@ -49,8 +55,11 @@ def apply_phase(network: Network, phase: PhaseConfig, *, train_batch_norm: bool)
     deepest = phase.boundary
     for layer in backbone.model.layers:
         unfrozen = deepest is None or (deepest > 0 and depths[layer.name] <= deepest)
-        is_normalization = isinstance(layer, keras.layers.BatchNormalization)
-        layer.trainable = unfrozen and (train_batch_norm or not is_normalization)
+        layer.trainable = unfrozen
+        if not train_batch_norm:
+            for part in layer._flatten_layers():  # layers of KerasHub contain others
+                if isinstance(part, keras.layers.BatchNormalization):
+                    part.trainable = False
     network.head.trainable = True
     for pooling in network.features.style_poolings:
         pooling.trainable = True

@@ -11,7 +11,7 @@ import keras
 
 from artstyle_tf.images.settings import AspectPolicy, DataConfig
 from artstyle_tf.models.backbone import Backbone
-from artstyle_tf.models.backbone_registry import check_backbone, pretrained_file
+from artstyle_tf.models.backbone_registry import check_backbone, pretrained_files
 from artstyle_tf.models.features import (
     FeatureGroup,
     Features,
@@ -21,7 +21,7 @@ from artstyle_tf.models.features import (
 from artstyle_tf.models.network import Network
 from artstyle_tf.models.settings import ModelConfig, StyleHeadConfig
 from artstyle_tf.system.errors import ArtstyleError
-from artstyle_tf.trunk_cache.identified_images import file_digest
+from artstyle_tf.trunk_cache.identified_images import files_digest
 
 Layers = Literal["style", "pooled"] | Sequence[str]
 
@@ -49,9 +49,12 @@ class FeatureRequest:
         }
 
     def weights_digest(self) -> str | None:
-        """Return SHA-256 of the weights file as it is now; None if it is not on this machine."""
-        file = pretrained_file(self.backbone, self.weights)
-        return file_digest(file) if file.is_file() else None
+        """Return SHA-256 of the weights file as it is now; None if it is not on this machine.
+
+        For a preset of KerasHub, of all its files.
+        """
+        files = pretrained_files(self.backbone, self.weights)
+        return files_digest(files) if files else None
 
 
 def feature_request(
@@ -71,14 +74,15 @@ def feature_request(
         raise ArtstyleError(
             "Features of random weights would differ in every call",
             received="weights=None",
-            expected='"imagenet", "demo", or the path of a weights file without top',
+            expected='"pretrained", "imagenet", "demo", or the path of a weights file without top',
         )
-    check_backbone(backbone, os.fspath(weights))
+    size_px = image_size_px or ModelConfig().image_size_px
+    check_backbone(backbone, os.fspath(weights), size_px)
     return FeatureRequest(
         backbone=backbone,
         weights=os.fspath(weights),
         layers=layers if isinstance(layers, str) else tuple(layers),
-        image_size_px=image_size_px or ModelConfig().image_size_px,
+        image_size_px=size_px,
         aspect=aspect or DataConfig().aspect,
     )
 
@@ -130,11 +134,7 @@ def _means_of_blocks(
     backbone: Backbone, names: Sequence[str]
 ) -> tuple[Features, tuple[FeatureGroup, ...]]:
     backbone.check_has_blocks(names, key="layers")
-    maps = [backbone.block_by_name[name].output for name in names]
-    means = [
-        keras.layers.GlobalAveragePooling2D(name=f"{name}_mean")(feature_map)
-        for name, feature_map in zip(names, maps, strict=True)
-    ]
+    means = [backbone.pooled(name, name=f"{name}_mean") for name in names]
     groups = tuple(
         FeatureGroup(int(mean.shape[-1]), has_one_scale=False, depth=name)
         for name, mean in zip(names, means, strict=True)

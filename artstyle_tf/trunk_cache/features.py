@@ -91,7 +91,7 @@ class TrunkCache:
         paths: Sequence[ImagePath],
         *,
         backbone: str,
-        weights: str | os.PathLike[str] = "imagenet",
+        weights: str | os.PathLike[str] = "pretrained",
         layers: Layers = "style",
         image_size_px: int | None = None,
         aspect: AspectPolicy | None = None,
@@ -104,8 +104,8 @@ class TrunkCache:
 
         Args:
             paths: N image files.
-            backbone: name of a backbone, such as "efficientnet_v2_b0".
-            weights: "imagenet", "demo", or the path of a weights file without top.
+            backbone: name of a backbone, such as "efficientnet_v2_b0" or "hub:dinov2_small".
+            weights: "pretrained", "imagenet", "demo", or the path of a weights file without top.
             layers: what to read.
                 - "pooled": means of the feature map at the top, [N, C].
                 - A list of names of blocks: means of the feature map that leaves each of them,

@@ -151,3 +151,11 @@ def file_digest(file: Path) -> str:
     """Return SHA-256 of a file, in hex."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def files_digest(files: Sequence[Path]) -> str:
+    """Return SHA-256 of one file, or of the names and contents of several, in hex."""
+    if len(files) == 1:
+        return file_digest(files[0])
+    digests = [f"{file.name} {file_digest(file)}" for file in files]
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
