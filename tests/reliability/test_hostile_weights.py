@@ -69,7 +69,7 @@ def weights_file(request, tiny_backbone, tmp_path):
 
 
 def load_into(model, file):
-    load_weights(model, str(file), name="tiny", builder=pytest.fail)
+    load_weights(model, str(file), name="tiny", build_pretrained=pytest.fail)
 
 
 def test_every_kind_of_weights_file_is_read(weights_file, tiny_backbone):
