@@ -236,6 +236,7 @@ TINY_FAMILY = Family(
     members={"tiny": Member(build_tiny_network)},
     block_names=BlockNames(r"(block\d+[a-z]+)_"),
     license="none",
+    min_image_size_px=16,
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import groupby
+from string import ascii_lowercase
 
 from artstyle_tf.models.backbone import Backbone
 from artstyle_tf.models.blocks import Block
@@ -48,13 +49,18 @@ def choose_style_blocks(backbone: Backbone, names: Sequence[str] | None) -> list
     narrow = [block for block in backbone.blocks if _num_channels(block) <= MAX_CHANNELS]
     if not narrow or 2 * backbone.blocks.index(narrow[-1]) < len(backbone.blocks):
         return _at_fractions(backbone, [n / _NUM_BLOCKS for n in range(1, _NUM_BLOCKS + 1)])
-    # A stage: blocks with maps of one shape.
-    stages = [list(stage) for _, stage in groupby(narrow, key=lambda block: block.output.shape)]
+    stages = [list(stage) for _, stage in groupby(narrow, key=_stage)]
     last_stages = stages[-_NUM_BLOCKS:]
     chosen = [blocks[-1].name for blocks in last_stages]
     if len(last_stages[-1]) >= _MIN_BLOCKS_WITH_A_MIDDLE:
         chosen.insert(-1, last_stages[-1][len(last_stages[-1]) // 2 - 1].name)
     return chosen
+
+
+def _stage(block: Block) -> tuple[str, tuple[int | None, ...]]:
+    """Return what blocks of a stage have in common: a shape, and the number before a letter."""
+    numbered = block.name.rstrip(ascii_lowercase) if block.name[-1] in ascii_lowercase else ""
+    return numbered, tuple(block.output.shape)
 
 
 def _num_channels(block: Block) -> int:

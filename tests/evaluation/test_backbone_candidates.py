@@ -40,7 +40,7 @@ def model(backbone="efficientnet_b0", size=224, **settings):
         ),
         (
             [model(), model(weights=None), model(weights="my files/best one.weights.h5")],
-            [f"efficientnet_b0-224px-{word}" for word in ("imagenet", "random", "best-one")],
+            [f"efficientnet_b0-224px-{word}" for word in ("pretrained", "random", "best-one")],
         ),
         (
             [model(weights="a/x.h5"), model(weights="b/X.h5"), model(weights="c/.h5")],
