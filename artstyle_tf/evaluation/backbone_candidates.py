@@ -95,7 +95,7 @@ def names_of(models: Sequence[ModelConfig]) -> list[str]:
     Head and weights are part of a name only where backbone and size are not enough. Capitals do
     not count, because some file systems do not distinguish them.
     """
-    names = [f"{model.backbone}-{model.image_size_px}px" for model in models]
+    names = [f"{_backbone_word(model)}-{model.image_size_px}px" for model in models]
     for parts in ([model.head for model in models], [_weights_word(each) for each in models]):
         variants = {(name.casefold(), part) for name, part in zip(names, parts, strict=True)}
         counts = Counter(name for name, _ in variants)
@@ -111,6 +111,11 @@ def names_of(models: Sequence[ModelConfig]) -> list[str]:
             names[position] = f"{name}-{number}"
         taken.add(names[position].casefold())
     return names
+
+
+def _backbone_word(model: ModelConfig) -> str:
+    """Return the name of the backbone; of a preset the last part, without what folders forbid."""
+    return re.sub(r"[^\w.-]+", "-", model.backbone.replace("\\", "/").rstrip("/").split("/")[-1])
 
 
 def _weights_word(model: ModelConfig) -> str:

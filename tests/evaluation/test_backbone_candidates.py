@@ -47,6 +47,10 @@ def model(backbone="efficientnet_b0", size=224, **settings):
             [f"efficientnet_b0-224px-{word}" for word in ("x", "X-2", "file")],
         ),
         (
+            [model(backbone="hub:dinov2_small"), model(backbone="hub:./presets/my vit/")],
+            ["hub-dinov2_small-224px", "my-vit-224px"],
+        ),
+        (
             [model(), model(style=StyleHeadConfig(width=24)), model(dropout=0.5)],
             ["efficientnet_b0-224px", "efficientnet_b0-224px-2", "efficientnet_b0-224px-3"],
         ),
