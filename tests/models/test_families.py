@@ -93,7 +93,9 @@ def test_the_imagenet_file_is_the_one_that_keras_asks_for(name, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ONE_OF_EACH)
-def test_it_can_be_cut_at_every_block_and_trained_above_one(name, this_one_without_graphs):
+def test_it_can_be_cut_at_every_block_and_trained_above_one(name, request):
+    if name != "convnext_tiny":  # gradients of grouped convolutions exist in graphs only
+        request.getfixturevalue("this_one_without_graphs")
     backbone = build(name)
     features = build_style_features(backbone, blocks=None, width=4)
     classifier = build_classifier(backbone, num_classes=2, dropout=0.0, seed=1, features=features)
