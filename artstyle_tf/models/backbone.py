@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import keras
@@ -101,9 +101,13 @@ class Backbone:
             )
 
 
-def wrap_backbone(name: str, model: keras.Model, block_names: BlockNames) -> Backbone:
-    """Return a network as a backbone; arguments as in `Backbone` and `find_blocks`."""
-    return Backbone(name=name, model=model, blocks=find_blocks(model, block_names))
+def wrap_backbone(name: str, model: keras.Model, block_names: BlockNames | None) -> Backbone:
+    """Return a network as a backbone; arguments as in `Backbone` and `find_blocks`.
+
+    Without `block_names` it has no blocks.
+    """
+    blocks = () if block_names is None else find_blocks(model, block_names)
+    return Backbone(name=name, model=model, blocks=blocks)
 
 
 def build_backbone(name: str, *, image_size_px: int, weights: str | None) -> Backbone:
@@ -145,9 +149,8 @@ def build_backbone(name: str, *, image_size_px: int, weights: str | None) -> Bac
 
 def _build_hub_backbone(name: str, image_size_px: int, *, with_weights: bool) -> Backbone:
     network = build_hub_network(name, image_size_px=image_size_px, with_weights=with_weights)
-    names = network.block_names
-    blocks = () if names is None else find_blocks(network.model, names)
-    return Backbone(name, network.model, blocks, network.tokens, network.top_tokens)
+    backbone = wrap_backbone(name, network.model, network.block_names)
+    return replace(backbone, tokens=network.tokens, top_tokens=network.top_tokens)
 
 
 def _builder(name: str) -> Callable[..., keras.Model]:

@@ -52,6 +52,12 @@ class Branch:
     statistics: keras.KerasTensor
     pooling: StylePooling | None = None
 
+    @property
+    def name(self) -> str:
+        """Name of the layer that computes the statistics, by which cached rows are told apart."""
+        suffix = MEAN_SUFFIX if self.pooling is None else _MOMENTS_SUFFIX
+        return f"{self.block}{suffix}"
+
 
 class FeatureGroup(NamedTuple):
     """Adjacent features that belong together.

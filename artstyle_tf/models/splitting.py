@@ -39,10 +39,7 @@ def boundary_name(backbone: Backbone, boundary: int) -> str:
 def cut_name(network: Network, boundary: int) -> str:
     """Return the name of the boundary and of the branches that cross it."""
     # Not the tensors' own names: Keras numbers them by how many this process has created before.
-    names = [
-        f"{branch.block}_{'mean' if branch.pooling is None else 'moments'}"
-        for branch in _crossing(network, boundary)
-    ]
+    names = [branch.name for branch in _crossing(network, boundary)]
     return "+".join([boundary_name(network.backbone, boundary), *names])
 
 

@@ -13,6 +13,7 @@ from artstyle_tf.images.settings import AspectPolicy, DataConfig
 from artstyle_tf.models.backbone import Backbone
 from artstyle_tf.models.backbone_registry import check_backbone, pretrained_files
 from artstyle_tf.models.features import (
+    MEAN_SUFFIX,
     FeatureGroup,
     Features,
     build_pooled_features,
@@ -134,7 +135,7 @@ def _means_of_blocks(
     backbone: Backbone, names: Sequence[str]
 ) -> tuple[Features, tuple[FeatureGroup, ...]]:
     backbone.check_has_blocks(names, key="layers")
-    means = [backbone.pooled(name, name=f"{name}_mean") for name in names]
+    means = [backbone.pooled(name, name=f"{name}{MEAN_SUFFIX}") for name in names]
     groups = tuple(
         FeatureGroup(int(mean.shape[-1]), has_one_scale=False, depth=name)
         for name, mean in zip(names, means, strict=True)
