@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from artstyle_tf.system.content_cache import CONTENT_CACHE_FILE, content_cache
 from artstyle_tf.system.dry_run import summarize_plan
 from artstyle_tf.system.interruption import interrupted_at_safe_points
 from artstyle_tf.system.invocation import Invocation
@@ -105,7 +106,11 @@ def do_job(
     act, summarize = module.run, module.summarize
     if dry_run:
         act, summarize = module.plan, getattr(module, "summarize_plan", summarize_plan)
-    with interrupted_at_safe_points():
+    results = _folder_of_results(config)
+    with (
+        interrupted_at_safe_points(),
+        content_cache(results / CONTENT_CACHE_FILE, rescan=invocation.rescan, read_only=dry_run),
+    ):
         return Done(act(config, invocation), summarize)
 
 
@@ -117,11 +122,12 @@ def publish_run(run: Any, config: Any, reporter: Reporter) -> str | None:
 
 
 def _folder_of_results(config: Any) -> Path:
-    """Return where a job may write: its outputs folder, else its run."""
-    for name in ("outputs", "run"):
-        folder = getattr(config, name, None)
-        if isinstance(folder, str):
-            return Path(folder)
+    """Return where a job may write: its outputs folder, else that of its run."""
+    if isinstance(outputs := getattr(config, "outputs", None), str):
+        return Path(outputs)
+    run = next(iter(getattr(config, "runs", None) or [getattr(config, "run", None)]))
+    if isinstance(run, str):
+        return Path(run).absolute().parent.parent  # outputs/models/<run>
     return Path("outputs")
 
 

@@ -73,6 +73,7 @@ def _run_parsed(parsed: argparse.Namespace) -> int:
         reporter=reporter,
         resume=getattr(parsed, "resume", False),
         overwrite=getattr(parsed, "overwrite", False),
+        rescan=getattr(parsed, "rescan", False),
         publish=publish_run,
     )
     try:

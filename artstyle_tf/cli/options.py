@@ -117,6 +117,9 @@ def _add_options(parser: argparse.ArgumentParser, verb: Verb) -> None:
         add("--resume", action="store_true", help="continue the interrupted run of this name")
     if verb.writes_a_run:
         add("--overwrite", action="store_true", help="replace an earlier run of this name")
+    if verb.reads_image_folders:
+        text = "read all images again, also those known from an earlier command"
+        add("--rescan", action="store_true", help=text)
     add("--print-config", action="store_true", help="print the resolved config and stop")
     add(
         "--dry-run", action="store_true", help="check the input, print what would be done, and stop"

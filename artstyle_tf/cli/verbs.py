@@ -68,6 +68,12 @@ class Verb:
     writes_a_run: bool = False
     resumes: bool = True
 
+    @property
+    def reads_image_folders(self) -> bool:
+        """Whether it lists and measures images, which `system.content_cache` remembers."""
+        schemas = self.schema.values() if isinstance(self.schema, Mapping) else [self.schema]
+        return self.name == "evaluate" or any("data" in each.model_fields for each in schemas)
+
 
 def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]

@@ -152,7 +152,7 @@ def _with_looks(
     if not (keep_together or hashed):
         return index
     files = [index.root / path for path in index.images["path"]]
-    hashes, is_usable = perceptual_hashes(files, reporter)
+    hashes, is_usable = perceptual_hashes(files, reporter, digests=index.images["digest"].tolist())
     hashed_images = index.images.assign(perceptual_hash=hashes_as_text(hashes, is_usable))
     if keep_together:
         hashed_images["looks_like"] = join_near_pairs(hashes, is_usable)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import PIL
 
 from artstyle_tf.images.index.near_duplicates import (
     NUM_BITS,
@@ -24,12 +29,16 @@ from artstyle_tf.images.reading.image_reading import (
 )
 from artstyle_tf.inspection.file_facts import jpeg_ends_properly, read_file_facts, suffix_fits
 from artstyle_tf.inspection.pixel_measures import NUM_BINS, PixelMeasures, measure_pixels
+from artstyle_tf.system.content_cache import facts_of_contents
 from artstyle_tf.system.progress import SILENT, Reporter
 
 MEASURES = ("red", "green", "blue", "brightness", "contrast", "saturation", "sharpness")
 """Columns of a survey that describe the pixels of an image."""
 
 _ROWS_AT_ONCE = 2000
+
+# The second number is a version of what is measured.
+_KIND = f"survey 1, Pillow {PIL.__version__}"
 
 
 @dataclass(frozen=True)
@@ -72,25 +81,28 @@ def survey_images(
     hashes = np.zeros((len(images), NUM_BITS), dtype=bool)
     is_usable = np.zeros(len(images), dtype=bool)
     sums: dict[str, np.ndarray] = {}
-    files = [root / path for path in images["path"]]
     with WorkerPool(num_workers) as pool:
         results = reporter.track(
-            pool.map(_read_one, files), total=len(files), description="Reading images"
+            _surveyed(images, root, pool), total=len(images), description="Reading images"
         )
-        for number, (row, histogram, packed_hash) in enumerate(results):
-            rows.append(row)
+        for number, found in enumerate(results):
+            rows.append(found.row)
             if len(rows) == _ROWS_AT_ONCE:
                 tables.append(_compact(rows))
                 rows = []
-            if packed_hash is not None:
-                hashes[number] = np.unpackbits(packed_hash, count=NUM_BITS)
+            if found.perceptual_hash is not None:
+                hashes[number] = np.unpackbits(found.perceptual_hash, count=NUM_BITS)
                 is_usable[number] = True
-            if histogram is not None:
+            if found.histogram is not None:
                 style = images["label"].iloc[number]
-                sums[style] = sums.get(style, np.zeros((3, NUM_BINS))) + histogram
+                sums[style] = sums.get(style, np.zeros((3, NUM_BINS))) + found.histogram
     if rows:  # an empty table would change the others' bool columns to objects
         tables.append(_compact(rows))
     table = pd.concat([images, pd.concat(tables, ignore_index=True)], axis=1)
+    table["fits_suffix"] = [
+        not file_format or suffix_fits(Path(path).suffix, file_format)
+        for path, file_format in zip(table["path"], table["file_format"], strict=True)
+    ]
     table["bytes_per_pixel"] = table["size_bytes"] / (table["megapixels"] * 1e6)
     table["looks_like"] = join_near_pairs(hashes, is_usable)
     table["perceptual_hash"] = hashes_as_text(hashes, is_usable)
@@ -101,7 +113,7 @@ def survey_images(
 _NUMBERS = [field.name for field in dataclasses.fields(PixelMeasures) if field.name != "border"]
 _EMPTY_ROW: dict[str, Any] = {
     **dict.fromkeys(("is_readable", "has_exif", "is_progressive"), False),
-    **dict.fromkeys(("fits_suffix", "ends_properly"), True),
+    **dict.fromkeys(("ends_properly",), True),
     **dict.fromkeys(("reason", "decoder_warning", "file_format", "mode"), ""),
     **dict.fromkeys(("color_profile", "chroma_subsampling", "border"), ""),
     **dict.fromkeys(("stored_width_px", "stored_height_px", "num_frames", "jpeg_quality"), np.nan),
@@ -111,20 +123,79 @@ _EMPTY_ROW: dict[str, Any] = {
 }
 
 
-def _read_one(path: Path) -> tuple[dict[str, Any], np.ndarray | None, np.ndarray | None]:
-    """Compute the row, the histogram and the hash, as 32 bytes, of one file, which is read once."""
+class _SurveyedImage(NamedTuple):
+    """What a survey finds in one file.
+
+    Attributes:
+        row: of the table, apart from what depends on the file's name.
+        histogram: float32 [3, 64]; None if the image is not readable.
+        perceptual_hash: uint8 [32]; None if it has none.
+        is_as_indexed: whether the file still has the digest of the index.
+    """
+
+    row: dict[str, Any]
+    histogram: np.ndarray | None = None
+    perceptual_hash: np.ndarray | None = None
+    is_as_indexed: bool = False
+
+    def encoded(self) -> bytes | None:
+        """Return bytes for the content cache, or None.
+
+        None for another content than the digest's, and for images that cannot be read: another
+        library may be installed by the next time.
+        """
+        if not (self.is_as_indexed and self.row["is_readable"]):
+            return None
+        arrays = {"histogram": self.histogram, "perceptual_hash": self.perceptual_hash}
+        as_text = {
+            name: None if array is None else base64.b64encode(array.tobytes()).decode()
+            for name, array in arrays.items()
+        }
+        return json.dumps({"row": self.row, **as_text}).encode()
+
+    @classmethod
+    def decoded(cls, stored: bytes) -> _SurveyedImage:
+        """Do the reverse."""
+        values = json.loads(stored)
+        histogram, packed = values["histogram"], values["perceptual_hash"]
+        return cls(
+            values["row"],
+            None
+            if histogram is None
+            else np.frombuffer(base64.b64decode(histogram), np.float32).reshape(3, NUM_BINS),
+            None if packed is None else np.frombuffer(base64.b64decode(packed), np.uint8),
+        )
+
+
+def _surveyed(images: pd.DataFrame, root: Path, pool: WorkerPool) -> Iterator[_SurveyedImage]:
+    """Yield what is in each file; one with a content that is known is not read again."""
+    digests = images["digest"].tolist()
+    files = list(zip((root / path for path in images["path"]), digests, strict=True))
+    return facts_of_contents(
+        _KIND,
+        digests,
+        lambda numbers: pool.map(_read_one, [files[number] for number in numbers]),
+        encode=_SurveyedImage.encoded,
+        decode=_SurveyedImage.decoded,
+    )
+
+
+def _read_one(file: tuple[Path, str]) -> _SurveyedImage:
+    """Survey one file, given with its digest; it is read once."""
+    path, digest = file
     row = dict(_EMPTY_ROW)
+    is_as_indexed = False
     try:
         content = read_bytes(path)
+        is_as_indexed = hashlib.sha256(content).hexdigest() == digest
         facts = read_file_facts(content)
         row.update(vars(facts))
-        row["fits_suffix"] = suffix_fits(path.suffix, facts.file_format)
         row["megapixels"] = facts.stored_width_px * facts.stored_height_px / 1e6
         decoded = decode_image(content)
         measures, histogram = measure_pixels(decoded.pixels)
         found = perceptual_hash(content)
     except UnreadableImageError as error:
-        return {**row, "reason": error.reason}, None, None
+        return _SurveyedImage({**row, "reason": error.reason}, is_as_indexed=is_as_indexed)
     height, width = decoded.pixels.shape[:2]
     row.update(is_readable=True, width_px=width, height_px=height, aspect=width / height)
     row.update({name: getattr(measures, name) for name in _NUMBERS})
@@ -132,7 +203,8 @@ def _read_one(path: Path) -> tuple[dict[str, Any], np.ndarray | None, np.ndarray
     row["border_share"] = float(np.mean(measures.border.shares))
     row["ends_properly"] = decoded.file_format != "JPEG" or jpeg_ends_properly(content)
     row["decoder_warning"] = decoded.decoder_warning
-    return row, histogram, None if found is None else np.packbits(found)
+    packed = None if found is None else np.packbits(found)
+    return _SurveyedImage(row, histogram, packed, is_as_indexed)
 
 
 def _compact(rows: list[dict[str, Any]]) -> pd.DataFrame:

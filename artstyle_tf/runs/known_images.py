@@ -129,7 +129,7 @@ def find_known_images(
         seen = _without_own(seen, own_split)
     rows = evaluated.manifest.reset_index(drop=True)
     hashes, is_usable = perceptual_hashes(
-        [evaluated.root / path for path in rows["path"]], reporter
+        [evaluated.root / path for path in rows["path"]], reporter, digests=rows["digest"].tolist()
     )
     images = HashedImages(rows["source_digest"].to_numpy(dtype=str), hashes, is_usable)
     rank = seen.rows["use"].map({use: number for number, use in enumerate(USES)})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from artstyle_tf.images.split_images import read_splits
 from artstyle_tf.images.splits.given_split import evaluated_part
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.runs.run_finding import read_run_config
+from artstyle_tf.system.content_cache import file_digest
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import leads_out
 from artstyle_tf.system.invocation import Invocation
@@ -116,8 +116,7 @@ def _why_not_the_same(root: Path, path: str, digest: str) -> str | None:
     if leads_out(path):
         return "outside the image folder"
     try:
-        with (root / path).open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = file_digest(root / path)
     except OSError as error:
         return error.strerror or str(error)
     return None if found == digest else "changed since the run"

@@ -129,16 +129,23 @@ def _hashes_of_files(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Compute hashes of prepared or else original images, as far as they are unchanged."""
     prepared, images = prepared_root(run, trained), Path(trained.data.images)
-    files = []
+    unchanged: list[tuple[Path, str] | None] = []
     for row in rows.itertuples():
         candidates = (
             (prepared, str(row.path), str(row.digest)),
             (images, str(row.source), str(row.source_digest)),
         )
-        found = (file_below(root, path, digest) for root, path, digest in candidates if path)
-        files.append(next((file for file in found if file is not None), None))
-    is_here = np.array([file is not None for file in files], dtype=bool)
-    hashes, is_usable = perceptual_hashes([file for file in files if file is not None], reporter)
+        found = (
+            (root / path, digest)
+            for root, path, digest in candidates
+            if path and file_below(root, path, digest) is not None
+        )
+        unchanged.append(next(found, None))
+    is_here = np.array([found is not None for found in unchanged], dtype=bool)
+    here = [found for found in unchanged if found is not None]
+    hashes, is_usable = perceptual_hashes(
+        [file for file, _ in here], reporter, digests=[digest for _, digest in here]
+    )
     all_hashes = np.zeros((len(rows), hashes.shape[1]), dtype=bool)
     all_usable = np.zeros(len(rows), dtype=bool)
     all_hashes[is_here], all_usable[is_here] = hashes, is_usable

@@ -55,6 +55,7 @@ class Invocation:
         stopwatch: started with the program.
         resume: continue the interrupted run of this name.
         overwrite: replace an earlier run of this name.
+        rescan: read and measure all images again; see `system.content_cache`.
         publish: called when a training is finished: (run directory, config, reporter) -> path of
             the report, if any. Passed in, because `report` imports `training` and not the reverse.
     """
@@ -63,4 +64,5 @@ class Invocation:
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     resume: bool = False
     overwrite: bool = False
+    rescan: bool = False
     publish: Callable[[Any, Any, Reporter], str | None] = _publish_nothing

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from artstyle_tf.system.content_cache import file_digest
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import replaced_atomically, write_json
 from artstyle_tf.system.npz_files import open_npy
@@ -113,8 +114,14 @@ class ActivationTable:
         try:
             keys = json.loads(keys_file.read_text(encoding="utf-8"))
             rows = open_npy(rows_file)
+            # Reading all rows takes as long as a training on them, so it is done once.
+            checksum = file_digest(
+                rows_file,
+                kind=f"activations of {_checksum_of_keys(keys).hexdigest()}",
+                compute=lambda: _checksum(rows, keys),
+            )
             expected = ((len(keys), *self.row_shape), self.dtype, keys_file.stem)
-            if (rows.shape, rows.dtype, _checksum(rows, keys)) != expected:
+            if (rows.shape, rows.dtype, checksum) != expected:
                 raise ValueError("its content is not what was written")
         except (OSError, ValueError, TypeError, RecursionError) as error:
             if keys_file.exists():  # else another program has just removed it
@@ -136,6 +143,10 @@ def table_key(description: Mapping[str, Any]) -> str:
 
 def _checksum(rows: np.ndarray, keys: Sequence[str]) -> str:
     # Of the keys too: different images can have equal rows.
-    checksum = hashlib.blake2b(json.dumps(list(keys)).encode(), digest_size=16)
+    checksum = _checksum_of_keys(keys)
     checksum.update(np.ascontiguousarray(rows).data)
     return checksum.hexdigest()
+
+
+def _checksum_of_keys(keys: Sequence[str]) -> hashlib.blake2b:
+    return hashlib.blake2b(json.dumps(list(keys)).encode(), digest_size=16)

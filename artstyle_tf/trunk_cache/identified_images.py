@@ -14,6 +14,7 @@ import numpy as np
 from artstyle_tf.images.preparation.image_loading import ImageLoader, load_ahead
 from artstyle_tf.images.reading.image_reading import UnreadableImageError
 from artstyle_tf.images.settings import AspectPolicy
+from artstyle_tf.system.content_cache import file_digest, file_digests
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
 from artstyle_tf.system.threads import map_in_threads, usable_cores
@@ -68,11 +69,19 @@ def identify_images(paths: Sequence[ImagePath], reporter: Reporter) -> Identifie
             expected='for example sorted(Path("data/images").rglob("*.jpg"))',
         )
     files = [Path(path) for path in paths]
-    digests = map_in_threads(_digest_of_image, files, num_threads=_HASHING_THREADS)
+    digests = file_digests(
+        files,
+        lambda digest, unknown: map_in_threads(digest, unknown, num_threads=_HASHING_THREADS),
+    )
     tracked = reporter.track(
         digests, total=len(files), description="Reading digests of images", unit="images"
     )
-    return IdentifiedImages(files, [f"{digest}/plain" for digest in tracked])
+    keys = []
+    for file, digest in zip(files, tracked, strict=True):
+        if isinstance(digest, OSError):
+            raise _cannot_open(file, digest) from digest
+        keys.append(f"{digest}/plain")
+    return IdentifiedImages(files, keys)
 
 
 class ImageReader:
@@ -140,17 +149,15 @@ def _digest_of_image(file: Path) -> str:
     try:
         return file_digest(file)
     except OSError as error:
-        raise ArtstyleError(
-            "An image cannot be opened",
-            received=f"{file} ({error.strerror or error})",
-            expected="an image file",
-        ) from error
+        raise _cannot_open(file, error) from error
 
 
-def file_digest(file: Path) -> str:
-    """Return SHA-256 of a file, in hex."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+def _cannot_open(file: Path, error: OSError) -> ArtstyleError:
+    return ArtstyleError(
+        "An image cannot be opened",
+        received=f"{file} ({error.strerror or error})",
+        expected="an image file",
+    )
 
 
 def files_digest(files: Sequence[Path]) -> str:

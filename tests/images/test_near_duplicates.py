@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
+from artstyle_tf.images.index import near_duplicates
 from artstyle_tf.images.index.near_duplicates import (
     find_near_duplicates,
     near_pairs,
     perceptual_hashes,
 )
+from artstyle_tf.system.content_cache import content_cache
 
 
 def scenery(seed, width=320, height=240):
@@ -109,3 +113,25 @@ def test_near_duplicates_are_transitive(monkeypatch, tmp_path):
         lambda *_: (chain, np.ones(4, dtype=bool)),
     )
     assert find_near_duplicates(tmp_path, ["a", "b", "c", "d"]).tolist() == [0, 0, 0, 1]
+
+
+def test_known_hashes_are_not_computed_again(folder, tmp_path, monkeypatch):
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+    expected = perceptual_hashes(files)
+    hashed = []
+    hash_one = near_duplicates.perceptual_hash
+    monkeypatch.setattr(
+        near_duplicates, "perceptual_hash", lambda content: hashed.append(1) or hash_one(content)
+    )
+    for _ in range(2):
+        with content_cache(tmp_path / "cache" / "content_cache.sqlite"):
+            found = perceptual_hashes(files, digests=digests)
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert len(hashed) == len(files)
+    # Another content than that of the digest is hashed, and not remembered.
+    with content_cache(tmp_path / "cache" / "content_cache.sqlite"):
+        perceptual_hashes(files[:1], digests=["0" * 64])
+        perceptual_hashes(files[:1], digests=["0" * 64])
+    assert len(hashed) == len(files) + 2

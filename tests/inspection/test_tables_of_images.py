@@ -15,6 +15,7 @@ from artstyle_tf.inspection.property_probe import (
     most_different_property,
     property_features,
 )
+from artstyle_tf.system.content_cache import content_cache
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,28 @@ def test_every_image_has_a_row_and_unreadable_ones_a_reason(index, surveyed):
     assert images.loc["fine/turned.jpg", "stored_width_px"] == 50
     size = (index.root / "bold/copy.png").stat().st_size
     assert images.loc["bold/copy.png", "bytes_per_pixel"] == pytest.approx(size / 48**2)
+
+
+def test_known_content_is_not_read_again(index, surveyed, tmp_path, monkeypatch):
+    read = []
+    read_one = survey._read_one
+    monkeypatch.setattr(survey, "_read_one", lambda file: read.append(file[0]) or read_one(file))
+    for _ in range(2):
+        with content_cache(tmp_path / "content_cache.sqlite"):
+            again = survey.survey_images(index.images, root=index.root, num_workers=1)
+        pd.testing.assert_frame_equal(again.images, surveyed.images)
+        for style, histogram in surveyed.histograms.items():
+            np.testing.assert_array_equal(again.histograms[style], histogram)
+    # Each once, but what cannot be read today may be readable with another library.
+    names = [file.name for file in read[len(index.images) :]]
+    assert names == ["broken.png"]
+
+
+def test_content_that_has_changed_since_the_index_is_not_remembered(index, tmp_path):
+    images = index.images.assign(digest="0" * 64)
+    with content_cache(tmp_path / "content_cache.sqlite"):
+        survey.survey_images(images, root=index.root, num_workers=1)
+    assert not (tmp_path / "content_cache.sqlite").exists()
 
 
 def test_densities_are_means_over_the_readable_images_of_a_style(index, surveyed):

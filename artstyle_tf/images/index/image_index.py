@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from artstyle_tf.images.index.style_folders import (
     style_folders,
     warn_of_near_equal_styles,
 )
+from artstyle_tf.system.content_cache import file_digests
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import SILENT, Reporter
 from artstyle_tf.system.threads import map_in_threads
@@ -132,22 +132,19 @@ def _list_files(root: Path) -> tuple[list[str], dict[str, Ignored]]:
 def _hash_files(
     root: Path, files: list[str], ignored: dict[str, Ignored], reporter: Reporter
 ) -> pd.DataFrame:
-    def fingerprint(path: str) -> tuple[str, int] | OSError:
-        try:
-            with (root / path).open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-                return digest, file.tell()
-        except OSError as error:
-            return error
-
     rows = []
-    results = map_in_threads(fingerprint, files, num_threads=_HASHING_THREADS)
-    tracked = reporter.track(results, total=len(files), description="Hashing files")
-    for path, result in zip(files, tracked, strict=True):
-        if isinstance(result, OSError):
-            ignored[path] = unopened(result)
-        else:
-            rows.append((path, *result))
+    digests = file_digests(
+        [root / path for path in files],
+        lambda digest, unknown: map_in_threads(digest, unknown, num_threads=_HASHING_THREADS),
+    )
+    tracked = reporter.track(digests, total=len(files), description="Hashing files")
+    for path, digest in zip(files, tracked, strict=True):
+        try:
+            if isinstance(digest, OSError):
+                raise digest
+            rows.append((path, digest, (root / path).stat().st_size))
+        except OSError as error:
+            ignored[path] = unopened(error)
     return pd.DataFrame(rows, columns=["path", "digest", "size_bytes"])
 
 

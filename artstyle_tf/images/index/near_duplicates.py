@@ -10,11 +10,14 @@ not mistaken for another one among a hundred thousand.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import PIL
 from scipy import fft
 
 from artstyle_tf.images.index.groups import connected
@@ -25,6 +28,7 @@ from artstyle_tf.images.reading.image_reading import (
     read_bytes,
 )
 from artstyle_tf.images.reading.large_images import alone_if_large
+from artstyle_tf.system.content_cache import facts_of_contents
 from artstyle_tf.system.progress import SILENT, Reporter
 from artstyle_tf.system.threads import map_in_threads
 
@@ -42,6 +46,8 @@ _HASH_AS_TEXT = re.compile(rf"[0-9a-f]{{{_DIGITS}}}")
 _THUMBNAIL_PX = 64
 _MIN_CONTRAST = 3.0  # of 255; flatter images have no structure to compare
 _ROWS_AT_ONCE = 2048
+# The second number is a version of this module's algorithm.
+_KIND = f"perceptual hash 1, Pillow {PIL.__version__}"
 _THREADS = 4  # Pillow decodes without Python's lock.
 
 
@@ -70,20 +76,34 @@ def join_near_pairs(hashes: np.ndarray, is_usable: np.ndarray) -> np.ndarray:
 
 
 def perceptual_hashes(
-    files: Sequence[Path], reporter: Reporter = SILENT
+    files: Sequence[Path], reporter: Reporter = SILENT, *, digests: Sequence[str] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Compute for each of the lowest frequencies of N images whether it is above their median.
+
+    Args:
+        files: N images.
+        reporter: where progress goes.
+        digests: SHA-256 of each file, in hex, if known; then hashes computed before are reused.
 
     Returns:
         bool [N, 255], and bool [N], whether there is an image with enough contrast to compare.
     """
     hashes = np.zeros((len(files), NUM_BITS), dtype=bool)
     is_usable = np.zeros(len(files), dtype=bool)
-    hashed = map_in_threads(_hash, files, num_threads=_THREADS)
+    digests = [""] * len(files) if digests is None else digests
+
+    def hash_some(numbers: list[int]) -> Iterator[_HashOfFile]:
+        return map_in_threads(
+            lambda number: _hash(files[number], digests[number]), numbers, num_threads=_THREADS
+        )
+
+    hashed = facts_of_contents(
+        _KIND, digests, hash_some, encode=_HashOfFile.encoded, decode=_HashOfFile.decoded
+    )
     tracked = reporter.track(hashed, total=len(files), description="Searching for duplicates")
     for number, found in enumerate(tracked):
-        if found is not None:
-            hashes[number], is_usable[number] = found, True
+        if found.bits is not None:
+            hashes[number], is_usable[number] = found.bits, True
     return hashes, is_usable
 
 
@@ -169,8 +189,33 @@ def perceptual_hash(content: bytes) -> np.ndarray | None:
     return without_mean > np.median(without_mean)
 
 
-def _hash(file: Path) -> np.ndarray | None:
+class _HashOfFile(NamedTuple):
+    """The hash of a file; None if it is no image, which preparation reports, or a flat one."""
+
+    bits: np.ndarray | None
+    is_known: bool = True
+
+    def encoded(self) -> bytes | None:
+        """Return bytes for the content cache; None if the next time may have another result."""
+        if not self.is_known:
+            return None
+        return b"" if self.bits is None else np.packbits(self.bits).tobytes()
+
+    @classmethod
+    def decoded(cls, stored: bytes) -> _HashOfFile:
+        """Do the reverse."""
+        packed = np.frombuffer(stored, dtype=np.uint8)
+        return cls(np.unpackbits(packed)[:NUM_BITS].astype(bool) if stored else None)
+
+
+def _hash(file: Path, digest: str) -> _HashOfFile:
     try:
-        return perceptual_hash(read_bytes(file))
+        content = read_bytes(file)
     except UnreadableImageError:
-        return None  # preparation reports it
+        return _HashOfFile(None, is_known=False)
+    # It may have been written since its digest was computed.
+    is_expected = bool(digest) and hashlib.sha256(content).hexdigest() == digest
+    try:
+        return _HashOfFile(perceptual_hash(content), is_expected)
+    except UnreadableImageError:  # not remembered: a library for it may be installed later
+        return _HashOfFile(None, is_known=False)
