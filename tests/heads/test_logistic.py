@@ -31,8 +31,11 @@ def test_groups_of_features_count_alike_whatever_their_scale():
 
 
 @pytest.mark.parametrize("num_classes", [2, 3, 8])
-def test_the_folded_head_gives_the_probabilities_of_scaler_and_regression(num_classes):
-    features, labels = blobs(num_classes)
+@pytest.mark.parametrize("num_features", [6, 500])  # fewer and more than images
+def test_the_folded_head_gives_the_probabilities_of_scaler_and_regression(
+    num_classes, num_features
+):
+    features, labels = blobs(num_classes, features=num_features)
     kernel, bias = fit_linear_probe(features, labels, num_classes=num_classes, C=0.1, balanced=True)
     logits = features @ kernel + bias
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -42,13 +45,24 @@ def test_the_folded_head_gives_the_probabilities_of_scaler_and_regression(num_cl
     np.testing.assert_allclose(probabilities, expected, atol=1e-3)
 
 
-def test_a_constant_feature_has_no_effect():
-    features, labels = blobs(3)
+@pytest.mark.parametrize("num_features", [6, 500])
+def test_a_constant_feature_has_no_effect(num_features):
+    features, labels = blobs(3, features=num_features)
     features[:, 2] = 7.0
     kernel, bias = fit_linear_probe(features, labels, num_classes=3, C=1.0, balanced=False)
     assert np.isfinite(kernel).all()
     assert np.isfinite(bias).all()
     np.testing.assert_allclose(kernel[2], 0, atol=1e-6)
+
+
+def test_copies_of_images_span_no_direction_of_their_own():
+    features, labels = blobs(3, features=500, each=10)
+    settings = {"num_classes": 3, "C": 0.1, "balanced": False}
+    kernel, bias = fit_linear_probe(
+        np.concatenate([features, features]), np.concatenate([labels, labels]), **settings
+    )
+    once, once_bias = fit_linear_probe(features, labels, **{**settings, "C": 0.2})
+    np.testing.assert_allclose(features @ kernel + bias, features @ once + once_bias, atol=1e-3)
 
 
 def test_balancing_raises_the_recall_of_a_small_class():
