@@ -13,6 +13,7 @@ import pandas as pd
 from artstyle_tf.images.preparation.image_loading import ImageLoader, load_ahead
 from artstyle_tf.images.reading.image_reading import UnreadableImageError
 from artstyle_tf.prediction.predictors import RunPredictor, predict_files
+from artstyle_tf.prediction.run_graph import open_graph
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.runs.run_finding import read_run_config
 from artstyle_tf.runs.run_images import own_images, prepared_root, rows_of_split
@@ -20,7 +21,6 @@ from artstyle_tf.runs.served_run import load_served_run
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
 from artstyle_tf.system.threads import in_batches
-from artstyle_tf.trunk_cache.frozen_graph import freeze
 
 _BATCH_SIZE = 16
 _READING_THREADS = 2
@@ -39,7 +39,7 @@ class LoadedNetwork:
     def __init__(self, directory: RunDirectory) -> None:
         self._directory = directory
         self._run = load_served_run(directory)
-        self._network = freeze(self._run.network, self._run.output_names)
+        self._network = open_graph(self._run, directory)
         self._loader = ImageLoader(
             image_size_px=self._run.image_size_px,
             aspect=self._run.aspect,

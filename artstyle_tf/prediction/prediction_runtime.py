@@ -15,6 +15,7 @@ from artstyle_tf.export.measurement import (
     images_per_second,
     predict_all,
 )
+from artstyle_tf.prediction.run_graph import RUNTIMES_FOLDER, TENSORFLOW, open_graph
 from artstyle_tf.prediction.settings import RuntimeName
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.runs.run_images import read_own_images
@@ -23,9 +24,7 @@ from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import write_json
 from artstyle_tf.system.progress import Reporter
 from artstyle_tf.system.threads import usable_cores
-from artstyle_tf.trunk_cache.frozen_graph import FrozenGraph, freeze
-
-TENSORFLOW = "tensorflow"
+from artstyle_tf.trunk_cache.frozen_graph import FrozenGraph
 
 _LEAST_AGREEMENT = 0.999
 
@@ -58,8 +57,8 @@ def open_runtime(
     Raises:
         ArtstyleError: if a runtime was chosen by name and is not installed.
     """
-    frozen = freeze(run.network, run.output_names)
-    folder = run_directory.path / "runtimes"
+    frozen = open_graph(run, run_directory)
+    folder = run_directory.path / RUNTIMES_FOLDER
     if choice == "auto":
         name = _known_choice(run_directory, folder)
         if name is None and num_images >= _FEWEST_IMAGES:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import keras
 import numpy as np
@@ -58,7 +59,6 @@ class ServedRun:
 
     Attributes:
         name: of the run.
-        network: float32 [B, S, S, 3] in 0..255 -> the outputs of `network_of`.
         class_names: C names.
         image_size_px: S.
         aspect: how an image becomes a square.
@@ -66,10 +66,10 @@ class ServedRun:
         calibration: temperature and threshold; None for runs of earlier versions.
         gallery: training images that vote as neighbors; None for a classifier.
         num_neighbors: k, which vote.
+        load_network: builds `network`.
     """
 
     name: str
-    network: keras.Model
     class_names: tuple[str, ...]
     image_size_px: int
     aspect: AspectPolicy
@@ -77,6 +77,18 @@ class ServedRun:
     calibration: Calibration | None
     gallery: Gallery | None = None
     num_neighbors: int = 0
+    load_network: Callable[[], keras.Model] = field(kw_only=True)
+
+    @cached_property
+    def network(self) -> keras.Model:
+        """The network in Keras: float32 [B, S, S, 3] in 0..255 -> the outputs of `network_of`.
+
+        It is built when it is first read, which takes seconds.
+
+        Raises:
+            ArtstyleError: if it is missing or damaged, or belongs to another run.
+        """
+        return self.load_network()
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -127,13 +139,12 @@ def load_served_run(run_directory: RunDirectory) -> ServedRun:
     """
     trained = read_run_config(run_directory)
     is_triplet = isinstance(trained, TripletExperiment)
-    # The network is read last: it takes longest.
     class_names = run_directory.read_class_names()
     calibration = run_directory.read_calibration()
     gallery = load_run_gallery(run_directory) if is_triplet else None
     return ServedRun(
         name=run_directory.path.name,
-        network=network_of(load_run_model(run_directory, trained)),
+        load_network=lambda: network_of(load_run_model(run_directory, trained)),
         class_names=class_names,
         image_size_px=trained.model.image_size_px,
         aspect=trained.data.aspect,

@@ -9,6 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,7 +21,7 @@ from artstyle_tf.cli.main import main
 from artstyle_tf.export import measured_differences
 from artstyle_tf.export.formats.registry import FORMATS, FormatEntry, missing_packages
 from artstyle_tf.prediction import predict as predict_job
-from artstyle_tf.prediction import prediction_runtime
+from artstyle_tf.prediction import prediction_runtime, run_graph
 from artstyle_tf.system.errors import ArtstyleError
 
 pytestmark = pytest.mark.usefixtures("without_graphs")
@@ -474,7 +475,25 @@ def test_the_fastest_runtime_is_chosen_once(mixed, monkeypatch, capsys):
 def test_few_images_are_not_worth_a_choice(mixed, capsys):
     result = answer(capsys, "predict", "--run", run_folder("direct"), mixed)
     assert result["predicted_by"]["runtime"] == "tensorflow"
-    assert not (run_folder("direct") / "runtimes").exists()
+    assert not (run_folder("direct") / "runtimes/choice.json").exists()
+
+
+def test_the_second_prediction_builds_no_network(mixed, monkeypatch, capsys):
+    options = ["--run", run_folder("direct"), mixed, "runtime=tensorflow"]
+    first = answer(capsys, "predict", *options)
+    monkeypatch.setattr(run_graph, "freeze", None)
+    assert answer(capsys, "predict", *options)["first"] == first["first"]
+
+
+def test_the_graph_of_a_model_that_was_replaced_is_made_again(mixed, capsys):
+    options = ["--run", run_folder("direct"), mixed / "bold/plain.jpg", "runtime=tensorflow"]
+    first = answer(capsys, "predict", *options)["first"]
+    file = run_folder("direct") / "model.keras"
+    model = keras.models.load_model(file)
+    model.layers[-1].kernel.assign(-model.layers[-1].kernel)
+    model.save(file)
+    again = answer(capsys, "predict", *options)["first"]
+    assert again[0]["top"] != first[0]["top"]
 
 
 def test_the_text_table_has_files_and_predictions(mixed, capsys):

@@ -102,7 +102,7 @@ def _direct_run():
     classifier = build_classifier(_backbone(), num_classes=3, dropout=0.0, seed=1)
     return ServedRun(
         name="direct",
-        network=network_of(classifier.model),
+        load_network=lambda: network_of(classifier.model),
         class_names=CLASS_NAMES,
         image_size_px=SIZE_PX,
         aspect="squash",
@@ -126,7 +126,7 @@ def _triplet_run():
     )
     return ServedRun(
         name="triplet",
-        network=model,
+        load_network=lambda: model,
         class_names=CLASS_NAMES,
         image_size_px=SIZE_PX,
         aspect="crop",
