@@ -15,7 +15,8 @@ from typing import NamedTuple
 import pandas as pd
 from matplotlib.figure import Figure
 
-from artstyle_tf.plots.theme import BLUE, ORANGE, RED, house_style, new_figure, save_figure
+from artstyle_tf.plots.saving import save_figure
+from artstyle_tf.plots.theme import BLUE, ORANGE, RED, house_style, new_figure
 from artstyle_tf.plots.training_curves import set_epoch_axis
 from artstyle_tf.runs.run_directory import open_run
 

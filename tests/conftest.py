@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import signal
 import sys
@@ -30,6 +31,7 @@ import pytest
 from PIL import Image
 
 from artstyle_tf.models.backbone_family import BlockNames, Family, Member
+from artstyle_tf.plots import saving
 from artstyle_tf.trunk_cache import settings as trunk_cache_settings
 
 # `training.trunk_cache.runtime: auto` is Keras in these processes and in the programs that
@@ -37,6 +39,10 @@ from artstyle_tf.trunk_cache import settings as trunk_cache_settings
 # faster runtimes ask for the fixture `shipped_runtimes`; other processes get `runtime=keras`.
 _SHIPPED_RUNTIMES = trunk_cache_settings.AUTOMATIC_RUNTIMES
 trunk_cache_settings.AUTOMATIC_RUNTIMES = ()
+
+# Starting a process takes longer than the few figures of a tiny training; only
+# tests/plots/test_saving.py does it.
+saving.IN_BACKGROUND = False
 
 # Until the tests are imported, which creates millions of objects and no garbage.
 gc.disable()
@@ -131,20 +137,18 @@ def this_one_without_graphs():
 
 @contextmanager
 def _figures_without_pixels() -> Iterator[None]:
-    from matplotlib.figure import Figure
-
-    save = Figure.savefig
-
-    def save_quickly(self, file, **options):
-        del options
-        if str(file).endswith(".png"):
-            Image.new("RGB", (8, 8)).save(file)
+    def render_quickly(figure, suffix, dpi):
+        del dpi
+        rendered = io.BytesIO()
+        if suffix == ".png":
+            Image.new("RGB", (8, 8)).save(rendered, "PNG")
         else:
-            self.set_layout_engine("none")
-            save(self, file, dpi=100)
+            figure.set_layout_engine("none")
+            figure.savefig(rendered, dpi=100, format=suffix.removeprefix("."))
+        return rendered.getvalue()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Figure, "savefig", save_quickly)
+        patch.setattr(saving, "_render", render_quickly)
         yield
 
 

@@ -29,7 +29,8 @@ from artstyle_tf.plots.projection_map import (
     largest_categories,
     plot_projection_map,
 )
-from artstyle_tf.plots.theme import class_labels, save_figure
+from artstyle_tf.plots.saving import save_figure
+from artstyle_tf.plots.theme import class_labels
 from artstyle_tf.system.files import write_json, write_text
 from artstyle_tf.system.progress import Reporter
 

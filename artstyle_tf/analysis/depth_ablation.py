@@ -27,7 +27,7 @@ from artstyle_tf.metrics.exact_tests import SIGNIFICANCE, holm_adjusted
 from artstyle_tf.metrics.influence import class_f1
 from artstyle_tf.models.features import FeatureGroup
 from artstyle_tf.plots.feature_figures import plot_depth_ablation
-from artstyle_tf.plots.theme import save_figure
+from artstyle_tf.plots.saving import save_figure
 from artstyle_tf.system.files import write_text
 from artstyle_tf.system.progress import SILENT, Reporter
 

@@ -35,8 +35,8 @@ from artstyle_tf.images.index.image_tables import csv_text
 from artstyle_tf.metrics.classification import classification_summary, confusion_matrix
 from artstyle_tf.metrics.uncertainty import classification_intervals
 from artstyle_tf.models.features import FeatureGroup
+from artstyle_tf.plots.saving import save_figure
 from artstyle_tf.plots.score_intervals import plot_score_intervals
-from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.runs.run_directory import NAME_IN_RESULT
 from artstyle_tf.system.files import write_json, write_text
 from artstyle_tf.system.progress import SILENT, Reporter

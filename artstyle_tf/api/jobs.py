@@ -114,11 +114,11 @@ def do_job(
         return Done(act(config, invocation), summarize)
 
 
-def publish_run(run: Any, config: Any, reporter: Reporter) -> str | None:
+def publish_run(run: Any, config: Any, reporter: Reporter, model: Any) -> str | None:
     """Write the report of a finished training; see `report.after_training.publish_run`."""
     from artstyle_tf.report.after_training import publish_run  # which imports matplotlib
 
-    return publish_run(run, config, reporter)
+    return publish_run(run, config, reporter, model)
 
 
 def _folder_of_results(config: Any) -> Path:

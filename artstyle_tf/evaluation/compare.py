@@ -29,8 +29,8 @@ from artstyle_tf.metrics.classification import classification_summary, confusion
 from artstyle_tf.metrics.comparison import compare_predictions, verdict
 from artstyle_tf.metrics.exact_tests import SIGNIFICANCE, holm_adjusted
 from artstyle_tf.metrics.uncertainty import classification_intervals
+from artstyle_tf.plots.saving import save_figure
 from artstyle_tf.plots.score_intervals import plot_score_intervals
-from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.runs.run_directory import NAME_IN_RESULT
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import write_json, write_text

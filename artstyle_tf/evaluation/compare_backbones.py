@@ -36,7 +36,7 @@ from artstyle_tf.evaluation.fold_images import (
 from artstyle_tf.evaluation.paths import BACKBONES_FILE, plan_backbone_comparison
 from artstyle_tf.evaluation.settings import CompareBackbonesExperiment
 from artstyle_tf.plots.backbone_scores import TimedScores, plot_scores_against_time
-from artstyle_tf.plots.theme import save_figure
+from artstyle_tf.plots.saving import save_figure
 from artstyle_tf.runs.environment import describe_environment
 from artstyle_tf.runs.run_creation import check_same_config, create_run_directory, plan_folds
 from artstyle_tf.runs.run_directory import RunDirectory

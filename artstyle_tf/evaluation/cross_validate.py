@@ -39,8 +39,8 @@ from artstyle_tf.evaluation.fold_training import (
 )
 from artstyle_tf.images.preparation.preparation import PreparedImages
 from artstyle_tf.images.split_images import read_splits
+from artstyle_tf.plots.saving import save_figure
 from artstyle_tf.plots.score_intervals import plot_fold_scores
-from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.runs.environment import describe_environment
 from artstyle_tf.runs.run_creation import create_run_directory, plan_folds
 from artstyle_tf.runs.run_directory import RunDirectory

@@ -22,9 +22,9 @@ from artstyle_tf.export.saved_model import write_saved_model
 from artstyle_tf.export.serving_kit import check_model_name, write_serving_instructions
 from artstyle_tf.export.settings import ExportExperiment
 from artstyle_tf.images.index.image_tables import csv_text
+from artstyle_tf.runs.labeled_images import read_own_images
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.runs.run_finding import find_run
-from artstyle_tf.runs.run_images import read_own_images
 from artstyle_tf.runs.served_run import ServedRun, load_served_run
 from artstyle_tf.system.files import must_stay, write_text
 from artstyle_tf.system.invocation import Invocation

@@ -20,7 +20,7 @@ from artstyle_tf.export.measurement import (
     size_bytes,
 )
 from artstyle_tf.export.serving_signature import PIXELS
-from artstyle_tf.runs.run_images import LabeledImages
+from artstyle_tf.runs.labeled_images import LabeledImages
 from artstyle_tf.runs.served_run import Predictions, ServedRun, keras_network
 from artstyle_tf.system.progress import Reporter
 from artstyle_tf.trunk_cache.frozen_graph import FrozenGraph

@@ -15,8 +15,8 @@ from artstyle_tf.export.served_signature import IMAGE_BYTES, OK
 from artstyle_tf.export.serving_signature import PIXELS
 from artstyle_tf.images.preparation.image_writing import prepare_bytes
 from artstyle_tf.images.reading.decoding import decode_image, resize_image
+from artstyle_tf.runs.labeled_images import read_own_images
 from artstyle_tf.runs.run_directory import RunDirectory
-from artstyle_tf.runs.run_images import read_own_images
 from artstyle_tf.runs.served_run import ServedRun
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.markdown import markdown_text

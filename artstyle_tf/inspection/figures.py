@@ -17,14 +17,15 @@ from artstyle_tf.inspection.survey import MEASURES
 from artstyle_tf.inspection.thumbnails import read_thumbnail
 from artstyle_tf.plots.bars import REST, plot_bars, plot_class_distribution, plot_stacked_bars
 from artstyle_tf.plots.image_rows import plot_image_rows
+from artstyle_tf.plots.saving import figures_in_background, save_figure
 from artstyle_tf.plots.style_measures import (
     plot_channel_densities,
     plot_style_boxes,
     plot_style_differences,
 )
-from artstyle_tf.plots.theme import save_figure
 from artstyle_tf.system.progress import Reporter
 
+_NUM_PROCESSES = 2  # rendering takes three times as long as everything else about a figure
 _MAX_ROWS = 30
 _MAX_EXAMPLES = 8
 _SHOWN_GROUPS = 5
@@ -75,12 +76,13 @@ def draw_figures(
             ("augmentation_counts", lambda: _augmented_counts(preview.counts)),
             ("augmentation_cost", lambda: _augmentation_cost(preview)),
         ]
-    for name, draw in reporter.track(
-        figures, total=len(figures), description="Drawing figures", unit="figures"
-    ):
-        figure = draw()
-        if figure is not None:
-            save_figure(figure, folder / f"{name}.png")
+    with figures_in_background(_NUM_PROCESSES):
+        for name, draw in reporter.track(
+            figures, total=len(figures), description="Drawing figures", unit="figures"
+        ):
+            figure = draw()
+            if figure is not None:
+                save_figure(figure, folder / f"{name}.png")
 
 
 def _samples(config: InspectExperiment, root: Path, inspection: Inspection) -> Figure | None:

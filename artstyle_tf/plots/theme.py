@@ -1,13 +1,11 @@
-"""The look of all figures: colors, fonts, layout, class labels, and saving."""
+"""The look of all figures: colors, fonts, layout and class labels."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +15,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-from artstyle_tf.system.files import replaced_atomically
 
 # Okabe and Ito's palette, which people with any color vision can tell apart.
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW = (
@@ -174,24 +170,6 @@ def scale_logarithmically(axes: Axes) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=digits, numticks=20))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-
-
-def save_figure(figure: Figure, path: Path, *, dpi: int = 150) -> None:
-    """Write a figure atomically.
-
-    Args:
-        figure: to write.
-        path: such as curves.png, curves.pdf or curves.svg, whose suffix is the format; its folder
-            is created.
-        dpi: pixels per inch.
-
-    Raises:
-        ArtstyleError: if the file cannot be written.
-    """
-    with house_style(), replaced_atomically(path) as temporary, warnings.catch_warnings():
-        # A title may contain letters that no font has, which are drawn as boxes.
-        warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
-        figure.savefig(temporary, dpi=dpi, facecolor="white", bbox_inches="tight", pad_inches=0.1)
 
 
 def class_labels(names: Sequence[str], *, longest: int = 28) -> list[str]:

@@ -17,8 +17,8 @@ from artstyle_tf.export.measurement import (
 )
 from artstyle_tf.prediction.run_graph import RUNTIMES_FOLDER, TENSORFLOW, open_graph
 from artstyle_tf.prediction.settings import RuntimeName
+from artstyle_tf.runs.labeled_images import read_own_images
 from artstyle_tf.runs.run_directory import RunDirectory
-from artstyle_tf.runs.run_images import read_own_images
 from artstyle_tf.runs.served_run import ServedRun, keras_network
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import write_json

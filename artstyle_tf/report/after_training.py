@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.report.experiment_trackers import log_to_mlflow, write_tensorboard_results
@@ -14,13 +14,27 @@ from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
 from artstyle_tf.training.run_record import tensorboard_folder
 
+if TYPE_CHECKING:
+    import keras
+
 Result = TypeVar("Result")
 
 
-def publish_run(run: RunDirectory, config: TrainingExperiment, reporter: Reporter) -> str | None:
+def publish_run(
+    run: RunDirectory,
+    config: TrainingExperiment,
+    reporter: Reporter,
+    model: keras.Model | None = None,
+) -> str | None:
     """Write report, TensorBoard results and MLflow entry, as configured.
 
     Each reads the files of the finished run. If one fails, there is a warning.
+
+    Args:
+        run: its directory.
+        config: of the training.
+        reporter: where progress and warnings go.
+        model: what the run has saved, which takes seconds to load; None to load it if needed.
 
     Returns:
         The report's path; None if there is none.
@@ -28,7 +42,9 @@ def publish_run(run: RunDirectory, config: TrainingExperiment, reporter: Reporte
     report = None
     if config.report:
         report = _attempt(
-            "report", lambda: write_run_report(run, ReportExperiment(), reporter), reporter
+            "report",
+            lambda: write_run_report(run, ReportExperiment(), reporter, model=model),
+            reporter,
         )
     folder = tensorboard_folder(config, run)
     if folder is not None:

@@ -16,9 +16,8 @@ from artstyle_tf.images.index.image_tables import read_csv_table
 from artstyle_tf.report.related_results import RelatedResults
 from artstyle_tf.report.run_facts import RunFacts
 from artstyle_tf.report.sections.atlas import Atlas
-from artstyle_tf.runs.gallery import load_gallery
+from artstyle_tf.runs.gallery import EMBEDDINGS_FILE, load_gallery
 from artstyle_tf.runs.run_directory import NAME_IN_RESULT, RunDirectory
-from artstyle_tf.training.embedding_evaluation import EMBEDDINGS_FILE
 
 _PREFERRED = ("umap", "tsne", "pca")
 _FEWEST_FOR_TSNE = 30

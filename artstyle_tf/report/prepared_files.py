@@ -33,10 +33,19 @@ class PreparedFiles:
         assert file is not None, path
         return file
 
+    def digest(self, path: str) -> str:
+        """Return SHA-256 of the file of a known path."""
+        return self._named[path][1]
+
     def thumbnails(self, paths: Iterable[str], side_px: int, reporter: Reporter) -> dict[str, str]:
         """Return path -> data URI of the known paths whose image can be read."""
         known = self.known(paths)
-        uris = thumbnail_uris([self.of(path) for path in known], side_px, reporter)
+        uris = thumbnail_uris(
+            [self.of(path) for path in known],
+            side_px,
+            reporter,
+            digests=[self.digest(path) for path in known],
+        )
         return {path: uri for path, uri in zip(known, uris, strict=True) if uri}
 
     def _file(self, path: str) -> Path | None:

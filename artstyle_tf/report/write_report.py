@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from artstyle_tf.report.overview_report import write_overview
 from artstyle_tf.report.report_paths import find_reported_runs, overview_file, report_file
 from artstyle_tf.report.run_report import write_run_report
 from artstyle_tf.report.settings import ReportExperiment
@@ -22,6 +21,8 @@ def run(config: ReportExperiment, invocation: Invocation) -> dict[str, Any]:
             reports.append(write_run_report(directory, config, invocation.reporter))
     if overview is not None:
         invocation.reporter.info(f"Writing the comparison of {len(runs)} runs")
+        from artstyle_tf.report.overview_report import write_overview  # which imports TensorFlow
+
         with invocation.stopwatch.stage("overview"):
             write_overview(overview, runs, reports, invocation.reporter)
     files = [*reports, *([] if overview is None else [overview])]

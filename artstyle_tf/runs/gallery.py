@@ -13,6 +13,9 @@ from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import leads_out, replaced_atomically
 from artstyle_tf.system.npz_files import ArrayForm, read_npz
 
+EMBEDDINGS_FILE = "embeddings.npz"
+"""Of the images that were measured, in the form of a gallery."""
+
 
 @dataclass(frozen=True)
 class Gallery:

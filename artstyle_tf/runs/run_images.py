@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from artstyle_tf.config.experiment import TrainingExperiment
 from artstyle_tf.images.index.image_index import index_images
 from artstyle_tf.images.index.style_folders import distinct_names, nearest_style
 from artstyle_tf.images.preparation.preparation import PreparedImages, prepare_images
-from artstyle_tf.images.split_images import read_splits
 from artstyle_tf.images.splits.given_split import evaluated_part
 from artstyle_tf.runs.run_directory import RunDirectory
-from artstyle_tf.runs.run_finding import read_run_config
 from artstyle_tf.system.content_cache import file_digest
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import leads_out
@@ -137,45 +133,3 @@ def rows_of_split(split: str, run_directory: RunDirectory) -> pd.DataFrame:
             fix="set split=..., or give a folder with --images",
         )
     return rows[rows["parent"] == ""].reset_index(drop=True)
-
-
-@dataclass(frozen=True)
-class LabeledImages:
-    """Decoded images of a split.
-
-    Attributes:
-        images: uint8 [N, S, S, 3].
-        labels: int32 [N], class ids.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-
-
-def read_own_images(
-    run_directory: RunDirectory, split: str, *, most: int | None = None, seed: int = 0
-) -> LabeledImages:
-    """Read the run's own images of a split, without augmented copies.
-
-    Args:
-        run_directory: of the run.
-        split: train, val or test.
-        most: size of a random sample; None for all images.
-        seed: of the sample.
-
-    Raises:
-        ArtstyleError: if they are missing.
-    """
-    trained = read_run_config(run_directory)
-    prepared = own_images(rows_of_split(split, run_directory), run_directory, trained)
-    images = read_splits(
-        prepared,
-        run_directory.read_class_names(),
-        trained.data,
-        image_size_px=trained.model.image_size_px,
-    )[split]
-    numbers = np.arange(len(images))
-    if most is not None and most < len(numbers):
-        numbers = np.sort(np.random.default_rng(seed).choice(numbers, most, replace=False))
-    pixels = [images.store.load(int(number)).numpy() for number in numbers]
-    return LabeledImages(np.stack(pixels), images.labels[numbers])

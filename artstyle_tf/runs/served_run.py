@@ -131,8 +131,12 @@ class ServedRun:
         return lambda pixels: self.predictions_of(network(pixels))
 
 
-def load_served_run(run_directory: RunDirectory) -> ServedRun:
+def load_served_run(run_directory: RunDirectory, *, model: keras.Model | None = None) -> ServedRun:
     """Load a finished run.
+
+    Args:
+        run_directory: of the run.
+        model: what `load_run_model` would return, if it is at hand.
 
     Raises:
         ArtstyleError: if something is missing or damaged.
@@ -144,7 +148,7 @@ def load_served_run(run_directory: RunDirectory) -> ServedRun:
     gallery = load_run_gallery(run_directory) if is_triplet else None
     return ServedRun(
         name=run_directory.path.name,
-        load_network=lambda: network_of(load_run_model(run_directory, trained)),
+        load_network=lambda: network_of(model or load_run_model(run_directory, trained)),
         class_names=class_names,
         image_size_px=trained.model.image_size_px,
         aspect=trained.data.aspect,

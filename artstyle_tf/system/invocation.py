@@ -42,7 +42,7 @@ class Stopwatch:
         return {name: round(seconds, 2) for name, seconds in stages.items()}
 
 
-def _publish_nothing(run: Any, config: Any, reporter: Reporter) -> None:
+def _publish_nothing(run: Any, config: Any, reporter: Reporter, model: Any) -> None:
     """Write no report."""
 
 
@@ -56,8 +56,9 @@ class Invocation:
         resume: continue the interrupted run of this name.
         overwrite: replace an earlier run of this name.
         rescan: read and measure all images again; see `system.content_cache`.
-        publish: called when a training is finished: (run directory, config, reporter) -> path of
-            the report, if any. Passed in, because `report` imports `training` and not the reverse.
+        publish: called when a training is finished: (run directory, config, reporter, the model as
+            it was saved) -> path of the report, if any. Passed in, because `report` imports
+            `training` and not the reverse.
     """
 
     reporter: Reporter = SILENT
@@ -65,4 +66,4 @@ class Invocation:
     resume: bool = False
     overwrite: bool = False
     rescan: bool = False
-    publish: Callable[[Any, Any, Reporter], str | None] = _publish_nothing
+    publish: Callable[[Any, Any, Reporter, Any], str | None] = _publish_nothing

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from artstyle_tf.config.experiment import DirectExperiment
-from artstyle_tf.heads.head_start import refit_head
+from artstyle_tf.heads.head_start import Baseline, refit_head
 from artstyle_tf.heads.settings import LinearProbeConfig
 from artstyle_tf.images.batches.epoch_order import ShuffledOrder
 from artstyle_tf.images.split_images import SplitImages
@@ -31,6 +32,8 @@ from artstyle_tf.training.repeated_training import select_epoch_on_new_groups, t
 
 class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
     """A classifier: linear probe, then cross-entropy phase by phase."""
+
+    _refitted: Future[tuple[np.ndarray, np.ndarray, Baseline]] | None = None
 
     @staticmethod
     def build_network(config: DirectExperiment, *, num_classes: int) -> Classifier:
@@ -139,6 +142,21 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
         is_fixed = not training.phases or self.epoch_selection is not None
         return training.refit and training.linear_probe is not None and is_fixed
 
+    def start_refit(self) -> None:
+        """Start to fit the head of `refit` in a thread: it needs no network, only features."""
+        if not self.refits or self._refitted is not None:
+            return
+        executor = ThreadPoolExecutor(1)
+        self._refitted = executor.submit(
+            refit_head,
+            self.choose_probe(self.first_features["train"]),
+            self.baseline,
+            self.splits,
+            self.first_features,
+            self.network.features.groups,
+        )
+        executor.shutdown(wait=False)
+
     def refit(self, place: RunDirectory) -> None:
         """Train on training and validation images, if configured (`refits`); the baseline, too.
 
@@ -147,13 +165,9 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
         """
         if not self.refits:
             return
-        kernel, bias, self._baseline = refit_head(
-            self.choose_probe(self.first_features["train"]),
-            self.baseline,
-            self.splits,
-            self.first_features,
-            self.network.features.groups,
-        )
+        self.start_refit()
+        assert self._refitted is not None
+        kernel, bias, self._baseline = self._refitted.result()
         if self.epoch_selection is not None and self.epoch_selection.epoch > 0:
             train_again(self, place, num_epochs=self.epoch_selection.epoch)
         else:

@@ -30,8 +30,9 @@ from artstyle_tf.plots.neighbor_sheet import (
     choose_queries,
     plot_neighbor_sheet,
 )
-from artstyle_tf.plots.theme import class_labels, save_figure
-from artstyle_tf.runs.gallery import Gallery, save_gallery
+from artstyle_tf.plots.saving import save_figure
+from artstyle_tf.plots.theme import class_labels
+from artstyle_tf.runs.gallery import EMBEDDINGS_FILE, Gallery, save_gallery
 from artstyle_tf.system.progress import Reporter
 from artstyle_tf.training.evaluation import (
     Evaluation,
@@ -39,9 +40,6 @@ from artstyle_tf.training.evaluation import (
     evaluate_probabilities,
     write_evaluation,
 )
-
-EMBEDDINGS_FILE = "embeddings.npz"
-"""Of the images that were measured, in the form of a gallery."""
 
 
 def image_ids(images: SplitImages) -> np.ndarray:

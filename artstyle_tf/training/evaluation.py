@@ -32,7 +32,7 @@ from artstyle_tf.plots.calibration import plot_calibration
 from artstyle_tf.plots.confusion_matrix import plot_confusion_matrix
 from artstyle_tf.plots.image_rows import choose_for_gallery, plot_image_rows
 from artstyle_tf.plots.per_class_scores import plot_per_class_scores
-from artstyle_tf.plots.theme import save_figure
+from artstyle_tf.plots.saving import save_figure
 from artstyle_tf.system.files import write_json, write_text
 from artstyle_tf.system.finite_numbers import check_finite
 

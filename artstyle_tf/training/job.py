@@ -19,7 +19,7 @@ from artstyle_tf.images.split_images import read_splits
 from artstyle_tf.images.splits.leaks import check_leaks, count_leaks
 from artstyle_tf.metrics.calibration import Calibration
 from artstyle_tf.models.network import Network
-from artstyle_tf.plots.theme import save_figure
+from artstyle_tf.plots.saving import figures_in_background, save_figure
 from artstyle_tf.plots.training_curves import plot_training_curves
 from artstyle_tf.runs.model_files import save_head
 from artstyle_tf.runs.run_creation import create_run_directory, plan_run
@@ -79,7 +79,8 @@ def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
                 resume=invocation.resume,
                 save_model=save_and_note_the_first(place, invocation),
             )
-        with stopwatch.stage("evaluation"), errors_of_reading():
+        with stopwatch.stage("evaluation"), errors_of_reading(), figures_in_background():
+            training.start_refit()
             training.finish(place)
             calibration = training.calibrate()
             place.write_calibration(calibration)
@@ -111,7 +112,8 @@ def run(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:
             "seconds": stopwatch.seconds(),
         }
         write_json(place.metrics_file, result)
-    return {**result, "report": invocation.publish(place, config, reporter)}
+    report = invocation.publish(place, config, reporter, training.network.model)
+    return {**result, "report": report}
 
 
 def plan(config: TrainingExperiment, invocation: Invocation) -> dict[str, Any]:

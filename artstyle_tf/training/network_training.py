@@ -132,6 +132,9 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         """Whether the network learns from the validation images, too, after calibration."""
         return False
 
+    def start_refit(self) -> None:
+        """Start those parts of `refit` that can be computed beside something else."""
+
     def refit(self, place: RunDirectory) -> None:
         """Train on training and validation images, if configured (`refits`); the baseline, too.
 

@@ -22,7 +22,7 @@ from artstyle_tf.metrics.comparison import compare_predictions, outcome, verdict
 from artstyle_tf.models.network import Network
 from artstyle_tf.models.weights import weights_digest
 from artstyle_tf.plots.bars import plot_class_distribution
-from artstyle_tf.plots.theme import save_figure
+from artstyle_tf.plots.saving import save_figure
 from artstyle_tf.runs.environment import describe_environment
 from artstyle_tf.runs.optional_packages import has_tensorboard
 from artstyle_tf.runs.run_directory import NAME_IN_RESULT, RunDirectory

@@ -26,7 +26,7 @@ from artstyle_tf.models.network import (
     copy_backbone_weights,
 )
 from artstyle_tf.plots.embedding_health import plot_embedding_health
-from artstyle_tf.plots.theme import save_figure
+from artstyle_tf.plots.saving import save_figure
 from artstyle_tf.runs.gallery import Gallery, save_gallery
 from artstyle_tf.runs.run_directory import RunDirectory, open_run
 from artstyle_tf.runs.run_finding import read_run_config

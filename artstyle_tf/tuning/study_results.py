@@ -10,7 +10,7 @@ import pandas as pd
 
 from artstyle_tf.images.index.image_tables import csv_text
 from artstyle_tf.plots.bars import plot_bars
-from artstyle_tf.plots.theme import save_figure
+from artstyle_tf.plots.saving import save_figure
 from artstyle_tf.plots.tuning_figures import (
     SearchedParameter,
     plot_parallel_coordinates,

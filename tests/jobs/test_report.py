@@ -7,9 +7,12 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,7 +20,7 @@ from documented_names import undocumented_names
 from PIL import Image
 
 from artstyle_tf.cli.main import main
-from artstyle_tf.report import after_training
+from artstyle_tf.report import after_training, explained_images
 from artstyle_tf.report.related_results import read_tuning
 from artstyle_tf.report.run_facts import read_run_facts
 from artstyle_tf.runs.gallery import load_gallery
@@ -222,6 +225,46 @@ def test_an_unfinished_run_has_no_report(workplace, capsys):
     assert report("--runs", "outputs/models/triplet", "outputs/models/direct") == 2
     assert "is not finished" in capsys.readouterr().err
     assert page_of("triplet") == before  # nothing is written before all runs are known to be good
+
+
+@pytest.mark.parametrize("kind", ["direct", "triplet"])
+def test_explanations_of_the_training_are_not_computed_again(workplace, kind, monkeypatch):
+    page = Path(f"outputs/models/{kind}/report.html")
+    written = page.read_text()
+    monkeypatch.setattr(explained_images, "load_served_run", None)
+    assert report("--runs", f"outputs/models/{kind}") == 0
+    assert page.read_text() == written
+    if kind == "direct":
+        assert len(re.findall("data:image/webp", written)) > 5
+
+
+def test_explanations_of_another_model_are_not_used(workplace, monkeypatch):
+    keras.utils.set_random_seed(3)
+    file = Path("outputs/models/direct/model.keras")
+    model = keras.models.load_model(file)
+    model.layers[-1].set_weights([np.flip(w) for w in model.layers[-1].get_weights()])
+    model.save(file)
+    explained = []
+    explain_images = explained_images.explain_images
+    monkeypatch.setattr(
+        explained_images,
+        "explain_images",
+        lambda run, images, *others, **named: (
+            explained.extend(images) or explain_images(run, images, *others, **named)
+        ),
+    )
+    assert report("--runs", "outputs/models/direct") == 0
+    assert explained
+
+
+def test_page_of_known_explanations_needs_no_tensorflow(workplace):
+    script = (
+        "import sys; from artstyle_tf.cli.main import main;"
+        "code = main(sys.argv[1:], verb='report'); assert 'tensorflow' not in sys.modules;"
+        "sys.exit(code)"
+    )
+    command = [sys.executable, "-c", script, "--runs", "outputs/models/direct", "--quiet"]
+    assert subprocess.run(command, check=False).returncode == 0
 
 
 def test_failures_after_a_training_only_warn(workplace, monkeypatch):

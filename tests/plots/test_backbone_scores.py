@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from artstyle_tf.plots.backbone_scores import TimedScores, plot_scores_against_time
-from artstyle_tf.plots.theme import save_figure
+from artstyle_tf.plots.saving import save_figure
 
 
 def point(name, milliseconds, score, *schemes):

@@ -6,7 +6,7 @@ import pytest
 from artstyle_tf.metrics.acceptance_threshold import risk_coverage
 from artstyle_tf.metrics.calibration import reliability
 from artstyle_tf.plots.calibration import plot_calibration
-from artstyle_tf.plots.theme import save_figure
+from artstyle_tf.plots.saving import save_figure
 
 
 def plot(probabilities, labels):

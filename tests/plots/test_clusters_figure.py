@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 
 from artstyle_tf.plots.feature_figures import plot_contingency, plot_silhouettes
+from artstyle_tf.plots.saving import save_figure
 from artstyle_tf.plots.score_intervals import plot_score_intervals
-from artstyle_tf.plots.theme import save_figure
 
 
 def test_counts_of_styles_and_clusters_are_written(tmp_path):

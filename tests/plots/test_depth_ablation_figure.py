@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from artstyle_tf.plots.feature_figures import plot_depth_ablation
-from artstyle_tf.plots.theme import save_figure
+from artstyle_tf.plots.saving import save_figure
 
 DEPTHS, STYLES = ["block1a", "top"], [None, "$x_1^2$", "wide"]
 # By depth and style; intervals are as wide as 4 points.

@@ -8,7 +8,8 @@ from matplotlib.colors import to_hex
 from PIL import Image
 
 from artstyle_tf.plots.distance_histogram import plot_distance_histogram
-from artstyle_tf.plots.theme import BLUE, ORANGE, house_style, save_figure
+from artstyle_tf.plots.saving import save_figure
+from artstyle_tf.plots.theme import BLUE, ORANGE, house_style
 
 
 def draw(figure):

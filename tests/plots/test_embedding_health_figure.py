@@ -10,7 +10,8 @@ from matplotlib.colors import to_hex
 from PIL import Image
 
 from artstyle_tf.plots.embedding_health import plot_embedding_health
-from artstyle_tf.plots.theme import RED, house_style, save_figure
+from artstyle_tf.plots.saving import save_figure
+from artstyle_tf.plots.theme import RED, house_style
 from artstyle_tf.plots.training_curves import plot_training_curves
 
 COLUMNS = ["mean_distance", "active_triplets", "embedding_rank", "loss"]

@@ -8,7 +8,7 @@ from PIL import Image
 from artstyle_tf.plots.bars import plot_class_distribution
 from artstyle_tf.plots.confusion_matrix import plot_confusion_matrix
 from artstyle_tf.plots.per_class_scores import plot_per_class_scores
-from artstyle_tf.plots.theme import save_figure
+from artstyle_tf.plots.saving import save_figure
 from artstyle_tf.plots.training_curves import plot_training_curves
 
 MATRIX = np.array([[8, 2, 0], [1, 3, 0], [0, 0, 0]])

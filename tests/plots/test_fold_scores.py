@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from artstyle_tf.plots.saving import save_figure
 from artstyle_tf.plots.score_intervals import plot_fold_scores
-from artstyle_tf.plots.theme import save_figure
 
 
 def summary(score, baseline):

@@ -9,7 +9,8 @@ from PIL import Image
 
 from artstyle_tf.plots.image_rows import CELL_INCHES
 from artstyle_tf.plots.neighbor_sheet import choose_queries, plot_neighbor_sheet
-from artstyle_tf.plots.theme import BLACK, GRAY, GREEN, RED, class_labels, house_style, save_figure
+from artstyle_tf.plots.saving import save_figure
+from artstyle_tf.plots.theme import BLACK, GRAY, GREEN, RED, class_labels, house_style
 
 
 def draw(figure):

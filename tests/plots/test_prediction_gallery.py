@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 
 from artstyle_tf.plots.image_rows import choose_for_gallery, plot_image_rows
-from artstyle_tf.plots.theme import GREEN, RED, save_figure
+from artstyle_tf.plots.saving import save_figure
+from artstyle_tf.plots.theme import GREEN, RED
 
 
 def test_errors_come_first_then_the_least_confident_correct_predictions():

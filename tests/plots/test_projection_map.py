@@ -11,7 +11,8 @@ from artstyle_tf.plots.projection_map import (
     largest_categories,
     plot_projection_map,
 )
-from artstyle_tf.plots.theme import GRAY, save_figure
+from artstyle_tf.plots.saving import save_figure
+from artstyle_tf.plots.theme import GRAY
 
 
 def test_no_two_categories_look_alike_and_neighbors_differ_in_shape():

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from artstyle_tf.plots import theme
-from artstyle_tf.plots.theme import class_labels, house_style, new_figure, save_figure
+from artstyle_tf.plots.saving import save_figure
+from artstyle_tf.plots.theme import class_labels, house_style, new_figure
 from artstyle_tf.system.errors import ArtstyleError
 
 
@@ -26,7 +27,7 @@ from artstyle_tf.plots.embedding_health import plot_embedding_health
 from artstyle_tf.plots.neighbor_sheet import plot_neighbor_sheet
 from artstyle_tf.plots.per_class_scores import plot_per_class_scores
 from artstyle_tf.plots.image_rows import plot_image_rows
-from artstyle_tf.plots.theme import save_figure
+from artstyle_tf.plots.saving import save_figure
 from artstyle_tf.plots.training_curves import plot_training_curves
 names = ["a", "b"]
 report = pd.DataFrame({"class": names, "precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 3})

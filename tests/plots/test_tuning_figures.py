@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from artstyle_tf.plots.theme import save_figure
+from artstyle_tf.plots.saving import save_figure
 from artstyle_tf.plots.tuning_figures import (
     SearchedParameter,
     plot_parallel_coordinates,

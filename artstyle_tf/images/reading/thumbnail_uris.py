@@ -8,18 +8,38 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import PIL
 from PIL import Image
 
+from artstyle_tf.system.content_cache import facts_of_contents
 from artstyle_tf.system.progress import Reporter
 from artstyle_tf.system.threads import map_in_threads
 
 _THREADS = 4  # Pillow decodes without Python's lock
 _QUALITY = 70
+_VERSION = 1
 
 
-def thumbnail_uris(files: Sequence[Path], side_px: int, reporter: Reporter) -> Iterator[str | None]:
-    """Yield a thumbnail of each prepared image, longer side `side_px`; None for a missing file."""
-    uris = map_in_threads(lambda file: _thumbnail_uri(file, side_px), files, num_threads=_THREADS)
+def thumbnail_uris(
+    files: Sequence[Path], side_px: int, reporter: Reporter, *, digests: Sequence[str] | None = None
+) -> Iterator[str | None]:
+    """Yield a thumbnail of each prepared image, longer side `side_px`; None for a missing file.
+
+    Args:
+        files: N prepared images.
+        side_px: longer side.
+        reporter: where progress goes.
+        digests: SHA-256 of each file, in hex, if known; then thumbnails made before are reused.
+    """
+    uris = facts_of_contents(
+        f"thumbnail {_VERSION}, {side_px} px, Pillow {PIL.__version__}",
+        digests or [""] * len(files),
+        lambda numbers: map_in_threads(
+            lambda number: _thumbnail_uri(files[number], side_px), numbers, num_threads=_THREADS
+        ),
+        encode=lambda uri: None if uri is None else uri.encode(),
+        decode=bytes.decode,
+    )
     return iter(reporter.track(uris, total=len(files), description="Creating thumbnails"))
 
 
