@@ -19,7 +19,7 @@ from artstyle_tf.inspection.image_sets import find_copies, measure_groups
 from artstyle_tf.inspection.problems import find_misnamed_ignored, find_problems
 from artstyle_tf.inspection.property_probe import (
     PropertyProbe,
-    probe_properties,
+    probe_once,
     property_features,
 )
 from artstyle_tf.inspection.settings import InspectExperiment
@@ -224,7 +224,7 @@ def _probe(images: pd.DataFrame, *, seed: int) -> PropertyProbe | None:
         images, labels, clusters = images[chosen], labels[chosen], clusters[chosen]
     of_image = pd.factorize(clusters)[0]
     features, names = property_features(images)
-    return probe_properties(
+    return probe_once(
         features,
         names,
         labels,

@@ -9,16 +9,20 @@ Source: the idea of a probe on properties that should not matter, as in Torralba
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import sklearn
 from sklearn.ensemble import RandomForestClassifier
 
 from artstyle_tf.metrics.classification import classification_summary, per_class_report
 from artstyle_tf.metrics.proportions import Interval
 from artstyle_tf.metrics.uncertainty import macro_f1_interval
+from artstyle_tf.system.content_cache import facts_of_contents
 
 _NUMBERS = (
     *("width_px", "height_px", "aspect", "megapixels", "size_bytes", "bytes_per_pixel"),
@@ -35,6 +39,9 @@ _NUM_TREES = 50
 _SMALLEST_LEAF = 3
 _NUM_SHUFFLES = 3
 _FEW_IMAGES = 500
+
+_VERSION = 1  # of what is computed
+_TABLES = ("per_style", "importances")
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,52 @@ def most_different_property(images: pd.DataFrame, label: str) -> tuple[str, floa
             best = max(share, 1 - share)
             found = name, float(own.median()), float(others.median())
     return found
+
+
+def probe_once(
+    features: np.ndarray,
+    names: Sequence[str],
+    labels: np.ndarray,
+    clusters: np.ndarray,
+    folds: np.ndarray,
+    *,
+    class_names: Sequence[str],
+    seed: int,
+) -> PropertyProbe | None:
+    """Do what `probe_properties` does, which takes seconds, unless its result is known."""
+    described = json.dumps([list(names), list(class_names), seed])
+    digest = hashlib.sha256(described.encode())
+    for array in (features, labels, clusters, folds):
+        digest.update(f"{array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    found = facts_of_contents(
+        f"property probe {_VERSION}, scikit-learn {sklearn.__version__}, NumPy {np.__version__}",
+        [digest.hexdigest()],
+        lambda numbers: (
+            probe_properties(
+                features, names, labels, clusters, folds, class_names=class_names, seed=seed
+            )
+            for _ in numbers
+        ),
+        encode=_encoded,
+        decode=_decoded,
+    )
+    return next(found)
+
+
+def _encoded(probe: PropertyProbe | None) -> bytes:
+    if probe is None:
+        return b"null"
+    tables = {name: getattr(probe, name).to_dict("list") for name in _TABLES}
+    return json.dumps({**vars(probe), **tables}).encode()
+
+
+def _decoded(stored: bytes) -> PropertyProbe | None:
+    values = json.loads(stored)
+    if values is None:
+        return None
+    tables = {name: pd.DataFrame(values[name]) for name in _TABLES}
+    return PropertyProbe(**{**values, **tables, "interval": tuple(values["interval"])})
 
 
 def probe_properties(

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from artstyle_tf.images.splits.folds import assign_folds
+from artstyle_tf.inspection import property_probe
 from artstyle_tf.inspection.property_probe import probe_properties
+from artstyle_tf.system.content_cache import content_cache
 
 
 def probe(features, labels, clusters=None, names=None):
@@ -53,3 +56,27 @@ def test_a_property_of_groups_scores_chance_if_groups_are_kept_together():
 
 def test_constant_properties_give_no_probe(labels):
     assert probe(np.ones((100, 2)), labels) is None
+
+
+@pytest.mark.parametrize("varies", [True, False])
+def test_a_known_probe_is_not_computed_again(labels, varies, tmp_path, monkeypatch):
+    features = np.random.default_rng(3).normal(size=(100, 2)) if varies else np.ones((100, 2))
+    clusters = np.arange(100)
+    folds = assign_folds(labels, clusters, num_folds=5, seed=0)
+    values = (features, ["a", "b"], labels, clusters, folds)
+    options = {"class_names": ["x", "y", "z"], "seed": 0}
+    expected = property_probe.probe_properties(*values, **options)
+    with content_cache(tmp_path / "content_cache.sqlite"):
+        property_probe.probe_once(*values, **options)
+        with monkeypatch.context() as patch:
+            patch.setattr(property_probe, "probe_properties", None)
+            found = property_probe.probe_once(*values, **options)
+            with pytest.raises(TypeError):  # other values are computed
+                property_probe.probe_once(*values, class_names=["x", "y", "w"], seed=0)
+    if expected is None:
+        assert found is None
+        return
+    assert (found.macro_f1, found.interval) == (expected.macro_f1, expected.interval)
+    assert found.chance == expected.chance
+    pd.testing.assert_frame_equal(found.per_style, expected.per_style)
+    pd.testing.assert_frame_equal(found.importances, expected.importances)
