@@ -162,7 +162,7 @@ def _inputs(options: argparse.Namespace, folder: Path, reporter: Reporter) -> In
         split_file = folder / "split.csv"
         write_split(images, split_file)
     weights = options.weights
-    if weights is not None and Path(weights).exists():
+    if weights is not None and Path(weights).is_file():
         weights = str(Path(weights).absolute())
     return Inputs(
         images=images.absolute(),
@@ -190,9 +190,14 @@ def _measure(
     for _ in range(options.repeats):
         for name in (name for name in names if name not in failed):
             command = COMMANDS[name]
-            place.empty(command)
             reference.processes.append(run_measured(python_that_imports("tensorflow")))
             reporter.info(f"{REFERENCE}: {reference.processes[-1].wall_s:.1f} s")
+            try:
+                place.empty(command)
+            except ArtstyleError as error:  # a training for others, which would fail again
+                reporter.warn(str(error))
+                failed.update({name: str(error) for name in names if COMMANDS[name].needs_runs})
+                continue
             for cache in command.caches:
                 reporter.info(f"Measuring {name}, cache: {cache}")
                 try:

@@ -170,6 +170,24 @@ def test_the_ratio_is_wall_time_to_that_of_the_import(
     assert "Some commands failed" in printed.err  # after the table
 
 
+def test_a_failed_training_ends_the_commands_that_need_it(commands, inputs, tmp_path, monkeypatch):
+    import wait
+
+    broken = commands.Command(lambda *_: [sys.executable, "-c", "raise SystemExit('broken')"])
+    monkeypatch.setitem(commands.COMMANDS, "train_direct", broken)
+    monkeypatch.setattr(wait, "python_that_imports", lambda module: [sys.executable, "-c", "pass"])
+    options = ["--images", inputs.images, "--commands", "predict", "report", "--quiet"]
+    options += ["--json", tmp_path / "wait.json"]
+    monkeypatch.setattr(sys, "argv", ["wait.py", *map(str, options)])
+    with monkeypatch.context() as patch:
+        patch.setattr(signal, "signal", lambda *_: None)  # those of the tests stay
+        assert wait.main() == 2
+    content = json.loads((tmp_path / "wait.json").read_text())
+    assert content["results"] == []
+    assert content["left_out"].keys() == {"predict", "report"}
+    assert len(content["reference"]["values"]) == 1
+
+
 def test_values_are_medians_over_rounds(commands):
     import wait
     from measured_process import FinishedProcess
