@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from artstyle_tf.system.errors import ArtstyleError
+from measured_process import ROOT, run_measured
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "train_direct.py"
+SCRIPT = ROOT / "scripts" / "train_direct.py"
 
 
 @dataclass(frozen=True)
@@ -41,13 +39,6 @@ def train(overrides: Sequence[str], *, outputs: Path, run_name: str) -> Finished
         ArtstyleError: if the command fails.
     """
     options = ["--outputs", str(outputs), "--run-name", run_name, "--overwrite", "--json"]
-    command = [sys.executable, str(SCRIPT), *overrides, *options, "--quiet"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        printed = process.stdout.read()
-        # wait4 returns the memory of this child only.
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise ArtstyleError("The training command failed", received=printed.strip()[:500])
-    return FinishedTraining(json.loads(printed), usage.ru_maxrss / 2**20)
+    finished = run_measured([sys.executable, str(SCRIPT), *overrides, *options, "--quiet"])
+    sys.stderr.write(finished.messages)  # warnings
+    return FinishedTraining(json.loads(finished.output), finished.peak_memory_gb)

@@ -59,8 +59,10 @@ def test_candidates_alternate_and_are_compared_within_a_round(side_by_side, tmp_
         "heads",
         "inference",
         "pretrain_compact",
+        "startup",
         "sweep",
         "tuning_kills",
+        "wait",
     ],
 )
 def test_help_describes_the_options(name):
