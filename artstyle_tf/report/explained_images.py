@@ -48,8 +48,6 @@ def explain_images(
     Raises:
         ArtstyleError: if the model cannot be loaded.
     """
-    if not images:
-        return
     served = load_served_run(run, model=model)
     grad_cam = GradCam(keras.Model(served.network.input, served.network.outputs[0]))
     store = ImageStore(

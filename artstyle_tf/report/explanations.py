@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -13,10 +13,6 @@ from artstyle_tf.report.prepared_files import PreparedFiles
 from artstyle_tf.report.run_facts import RunFacts
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.system.content_cache import facts_of_contents, file_digest
-from artstyle_tf.system.progress import Reporter
-
-if TYPE_CHECKING:  # a page whose explanations are known needs no TensorFlow
-    import keras
 
 LARGE_PX = 224
 """Longer side of a large image on a page."""
@@ -59,8 +55,7 @@ def explain(
     facts: RunFacts,
     files: PreparedFiles,
     mistakes: Sequence[str],
-    reporter: Reporter,
-    model: keras.Model | None,
+    compute: Callable[[list[Explained]], Iterable[Explanation]],
 ) -> tuple[dict[str, str], list[dict[str, Any]]]:
     """Compute Grad-CAM overlays of mistakes and, for an embedding, neighbors of some images.
 
@@ -69,21 +64,28 @@ def explain(
         facts: of the run.
         files: its prepared images.
         mistakes: paths of images whose overlays are shown.
-        reporter: where progress goes.
-        model: the run's, if it is loaded already.
+        compute: yields the explanations of at least one image, with overlays if there are mistakes;
+            called for images whose explanations are not known.
 
     Returns:
         path -> data URI of the overlay; rows of the neighbors section.
     """
     queries = _queries(facts.evaluated.predictions) if facts.is_embedding else pd.DataFrame()
     paths = files.known([*mistakes, *queries.get("path", ())])
-    found = dict(
-        zip(
-            paths,
-            _explanations(run, facts, files, paths, reporter, model, bool(mistakes)),
-            strict=True,
-        )
+    predicted = facts.evaluated.predictions.set_index("path")["prediction"]
+    of_source = facts.images.set_index("source")["source_digest"]
+    images = [
+        Explained(files.of(path), files.digest(path), of_source[path], predicted[path])
+        for path in paths
+    ]
+    explanations = facts_of_contents(
+        _kind(run, with_overlays=bool(mistakes)),
+        [f"{image.digest} {image.prediction}" for image in images],
+        lambda numbers: compute([images[number] for number in numbers]) if numbers else [],
+        encode=lambda explanation: json.dumps(explanation).encode(),
+        decode=lambda stored: Explanation(*json.loads(stored)),
     )
+    found = dict(zip(paths, explanations, strict=True))
     sources = dict(zip(facts.images["path"], facts.images["source"], strict=True))
     overlays = {path: found[path].overlay for path in mistakes if path in found}
     return {path: uri for path, uri in overlays.items() if uri}, [
@@ -106,47 +108,11 @@ def explain(
     ]
 
 
-def _explanations(
-    run: RunDirectory,
-    facts: RunFacts,
-    files: PreparedFiles,
-    paths: Sequence[str],
-    reporter: Reporter,
-    model: keras.Model | None,
-    with_overlays: bool,
-) -> Iterable[Explanation]:
-    if not paths:
-        return []
-    predicted = facts.evaluated.predictions.set_index("path")["prediction"]
-    of_source = facts.images.set_index("source")["source_digest"]
-    images = [
-        Explained(files.of(path), files.digest(path), of_source[path], predicted[path])
-        for path in paths
-    ]
-
-    def compute(numbers: list[int]) -> Iterable[Explanation]:
-        if not numbers:
-            return []
-        from artstyle_tf.report.explained_images import explain_images
-
-        chosen = [images[number] for number in numbers]
-        return explain_images(run, chosen, reporter, model=model, with_overlays=with_overlays)
-
-    of_model = [file_digest(file) for file in _model_files(run)]
-    kind = f"explanation {_VERSION}, overlay {with_overlays}, {' '.join(of_model)}"
-    return facts_of_contents(
-        kind,
-        [image.digest for image in images],
-        compute,
-        encode=lambda explanation: json.dumps(explanation).encode(),
-        decode=lambda stored: Explanation(*json.loads(stored)),
-    )
-
-
-def _model_files(run: RunDirectory) -> list[Path]:
-    """Return the files that predictions depend on."""
+def _kind(run: RunDirectory, *, with_overlays: bool) -> str:
+    """Name the explanations by everything that they depend on, apart from the image."""
     files = (run.model_file, run.config_file, run.class_names_file, run.gallery_file)
-    return [file for file in files if file.is_file()]
+    digests = [file_digest(file) for file in files if file.is_file()]
+    return f"explanation {_VERSION}, overlay {with_overlays}, {' '.join(digests)}"
 
 
 def _queries(predictions: pd.DataFrame) -> pd.DataFrame:

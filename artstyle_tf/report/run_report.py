@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from artstyle_tf.report.atlas_points import find_atlas
-from artstyle_tf.report.explanations import LARGE_PX, explain
+from artstyle_tf.report.explanations import LARGE_PX, Explained, Explanation, explain
 from artstyle_tf.report.page import PageImages
 from artstyle_tf.report.prepared_files import PreparedFiles
 from artstyle_tf.report.related_results import read_related_results
@@ -49,7 +49,13 @@ def write_run_report(
     files = PreparedFiles(run, facts)
     mistakes = facts.evaluated.mistakes().head(settings.max_mistakes)["path"].tolist()
     explained = mistakes if settings.grad_cam else []
-    heat, near = explain(run, facts, files, explained, reporter, model)
+
+    def compute(images: list[Explained]) -> Iterator[Explanation]:
+        from artstyle_tf.report.explained_images import explain_images  # which imports TensorFlow
+
+        return explain_images(run, images, reporter, model=model, with_overlays=bool(explained))
+
+    heat, near = explain(run, facts, files, explained, compute)
     uris = _small_images(facts, atlas, near, files, settings, reporter)
     large = files.thumbnails(mistakes, LARGE_PX, reporter)
     uris |= {f"{LARGE}{path}": uri for path, uri in large.items()}

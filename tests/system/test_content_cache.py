@@ -195,6 +195,22 @@ def test_interrupted_facts_are_kept(database: Path) -> None:
     assert computed == [2]
 
 
+def test_nothing_is_computed_where_everything_is_known(database: Path) -> None:
+    asked: list[list[int]] = []
+    encode, decode = lambda n: str(n).encode(), int
+    with content_cache(database):
+        for _ in range(2):
+            found = facts_of_contents(
+                "length 1",
+                ["a"],
+                lambda numbers: asked.append(numbers) or [len(numbers)],
+                encode=encode,
+                decode=decode,
+            )
+            assert list(found) == [1]
+    assert asked == [[0], []]
+
+
 @pytest.mark.parametrize("content", [b"not a database" * 100, b""], ids=["damaged", "empty"])
 def test_damaged_database_is_replaced(
     database: Path, old: Callable[..., Path], content: bytes
