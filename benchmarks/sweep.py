@@ -26,13 +26,14 @@ import pandas as pd
 from exit_codes import exit_code_of
 
 from artstyle_tf.config.loading import load_config
+from artstyle_tf.images.prepare_data import index_and_split
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import write_json
 from artstyle_tf.system.progress import Reporter
 from artstyle_tf.system.threads import usable_cores
 from artstyle_tf.tuning.settings import TUNE_EXPERIMENTS, TuneExperiment
 from artstyle_tf.tuning.study_plan import base_experiment, trial_config
-from artstyle_tf.tuning.trial_processes import TrialProcesses
+from artstyle_tf.tuning.trial_processes import ONE_TRIAL, TrialProcesses
 
 _ROOT = Path(__file__).parents[1]
 _TRAIN = "artstyle_tf.tuning.trial_training:train_trial"
@@ -121,9 +122,11 @@ def _fit_plainly(
         preload=[_TRAIN.partition(":")[0]],
         log_file=folder / "plain.log",
         num_threads=usable_cores(),
+        limits=ONE_TRIAL,
     )
     objective = config.tuning.objective
-    images = processes.run_alone(_PREPARE, (base, objective), reporter.info, what="preparing")
+    job = (base, objective, *index_and_split(config.data, reporter))
+    images = processes.run_alone(_PREPARE, job, reporter.info, what="preparing")
     complete = trials[trials["state"] == "complete"]
     sample = random.Random(0).sample(sorted(complete["trial"]), min(count, len(complete)))
     seconds = {}

@@ -148,23 +148,10 @@ class CachedInputs(ImageInputs):
         return cached_evaluation_batches(rows, labels, batch_size=self._order.batch_size)
 
 
-def open_inputs(
-    config: TrainingExperiment,
-    network: Network,
-    splits: dict[str, SplitImages],
-    order: EpochOrder,
-    *,
-    mode: CacheMode,
-    reporter: Reporter,
-) -> tuple[ImageInputs, CacheDecision]:
-    """Choose images, or cached activations where possible and cheaper; compute nothing yet.
-
-    Raises:
-        CacheImpossibleError: if the mode requires a cache that is not possible.
-    """
+def open_cache(config: TrainingExperiment, network: Network, reporter: Reporter) -> ActivationCache:
+    """Open the trunk cache for a network; reads nothing yet."""
     settings = config.training.trunk_cache
-    plan = ActivationPlan(config)
-    cache = ActivationCache(
+    return ActivationCache(
         trunk_cache_folder(config.outputs, settings.folder),
         network,
         preprocessing={"image_size_px": config.model.image_size_px, "aspect": config.data.aspect},
@@ -173,6 +160,27 @@ def open_inputs(
         compile_trunk=freeze,
         reporter=reporter,
     )
+
+
+def open_inputs(
+    config: TrainingExperiment,
+    network: Network,
+    splits: dict[str, SplitImages],
+    order: EpochOrder,
+    *,
+    mode: CacheMode,
+    reporter: Reporter,
+    cache: ActivationCache | None = None,
+) -> tuple[ImageInputs, CacheDecision]:
+    """Choose images, or cached activations where possible and cheaper; compute nothing yet.
+
+    `cache` is what `open_cache` returned for this network; None to open it here.
+
+    Raises:
+        CacheImpossibleError: if the mode requires a cache that is not possible.
+    """
+    plan = ActivationPlan(config)
+    cache = cache or open_cache(config, network, reporter)
     impossible = obstacle(
         online_augmentation=config.data.online_augmentation is not None,
         trains_batch_norm=config.training.batch_norm == "trained",

@@ -37,6 +37,7 @@ from artstyle_tf.training.run_record import (
     summarize_baseline,
     write_baseline_predictions,
 )
+from artstyle_tf.trunk_cache.activation_cache import ActivationCache
 from artstyle_tf.trunk_cache.settings import CacheMode
 
 _REFITTED = "          then trained again with the validation images, after their evaluation"
@@ -174,6 +175,7 @@ def open_training(
     network: Network | None = None,
     with_test: bool = True,
     cache_mode: CacheMode | None = None,
+    cache: ActivationCache | None = None,
 ) -> NetworkTraining[Any, Any]:
     """Combine images, network and inputs; nothing is trained or written yet.
 
@@ -183,6 +185,7 @@ def open_training(
         network: what `build_network` returned; None to build it here.
         with_test: whether the test split will be predicted; if not, it is not read.
         cache_mode: instead of the config's.
+        cache: what `open_cache` returned for this network; None to open it here.
 
     Raises:
         ArtstyleError: if backbone, weights or phases cannot be used.
@@ -203,6 +206,7 @@ def open_training(
         kind.order(config, splits["train"]),
         mode=cache_mode or config.training.trunk_cache.mode,
         reporter=invocation.reporter,
+        cache=cache,
     )
     return kind(config, network, splits, inputs, decision, class_names, invocation)
 

@@ -27,6 +27,7 @@ from artstyle_tf.training.evaluation import Evaluation
 from artstyle_tf.training.image_inputs import ImageInputs
 from artstyle_tf.training.objective import Objective
 from artstyle_tf.training.run_record import tensorboard_folder
+from artstyle_tf.training.traced_phases import TracedPhases
 from artstyle_tf.training.trainer import Trainer
 from artstyle_tf.trunk_cache.cache_decision import CacheDecision
 
@@ -220,6 +221,7 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         score_only: bool = False,
         stop_after: int | None = None,
         further_callbacks: Sequence[keras.callbacks.Callback] = (),
+        traced: TracedPhases | None = None,
     ) -> Trainer:
         """Initialize the head and train all phases; the network ends with the best weights.
 
@@ -230,7 +232,7 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
             score_only: compute nothing but the score: no baseline unless the start consists of
                 it, no resume point, no TensorBoard.
             stop_after: number of epochs to train; None to select it.
-            further_callbacks: see the logs of an epoch after all others.
+            further_callbacks, traced: see `Trainer`.
         """
         inputs, decision, reporter = self.inputs, self.cache_decision, self.invocation.reporter
         used = "Using" if decision.use else "Not using"
@@ -262,6 +264,7 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
             save_model=save_model,
             tensorboard_folder=None if score_only else tensorboard_folder(self.config, place),
             further_callbacks=further_callbacks,
+            traced=traced,
             reporter=reporter,
         )
         if not (resume and trainer.resume()):

@@ -6,11 +6,19 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from artstyle_tf.models.network import Network
 
 _WITHOUT_WEIGHT_DECAY = {"bias", "gamma", "beta"}
+
+
+class _Setting:
+    """A number as a variable that Keras does not find, so that it is not saved or restored."""
+
+    def __init__(self, value: float) -> None:
+        self.value = keras.Variable(value, trainable=False, dtype="float32")
 
 
 @keras.saving.register_keras_serializable(package="artstyle_tf")
@@ -47,7 +55,8 @@ class LayerwiseAdamW(keras.optimizers.Optimizer):
         self.multipliers = dict(multipliers or {})
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
         self._factors: list[float] = []
-        self._decays: list[float] = []
+        self._is_decayed: list[bool] = []
+        self._decay = _Setting(self.weight_decay or 0.0)
 
     def build(self, variables: list[Any]) -> None:
         """Create the moments and look up each variable's factor.
@@ -59,14 +68,31 @@ class LayerwiseAdamW(keras.optimizers.Optimizer):
             return
         super().build(variables)
         self._factors = [self.multipliers.get(variable.path, 1.0) for variable in variables]
-        self._decays = [self._decay_of(variable.path) for variable in variables]
+        self._is_decayed = [
+            bool(self.weight_decay) and _name(variable) not in _WITHOUT_WEIGHT_DECAY
+            for variable in variables
+        ]
         size = sum(math.prod(variable.shape) for variable in variables)
         self._means = self.add_variable((size,), name="means")
         self._squares = self.add_variable((size,), name="squares")
 
-    def _decay_of(self, path: str) -> float:
-        excluded = path.rpartition("/")[2] in _WITHOUT_WEIGHT_DECAY
-        return 0.0 if excluded or self.weight_decay is None else self.weight_decay
+    def restart(self, learning_rate: WarmupCosine, weight_decay: float) -> None:
+        """Begin again at step 0, with a step that has been traced with other values.
+
+        Args:
+            learning_rate: replaces the values of the `WarmupCosine` that this was built with.
+            weight_decay: 0 if and only if it was.
+
+        Raises:
+            ValueError: if that needs another step, without or with the decay.
+        """
+        if bool(weight_decay) != bool(self.weight_decay):
+            raise ValueError(f"weight_decay={weight_decay} after {self.weight_decay}")
+        self._learning_rate.take_over(learning_rate)
+        self.weight_decay = weight_decay
+        self._decay.value.assign(weight_decay)
+        for variable in self.variables:
+            variable.assign(ops.zeros_like(variable))
 
     def _backend_update_step(
         self, grads: list[Any], trainable_variables: list[Any], learning_rate: Any
@@ -85,14 +111,14 @@ class LayerwiseAdamW(keras.optimizers.Optimizer):
         unbiased = ops.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
         direction = means * unbiased / (ops.sqrt(squares) + self.epsilon)
         start = 0
-        for variable, factor, decay in zip(
-            trainable_variables, self._factors, self._decays, strict=True
+        for variable, factor, is_decayed in zip(
+            trainable_variables, self._factors, self._is_decayed, strict=True
         ):
             size = math.prod(variable.shape)
             change = ops.reshape(direction[start : start + size], variable.shape)
             start += size
-            if decay:
-                change = change + decay * variable
+            if is_decayed:
+                change = change + self._decay.value * variable
             self.assign_sub(variable, learning_rate * factor * change)
 
     def _apply_weight_decay(self, variables: list[Any]) -> None:
@@ -107,6 +133,10 @@ class LayerwiseAdamW(keras.optimizers.Optimizer):
             "beta_2": self.beta_2,
             "epsilon": self.epsilon,
         }
+
+
+def _name(variable: Any) -> str:
+    return variable.path.rpartition("/")[2]
 
 
 def depth_multipliers(network: Network, layer_decay: float) -> dict[str, float]:
@@ -142,7 +172,8 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
     """Linear warm-up, then one cosine from the peak to the final value.
 
     Each phase has its own optimizer, whose steps start at 0. `first_step` is its position in the
-    whole plan, so that one warm-up and one cosine span all phases.
+    whole plan, so that one warm-up and one cosine span all phases. Its values are a variable, so
+    that a traced training step serves another plan (`take_over`).
 
     Args:
         peak_learning_rate: value after the warm-up.
@@ -170,17 +201,40 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         self.warmup_steps = warmup_steps
         self.first_step = first_step
         self.final_fraction = final_fraction
+        self._values = keras.Variable(self._as_vector(), trainable=False, name="warmup_cosine")
+
+    def _as_vector(self) -> np.ndarray:
+        """Return the values in the order of `__call__`: float32 [7]."""
+        # Reciprocals, because TensorFlow makes a division by a constant a product with them. With
+        # a division by a variable every eighth learning rate would be another in the last digit.
+        one = np.float32(1)
+        numbers = (
+            self.peak_learning_rate,
+            self.warmup_steps,
+            one / np.float32(max(self.warmup_steps, 1)),
+            one / np.float32(max(self.total_steps - self.warmup_steps, 1)),
+            self.first_step,
+            self.final_fraction,
+            1 - self.final_fraction,
+        )
+        return np.array(numbers, np.float32)
+
+    def take_over(self, other: WarmupCosine) -> None:
+        """Become equal to another schedule, also inside a training step that has been traced."""
+        self.__dict__.update(other.get_config())
+        self._values.assign(other._values)
 
     def __call__(self, step: Any) -> Any:
         """Return the learning rate at a step of this optimizer: float32 scalar."""
-        step = ops.cast(step, "float32") + self.first_step
+        values = ops.unstack(self._values)
+        peak, warmup_steps, per_warmup_step, per_later_step, first_step, final, above_final = values
+        step = ops.cast(step, "float32") + first_step
         # The first step learns a little: (0 + 1) / warmup_steps.
-        warmup = (step + 1) / max(self.warmup_steps, 1)
-        steps_after_warmup = max(self.total_steps - self.warmup_steps, 1)
-        progress = ops.clip((step - self.warmup_steps) / steps_after_warmup, 0.0, 1.0)
+        warmup = (step + 1) * per_warmup_step
+        progress = ops.clip((step - warmup_steps) * per_later_step, 0.0, 1.0)
         cosine = (1 + ops.cos(math.pi * progress)) / 2
-        annealed = self.final_fraction + (1 - self.final_fraction) * cosine
-        return self.peak_learning_rate * ops.where(step < self.warmup_steps, warmup, annealed)
+        annealed = final + above_final * cosine
+        return peak * ops.where(step < warmup_steps, warmup, annealed)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""

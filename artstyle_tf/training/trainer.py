@@ -23,6 +23,7 @@ from artstyle_tf.training.objective import Objective
 from artstyle_tf.training.optimizers import LayerwiseAdamW, WarmupCosine, depth_multipliers
 from artstyle_tf.training.phases import apply_phase, build_phase_model, num_epochs
 from artstyle_tf.training.settings import FineTuningConfig, PhaseConfig
+from artstyle_tf.training.traced_phases import TracedPhases, describe_step
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Trainer:
             file.
         tensorboard_folder: for event files; None for none.
         further_callbacks: see the logs of an epoch after all others.
+        traced: phases of earlier trainings of this network, and of later ones; None keeps none.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Trainer:
         save_model: Callable[[keras.Model], None] | None,
         tensorboard_folder: Path | None = None,
         further_callbacks: Sequence[keras.callbacks.Callback] = (),
+        traced: TracedPhases | None = None,
         reporter: Reporter = SILENT,
     ) -> None:
         self._network = network
@@ -87,6 +90,7 @@ class Trainer:
         self.history = HistoryLog(history_file, objective.history_columns)
         self._tensorboard_folder = tensorboard_folder
         self._further_callbacks = further_callbacks
+        self._traced = traced
         self._report = EpochReport(reporter, total_epochs=num_epochs(training.phases))
         self._divergence = DivergenceCheck(objective, self.best, num_epochs(training.phases))
         self._optimizer_to_restore: list[Any] = []
@@ -170,15 +174,8 @@ class Trainer:
             train_batch_norm=self._training.batch_norm == "trained",
         )
         data = self._data_of_phase(self.unfreezing.position)
-        model = build_phase_model(self._network, phase, boundary=data.boundary)
-        optimizer = self._build_optimizer(phase, data.steps_per_epoch)
-        model.compile(
-            optimizer=optimizer,
-            loss=self._objective.loss(self.unfreezing.position),
-            metrics=self._objective.metrics(),
-            jit_compile=False,  # XLA on a CPU takes about 8 times as long
-        )
-        optimizer.build(model.trainable_variables)
+        model = self._compiled(phase, data)
+        optimizer = model.optimizer
         for variable, value in zip(optimizer.variables, self._optimizer_to_restore, strict=False):
             variable.assign(value)
         self._optimizer_to_restore = []
@@ -201,24 +198,49 @@ class Trainer:
         planned = self.unfreezing.last_epoch
         return planned if self._stop_after is None else min(planned, self._stop_after)
 
-    def _build_optimizer(self, phase: PhaseConfig, steps: int) -> LayerwiseAdamW:
+    def _compiled(self, phase: PhaseConfig, data: TrainingData) -> keras.Model:
+        settings = self._training.optimizer
+        rate = self._learning_rate(phase, data.steps_per_epoch)
+        loss = self._objective.loss(self.unfreezing.position)
+        metrics = self._objective.metrics()
+        step = describe_step(self._training, phase, data.boundary, loss, metrics)
+        if self._traced is not None:
+            known = self._traced.find(step, rate, settings.weight_decay)
+            if known is not None:
+                return known
+        model = build_phase_model(self._network, phase, boundary=data.boundary)
+        model.compile(
+            optimizer=self._build_optimizer(rate),
+            loss=loss,
+            metrics=metrics,
+            jit_compile=False,  # XLA on a CPU takes about 8 times as long
+        )
+        model.optimizer.build(model.trainable_variables)
+        if self._traced is not None:
+            self._traced.keep(step, model)
+        return model
+
+    def _learning_rate(self, phase: PhaseConfig, steps: int) -> WarmupCosine:
         settings = self._training.optimizer
         total_steps = num_epochs(self._training.phases) * steps
         if not self._optimizer_to_restore:
             # Its steps count from here, in the middle of a phase if that was restarted.
             self._planned_epochs_before_optimizer = self.unfreezing.planned_epochs_done
-        schedule = WarmupCosine(
+        return WarmupCosine(
             phase.learning_rate * self._objective.learning_rate_factor,
             total_steps=total_steps,
             warmup_steps=round(settings.warmup_fraction * total_steps),
             first_step=self._planned_epochs_before_optimizer * steps,
             final_fraction=settings.final_learning_rate_fraction,
         )
+
+    def _build_optimizer(self, learning_rate: WarmupCosine) -> LayerwiseAdamW:
+        settings = self._training.optimizer
         ema = {}
         if settings.ema_momentum is not None:
             ema = {"use_ema": True, "ema_momentum": settings.ema_momentum}
         return LayerwiseAdamW(
-            schedule,
+            learning_rate,
             multipliers=depth_multipliers(self._network, settings.layer_decay),
             weight_decay=settings.weight_decay,
             global_clipnorm=settings.clip_norm,

@@ -60,6 +60,7 @@ class StudyLoop:
                     self._check_twins()
                     self._start_trials()
                     if not self._proposals and self.study.is_finished():
+                        self.processes.stop()  # those that wait for a trial
                         return
                     for event in self.processes.events(_SECONDS_BETWEEN_LOOKS):
                         self._handle(event)

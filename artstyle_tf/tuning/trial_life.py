@@ -1,4 +1,4 @@
-"""The code inside a trial's process: it computes, reports and ends with its parent."""
+"""The code inside a process of trials: it trains one after the other, and ends with its parent."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import importlib
 import os
 import sys
 import traceback
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
 from artstyle_tf.system.files import is_about_room
 from artstyle_tf.system.interruption import end_with_parent, ignore_requests_to_end
+from artstyle_tf.system.memory import resident_bytes
 from artstyle_tf.system.redaction import redacted
 from artstyle_tf.system.standard_streams import prepare_standard_streams
 
@@ -20,11 +22,29 @@ class TrialPrunedError(Exception):
     """Raised inside a trial that is pruned."""
 
 
-class TrialLink:
-    """A trial's connection to the process that started it."""
+@dataclass(frozen=True)
+class ProcessLimits:
+    """How long a process serves trials. Keras leaks memory with every network it builds.
 
-    def __init__(self, connection: Connection) -> None:
+    Attributes:
+        num_trials: so many.
+        memory_bytes: ends after a trial that leaves more in memory; None for no limit.
+    """
+
+    num_trials: int
+    memory_bytes: int | None
+
+
+class TrialLink:
+    """A trial's connection to the process that started it.
+
+    Attributes:
+        kept: what earlier trials of this process have left for later ones, by name.
+    """
+
+    def __init__(self, connection: Connection, kept: dict[str, Any]) -> None:
         self._connection = connection
+        self.kept = kept
 
     def report(self, step: int, value: float) -> None:
         """Report an intermediate value.
@@ -32,24 +52,27 @@ class TrialLink:
         Raises:
             TrialPrunedError: if the trial is to be pruned.
         """
-        self._connection.send(("report", (step, value)))
+        self._connection.send(("report", (step, value), True))
         if self._connection.recv():
             raise TrialPrunedError(f"after step {step} with {value:.3f}")
 
     def send_message(self, message: str) -> None:
         """Send a message for the user."""
-        self._connection.send(("message", message))
+        self._connection.send(("message", message, True))
 
 
-def serve(connection: Connection, function: str, job: Any, log_file: str, num_threads: int) -> None:
-    """Run a trial's process: call the function, send its result, and exit.
+def serve(connection: Connection, log_file: str, num_threads: int, limits: ProcessLimits) -> None:
+    """Run a process of trials: call their functions, send their results, and exit.
+
+    The last message of a trial also says whether the process waits for another. It does not after
+    a trial that failed, of which anything may be left.
 
     Args:
-        connection: to the parent.
-        function: "module:function", called with the job and a `TrialLink`.
-        job: its argument.
+        connection: to the parent; receives (function, job), the function as "module:function" that
+            is called with the job and a `TrialLink`.
         log_file: for everything that is printed.
         num_threads: of TensorFlow and BLAS.
+        limits: how long it serves.
     """
     # The modules that the server has imported stay. Garbage collection of them takes time in every
     # trial, and copies their memory pages, which are shared until they are written to.
@@ -59,19 +82,37 @@ def serve(connection: Connection, function: str, job: Any, log_file: str, num_th
     prepare_standard_streams()  # the disk of the log may be full
     _print_into(log_file)
     _limit_threads(num_threads)
-    module, _, name = function.partition(":")
-    try:
-        result = getattr(importlib.import_module(module), name)(job, TrialLink(connection))
-        connection.send(("done", result))
-    except TrialPrunedError as pruned:
-        connection.send(("pruned", str(pruned)))
-    except BaseException as error:
-        print(redacted(traceback.format_exc()), file=sys.stderr, end="")
-        connection.send(("failed", _describe_failure(error)))
+    link = TrialLink(connection, kept={})
+    for number in range(limits.num_trials):
+        function, job = connection.recv()
+        kind, content = _run(function, job, link)
+        del job
+        stays = kind != "failed" and number + 1 < limits.num_trials and _has_room(limits)
+        connection.send((kind, content, stays))
+        if not stays:
+            break
     sys.stdout.flush()
     sys.stderr.flush()
     # Without the clean-up, which threads of TensorFlow can block.
     os._exit(0)
+
+
+def _run(function: str, job: Any, link: TrialLink) -> tuple[str, Any]:
+    module, _, name = function.partition(":")
+    try:
+        return "done", getattr(importlib.import_module(module), name)(job, link)
+    except TrialPrunedError as pruned:
+        return "pruned", str(pruned)
+    except BaseException as error:
+        print(redacted(traceback.format_exc()), file=sys.stderr, end="")
+        return "failed", _describe_failure(error)
+
+
+def _has_room(limits: ProcessLimits) -> bool:
+    if limits.memory_bytes is None or resident_bytes() <= limits.memory_bytes:
+        return True
+    gc.collect()  # a model is a cycle of references
+    return resident_bytes() <= limits.memory_bytes
 
 
 def _print_into(log_file: str) -> None:

@@ -1,7 +1,9 @@
 """Run trials in separate processes, a few at a time.
 
-Keras leaks memory with every network it builds, and a trial may be killed for lack of memory; so
-each has a process that ends with it. Starting one would cost the seconds that importing TensorFlow
+A trial may be killed for lack of memory, and takes only its own process along. A process serves
+trials one after the other, which saves each of them the seconds that building and tracing a
+network takes; since Keras leaks memory with every network it builds, it is replaced after a number
+of trials, or when it holds too much. Starting one would cost the seconds that importing TensorFlow
 takes. Therefore they are forked from a server that has imported everything and computed nothing:
 TensorFlow cannot be forked once it has threads.
 """
@@ -22,7 +24,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from artstyle_tf.system.interruption import safe_point
-from artstyle_tf.tuning.trial_life import serve
+from artstyle_tf.system.memory import usable_bytes
+from artstyle_tf.tuning.trial_life import ProcessLimits, serve
+
+TRIALS_PER_PROCESS = 50
+"""After so many trials a process is replaced."""
+
+ONE_TRIAL = ProcessLimits(num_trials=1, memory_bytes=None)
+"""Limits that give each trial a process of its own."""
+
+_SHARE_OF_MEMORY = 0.5
+"""Of the machine's memory that all processes together may hold after their trials."""
 
 _SECONDS_TO_END = 5.0
 
@@ -46,10 +58,17 @@ class Event:
 
 
 @dataclass
-class _Running:
+class _Worker:
+    """A process, and when its current trial was started."""
+
     process: BaseProcess
     connection: Connection
-    started: float
+    started: float = 0.0
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
 
 
 class TrialProcesses:
@@ -60,15 +79,25 @@ class TrialProcesses:
         preload: modules that trials need, imported once.
         log_file: for the output of trials and libraries.
         num_threads: for each trial.
+        limits: how long a process serves; None for `TRIALS_PER_PROCESS` and its share of half of
+            the machine's memory.
     """
 
     def __init__(
-        self, num_workers: int, *, preload: Sequence[str], log_file: Path, num_threads: int
+        self,
+        num_workers: int,
+        *,
+        preload: Sequence[str],
+        log_file: Path,
+        num_threads: int,
+        limits: ProcessLimits | None = None,
     ) -> None:
         self.num_workers = num_workers
         self._log_file = log_file
         self._num_threads = num_threads
-        self._running: dict[Hashable, _Running] = {}
+        self._limits = limits or _usual_limits(num_workers)
+        self._running: dict[Hashable, _Worker] = {}
+        self._idle: list[_Worker] = []
         if "forkserver" not in multiprocessing.get_all_start_methods():  # as on Windows
             self._context = multiprocessing.get_context("spawn")
             return
@@ -97,13 +126,29 @@ class TrialProcesses:
             function: "module:function", called with the job and a `TrialLink`.
             job: can be pickled.
         """
+        while self._idle:
+            worker = self._idle.pop()
+            try:
+                worker.connection.send((function, job))
+            except OSError:
+                worker.end()  # it was killed while it waited, which is no trial's loss
+                continue
+            break
+        else:
+            worker = self._new_worker()
+            with contextlib.suppress(OSError):  # killed already: there is an event for that
+                worker.connection.send((function, job))
+        worker.started = time.monotonic()
+        self._running[key] = worker
+
+    def _new_worker(self) -> _Worker:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
-            target=serve, args=(theirs, function, job, str(self._log_file), self._num_threads)
+            target=serve, args=(theirs, str(self._log_file), self._num_threads, self._limits)
         )
         process.start()
         theirs.close()
-        self._running[key] = _Running(process, ours, time.monotonic())
+        return _Worker(process, ours)
 
     def process_id(self, key: Hashable) -> int | None:
         """Return the process id of a running trial."""
@@ -127,34 +172,36 @@ class TrialProcesses:
         ]
 
     def _event(self, key: Hashable) -> Event:
-        running = self._running[key]
-        seconds = time.monotonic() - running.started
+        worker = self._running[key]
+        seconds = time.monotonic() - worker.started
         try:
-            kind, content = running.connection.recv()
+            kind, content, stays = worker.connection.recv()
         except (EOFError, OSError):
-            kind, content = "killed", None
+            kind, content, stays = "killed", None, False
         if kind not in ("report", "message"):
-            running.process.join(_SECONDS_TO_END)
-            running.process.kill()
-            running.process.join()
-            content = _describe_end(running.process.exitcode) if kind == "killed" else content
-            running.connection.close()
             del self._running[key]
+            if stays:
+                self._idle.append(worker)
+            else:
+                worker.process.join(_SECONDS_TO_END)
+                worker.end()
+                content = _describe_end(worker.process.exitcode) if kind == "killed" else content
         return Event(key, kind, content, seconds)
 
     def stop(self) -> None:
-        """Kill all trials."""
-        for running in self._running.values():
-            running.process.kill()
-        for running in self._running.values():
-            running.process.join()
-            running.connection.close()
+        """Kill all trials, and the processes that wait for one."""
+        workers = [*self._running.values(), *self._idle]
+        for worker in workers:
+            worker.process.kill()
+        for worker in workers:
+            worker.end()
         self._running.clear()
+        self._idle.clear()
 
     def run_alone(
         self, function: str, job: Any, on_message: Callable[[str], None], *, what: str
     ) -> Any:
-        """Run a function that is not a trial and return its result.
+        """Run a function that is not a trial, in a process of its own, and return its result.
 
         Args:
             function: see `start`.
@@ -166,6 +213,7 @@ class TrialProcesses:
             RuntimeError: if it failed by an error of the program.
             ArtstyleError: if it failed by an error of the user.
         """
+        self.stop()
         self.start(what, function, job)
         try:
             while True:
@@ -182,6 +230,12 @@ class TrialProcesses:
                 safe_point()
         finally:
             self.stop()
+
+
+def _usual_limits(num_workers: int) -> ProcessLimits:
+    usable = usable_bytes()
+    memory = None if usable is None else int(usable * _SHARE_OF_MEMORY / num_workers)
+    return ProcessLimits(TRIALS_PER_PROCESS, memory)
 
 
 def _describe_end(exit_code: int | None) -> str:

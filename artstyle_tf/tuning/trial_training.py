@@ -1,4 +1,4 @@
-"""Train one trial in a separate process: no run, no figures, no test split."""
+"""Train one trial in a process of trials: no run, no figures, no test split."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from artstyle_tf.metrics.classification import classification_summary
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.training.job import open_training
+from artstyle_tf.tuning.kept_network import network_for
 from artstyle_tf.tuning.settings import ObjectiveConfig
 from artstyle_tf.tuning.study_images import images_of_folds
 from artstyle_tf.tuning.trial_life import TrialLink
@@ -46,7 +47,7 @@ def train_trial(job: TrialJob, link: TrialLink) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="trial-") as folder:
         run = RunDirectory(Path(folder), Path(folder))
         if objective.scheme == "validation":
-            found = _validate(config, images, run, link.report, with_predictions=with_predictions)
+            found = _validate(config, images, run, link, with_predictions=with_predictions)
         else:
             found = _cross_validate(config, objective, images, run, link.report)
     result = {"macro_f1": found.macro_f1, "training_seconds": time.monotonic() - started}
@@ -63,7 +64,7 @@ def _validate(
     config: TrainingExperiment,
     images: StudyImages,
     run: RunDirectory,
-    report: Callable[[int, float], None],
+    link: TrialLink,
     *,
     with_predictions: bool,
 ) -> _Result:
@@ -71,14 +72,23 @@ def _validate(
 
     It is the training of a run, without what only the outputs of a run need.
     """
+    kept = network_for(config, link.kept, num_classes=len(images.class_names))
     training = open_training(
-        config, images.prepared, images.class_names, Invocation(), with_test=False
+        config,
+        images.prepared,
+        images.class_names,
+        Invocation(),
+        network=kept.network,
+        with_test=False,
+        cache=kept.cache,
     )
     # An exception of `report` ends the training. Epochs count from 1, through all phases.
     reporting = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: report(epoch + 1, float(logs["val_macro_f1"]))
+        on_epoch_end=lambda epoch, logs: link.report(epoch + 1, float(logs["val_macro_f1"]))
     )
-    trainer = training.train(run, score_only=True, further_callbacks=[reporting])
+    trainer = training.train(
+        run, score_only=True, further_callbacks=[reporting], traced=kept.traced
+    )
     predictions = np.empty(0, int)
     if with_predictions:
         predictions = training.probabilities("val", 1.0).argmax(axis=1)

@@ -54,16 +54,15 @@ from artstyle_tf.tuning.study_results import (
     write_trials,
 )
 from artstyle_tf.tuning.study_verdict import Verdict, choose_by_confirmation, choose_by_search
-from artstyle_tf.tuning.trial_processes import TrialProcesses
+from artstyle_tf.tuning.trial_processes import ONE_TRIAL, TrialProcesses
 from artstyle_tf.tuning.trial_records import TrialRecord
 
 # By name, because they import TensorFlow, and processes can only be forked from one that has not
 # used it.
 _STUDY_IMAGES = "artstyle_tf.tuning.study_images"
-_TRIAL_TRAINING = "artstyle_tf.tuning.trial_training"
-_TRAIN = f"{_TRIAL_TRAINING}:train_trial"
+_TRAIN = "artstyle_tf.tuning.trial_training:train_trial"
 PRELOADED = [
-    _TRIAL_TRAINING,
+    _TRAIN.partition(":")[0],
     _STUDY_IMAGES,
     "artstyle_tf.images.reading.transforms",  # which the others import when they need it
 ]
@@ -168,6 +167,8 @@ class _TuningJob:
             preload=PRELOADED,
             log_file=self.folder.log_file,
             num_threads=self.num_threads,
+            # An earlier trial may have traced the step of a later one, which is no merit of that.
+            limits=ONE_TRIAL if "training_seconds" in tuning.objective.metrics else None,
         )
         with stage("preparation"):
             self._images = processes.run_alone(

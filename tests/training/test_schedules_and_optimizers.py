@@ -48,6 +48,70 @@ def test_schedule_and_optimizer_survive_serialization():
     assert again.get_config() == optimizer.get_config()
 
 
+def of_constants(step, peak, *, total_steps, warmup_steps, first_step, final_fraction):
+    """The formula of `WarmupCosine` with numbers of Python, which a graph makes constants."""
+    ops = keras.ops
+    step = ops.cast(step, "float32") + first_step
+    warmup = (step + 1) / max(warmup_steps, 1)
+    progress = ops.clip((step - warmup_steps) / max(total_steps - warmup_steps, 1), 0.0, 1.0)
+    cosine = (1 + ops.cos(math.pi * progress)) / 2
+    annealed = final_fraction + (1 - final_fraction) * cosine
+    return peak * ops.where(step < warmup_steps, warmup, annealed)
+
+
+@pytest.mark.parametrize("first_step", [0, 20])
+@pytest.mark.parametrize("final_fraction", [0.0, 0.01])
+@pytest.mark.parametrize(("total_steps", "warmup_steps"), [(63, 6), (434, 43), (217, 0)])
+def test_its_variables_give_the_digits_of_constants(
+    first_step, final_fraction, total_steps, warmup_steps
+):
+    import tensorflow as tf
+
+    plan = {
+        "total_steps": total_steps,
+        "warmup_steps": warmup_steps,
+        "first_step": first_step,
+        "final_fraction": final_fraction,
+    }
+    schedule = WarmupCosine(0.00123, **plan)
+    variables = tf.function(lambda step: tf.identity(schedule(step)))
+    constants = tf.function(lambda step: tf.identity(of_constants(step, 0.00123, **plan)))
+    for step in map(tf.constant, range(total_steps)):
+        assert float(variables(step)) == float(constants(step))
+
+
+def test_a_restarted_optimizer_is_a_new_one_also_inside_a_traced_step():
+    images = np.random.default_rng(0).normal(size=(12, 4)).astype("float32")
+    first = WarmupCosine(0.1, total_steps=9, warmup_steps=3)
+    second = WarmupCosine(0.02, total_steps=6, warmup_steps=1, final_fraction=0.1)
+
+    def network_with(optimizer):
+        network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+        network.set_weights([np.ones((4, 1)), np.zeros(1)])
+        network.compile(optimizer, "mse")
+        return network
+
+    def fit(network):
+        network.fit(images, np.arange(12.0), batch_size=4, epochs=2, shuffle=False, verbose=0)
+        return network.get_weights()
+
+    optimizer = LayerwiseAdamW(first, weight_decay=0.3)
+    network = network_with(optimizer)
+    initial = network.get_weights()
+    fit(network)
+    traced = network.train_function
+    assert len(optimizer.variables) == 3  # steps and moments: settings are not saved with them
+    network.set_weights(initial)
+    optimizer.restart(second, 0.01)
+    assert optimizer.get_config()["weight_decay"] == 0.01
+    again, new = fit(network), fit(network_with(LayerwiseAdamW(second, weight_decay=0.01)))
+    assert network.train_function is traced
+    for ours, theirs in zip(again, new, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    with pytest.raises(ValueError, match="weight_decay=0"):
+        optimizer.restart(second, 0.0)
+
+
 def two_variables():
     return [
         keras.Variable(np.array([1.0, -2.0, 3.0], "float32"), name=name) for name in ("one", "two")
