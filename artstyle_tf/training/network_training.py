@@ -17,16 +17,14 @@ from artstyle_tf.images.batches.epoch_order import EpochOrder
 from artstyle_tf.images.split_images import SplitImages
 from artstyle_tf.metrics.calibration import Calibration, calibrate
 from artstyle_tf.models.network import Network
-from artstyle_tf.models.splitting import branch_statistics
-from artstyle_tf.models.style_head import principal_projection
 from artstyle_tf.runs.run_directory import NAME_IN_RESULT, RunDirectory
-from artstyle_tf.system.finite_numbers import check_finite
 from artstyle_tf.system.invocation import Invocation
 from artstyle_tf.training.epoch_selection import EpochSelection
 from artstyle_tf.training.evaluation import Evaluation
 from artstyle_tf.training.image_inputs import ImageInputs
 from artstyle_tf.training.objective import Objective
 from artstyle_tf.training.run_record import tensorboard_folder
+from artstyle_tf.training.style_start import start_style
 from artstyle_tf.training.traced_phases import TracedPhases
 from artstyle_tf.training.trainer import Trainer
 from artstyle_tf.trunk_cache.cache_decision import CacheDecision
@@ -237,7 +235,7 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         inputs, decision, reporter = self.inputs, self.cache_decision, self.invocation.reporter
         used = "Using" if decision.use else "Not using"
         reporter.info(f"{used} the trunk cache: {decision.reason}.")
-        self._start_style()
+        start_style(self.network, inputs)
         features = {}
         # Before any training: the baseline scores the features as they are.
         with self.invocation.stopwatch.stage("baseline"):
@@ -287,17 +285,3 @@ class NetworkTraining(ABC, Generic[ExperimentType, NetworkType]):
         trainer.train(stop_after=stop_after)
         self.forget_outputs()
         return trainer
-
-    def _start_style(self) -> None:
-        """Initialize the projection of each style branch with its principal directions."""
-        if not self.network.features.style_poolings:
-            return
-        mean_row = self.inputs.mean_row("train")
-        check_finite(
-            mean_row[None],
-            "the activations of the train images",
-            fix="check model.weights, which may be damaged or made for another input",
-        )
-        means = branch_statistics(self.network, mean_row)
-        for pooling, mean in zip(self.network.features.style_poolings, means, strict=True):
-            pooling.projection.assign(principal_projection(mean, width=pooling.width))
