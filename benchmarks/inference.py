@@ -115,7 +115,7 @@ def _served(options: argparse.Namespace) -> ServedRun:
     classifier = build_classifier(backbone, num_classes=8, dropout=0.2, seed=0, features=features)
     return ServedRun(
         name="random",
-        network=network_of(classifier.model),
+        load_network=lambda: network_of(classifier.model),
         class_names=tuple(f"style_{number}" for number in range(8)),
         image_size_px=options.image_size_px,
         aspect="squash",
