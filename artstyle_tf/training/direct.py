@@ -99,6 +99,17 @@ class DirectTraining(NetworkTraining[DirectExperiment, Classifier]):
         )
         return "linear probe", {f"val_{name}": scores[name] for name in ("macro_f1", "accuracy")}
 
+    def outputs(self, split: str, description: str | None = None) -> np.ndarray:
+        """Return the trained network's logits for the plain images of a split: float32 [N, C].
+
+        Without phases only the head has changed since its features were computed.
+        """
+        features = self.first_features.get(split)
+        if not self.config.training.phases and features is not None:
+            logits = self.network.head(features, training=False)
+            return keras.ops.convert_to_numpy(logits)
+        return super().outputs(split, description)
+
     def fit_temperature(self) -> float:
         """Fit the temperature of the trained network to the validation images."""
         logits = self.outputs("val", "Calibrating on val images")

@@ -150,7 +150,16 @@ def predict(
         batches: (examples, labels) batches, as from `evaluation_batches`.
     """
     tracked = reporter.track(batches, total=num_batches, description=description, unit="batches")
-    outputs = [model.predict_on_batch(examples) for examples, _ in tracked]
+    outputs: list[np.ndarray] = []
+    size = 0
+    for examples, _ in tracked:
+        count = len(examples)
+        size = max(size, count)
+        if count < size:
+            # Filled up, because Keras traces the model again for a batch of another size.
+            filler = keras.ops.zeros((size - count, *examples.shape[1:]), examples.dtype)
+            examples = keras.ops.concatenate([examples, filler])
+        outputs.append(model.predict_on_batch(examples)[:count])
     return np.concatenate(outputs).astype(np.float32)
 
 

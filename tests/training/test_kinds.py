@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 
 from artstyle_tf.config.experiment import TRAINING_EXPERIMENTS, DirectExperiment
+from artstyle_tf.models.network import build_classifier
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.invocation import Invocation
@@ -70,3 +72,17 @@ def test_outputs_are_computed_once_unless_the_head_is_fitted_again(
     training.refit(RunDirectory(tmp_path, tmp_path))
     training.probabilities("val", 1.0)
     assert inputs.asked == ["val", "val"]
+
+
+def test_without_phases_outputs_are_those_of_the_head_for_known_features(tiny_backbone):
+    keras.utils.set_random_seed(0)
+    backbone = tiny_backbone()
+    network = build_classifier(backbone, num_classes=2, dropout=0.5, seed=0)
+    pixels = np.random.default_rng(0).uniform(0, 255, (3, *backbone.model.input_shape[1:]))
+    config = DirectExperiment.model_validate({"training": {"phases": ()}})
+    decision = CacheDecision(use=False, reason="none")
+    training = DirectTraining(config, network, {}, None, decision, ["a", "b"], Invocation())
+    to_features = keras.Model(network.model.input, network.features.tensor)
+    training.first_features = {"val": np.asarray(to_features(pixels, training=False))}
+    expected = np.asarray(network.model(pixels, training=False))
+    np.testing.assert_allclose(training.outputs("val"), expected, atol=1e-5)
