@@ -89,14 +89,8 @@ def fit_linear_probe(
         class_weight="balanced" if balanced else None,
         max_iter=_MAX_ITERATIONS,
     )
-    rows = (features - mean) / scale
-    if rows.shape[1] > rows.shape[0]:
-        rotated, directions = _rotated(rows)
-        regression.fit(rotated, labels)
-        coefficients = regression.coef_ @ directions
-    else:
-        coefficients = regression.fit(rows, labels).coef_
-    intercept = regression.intercept_
+    regression.fit((features - mean) / scale, labels)
+    coefficients, intercept = regression.coef_, regression.intercept_
     if num_classes == 2:
         # For two classes scikit-learn has one row: the difference of the two logits.
         coefficients = np.vstack([-coefficients / 2, coefficients / 2])
@@ -104,27 +98,6 @@ def fit_linear_probe(
     kernel = coefficients.T / scale[:, None]
     bias = intercept - mean @ kernel
     return kernel.astype(np.float32), bias.astype(np.float32)
-
-
-def _rotated(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rotate N rows of more than N dimensions into the N dimensions that they span.
-
-    A regression with an L2 penalty has the same solution there, and each of its iterations reads
-    fewer numbers.
-
-    Args:
-        rows: float64 [N, D].
-
-    Returns:
-        float64 [N, N], and the directions [N, D] of the new dimensions: coefficients [C, N] times
-        them are those of the original rows.
-    """
-    squares, basis = linalg.eigh(rows @ rows.T)
-    lengths = np.sqrt(np.maximum(squares, 0.0))
-    # A length of no more than rounding errors has no direction.
-    is_spanned = lengths > lengths.max() * np.sqrt(np.finfo(np.float64).eps)
-    inverse = np.where(is_spanned, 1.0 / np.where(is_spanned, lengths, 1.0), 0.0)
-    return basis * lengths, (basis * inverse).T @ rows
 
 
 def fit_ridge_probe(
