@@ -34,12 +34,14 @@ def content_cache(
 ) -> Iterator[ContentDatabase]:
     """Use a database for all contents that are read in the `with` block.
 
-    It is shared by all threads of this process, like the files themselves.
+    It is shared by all threads of this process, like the files themselves. Its folder is created
+    when the block ends without an error.
     """
     cache = ContentDatabase(file, rescan=rescan, read_only=read_only)
     _active.append(cache)
     try:
         yield cache
+        cache.write_waiting()
     finally:
         _active.remove(cache)
         cache.close()

@@ -7,6 +7,7 @@ seconds only. Source of the rule: "racy-git" in Git's documentation.
 
 from __future__ import annotations
 
+import functools
 import os
 import sqlite3
 import threading
@@ -64,7 +65,8 @@ class ContentDatabase:
     """The database.
 
     Args:
-        file: of the database; created when the first fact is stored.
+        file: of the database; created when the first fact is stored. While its folder does not
+            exist, facts wait for `write_waiting`: a command that fails should leave nothing.
         rescan: compute everything again, and store it.
         read_only: store nothing.
     """
@@ -76,6 +78,13 @@ class ContentDatabase:
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._is_usable = True
+        self._waiting: list[tuple[str, Sequence[tuple]]] = []
+
+    def write_waiting(self) -> None:
+        """Store what waits for the folder of the database, which is created."""
+        waiting, self._waiting = self._waiting, []
+        for query, rows in waiting:
+            self._try(functools.partial(_execute, query=query, rows=rows), create=True)
 
     def close(self) -> None:
         """Close the database; it can be used again."""
@@ -144,13 +153,9 @@ class ContentDatabase:
     def _insert(self, query: str, rows: Sequence[tuple]) -> None:
         if not rows or self._read_only:
             return
-
-        def insert(base: sqlite3.Connection) -> list[tuple]:
-            with base:  # one transaction
-                base.executemany(query, rows)
-            return []
-
-        self._try(insert, create=True)
+        self._waiting.append((query, rows))
+        if self._file.parent.is_dir():
+            self.write_waiting()
 
     def _try(
         self, action: Callable[[sqlite3.Connection], list[tuple]], *, create: bool
@@ -181,6 +186,12 @@ class ContentDatabase:
                 self._file.unlink(missing_ok=True)
                 self._connection = _connect(self._file)
         return self._connection
+
+
+def _execute(base: sqlite3.Connection, query: str, rows: Sequence[tuple]) -> list[tuple]:
+    with base:  # one transaction
+        base.executemany(query, rows)
+    return []
 
 
 def _connect(file: Path) -> sqlite3.Connection:

@@ -26,6 +26,7 @@ LONG_AGO = 1_500_000_000_123_456_789  # in nanoseconds, not a whole second
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
+    (tmp_path / "results").mkdir()
     return tmp_path / "results" / "content_cache.sqlite"
 
 
@@ -74,7 +75,28 @@ def test_nothing_is_written_without_a_cache_or_read_only(
     assert digests([file], []) == [hashlib.sha256(b"1").hexdigest()]
     with content_cache(database, read_only=True):
         digests([file], [])
+    assert not database.exists()
+
+
+def test_folder_of_results_is_created_by_success_only(
+    tmp_path: Path, old: Callable[..., Path]
+) -> None:
+    file, database = old("a", b"1"), tmp_path / "new" / "content_cache.sqlite"
+
+    def fail() -> None:
+        digests([file], [])
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), content_cache(database):
+        fail()
     assert not database.parent.exists()
+    with content_cache(database):
+        digests([file], [])
+        assert not database.parent.exists()
+    read: list[Path] = []
+    with content_cache(database):
+        digests([file], read)
+    assert read == []
 
 
 @pytest.mark.parametrize(
@@ -215,7 +237,6 @@ def test_nothing_is_computed_where_everything_is_known(database: Path) -> None:
 def test_damaged_database_is_replaced(
     database: Path, old: Callable[..., Path], content: bytes
 ) -> None:
-    database.parent.mkdir()
     database.write_bytes(content)
     file = old("a", b"1")
     for is_read in ([file], []):
@@ -226,7 +247,6 @@ def test_damaged_database_is_replaced(
 
 
 def test_database_of_another_version_is_replaced(database: Path) -> None:
-    database.parent.mkdir()
     with sqlite3.connect(database) as base:
         base.execute("PRAGMA user_version = 99")
     base.close()
