@@ -98,7 +98,8 @@ def do_job(
     job = JOBS[name]
     if is_notebook():
         ignore_missing_widgets()
-    provide_temporary_folder(_folder_of_results(config))
+    results = _folder_of_results(config)
+    provide_temporary_folder(results)
     if job.early_check is not None:
         pkgutil.resolve_name(f"{_EARLY_CHECKS}:{job.early_check}")(config, invocation)
     with while_importing():
@@ -106,7 +107,6 @@ def do_job(
     act, summarize = module.run, module.summarize
     if dry_run:
         act, summarize = module.plan, getattr(module, "summarize_plan", summarize_plan)
-    results = _folder_of_results(config)
     with (
         interrupted_at_safe_points(),
         content_cache(results / CONTENT_CACHE_FILE, rescan=invocation.rescan, read_only=dry_run),

@@ -113,7 +113,7 @@ def survey_images(
 _NUMBERS = [field.name for field in dataclasses.fields(PixelMeasures) if field.name != "border"]
 _EMPTY_ROW: dict[str, Any] = {
     **dict.fromkeys(("is_readable", "has_exif", "is_progressive"), False),
-    **dict.fromkeys(("ends_properly",), True),
+    "ends_properly": True,
     **dict.fromkeys(("reason", "decoder_warning", "file_format", "mode"), ""),
     **dict.fromkeys(("color_profile", "chroma_subsampling", "border"), ""),
     **dict.fromkeys(("stored_width_px", "stored_height_px", "num_frames", "jpeg_quality"), np.nan),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from importlib import metadata
 from pathlib import Path
@@ -20,6 +19,7 @@ from artstyle_tf.prediction.settings import RuntimeName
 from artstyle_tf.runs.labeled_images import read_own_images
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.runs.served_run import ServedRun, keras_network
+from artstyle_tf.system.content_cache import file_digest
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import write_json
 from artstyle_tf.system.progress import Reporter
@@ -153,5 +153,5 @@ def _conditions(run_directory: RunDirectory) -> dict[str, Any]:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             versions[package] = None
-    digest = hashlib.sha256(run_directory.model_file.read_bytes()).hexdigest()
+    digest = file_digest(run_directory.model_file)
     return {"model_digest": digest, "versions": versions, "cores": usable_cores()}

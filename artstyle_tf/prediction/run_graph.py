@@ -6,7 +6,6 @@ import contextlib
 
 from artstyle_tf.runs.run_directory import RunDirectory
 from artstyle_tf.runs.served_run import ServedRun
-from artstyle_tf.system.content_cache import file_digest
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.trunk_cache.frozen_graph import FrozenGraph, freeze
 from artstyle_tf.trunk_cache.stored_graph import read_graph, write_graph
@@ -26,14 +25,7 @@ def open_graph(run: ServedRun, run_directory: RunDirectory) -> FrozenGraph:
         ArtstyleError: if the run's model is missing or damaged, or belongs to another run.
     """
     folder = run_directory.path / RUNTIMES_FOLDER / TENSORFLOW
-    # All files that loading the model checks against each other.
-    files = (
-        run_directory.model_file,
-        run_directory.config_file,
-        run_directory.class_names_file,
-        run_directory.gallery_file,
-    )
-    conditions = {file.name: file_digest(file) for file in files if file.is_file()}
+    conditions = run_directory.prediction_digests()
     graph = read_graph(folder, conditions)
     if graph is None:
         graph = freeze(run.network, run.output_names)

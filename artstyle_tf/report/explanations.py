@@ -12,7 +12,7 @@ import pandas as pd
 from artstyle_tf.report.prepared_files import PreparedFiles
 from artstyle_tf.report.run_facts import RunFacts
 from artstyle_tf.runs.run_directory import RunDirectory
-from artstyle_tf.system.content_cache import facts_of_contents, file_digest
+from artstyle_tf.system.content_cache import facts_of_contents
 
 LARGE_PX = 224
 """Longer side of a large image on a page."""
@@ -110,9 +110,8 @@ def explain(
 
 def _kind(run: RunDirectory, *, with_overlays: bool) -> str:
     """Name the explanations by everything that they depend on, apart from the image."""
-    files = (run.model_file, run.config_file, run.class_names_file, run.gallery_file)
-    digests = [file_digest(file) for file in files if file.is_file()]
-    return f"explanation {_VERSION}, overlay {with_overlays}, {' '.join(digests)}"
+    digests = " ".join(run.prediction_digests().values())
+    return f"explanation {_VERSION}, overlay {with_overlays}, {digests}"
 
 
 def _queries(predictions: pd.DataFrame) -> pd.DataFrame:

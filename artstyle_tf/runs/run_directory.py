@@ -23,6 +23,7 @@ from artstyle_tf.runs.run_state import (
     remove_earlier,
     restore_earlier,
 )
+from artstyle_tf.system.content_cache import file_digest
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.files import remove_leftovers, replaced_atomically, write_json, write_text
 
@@ -111,6 +112,14 @@ class RunDirectory:
         finished_parts = (self.path / name for name in ("folds", "cross_validation"))
         files = (self.resume_file, self.model_file, *finished_parts)
         return any(file.exists() for file in files)
+
+    def prediction_digests(self) -> dict[str, str]:
+        """Return name -> SHA-256 of the files that predictions depend on, as far as they exist.
+
+        They are those that loading the model checks against each other.
+        """
+        files = (self.model_file, self.config_file, self.class_names_file, self.gallery_file)
+        return {file.name: file_digest(file) for file in files if file.is_file()}
 
     def save_model(self, model: keras.Model, *, before_refit: bool = False) -> None:
         """Write the model atomically; raise NotFiniteError if its weights are not finite."""

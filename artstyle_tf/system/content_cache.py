@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from artstyle_tf.system.content_database import ROWS_AT_ONCE, ContentDatabase, FileState
-from artstyle_tf.system.threads import in_batches
+from artstyle_tf.system.threads import in_batches, map_in_threads
 
 CONTENT_CACHE_FILE = "content_cache.sqlite"
 """Name of the database, in the folder of all results."""
@@ -22,7 +22,6 @@ CONTENT_CACHE_FILE = "content_cache.sqlite"
 SHA256 = "sha256"
 
 Value = TypeVar("Value")
-
 
 _active: list[ContentDatabase] = []
 """Those of the `with` blocks around the running code; the last one is used."""
@@ -70,34 +69,34 @@ def file_digest(file: Path, *, kind: str = SHA256, compute: Callable[[], str] | 
     return digest
 
 
-def file_digests(
-    files: Sequence[Path],
-    compute_all: Callable[[Callable[[Path], str | OSError], list[Path]], Iterable[str | OSError]],
-) -> Iterator[str | OSError]:
+def file_digests(files: Sequence[Path], *, num_threads: int) -> Iterator[str | OSError]:
     """Yield SHA-256 of each file in hex, or the error of reading it.
 
     Args:
         files: to read.
-        compute_all: maps a function over the files that are not known, in their order; a place
-            for threads.
+        num_threads: that read the files that are not known.
     """
     states = [_state(file) for file in files]
-    known: list[str | None] = [None] * len(files)
+    known: dict[Path, str] = {}
     if _active:
-        with_state = [n for n, state in enumerate(states) if isinstance(state, FileState)]
-        pairs = [(files[n], state) for n in with_state if isinstance(state := states[n], FileState)]
-        for n, digest in zip(with_state, _active[-1].digests(pairs, SHA256), strict=True):
-            known[n] = digest
-    computed = iter(
-        compute_all(_read_digest, [f for f, k in zip(files, known, strict=True) if k is None])
-    )
+        pairs = zip(files, states, strict=True)
+        stated = [(file, state) for file, state in pairs if state is not None]
+        digests = _active[-1].digests(stated, SHA256)
+        for (file, _), digest in zip(stated, digests, strict=True):
+            if digest is not None:
+                known[file] = digest
+    unknown = [file for file in files if file not in known]
+    computed = map_in_threads(_read_digest, unknown, num_threads=num_threads)
     new: list[tuple[Path, FileState, str]] = []
     try:
-        for file, state, digest in zip(files, states, known, strict=True):
-            found = next(computed) if digest is None else digest
-            if digest is None and isinstance(state, FileState) and isinstance(found, str):
-                new.append((file, state, found))
-            yield found
+        for file, state in zip(files, states, strict=True):
+            if file in known:
+                yield known[file]
+                continue
+            digest = next(computed)
+            if state is not None and isinstance(digest, str):
+                new.append((file, state, digest))
+            yield digest
     finally:
         if _active:
             _active[-1].store_digests(new, SHA256)

@@ -17,7 +17,7 @@ from artstyle_tf.images.settings import AspectPolicy
 from artstyle_tf.system.content_cache import file_digest, file_digests
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import Reporter
-from artstyle_tf.system.threads import map_in_threads, usable_cores
+from artstyle_tf.system.threads import usable_cores
 
 _BATCH_SIZE = 32
 _HASHING_THREADS = 4
@@ -69,12 +69,11 @@ def identify_images(paths: Sequence[ImagePath], reporter: Reporter) -> Identifie
             expected='for example sorted(Path("data/images").rglob("*.jpg"))',
         )
     files = [Path(path) for path in paths]
-    digests = file_digests(
-        files,
-        lambda digest, unknown: map_in_threads(digest, unknown, num_threads=_HASHING_THREADS),
-    )
     tracked = reporter.track(
-        digests, total=len(files), description="Reading digests of images", unit="images"
+        file_digests(files, num_threads=_HASHING_THREADS),
+        total=len(files),
+        description="Reading digests of images",
+        unit="images",
     )
     keys = []
     for file, digest in zip(files, tracked, strict=True):

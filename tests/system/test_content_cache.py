@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from artstyle_tf.system import content_cache as content_cache_module
 from artstyle_tf.system.content_cache import (
     content_cache,
     facts_of_contents,
@@ -51,11 +52,15 @@ def wait_until_old(file: Path) -> None:
 def digests(files: Sequence[Path], read: list[Path]) -> list[str | OSError]:
     """Return the digests, and record which files are read."""
 
-    def compute(digest: Callable[[Path], str | OSError], unknown: list[Path]) -> Iterable:
-        read.extend(unknown)
-        return map(digest, unknown)
+    read_digest = content_cache_module._read_digest
 
-    return list(file_digests(files, compute))
+    def recorded(file: Path) -> str | OSError:
+        read.append(file)
+        return read_digest(file)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(content_cache_module, "_read_digest", recorded)
+        return list(file_digests(files, num_threads=1))
 
 
 def test_digest_is_read_once(database: Path, old: Callable[..., Path]) -> None:

@@ -27,7 +27,6 @@ from artstyle_tf.images.index.style_folders import (
 from artstyle_tf.system.content_cache import file_digests
 from artstyle_tf.system.errors import ArtstyleError
 from artstyle_tf.system.progress import SILENT, Reporter
-from artstyle_tf.system.threads import map_in_threads
 
 _HASHING_THREADS = 8  # More than cores: on network disks the threads mostly wait.
 
@@ -133,10 +132,7 @@ def _hash_files(
     root: Path, files: list[str], ignored: dict[str, Ignored], reporter: Reporter
 ) -> pd.DataFrame:
     rows = []
-    digests = file_digests(
-        [root / path for path in files],
-        lambda digest, unknown: map_in_threads(digest, unknown, num_threads=_HASHING_THREADS),
-    )
+    digests = file_digests([root / path for path in files], num_threads=_HASHING_THREADS)
     tracked = reporter.track(digests, total=len(files), description="Hashing files")
     for path, digest in zip(files, tracked, strict=True):
         try:

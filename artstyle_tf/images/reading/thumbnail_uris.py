@@ -21,7 +21,7 @@ _VERSION = 1
 
 
 def thumbnail_uris(
-    files: Sequence[Path], side_px: int, reporter: Reporter, *, digests: Sequence[str] | None = None
+    files: Sequence[Path], side_px: int, reporter: Reporter, *, digests: Sequence[str]
 ) -> Iterator[str | None]:
     """Yield a thumbnail of each prepared image, longer side `side_px`; None for a missing file.
 
@@ -29,11 +29,11 @@ def thumbnail_uris(
         files: N prepared images.
         side_px: longer side.
         reporter: where progress goes.
-        digests: SHA-256 of each file, in hex, if known; then thumbnails made before are reused.
+        digests: SHA-256 of each file, in hex; thumbnails of known contents are reused.
     """
     uris = facts_of_contents(
         f"thumbnail {_VERSION}, {side_px} px, Pillow {PIL.__version__}",
-        digests or [""] * len(files),
+        digests,
         lambda numbers: map_in_threads(
             lambda number: _thumbnail_uri(files[number], side_px), numbers, num_threads=_THREADS
         ),
